@@ -1,0 +1,104 @@
+"""The group of commands, and the one place where an error becomes a message and an exit code.
+
+0 passed    1 failed or undecided    2 bad input    3 broken environment    130 interrupted
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from rung import __version__
+from rung.errors import BrokenEnvironment, RungError, UserError, did_you_mean
+from rung.registry.faults import FORBIDDEN, FULL, explain_os_error
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group whose commands are the files of `commands/`: a file's name is the command's, its `command` the click command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(file.stem for file in Path(__file__).with_name("commands").glob("*.py") if not file.stem.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return import_module(f"rung.cli.commands.{cmd_name}").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            raise UserError(f"rung has no command '{args[0]}'", mend=did_you_mean(args[0], known))
+        return super().resolve_command(ctx, args)
+
+
+EPILOG = """\b
+A first climb:
+  rung init my.csv           look at your file, write task.yaml
+  rung plan task.yaml        what will run, how long, what it can prove
+  rung climb task.yaml       find the cheapest change that passes
+  rung answer my "..."       ask what passed
+
+\b
+Exit codes: 0 passed, 1 failed or undecided, 2 bad input, 3 broken environment.
+Everything is kept under RUNG_HOME (by default ~/.rung).
+"""
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rung")
+def commands() -> None:
+    """Find the cheapest change to a language model's behaviour that passes your check, and prove it."""
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command; returns its exit code, after showing whatever went wrong."""
+    try:
+        return commands.main(arguments, prog_name="rung", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return _told(UserError(error.format_message()), arguments)
+    except RungError as error:
+        click.echo(f"rung: {error.message}", err=True)
+        return _told(error, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("rung: interrupted; nothing is lost: run the same command again", err=True)
+        return INTERRUPTED
+    except Exception as error:
+        known = _environment_fault(error)
+        if known is None:
+            traceback.print_exc()
+            known = BrokenEnvironment("this is a fault in rung, not in your input", mend="Please report it with the lines above.")
+        click.echo(f"rung: {known.message}", err=True)
+        return _told(known, arguments)
+
+
+def _told(error: RungError, arguments: list[str]) -> int:
+    """The error's exit code; with `--json` the error is also a document on standard output."""
+    if "--json" in arguments:
+        said = {"problem": error.problem, "where": error.where, "mend": error.mend, "exit_code": error.exit_code}
+        click.echo(json.dumps({"error": said}, indent=2))
+    return error.exit_code
+
+
+def _environment_fault(error: Exception) -> BrokenEnvironment | None:
+    """What a library's own error says of the machine; None where it may be our mistake."""
+    if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN):
+        return explain_os_error(error, error.filename or "disk")
+    if isinstance(error, MemoryError):
+        return BrokenEnvironment("no memory left", mend="Close other programs, or use a smaller base.")
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("rung"):
+        return BrokenEnvironment(
+            f"the package '{error.name}' is missing", mend="Install it: pip install -c constraints.txt -e '.[test]'"
+        )
+    return None
+
+
+if sys.platform == "win32":
+    raise SystemExit("Rung needs Linux or macOS: its lock and its disk habits are POSIX's.")

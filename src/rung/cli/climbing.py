@@ -1,0 +1,56 @@
+"""What `climb`, `demo` and `report` share: a climb from its task file to a verdict on the screen, and the HTML beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung.cli.output import EXIT_CODE, print_json, show, watching
+
+if TYPE_CHECKING:
+    from rung.registry.home import Home
+
+
+def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
+    """Climbs, keeps the report, prints the verdict; returns the exit code."""
+    from rung.climb.climb import climb
+    from rung.registry.home import open_home
+    from rung.verify.spec import load_task
+
+    with open_home(write=True) as home, watching() as progress:
+        with progress.stage(f"Reading {task_file}"):
+            task = load_task(task_file, home.downloads)
+        document = climb(task, home, progress=progress, every_rung=every_rung)
+        home.put_fact(document["climb"], "document", document)
+        page = write_report(document, home)
+    if as_json:
+        print_json(document)
+    else:
+        show_document(document, page)
+    return EXIT_CODE[document["verdict"]["status"]]
+
+
+def write_report(document: dict[str, Any], home: Home, out: Path | None = None) -> Path:
+    """Writes a climb's HTML to `out`, by default under RUNG_HOME; returns where it is."""
+    from rung.report.html import write_html
+
+    page = out or home.path / "reports" / f"{document['name']}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_html(document, page)
+    return page
+
+
+def show_document(document: dict[str, Any], page: Path) -> None:
+    """The ladder, the verdict in one sentence, and what to do next."""
+    from rung.report.tables import ladder_table
+
+    show(ladder_table(document), "", document["verdict"]["sentence"], "", f"Report  {page}")
+    if document["version"]:
+        show(f'Ask it  rung answer {document["version"]} "..."')
+
+
+def sentence(home: Home, evidence: Mapping[str, Any]) -> str | None:
+    """The verdict of the climb that a name's evidence points to; None where that climb kept no document."""
+    document = home.fact(evidence.get("climb", ""), "document")
+    return document["verdict"]["sentence"] if document else None

@@ -1,0 +1,84 @@
+"""`rung answer`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rung.cli.output import example, json_option, print_json
+from rung.errors import UserError
+
+if TYPE_CHECKING:
+    from rung.types import Example
+
+CONVERSATION_KEYS = {"messages", "tools"}
+
+
+@click.command(epilog=example('rung answer tone "The parcel came a day early, thank you!"'))
+@click.argument("name")
+@click.argument("text", required=False)
+@click.option(
+    "--file", "conversation", type=click.Path(path_type=Path), help='A JSON file: messages, or {"messages": ..., "tools": ...}.'
+)
+@json_option
+def command(name: str, text: str | None, conversation: Path | None, as_json: bool) -> None:
+    """Let what is registered as NAME answer TEXT, in the way its evaluation asked it.
+
+    Without TEXT and --file, reads standard input.
+    """
+    asked = _asked(text, conversation)
+    from dataclasses import replace
+
+    from rung.climb.desk import open_desk
+    from rung.engine.answer import answer
+    from rung.registry.home import open_home
+    from rung.types import as_json as plain
+
+    with open_home() as home:
+        candidate = home.candidate(name)
+        said = answer(candidate, [asked], replace(open_desk(home), cache=None))[0]
+    if as_json:
+        print_json({"name": name, "candidate": candidate.id, "answer": plain(said)})
+    else:
+        click.echo(said.text)
+
+
+def _asked(text: str | None, conversation: Path | None) -> Example:
+    """The one Example to answer. Raises UserError where nothing, or two things, are asked."""
+    from rung.types import Example
+
+    if conversation is not None:
+        if text is not None:
+            raise UserError("both TEXT and --file are given", mend="Give one of them.")
+        messages, tools = _read(conversation)
+        return Example(id="asked", messages=tuple(messages), tools=tuple(tools))
+    if text is None:
+        if sys.stdin.isatty():
+            raise UserError("there is nothing to answer", mend='Give a text: rung answer NAME "...", or pipe one in.')
+        text = sys.stdin.read().strip()
+    if not text:
+        raise UserError("the text to answer is empty")
+    return Example(id="asked", messages=({"role": "user", "content": text},))
+
+
+def _read(file: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    try:
+        document = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(file)) from error
+    except ValueError as error:
+        raise UserError(f"is not JSON: {error}", where=str(file)) from error
+    if isinstance(document, list):
+        document = {"messages": document}
+    if not isinstance(document, dict) or not set(document) <= CONVERSATION_KEYS:
+        raise UserError(
+            "is not a conversation", where=str(file), mend='Write a list of messages, or {"messages": [...], "tools": [...]}.'
+        )
+    messages = document.get("messages")
+    if not messages or not all(isinstance(message, dict) and "role" in message for message in messages):
+        raise UserError("has no messages with roles", where=str(file), mend='A message is {"role": "user", "content": "..."}.')
+    return messages, document.get("tools") or []

@@ -1,0 +1,3 @@
+"""`rung eval`."""
+
+from __future__ import annotations

@@ -1,0 +1,34 @@
+"""`rung ls`."""
+
+from __future__ import annotations
+
+import click
+
+from rung.cli.climbing import sentence
+from rung.cli.output import example, json_option, print_json, show, table
+
+
+@click.command(epilog=example("rung ls"))
+@json_option
+def command(as_json: bool) -> None:
+    """List what is registered, every version of every name, and the climbs that have not finished."""
+    from rung.registry.home import open_home
+
+    with open_home() as home:
+        names = home.names()
+        for row in names:
+            row["sentence"] = sentence(home, row["evidence"])
+        unfinished = [climb for climb in home.climbs() if home.fact(climb["climb"], "document") is None]
+    if as_json:
+        print_json({"names": names, "unfinished": unfinished})
+        return
+    if names:
+        rows = [
+            (f"{row['name']}@{row['version']}", row["rung"], row["candidate"][:12], row["created"][:16], row["sentence"])
+            for row in names
+        ]
+        show(table(["name", "rung", "candidate", "created (UTC)", "why it passed"], rows))
+    else:
+        show("Nothing is registered yet: `rung climb task.yaml` registers what passes, `rung demo` shows how.")
+    for climb in unfinished:
+        show(f"Unfinished: climb {climb['climb'][:12]}, started {climb['started'][:16]}. `rung climb` on its task goes on with it.")

@@ -1,0 +1,99 @@
+"""`rung show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rung.cli.climbing import sentence
+from rung.cli.output import example, fields, json_option, percent, print_json, show, size, table
+
+if TYPE_CHECKING:
+    from rung.registry.home import Home
+    from rung.types import Candidate
+
+
+@click.command(epilog=example("rung show tone@1"))
+@click.argument("name")
+@json_option
+def command(name: str, as_json: bool) -> None:
+    """Show what is registered as NAME: how it answers, what it was made from, and what it scored.
+
+    NAME is a name (its newest version), name@version, or the beginning of a candidate's id.
+    """
+    from rung.registry.home import open_home
+
+    with open_home() as home:
+        document = describe(home, name)
+    if as_json:
+        print_json(document)
+    else:
+        _show(document)
+
+
+def describe(home: Home, ref: str) -> dict[str, Any]:
+    """All that the registry knows of a candidate, as one JSON document."""
+    from rung.types import as_json
+
+    candidate = home.candidate(ref)
+    return {
+        "id": candidate.id,
+        "versions": [
+            row | {"sentence": sentence(home, row["evidence"])} for row in home.names() if row["candidate"] == candidate.id
+        ],
+        "candidate": as_json(candidate),
+        "lineage": _lineage(home, candidate),
+        "artefacts": [
+            {"digest": digest, "bytes": home.blobs.size_bytes(digest), "intact": home.blobs.is_intact(digest)}
+            for digest in _blobs_of(candidate)
+        ],
+        "runs": home.run_records(candidate.id),
+    }
+
+
+def _lineage(home: Home, candidate: Candidate) -> list[dict[str, str]]:
+    """The candidates it was built from, the nearest first."""
+    from rung.errors import UserError
+
+    found = []
+    while candidate.parent:
+        try:
+            candidate = home.candidate(candidate.parent)
+        except UserError:  # a parent that was only a starting point and never measured is not stored
+            break
+        found.append({"id": candidate.id, "rung": candidate.rung})
+    return found
+
+
+def _blobs_of(candidate: Candidate) -> list[str]:
+    """The digests that it names, of files in our own store: a base that was trained here, demonstrations, adapters."""
+    kind, _, rest = candidate.base.partition(":")
+    pool = (candidate.demos or {}).get("pool")
+    return [*([rest] if kind in ("linear", "tree") else []), *([pool] if pool else []), *candidate.adapters]
+
+
+def _show(document: dict[str, Any]) -> None:
+    candidate = document["candidate"]
+    artefacts = [
+        f"{row['digest'][:12]}  {size(row['bytes'])}  {'intact' if row['intact'] else 'CHANGED'}" for row in document["artefacts"]
+    ]
+    show(
+        fields(
+            {
+                "name": ", ".join(f"{row['name']}@{row['version']}" for row in document["versions"]) or None,
+                "candidate": document["id"],
+                "rung": candidate["rung"],
+                "base": candidate["base"],
+                "prompt": candidate["prompt"] or None,
+                "demonstrations": f"{candidate['demos']['k']} nearest" if candidate["demos"] else None,
+                "constraint": candidate["constraint"]["kind"] if candidate["constraint"] else None,
+                "artefacts": "\n".join(artefacts) or None,
+                "made from": ", ".join(f"{row['rung']} {row['id'][:12]}" for row in document["lineage"]) or None,
+                "passed": "\n".join(row["sentence"] for row in document["versions"] if row["sentence"]) or None,
+            }
+        )
+    )
+    rows = [(row["split"], row["n"], percent(row["mean"]), row["created"][:16], row["task"][:12]) for row in document["runs"]]
+    if rows:
+        show(table(["split", "rows", "score", "measured (UTC)", "task"], rows, numbers=["rows", "score"]))

@@ -1,0 +1,114 @@
+"""What a command prints: results on standard output; bars on standard error, and only for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from rung.types import Progress
+
+WIDTH_IN_A_PIPE = 160
+EXIT_CODE = {"pass": 0, "fail": 1, "undecided": 1}
+UNKNOWN = "—"
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The `--json` that every command has."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(function)
+
+
+def example(text: str) -> str:
+    """The example that ends a command's help."""
+    return f"\b\nExample:\n  {text}"
+
+
+def print_json(document: Any) -> None:
+    """A document on standard output. Only ASCII, so that no terminal's encoding can break it."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def show(*parts: RenderableType) -> None:
+    """Text and tables on standard output, as wide as the terminal."""
+    import sys
+
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE)
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, str))
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = ()) -> RenderableType:
+    """A plain table. None is an em dash; columns named in `numbers` are set to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in titles:
+        drawn.add_column(title, justify="right" if title in numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*[Text(UNKNOWN if cell is None else str(cell)) for cell in row])
+    return drawn
+
+
+def fields(pairs: Mapping[str, Any]) -> RenderableType:
+    """Names and values in two columns; None is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table.grid(padding=(0, 2))
+    drawn.add_column(style="dim", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in pairs.items():
+        if value is not None:
+            drawn.add_row(name, Text(str(value)))
+    return drawn
+
+
+def watching() -> AbstractContextManager[Progress]:
+    """Bars on standard error where it is a terminal, else nothing."""
+    import sys
+
+    if not sys.stderr.isatty():
+        from rung.progress import Silent
+
+        return nullcontext(Silent())
+    from rung.cli.console import Bars
+
+    return Bars()
+
+
+def percent(share: float | None) -> str:
+    """0.8125 -> 81.2%; an em dash where it is not known."""
+    return UNKNOWN if share is None else f"{100 * share:.1f}%"
+
+
+def size(count: float | None) -> str:
+    """Bytes in the largest decimal unit that keeps a digit before the point."""
+    if count is None:
+        return UNKNOWN
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def duration(seconds: float | None) -> str:
+    """42 s, 3 min 5 s, 1 h 2 min."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,1 @@
+"""The climb: from the cheapest rung up, one locked check, stop at the first pass."""

@@ -1,0 +1,39 @@
+"""What a rung is given to work with during a climb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung.climb.measure import measure_rows
+from rung.errors import UserError
+from rung.types import Blobs, Candidate, Progress, Run, Task
+
+if TYPE_CHECKING:
+    from rung.engine.answer import Desk
+
+
+class ClimbBench:
+    """A Bench over one task. What a build records is kept in `records` until the build is stored as a whole."""
+
+    def __init__(self, task: Task, desk: Desk, work: Path, progress: Progress) -> None:
+        self.task, self.desk, self.work, self.progress = task, desk, work, progress
+        self.blobs: Blobs = desk.blobs
+        self.records: list[dict[str, Any]] = []
+        work.mkdir(parents=True, exist_ok=True)
+
+    def open_base(self, reference: str) -> Any:
+        """The backend of a language model, opened once for the whole climb."""
+        return self.desk.backend_for(reference)
+
+    def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
+        """Raises UserError for the gate split: only the gate itself looks there."""
+        if split == "gate":
+            raise UserError("a rung must not look at the gate split")
+        rows = self.task.split(split)[:limit]
+        return measure_rows(self.task, candidate, split, rows, self.desk, self.progress)
+
+    def record(self, kind: str, fact: Mapping[str, Any]) -> None:
+        """Keep a fact of this build for the report."""
+        self.records.append({"kind": kind, **fact})

@@ -1,0 +1,47 @@
+"""The loop: ask `decide` what comes next, do it, write it down, until it says that the climb is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rung.climb.decide import Build, Finish, Gate, Simplify, next_step
+from rung.climb.document import document
+from rung.climb.session import Session, check_rung_names
+from rung.errors import UserError
+from rung.types import Progress, Task
+
+if TYPE_CHECKING:
+    from rung.registry.home import Home
+
+
+def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = False) -> dict[str, Any]:
+    """Climb, or go on climbing, and return the climb document. What is finished is never done again.
+
+    `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
+    Raises UserError for a gate that is too small for its bar, before anything is spent.
+    """
+    check_rung_names(task)
+    session = Session(task, home, progress)
+    _refuse_hopeless_gate(task, sum(not reason for reason in session.facts["lock"]["skipped"].values()) + 1)
+    while not isinstance(step := next_step(session.states(), every=every_rung), Finish):
+        _perform(session, step)
+    if step.winner:
+        session.register(step.winner)
+    return document(session, step)
+
+
+def _perform(session: Session, step: Build | Gate | Simplify) -> None:
+    match step:
+        case Build(rung):
+            session.build(rung)
+        case Gate(rung):
+            session.gate(rung)
+        case Simplify(rung):
+            session.simplify(rung)
+
+
+def _refuse_hopeless_gate(task: Task, shares: int) -> None:
+    from rung.verify.spec import gate_problem
+
+    if problem := gate_problem(task, shares):
+        raise UserError(problem, where=task.path, mend="Give the gate more rows (data.split.gate), or lower the bar.")

@@ -1,0 +1,32 @@
+"""Where Candidates are answered: backends opened once, answers kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from rung.types import Task
+
+if TYPE_CHECKING:
+    from rung.engine.answer import Desk
+    from rung.engine.backend import Backend
+    from rung.registry.home import Home
+
+
+def open_desk(home: Home, prices: Mapping[str, float] | None = None, max_spend_usd: float | None = None) -> Desk:
+    """A desk over the home's store; a base is loaded at its first question and kept."""
+    from rung.climb.gate import LOOK_EVERY_ROWS
+    from rung.engine.answer import Desk
+    from rung.engine.bases import open_backend
+
+    @cache
+    def backend_for(reference: str) -> Backend:
+        return open_backend(reference, home.path, prices=prices, max_spend_usd=max_spend_usd, blobs=home.blobs)
+
+    return Desk(backend_for=backend_for, blobs=home.blobs, cache=home.answers, chunk=LOOK_EVERY_ROWS)
+
+
+def desk_for(task: Task, home: Home) -> Desk:
+    """A desk at the task's prices, within its budget."""
+    return open_desk(home, task.prices or None, task.limits.usd)

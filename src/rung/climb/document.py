@@ -1,0 +1,225 @@
+"""The climb document: everything the report shows, from stored facts and Runs. Plain JSON; unknown figures are None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rung import plugins
+from rung.climb.decide import Finish, RungState
+from rung.types import Run, Task, as_json
+
+if TYPE_CHECKING:
+    from rung.climb.session import Session
+
+STATES = {"pass": "passed", "fail": "failed", "undecided": "undecided"}
+CASES_SHOWN = 8
+
+
+def document(session: Session, end: Finish) -> dict[str, Any]:
+    """The document of a finished climb."""
+    runs = _dev_runs(session)
+    registered = session.facts.get("registered") if end.winner else None
+    lock = session.facts["lock"]
+    rungs = [_rung(session, state, runs) for state in session.states()]
+    return {
+        "climb": session.id,
+        "finished": True,
+        "name": session.task.name,
+        "version": registered["version"] if registered else None,
+        "started": lock["started"],
+        "seconds": sum(fact.get("seconds", 0.0) for key, fact in session.facts.items() if "/" in key),
+        "verdict": {
+            "status": end.status,
+            "sentence": _sentence(session, end, rungs),
+            "winner": registered["candidate"] if registered else None,
+            "rung": end.winner,
+        },
+        "task": _task(session.task),
+        "card": card(session.task, len([reason for reason in lock["skipped"].values() if not reason]) + 1),
+        "rungs": rungs,
+        "cheaper": _cheaper(session),
+        "notes": [f"{state.name}: {state.skipped}" for state in session.states() if state.skipped],
+        "lock": _lock(session),
+        "looks": _looks(session),
+    }
+
+
+def card(task: Task, shares: int) -> list[dict[str, Any]]:
+    """What this task's gate can and cannot prove, a line each."""
+    from rung.verify.stats.card import sample_size_card
+
+    gate = task.split("gate")
+    return sample_size_card(
+        n_gate=len(gate),
+        clusters=len({row.group for row in gate}),
+        bar=task.quality.at_least,
+        alpha=task.alpha,
+        rungs=shares,
+    )
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "digest": task.digest,
+        "base": task.base,
+        "instruction": task.instruction,
+        "bar": as_json(task.quality),
+        "guards": [as_json(guard) for guard in task.guards],
+        "limits": as_json(task.limits),
+        "alpha": task.alpha,
+        "consequence": task.consequence,
+        "seed": task.seed,
+        "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
+        "path": task.path,
+    }
+
+
+def _lock(session: Session) -> dict[str, Any]:
+    lock = session.facts["lock"]
+    reference = lock["base"]["reference"]
+    return {
+        "task": lock["task"],
+        "data": lock["data"],
+        "base": f"{reference}@sha256:{lock['base']['digest']}" if lock["base"]["digest"] else reference,
+        "template": lock["base"]["template"],
+        "packages": lock["environment"]["packages"] | {"rung": lock["environment"]["rung"]},
+        "seed": lock["environment"]["seed"],
+        "hardware": lock["environment"]["hardware"],
+        "repeat": f"rung climb {session.task.path}",
+    }
+
+
+def _looks(session: Session) -> list[dict[str, Any]]:
+    looks = session.home.looks(session.task.digest)
+    return [
+        {"candidate": look["candidate"], "rung": session.home.candidate(look["candidate"]).rung, "n": look["n"]} for look in looks
+    ]
+
+
+def _cheaper(session: Session) -> list[dict[str, Any]]:
+    tried = [fact for key, fact in session.facts.items() if key.startswith("cheaper/") and fact["name"]]
+    keys = ("name", "id", "verdict", "artefact_bytes")
+    return [{key: fact[key] for key in keys} | {"held": fact["status"] == "pass"} for fact in tried]
+
+
+def _rung(session: Session, state: RungState, runs: Mapping[str, Run]) -> dict[str, Any]:
+    module = plugins.load("rungs", state.name)
+    built = session.facts.get(f"built/{state.name}")
+    gate = session.facts.get(f"gate/{state.name}")
+    records = built["records"] if built else []
+    return {
+        "rung": state.name,
+        "title": module.TITLE,
+        "state": _state(state),
+        "reason": state.skipped or (gate["verdict"]["reason"] if gate else state.exempt or "a cheaper rung passed"),
+        "candidate": built["id"] if built else None,
+        "alpha": session.facts["lock"]["alpha"].get(state.name),
+        "verdict": gate["verdict"] if gate else None,
+        "guards": gate["guards"] if gate else [],
+        "dev": {"mean": built["dev"]["mean"], "n": built["dev"]["n"]} if built else None,
+        "trials": [_without_kind(fact) for fact in records if fact["kind"] == "trial"],
+        "build_s": built["seconds"] if built else None,
+        "gate_s": gate["seconds"] if gate else None,
+        **_costs(runs.get(state.name)),
+        "artefact_bytes": built["artefact_bytes"] if built else None,
+        "undo": module.UNDO,
+        "settings": dict(session.task.settings.get(state.name, {})),
+        "history": [_without_kind(fact) for fact in records if fact["kind"] == "history"],
+        **_changes(session, state.name, runs),
+    }
+
+
+def _state(state: RungState) -> str:
+    if state.skipped:
+        return "skipped"
+    return STATES[state.status] if state.status else "not_tried"
+
+
+def _without_kind(fact: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fact.items() if key != "kind"}
+
+
+def _dev_runs(session: Session) -> dict[str, Run]:
+    """Each built rung's Run on dev, the split whose rows may be shown."""
+    found = {}
+    for name in session.facts["lock"]["skipped"]:
+        if built := session.facts.get(f"built/{name}"):
+            found[name] = next(run for run in reversed(session.home.runs(built["id"], session.task.digest)) if run.split == "dev")
+    return found
+
+
+def _costs(run: Run | None) -> dict[str, Any]:
+    """Latency, tokens and cost of an answer, over the dev rows; None where the backend did not say."""
+    answers = [row.answer for row in run.rows] if run else []
+    latencies = sorted(answer.latency_s for answer in answers if answer.latency_s is not None)
+    cost = _mean([answer.cost_usd for answer in answers])
+    return {
+        "latency_p50_s": _quantile(latencies, 0.5),
+        "latency_p95_s": _quantile(latencies, 0.95),
+        "prompt_tokens": _mean([answer.prompt_tokens for answer in answers]),
+        "completion_tokens": _mean([answer.completion_tokens for answer in answers]),
+        "cost_usd_per_1k": cost * 1000 if cost is not None else None,
+    }
+
+
+def _mean(figures: Sequence[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+
+
+def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, list[dict[str, Any]]]:
+    """Dev rows that this rung got right and the one below did not, and the other way round."""
+    order = list(runs)
+    if rung not in runs or order.index(rung) == 0:
+        return {"fixed": [], "broke": []}
+    below, here = runs[order[order.index(rung) - 1]], runs[rung]
+    examples = {row.id: row for row in session.task.split("dev")}
+    fixed, broke = [], []
+    for before, after in zip(below.rows, here.rows, strict=True):
+        old, new = before.scores["quality"].value, after.scores["quality"].value
+        if old is None or new is None or old == new:
+            continue
+        example = examples[after.example]
+        case = {
+            "example": example.id,
+            "question": _question(example.messages),
+            "target": example.target,
+            "before": before.answer.text,
+            "after": after.answer.text,
+        }
+        (fixed if new > old else broke).append(case)
+    return {"fixed": fixed[:CASES_SHOWN], "broke": broke[:CASES_SHOWN]}
+
+
+def _question(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The last thing the user said."""
+    asked = [str(message.get("content", "")) for message in messages if message.get("role") == "user"]
+    return asked[-1] if asked else ""
+
+
+def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]]) -> str:
+    task = session.task
+    if end.status == "pass" and end.winner:
+        won = next(rung for rung in rungs if rung["rung"] == end.winner)
+        verdict = won["verdict"]
+        bar = f"the bar of {task.quality.at_least:.1%}" if task.quality.at_least is not None else "its bar"
+        return (
+            f"Ship the {won['title']}: {verdict['estimate']:.1%} on {verdict['n']} gate rows, {bar} passed at a chance of at most "
+            f"{task.alpha:.1%} that any rung of this climb passes wrongly."
+        )
+    tried = [rung for rung in rungs if rung["verdict"]]
+    best = max(tried, key=lambda rung: rung["verdict"]["estimate"] or 0.0, default=None)
+    told = (
+        f" The best was the {best['title']} with {best['verdict']['estimate']:.1%}." if best and best["verdict"]["estimate"] else ""
+    )
+    if end.status == "fail":
+        return f"No rung passes: every one that was tried is shown to be below the bar.{told}"
+    needed = [rung["verdict"]["needed"] for rung in tried if rung["verdict"]["needed"]]
+    more = f" About {min(needed)} more gate labels could decide it." if needed else ""
+    return f"Undecided: no rung is shown to pass.{told}{more}"

@@ -1,0 +1,220 @@
+"""One climb's stored facts, and the steps that add to them. Every step is written down whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung import plugins
+from rung.climb.bench import ClimbBench
+from rung.climb.decide import RungState
+from rung.climb.desk import desk_for
+from rung.climb.environment import environment
+from rung.climb.gate import Trial, judge
+from rung.climb.simplify import simpler
+from rung.errors import UserError, did_you_mean
+from rung.registry.records import candidate as read_candidate
+from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
+
+if TYPE_CHECKING:
+    from rung.registry.home import Home
+
+# A record of another form is not resumed.
+FORM = 1
+
+
+class Session:
+    """A climb in progress: what is known (`facts`), and how to learn more."""
+
+    def __init__(self, task: Task, home: Home, progress: Progress) -> None:
+        self.task, self.home, self.progress = task, home, progress
+        self.desk = desk_for(task, home)
+        base = lock_base(task, home)
+        self.id = digest([FORM, task.digest, base])
+        self.facts: dict[str, Any] = home.facts(self.id)
+        home.add_task(task.digest, {"name": task.name, "base": task.base, "path": task.path})
+        if "lock" not in self.facts:
+            self.put("lock", self._lock(base))
+
+    def put(self, key: str, payload: Any) -> None:
+        """Write a fact down, here and in the store."""
+        self.home.put_fact(self.id, key, payload)
+        self.facts[key] = payload
+
+    def _lock(self, base: dict[str, Any]) -> dict[str, Any]:
+        from rung.data.digest import data_digests
+        from rung.verify.stats.gate import split_alpha
+
+        skipped = {name: self._why_skipped(name) for name in plugins.names("rungs")}
+        in_play = [name for name, reason in skipped.items() if not reason]
+        # One share more than there are rungs: the cheaper form of a passing Candidate must pass on a share of its own.
+        shares = split_alpha(self.task.alpha, len(in_play) + 1)
+        return {
+            "task": self.task.digest,
+            "data": data_digests(self.task.examples),
+            "base": base,
+            "skipped": skipped,
+            "alpha": dict(zip(in_play, shares, strict=False)) | {"cheaper": shares[-1]},
+            "environment": environment(self.task.seed),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+
+    def _why_skipped(self, rung: str) -> str:
+        if self.task.settings.get(rung, {}).get("skip"):
+            return "the task file skips it"
+        return plugins.load("rungs", rung).applies(self.task)
+
+    def states(self) -> list[RungState]:
+        """What `decide` needs to know of each rung, cheapest first."""
+        return [self._state(name) for name in self.facts["lock"]["skipped"]]
+
+    def _state(self, rung: str) -> RungState:
+        gate = self.facts.get(f"gate/{rung}")
+        skipped = self.facts["lock"]["skipped"][rung] or ("" if f"built/{rung}" in self.facts else self._out_of_budget())
+        return RungState(
+            name=rung,
+            skipped=skipped,
+            exempt="it is what the bar compares with" if rung == self.task.quality.better_than else "",
+            built=f"built/{rung}" in self.facts,
+            status=gate["status"] if gate else None,
+            simplified=f"cheaper/{rung}" in self.facts,
+        )
+
+    def _out_of_budget(self) -> str:
+        minutes = self.task.limits.minutes
+        spent = sum(self.facts[key].get("seconds", 0.0) for key in self.facts if "/" in key) / 60
+        if minutes is not None and spent >= minutes:
+            return f"the {minutes:g} minutes that the task allows were used up"
+        return ""
+
+    def candidate(self, rung: str) -> Candidate:
+        """The frozen Candidate that a rung built."""
+        return read_candidate(canonical_json(self.facts[f"built/{rung}"]["candidate"]))
+
+    def build(self, rung: str) -> None:
+        """Make the rung's Candidate. A crash in here is taken up again by the rung itself, from its work folder."""
+        started = time.monotonic()
+        work = self.home.path / "climbs" / self.id[:16] / rung
+        bench = ClimbBench(self.task, self.desk, work, self.progress)
+        candidate = plugins.load("rungs", rung).build(self.task, self._parent(rung), bench)
+        dev = bench.measure(candidate, "dev")
+        self.home.add_candidate(candidate, self.task.digest)
+        fact = {
+            "candidate": as_json(candidate),
+            "id": candidate.id,
+            "records": bench.records,
+            "dev": {"run": self.home.add_run(dev), "mean": dev.mean(), "n": len(dev.rows)},
+            "artefact_bytes": artefact_bytes(candidate, self.home),
+            "seconds": time.monotonic() - started,
+        }
+        self.put(f"built/{rung}", fact)
+        shutil.rmtree(work, ignore_errors=True)
+
+    def _parent(self, rung: str) -> Candidate | None:
+        below = [name for name in self.facts["lock"]["skipped"] if name < rung and f"built/{name}" in self.facts]
+        # A linear model's Candidate says nothing that a language model could build on.
+        usable = [name for name in below if not self.facts[f"built/{name}"]["candidate"]["base"].startswith("linear:")]
+        return self.candidate(usable[-1]) if usable else None
+
+    def gate(self, rung: str) -> None:
+        """Let the gate judge the rung's Candidate."""
+        self.put(f"gate/{rung}", self._judged(rung, self.candidate(rung), self.facts["lock"]["alpha"][rung]))
+
+    def simplify(self, rung: str) -> None:
+        """Try one cheaper form of what passed; it must pass the same gate on its own share of alpha."""
+        found = simpler(self.candidate(rung), self.task, self.home.blobs, Path(self.home.path / "climbs"))
+        if found is None:
+            self.put(f"cheaper/{rung}", {"name": None})
+            return
+        name, candidate = found
+        self.progress.note(f"trying it {name}")
+        self.home.add_candidate(candidate, self.task.digest)
+        judged = self._judged(rung, candidate, self.facts["lock"]["alpha"]["cheaper"])
+        size = artefact_bytes(candidate, self.home)
+        self.put(f"cheaper/{rung}", {"name": name, "id": candidate.id, "artefact_bytes": size, **judged})
+
+    def _judged(self, rung: str, candidate: Candidate, alpha: float) -> dict[str, Any]:
+        from rung.engine.answer import answer
+
+        started = time.monotonic()
+        trial = Trial(task=self.task, candidate=candidate, alpha=alpha, baseline=self._baseline())
+        total = len(self.task.split("gate"))
+        with self.progress.stage(f"{rung} at the gate", total) as stage:
+            seen = 0
+
+            def on_look(n: int, verdict: Any) -> None:
+                nonlocal seen
+                stage.advance(n - seen)
+                seen = n
+
+            outcome = judge(trial, lambda who, rows: answer(who, rows, self.desk), on_look)
+        run = Run(
+            candidate=candidate.id,
+            task=self.task.digest,
+            split="gate",
+            rows=outcome.rows,
+            environment=environment(self.task.seed),
+        )
+        self.home.look(self.task.digest, candidate.id, len(outcome.rows))
+        verdict = as_json(outcome.verdict)
+        self.progress.note(f"{rung}: {outcome.status} after {len(outcome.rows)} of {total} gate rows. {outcome.verdict.reason}")
+        return {
+            "status": outcome.status,
+            "verdict": verdict,
+            "guards": [as_json(guard) for guard in outcome.guards],
+            "run": self.home.add_run(run),
+            "alpha": alpha,
+            "seconds": time.monotonic() - started,
+        }
+
+    def _baseline(self) -> Candidate | None:
+        bar = self.task.quality
+        name = bar.better_than or bar.not_worse_than
+        if name is None:
+            return None
+        rungs = self.facts["lock"]["skipped"]
+        if name not in rungs:
+            return self.home.candidate(name)
+        if f"built/{name}" not in self.facts:
+            raise UserError(f"the bar compares with the rung '{name}', which was not built", where=self.task.path)
+        return self.candidate(name)
+
+    def register(self, rung: str) -> None:
+        """Give the winner, or its cheaper form where that held, the next version of the task's name."""
+        if "registered" in self.facts:
+            return
+        cheaper = self.facts.get(f"cheaper/{rung}", {})
+        winner = cheaper["id"] if cheaper.get("status") == "pass" else self.facts[f"built/{rung}"]["id"]
+        evidence = {"climb": self.id, "rung": rung, "task": self.task.digest}
+        self.put("registered", {"version": self.home.register(self.task.name, winner, evidence), "candidate": winner, "rung": rung})
+
+
+def lock_base(task: Task, home: Home) -> dict[str, Any]:
+    """What the base is, before anything is asked of it."""
+    from rung.engine.bases import resolve
+
+    base = resolve(task.base, home.path)
+    return {"reference": base.reference, "digest": base.digest, "template": base.template}
+
+
+def artefact_bytes(candidate: Candidate, home: Home) -> int:
+    """Bytes on disk of everything that this Candidate adds to its base."""
+    digests = [*candidate.adapters]
+    if candidate.demos:
+        digests.append(candidate.demos["pool"])
+    for kind in ("linear:", "tree:"):
+        if candidate.base.startswith(kind):
+            digests.append(candidate.base.removeprefix(kind))
+    text = len(canonical_json(as_json(replace(candidate, parent=None))).encode("utf-8"))
+    return text + sum(home.blobs.size_bytes(name) for name in digests)
+
+
+def check_rung_names(task: Task) -> None:
+    """Raises UserError for settings of, or a bar relative to, a rung that does not exist."""
+    known = plugins.names("rungs")
+    for name in task.settings:
+        if name not in known:
+            raise UserError(f"rungs: unknown key '{name}'. {did_you_mean(name, known)}", where=task.path)

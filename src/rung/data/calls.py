@@ -1,0 +1,181 @@
+"""Tools and tool calls in one form each, whatever form they came in.
+
+A tool is kept as OpenAI has it: `{"type": "function", "function": {"name", "description", "parameters": JSON schema}}`.
+A target is a list of `{"name", "arguments"}`; where several values are right it also has `"allowed": {argument: [values]}`, in which
+"" says that the argument may be left out (as in the Berkeley function-calling benchmark). The empty list says that no call is right.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rung.data.formats import parse_json
+from rung.data.rows import RowError
+
+# The benchmark's type names in Python, Java and JavaScript, and the JSON schema's; "any" has no counterpart and is left out.
+SCHEMA_TYPES = {
+    **dict.fromkeys(("dict", "HashMap", "Hashtable", "Dict"), "object"),
+    **dict.fromkeys(("float", "double", "Float"), "number"),
+    **dict.fromkeys(("int", "byte", "short", "long", "Bigint"), "integer"),
+    **dict.fromkeys(("tuple", "list", "set", "List", "Tuple", "Set", "Array", "ArrayList", "Queue", "Stack"), "array"),
+    **dict.fromkeys(("str", "char", "String"), "string"),
+    **dict.fromkeys(("bool", "Boolean"), "boolean"),
+}
+STANDARD_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
+
+
+def as_tools(value: Any) -> tuple[dict[str, Any], ...]:
+    """A row's tools in OpenAI form. `value` is a list, one tool, or either as JSON text. Raises RowError."""
+    value = _from_text(value, "tools")
+    if value is None:
+        return ()
+    found = value if isinstance(value, list) else [value]
+    return tuple(_tool(entry, number) for number, entry in enumerate(found, start=1))
+
+
+def as_calls(value: Any, tools: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+    """A target's calls in canonical form. Raises RowError where `value` is no call or list of calls."""
+    value = _from_text(value, "the tool-call target")
+    found = value if isinstance(value, list) else [value]
+    return [_call(entry, tools) for entry in found]
+
+
+def looks_like_calls(value: Any) -> bool:
+    """Whether a target (a value, or its JSON text) is a call or a list of calls in any of the known forms."""
+    if isinstance(value, str):
+        if not value.lstrip().startswith(("[", "{")):
+            return False
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return False
+    found = value if isinstance(value, list) else [value]
+    return isinstance(value, (list, dict)) and all(_is_call(entry) for entry in found)
+
+
+def _from_text(value: Any, what: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        return parse_json(value)
+    except RowError as error:
+        raise RowError(f"{what}: {error}") from None
+
+
+def _is_call(entry: Any) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    if isinstance(entry.get("function"), dict):
+        return "name" in entry["function"]
+    return isinstance(entry.get("name"), str) and "arguments" in entry or _is_allowed(entry)
+
+
+def _is_allowed(entry: Mapping[str, Any]) -> bool:
+    """`{function: {argument: [allowed values]}}`."""
+    if len(entry) != 1:
+        return False
+    (arguments,) = entry.values()
+    return isinstance(arguments, dict) and all(isinstance(values, list) for values in arguments.values())
+
+
+def _call(entry: Any, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    if not _is_call(entry):
+        raise RowError('a tool call must be {"name": ..., "arguments": {...}} or {name: {argument: [allowed values]}}')
+    if isinstance(entry.get("function"), dict) and "name" in entry["function"]:
+        entry = entry["function"]
+    if isinstance(entry.get("name"), str) and not _is_allowed(entry):
+        call = {"name": entry["name"], "arguments": _arguments(entry.get("arguments"), entry["name"])}
+        return call | ({"allowed": entry["allowed"]} if isinstance(entry.get("allowed"), dict) else {})
+    ((name, allowed),) = entry.items()
+    required = _required(name, tools)
+    chosen = {argument: _first(values, argument in required) for argument, values in allowed.items()}
+    return {"name": name, "arguments": {a: v for a, v in chosen.items() if v is not _OMITTED}, "allowed": allowed}
+
+
+def _arguments(value: Any, name: str) -> dict[str, Any]:
+    found = _from_text(value, f"the arguments of {name}")
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise RowError(f"the arguments of {name} are not an object")
+    return found
+
+
+_OMITTED = object()
+
+
+def _required(name: str, tools: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    functions = (tool["function"] for tool in tools)
+    return next((f["parameters"].get("required", []) for f in functions if f["name"] == name), [])
+
+
+def _first(values: Sequence[Any], required: bool) -> Any:
+    """The first allowed value; "" stands for leaving the argument out, which a required one cannot be while there is another value."""
+    filled = [value for value in values if value != ""]
+    if required and filled:
+        return _nested(filled[0])
+    if not values or (values[0] == "" and not required):
+        return _OMITTED
+    return _nested(values[0])
+
+
+def _nested(value: Any) -> Any:
+    """An allowed value's own first choice: inside an object every field again lists what is allowed."""
+    if isinstance(value, list):
+        return [_nested(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    fields = {name: _first(v, False) if isinstance(v, list) else v for name, v in value.items()}
+    return {name: v for name, v in fields.items() if v is not _OMITTED}
+
+
+def _tool(entry: Any, number: int) -> dict[str, Any]:
+    function = entry.get("function", entry) if isinstance(entry, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
+        raise RowError(f"tool {number} has no function name")
+    parameters = function.get("parameters", function.get("input_schema")) or {}
+    if not isinstance(parameters, dict):
+        raise RowError(f"the parameters of tool {function['name']} are not a JSON schema")
+    described = {"description": str(function["description"])} if function.get("description") else {}
+    return {"type": "function", "function": {"name": function["name"], **described, "parameters": _parameters(parameters)}}
+
+
+def _parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(parameters.get("type"), str) or "properties" in parameters or "$ref" in parameters:
+        schema = as_schema(parameters)
+        return schema if "type" in schema else {"type": "object", **schema}
+    bare = {name: value for name, value in parameters.items() if isinstance(value, dict)}
+    required = [name for name, value in bare.items() if "default" not in value and "optional" not in str(value.get("type", ""))]
+    properties = {name: as_schema(value) for name, value in bare.items()}
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+def as_schema(schema: Any) -> Any:
+    """A JSON schema with its types named as the standard has them ("dict" is "object", "float" is "number", "any" is left out)."""
+    if not isinstance(schema, dict):
+        return schema
+    done = dict(schema)
+    if isinstance(done.get("type"), str):
+        kind = _schema_type(done.pop("type"))
+        done = ({"type": kind} if kind else {}) | done
+    for key in ("properties", "$defs", "definitions", "patternProperties"):
+        if isinstance(done.get(key), dict):
+            done[key] = {name: as_schema(value) for name, value in done[key].items()}
+    for key in ("items", "additionalProperties", "not"):
+        if key in done:
+            done[key] = [as_schema(v) for v in done[key]] if isinstance(done[key], list) else as_schema(done[key])
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        if isinstance(done.get(key), list):
+            done[key] = [as_schema(value) for value in done[key]]
+    return done
+
+
+def _schema_type(name: str) -> str | None:
+    """The standard's type for names such as "dict", "float" or Python's "List[str], optional"; None where any type will do."""
+    stem = re.split(r"[\[,]", name.strip(), maxsplit=1)[0].strip()
+    return stem if stem in STANDARD_TYPES else SCHEMA_TYPES.get(stem)

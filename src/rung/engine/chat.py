@@ -1,0 +1,306 @@
+"""The one rendering of a conversation into text and tokens: training, evaluation and serving all call it, so they cannot differ.
+
+The renderer is the tokenizer's own chat template, in transformers' sandbox. What a template cannot say (tools, tool calls, a system
+turn) is written into the turns that it can, always in the same words. Control tokens that stand in somebody's text stay text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from rung.errors import UserError
+from rung.types import Message, canonical_json, digest
+
+Tools = Sequence[Mapping[str, Any]]
+
+CALL_FORMAT = 'Reply with {"name": ..., "arguments": {...}} to call one of them.'
+# Private-use characters: they fence a control token that was found in somebody's text, from render() to encode().
+_OPEN, _CLOSE = "\ue0f0", "\ue0f1"
+_FENCED = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
+# Llama 3's templates print today's date unless told one; theirs is this. A rendering must not change overnight.
+_FIXED = {"enable_thinking": False, "date_string": "26 Jul 2024"}
+
+
+def template_digest(template: str | Mapping[str, str]) -> str:
+    """SHA-256 of a chat template, or of a set of named ones."""
+    return digest(template if isinstance(template, str) else dict(template))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatTemplate:
+    """A tokenizer's chat template, and what it turns out to be able to say (found by trying, not by reading its source)."""
+
+    tokenizer: Any
+
+    @cached_property
+    def digest(self) -> str:
+        return template_digest(self.tokenizer.chat_template)
+
+    @cached_property
+    def takes_system(self) -> bool:
+        return self._shows("7f3a", [{"role": "system", "content": "7f3a"}, _user("hi")])
+
+    @cached_property
+    def takes_tools(self) -> bool:
+        return self._shows("7f3a", [_user("hi")], [wrapped_tool({"name": "f", "description": "7f3a", "parameters": {}})])
+
+    @cached_property
+    def takes_tool_calls(self) -> bool:
+        call = {"id": "call00000", "type": "function", "function": {"name": "7f3a", "arguments": {}}}
+        return self._shows("7f3a", [_user("hi"), {"role": "assistant", "tool_calls": [call]}])
+
+    @cached_property
+    def takes_tool_results(self) -> bool:
+        call = {"id": "call00000", "type": "function", "function": {"name": "f", "arguments": {}}}
+        result = {"role": "tool", "name": "f", "tool_call_id": "call00000", "content": "7f3a"}
+        said = {"role": "assistant", "tool_calls": [call]} if self.takes_tool_calls else {"role": "assistant", "content": "f"}
+        return self._shows("7f3a", [_user("hi"), said, result])
+
+    @cached_property
+    def control_tokens(self) -> re.Pattern[str]:
+        """Matches every token that the tokenizer keeps for structure, the longest first; never matches where it has none."""
+        special = [token.content for token in self.tokenizer.added_tokens_decoder.values() if token.special]
+        return re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or "(?!)")
+
+    @cached_property
+    def end(self) -> str:
+        """What closes an assistant's turn, up to and including the first control token."""
+        prompt = render(self, [_user("hi")], (), add_generation_prompt=True)
+        return _split_completion(self, prompt, [_user("hi")], (), "7f3a")[2]
+
+    def apply(self, messages: Sequence[Message], tools: Tools | None, *, add_generation_prompt: bool) -> str:
+        """The template's own text for turns that it can say. Raises UserError with the template's complaint."""
+        from jinja2 import TemplateError
+
+        try:
+            return self.tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                tools=[dict(tool) for tool in tools] if tools else None,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                **_FIXED,
+            )
+        except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+            roles = ", ".join(str(message.get("role")) for message in messages)
+            raise UserError(
+                f"the base's chat template cannot render a conversation of the roles {roles}: {error}",
+                mend="Reorder the turns as the template wants them, or choose another base.",
+            ) from error
+
+    def _shows(self, mark: str, messages: Sequence[Message], tools: Tools | None = None) -> bool:
+        try:
+            return mark in self.apply(messages, tools, add_generation_prompt=False)
+        except UserError:
+            return False
+
+
+@lru_cache(maxsize=16)
+def chat_template(tokenizer: Any) -> ChatTemplate:
+    """The tokenizer's template, examined once. Raises UserError where it has none."""
+    if not getattr(tokenizer, "chat_template", None):
+        raise no_template(str(getattr(tokenizer, "name_or_path", "") or "the base"))
+    return ChatTemplate(tokenizer=tokenizer)
+
+
+def no_template(where: str) -> UserError:
+    """What to tell the owner of a base that cannot hold a conversation."""
+    return UserError(
+        "the base has no chat template, so there is no one way to ask it anything",
+        where=where,
+        mend="Use its instruction-tuned (chat) version, or put its chat_template.jinja into the folder.",
+    )
+
+
+def render(template: ChatTemplate, messages: Sequence[Message], tools: Tools, *, add_generation_prompt: bool) -> str:
+    """The conversation as the model reads it; encode() turns it into tokens.
+
+    messages  turns in the OpenAI format; content may be text, text parts, or absent beside `tool_calls`
+    tools     OpenAI tools or bare functions; in the system turn, one a line, where the template has no place for them
+
+    Raises UserError where a turn is not text, or the template refuses the order of the turns.
+    """
+    turns = [_plain(template, message) for message in messages]
+    native = bool(tools) and template.takes_tools
+    if tools and not native:
+        turns = _with_system(turns, _fence(template, tools_text(tools)))
+    if turns and turns[0]["role"] == "system" and not template.takes_system:
+        turns = _folded(turns)
+    shown = [_fence_all(template, wrapped_tool(tool)) for tool in tools] if native else None
+    return template.apply(turns, shown, add_generation_prompt=add_generation_prompt)
+
+
+def encode(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of rendered text. No special token is added: the template wrote them all. Fenced ones are read as plain text."""
+    if _OPEN not in text:
+        return tokenizer.encode(text, add_special_tokens=False)
+    ids: list[int] = []
+    for index, piece in enumerate(_FENCED.split(text)):
+        if piece:
+            ids += tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=index % 2 == 1)
+    return ids
+
+
+def prompt_text(tokenizer: Any, messages: Sequence[Message], tools: Tools = ()) -> str:
+    """The conversation up to where the assistant's answer begins."""
+    return render(chat_template(tokenizer), messages, tools, add_generation_prompt=True)
+
+
+def prompt_tokens(tokenizer: Any, messages: Sequence[Message], tools: Tools = ()) -> list[int]:
+    """Token ids up to where the assistant's answer begins."""
+    return encode(tokenizer, prompt_text(tokenizer, messages, tools))
+
+
+def training_tokens(tokenizer: Any, messages: Sequence[Message], tools: Tools, answer: str) -> tuple[list[int], int]:
+    """(ids, start): ids[:start] are exactly prompt_tokens(), ids[start:] the answer and the token that ends the turn, once.
+
+    Raises UserError where the template rewrites the prompt or the answer once the answer is there: what is trained would not be
+    what is asked.
+    """
+    template = chat_template(tokenizer)
+    prompt = render(template, messages, tools, add_generation_prompt=True)
+    lead, body, end = _split_completion(template, prompt, messages, tools, answer)
+    start = encode(tokenizer, prompt)
+    ids = encode(tokenizer, prompt + lead + body + end)
+    if ids[: len(start)] != start:
+        ids = start + encode(tokenizer, lead + body + end)
+    last = tokenizer.convert_ids_to_tokens(ids[-1])
+    if not template.control_tokens.fullmatch(last) or ids[len(start) :].count(ids[-1]) != 1:
+        raise UserError(f"the chat template does not end an answer with one control token: it ends with {last!r}")
+    return ids, len(start)
+
+
+def stop_tokens(tokenizer: Any) -> tuple[int, ...]:
+    """Ids that end an answer: the template's end of turn, and the tokenizer's end of sequence."""
+    ids = {encode(tokenizer, chat_template(tokenizer).end)[-1]}
+    if tokenizer.eos_token_id is not None:
+        ids.add(tokenizer.eos_token_id)
+    return tuple(sorted(ids))
+
+
+def tool_function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The {name, description, parameters} of an OpenAI tool or of a bare function."""
+    return tool["function"] if isinstance(tool.get("function"), Mapping) else tool
+
+
+def wrapped_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool in the OpenAI format."""
+    return {"type": "function", "function": dict(tool_function(tool))}
+
+
+def tools_text(tools: Tools) -> str:
+    """Tools in words, for a template or a server that has no place for them."""
+    lines = [canonical_json(dict(tool_function(tool))) for tool in tools]
+    return "\n".join(["You can call these tools, each given as JSON:", *lines, CALL_FORMAT])
+
+
+def calls_text(calls: Sequence[Mapping[str, Any]]) -> str:
+    """Tool calls as the text that CALL_FORMAT asks for: one JSON object, or a list where there are several."""
+    said = [{"name": call["function"]["name"], "arguments": _arguments(call["function"].get("arguments"))} for call in calls]
+    return json.dumps(said[0] if len(said) == 1 else said, ensure_ascii=False)
+
+
+def text_of(content: Any) -> str:
+    """The text of a message's content: a string, or OpenAI text parts. Raises UserError for anything else."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence) and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in content):
+        return "".join(part["text"] for part in content)
+    raise UserError(
+        "a message's content is neither text nor a list of text parts", mend="Only text is supported: no images, no audio."
+    )
+
+
+def with_tools_in_words(messages: Sequence[Message], tools: Tools) -> list[dict[str, Any]]:
+    """The conversation with its tools written into the system turn."""
+    return _with_system([dict(message) for message in messages], tools_text(tools))
+
+
+def _user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def _plain(template: ChatTemplate, message: Message) -> dict[str, Any]:
+    """One turn in the words that the template has."""
+    turn = {key: value for key, value in message.items() if value is not None}
+    calls = turn.pop("tool_calls", None)
+    text = text_of(turn.get("content"))
+    if calls and not template.takes_tool_calls:
+        text = "\n".join(filter(None, [text, calls_text(calls)]))
+    elif calls:
+        turn["tool_calls"] = [_native_call(template, call) for call in calls]
+    if text or "tool_calls" not in turn:
+        turn["content"] = _fence(template, text)
+    if turn["role"] == "tool" and not template.takes_tool_results:
+        return _user(turn["content"])
+    return turn
+
+
+def _native_call(template: ChatTemplate, call: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as an object: OpenAI sends them as text, which templates would quote a second time."""
+    function = {"name": call["function"]["name"], "arguments": _arguments(call["function"].get("arguments"))}
+    return {**call, "type": "function", "function": _fence_all(template, function)}
+
+
+def _arguments(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value if value is not None else {}
+    try:
+        return json.loads(value or "{}")
+    except ValueError:
+        return value
+
+
+def _with_system(turns: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    if turns and turns[0]["role"] == "system":
+        joined = "\n\n".join(filter(None, [text_of(turns[0].get("content")), text]))
+        return [{**turns[0], "content": joined}, *turns[1:]]
+    return [{"role": "system", "content": text}, *turns]
+
+
+def _folded(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The system turn's text at the head of the first user turn, for templates that refuse the role."""
+    system, rest = turns[0]["content"], turns[1:]
+    first = next((index for index, turn in enumerate(rest) if turn["role"] == "user"), None)
+    if first is None:
+        return [_user(system), *rest]
+    joined = "\n\n".join(filter(None, [system, rest[first]["content"]]))
+    return [*rest[:first], {**rest[first], "content": joined}, *rest[first + 1 :]]
+
+
+def _fence(template: ChatTemplate, text: str) -> str:
+    bare = text.replace(_OPEN, "").replace(_CLOSE, "")
+    return template.control_tokens.sub(rf"{_OPEN}\g<0>{_CLOSE}", bare)
+
+
+def _fence_all(template: ChatTemplate, value: Any) -> Any:
+    if isinstance(value, str):
+        return _fence(template, value)
+    if isinstance(value, Mapping):
+        return {key: _fence_all(template, item) for key, item in value.items()}
+    return [_fence_all(template, item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _split_completion(
+    template: ChatTemplate, prompt: str, messages: Sequence[Message], tools: Tools, answer: str
+) -> tuple[str, str, str]:
+    """What follows the prompt once the answer is there: white space before it, the answer, the end of the turn."""
+    full = render(template, [*messages, {"role": "assistant", "content": answer}], tools, add_generation_prompt=False)
+    wanted = _fence(template, answer)
+    for text in (wanted, wanted.strip()):
+        found = re.match(rf"(\s*){re.escape(text)}", full[len(prompt) :]) if full.startswith(prompt) else None
+        if found:
+            tail = full[len(prompt) + found.end() :]
+            token = template.control_tokens.search(tail)
+            end = tail[: token.end()] if token else template.tokenizer.eos_token or ""
+            return found.group(1), text, end
+    raise UserError(
+        "the base's chat template changes the prompt or the answer once the answer is there, so it cannot be trained on as asked",
+        mend="Choose another base, or put a chat_template.jinja that keeps every turn as it was into its folder.",
+    )

@@ -1,0 +1,83 @@
+"""Demonstrations: the rows of a pool that are most like the question, by BM25 over what the user said.
+
+A pool is a blob of JSON lines: {"messages": [...], "answer": "...", "tools": [...]}.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from rung.engine.chat import text_of
+from rung.types import Example, Message, canonical_json, digest
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """One worked row: the conversation, the tools that were at hand, and the right answer as text."""
+
+    messages: tuple[Message, ...]
+    answer: str
+    tools: tuple[dict[str, Any], ...] = ()
+
+    @cached_property
+    def question_digest(self) -> str:
+        """Equal to Example.question_digest of the row that this was made from."""
+        return digest([list(self.messages), list(self.tools)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Demonstrations to choose from."""
+
+    demos: tuple[Demo, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Pool:
+        """The pool in a blob, read once for each path: a blob never changes."""
+        return _read(path)
+
+    def nearest(self, example: Example, k: int) -> list[Demo]:
+        """At most k demonstrations, the most similar first; never the question itself. Ties go to the earlier row."""
+        import numpy as np
+
+        words = [word for word in _words(example.messages) if word in self._index.vocab_dict]
+        scores = self._index.get_scores(words) if words else np.zeros(len(self.demos))
+        order = np.argsort(-scores, kind="stable")
+        others = (self.demos[i] for i in order if self.demos[i].question_digest != example.question_digest)
+        return [demo for demo, _ in zip(others, range(k), strict=False)]
+
+    @cached_property
+    def _index(self) -> Any:
+        """BM25 as Lucene scores it (bm25s, method "lucene", k1 1.5, b 0.75)."""
+        import bm25s
+
+        index = bm25s.BM25()
+        index.index([_words(demo.messages) for demo in self.demos], show_progress=False)
+        return index
+
+
+def pool_bytes(examples: Iterable[Example], render: Callable[[Any], str]) -> bytes:
+    """The blob of a pool. `render` writes a target as the answer that a model should give (BoundScorer.render)."""
+    rows = ({"messages": list(row.messages), "answer": render(row.target), "tools": list(row.tools)} for row in examples)
+    return "".join(canonical_json(row) + "\n" for row in rows).encode("utf-8", "surrogatepass")
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path) -> Pool:
+    rows = [json.loads(line) for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n") if line]
+    demos = (Demo(messages=tuple(row["messages"]), answer=row["answer"], tools=tuple(row.get("tools") or ())) for row in rows)
+    return Pool(demos=tuple(demos))
+
+
+def _words(messages: Iterable[Message]) -> list[str]:
+    """Words and marks of the user's turns: marks too, since "!" and "?" tell tones apart."""
+    said = " ".join(text_of(message.get("content")) for message in messages if message.get("role") == "user")
+    return _WORD.findall(said.casefold())

@@ -1,0 +1,91 @@
+"""The decoder: flat tokens in, hidden states out, the same for training, evaluation and serving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rung.engine.local.functions import GatedSiLU, LowRankLinear, RMSNorm, Rotary
+from rung.engine.local.lora import Factors
+from rung.engine.local.weights import DecoderConfig, Layer, Weights
+
+Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+Update = list[dict[str, Factors]]
+
+
+class Decoder:
+    """A Llama-like decoder over given tensors; stateless, so that one set of weights serves any number of adapters."""
+
+    def __init__(self, config: DecoderConfig, weights: Weights) -> None:
+        self.config, self.weights = config, weights
+        self._frequencies, self._rope_scale = rotary_frequencies(config, weights.embedding.device)
+
+    @property
+    def device(self) -> torch.device:
+        return self.weights.embedding.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.weights.embedding.dtype
+
+    def hidden(self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None) -> Tensor:
+        """Final-norm hidden states, (n, width).
+
+        ids, positions  (n,) integer: flat tokens and where each stands in its conversation
+        attention       mixes tokens; knows the layout, see `attention.py`
+        update          a LoRA adapter's compute form, or None for the base alone
+        """
+        angles = positions[:, None].float() * self._frequencies
+        cos = (angles.cos() * self._rope_scale).to(self.dtype)[:, None]
+        sin = (angles.sin() * self._rope_scale).to(self.dtype)[:, None]
+        x = F.embedding(ids, self.weights.embedding)
+        for index, layer in enumerate(self.weights.layers):
+            x = self._block(x, index, layer, (cos, sin), attention, update[index] if update else {})
+        return RMSNorm.apply(x, self.weights.final_norm, self.config.norm_epsilon)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores over the vocabulary, (n, vocabulary), float32."""
+        return F.linear(hidden, self.weights.head).float()
+
+    def _block(  # noqa: PLR0913 - one block's whole input
+        self, x: Tensor, index: int, layer: Layer, rotation: tuple[Tensor, Tensor], attention: Attention, update: dict[str, Factors]
+    ) -> Tensor:
+        config, epsilon = self.config, self.config.norm_epsilon
+        normed = RMSNorm.apply(x, layer.input_norm, epsilon)
+        qkv = _linear(normed, layer.qkv, layer.qkv_bias, update.get("qkv")).view(len(x), -1, config.head_width)
+        queries_keys, values = qkv.split([config.heads + config.key_value_heads, config.key_value_heads], dim=1)
+        if layer.query_norm is not None and layer.key_norm is not None:
+            queries, keys = queries_keys.split([config.heads, config.key_value_heads], dim=1)
+            queries_keys = torch.cat(
+                (RMSNorm.apply(queries, layer.query_norm, epsilon), RMSNorm.apply(keys, layer.key_norm, epsilon)), dim=1
+            )
+        queries, keys = Rotary.apply(queries_keys, *rotation).split([config.heads, config.key_value_heads], dim=1)
+        x = x + _linear(attention(index, queries, keys, values), layer.output, None, update.get("output"))
+        normed = RMSNorm.apply(x, layer.post_norm, epsilon)
+        gated = GatedSiLU.apply(_linear(normed, layer.gate_up, None, update.get("gate_up")))
+        return x + _linear(gated, layer.down, None, update.get("down"))
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, factors: Factors | None) -> Tensor:
+    if factors is None:
+        return F.linear(x, weight, bias)
+    return LowRankLinear.apply(x, weight, bias, factors.down, factors.up)
+
+
+def rotary_frequencies(config: DecoderConfig, device: torch.device) -> tuple[Tensor, float]:
+    """Angles a position, (head_width / 2,), and the scale of cosine and sine; scaled variants as transformers computes them."""
+    raw = config.raw
+    rope = dict(raw.get("rope_parameters") or raw.get("rope_scaling") or {})
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind == "default":
+        theta = rope.get("rope_theta", raw.get("rope_theta", 10000.0))
+        steps = torch.arange(0, config.head_width, 2, dtype=torch.int64, device=device).float()
+        return 1.0 / theta ** (steps / config.head_width), 1.0
+    from transformers import AutoConfig
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    frequencies, scale = ROPE_INIT_FUNCTIONS[kind](AutoConfig.for_model(**raw), device)
+    return frequencies, float(scale)

@@ -1,0 +1,96 @@
+"""The decoder's elementwise and low-rank steps, each with a backward pass that saves little and reads memory once.
+
+On a CPU these steps are bound by memory traffic, and autograd's own composition of them reads and writes several times as much.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd import Function
+
+
+class RMSNorm(Function):
+    """y = x / sqrt(mean(x^2) + epsilon) * weight, over the last dimension, in float32 (Zhang & Sennrich, arXiv 1910.07467)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        x32 = x.float()
+        scale = torch.rsqrt(x32.square().mean(-1, keepdim=True) + epsilon)
+        ctx.save_for_backward(x, weight, scale)
+        return (x32 * scale).to(x.dtype) * weight
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, weight, scale = ctx.saved_tensors
+        normed = x.float().mul_(scale)
+        dy32 = dy.float()
+        dweight = (dy32 * normed).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
+        if not ctx.needs_input_grad[0]:
+            return None, dweight, None
+        dnormed = dy32 * weight.float()
+        inner = (dnormed * normed).mean(-1, keepdim=True)
+        return dnormed.sub_(normed.mul_(inner)).mul_(scale).to(x.dtype), dweight, None
+
+
+class Rotary(Function):
+    """Rotates each head's halves (x1, x2) by the position's angles (Su et al., arXiv 2104.09864). x: (..., heads, width)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _rotate(x, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        cos, sin = ctx.saved_tensors
+        return _rotate(dy, cos, -sin), None, None
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+class GatedSiLU(Function):
+    """silu(gate) * up over a merged (..., 2 * width) product (Shazeer, arXiv 2002.05202)."""
+
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        ctx.save_for_backward(gate_up)
+        gate, up = gate_up.chunk(2, dim=-1)
+        return F.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Tensor:  # type: ignore[override]
+        (gate_up,) = ctx.saved_tensors
+        gate, up = gate_up.chunk(2, dim=-1)
+        grad = torch.empty_like(gate_up)
+        dgate, dup = grad.chunk(2, dim=-1)
+        torch.mul(dy, F.silu(gate), out=dup)
+        dgate.copy_(torch.ops.aten.silu_backward(dy * up, gate))
+        return grad
+
+
+class LowRankLinear(Function):
+    """y = x W^T + b + (x A^T) B^T (Hu et al., arXiv 2106.09685), the scale being folded into B.
+
+    x (n, in), W (out, in), A (rank, in), B (out, rank). Saves x and x A^T alone; the product with W is not differentiated.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:  # noqa: PLR0913
+        low = x @ down.T
+        y = F.linear(x, weight, bias)
+        ctx.save_for_backward(x, weight, down, up, low)
+        return y.addmm_(low, up.T)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, weight, down, up, low = ctx.saved_tensors
+        dlow = dy @ up
+        dx = (dy @ weight).addmm_(dlow, down) if ctx.needs_input_grad[0] else None
+        return dx, None, None, dlow.T @ x, dy.T @ low

@@ -1,0 +1,38 @@
+"""A language model in memory: tokenizer, decoder, and the precision that this machine computes it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rung.engine.local.decoder import Decoder
+from rung.engine.local.weights import DecoderConfig, load_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalModel:
+    """What training, evaluation and serving share. `folder` is where it was read from."""
+
+    folder: Path
+    tokenizer: Any
+    decoder: Decoder
+
+    @property
+    def config(self) -> DecoderConfig:
+        return self.decoder.config
+
+    @classmethod
+    def load(cls, folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None) -> LocalModel:
+        """Load a transformers folder onto the best device. `dtype` None lets `precision.choose` decide, by a self-check."""
+        from transformers import AutoTokenizer
+
+        from rung.engine.local.precision import best_device, choose
+
+        config = DecoderConfig.read(folder)
+        place = torch.device(device) if device else best_device()
+        chosen = dtype or choose(folder, config, place)
+        decoder = Decoder(config, load_weights(folder, config, chosen, place))
+        return cls(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)

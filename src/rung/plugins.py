@@ -1,0 +1,57 @@
+"""The folder is the registry: a file's stem is the plug-in's name, its docstring's first line the help.
+
+Third parties add theirs by entry points named like the slot: `rung.scorers`, `rung.rungs`, `rung.methods`, ...
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from rung.errors import UserError, did_you_mean
+
+SLOTS = {
+    "scorers": "rung.verify.scorers",
+    "rungs": "rung.rungs",
+    "methods": "rung.train.methods",
+    "objectives": "rung.train.objectives",
+    "checks": "rung.data.checks",
+    "backends": "rung.engine.backends",
+}
+
+
+@cache
+def names(slot: str) -> tuple[str, ...]:
+    """The plug-ins of a slot, sorted, without importing them."""
+    own = {module.name for module in pkgutil.iter_modules([str(_folder(slot))]) if not module.name.startswith("_")}
+    return tuple(sorted(own | set(_entry_points(slot))))
+
+
+@cache
+def load(slot: str, name: str) -> ModuleType:
+    """The plug-in's module. Raises UserError, with the nearest name, where there is none."""
+    if name not in names(slot):
+        raise UserError(f"no {slot[:-1]} is called '{name}'", mend=did_you_mean(name, names(slot)))
+    entry = _entry_points(slot).get(name)
+    return entry.load() if entry else importlib.import_module(f"{SLOTS[slot]}.{name}")
+
+
+def help_line(slot: str, name: str) -> str:
+    """The first line of the plug-in's docstring, read without importing it where it is one of ours."""
+    file = _folder(slot) / f"{name}.py"
+    doc = ast.get_docstring(ast.parse(file.read_text("utf-8"))) if file.exists() else load(slot, name).__doc__
+    return (doc or "").strip().split("\n")[0]
+
+
+def _folder(slot: str) -> Path:
+    return Path(__file__).parent.joinpath(*SLOTS[slot].split(".")[1:])
+
+
+@cache
+def _entry_points(slot: str) -> dict[str, metadata.EntryPoint]:
+    return {entry.name: entry for entry in metadata.entry_points(group=f"rung.{slot}")}

@@ -1,0 +1,37 @@
+"""Answers by (candidate, example) digest, so that an evaluation that is repeated costs nothing and one that was killed goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import insert, select
+
+from rung.registry import db, records
+from rung.types import Answer, batches
+
+# SQLite takes at most 999 parameters in one statement before version 3.32.
+IN_ONE_SELECT = 900
+
+
+class StoredAnswers:
+    """The cache of one RUNG_HOME; rung.types.AnswerCache."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._database = database
+
+    def load(self, candidate: str, examples: Sequence[str]) -> dict[str, Answer]:
+        """The known answers of a candidate id to those example digests; an unknown one is left out."""
+        found: dict[str, Answer] = {}
+        table = db.answers
+        with self._database.reading() as connection:
+            for some in batches(examples, IN_ONE_SELECT):
+                wanted = select(table.c.example, table.c.payload).where(table.c.candidate == candidate, table.c.example.in_(some))
+                found |= {row.example: records.answer(row.payload) for row in connection.execute(wanted)}
+        return found
+
+    def store(self, candidate: str, answers: Mapping[str, Answer]) -> None:
+        """Keeps a whole batch, in one transaction, in place of what was known of its examples."""
+        rows = [{"candidate": candidate, "example": example, "payload": records.dump(said)} for example, said in answers.items()]
+        if rows:
+            with self._database.writing() as connection:
+                connection.execute(insert(db.answers).prefix_with("OR REPLACE"), rows)

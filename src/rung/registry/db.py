@@ -1,0 +1,143 @@
+"""The SQLite file: tables that only grow, held to it by triggers, and the cache of answers, which may be rewritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    inspect,
+)
+
+from rung.registry.faults import explained
+
+BUSY_TIMEOUT_MS = 20_000
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Any) -> Table:
+    """A history table: a running number first, the moment of writing last."""
+    return Table(name, metadata, Column("seq", Integer, primary_key=True), *columns, Column("created", Text, nullable=False))
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, Text, nullable=False, **options)
+
+
+tasks = _table("tasks", _text("digest", unique=True), _text("summary"))
+candidates = _table("candidates", _text("id", unique=True), _text("built_for"), _text("fields"))
+runs = _table(
+    "runs",
+    _text("id", unique=True),
+    _text("candidate", index=True),
+    _text("task", index=True),
+    _text("split"),
+    Column("n", Integer, nullable=False),
+    Column("mean", Float),
+    _text("blob"),
+)
+looks = _table(
+    "looks", _text("task"), _text("candidate"), Column("n", Integer, nullable=False), UniqueConstraint("task", "candidate", "n")
+)
+names = _table(
+    "names",
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("candidate"),
+    _text("evidence"),
+    UniqueConstraint("name", "version"),
+)
+facts = _table("facts", _text("climb", index=True), _text("key"), _text("payload"))
+HISTORY = tuple(metadata.sorted_tables)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("candidate", Text, primary_key=True),
+    Column("example", Text, primary_key=True),
+    _text("payload"),
+)
+
+
+class Database:
+    """One connection pool on `registry.db`."""
+
+    def __init__(self, path: Path, *, writable: bool) -> None:
+        self.path, self.writable = path, writable
+        self._engine = _engine(path)
+        with explained(path):
+            _create(self._engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one moment of the database."""
+        with explained(self.path), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that keeps all that is done in it or nothing."""
+        if not self.writable:
+            raise RuntimeError("this RUNG_HOME was opened to read: open_home(write=True) writes")
+        with explained(self.path), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Closes the pool's connections."""
+        self._engine.dispose()
+
+
+def now() -> str:
+    """The moment in UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver opens transactions by itself, deferred and late; with None it leaves that to the BEGIN below.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA recursive_triggers=ON")  # else INSERT OR REPLACE would pass by the triggers
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+    return engine
+
+
+def _create(engine: Engine) -> None:
+    """Makes the tables and triggers where they are missing; WAL lets `rung ls` read while a climb writes."""
+    if inspect(engine).has_table("answers"):
+        return
+    raw = engine.raw_connection()
+    try:
+        raw.execute("PRAGMA journal_mode=WAL")
+    finally:
+        raw.close()
+    with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        metadata.create_all(connection)
+        for table in HISTORY:
+            for verb in ("UPDATE", "DELETE"):
+                connection.exec_driver_sql(
+                    f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
+                    f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
+                )

@@ -1,0 +1,35 @@
+"""Nouns to stored JSON and back. What does not fit the noun's fields is an error, not something to guess at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rung.types import Answer, Candidate, Row, Run, Score, as_json, canonical_json
+
+
+def dump(noun: Any) -> str:
+    """A noun's canonical JSON text."""
+    return canonical_json(as_json(noun))
+
+
+def candidate(text: str) -> Candidate:
+    """The Candidate that `dump` wrote; its id is the same."""
+    fields = json.loads(text)
+    return Candidate(**fields | {"adapters": tuple(fields["adapters"])})
+
+
+def answer(text: str) -> Answer:
+    """The Answer that `dump` wrote."""
+    return Answer(**json.loads(text))
+
+
+def run(text: str) -> Run:
+    """The Run that `dump` wrote."""
+    fields = json.loads(text)
+    return Run(**fields | {"rows": tuple(_row(row) for row in fields["rows"])})
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    scores = {name: Score(**score) for name, score in fields["scores"].items()}
+    return Row(example=fields["example"], group=fields["group"], answer=Answer(**fields["answer"]), scores=scores)

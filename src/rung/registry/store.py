@@ -1,0 +1,133 @@
+"""Content-addressed blobs: a file or a folder kept under the SHA-256 of what it holds, at `blobs/ab/cdef...`.
+
+What is there is whole: a blob is written beside its place, flushed to the disk, then renamed, so that neither a kill nor a full
+disk leaves half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rung.errors import BrokenEnvironment, UserError
+from rung.registry.faults import explained
+from rung.types import digest as json_digest
+
+
+class BlobStore:
+    """The blobs of one RUNG_HOME; rung.types.Blobs."""
+
+    def __init__(self, root: Path, *, writable: bool) -> None:
+        self.root, self.writable = root, writable
+
+    def put_bytes(self, data: bytes) -> str:
+        """Keeps `data`; returns its SHA-256, 64 hex digits. Raises BrokenEnvironment where the disk is full or read-only."""
+        name = hashlib.sha256(data).hexdigest()
+        if not self._place(name).exists():
+            with self._temporary() as folder:
+                file = folder / "blob"
+                file.write_bytes(data)
+                self._keep(file, name)
+        return name
+
+    def put_tree(self, folder: Path) -> str:
+        """Keeps a copy of all files under `folder`; returns the SHA-256 of its sorted (relative name, file's SHA-256) pairs.
+
+        Raises UserError for a folder without files or with a link in it, BrokenEnvironment where the disk is full or read-only.
+        """
+        name = tree_digest(folder)
+        if not self._place(name).exists():
+            with self._temporary() as temporary:
+                copy = temporary / "tree"
+                shutil.copytree(folder, copy)
+                if tree_digest(copy) != name:
+                    raise BrokenEnvironment("the folder changed while it was being stored", where=str(folder))
+                self._keep(copy, name)
+        return name
+
+    def path(self, digest: str) -> Path:
+        """Where a blob stands. Raises BrokenEnvironment where the store has none of that digest."""
+        place = self._place(digest)
+        if not place.exists():
+            raise BrokenEnvironment(
+                f"the store has no blob {digest[:12]}", where=str(self.root), mend="Was RUNG_HOME moved or cleaned?"
+            )
+        return place
+
+    def is_intact(self, digest: str) -> bool:
+        """True where what stands under `digest` still hashes to it."""
+        place = self.path(digest)
+        return (tree_digest(place) if place.is_dir() else file_digest(place)) == digest
+
+    def size_bytes(self, digest: str) -> int:
+        """The bytes that a blob takes."""
+        place = self.path(digest)
+        return sum(file.stat().st_size for file in (_files(place) if place.is_dir() else [place]))
+
+    def clear_leftovers(self) -> None:
+        """Removes what a killed writer left beside the blobs; for the one holder of the lock."""
+        with explained(self.root):
+            shutil.rmtree(self.root / "tmp", ignore_errors=True)
+
+    def _place(self, digest: str) -> Path:
+        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+            raise UserError(f"'{digest}' is not a SHA-256 digest")
+        return self.root / digest[:2] / digest[2:]
+
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        if not self.writable:
+            raise RuntimeError("this RUNG_HOME was opened to read: open_home(write=True) stores blobs")
+        with explained(self.root):
+            (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _keep(self, source: Path, digest: str) -> None:
+        """Renames what is finished into its place, after everything in it has reached the disk."""
+        for path in [*source.rglob("*"), source] if source.is_dir() else [source]:
+            if path.is_file():
+                path.chmod(0o444)
+            _flush(path)
+        place = self._place(digest)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(source, place)
+        _flush(place.parent)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_digest(folder: Path) -> str:
+    """SHA-256 over the sorted (relative name, SHA-256) pairs of a folder's files; empty sub-folders do not count."""
+    files = _files(folder)
+    if not files:
+        raise UserError("there is no file in this folder to store", where=str(folder))
+    return json_digest([[file.relative_to(folder).as_posix(), file_digest(file)] for file in files])
+
+
+def _files(folder: Path) -> list[Path]:
+    paths = sorted(folder.rglob("*"))
+    links = [path for path in paths if path.is_symlink()]
+    if links:
+        raise UserError("a stored folder may not hold links", where=str(links[0]))
+    return [path for path in paths if path.is_file()]
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,85 @@
+"""What rungs have in common: reading their settings, and the rows that an adapter or a full fine-tune trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rung.errors import UserError, did_you_mean
+from rung.types import Bench, Candidate, Example, Task
+
+if TYPE_CHECKING:
+    from rung.train.loop import Trained
+    from rung.train.rows import TrainRow
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def read_settings(task: Task, rung: str, kind: type[Settings]) -> Settings:
+    """The rung's own settings from the task file. Raises UserError naming every key that is unknown or wrong."""
+    try:
+        return kind.model_validate({key: value for key, value in task.settings.get(rung, {}).items() if key != "skip"})
+    except ValidationError as error:
+        problems = [_problem(problem, kind) for problem in error.errors()]
+        raise UserError(f"rungs.{rung}: " + "; ".join(problems), where=task.path) from None
+
+
+def _problem(problem: Any, kind: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{key}'. {did_you_mean(key, [*kind.model_fields, 'skip'])}"
+    return f"{key}: {problem['msg']}"
+
+
+def is_remote(base: str) -> str:
+    """Why a base cannot be trained here, or "" where it can."""
+    if base.startswith(("http://", "https://")):
+        return "the base answers over HTTP: its weights are not here to train"
+    return "the base is a script: it has no weights to train" if base.startswith("scripted:") else ""
+
+
+def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example]) -> list[TrainRow]:
+    """What the candidate will be asked, rendered as the evaluation will, with the ideal answer beside it."""
+    from rung.engine.answer import compose
+    from rung.train.rows import TrainRow
+    from rung.verify.scoring import target_text
+
+    bare = replace(candidate, demos=None)
+    return [
+        TrainRow(messages=compose(bare, example).messages, tools=example.tools, answer=target_text(task, example))
+        for example in examples
+    ]
+
+
+def fine_tune(task: Task, start: Candidate, settings: dict[str, Any], freeze: Any, bench: Bench) -> Candidate:
+    """Train `start` on the train split, early-stopped by the task's own scorer on dev.
+
+    `settings` are TrainConfig's fields beside the seed; `freeze(start, digest)` names the trained files in a Candidate.
+    """
+    from rung.train.loop import TrainConfig, train
+
+    backend = bench.open_base(task.base)
+    dev_rows = settings.pop("dev_rows")
+    config = TrainConfig(seed=task.seed, **settings)
+    rows = train_rows(task, start, task.split("train"))
+
+    def dev_score(folder: Path) -> float:
+        run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)
+        mean = run.mean()
+        if mean is None:
+            raise UserError("no dev row could be scored, so training cannot be stopped by the score", where=task.path)
+        return mean
+
+    facts = {"base": start.base, "template": start.template, "task": task.digest, "prompt": start.prompt}
+    trained: Trained = train(
+        backend.model, rows, config, work=bench.work, dev_score=dev_score, progress=bench.progress, facts=facts
+    )
+    for line in trained.history:
+        bench.record("history", line)
+    candidate = freeze(start, bench.blobs.put_tree(trained.folder))
+    bench.measure(candidate, "dev")
+    return candidate

@@ -1,0 +1,50 @@
+"""Adapter: LoRA on every linear layer of the frozen base, trained on the completions alone, stopped by the score on dev."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rung.rungs._shared import fine_tune, is_remote, read_settings
+from rung.types import Bench, Candidate, Task
+
+TITLE = "LoRA adapter"
+UNDO = "point the name at the version before: the base is untouched, the adapter is a file beside it"
+
+
+class Config(BaseModel):
+    """The adapter and its training. A learning rate of None is the method's default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(default=16, ge=1, le=512)
+    alpha: float = Field(default=32.0, gt=0)
+    epochs: float = Field(default=2, gt=0)
+    batch_rows: int = Field(default=16, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    max_tokens: int = Field(default=2048, ge=8)
+    patience: int = Field(default=3, ge=1)
+    dev_rows: int = Field(default=200, ge=10)
+
+
+def applies(task: Task) -> str:
+    """Needs the base's weights."""
+    return is_remote(task.base)
+
+
+def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+    """Train on the user's own instruction: the demonstrations and generated instructions of the rung below become weights."""
+    config = read_settings(task, "r4_adapter", Config)
+    backend = bench.open_base(task.base)
+    start = Candidate(
+        rung="r4_adapter",
+        base=backend.reference,
+        template=backend.template,
+        prompt=task.instruction,
+        constraint=parent.constraint if parent else None,
+        max_tokens=parent.max_tokens if parent else 256,
+        parent=parent.id if parent else None,
+    )
+    settings = config.model_dump(exclude_none=True) | {"method": "lora"}
+    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, adapters=(digest,)), bench)

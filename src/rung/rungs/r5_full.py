@@ -1,0 +1,48 @@
+"""Full fine-tuning: every weight of the base is trained; the result is a model of its own, as large as the base."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rung.rungs._shared import fine_tune, is_remote, read_settings
+from rung.types import Bench, Candidate, Task
+
+TITLE = "full fine-tuning"
+UNDO = "point the name at the version before and load the base again: this model shares nothing with it"
+
+
+class Config(BaseModel):
+    """The training. A learning rate of None is the method's default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: float = Field(default=2, gt=0)
+    batch_rows: int = Field(default=16, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    max_tokens: int = Field(default=2048, ge=8)
+    patience: int = Field(default=3, ge=1)
+    dev_rows: int = Field(default=200, ge=10)
+
+
+def applies(task: Task) -> str:
+    """Needs the base's weights."""
+    return is_remote(task.base)
+
+
+def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+    """Train every weight on the same rows, prompt and constraint as the adapter."""
+    config = read_settings(task, "r5_full", Config)
+    backend = bench.open_base(task.base)
+    start = Candidate(
+        rung="r5_full",
+        base=backend.reference,
+        template=backend.template,
+        prompt=task.instruction,
+        constraint=parent.constraint if parent else None,
+        max_tokens=parent.max_tokens if parent else 256,
+        parent=parent.id if parent else None,
+    )
+    settings = config.model_dump(exclude_none=True) | {"method": "full"}
+    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, base=f"tree:{digest}"), bench)

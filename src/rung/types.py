@@ -1,0 +1,289 @@
+"""The nouns that flow through every layer: Example, Task, Candidate, Run, Verdict.
+
+All are frozen, keyword-only dataclasses of plain JSON values, so that each can be hashed, stored, replayed and compared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+Message = Mapping[str, Any]
+Origin = Literal["human", "log", "synthetic", "augmented"]
+Status = Literal["pass", "fail", "undecided"]
+SPLITS = ("train", "dev", "gate")
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text (in the way of RFC 8785).
+
+    Raises ValueError for NaN and infinities, which JSON cannot say.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256, as 64 hex digits, of a JSON value's canonical text."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def as_json(noun: Any) -> dict[str, Any]:
+    """A noun's fields as plain JSON values (tuples become lists)."""
+    return dataclasses.asdict(noun)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One row in the OpenAI message format.
+
+    `messages` is the conversation up to, not including, the answer. `target` is what the scorer compares the answer with:
+    any JSON value, None where the row has none. Rows of one `group` (customer, document, template) never straddle splits.
+    `source` says where the row stood: `file:line`. `metadata` may hold a `rejected` answer of a preference row.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    target: Any = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    group: str = ""
+    origin: Origin = "human"
+    source: str = ""
+    split: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of what is asked and expected, wherever the row stands and whatever it is called."""
+        return digest([list(self.messages), self.target, list(self.tools)])
+
+    @cached_property
+    def question_digest(self) -> str:
+        """Identity of what is asked alone."""
+        return digest([list(self.messages), list(self.tools)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One scorer's word on one answer. `value` is in [0, 1]; None says that it could not be scored, and is counted, never zero."""
+
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One thing that a Candidate must show: a scorer, its settings, and exactly one of the three kinds of bar."""
+
+    scorer: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    at_least: float | None = None
+    better_than: str | None = None
+    by: float = 0.0
+    not_worse_than: str | None = None
+    margin: float = 0.0
+    name: str = "quality"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an answer may cost, and what the climb may spend. None means no limit."""
+
+    p95_latency_s: float | None = None
+    tokens_per_answer: int | None = None
+    minutes: float | None = None
+    usd: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name."""
+
+    name: str
+    base: str
+    instruction: str
+    examples: tuple[Example, ...]
+    quality: Bar
+    guards: tuple[Bar, ...] = ()
+    limits: Limits = Limits()
+    alpha: float = 0.05
+    consequence: Literal["low", "medium", "high"] = "low"
+    seed: int = 0
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
+    path: str = ""
+
+    def split(self, name: str) -> tuple[Example, ...]:
+        """The examples of one split, in the task's order."""
+        return self._by_split.get(name, ())
+
+    @cached_property
+    def _by_split(self) -> dict[str, tuple[Example, ...]]:
+        return {name: tuple(row for row in self.examples if row.split == name) for name in SPLITS}
+
+    @cached_property
+    def digest(self) -> str:
+        """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("examples", "path")}
+        fields |= {"quality": as_json(self.quality), "guards": [as_json(g) for g in self.guards], "limits": as_json(self.limits)}
+        return digest([fields, [[row.digest, row.group, row.split] for row in self.examples]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """Everything needed to answer. Every rung returns one; only Candidates are scored, registered and served.
+
+    `base` names the model that answers: on rung 0 the linear model's digest (`linear:<sha256>`), else `<base reference>@sha256:<digest>`
+    of a language model. Files are named by the digest under which the blob store keeps them: `demos["pool"]`, `adapters`.
+
+    prompt       the system message
+    demos        None or {"pool": digest, "k": int}: k nearest rows of the pool, shown as earlier turns
+    constraint   None, {"kind": "choice", "choices": [...]}, {"kind": "json_schema", "schema": {...}} or {"kind": "tools"}
+    calibration  None or {"bias": {choice: float}}: added to each choice's log-probability before the largest is taken
+    max_tokens   the longest answer, in tokens
+    """
+
+    rung: str
+    base: str
+    template: str = ""
+    prompt: str = ""
+    demos: Mapping[str, Any] | None = None
+    constraint: Mapping[str, Any] | None = None
+    calibration: Mapping[str, Any] | None = None
+    retriever: Mapping[str, Any] | None = None
+    tools: Mapping[str, Any] | None = None
+    adapters: tuple[str, ...] = ()
+    max_tokens: int = 256
+    parent: str | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of all fields."""
+        return digest(as_json(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a model said to one example, and what that took. Unknown figures are None, never zero.
+
+    `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not recomputed.
+    `logprobs` maps each choice to its log-probability where the constraint was a choice.
+    """
+
+    text: str
+    latency_s: float | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+    finish_reason: str = "stop"
+    logprobs: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One example of a Run: the answer and its score by each scorer (`scores["quality"]` and one for each guard)."""
+
+    example: str
+    group: str
+    answer: Answer
+    scores: Mapping[str, Score]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a Candidate answered on a split."""
+
+    candidate: str
+    task: str
+    split: str
+    rows: tuple[Row, ...]
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def values(self, name: str = "quality") -> list[float | None]:
+        """Each row's score by one scorer; None where it is missing."""
+        return [row.scores[name].value for row in self.rows]
+
+    def mean(self, name: str = "quality") -> float | None:
+        """Mean over the rows that have a score; None where none has."""
+        present = [value for value in self.values(name) if value is not None]
+        return sum(present) / len(present) if present else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The decision on one bar. `alpha` is what this look could spend; `needed` is how many more labels an undecided bar asks for."""
+
+    status: Status
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    n: int
+    n_total: int
+    missing: int
+    alpha: float
+    bar: float
+    stopped_by: str
+    reason: str
+    needed: int | None = None
+    name: str = "quality"
+
+
+class Progress(Protocol):
+    """Where long work says how far it is. The command line draws bars; a pipe gets nothing."""
+
+    def stage(self, title: str, total: int | None = None) -> AbstractContextManager[Stage]: ...
+
+    def note(self, text: str) -> None: ...
+
+
+class Stage(Protocol):
+    """One bar: `advance` by n done; `facts` (loss=..., tokens_per_s=...) are shown beside it."""
+
+    def advance(self, n: int = 1, **facts: Any) -> None: ...
+
+
+class Blobs(Protocol):
+    """A content-addressed store: the digest is the name, so that what is stored cannot change."""
+
+    def put_bytes(self, data: bytes) -> str: ...
+
+    def put_tree(self, folder: Path) -> str: ...
+
+    def path(self, digest: str) -> Path: ...
+
+
+class AnswerCache(Protocol):
+    """Answers by (candidate id, example digest). `store` keeps a whole batch or nothing."""
+
+    def load(self, candidate: str, examples: Sequence[str]) -> dict[str, Answer]: ...
+
+    def store(self, candidate: str, answers: Mapping[str, Answer]) -> None: ...
+
+
+class Bench(Protocol):
+    """What a rung is given to work with: a store, a folder that survives a crash, a way to measure, and a place to report to."""
+
+    blobs: Blobs
+    work: Path
+    progress: Progress
+
+    def open_base(self, reference: str) -> Any:
+        """The `engine.backend.Backend` of the language model that `reference` names, opened once."""
+
+    def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
+        """The Candidate's Run on (the first `limit` rows of) a split that may be looked at freely: never `gate`."""
+
+    def record(self, kind: str, fact: Mapping[str, Any]) -> None:
+        """Keep a fact of this build for the report: a `trial` on dev, a line of training `history`."""
+
+
+def batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Consecutive slices of at most `size` rows."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))

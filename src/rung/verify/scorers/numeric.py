@@ -1,0 +1,73 @@
+"""The answer is the right number, within a tolerance.
+
+Reads `1,234.5`, `$12`, `-3`, `(5)`, `1e3` and `12%`, which may stand for 12 or 0.12. Where the answer says more than a number, the last
+number in it counts, as is usual for answers that reason first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from rung.types import Example, Score
+from rung.verify.parse import Number, find_numbers, read_number
+from rung.verify.scoring import missing_target
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """`absolute` and `relative`: how far off an answer may be, the larger of the two. `take`: which of several numbers counts."""
+
+    absolute: float = Field(default=0.0, ge=0)
+    relative: float = Field(default=1e-9, ge=0, lt=1)
+    take: Literal["last", "first", "only"] = "last"
+
+
+def score(example: Example, output: str, config: Config) -> Score:
+    """1 where the number is within the tolerance, else 0."""
+    target = read_number(example.target)
+    if target is None:
+        return Score(value=None, reason=f"the target {example.target!r} is not a number")
+    number, fault = _answered(output, config)
+    if number is None:
+        return Score(value=0.0, reason=fault)
+    near = close(number, target, absolute=config.absolute, relative=config.relative)
+    return Score(value=1.0) if near else Score(value=0.0, reason=f"{number.value:g}, expected {target.value:g}")
+
+
+def check(example: Example, config: Config) -> str | None:
+    """The target must be a number."""
+    if problem := missing_target(example):
+        return problem
+    return None if read_number(example.target) else f"the target {example.target!r} is not a number"
+
+
+def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:
+    """A bare number, whole where every target is."""
+    numbers = [number for row in examples if (number := read_number(row.target))]
+    whole = all(number.value.is_integer() and not number.percent for number in numbers)
+    return {"kind": "json_schema", "schema": {"type": "integer" if whole else "number"}}
+
+
+def describe(examples: Sequence[Example], config: Config) -> str:
+    """Asks for the bare number."""
+    return "Reply with the number alone: digits, no words, no unit."
+
+
+def close(number: Number, target: Number, *, absolute: float, relative: float) -> bool:
+    """Whether a reading of one number is within the tolerance of a reading of the other."""
+    return any(
+        abs(left - right) <= max(absolute, relative * abs(right)) for left in number.readings() for right in target.readings()
+    )
+
+
+def _answered(output: str, config: Config) -> tuple[Number | None, str]:
+    if whole := read_number(output):
+        return whole, ""
+    numbers = find_numbers(output)
+    if not numbers:
+        return None, "no number in the answer"
+    if config.take == "only" and len(numbers) > 1:
+        return None, f"{len(numbers)} numbers in the answer, where one was asked for"
+    return numbers[0 if config.take == "first" else -1], ""

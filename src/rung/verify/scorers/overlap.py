@@ -1,0 +1,87 @@
+"""How much of the target's wording the answer has: ROUGE, BLEU or chrF, from 0 to 1.
+
+ROUGE is the F-measure of `rouge-score` (Lin, 2004), BLEU and chrF are sentence scores of `sacrebleu` (Post, 2018) divided by 100. A target
+that is a list of texts gives several references: the best of them counts for ROUGE, all together for BLEU and chrF.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from rung.errors import BrokenEnvironment
+from rung.types import Example, Score
+from rung.verify.parse import as_text
+from rung.verify.scoring import missing_target
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """`metric`: which of them. `stem`: for ROUGE, compare English words by their stems."""
+
+    metric: Literal["rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
+    stem: bool = False
+
+
+def score(example: Example, output: str, config: Config) -> Score:
+    """The metric's value. Raises BrokenEnvironment where its package is missing."""
+    references = _texts(example.target)
+    value = _rouge(output, references, config) if config.metric.startswith("rouge") else _sacrebleu(output, references, config)
+    return Score(value=min(1.0, max(0.0, value)), reason=f"{config.metric} {value:.2f}")
+
+
+def render(target: Any, config: Config) -> str:
+    """The first reference."""
+    return _texts(target)[0]
+
+
+def check(example: Example, config: Config) -> str | None:
+    """The target must have words; also says early that the package is missing."""
+    if problem := missing_target(example):
+        return problem
+    texts = _texts(example.target)
+    if not texts or not all(re.search(r"\w", text) for text in texts):
+        return "the target has no words"
+    value = score(example, texts[0], config).value or 0.0
+    return None if value > 0 else f"{config.metric} gives 0 to the target itself: it is too short, or in a script without spaces"
+
+
+def describe(examples: Sequence[Example], config: Config) -> str:
+    """Asks for the bare text, of the usual length."""
+    lengths = sorted(len(render(row.target, config).split()) for row in examples if row.target is not None)
+    length = f" Use about {lengths[len(lengths) // 2]} words." if lengths else ""
+    return f"Reply with the text alone, without introduction or comment.{length}"
+
+
+def _rouge(output: str, references: Sequence[str], config: Config) -> float:
+    scorer = _rouge_scorer(config.metric, config.stem)
+    return max(scorer.score(reference, output)[config.metric].fmeasure for reference in references)
+
+
+def _sacrebleu(output: str, references: Sequence[str], config: Config) -> float:
+    try:
+        import sacrebleu
+    except ImportError:
+        raise _missing("sacrebleu", config) from None
+    measure = sacrebleu.sentence_bleu if config.metric == "bleu" else sacrebleu.sentence_chrf
+    return measure(output, list(references)).score / 100
+
+
+@lru_cache(maxsize=8)
+def _rouge_scorer(metric: str, stem: bool) -> Any:
+    try:
+        from rouge_score.rouge_scorer import RougeScorer
+    except ImportError:
+        raise _missing("rouge-score", Config(metric=metric)) from None  # type: ignore[arg-type]
+    return RougeScorer([metric], use_stemmer=stem)
+
+
+def _missing(package: str, config: Config) -> BrokenEnvironment:
+    return BrokenEnvironment(f"the scorer 'overlap' needs {package} for {config.metric}", mend="pip install 'rung[overlap]'")
+
+
+def _texts(target: Any) -> list[str]:
+    return [as_text(item) for item in target] if isinstance(target, list | tuple) else [as_text(target)]

