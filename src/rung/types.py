@@ -71,7 +71,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One scorer's word on one answer. `value` is in [0, 1]; None says that it could not be scored, and is counted, never zero."""
+    """One scorer's word on one answer. `value` is in [0, 1]; None says that it could not be scored: counted, never zero."""
 
     value: float | None
     reason: str = ""
@@ -139,8 +139,9 @@ class Task:
 class Candidate:
     """Everything needed to answer. Every rung returns one; only Candidates are scored, registered and served.
 
-    `base` names the model that answers: on rung 0 the linear model's digest (`linear:<sha256>`), else `<base reference>@sha256:<digest>`
-    of a language model. Files are named by the digest under which the blob store keeps them: `demos["pool"]`, `adapters`.
+    `base` names the model that answers: on rung 0 the linear model (`linear:<digest>`), after full fine-tuning the new model
+    (`tree:<digest>`), else a language model, `<reference>@sha256:<digest>`. Files are named by the digest under which the blob
+    store keeps them: `demos["pool"]`, `adapters`.
 
     prompt       the system message
     demos        None or {"pool": digest, "k": int}: k nearest rows of the pool, shown as earlier turns
@@ -172,8 +173,8 @@ class Candidate:
 class Answer:
     """What a model said to one example, and what that took. Unknown figures are None, never zero.
 
-    `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not recomputed.
-    `logprobs` maps each choice to its log-probability where the constraint was a choice.
+    `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not
+    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice.
     """
 
     text: str
@@ -218,7 +219,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The decision on one bar. `alpha` is what this look could spend; `needed` is how many more labels an undecided bar asks for."""
+    """The decision on one bar. `alpha` is what the bar could spend; `needed` is how many more labels an undecided one asks for."""
 
     status: Status
     estimate: float | None

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, 
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from rung.cli.output import duration
+from rung.cli.words import duration
 from rung.types import Stage
 
 # A stage inside another that took less is not worth a line of its own.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rung.cli.words import UNKNOWN
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
 WIDTH_IN_A_PIPE = 160
 EXIT_CODE = {"pass": 0, "fail": 1, "undecided": 1}
-UNKNOWN = "—"
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,31 +85,3 @@ def watching() -> AbstractContextManager[Progress]:
     from rung.cli.console import Bars
 
     return Bars()
-
-
-def percent(share: float | None) -> str:
-    """0.8125 -> 81.2%; an em dash where it is not known."""
-    return UNKNOWN if share is None else f"{100 * share:.1f}%"
-
-
-def size(count: float | None) -> str:
-    """Bytes in the largest decimal unit that keeps a digit before the point."""
-    if count is None:
-        return UNKNOWN
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def duration(seconds: float | None) -> str:
-    """42 s, 3 min 5 s, 1 h 2 min."""
-    if seconds is None:
-        return UNKNOWN
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -60,7 +60,8 @@ Step = Build | Gate | Simplify | Finish
 def next_step(states: Sequence[RungState], *, every: bool) -> Step:
     """The next step of a climb over `states`, cheapest rung first.
 
-    A baseline is built before anything is judged against it. Without `every` the climb ends at the first pass. A rung that fails or stays undecided sends the climb one rung up.
+    A baseline is built before anything is judged against it. Without `every` the climb ends at the first pass. A rung that fails
+    or stays undecided sends the climb one rung up.
     """
     for state in states:
         if state.exempt and not state.built and not state.skipped:

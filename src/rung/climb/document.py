@@ -78,11 +78,10 @@ def _task(task: Task) -> dict[str, Any]:
 
 def _lock(session: Session) -> dict[str, Any]:
     lock = session.facts["lock"]
-    reference = lock["base"]["reference"]
     return {
         "task": lock["task"],
         "data": lock["data"],
-        "base": f"{reference}@sha256:{lock['base']['digest']}" if lock["base"]["digest"] else reference,
+        "base": lock["base"]["pinned"],
         "template": lock["base"]["template"],
         "packages": lock["environment"]["packages"] | {"rung": lock["environment"]["rung"]},
         "seed": lock["environment"]["seed"],

@@ -32,7 +32,7 @@ class Session:
     def __init__(self, task: Task, home: Home, progress: Progress) -> None:
         self.task, self.home, self.progress = task, home, progress
         self.desk = desk_for(task, home)
-        base = lock_base(task, home)
+        base = lock_base(task, home, progress)
         self.id = digest([FORM, task.digest, base])
         self.facts: dict[str, Any] = home.facts(self.id)
         home.add_task(task.digest, {"name": task.name, "base": task.base, "path": task.path})
@@ -192,12 +192,12 @@ class Session:
         self.put("registered", {"version": self.home.register(self.task.name, winner, evidence), "candidate": winner, "rung": rung})
 
 
-def lock_base(task: Task, home: Home) -> dict[str, Any]:
+def lock_base(task: Task, home: Home, progress: Progress) -> dict[str, Any]:
     """What the base is, before anything is asked of it."""
     from rung.engine.bases import resolve
 
-    base = resolve(task.base, home.path)
-    return {"reference": base.reference, "digest": base.digest, "template": base.template}
+    base = resolve(task.base, home.path, progress=progress)
+    return {"pinned": base.pinned, "template": base.template_digest}
 
 
 def artefact_bytes(candidate: Candidate, home: Home) -> int:

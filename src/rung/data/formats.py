@@ -102,7 +102,9 @@ def _document(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
         yield from (RawRow(line, row) for row in ([value] if rows is None else rows))
         at = _skip(text, at, ",")
     if in_array and at >= len(text):
-        raise UserError("the JSON array is cut off: no closing ]", where=f"{shown}:{text.count(chr(10)) + 1}", mend="Fetch it again.")
+        raise UserError(
+            "the JSON array is cut off: no closing ]", where=f"{shown}:{text.count(chr(10)) + 1}", mend="Fetch it again."
+        )
 
 
 def _wrapped_rows(value: Any) -> list[Any] | None:

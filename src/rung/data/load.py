@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from rung.data import calls, shapes, user_rows
 from rung.data.formats import open_table, parse_json
@@ -15,9 +15,8 @@ from rung.data.rows import MAX_ROWS, Problems, RawRow, RowError, Table
 from rung.data.sources import fetch
 from rung.data.where import Filter, as_text
 from rung.errors import UserError, did_you_mean
-from rung.types import SPLITS, Example, canonical_json
+from rung.types import SPLITS, Example, Origin, canonical_json
 
-Origin = Literal["human", "log", "synthetic", "augmented"]
 ORIGINS = ("human", "log", "synthetic", "augmented")
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "validation": "dev", "valid": "dev", "val": "dev", "test": "gate", "eval": "gate"}
 
@@ -62,7 +61,7 @@ def load_examples(source: Source) -> Loaded:
     problems, keep = Problems(table.shown), Filter(source.where, table.shown)
     raw, rows_read = _sample(table, source, keep, problems)
     keep.check_names()
-    rows = _parsed(raw, table, problems)
+    rows = [(line, row) for line, row in raw] if keep.tests else _parsed(raw, table, problems)
     if not rows and not problems.count:
         reasons = "; ".join(f"{count:,} rows: {reason}" for reason, count in keep.skipped.most_common(5))
         raise UserError("no row is left to use", where=table.shown, mend=f"data.where leaves out {reasons}" if reasons else "")
@@ -132,7 +131,7 @@ def _parsed(raw: Sequence[RawRow], table: Table, problems: Problems) -> list[tup
     rows = []
     for line, content in raw:
         try:
-            rows.append((line, content if isinstance(content, Mapping) and table.format != "parquet" else table.parse(content)))
+            rows.append((line, table.parse(content)))
         except RowError as error:
             problems.add(line, str(error))
     return rows
@@ -151,7 +150,9 @@ def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown:
     counts = Counter(shape for _, row in rows if (shape := shapes.shape_of(row)))
     if not counts:
         columns = ", ".join(sorted(known)[:20])
-        mend = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes that need none: {shapes.KNOWN_SHAPES}."
+        mend = (
+            f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes that need none: {shapes.KNOWN_SHAPES}."
+        )
         raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0][0]}", mend=mend)
     return counts.most_common(1)[0][0]
 
@@ -182,7 +183,9 @@ def _names(source: Source, shape: str | None) -> dict[str, str]:
     return own | given | ({"group": source.group} if source.group else {})
 
 
-def _example(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str], names: Mapping[str, str], where: str) -> Example:
+def _example(
+    row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str], names: Mapping[str, str], where: str
+) -> Example:
     found = shapes.shape_of(row) if shape else None
     if shape and found != shape:
         has = f"is shaped {found}" if found else f"has {', '.join(list(row)[:8])}"

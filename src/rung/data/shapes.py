@@ -164,7 +164,11 @@ def _is_calls(row: Row) -> bool:
 
 
 def _is_openai_preference(row: Row) -> bool:
-    return isinstance(row.get("input"), dict) and "messages" in row["input"] and {"preferred_output", "non_preferred_output"} <= set(row)
+    return (
+        isinstance(row.get("input"), dict)
+        and "messages" in row["input"]
+        and {"preferred_output", "non_preferred_output"} <= set(row)
+    )
 
 
 def _has(*names: str) -> Callable[[Row], bool]:

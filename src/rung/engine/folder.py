@@ -11,9 +11,21 @@ from typing import Any
 from rung.errors import UserError
 from rung.types import digest
 
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json")
+_TOKENIZER_FILES: tuple[str, ...] = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 _TOKENIZER_FILES += ("vocab.json", "vocab.txt", "merges.txt")
-ANSWER_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", *_TOKENIZER_FILES)
+ANSWER_FILES: tuple[str, ...] = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    *_TOKENIZER_FILES,
+)
 ANSWER_FILES += ("chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja")
 # What transformers writes about itself and the moment of saving: it changes no answer.
 _VOLATILE = {"transformers_version", "_name_or_path", "name_or_path", "is_local", "local_files_only"}

@@ -76,7 +76,7 @@ def _safe(info: zipfile.ZipInfo) -> bool:
 def _record(archive: zipfile.ZipFile) -> dict[str, str]:
     """member -> urlsafe base64 of its SHA-256, from the wheel's RECORD (the binary distribution format, PEP 427)."""
     names = [name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", name)]
-    rows = csv.reader(io.StringIO(archive.read(names[0]).decode("utf-8"))) if names else []
+    rows = csv.reader(io.StringIO(archive.read(names[0]).decode("utf-8") if names else ""))
     return {row[0]: row[1].removeprefix("sha256=") for row in rows if len(row) == 3 and row[1].startswith("sha256=")}
 
 

@@ -182,7 +182,7 @@ class Home:
         ]
 
     def put_fact(self, climb_id: str, key: str, payload: Any) -> None:
-        """Writes down what a climb has found. Saying a key again, otherwise, adds to the history; `facts` gives what was said last."""
+        """Writes down what a climb has found. Saying a key anew adds to the history; `facts` gives what was said last."""
         text = canonical_json(payload)
         with self._database.writing() as connection:
             known = connection.execute(_last_said(climb_id, key)).first()

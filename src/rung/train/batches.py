@@ -54,7 +54,9 @@ def epoch_batches(lengths: Sequence[int], batch_rows: int, seed: int, epoch: int
     rows = list(range(len(lengths)))
     chance.shuffle(rows)
     window = batch_rows * WINDOW_BATCHES
-    in_order = [row for start in range(0, len(rows), window) for row in sorted(rows[start : start + window], key=lengths.__getitem__)]
+    in_order = [
+        row for start in range(0, len(rows), window) for row in sorted(rows[start : start + window], key=lengths.__getitem__)
+    ]
     cut = [in_order[start : start + batch_rows] for start in range(0, len(in_order), batch_rows)]
     chance.shuffle(cut)
     return cut
@@ -114,7 +116,7 @@ def collate(rows: Sequence[EncodedRow], device: torch.device) -> Batch:
     padded = [[*row.ids[prefix:], *[0] * (length - len(row.ids) + prefix)] for row in rows]
     supervised: list[int] = []
     for index, row in enumerate(rows):
-        at = prefix + index * length - prefix - 1
+        at = index * length - 1
         supervised.extend(range(at + row.start, at + len(row.ids)))
     ids = [*rows[0].ids[:prefix], *(token for row in padded for token in row)]
     positions = [*range(prefix), *list(range(prefix, prefix + length)) * len(rows)]

@@ -44,7 +44,7 @@ class HeadLoss(Function):
         return loss / total
 
     @staticmethod
-    def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dloss: Tensor) -> tuple[Tensor | None, ...]:
         dhidden, dhead = ctx.saved_tensors
         return (
             dhidden * dloss.to(dhidden.dtype) if dhidden is not None else None,

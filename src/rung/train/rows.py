@@ -40,8 +40,8 @@ def encode_rows(
 ) -> list[EncodedRow]:
     """Render and tokenise every row as evaluation and serving do.
 
-    Raises UserError, listing all of them, for rows whose answer is empty, holds the end-of-turn token, or would be cut at
-    `max_tokens`; with `too_long="drop"` the last kind is left out instead, so that fewer rows come back than went in.
+    Raises UserError, listing all of them, for rows whose answer is empty, that the template cannot say, or whose answer would be
+    cut at `max_tokens`; with `too_long="drop"` the last kind is left out instead, so that fewer rows come back than went in.
     """
     encoded: list[EncodedRow] = []
     faults: list[str] = []
@@ -50,9 +50,14 @@ def encode_rows(
         if not row.answer.strip():
             faults.append(f"{name}: the answer is empty")
             continue
-        one = EncodedRow(*_as_tuple(training_tokens(tokenizer, row.messages, row.tools, row.answer)))
-        if one.ids[one.start :].count(one.ids[-1]) != 1:
-            faults.append(f"{name}: the answer holds the end-of-turn token, so that it would be taught to stop early")
+        try:
+            ids, start = training_tokens(tokenizer, row.messages, row.tools, row.answer)
+        except UserError as error:
+            faults.append(f"{name}: {error.problem}")
+            continue
+        one = EncodedRow(tuple(ids), start)
+        if one.supervised < 2:
+            faults.append(f"{name}: nothing of the answer is left to learn but the end of the turn")
         elif len(one.ids) <= max_tokens:
             encoded.append(one)
         elif too_long == "error":
@@ -67,11 +72,6 @@ def encode_rows(
 def rows_digest(rows: Sequence[EncodedRow]) -> str:
     """Identity of what is learnt from, in its order."""
     return digest([[list(row.ids), row.start] for row in rows])
-
-
-def _as_tuple(tokens: tuple[Sequence[int], int]) -> tuple[tuple[int, ...], int]:
-    ids, start = tokens
-    return tuple(ids), start
 
 
 def _refused(faults: Sequence[str], rows: int) -> UserError:

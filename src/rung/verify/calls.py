@@ -1,11 +1,11 @@
 """Function calls: reading them from targets and answers, and whether one is the call that was wanted.
 
-A target is a list of calls `{"name": str, "arguments": {...}, "allowed": {argument: [values...]}}`, or one of them. `allowed` is optional;
-an argument named there may have any of its values, and may be left out where `""` is one of them. An object among the allowed values whose
-keys all hold lists gives, key by key, the values that are allowed in it. Without `arguments`, the first allowed values are the ideal ones.
-The empty list says that no call is right. The form of `allowed` is that of the Berkeley function-calling benchmark (its data files'
-`ground_truth`), and so is the comparison (its `ast_checker.py`), with these differences: rules for values hold at any depth, not one or
-two levels; calls in any order are paired the best way, not the first; a call that is broken off does not count as no call.
+A target is a list of calls `{"name": str, "arguments": {...}, "allowed": {argument: [values...]}}`, or one of them. `allowed` is
+optional; an argument named there may have any of its values, and may be left out where `""` is one of them. An object among the
+allowed values whose keys all hold lists gives, key by key, the values that are allowed in it. The form of `allowed` is that of the
+Berkeley function-calling benchmark (the `ground_truth` of its data files), and so is the comparison (its `ast_checker.py`), with
+these differences: rules for values hold at any depth, not one or two levels; calls in any order are paired the best way, not the
+first; a call that is broken off does not count as no call.
 """
 
 from __future__ import annotations
@@ -108,30 +108,15 @@ def _read(value: Any, *, is_target: bool) -> list[Call] | None:
 def _read_one(value: Mapping[str, Any], *, is_target: bool) -> Call | None:
     allowed = value.get("allowed", {}) if is_target else {}
     arguments = value.get("arguments", value.get("parameters"))
-    if arguments is None and allowed:
-        arguments = {name: ideal for name, values in allowed.items() if (ideal := _ideal(values)) != _LEFT_OUT}
     if isinstance(arguments, str):
         try:
             arguments = strict_json(arguments)
         except NotJson:
             return None
-    sound = (
-        isinstance(arguments, Mapping) and isinstance(allowed, Mapping) and all(isinstance(v, list) and v for v in allowed.values())
-    )
-    return Call(name=value["name"], arguments=arguments, allowed=allowed) if sound and isinstance(value.get("name"), str) else None
-
-
-def _ideal(values: Sequence[Any]) -> Any:
-    """The first of the allowed values, made concrete."""
-    return _concrete(values[0])
-
-
-def _concrete(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_concrete(item) for item in value]
-    if _is_choice_object(value):
-        return {key: ideal for key, values in value.items() if (ideal := _ideal(values)) != _LEFT_OUT}
-    return value
+    if not isinstance(value.get("name"), str) or not isinstance(arguments, Mapping) or not isinstance(allowed, Mapping):
+        return None
+    listed = all(isinstance(values, list) and values for values in allowed.values())
+    return Call(name=value["name"], arguments=arguments, allowed=allowed) if listed else None
 
 
 def _is_choice_object(value: Any) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.climbing import sentence
-from rung.cli.output import example, fields, json_option, percent, print_json, show, size, table
+from rung.cli.output import example, fields, json_option, print_json, show, table
+from rung.cli.words import percent, size
 
 if TYPE_CHECKING:
     from rung.registry.home import Home

@@ -1,1 +1,1 @@
-"""checks."""
+"""Checks on data, one a file: `check(examples, config) -> list[Finding]`."""

@@ -31,27 +31,38 @@ class Decoder:
     def dtype(self) -> torch.dtype:
         return self.weights.embedding.dtype
 
-    def hidden(self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None) -> Tensor:
-        """Final-norm hidden states, (n, width).
+    def hidden(
+        self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None, only: Tensor | None = None
+    ) -> Tensor:
+        """Final-norm hidden states, (n, width), or of the tokens `only` alone, (s, width).
 
         ids, positions  (n,) integer: flat tokens and where each stands in its conversation
         attention       mixes tokens; knows the layout, see `attention.py`
         update          a LoRA adapter's compute form, or None for the base alone
+        only            (s,) indices: past the last block's attention nothing else is computed
         """
         angles = positions[:, None].float() * self._frequencies
         cos = (angles.cos() * self._rope_scale).to(self.dtype)[:, None]
         sin = (angles.sin() * self._rope_scale).to(self.dtype)[:, None]
         x = F.embedding(ids, self.weights.embedding)
         for index, layer in enumerate(self.weights.layers):
-            x = self._block(x, index, layer, (cos, sin), attention, update[index] if update else {})
+            last = only if index == self.config.layers - 1 else None
+            x = self._block(x, index, layer, (cos, sin), attention, update[index] if update else {}, last)
         return RMSNorm.apply(x, self.weights.final_norm, self.config.norm_epsilon)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary, (n, vocabulary), float32."""
         return F.linear(hidden, self.weights.head).float()
 
-    def _block(  # noqa: PLR0913 - one block's whole input
-        self, x: Tensor, index: int, layer: Layer, rotation: tuple[Tensor, Tensor], attention: Attention, update: dict[str, Factors]
+    def _block(
+        self,
+        x: Tensor,
+        index: int,
+        layer: Layer,
+        rotation: tuple[Tensor, Tensor],
+        attention: Attention,
+        update: dict[str, Factors],
+        only: Tensor | None,
     ) -> Tensor:
         config, epsilon = self.config, self.config.norm_epsilon
         normed = RMSNorm.apply(x, layer.input_norm, epsilon)
@@ -63,7 +74,10 @@ class Decoder:
                 (RMSNorm.apply(queries, layer.query_norm, epsilon), RMSNorm.apply(keys, layer.key_norm, epsilon)), dim=1
             )
         queries, keys = Rotary.apply(queries_keys, *rotation).split([config.heads, config.key_value_heads], dim=1)
-        x = x + _linear(attention(index, queries, keys, values), layer.output, None, update.get("output"))
+        attended = attention(index, queries, keys, values)
+        if only is not None:
+            x, attended = x.index_select(0, only), attended.index_select(0, only)
+        x = x + _linear(attended, layer.output, None, update.get("output"))
         normed = RMSNorm.apply(x, layer.post_norm, epsilon)
         gated = GatedSiLU.apply(_linear(normed, layer.gate_up, None, update.get("gate_up")))
         return x + _linear(gated, layer.down, None, update.get("down"))

@@ -82,7 +82,7 @@ class LowRankLinear(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:  # noqa: PLR0913
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:
         low = x @ down.T
         y = F.linear(x, weight, bias)
         ctx.save_for_backward(x, weight, down, up, low)

@@ -11,5 +11,5 @@ from rung.train.loss import HeadLoss
 
 def loss(decoder: Decoder, update: Update | None, batch: Batch, total: int) -> Tensor:
     """A part's share of its whole batch's mean: the sum over the part's supervised tokens divided by the batch's `total`."""
-    hidden = decoder.hidden(batch.ids, batch.positions, batch.attention(), update)
-    return HeadLoss.apply(hidden[batch.supervised], decoder.weights.head, batch.labels, total)
+    hidden = decoder.hidden(batch.ids, batch.positions, batch.attention(), update, only=batch.supervised)
+    return HeadLoss.apply(hidden, decoder.weights.head, batch.labels, total)

@@ -1,0 +1,33 @@
+"""Figures as people write them. What is not known is an em dash, never a zero."""
+
+from __future__ import annotations
+
+UNKNOWN = "—"
+
+
+def percent(share: float | None) -> str:
+    """0.8125 -> 81.2%; an em dash where it is not known."""
+    return UNKNOWN if share is None else f"{100 * share:.1f}%"
+
+
+def size(count: float | None) -> str:
+    """Bytes in the largest decimal unit that keeps a digit before the point."""
+    if count is None:
+        return UNKNOWN
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def duration(seconds: float | None) -> str:
+    """42 s, 3 min 5 s, 1 h 2 min."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,56 @@
+"""Class balance: one class that nearly answers for all, classes too rare to learn, and gate classes that train never shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from rung.data.gate import Finding, first_ids
+from rung.types import Example
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """`most_classes`: targets with more distinct values are free text. `largest_share` of one class and `fewest_rows` of a class in
+    train before a word is said."""
+
+    most_classes: int = 100
+    largest_share: float = 0.9
+    fewest_rows: int = 5
+
+
+def check(examples: Sequence[Example], config: Config) -> list[Finding]:
+    """Findings on rows whose targets are a closed set of texts; none on others."""
+    rows = [example for example in examples if isinstance(example.target, str)]
+    classes = Counter(example.target for example in rows)
+    if len(rows) < len(examples) or not classes or len(classes) > config.most_classes or len(rows) < 2 * len(classes):
+        return []
+    return [*_one_class(rows, classes, config), *_unseen(rows), *_rare(rows, config)]
+
+
+def _one_class(rows: Sequence[Example], classes: Counter[str], config: Config) -> list[Finding]:
+    name, count = classes.most_common(1)[0]
+    if count / len(rows) <= config.largest_share:
+        return []
+    message = f"{count / len(rows):.0%} of the rows are '{name}': always answering so scores as much"
+    return [Finding(check="balance", severity="warning", message=message, count=count)]
+
+
+def _unseen(rows: Sequence[Example]) -> list[Finding]:
+    shown = {example.target for example in rows if example.split == "train"}
+    unseen = [example for example in rows if example.split == "gate" and shown and example.target not in shown]
+    if not unseen:
+        return []
+    names = ", ".join(sorted({example.target for example in unseen})[:5])
+    message = f"{len(unseen):,} gate rows are of classes that train never shows: {names}"
+    return [Finding(check="balance", severity="warning", message=message, examples=first_ids(unseen), count=len(unseen))]
+
+
+def _rare(rows: Sequence[Example], config: Config) -> list[Finding]:
+    train = Counter(example.target for example in rows if example.split == "train")
+    rare = sorted(name for name, count in train.items() if count < config.fewest_rows)
+    if not rare:
+        return []
+    message = f"{len(rare)} classes have fewer than {config.fewest_rows} rows in train: {', '.join(rare[:5])}"
+    return [Finding(check="balance", severity="info", message=message, count=len(rare))]

@@ -1,0 +1,208 @@
+"""Duplicates out, then groups whole into train, dev and gate; deterministic, and independent of the order of the rows."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from rung.errors import UserError, did_you_mean
+from rung.types import SPLITS, Example, digest
+
+Kind = Literal["exact", "normalised", "conflict"]
+SHOWN_LEAKS = 10
+
+
+class Removed(NamedTuple):
+    """A dropped row, the row that stays in its stead, and in what they are the same."""
+
+    kept: Example
+    dropped: Example
+    kind: Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deduplicated:
+    """`examples` in their order, each question once; `removed` says why the others went.
+
+    exact       same question, same target
+    normalised  same but for case, width and blanks
+    conflict    same question after normalising, another target: the first row stays
+    """
+
+    examples: tuple[Example, ...]
+    removed: tuple[Removed, ...]
+
+    @property
+    def conflicts(self) -> tuple[Removed, ...]:
+        return tuple(pair for pair in self.removed if pair.kind == "conflict")
+
+
+class Leak(NamedTuple):
+    """A gate row whose question stands in train too."""
+
+    gate: Example
+    train: Example
+
+
+def normalise(text: str) -> str:
+    """NFKC, case-folded, runs of blanks made one (Unicode Standard Annex 15 for NFKC)."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def question_key(example: Example) -> str:
+    """Digest of what is asked, normalised: equal for rows that ask the same in other case, width or spacing."""
+    turns = [[m["role"], normalise(str(m.get("content") or "")), m.get("tool_calls")] for m in example.messages]
+    return digest([turns, list(example.tools)])
+
+
+def deduplicate(examples: Sequence[Example]) -> Deduplicated:
+    """Keeps the first row of each question; rows with an explicit split are compared within it, so that leaks stay visible."""
+    first: dict[tuple[str, str], Example] = {}
+    removed = []
+    for example in examples:
+        kept = first.setdefault((example.split, question_key(example)), example)
+        if kept is not example:
+            removed.append(Removed(kept, example, _kind(kept, example)))
+    return Deduplicated(examples=tuple(first.values()), removed=tuple(removed))
+
+
+def _kind(kept: Example, dropped: Example) -> Kind:
+    if kept.digest == dropped.digest:
+        return "exact"
+    same = _target_key(kept) == _target_key(dropped)
+    return "normalised" if same else "conflict"
+
+
+def _target_key(example: Example) -> str:
+    return normalise(example.target) if isinstance(example.target, str) else digest(example.target)
+
+
+def split(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> tuple[Example, ...]:
+    """The examples that a split takes, in their order, with `.split` (and a `.group`) set.
+
+    A share below or at 1.0 that is a float is a fraction of all rows, a whole number a count of rows; rows that no share asks for are
+    dropped. Groups go whole, in an order drawn from SHA-256 of seed and group, to the split that lacks the largest part of
+    its share; with large groups a split is as near to its share as whole groups allow. Where every row names its own split, that holds
+    and `shares` is not used.
+
+    Raises UserError, with the numbers, where there are too few rows or groups.
+    """
+    grouped = tuple(example if example.group else replace(example, group=example.id) for example in examples)
+    if any(example.split for example in grouped):
+        return _explicit(grouped)
+    wanted = _wanted(shares, len(grouped))
+    sizes = Counter(example.group for example in grouped)
+    placed = _place(sizes, wanted, seed)
+    _check_filled(Counter(placed.get(example.group, "") for example in grouped), wanted, len(sizes), max(sizes.values()))
+    return tuple(replace(example, split=placed[example.group]) for example in grouped if example.group in placed)
+
+
+def _explicit(examples: Sequence[Example]) -> tuple[Example, ...]:
+    counts = Counter(example.split for example in examples)
+    mend = "Name train, dev and gate (validation and test are understood), or drop the column and set data.split."
+    if counts[""]:
+        one = next(example for example in examples if not example.split)
+        raise UserError(f"{counts['']} of {len(examples)} rows name no split", where=one.source, mend=mend)
+    absent = [name for name in SPLITS if not counts[name]]
+    if absent:
+        told = ", ".join(f"{name} {counts[name]}" for name in SPLITS if counts[name])
+        raise UserError(f"the rows' own splits ({told}) leave {' and '.join(absent)} empty", where="data.split", mend=mend)
+    splits_of: dict[str, set[str]] = defaultdict(set)
+    for example in examples:
+        splits_of[example.group].add(example.split)
+    straddling = sorted(group for group, splits in splits_of.items() if len(splits) > 1)
+    if straddling:
+        problem = f"{len(straddling)} groups stand in more than one split, such as {', '.join(straddling[:3])}"
+        raise UserError(problem, where="data.split", mend="Give all rows of a group the same split, or drop the split column.")
+    return tuple(examples)
+
+
+def _wanted(shares: Mapping[str, float], rows: int) -> dict[str, int]:
+    """How many rows each split asks for."""
+    wanted = {}
+    for name, share in shares.items():
+        if name not in SPLITS:
+            raise UserError(f"data.split: unknown split '{name}'", where="data.split", mend=did_you_mean(name, SPLITS))
+        if (
+            isinstance(share, bool)
+            or not isinstance(share, (int, float))
+            or not share > 0
+            or (isinstance(share, float) and share > 1)
+        ):
+            mend = "Give fractions up to 1.0, or whole numbers of rows."
+            raise UserError(f"data.split: {name} is {share!r}", where="data.split", mend=mend)
+        wanted[name] = share if isinstance(share, int) else round(share * rows)
+    if not wanted:
+        raise UserError("data.split is empty", where="data.split", mend="For example {train: .5, dev: .2, gate: .3}.")
+    fractions = sum(share for share in shares.values() if isinstance(share, float))
+    if fractions > 1 + 1e-9:
+        raise UserError(f"data.split: the fractions sum to {fractions:g}", where="data.split", mend="Make them sum to 1 or less.")
+    return _trimmed(wanted, shares, rows)
+
+
+def _trimmed(wanted: dict[str, int], shares: Mapping[str, float], rows: int) -> dict[str, int]:
+    """Rounded fractions may ask for a row too many: the largest gives it up. Raises UserError where counts ask for too many."""
+    over, most = sum(wanted.values()) - rows, max(wanted, key=lambda name: wanted[name])
+    if 0 < over <= len(wanted) and isinstance(shares[most], float):
+        wanted[most] -= over
+    asked = ", ".join(f"{name} {count:,}" for name, count in wanted.items())
+    if sum(wanted.values()) > rows:
+        mend = f"Ask for {rows:,} rows or fewer in all, or give fractions."
+        raise UserError(f"data.split asks for {sum(wanted.values()):,} rows ({asked}) of {rows:,}", where="data.split", mend=mend)
+    if not all(wanted.values()):
+        raise UserError(f"{rows} rows are too few to split ({asked})", where="data.split", mend="Give more rows.")
+    return wanted
+
+
+def _place(sizes: Mapping[str, int], wanted: Mapping[str, int], seed: int) -> dict[str, str]:
+    """Group -> split. A group that fits in no split goes unplaced, unless nearly all rows are wanted and the overshoot is the lesser
+    distance from the shares."""
+    room, placed = dict(wanted), dict[str, str]()
+    names = sorted(wanted, key=SPLITS.index)
+    spare = sum(sizes.values()) - sum(wanted.values())
+    for group in sorted(sizes, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogatepass")).digest()):
+        size, neediest = sizes[group], max(names, key=lambda name: room[name] / wanted[name])
+        fitting = [name for name in names if room[name] >= size]
+        best = max(fitting, key=lambda name: room[name] / wanted[name], default=None)
+        if best is None and size > spare and room[neediest] > size / 2:
+            best = neediest
+        if best is None:
+            spare -= size
+            continue
+        placed[group] = best
+        room[best] -= size
+    return placed
+
+
+def _check_filled(got: Mapping[str, int], wanted: Mapping[str, int], groups: int, largest: int) -> None:
+    short = [name for name, count in wanted.items() if got.get(name, 0) < count / 2]
+    if short:
+        told = ", ".join(f"{name} got {got.get(name, 0):,} of {wanted[name]:,}" for name in short)
+        problem = f"{groups} groups (the largest of {largest:,} rows) cannot be split so: {told}"
+        raise UserError(problem, where="data.group", mend="Groups never straddle splits: choose a finer group, or smaller shares.")
+
+
+def leaks(examples: Sequence[Example]) -> tuple[Leak, ...]:
+    """Each gate row whose normalised question stands in train, with the first such row."""
+    train: dict[str, Example] = {}
+    for example in examples:
+        if example.split == "train":
+            train.setdefault(question_key(example), example)
+    pairs = ((example, train.get(question_key(example))) for example in examples if example.split == "gate")
+    return tuple(Leak(gate, twin) for gate, twin in pairs if twin is not None)
+
+
+def refuse_leaks(examples: Sequence[Example]) -> None:
+    """Raises UserError that lists the gate rows standing in train."""
+    found = leaks(examples)
+    if not found:
+        return
+    shown = [f"{pair.gate.source or pair.gate.id} stands at {pair.train.source or pair.train.id}" for pair in found[:SHOWN_LEAKS]]
+    rest = [f"... and {len(found) - len(shown)} more"] if len(found) > len(shown) else []
+    noun = "row of gate stands" if len(found) == 1 else "rows of gate stand"
+    listing = "\n  ".join([f"{len(found)} {noun} in train too", *shown, *rest])
+    raise UserError(listing, where="data.split", mend="Remove them, or set data.allow_leaks: true and say so with the result.")

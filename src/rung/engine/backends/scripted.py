@@ -1,0 +1,77 @@
+"""A function of yours that answers in the place of a model: for tests, and for systems that are asked in their own way.
+
+`scripted:file.py#function` calls `function(request)` with a plain dict (messages, tools, constraint, bias, max_tokens, temperature,
+top_p, seed, adapters: folders as text) and takes the answer's text, or a dict of rung.types.Answer's fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rung.engine.backend import Request
+from rung.engine.bases import Base
+from rung.errors import UserError, did_you_mean
+from rung.types import Answer
+
+_FIELDS = {field.name for field in dataclasses.fields(Answer)}
+
+
+def open(base: Base, *, prices: Mapping[str, float] | None = None) -> Scripted:
+    """The function, ready to answer. Raises UserError where the file cannot be run or has no such function."""
+    file, _, name = base.reference.removeprefix("scripted:").partition("#")
+    return Scripted(reference=base.pinned, where=file, function=_load(Path(file).expanduser(), name))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scripted:
+    """A Backend that calls a function, one request after the other."""
+
+    reference: str
+    where: str
+    function: Callable[[dict[str, Any]], Any]
+    template: str = ""
+
+    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+        """Raises UserError where the function fails, or returns something that is no answer."""
+        return [self._one(request, [str(path) for path in adapters]) for request in requests]
+
+    def _one(self, request: Request, adapters: list[str]) -> Answer:
+        began = time.perf_counter()
+        try:
+            said = self.function({**dataclasses.asdict(request), "messages": list(request.messages), "adapters": adapters})
+        except Exception as error:
+            raise UserError(f"the scripted model failed: {type(error).__name__}: {error}", where=self.where) from error
+        fields = {"text": said} if isinstance(said, str) else said
+        if not isinstance(fields, Mapping) or not isinstance(fields.get("text"), str):
+            raise UserError(
+                f"the scripted model returned {type(said).__name__}", where=self.where, mend="Return text, or a dict with text."
+            )
+        for key in fields:
+            if key not in _FIELDS:
+                raise UserError(
+                    f"the scripted model returned an unknown '{key}'", where=self.where, mend=did_you_mean(key, _FIELDS)
+                )
+        return Answer(**{"latency_s": time.perf_counter() - began, **fields})
+
+
+def _load(path: Path, name: str) -> Callable[[dict[str, Any]], Any]:
+    module_name = f"rung_scripted_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise UserError("not a Python file", where=str(path), mend="Write scripted:file.py#function.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"the file cannot be run: {type(error).__name__}: {error}", where=str(path)) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise UserError(f"no function '{name}'", where=str(path), mend=did_you_mean(name, known))
+    return function

@@ -1,0 +1,256 @@
+"""The one training loop: any method, any objective; stops early by the task's own score; goes on after any interruption."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch.optim import Optimizer
+
+from rung import plugins
+from rung.engine.local.model import LocalModel
+from rung.errors import UserError
+from rung.train.batches import Order, collate, micro_batches
+from rung.train.config import TrainConfig
+from rung.train.resume import State, best_folder, forget_others, read_checkpoint, write_checkpoint
+from rung.train.rows import EncodedRow, TrainRow, encode_rows, rows_digest
+from rung.train.schedule import dev_steps, learning_rate
+from rung.train.trainable import Trainable, whole_folder
+from rung.types import Progress, Stage, digest
+
+DevScore = Callable[[Path], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What came of it.
+
+    folder      the adapter, or the model, with the best dev score (the first of equals); without dev scores the last
+    best_score  that score, or None
+    history     an entry for each step: step, loss, lr, tokens_per_s, dev_score (None where dev was not asked)
+    stopped     "finished", or "patience": the last dev scores brought no new best
+    rows        rows trained on; `dropped` were too long, and left out by the settings' leave
+    """
+
+    folder: Path
+    best_score: float | None
+    best_step: int
+    history: tuple[Mapping[str, Any], ...]
+    stopped: Literal["finished", "patience"]
+    rows: int
+    dropped: int
+
+
+def train(
+    model: LocalModel,
+    rows: Sequence[TrainRow],
+    config: TrainConfig,
+    *,
+    work: Path,
+    dev_score: DevScore | None,
+    progress: Progress,
+    facts: Mapping[str, Any],
+) -> Trained:
+    """Train on the answers' tokens of `rows`, in `work`, from its checkpoint where it holds one of this very run.
+
+    dev_score  gives the task's own score of a folder just saved; the best is what is returned
+    facts      what the result is of: base, template and data digests. Kept beside it and part of the run's identity: no times, no paths
+
+    Raises UserError for rows that cannot be trained on, a loss or gradient that is not finite, or a result that changes nothing;
+    BrokenEnvironment for a full disk. On an interruption a checkpoint is written first.
+    """
+    encoded = encode_rows(model.tokenizer, rows, config.max_tokens or model.config.max_positions, config.too_long)
+    if dropped := len(rows) - len(encoded):
+        progress.note(f"{dropped} of {len(rows)} rows are longer than max_tokens: they are left out of training")
+    session = Session.open(model, encoded, config, Surroundings(work=work, dev_score=dev_score, progress=progress, facts=facts))
+    stopped = session.run()
+    state = session.state
+    best = state.best_step or state.step
+    return Trained(
+        folder=best_folder(work, best),
+        best_score=state.best_score,
+        best_step=best,
+        history=tuple(state.history),
+        stopped=stopped,
+        rows=len(encoded),
+        dropped=dropped,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Where a run works, whom it asks and tells."""
+
+    work: Path
+    dev_score: DevScore | None
+    progress: Progress
+    facts: Mapping[str, Any]
+
+
+@dataclass(kw_only=True)
+class Session:
+    """A run in progress: what does not change, and `state`, which with masters and moments is all that does."""
+
+    rows: Sequence[EncodedRow]
+    order: Order
+    config: TrainConfig
+    trainable: Trainable
+    optimizer: Optimizer
+    peak: float
+    identity: str
+    around: Surroundings
+    state: State
+    at_rest: bool = True
+    saved_at: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def open(cls, model: LocalModel, rows: Sequence[EncodedRow], config: TrainConfig, around: Surroundings) -> Session:
+        """A fresh run, or the one that the work folder's checkpoint left."""
+        trainable, peak = apply_method(model, config)
+        optimizer = make_optimizer(trainable, config, peak)
+        facts = {**around.facts, "training": config.identity()}
+        identity = digest([facts, rows_digest(rows), str(trainable.decoder.dtype), around.dev_score is not None])
+        restored = read_checkpoint(around.work, identity, trainable.masters, optimizer)
+        if restored.reason:
+            around.progress.note(f"{restored.reason}: training starts anew")
+        trainable.refresh()
+        return cls(
+            rows=rows,
+            order=make_order(rows, config),
+            config=config,
+            trainable=trainable,
+            optimizer=optimizer,
+            peak=peak,
+            identity=identity,
+            around=Surroundings(work=around.work, dev_score=around.dev_score, progress=around.progress, facts=facts),
+            state=restored.state or State(),
+        )
+
+    def run(self) -> Literal["finished", "patience"]:
+        """Step, ask dev, keep checkpoints, until the steps or the patience are used up."""
+        due = (
+            set(dev_steps(self.order.steps, self.order.steps_per_epoch, self.config.dev_every)) if self.around.dev_score else set()
+        )
+        with self.around.progress.stage(f"training ({self.config.method})", total=self.order.steps) as stage:
+            stage.advance(self.state.step)
+            try:
+                while True:
+                    if self.around.dev_score and self.state.step in due and self.state.asked < self.state.step:
+                        self._ask(self.around.dev_score, stage)
+                    if self.state.since_best >= self.config.patience or self.state.step >= self.order.steps:
+                        break
+                    self._step(stage)
+                    if time.monotonic() - self.saved_at >= self.config.checkpoint_s:
+                        self._checkpoint()
+            except KeyboardInterrupt:
+                if self.at_rest:
+                    self._checkpoint()
+                raise
+        if self.state.best_step is None:
+            self._save(self.state.step)
+            self.state.best_step = self.state.step
+            self._checkpoint()
+        return "finished" if self.state.step >= self.order.steps else "patience"
+
+    def _step(self, stage: Stage) -> None:
+        started = time.monotonic()
+        rows = [self.rows[index] for index in self.order.at(self.state.step)]
+        loss = gradients(self.trainable, rows, self.config, at=self.state.step + 1)
+        rate = learning_rate(self.state.step, self.order.steps, self.peak, self.config.warmup_share)
+        self.at_rest = False
+        apply_gradients(self.trainable, self.optimizer, rate)
+        speed = sum(len(row.ids) for row in rows) / (time.monotonic() - started)
+        self.state.step += 1
+        entry = {"step": self.state.step, "loss": loss, "lr": rate, "tokens_per_s": round(speed, 1), "dev_score": None}
+        self.state.history.append(entry)
+        self.at_rest = True
+        stage.advance(1, loss=round(loss, 4), tokens_per_s=round(speed))
+
+    def _ask(self, dev_score: DevScore, stage: Stage) -> None:
+        step = self.state.step
+        folder = self._save(step)
+        score = dev_score(folder)
+        if not math.isfinite(score):
+            raise UserError(f"the dev score after step {step} is not a number ({score})", where=str(folder))
+        self.state.history[-1]["dev_score"] = score
+        # One assignment: an interruption sees the state with this score or without it.
+        self.state = self.state.after_dev(score)
+        stage.advance(0, dev=round(score, 4))
+        self._checkpoint()
+
+    def _save(self, step: int) -> Path:
+        folder = best_folder(self.around.work, step)
+        with whole_folder(folder) as draft:
+            self.trainable.save(draft, self.around.facts)
+        return folder
+
+    def _checkpoint(self) -> None:
+        write_checkpoint(self.around.work, self.identity, self.state, self.trainable.masters, self.optimizer)
+        forget_others(self.around.work, self.state.best_step)
+        self.saved_at = time.monotonic()
+
+
+def apply_method(model: LocalModel, config: TrainConfig) -> tuple[Trainable, float]:
+    """The model under training, and the learning rate's peak."""
+    method = plugins.load("methods", config.method)
+    return method.apply(model, config), config.learning_rate or method.LEARNING_RATE
+
+
+def make_order(rows: Sequence[EncodedRow], config: TrainConfig) -> Order:
+    """The steps of a run over these rows."""
+    lengths = tuple(len(row.ids) for row in rows)
+    return Order(lengths=lengths, batch_rows=config.batch_rows, epochs=config.epochs, seed=config.seed)
+
+
+def make_optimizer(trainable: Trainable, config: TrainConfig, peak: float) -> Optimizer:
+    """AdamW (Loshchilov & Hutter, arXiv 1711.05101) over the masters; weight decay on matrices alone."""
+    masters = trainable.masters.values()
+    groups = [
+        {"params": [master for master in masters if master.dim() >= 2], "weight_decay": config.weight_decay},
+        {"params": [master for master in masters if master.dim() < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=peak, fused=True)
+
+
+def gradients(trainable: Trainable, rows: Sequence[EncodedRow], config: TrainConfig, *, at: int) -> float:
+    """Leave the batch's clipped gradient on the masters and give its loss: the mean over its supervised tokens.
+
+    Parts are normalised by the whole batch's count, so that they add up to the undivided batch. Raises UserError, before any weight
+    is touched, for a loss or a gradient that is not finite; `at` is the step that it names.
+    """
+    objective = plugins.load("objectives", config.objective)
+    total = sum(row.supervised for row in rows)
+    loss = 0.0
+    for master in trainable.masters.values():
+        master.grad = None
+    for part in micro_batches(rows, config.tokens_per_pass):
+        share = objective.loss(trainable.decoder, trainable.update(), collate(part, trainable.decoder.device), total)
+        loss += _finite(share.item(), "loss", at)
+        share.backward()
+        trainable.collect()
+    norm = torch.nn.utils.get_total_norm([master.grad for master in trainable.masters.values() if master.grad is not None])
+    _finite(norm.item(), "gradient", at)
+    torch.nn.utils.clip_grads_with_norm_(trainable.masters.values(), config.clip_norm, norm)
+    return loss
+
+
+def apply_gradients(trainable: Trainable, optimizer: Optimizer, rate: float) -> None:
+    """One optimizer step at this learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    trainable.refresh()
+
+
+def _finite(value: float, what: str, at: int) -> float:
+    if not math.isfinite(value):
+        raise UserError(
+            f"the {what} is not finite ({value}) at step {at}; the step was not taken",
+            mend="Lower learning_rate, or look for broken rows. What was saved before stays.",
+        )
+    return value

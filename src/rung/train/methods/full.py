@@ -1,0 +1,98 @@
+"""Every weight of the base: float32 masters, computed with in the base's precision; saved as a whole model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rung.engine.local.decoder import Decoder
+from rung.engine.local.model import LocalModel
+from rung.engine.local.weights import export
+from rung.errors import UserError
+from rung.train.config import TrainConfig
+
+LEARNING_RATE = 4e-5
+COMPANIONS = (
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+
+
+def apply(model: LocalModel, config: TrainConfig) -> TrainedModel:
+    """A copy of the base under training; `model` itself stays as it was."""
+    return TrainedModel(model)
+
+
+class TrainedModel:
+    """A rung.train.trainable.Trainable: the masters are all tensors of the decoder, in float32."""
+
+    def __init__(self, model: LocalModel) -> None:
+        self._source = model
+        named = dict(model.decoder.weights.named())
+        self.masters = {name: tensor.float().clone() for name, tensor in named.items()}
+        self._compute = {name: tensor.clone().requires_grad_(True) for name, tensor in named.items()}
+        self.decoder = Decoder(model.config, model.decoder.weights.replace(self._compute))
+
+    def update(self) -> None:
+        """There is no adapter: the decoder's own tensors are trained."""
+
+    @torch.no_grad()
+    def collect(self) -> None:
+        """Add the compute copies' gradients to the masters', in float32, so that parts of a batch add up without rounding."""
+        for name, copy in self._compute.items():
+            if copy.grad is not None:
+                _add_gradient(self.masters[name], copy.grad)
+                copy.grad = None
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Round the masters into the compute copies."""
+        for name, copy in self._compute.items():
+            copy.copy_(self.masters[name])
+
+    def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
+        """A transformers folder with the weights in compute precision: what was scored is what is kept.
+
+        Raises UserError for weights that are not finite, or none of which moved.
+        """
+        base = dict(self._source.decoder.weights.named())
+        bad = [name for name, copy in self._compute.items() if not torch.isfinite(copy).all()]
+        if bad:
+            raise UserError(f"the trained weights are not finite ({bad[0]})", where=str(folder), mend="Lower learning_rate.")
+        if all(torch.equal(copy, base[name]) for name, copy in self._compute.items()):
+            raise UserError("training changed no weight", where=str(folder), mend="Raise learning_rate, or train for longer.")
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(export(self.decoder.weights, self._source.config), str(folder / "model.safetensors"), metadata={"format": "pt"})
+        config = {**self._source.config.raw, "dtype": str(self.decoder.dtype).removeprefix("torch.")}
+        config.pop("torch_dtype", None)
+        _write_json(folder / "config.json", config)
+        _write_json(folder / "rung.json", facts)
+        for name in COMPANIONS:
+            if (self._source.folder / name).is_file():
+                shutil.copyfile(self._source.folder / name, folder / name)
+
+
+def _add_gradient(master: Tensor, gradient: Tensor) -> None:
+    if master.grad is None:
+        master.grad = gradient.float()
+    else:
+        master.grad += gradient
+
+
+def _write_json(file: Path, value: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", "utf-8")

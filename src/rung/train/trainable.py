@@ -1,0 +1,75 @@
+"""What a method makes of a model, in the terms that the loop needs, and how it is written to disk whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from safetensors import SafetensorError
+from torch import Tensor
+
+from rung.engine.local.decoder import Decoder, Update
+from rung.errors import BrokenEnvironment
+
+
+class Trainable(Protocol):
+    """A model under training. `masters` are float32 leaf tensors by name, the only ones that the optimizer changes.
+
+    decoder    computes the forward pass
+    update()   the adapter's compute form for it, or None; differentiable with respect to the masters
+    collect()  after each backward pass: adds what it left elsewhere to the masters' gradients
+    refresh()  after the masters changed: compute copies follow them
+    save()     writes what answers: an adapter, or a whole model
+    """
+
+    masters: dict[str, Tensor]
+    decoder: Decoder
+
+    def update(self) -> Update | None: ...
+
+    def collect(self) -> None: ...
+
+    def refresh(self) -> None: ...
+
+    def save(self, folder: Path, facts: Mapping[str, Any]) -> None: ...
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that takes the place of `folder` once all of it is on disk. Raises BrokenEnvironment where it cannot."""
+    draft = folder.with_name(f".{folder.name}.draft")
+    with write_errors(folder):
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        yield draft
+        for file in draft.iterdir():
+            sync(file)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(draft, folder)
+        sync(folder.parent)
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turns a failed write below into BrokenEnvironment naming `path`."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise BrokenEnvironment(
+            f"could not be written: {error}",
+            where=str(path),
+            mend="Free some disk space and run again: training goes on where it stood.",
+        ) from error
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,234 @@
+"""The rules of the house, read off the source tree without importing it. Each check returns its violations, `file:line: what` each."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+L0 = frozenset({"types", "errors", "plugins", "progress"})
+# What each part may import besides itself; the parts of a layer know nothing of each other.
+LAYERS: Mapping[str, frozenset[str] | None] = {
+    **dict.fromkeys(L0, L0),
+    "data": L0,
+    "engine": L0,
+    "registry": L0,
+    "verify": L0 | {"data", "engine"},
+    "train": L0 | {"data", "engine"},
+    "rungs": L0 | {"data", "engine", "verify", "train"},
+    "climb": L0 | {"data", "engine", "verify", "train", "rungs", "registry"},
+    "report": L0 | {"registry"},
+    "cli": None,
+    "__main__": None,
+    "__init__": frozenset(),
+}
+HEAVY = frozenset({"torch", "transformers", "tokenizers", "peft", "sklearn", "scipy", "statsmodels", "pandas", "pyarrow", "datasets"})
+# Imported only by one another and inside functions, so that they may begin with `import torch`.
+TORCH_AT_HOME = ("rung.engine.local", "rung.train")
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+MAX_OPTIONS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """One imported module: who imports what, where, and whether that happens when the importer is loaded."""
+
+    file: Path
+    line: int
+    importer: str
+    target: str
+    eager: bool
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {_source_line(self.file, self.line)}"
+
+
+def modules(package: Path) -> dict[str, Path]:
+    """Dotted name to file, of every module under a package's folder."""
+    found = {}
+    for file in sorted(package.rglob("*.py")):
+        parts = [package.name, *file.relative_to(package).with_suffix("").parts]
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+def imports(package: Path) -> list[Import]:
+    """Every import in the package, those inside functions and under TYPE_CHECKING too."""
+    known = modules(package)
+    return [found for name, file in known.items() for found in _imports_of(file, name, known)]
+
+
+def layer_violations(package: Path) -> list[str]:
+    """Imports that go up or sideways, and third-party imports in layer 0."""
+    problems = []
+    for found in imports(package):
+        part = _part(found.importer)
+        if part not in LAYERS:
+            problems.append(f"{found.file}:1: '{part}' is in no layer")
+            continue
+        allowed = LAYERS[part]
+        if found.target.split(".")[0] == package.name:
+            target = _part(found.target)
+            if allowed is not None and target not in {part, "__init__"} | allowed:
+                problems.append(f"{found}  ({part} must not import {target})")
+        elif part in L0 and found.target.split(".")[0] not in sys.stdlib_module_names:
+            problems.append(f"{found}  (layer 0 imports the standard library only)")
+    return problems
+
+
+def cycles(package: Path) -> list[str]:
+    """Modules that import each other round about, each circle once; imports that only a type checker sees do not count."""
+    graph: dict[str, dict[str, Import]] = {name: {} for name in modules(package)}
+    for found in imports(package):
+        if found.target in graph and found.target != found.importer and not _is_for_types(found):
+            graph[found.importer].setdefault(found.target, found)
+    return [" -> ".join([*circle, circle[0]]) + f"\n  {graph[circle[0]][circle[1]]}" for circle in _circles(graph)]
+
+
+def heavy_imports(package: Path) -> list[str]:
+    """Heavy packages imported when a module is loaded, outside of where torch is at home; and torch's home imported that way."""
+    problems = []
+    for found in imports(package):
+        at_home = found.importer.startswith(TORCH_AT_HOME)
+        heavy = found.target.split(".")[0] in HEAVY or found.target.startswith(TORCH_AT_HOME)
+        if found.eager and heavy and not at_home and not _is_for_types(found):
+            problems.append(f"{found}  (import it inside the function that needs it)")
+    return problems
+
+
+def limit_violations(folder: Path) -> list[str]:
+    """Files and functions that are too long."""
+    problems = []
+    for file in sorted(folder.rglob("*.py")):
+        text = file.read_text("utf-8")
+        if (lines := text.count("\n")) > MAX_FILE_LINES:
+            problems.append(f"{file}:1: {lines} lines, at most {MAX_FILE_LINES}")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > MAX_FUNCTION_LINES:
+                    problems.append(f"{file}:{node.lineno}: {node.name} has {length} lines, at most {MAX_FUNCTION_LINES}")
+    return problems
+
+
+def plugin_violations(package: Path, slots: Mapping[str, str], verbs: Mapping[str, frozenset[str]]) -> list[str]:
+    """Plug-in files without a first docstring line that says what they do, or without the names that their slot calls."""
+    problems = []
+    for slot, dotted in slots.items():
+        folder = package.joinpath(*dotted.split(".")[1:])
+        for file in sorted(folder.glob("*.py")):
+            if not file.stem.startswith("_"):
+                problems += _plugin_problems(file, slot, verbs[slot])
+    return problems
+
+
+def _plugin_problems(file: Path, slot: str, wanted: frozenset[str]) -> list[str]:
+    tree = ast.parse(file.read_text("utf-8"))
+    problems = []
+    if not (ast.get_docstring(tree) or "").strip().split("\n")[0]:
+        problems.append(f"{file}:1: no docstring, whose first line is the plug-in's help")
+    missing = wanted - _top_level_names(tree)
+    if missing:
+        problems.append(f"{file}:1: a plug-in of '{slot}' without {', '.join(sorted(missing))}")
+    return problems
+
+
+def _top_level_names(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+    return names
+
+
+def _imports_of(file: Path, name: str, known: Mapping[str, Path]) -> Iterator[Import]:
+    tree = ast.parse(file.read_text("utf-8"))
+    inside = {id(node) for function in ast.walk(tree) if _is_function(function) for node in ast.walk(function)}
+    for node in ast.walk(tree):
+        for target in _targets(node, name, file, known):
+            yield Import(file=file, line=node.lineno, importer=name, target=target, eager=id(node) not in inside)  # type: ignore[attr-defined]
+
+
+def _targets(node: ast.AST, name: str, file: Path, known: Mapping[str, Path]) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        base = _absolute(node, name, is_package=file.stem == "__init__")
+        return [f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base for alias in node.names]
+    if isinstance(node, ast.Call) and _called(node).endswith("import_module") and node.args:
+        first = node.args[0]
+        return [first.value] if isinstance(first, ast.Constant) and isinstance(first.value, str) else []
+    return []
+
+
+def _called(node: ast.Call) -> str:
+    return ast.unparse(node.func)
+
+
+def _absolute(node: ast.ImportFrom, name: str, *, is_package: bool) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = name.split(".")
+    parents = parts[: len(parts) - node.level + (1 if is_package else 0)]
+    return ".".join([*parents, *([node.module] if node.module else [])])
+
+
+def _is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def _is_for_types(found: Import) -> bool:
+    tree = ast.parse(found.file.read_text("utf-8"))
+    guarded = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]
+    return any(node.lineno <= found.line <= (node.body[-1].end_lineno or 0) for node in guarded)
+
+
+def _part(module: str) -> str:
+    """`rung.engine.local.model` is of the part `engine`; `rung` itself is `__init__`."""
+    return (module.split(".") + ["__init__"])[1]
+
+
+def _circles(graph: Mapping[str, Mapping[str, Import]]) -> list[list[str]]:
+    """One circle for each strongly connected set of modules: the shortest way from its first module back to itself."""
+    reach = {name: _reachable(graph, name) for name in graph}
+    done: set[str] = set()
+    circles = []
+    for name in sorted(graph):
+        knot = {other for other in reach[name] if name in reach[other]}
+        if name in knot and name not in done:
+            circles.append(_way_back(graph, name, knot))
+            done |= knot
+    return circles
+
+
+def _reachable(graph: Mapping[str, Mapping[str, Import]], start: str) -> set[str]:
+    seen: set[str] = set()
+    todo = list(graph[start])
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += graph[name]
+    return seen
+
+
+def _way_back(graph: Mapping[str, Mapping[str, Import]], start: str, knot: set[str]) -> list[str]:
+    ways = [[start]]
+    while True:
+        for way in ways:
+            if start in graph[way[-1]]:
+                return way
+        ways = [[*way, name] for way in ways for name in graph[way[-1]] if name in knot and name not in way]
+
+
+def _source_line(file: Path, line: int) -> str:
+    return file.read_text("utf-8").splitlines()[line - 1].strip()
