@@ -1,4 +1,4 @@
-"""The rules of the house, read off the source tree without importing it. Each check returns its violations, `file:line: what` each."""
+"""The rules of the house, read off the source tree without importing it. A check returns its violations, `file:line: what`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,20 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "__main__": None,
     "__init__": frozenset(),
 }
-HEAVY = frozenset({"torch", "transformers", "tokenizers", "peft", "sklearn", "scipy", "statsmodels", "pandas", "pyarrow", "datasets"})
+HEAVY = frozenset(
+    {"torch", "transformers", "tokenizers", "peft", "sklearn", "scipy", "statsmodels", "pandas", "pyarrow", "datasets"}
+)
 # Imported only by one another and inside functions, so that they may begin with `import torch`.
 TORCH_AT_HOME = ("rung.engine.local", "rung.train")
+# What a plug-in of each slot must define, and the first arguments of what is called; () says that it is no function of ours.
+CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "scorers": {"Config": (), "score": ("example", "output", "config")},
+    "rungs": {"TITLE": (), "UNDO": (), "applies": ("task",), "build": ("task", "parent", "bench")},
+    "methods": {"apply": ("model", "config")},
+    "objectives": {"loss": ("decoder", "update", "batch", "total")},
+    "checks": {"check": ("examples", "config")},
+    "backends": {"open": ("base",)},
+}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_OPTIONS = 60
@@ -34,13 +45,14 @@ MAX_OPTIONS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """One imported module: who imports what, where, and whether that happens when the importer is loaded."""
+    """One imported module: who imports what, where, whether when the importer is loaded, and whether for a type checker only."""
 
     file: Path
     line: int
     importer: str
     target: str
     eager: bool
+    for_types: bool
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {_source_line(self.file, self.line)}"
@@ -83,7 +95,7 @@ def cycles(package: Path) -> list[str]:
     """Modules that import each other round about, each circle once; imports that only a type checker sees do not count."""
     graph: dict[str, dict[str, Import]] = {name: {} for name in modules(package)}
     for found in imports(package):
-        if found.target in graph and found.target != found.importer and not _is_for_types(found):
+        if found.target in graph and found.target != found.importer and not found.for_types:
             graph[found.importer].setdefault(found.target, found)
     return [" -> ".join([*circle, circle[0]]) + f"\n  {graph[circle[0]][circle[1]]}" for circle in _circles(graph)]
 
@@ -94,7 +106,7 @@ def heavy_imports(package: Path) -> list[str]:
     for found in imports(package):
         at_home = found.importer.startswith(TORCH_AT_HOME)
         heavy = found.target.split(".")[0] in HEAVY or found.target.startswith(TORCH_AT_HOME)
-        if found.eager and heavy and not at_home and not _is_for_types(found):
+        if found.eager and heavy and not at_home and not found.for_types:
             problems.append(f"{found}  (import it inside the function that needs it)")
     return problems
 
@@ -114,48 +126,61 @@ def limit_violations(folder: Path) -> list[str]:
     return problems
 
 
-def plugin_violations(package: Path, slots: Mapping[str, str], verbs: Mapping[str, frozenset[str]]) -> list[str]:
-    """Plug-in files without a first docstring line that says what they do, or without the names that their slot calls."""
+def plugin_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
+    """Plug-in files without a first docstring line that says what they do, or without what their slot's users call."""
     problems = []
     for slot, dotted in slots.items():
+        if slot not in CONTRACT:
+            problems.append(f"{package}: the slot '{slot}' has no contract")
+            continue
         folder = package.joinpath(*dotted.split(".")[1:])
         for file in sorted(folder.glob("*.py")):
             if not file.stem.startswith("_"):
-                problems += _plugin_problems(file, slot, verbs[slot])
+                problems += _plugin_problems(file, slot)
     return problems
 
 
-def _plugin_problems(file: Path, slot: str, wanted: frozenset[str]) -> list[str]:
+def _plugin_problems(file: Path, slot: str) -> list[str]:
     tree = ast.parse(file.read_text("utf-8"))
     problems = []
     if not (ast.get_docstring(tree) or "").strip().split("\n")[0]:
         problems.append(f"{file}:1: no docstring, whose first line is the plug-in's help")
-    missing = wanted - _top_level_names(tree)
-    if missing:
-        problems.append(f"{file}:1: a plug-in of '{slot}' without {', '.join(sorted(missing))}")
+    defined = _top_level(tree)
+    for name, arguments in CONTRACT[slot].items():
+        if name not in defined:
+            problems.append(f"{file}:1: a plug-in of '{slot}' without `{name}`")
+            continue
+        node = defined[name]
+        if arguments and isinstance(node, ast.FunctionDef):
+            given = tuple(argument.arg for argument in node.args.args)[: len(arguments)]
+            if given != arguments:
+                problems.append(f"{file}:{node.lineno}: {name}({', '.join(given)}), not {name}({', '.join(arguments)})")
     return problems
 
 
-def _top_level_names(tree: ast.Module) -> set[str]:
-    names = set()
+def _top_level(tree: ast.Module) -> dict[str, ast.stmt]:
+    names: dict[str, ast.stmt] = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
+            names[node.name] = node
         elif isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            names |= {target.id: node for target in node.targets if isinstance(target, ast.Name)}
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
+            names[node.target.id] = node
         elif isinstance(node, ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in node.names}
+            names |= {alias.asname or alias.name: node for alias in node.names}
     return names
 
 
 def _imports_of(file: Path, name: str, known: Mapping[str, Path]) -> Iterator[Import]:
     tree = ast.parse(file.read_text("utf-8"))
     inside = {id(node) for function in ast.walk(tree) if _is_function(function) for node in ast.walk(function)}
+    guarded = _guarded_lines(tree)
     for node in ast.walk(tree):
         for target in _targets(node, name, file, known):
-            yield Import(file=file, line=node.lineno, importer=name, target=target, eager=id(node) not in inside)  # type: ignore[attr-defined]
+            line: int = node.lineno  # type: ignore[attr-defined]
+            eager = id(node) not in inside
+            yield Import(file=file, line=line, importer=name, target=target, eager=eager, for_types=line in guarded)
 
 
 def _targets(node: ast.AST, name: str, file: Path, known: Mapping[str, Path]) -> list[str]:
@@ -186,15 +211,15 @@ def _is_function(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
-def _is_for_types(found: Import) -> bool:
-    tree = ast.parse(found.file.read_text("utf-8"))
-    guarded = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]
-    return any(node.lineno <= found.line <= (node.body[-1].end_lineno or 0) for node in guarded)
+def _guarded_lines(tree: ast.Module) -> set[int]:
+    """The lines under `if TYPE_CHECKING:`."""
+    guards = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]
+    return {line for node in guards for line in range(node.lineno, (node.body[-1].end_lineno or node.lineno) + 1)}
 
 
 def _part(module: str) -> str:
     """`rung.engine.local.model` is of the part `engine`; `rung` itself is `__init__`."""
-    return (module.split(".") + ["__init__"])[1]
+    return [*module.split("."), "__init__"][1]
 
 
 def _circles(graph: Mapping[str, Mapping[str, Import]]) -> list[list[str]]:

@@ -30,7 +30,8 @@ SPACED = (
 WITH_TOOLS = (
     "{% if tools %}<|im_start|>tools\n{% for tool in tools %}{{ tool | tojson }}\n{% endfor %}<|im_end|>\n{% endif %}"
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% if message.content %}{{ message.content }}{% endif %}"
-    "{% for call in message.tool_calls or [] %}<call>{{ call.function.name }} {{ call.function.arguments | tojson }}</call>{% endfor %}"
+    "{% for call in message.tool_calls or [] %}"
+    "<call>{{ call.function.name }} {{ call.function.arguments | tojson }}</call>{% endfor %}"
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
 )
@@ -38,11 +39,18 @@ REWRITES = (
     "{% for message in messages %}{% if loop.last %}<|im_start|>LAST {% endif %}{{ message['role'] }}: {{ message['content'] }}"
     "<|im_end|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
 )
-NO_END = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+NO_END = (
+    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
 
 ASKED = [{"role": "system", "content": "Answer in one word."}, {"role": "user", "content": "Is 12 é 😀 good?"}]
 TALK = [*ASKED, {"role": "assistant", "content": "yes"}, {"role": "user", "content": "  And\nnow? "}]
-WEATHER = {"name": "weather", "description": "Says the weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
+WEATHER = {
+    "name": "weather",
+    "description": "Says the weather",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
 CALL = {"id": "call00001", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
 
 
@@ -93,7 +101,7 @@ def test_untrimming_template_keeps_the_answer_to_the_byte(plain):
 
 
 def test_template_that_rewrites_the_prompt_is_refused(speaks):
-    with pytest.raises(UserError, match="changes the prompt or the answer"):
+    with pytest.raises(UserError, match="rewrites earlier turns"):
         chat.training_tokens(speaks(REWRITES), ASKED, (), "yes")
 
 
@@ -133,7 +141,11 @@ def test_thinking_is_off_in_prompt_and_training_alike(speaks):
 
 
 def test_tool_calls_native_and_in_words(speaks, plain):
-    talk = [ASKED[1], {"role": "assistant", "content": None, "tool_calls": [CALL]}, {"role": "tool", "content": "sunny", "tool_call_id": "x"}]
+    talk = [
+        ASKED[1],
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "content": "sunny", "tool_call_id": "x"},
+    ]
     assert '<call>weather {"city": "Rome"}</call>' in chat.prompt_text(speaks(WITH_TOOLS), talk)
     text = chat.prompt_text(plain, talk)
     assert '<|im_start|>assistant\n{"name": "weather", "arguments": {"city": "Rome"}}<|im_end|>' in text and "sunny" in text

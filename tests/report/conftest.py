@@ -1,4 +1,4 @@
-"""Climb documents as a climb writes them: real shapes and sizes, with the unknown figures and the hostile texts that real data brings."""
+"""Climb documents of real shapes and sizes, with the unknown figures and hostile texts that real data brings."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,10 +45,11 @@ class Outcome:
 
 
 def gate_order(task: Task) -> tuple[Example, ...]:
-    """The gate rows in a random order fixed by the task's seed, so that every prefix is a random sample."""
-    rows = list(task.split("gate"))
-    random.Random(f"gate {task.seed}").shuffle(rows)
-    return tuple(rows)
+    """The gate rows in a random order fixed by the task's seed, rows of a group together: every prefix is a random sample."""
+    from rung.verify.stats import clusters
+
+    rows = task.split("gate")
+    return tuple(rows[index] for index in clusters.gate_order([row.group for row in rows], task.seed))
 
 
 def judge(trial: Trial, answer: AnswerRows, on_look: Callable[[int, Verdict | None], None]) -> Outcome:
@@ -64,7 +64,7 @@ def judge(trial: Trial, answer: AnswerRows, on_look: Callable[[int, Verdict | No
         rows += score_rows(trial.task, part, answer(trial.candidate, part))
         if trial.baseline is not None:
             against += score_rows(trial.task, part, answer(trial.baseline, part))
-        settled |= _look(trial, rows, against, settled, len(order))
+        settled |= _look(trial, rows, against, settled, [row.group for row in order])
         on_look(len(rows), settled.get("quality"))
         if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
             break
@@ -76,23 +76,22 @@ def judge(trial: Trial, answer: AnswerRows, on_look: Callable[[int, Verdict | No
 
 
 def _look(
-    trial: Trial, rows: Sequence[Row], against: Sequence[Row], settled: Mapping[str, Verdict], total: int
+    trial: Trial, rows: Sequence[Row], against: Sequence[Row], settled: Mapping[str, Verdict], groups: Sequence[str]
 ) -> dict[str, Verdict]:
     from rung.verify.stats.gate import look
     from rung.verify.stats.paired import look_paired
 
-    groups = [row.group for row in rows]
     found = {}
     for bar in trial.bars:
         if bar.name in settled:
             continue
         values = [row.scores[bar.name].value for row in rows]
         if bar.at_least is not None:
-            verdict = look(values, groups, bar.at_least, trial.alpha, total, bar.name)
+            verdict = look(values, groups, bar.at_least, trial.alpha, len(groups), bar.name)
         else:
             delta = bar.by if bar.better_than is not None else -bar.margin
             other = [row.scores[bar.name].value for row in against]
-            verdict = look_paired(values, other, groups, delta, trial.alpha, total, bar.name)
+            verdict = look_paired(values, other, groups, delta, trial.alpha, len(groups), bar.name)
         if verdict is not None:
             found[bar.name] = verdict
     return found

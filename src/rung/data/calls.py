@@ -1,8 +1,8 @@
 """Tools and tool calls in one form each, whatever form they came in.
 
 A tool is kept as OpenAI has it: `{"type": "function", "function": {"name", "description", "parameters": JSON schema}}`.
-A target is a list of `{"name", "arguments"}`; where several values are right it also has `"allowed": {argument: [values]}`, in which
-"" says that the argument may be left out (as in the Berkeley function-calling benchmark). The empty list says that no call is right.
+A target is a list of `{"name", "arguments"}`; where several values are right also `"allowed": {argument: [values]}`, in which ""
+says that the argument may be left out (as the Berkeley function-calling benchmark has it). The empty list: no call is right.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ def _is_call(entry: Any) -> bool:
         return False
     if isinstance(entry.get("function"), dict):
         return "name" in entry["function"]
-    return isinstance(entry.get("name"), str) and "arguments" in entry or _is_allowed(entry)
+    return (isinstance(entry.get("name"), str) and "arguments" in entry) or _is_allowed(entry)
 
 
 def _is_allowed(entry: Mapping[str, Any]) -> bool:
     """`{function: {argument: [allowed values]}}`."""
-    if len(entry) != 1:
+    if len(entry) != 1 or entry.keys() & {"name", "arguments", "function"}:
         return False
     (arguments,) = entry.values()
     return isinstance(arguments, dict) and all(isinstance(values, list) for values in arguments.values())
@@ -115,7 +115,7 @@ def _required(name: str, tools: Sequence[Mapping[str, Any]]) -> Sequence[str]:
 
 
 def _first(values: Sequence[Any], required: bool) -> Any:
-    """The first allowed value; "" stands for leaving the argument out, which a required one cannot be while there is another value."""
+    """The first allowed value; "" stands for leaving the argument out, which a required one is not while there is another."""
     filled = [value for value in values if value != ""]
     if required and filled:
         return _nested(filled[0])

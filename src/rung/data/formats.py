@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,13 @@ from rung.errors import BrokenEnvironment, UserError
 
 DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise RowError(f"{name} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def open_table(path: Path, shown: str, encoding: str | None = None) -> Table:
@@ -37,16 +45,12 @@ def open_table(path: Path, shown: str, encoding: str | None = None) -> Table:
 def parse_json(text: str) -> Any:
     """A JSON value. Raises RowError with the column for anything else, NaN and infinities included."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return DECODER.decode(text)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         raise RowError(f"{'the JSON is cut off' if cut else 'not JSON'}: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise RowError("the JSON is nested too deeply") from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise RowError(f"{name} is not JSON")
 
 
 def _blank(path: Path, shown: str, encoding: str | None) -> UserError:
@@ -87,7 +91,6 @@ def _kind(value: Any) -> str:
 def _document(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
     """A JSON array's elements, or objects that follow each other over several lines, each with the line it begins on."""
     text = files.whole_text(path, shown, encoding, MAX_DOCUMENT_BYTES)
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     start = _skip(text, 0, "")
     in_array = text[start] == "["
     at, line, counted = _skip(text, start + in_array, ""), 1, 0
@@ -95,16 +98,25 @@ def _document(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
     while at < len(text) and not (in_array and text[at] == "]"):
         line, counted = line + text.count("\n", counted, at), at
         try:
-            value, at = decoder.raw_decode(text, at)
+            value, at = DECODER.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             raise _broken_document(error, text, f"{shown}:{line}") from None
         rows, alone = _wrapped_rows(value) if alone else None, False
         yield from (RawRow(line, row) for row in ([value] if rows is None else rows))
         at = _skip(text, at, ",")
-    if in_array and at >= len(text):
-        raise UserError(
-            "the JSON array is cut off: no closing ]", where=f"{shown}:{text.count(chr(10)) + 1}", mend="Fetch it again."
-        )
+    if in_array:
+        _check_end(text, at, shown)
+
+
+def _check_end(text: str, at: int, shown: str) -> None:
+    """Raises UserError where the array has no end, or is not the end of the file."""
+    if at >= len(text):
+        where = f"{shown}:{text.count(chr(10)) + 1}"
+        raise UserError("the JSON array is cut off: it has no closing ]", where=where, mend="Write or fetch it again.")
+    after = _skip(text, at + 1, "")
+    if after < len(text):
+        where = f"{shown}:{text.count(chr(10), 0, after) + 1}"
+        raise UserError("something follows the JSON array", where=where, mend="Rows of JSONL are objects with named fields.")
 
 
 def _wrapped_rows(value: Any) -> list[Any] | None:
@@ -219,6 +231,6 @@ def plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, (bytes, bytearray)):
         raise RowError("a field holds bytes, not text")
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and not math.isfinite(value):
         raise RowError(f"a field holds {value}, which JSON cannot say")
     return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)

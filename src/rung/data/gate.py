@@ -44,21 +44,26 @@ def removal_findings(deduplicated: Deduplicated) -> list[Finding]:
     """What taking duplicates out removed, for those who look at the rows that are left."""
     pairs = {kind: [pair for pair in deduplicated.removed if pair.kind == kind] for kind in ("exact", "normalised", "conflict")}
     words: dict[str, tuple[str, Severity, str]] = {
-        "exact": ("duplicates", "info", "exact duplicates"),
-        "normalised": ("duplicates", "info", "duplicates but for case and blanks"),
-        "conflict": ("labels", "warning", "rows ask what an earlier row asks and expect another answer; the first of each counts"),
+        "exact": ("duplicates", "info", "exact duplicates in {rows}"),
+        "normalised": ("duplicates", "info", "duplicates but for case and blanks in {rows}"),
+        "conflict": ("labels", "warning", "another answer to an earlier row's question in {rows}; the first of each counts"),
     }
     return [
         Finding(
             check=check,
             severity=severity,
-            message=f"{len(pairs[kind]):,} {text}",
+            message=text.format(rows=in_rows(len(pairs[kind]))),
             examples=first_ids([pair.dropped for pair in pairs[kind]]),
             count=len(pairs[kind]),
         )
         for kind, (check, severity, text) in words.items()
         if pairs[kind]
     ]
+
+
+def in_rows(count: int) -> str:
+    """`1 row` or `1,200 rows`."""
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 def first_ids(examples: Sequence[Example]) -> tuple[str, ...]:

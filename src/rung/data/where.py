@@ -9,6 +9,7 @@ label: not empty                    filled
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections import Counter
@@ -34,7 +35,7 @@ class Filter:
         self.shown = shown
 
     def keeps(self, row: Mapping[str, Any]) -> bool:
-        """Whether every condition holds. A value that is missing or not comparable fails it, and is counted under its own reason."""
+        """Whether every condition holds. A missing or incomparable value fails, and is counted under its own reason."""
         self.seen_columns.update(row)
         for column, values in self.seen_values.items():
             if len(values) < REMEMBERED_VALUES and row.get(column) is not None:
@@ -78,7 +79,7 @@ def number(value: Any) -> float | None:
         found = float(value)
     except (TypeError, ValueError):
         return None
-    return found if found == found else None
+    return found if math.isfinite(found) else None
 
 
 def _listed(wanted: Any) -> list[Any]:

@@ -68,10 +68,14 @@ class ChatTemplate:
         return re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or "(?!)")
 
     @cached_property
-    def end(self) -> str:
-        """What closes an assistant's turn, up to and including the first control token."""
-        prompt = render(self, [_user("hi")], (), add_generation_prompt=True)
-        return _split_completion(self, prompt, [_user("hi")], (), "7f3a")[2]
+    def around(self) -> tuple[str, str]:
+        """What stands around an answer: the white space before it, and what closes the turn, through the first control token."""
+        prompt = self.apply([_user("hi")], None, add_generation_prompt=True)
+        full = self.apply([_user("hi"), {"role": "assistant", "content": "7f3a"}], None, add_generation_prompt=False)
+        before, _, after = full.rpartition("7f3a")
+        lead = before[len(prompt) :] if before.startswith(prompt) else ""
+        token = self.control_tokens.search(after)
+        return lead if lead.isspace() else "", after[: token.end()] if token else self.tokenizer.eos_token or ""
 
     def apply(self, messages: Sequence[Message], tools: Tools | None, *, add_generation_prompt: bool) -> str:
         """The template's own text for turns that it can say. Raises UserError with the template's complaint."""
@@ -158,28 +162,29 @@ def prompt_tokens(tokenizer: Any, messages: Sequence[Message], tools: Tools = ()
 def training_tokens(tokenizer: Any, messages: Sequence[Message], tools: Tools, answer: str) -> tuple[list[int], int]:
     """(ids, start): ids[:start] are exactly prompt_tokens(), ids[start:] the answer and the token that ends the turn, once.
 
-    Raises UserError where the template rewrites the prompt or the answer once the answer is there: what is trained would not be
-    what is asked.
+    The completion continues the very prompt that is asked at evaluation, even where the template would write an answered turn in
+    another way (reasoning models' empty thoughts). Raises UserError where it rewrites the earlier turns once the answer is there.
     """
-    template = chat_template(tokenizer)
-    prompt = render(template, messages, tools, add_generation_prompt=True)
-    lead, body, end = _split_completion(template, prompt, messages, tools, answer)
+    prompt = prompt_text(tokenizer, messages, tools)
+    completion = _completion(chat_template(tokenizer), messages, tools, answer)
     start = encode(tokenizer, prompt)
-    ids = encode(tokenizer, prompt + lead + body + end)
+    ids = encode(tokenizer, prompt + completion)
     if ids[: len(start)] != start:
-        ids = start + encode(tokenizer, lead + body + end)
-    last = tokenizer.convert_ids_to_tokens(ids[-1])
-    if not template.control_tokens.fullmatch(last) or ids[len(start) :].count(ids[-1]) != 1:
-        raise UserError(f"the chat template does not end an answer with one control token: it ends with {last!r}")
+        ids = start + encode(tokenizer, completion)
+    if ids[-1] not in stop_tokens(tokenizer) or ids[len(start) :].count(ids[-1]) != 1:
+        raise UserError(
+            f"the chat template does not end an answer with one control token, but with {tokenizer.decode(ids[-1:])!r}",
+            mend="Choose another base, or name its eos_token in tokenizer_config.json.",
+        )
     return ids, len(start)
 
 
 def stop_tokens(tokenizer: Any) -> tuple[int, ...]:
     """Ids that end an answer: the template's end of turn, and the tokenizer's end of sequence."""
-    ids = {encode(tokenizer, chat_template(tokenizer).end)[-1]}
-    if tokenizer.eos_token_id is not None:
-        ids.add(tokenizer.eos_token_id)
-    return tuple(sorted(ids))
+    template = chat_template(tokenizer)
+    closing = template.control_tokens.search(template.around[1])
+    ids = {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(closing.group()) if closing else None}
+    return tuple(sorted(ids - {None}))
 
 
 def tool_function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -287,20 +292,15 @@ def _fence_all(template: ChatTemplate, value: Any) -> Any:
     return [_fence_all(template, item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _split_completion(
-    template: ChatTemplate, prompt: str, messages: Sequence[Message], tools: Tools, answer: str
-) -> tuple[str, str, str]:
-    """What follows the prompt once the answer is there: white space before it, the answer, the end of the turn."""
+def _completion(template: ChatTemplate, messages: Sequence[Message], tools: Tools, answer: str) -> str:
+    """The text that follows the prompt: the answer (as the template would write it: some strip it) and the end of the turn."""
     full = render(template, [*messages, {"role": "assistant", "content": answer}], tools, add_generation_prompt=False)
-    wanted = _fence(template, answer)
-    for text in (wanted, wanted.strip()):
-        found = re.match(rf"(\s*){re.escape(text)}", full[len(prompt) :]) if full.startswith(prompt) else None
-        if found:
-            tail = full[len(prompt) + found.end() :]
-            token = template.control_tokens.search(tail)
-            end = tail[: token.end()] if token else template.tokenizer.eos_token or ""
-            return found.group(1), text, end
-    raise UserError(
-        "the base's chat template changes the prompt or the answer once the answer is there, so it cannot be trained on as asked",
-        mend="Choose another base, or put a chat_template.jinja that keeps every turn as it was into its folder.",
-    )
+    asked = render(template, messages, tools, add_generation_prompt=False)
+    if not full.startswith(asked):
+        raise UserError(
+            "the base's chat template rewrites earlier turns once the answer is there: what is trained would not be what is asked",
+            mend="Choose another base, or put a chat_template.jinja that keeps every turn as it was into its folder.",
+        )
+    lead, end = template.around
+    said = _fence(template, answer)
+    return lead + (said if said in full[len(asked) :] else said.strip()) + end

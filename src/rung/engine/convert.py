@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import io
 import json
 import os
 import re
@@ -218,15 +217,19 @@ def _mend_pre_tokenizer(tokenizer: Any, source: Path) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without transformers' and the hub client's own bars and notes: progress is ours to show."""
+    from transformers import modeling_gguf_pytorch_utils as reader
     from transformers.utils import logging
 
+    # The GGUF reader's own bar does not listen to the switch for bars.
+    bar = vars(reader).get("tqdm")
+    vars(reader)["tqdm"] = lambda items, **_: items
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield
+        yield
     finally:
+        vars(reader)["tqdm"] = bar
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()

@@ -48,7 +48,7 @@ class Pool:
         """At most k demonstrations, the most similar first; never the question itself. Ties go to the earlier row."""
         import numpy as np
 
-        words = [word for word in _words(example.messages) if word in self._index.vocab_dict]
+        words = [word for word in _words(example.messages) if self._index and word in self._index.vocab_dict]
         scores = self._index.get_scores(words) if words else np.zeros(len(self.demos))
         order = np.argsort(-scores, kind="stable")
         others = (self.demos[i] for i in order if self.demos[i].question_digest != example.question_digest)
@@ -56,12 +56,14 @@ class Pool:
 
     @cached_property
     def _index(self) -> Any:
-        """BM25 as Lucene scores it (bm25s, method "lucene", k1 1.5, b 0.75)."""
+        """BM25 as Lucene scores it (bm25s, method "lucene", k1 1.5, b 0.75); None where no row holds a word."""
         import bm25s
 
+        texts = [_words(demo.messages) for demo in self.demos]
         index = bm25s.BM25()
-        index.index([_words(demo.messages) for demo in self.demos], show_progress=False)
-        return index
+        if any(texts):
+            index.index(texts, show_progress=False)
+        return index if any(texts) else None
 
 
 def pool_bytes(examples: Iterable[Example], render: Callable[[Any], str]) -> bytes:

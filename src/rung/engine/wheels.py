@@ -27,9 +27,9 @@ def download_wheel(requirement: str, downloads: Path) -> Path:
     downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=downloads) as scratch:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--quiet"]
-        done = subprocess.run(
-            [*command, "--disable-pip-version-check", "--dest", scratch, requirement], capture_output=True, text=True, check=False
-        )
+        # Without a retry pip does not say that it found no network, only that it found no package.
+        command += ["--retries", "2", "--disable-pip-version-check", "--dest", scratch, requirement]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             raise _pip_error(requirement, done.stderr)
@@ -82,6 +82,8 @@ def _record(archive: zipfile.ZipFile) -> dict[str, str]:
 
 def _pip_error(requirement: str, stderr: str) -> UserError | BrokenEnvironment:
     last = next((line for line in reversed(stderr.splitlines()) if line.startswith("ERROR")), stderr.strip()[-200:])
+    if "No module named pip" in stderr:
+        return BrokenEnvironment("this Python has no pip", where=requirement, mend=f"{sys.executable} -m ensurepip")
     if any(sign in stderr for sign in _OFFLINE):
         return BrokenEnvironment(
             "the package index cannot be reached", where=requirement, mend="Check the network and pip's settings."

@@ -1,7 +1,7 @@
 """The ladder and the bars of trials, as inline SVG.
 
-Everything is placed in percent of the drawing's width and the words are kept in HTML, so that letters stay one size from a phone to a
-printed page.
+Everything is placed in percent of the drawing's width and the words are kept in HTML, so that letters stay one size from a phone to
+a printed page.
 """
 
 from __future__ import annotations
@@ -11,30 +11,31 @@ from typing import Any
 
 from rung.report import text
 from rung.report.facts import Document, anchor, at, bar_line, bar_words, is_difference, listed, rungs, state
-from rung.report.markup import Html, element
+from rung.report.markup import Html, element, join
 from rung.report.scale import Scale, fit
 
-ROW, MIDDLE = 30, 15
+CLEAR = 0.015
+"""What is always shown on either side of the bar, as a share."""
 
 
-def mark(name: Any) -> Html:
-    """A state's mark and word. The shape differs as well as the colour: disc, square, diamond, ring."""
+def mark(name: Any, word: str | None = None) -> Html:
+    """A state's mark, and its own word or a given one. The shape differs as well as the colour: disc, square, diamond, ring."""
     shown = state(name)
     shapes = {
         "pass": element("circle", cx=8, cy=8, r=8),
         "fail": element("rect", x=0.5, y=0.5, width=15, height=15, rx=3),
-        "undecided": element("rect", x=2, y=2, width=12, height=12, rx=1.5, transform="rotate(45 8 8)"),
+        "undecided": element("rect", x=1.5, y=1.5, width=13, height=13, rx=1.5, transform="rotate(45 8 8)"),
         "quiet": element("circle", cx=8, cy=8, r=6.5, class_="ring"),
     }
     strokes = {
         "✓": "M4.6 8.3 7 10.7 11.5 5.6",
         "✗": "M5 5 11 11 M11 5 5 11",
-        "?": "M6.2 6.3a1.9 1.9 0 1 1 2.6 1.7q-.8 .35-.8 1.3 M8 11.4v.1",
+        "?": "M5.9 6.1a2.1 2 0 1 1 3.1 1.8q-1 .5-1 1.5 M8 12.1v.05",
         "…": "M4.7 8v.1 M8 8v.1 M11.3 8v.1",
     }
     stroke = element("path", d=strokes.get(shown.mark, "M5.4 8h5.2"))
     icon = element("svg", shapes[shown.tone], stroke, viewBox="0 0 16 16", width=16, height=16, aria_hidden="true")
-    return element("span", icon, shown.word, class_=f"state {shown.tone}")
+    return element("span", icon, word or shown.word, class_=f"state {shown.tone}")
 
 
 def ladder(document: Document) -> Html:
@@ -50,7 +51,7 @@ def ladder(document: Document) -> Html:
         "figcaption",
         element("span", f"{what}, cheapest rung first. ", class_="lead"),
         _key(_dot("50%", 9), "estimate, with its lower and upper bound"),
-        _key(_line("50%", 1, 17, "bar"), f"the bar: {bar_words(at(document, 'task', 'bar'))}") if bar is not None else None,
+        _key(_line("50%", "1", "17", "bar"), f"the bar: {bar_words(at(document, 'task', 'bar'))}") if bar is not None else None,
         _key(_diamond("50%", 9), "score on dev") if not difference and any(_dev(rung) is not None for rung in every) else None,
     )
     return element("figure", caption, element("ol", rows), _ladder_axis(scale, difference=difference), class_="ladder")
@@ -62,14 +63,17 @@ def trials(rung: Mapping[str, Any]) -> Html:
     if not tried:
         return Html("")
     rows = [_trial(trial) for trial in tried]
-    caption = element("figcaption", "Tried on dev. Dev may be looked at freely, so these figures flatter the best; the gate decides.")
+    caption = element(
+        "figcaption", "Tried on dev. Dev may be looked at freely, so it flatters the best of these; the gate decides."
+    )
     return element("figure", caption, element("ul", rows), class_="trials")
 
 
 def _ladder_scale(every: Sequence[Mapping[str, Any]], bar: float | None, *, difference: bool) -> Scale:
     verdicts = [rung.get("verdict") for rung in every]
     figures = [text.number(at(verdict, key)) for verdict in verdicts for key in ("lower", "estimate", "upper")]
-    figures += [bar] + ([0.0] if difference else [_dev(rung) for rung in every])
+    figures += [0.0] if difference else [_dev(rung) for rung in every]
+    figures += [] if bar is None else [bar - CLEAR, bar + CLEAR]
     known = [value for value in figures if value is not None]
     return fit(known, least=0.1, marks=6, within=(-1.0, 1.0) if difference else (0.0, 1.0))
 
@@ -81,25 +85,29 @@ def _ladder_row(rung: Mapping[str, Any], scale: Scale, bar: float | None, *, dif
     shown = state(rung.get("state"))
     if estimate is None and (difference or _dev(rung) is None):
         reason = element("p", rung.get("reason") or "No reason was recorded.", class_="why", dir="auto")
-        return element("li", head, reason, element("div", mark(rung.get("state")), class_="figures"), class_=f"unmeasured {shown.tone}")
+        stands = element("div", mark(rung.get("state")), class_="figures")
+        return element("li", head, reason, stands, class_=f"unmeasured {shown.tone}")
     bounds = text.interval(at(verdict, "lower"), at(verdict, "upper"), difference=difference, bar=line)
     figures = element(
         "div",
         element("strong", text.share(estimate, difference=difference, bar=line)),
         mark(rung.get("state")),
-        element("small", bounds, f" · {text.looked(at(verdict, 'n'), at(verdict, 'n_total'))} looked at") if verdict else None,
+        element("small", bounds, f" · {text.looked(at(verdict, 'n'), at(verdict, 'n_total'))} rows") if verdict else None,
         class_="figures",
     )
     words = f"{name}: estimate {text.share(estimate, difference=difference, bar=line)}, bounds {bounds}, {shown.word}"
     dev = None if difference else _dev(rung)
-    drawing = _track(scale, bar, [_interval(scale, verdict), _diamond(_percent(scale, dev), MIDDLE) if dev is not None else None], words)
+    drawing = _track(scale, bar, [_interval(scale, verdict), _diamond(_percent(scale, dev), 0) if dev is not None else None], words)
     return element("li", head, drawing, figures, class_=shown.tone)
 
 
 def _track(scale: Scale, bar: float | None, marks: Sequence[Html | None], words: str) -> Html:
-    grid = [_line(_percent(scale, tick), 0, ROW, "grid") for tick in scale.ticks]
-    line = _line(_percent(scale, bar), 0, ROW, "bar") if bar is not None else None
-    return element("svg", grid, line, marks, class_="track", height=ROW, width="100%", role="img", aria_label=words)
+    """The axis behind one row, as high as the row, so that the bar's line runs on; `marks` are drawn around its middle."""
+    grid = [_line(_percent(scale, tick), "0", "100%", "grid") for tick in scale.ticks]
+    line = _line(_percent(scale, bar), "0", "100%", "bar") if bar is not None else None
+    middle = element("svg", marks, y="50%", overflow="visible")
+    drawing = element("svg", grid, line, middle, width="100%", height="100%", role="img", aria_label=words)
+    return element("div", drawing, class_="track")
 
 
 def _interval(scale: Scale, verdict: Any) -> Html | None:
@@ -108,9 +116,9 @@ def _interval(scale: Scale, verdict: Any) -> Html | None:
         return None
     lower, upper = text.number(at(verdict, "lower")), text.number(at(verdict, "upper"))
     left, right = _percent(scale, scale.low if lower is None else lower), _percent(scale, scale.high if upper is None else upper)
-    ends = [_line(_percent(scale, end), MIDDLE - 5, MIDDLE + 5, "whisker") for end in (lower, upper) if end is not None]
-    span = element("line", x1=left, x2=right, y1=MIDDLE, y2=MIDDLE, class_="whisker")
-    return element("g", span, ends, _dot(_percent(scale, estimate), MIDDLE))
+    ends = [_line(_percent(scale, end), "-5", "5", "whisker") for end in (lower, upper) if end is not None]
+    span = element("line", x1=left, x2=right, y1=0, y2=0, class_="whisker")
+    return join([span, ends, _dot(_percent(scale, estimate), 0)])
 
 
 def _ladder_axis(scale: Scale, *, difference: bool) -> Html:
@@ -120,11 +128,11 @@ def _ladder_axis(scale: Scale, *, difference: bool) -> Html:
             _whole_points(tick) if difference else text.whole_percent(tick),
             x=_percent(scale, tick),
             y=13,
-            class_="first" if i == 0 else "last" if i == len(scale.ticks) - 1 else ("odd" if i % 2 else None),
+            class_="odd" if i % 2 else None,
         )
         for i, tick in enumerate(scale.ticks)
     ]
-    drawing = element("svg", labels, class_="track", height=18, width="100%", aria_hidden="true")
+    drawing = element("svg", labels, height=18, width="100%", aria_hidden="true")
     return element("div", element("span"), drawing, element("span", "percentage points" if difference else None), class_="axis")
 
 
@@ -140,8 +148,9 @@ def _trial(trial: Mapping[str, Any]) -> Html:
         aria_hidden="true",
     )
     name = element("span", text.plain(trial.get("name")), element("b", "chosen", class_="tag") if chosen else None, class_="who")
-    rows = element("small", f"{text.count(trial.get('n'))} rows")
-    return element("li", name, drawing, element("span", text.percent(mean), rows, class_="figures"), class_="chosen" if chosen else None)
+    rows = element("small", f"{text.count(trial.get('n'))} rows") if text.number(trial.get("n")) is not None else None
+    figures = element("span", text.percent(mean), rows, class_="figures")
+    return element("li", name, drawing, figures, class_="chosen" if chosen else None)
 
 
 def _key(drawing: Html, words: str) -> Html:
@@ -158,7 +167,7 @@ def _diamond(x: str, y: int) -> Html:
     return element("svg", shape, x=x, y=y, overflow="visible")
 
 
-def _line(x: str, top: float, bottom: float, kind: str) -> Html:
+def _line(x: str, top: str, bottom: str, kind: str) -> Html:
     return element("line", x1=x, x2=x, y1=top, y2=bottom, class_=kind)
 
 

@@ -12,7 +12,7 @@ from rung.report.markup import Column, Html, element, join, pairs, section, tabl
 
 CHEAPER = (
     Column(label="The winner, but"),
-    Column(label="Held?"),
+    Column(label="Outcome"),
     Column(label="Difference", numeric=True, help="its score less the winner's, on the same gate rows"),
     Column(label="Bounds", numeric=True),
     Column(label="May lose", numeric=True),
@@ -35,14 +35,14 @@ def closing(document: Document) -> Html:
 
 
 def code(value: Any) -> Html:
-    """A digest or a reference in one short line: the whole of it is in the page, is shown on pointing, and is what copying takes."""
+    """A digest or a reference in one short line: the whole is in the page, is shown on pointing, and is what copying takes."""
     if not value:
         return element("span", text.DASH)
     whole = text.plain(value)
     head, at_sign, digest = whole.rpartition("@")
     if at_sign and ":" in digest:
-        return join([element("code", head, "@", class_="word"), element("code", digest, class_="digest", title=whole)])
-    return element("code", whole, class_="digest", title=whole)
+        return element("code", head, "@", element("span", digest, class_="clip"), class_="copy", title=whole)
+    return element("code", whole, class_="copy clip", title=whole)
 
 
 def command(line: str) -> Html:
@@ -59,9 +59,10 @@ def _cheaper(document: Document) -> Html | None:
 def _attempt(attempt: Mapping[str, Any]) -> list[Any]:
     verdict = attempt.get("verdict")
     line, held = at(verdict, "bar"), attempt.get("held")
+    kept = text.DASH if held is None else mark("pass", "kept") if held else mark("fail", "not kept")
     return [
         text.plain(attempt.get("name")),
-        text.DASH if held is None else [mark(at(verdict, "status") or ("pass" if held else "fail")), " kept" if held else " not kept"],
+        kept,
         text.points(at(verdict, "estimate"), line),
         text.interval(at(verdict, "lower"), at(verdict, "upper"), difference=True, bar=line),
         text.points(line),
@@ -114,7 +115,8 @@ def _looks(document: Document) -> Html | None:
 def _next(document: Document) -> Html:
     state, line, won = standing(document), answer_command(document), winner(document)
     if state.word == "not finished":
-        return join([element("p", "Nothing is lost: the same command goes on where this climb stopped."), command(repeat_command(document))])
+        hint = element("p", "Nothing is lost: the same command goes on where this climb stopped.")
+        return join([hint, command(repeat_command(document))])
     if line:
         undo = at(won, "undo")
         return join(

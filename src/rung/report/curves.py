@@ -9,10 +9,10 @@ from typing import Any
 from rung.report import text
 from rung.report.facts import at, listed
 from rung.report.markup import Html, element, join
-from rung.report.scale import Scale, fit
+from rung.report.scale import Scale, exact, fit
 
 WIDE, HIGH = 400, 190
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 26
+LEFT, RIGHT, TOP, BOTTOM = 46, 16, 12, 26
 MOST_POINTS = 240
 NOISY = 32
 
@@ -37,7 +37,8 @@ PANELS = (
 def curves(rung: Mapping[str, Any]) -> Html:
     """The training loss, and the score on dev, over the optimiser's steps; nothing for a rung that trained nothing."""
     history = [point for point in listed(rung, "history") if text.number(at(point, "step")) is not None]
-    panels = [_curve(panel, _series(history, panel.key)) for panel in PANELS]
+    across = exact([0.0, *(point["step"] for point in history)], least=1.0, marks=5)
+    panels = [_curve(panel, _series(history, panel.key), across) for panel in PANELS]
     return element("div", panels, class_="curves") if any(panels) else Html("")
 
 
@@ -62,10 +63,9 @@ def _smooth(series: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(step, sum(value for _, value in group) / len(group)) for (step, _), group in zip(series, near, strict=True)]
 
 
-def _curve(panel: Panel, series: list[tuple[float, float]]) -> Html:
+def _curve(panel: Panel, series: list[tuple[float, float]], across: Scale) -> Html:
     if not series:
         return Html("")
-    across = fit([step for step, _ in series], least=1.0, marks=4)
     up = fit([value for _, value in series], least=panel.least, marks=4, within=panel.within)
     noisy = len(series) >= NOISY
     place = _places(series, across, up)
@@ -79,7 +79,7 @@ def _curve(panel: Panel, series: list[tuple[float, float]]) -> Html:
         role="img",
         aria_label=_words(panel, series),
     )
-    note = element("small", " thin: each step; thick: moving mean") if noisy else None
+    note = element("small", " by step; thin: as it was, thick: moving mean" if noisy else " by step")
     return element("figure", element("figcaption", panel.title, note), drawing)
 
 
@@ -90,13 +90,12 @@ def _words(panel: Panel, series: list[tuple[float, float]]) -> str:
 
 def _axes(across: Scale, up: Scale, say: Callable[[float], str]) -> Html:
     rows = [(_y(up, tick), say(tick)) for tick in up.ticks]
-    columns = [(_x(across, tick), text.count(tick)) for tick in across.ticks]
+    columns = [(_x(across, tick), text.count(tick)) for tick in across.ticks if tick == int(tick)]
     return join(
         [
             [element("line", x1=LEFT, x2=WIDE - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="grid") for y, _ in rows],
             [element("text", label, x=LEFT - 8, y=f"{y + 4:.1f}", class_="last") for y, label in rows],
-            [element("text", label, x=f"{x:.1f}", y=HIGH - 8) for x, label in columns[:-1]],
-            element("text", f"step {columns[-1][1]}", x=WIDE - RIGHT, y=HIGH - 8, class_="last"),
+            [element("text", label, x=f"{x:.1f}", y=HIGH - 8) for x, label in columns],
         ]
     )
 

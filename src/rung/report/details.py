@@ -12,7 +12,7 @@ from rung.report.facts import Document, anchor, at, guard_bar, is_difference, li
 from rung.report.markup import Column, Html, element, join, pairs, section, table
 
 MOST_EXAMPLES = 20
-LONGEST = 1200
+LONGEST = 800
 GUARDS = (
     Column(label="Guard"),
     Column(label="Verdict"),
@@ -31,12 +31,12 @@ def details(document: Document) -> Html:
 
 def _rung(rung: Mapping[str, Any], document: Document) -> Html:
     name = element("h3", element("code", text.plain(rung.get("rung"))), " ", rung.get("title"), mark(rung.get("state")))
-    reason = element("p", rung["reason"], dir="auto") if rung.get("reason") else None
+    reason = rung.get("reason") or at(rung, "verdict", "reason")
     return element(
         "article",
         name,
-        reason,
-        _verdict_note(rung),
+        element("p", reason, dir="auto") if reason else None,
+        _verdict_note(rung, reason),
         _guards(rung, document),
         trials(rung),
         curves(rung),
@@ -48,14 +48,12 @@ def _rung(rung: Mapping[str, Any], document: Document) -> Html:
     )
 
 
-def _verdict_note(rung: Mapping[str, Any]) -> Html | None:
-    """What the verdict says beyond its numbers; its own reason is left out where the rung has said the same."""
+def _verdict_note(rung: Mapping[str, Any], already: Any) -> Html | None:
+    """What the verdict says beyond its numbers; its reason is left out where the page has `already` said the same."""
     verdict = rung.get("verdict")
-    if not verdict:
-        return None
     reason, missing, needed = at(verdict, "reason"), text.number(at(verdict, "missing")), text.number(at(verdict, "needed"))
     said = [
-        f"{reason} " if reason and reason != rung.get("reason") else None,
+        f"{reason} " if reason and reason != already else None,
         f"{text.plural(int(missing), 'answer')} could not be scored and counted as missing, not as wrong. " if missing else None,
         f"About {text.plural(int(needed), 'more gate label')} would settle it." if needed else None,
     ]
@@ -86,7 +84,7 @@ def _changed(rung: Mapping[str, Any], key: str, verb: str) -> Html | None:
     shown = examples[:MOST_EXAMPLES]
     summary = f"{verb} {text.plural(len(examples), 'example')}, against the rung below"
     more = f"; the first {len(shown)} shown" if len(shown) < len(examples) else ""
-    return element("details", element("summary", summary + more), [_example(example) for example in shown], class_=f"examples {key}")
+    return element("details", element("summary", summary + more), [_example(example) for example in shown])
 
 
 def _example(example: Mapping[str, Any]) -> Html:

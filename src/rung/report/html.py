@@ -18,7 +18,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 
 
 def write_html(document: Document, path: Path) -> None:
-    """Write the page of a climb document to `path`: the whole file or none of it. Raises BrokenEnvironment where it cannot be written."""
+    """Write the page of a climb document: the whole file or none of it. Raises BrokenEnvironment where it cannot be written."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,9 @@ def write_html(document: Document, path: Path) -> None:
         os.replace(part, path)
     except OSError as error:
         raise BrokenEnvironment(
-            f"the report could not be written: {error.strerror or error}", where=str(path), mend="Choose a folder that can be written."
+            f"the report could not be written: {error.strerror or error}",
+            where=str(path),
+            mend="Choose a folder that can be written.",
         ) from error
     finally:
         with suppress(OSError):

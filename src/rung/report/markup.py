@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from rung.report.text import DASH
+
 VOID = frozenset({"br", "hr", "meta", "wbr"})
-# C0 and C1 controls, bidirectional overrides and isolates, and lone surrogates: invisible, able to reorder or break a page or a terminal.
+# C0 and C1 controls, direction overrides, isolates and lone surrogates: unseen, they can reorder or break a page or a terminal.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
@@ -53,11 +55,11 @@ def join(children: Iterable[Any]) -> Html:
 def table(caption: str, columns: Iterable[Column], rows: Iterable[Iterable[Any]], *, class_: str = "") -> Html:
     """A table whose first column heads its rows. Each cell carries its column's label, which narrow screens show beside it.
 
-    The roles are written out because the narrow layout takes the table's own display away, and with it what a screen reader is told.
+    The roles are written out because the narrow layout takes the table's own display away, and with it its meaning to a reader.
     """
     columns = tuple(columns)
-    head = [element("th", column.label, scope="col", role="columnheader", class_=_kind(column), title=column.help) for column in columns]
-    body = [element("tr", _cells(columns, row), role="row") for row in rows]
+    head = [_heading(column) for column in columns]
+    body = [element("tr", _cells(columns, row), role="row", class_=_bare(row)) for row in map(tuple, rows)]
     return element(
         "table",
         element("caption", caption),
@@ -80,6 +82,10 @@ def section(title: str, *children: Any, id_: str | None = None) -> Html:
     return element("section", element("h2", title), content, id=id_) if content else Html("")
 
 
+def _heading(column: Column) -> Html:
+    return element("th", column.label, scope="col", role="columnheader", class_=_kind(column), title=column.help)
+
+
 def _cells(columns: tuple[Column, ...], row: Iterable[Any]) -> list[Html]:
     first, *rest = row
     head = element("th", first, scope="row", role="rowheader")
@@ -88,6 +94,11 @@ def _cells(columns: tuple[Column, ...], row: Iterable[Any]) -> list[Html]:
         for column, value in zip(columns[1:], rest, strict=True)
     ]
     return [head, *cells]
+
+
+def _bare(row: tuple[Any, ...]) -> str | None:
+    """Rows without one known figure: narrow screens, where each figure takes a line, leave their dashes out."""
+    return "bare" if len(row) > 2 and all(value == DASH for value in row[2:]) else None
 
 
 def _kind(column: Column) -> str | None:

@@ -37,15 +37,15 @@ TOOK = (
 
 def header(document: Document) -> Html:
     """The verdict in one sentence, and the figures that it rests on."""
-    state = standing(document)
-    facts = (("Task", text.plain(at(document, "task", "name"))), ("started", text.moment(document.get("started"))))
-    line = [f"Climb report · {facts[0][1]} · {facts[1][1]}", _duration(document)]
+    state, instruction = standing(document), at(document, "task", "instruction")
+    known = ("Climb report", at(document, "task", "name"), at(document, "task", "base"), _when(document))
+    line = " · ".join(text.plain(part) for part in known if part)
     return element(
         "header",
         element("p", line, class_="eyebrow", dir="auto"),
         element("h1", mark(_standing_key(document)), element("span", sentence(document), dir="auto"), class_=state.tone),
         _key_figures(document),
-        element("p", at(document, "task", "instruction"), class_="instruction", dir="auto") if at(document, "task", "instruction") else None,
+        element("p", instruction, class_="instruction", dir="auto") if instruction else None,
     )
 
 
@@ -54,10 +54,11 @@ def overview(document: Document) -> Html:
     every = rungs(document)
     difference = is_difference(at(document, "task", "bar"))
     card = [element("li", line, dir="auto") for line in card_lines(document)]
+    measured = [rung for rung in every if _measured(rung)]
     showed = table("What each rung showed on the gate", SHOWED, [_showed(rung, difference=difference) for rung in every])
-    took = table("What each rung took", TOOK, [_took(rung) for rung in every], class_="took")
+    took = table("What each rung took", TOOK, [_took(rung) for rung in measured], class_="took") if measured else None
     return Html(
-        section("The ladder", ladder(document), showed, took, element("p", _NOTE, class_="note") if every else None, id_="ladder")
+        section("The ladder", [ladder(document), showed, took, element("p", _NOTE, class_="note")] if every else None, id_="ladder")
         + section("What this gate can prove", element("ul", card, class_="prose") if card else None, id_="card")
     )
 
@@ -88,8 +89,6 @@ def _key_figures(document: Document) -> Html:
     elif bar:
         rows = at(document, "task", "rows") or {}
         facts += [(f"{name.capitalize()} rows", text.count(rows.get(name))) for name in ("train", "dev", "gate") if name in rows]
-    if at(document, "task", "base"):
-        facts.append(("Base model", element("span", text.shorten(text.plain(at(document, "task", "base")), 60)[0], class_="word")))
     return pairs(facts, class_="key") if facts else Html("")
 
 
@@ -119,8 +118,12 @@ def _took(rung: Mapping[str, Any]) -> list[Any]:
         text.count(rung.get("completion_tokens")),
         text.dollars(rung.get("cost_usd_per_1k")),
         text.size(rung.get("artefact_bytes")),
-        element("span", rung.get("undo") or text.DASH, class_="undo", dir="auto"),
+        rung.get("undo") or text.DASH,
     ]
+
+
+def _measured(rung: Mapping[str, Any]) -> bool:
+    return any(text.number(rung.get(key)) is not None for key in ("build_s", "gate_s", "latency_p50_s", "artefact_bytes"))
 
 
 def _name(rung: Mapping[str, Any]) -> Html:
@@ -131,6 +134,7 @@ def _standing_key(document: Document) -> Any:
     return at(document, "verdict", "status") if document.get("finished", True) else "unfinished"
 
 
-def _duration(document: Document) -> str | None:
+def _when(document: Document) -> str:
     took = text.number(document.get("seconds"))
-    return f" · took {text.seconds(took)}" if took is not None else None
+    started = text.moment(document["started"]) if document.get("started") else None
+    return ", ".join(part for part in (started, f"took {text.seconds(took)}" if took is not None else None) if part)

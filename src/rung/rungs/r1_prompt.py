@@ -12,20 +12,26 @@ from dataclasses import dataclass, replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.rungs._shared import read_settings
-from rung.types import Bench, Candidate, Run, Task, canonical_json
+from rung.types import Bench, Candidate, Run, Task
 
 TITLE = "prompt"
 UNDO = "point the name at the version before: nothing but text changes"
 
 
 class Config(BaseModel):
-    """How far the search goes. `dev_rows` bounds the rows of each trial."""
+    """How far the search goes.
+
+    demonstrations    the numbers of demonstrations to try
+    dev_rows          bounds the rows of each trial
+    max_tokens        the longest answer; None gives the longest target of the train split room to spare
+    calibrate         whether to fit label bias where the output is one of a set, on `calibration_rows` of train
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     demonstrations: tuple[int, ...] = (4, 8)
     dev_rows: int = Field(default=200, ge=10)
-    max_tokens: int = Field(default=256, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
     calibrate: bool = True
     calibration_rows: int = Field(default=200, ge=20)
 
@@ -55,7 +61,11 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     config = read_settings(task, "r1_prompt", Config)
     backend = bench.open_base(task.base)
     plain = Candidate(
-        rung="r1_prompt", base=backend.reference, template=backend.template, prompt=task.instruction, max_tokens=config.max_tokens
+        rung="r1_prompt",
+        base=backend.reference,
+        template=backend.template,
+        prompt=task.instruction,
+        max_tokens=config.max_tokens or _longest_answer(task),
     )
     trials = [_try("your instruction", plain, bench, config)]
     trials += _constrained(task, plain, bench, config)
@@ -73,6 +83,13 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
         bench.record("trial", fact | {"prompt": trial.candidate.prompt})
     bench.measure(chosen.candidate, "dev")
     return chosen.candidate
+
+
+def _longest_answer(task: Task) -> int:
+    """Tokens for the longest target, generously: a token holds two characters or more of any language that a base reads well."""
+    from rung.verify.scoring import target_text
+
+    return 16 + max(len(target_text(task, row)) for row in task.split("train")) // 2
 
 
 def _try(name: str, candidate: Candidate, bench: Bench, config: Config) -> Trial:
@@ -111,13 +128,10 @@ def _variants(instruction: str, description: str) -> list[tuple[str, str]]:
 
 
 def _with_demos(task: Task, candidate: Candidate, k: int, bench: Bench) -> Candidate:
+    from rung.engine.demos import pool_bytes
     from rung.verify.scoring import target_text
 
-    lines = [
-        canonical_json({"messages": list(row.messages), "answer": target_text(task, row), "tools": list(row.tools)})
-        for row in task.split("train")
-    ]
-    pool = bench.blobs.put_bytes(("\n".join(lines) + "\n").encode("utf-8"))
+    pool = bench.blobs.put_bytes(pool_bytes(task.split("train"), lambda row: target_text(task, row)))
     return replace(candidate, demos={"pool": pool, "k": k})
 
 

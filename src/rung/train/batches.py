@@ -66,14 +66,15 @@ def micro_batches(rows: Sequence[EncodedRow], tokens: int) -> list[list[EncodedR
     """Split a batch so that no part, padded, is longer than `tokens`; a row that is longer by itself stands alone."""
     parts: list[list[EncodedRow]] = []
     for row in sorted(rows, key=lambda row: len(row.ids)):
-        if parts and _padded(grown := [*parts[-1], row]) <= tokens:
+        if parts and padded_tokens(grown := [*parts[-1], row]) <= tokens:
             parts[-1] = grown
         else:
             parts.append([row])
     return parts
 
 
-def _padded(rows: Sequence[EncodedRow]) -> int:
+def padded_tokens(rows: Sequence[EncodedRow]) -> int:
+    """Tokens that a pass over these rows computes: the shared prefix once, each row padded to the longest."""
     prefix = shared_prefix(rows)
     return prefix + len(rows) * (max(len(row.ids) for row in rows) - prefix)
 

@@ -59,12 +59,13 @@ def train(
     """Train on the answers' tokens of `rows`, in `work`, from its checkpoint where it holds one of this very run.
 
     dev_score  gives the task's own score of a folder just saved; the best is what is returned
-    facts      what the result is of: base, template and data digests. Kept beside it and part of the run's identity: no times, no paths
+    facts      what the result is of (base, template, data digests): kept beside it, part of the run's identity; no times, no paths
 
     Raises UserError for rows that cannot be trained on, a loss or gradient that is not finite, or a result that changes nothing;
     BrokenEnvironment for a full disk. On an interruption a checkpoint is written first.
     """
-    encoded = encode_rows(model.tokenizer, rows, config.max_tokens or model.config.max_positions, config.too_long)
+    longest = min(config.max_tokens or model.config.max_positions, model.config.max_positions)
+    encoded = encode_rows(model.tokenizer, rows, longest, config.too_long)
     if dropped := len(rows) - len(encoded):
         progress.note(f"{dropped} of {len(rows)} rows are longer than max_tokens: they are left out of training")
     session = Session.open(model, encoded, config, Surroundings(work=work, dev_score=dev_score, progress=progress, facts=facts))

@@ -40,7 +40,7 @@ class Trainable(Protocol):
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that takes the place of `folder` once all of it is on disk. Raises BrokenEnvironment where it cannot."""
+    """A folder to write into that takes the place of `folder` once all of it is on disk; BrokenEnvironment where it cannot be."""
     draft = folder.with_name(f".{folder.name}.draft")
     with write_errors(folder):
         shutil.rmtree(draft, ignore_errors=True)

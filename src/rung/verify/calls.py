@@ -30,10 +30,6 @@ class Call:
     arguments: Mapping[str, Any]
     allowed: Mapping[str, Sequence[Any]]
 
-    def plain(self) -> dict[str, Any]:
-        """The call as a model should write it."""
-        return {"name": self.name, "arguments": dict(self.arguments)}
-
 
 def target_calls(target: Any) -> list[Call] | None:
     """The calls that a target asks for, none for prose (a reply without a call is right); None where it cannot be read."""
@@ -115,7 +111,7 @@ def _read_one(value: Mapping[str, Any], *, is_target: bool) -> Call | None:
             return None
     if not isinstance(value.get("name"), str) or not isinstance(arguments, Mapping) or not isinstance(allowed, Mapping):
         return None
-    listed = all(isinstance(values, list) and values for values in allowed.values())
+    listed = all(isinstance(values, list) for values in allowed.values())
     return Call(name=value["name"], arguments=arguments, allowed=allowed) if listed else None
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 _NUMBER = re.compile(
-    r"(?P<sign>[-+−])?\s?(?:[$€£¥]\s?)?(?P<inner_sign>[-−])?"
+    r"(?P<sign>[-+−])?\s?(?:[$€£¥]\s?(?P<inner_sign>[-−])?)?"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>[eE][-+]?\d+)?(?P<percent>\s?%)?"
 )
 _DATE_FORMATS = (
@@ -105,6 +105,13 @@ def read_number(value: Any) -> Number | None:
         return Number(value=float(value)) if math.isfinite(value) else None
     except OverflowError:
         return None
+
+
+def close(number: Number, target: Number, *, absolute: float, relative: float) -> bool:
+    """Whether a reading of one number is within the tolerance of a reading of the other."""
+    return any(
+        abs(left - right) <= max(absolute, relative * abs(right)) for left in number.readings() for right in target.readings()
+    )
 
 
 def read_date(value: Any, *, day_first: bool = False) -> date | None:

@@ -60,6 +60,19 @@ def value_fault(value: Any, schema: Mapping[str, Any]) -> str | None:
     return None if error is None else f"{error.message} at {error.json_path}"
 
 
+def in_schema_order(value: Any, schema: Mapping[str, Any]) -> Any:
+    """The value, its objects' keys in the schema's order, which is the one that constrained decoding makes a model write."""
+    if isinstance(value, Mapping):
+        parts = schema.get("properties")
+        parts = parts if isinstance(parts, Mapping) else {}
+        keys = [*(key for key in parts if key in value), *(key for key in value if key not in parts)]
+        return {key: in_schema_order(value[key], parts[key] if isinstance(parts.get(key), Mapping) else {}) for key in keys}
+    if isinstance(value, list):
+        items = schema.get("items")
+        return [in_schema_order(item, items if isinstance(items, Mapping) else {}) for item in value]
+    return value
+
+
 @lru_cache(maxsize=256)
 def _validator(schema: str) -> Any:
     from jsonschema import Draft202012Validator

@@ -3,6 +3,7 @@
 A plug-in has `Config` and `score`. Its other hooks are optional, with the defaults of BoundScorer:
 
     render(target, config) -> str                          the ideal answer as text
+    ideal(example, config) -> str                          the same, for a row whose tools or messages shape it
     check(example, config) -> str | None                   why no answer could ever match this row's target
     constraint(examples, config) -> Mapping | None         what an answer may look like, in the form of Candidate.constraint
     describe(examples, config) -> str                      a sentence that tells a model the form of the answer
@@ -13,9 +14,11 @@ A plug-in has `Config` and `score`. Its other hooks are optional, with the defau
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +49,10 @@ class BoundScorer:
         """The ideal answer as text. Default: a text as it is, any other value as compact JSON."""
         return self._hook("render", as_text)(target)
 
+    def ideal(self, example: Example) -> str:
+        """The ideal answer to a row as text. Default: its target, rendered."""
+        return self._hook("ideal", lambda row: self.render(row.target))(example)
+
     def check(self, example: Example) -> str | None:
         """Why no answer could ever match this row's target; None where one could. Default: a row needs a target."""
         return self._hook("check", missing_target)(example)
@@ -66,7 +73,7 @@ class BoundScorer:
         """This scorer with everything that its settings left open (choices, schema, a file's digest) taken from the data."""
         if not hasattr(self.module, "settle"):
             return self
-        return BoundScorer(name=self.name, module=self.module, config=self.module.settle(examples, self.config, folder))
+        return replace(self, config=self.module.settle(examples, self.config, folder))
 
     def settings(self) -> dict[str, Any]:
         """The settings as plain JSON, defaults written out, for Bar.config."""
@@ -82,12 +89,18 @@ def bind(bar: Bar, folder: Path | None = None) -> BoundScorer:
 
     Raises UserError where there is no such scorer or its settings are wrong.
     """
-    scorer, problems = read_settings(bar.scorer, bar.config)
+    # Not canonical JSON: the order of a schema's keys is the order in which a constrained answer writes them.
+    return _bound(bar.scorer, json.dumps(bar.config), folder)
+
+
+@lru_cache(maxsize=64)
+def _bound(name: str, settings: str, folder: Path | None) -> BoundScorer:
+    scorer, problems = read_settings(name, json.loads(settings))
     if scorer is None:
-        raise UserError("; ".join(problem.text for problem in problems), where=f"scorer '{bar.scorer}'")
+        raise UserError("; ".join(problem.text for problem in problems), where=f"scorer '{name}'")
     if folder is None or not hasattr(scorer.module, "place"):
         return scorer
-    return BoundScorer(name=scorer.name, module=scorer.module, config=scorer.module.place(scorer.config, folder))
+    return replace(scorer, config=scorer.module.place(scorer.config, folder))
 
 
 def scorer_of(task: Task, bar: Bar | None = None) -> BoundScorer:
@@ -99,7 +112,7 @@ def target_text(task: Task, example: Example) -> str:
     """The ideal answer to an example as text, for demonstrations and training. Raises UserError where it has no target."""
     if example.target is None:
         raise UserError("this row has no target to learn from", where=example.source, mend="Give it one, or keep it out of train.")
-    return scorer_of(task).render(example.target)
+    return scorer_of(task).ideal(example)
 
 
 def read_settings(

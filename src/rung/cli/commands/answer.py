@@ -26,9 +26,9 @@ CONVERSATION_KEYS = {"messages", "tools"}
 )
 @json_option
 def command(name: str, text: str | None, conversation: Path | None, as_json: bool) -> None:
-    """Let what is registered as NAME answer TEXT, in the way its evaluation asked it.
+    """Answer TEXT with what is registered as NAME.
 
-    Without TEXT and --file, reads standard input.
+    It is asked in the way its evaluation asked it. Without TEXT and --file, reads standard input.
     """
     asked = _asked(text, conversation)
     from dataclasses import replace

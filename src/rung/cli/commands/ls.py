@@ -11,7 +11,7 @@ from rung.cli.output import example, json_option, print_json, show, table
 @click.command(epilog=example("rung ls"))
 @json_option
 def command(as_json: bool) -> None:
-    """List what is registered, every version of every name, and the climbs that have not finished."""
+    """List what is registered and which climbs are unfinished."""
     from rung.registry.home import open_home
 
     with open_home() as home:

@@ -14,9 +14,10 @@ from rung.cli.output import example, json_option, print_json, show, table, watch
 @click.argument("task", type=click.Path(path_type=Path))
 @json_option
 def command(task: Path, as_json: bool) -> None:
-    """Say what climbing TASK will run, how long, in how much memory, and what its gate can prove.
+    """Say what climbing TASK will run, take, and be able to prove.
 
-    Measures this machine for up to a minute. Spends nothing and looks at no gate row.
+    Gives minutes and memory for each rung, and what the gate can and cannot prove. Measures this machine for up to a minute,
+    spends nothing, and looks at no gate row.
     """
     from rung.climb.plan import plan
     from rung.registry.home import open_home

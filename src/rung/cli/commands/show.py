@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @json_option
 def command(name: str, as_json: bool) -> None:
-    """Show what is registered as NAME: how it answers, what it was made from, and what it scored.
+    """Show how NAME answers, what it was made from and what it scored.
 
     NAME is a name (its newest version), name@version, or the beginning of a candidate's id.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from rung.data.gate import Finding, first_ids, texts
+from rung.data.gate import Finding, first_ids, in_rows, texts
 from rung.types import Example
 
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}(?![\w-])")
@@ -27,7 +27,7 @@ def check(examples: Sequence[Example], config: Config) -> list[Finding]:
     for name, holds in DETECTORS.items():
         rows = [example for example, text in said if holds(text)]
         if rows:
-            message = f"{len(rows):,} rows hold {name}: an adapter may learn them by heart"
+            message = f"{name} in {in_rows(len(rows))}: an adapter may learn them by heart"
             found.append(Finding(check="pii", severity="warning", message=message, examples=first_ids(rows), count=len(rows)))
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.gate import Finding, first_ids, texts
+from rung.data.gate import Finding, first_ids, in_rows, texts
 from rung.types import Example
 
 PATTERNS = {
@@ -34,6 +34,6 @@ def check(examples: Sequence[Example], config: Config) -> list[Finding]:
     for name, pattern in PATTERNS.items():
         rows = [example for example, text in said if pattern.search(text)]
         if rows:
-            message = f"{len(rows):,} rows hold {name}: revoke them and take them out"
+            message = f"{name} in {in_rows(len(rows))}: revoke them and take them out"
             found.append(Finding(check="secrets", severity="warning", message=message, examples=first_ids(rows), count=len(rows)))
     return found

@@ -18,6 +18,8 @@ from torch import Tensor
 
 # Above this many scores a row and head, the fused kernel, which never writes them to memory, is quicker than plain products.
 PLAIN_SCORES_AT_MOST = 512 * 512
+# Plain products of more scores than this, over all rows and heads, leave the processor's cache: fewer rows at a time are quicker.
+SCORES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,9 @@ class KeyValues:
 class PrefixedRows:
     """Attention for a forward pass over [prefix tokens | rows x row_length tokens].
 
-    `prefix_tokens` of the flat tokens are the prefix itself, computed in this pass. `known` are keys and values of a prefix computed
-    before, a layer each; at most one of the two. With `keep`, every layer's keys and values stay in `kept`: (prefix, rows), the
-    rows' as (rows, key_value_heads, row_length, head_width).
+    `prefix_tokens` of the flat tokens are the prefix itself, computed in this pass. `known` are keys and values of a prefix
+    computed before, a layer each; at most one of the two. With `keep`, every layer's keys and values stay in `kept`: (prefix,
+    rows), the rows' as (rows, key_value_heads, row_length, head_width).
     """
 
     prefix_tokens: int
@@ -101,10 +103,16 @@ def _fused_with_prefix(queries: Tensor, keys: Tensor, values: Tensor, prefix: Ke
 def masked_attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, prefix: KeyValues | None) -> Tensor:
     """Attention in plain products; all rows' queries meet the prefix in one product.
 
-    queries (rows, heads, length, width); keys, values (rows, key_value_heads, seen, width); `mask` is added to the scores of a row's
-    own keys: (length, seen), or (rows, 1, length, seen). Returns (rows, heads, length, width).
+    queries (rows, heads, length, width); keys, values (rows, key_value_heads, seen, width); `mask` is added to the scores of a
+    row's own keys: (length, seen), or (rows, 1, length, seen). Returns (rows, heads, length, width).
     """
     rows, heads, length, width = queries.shape
+    seen = keys.shape[2] + (prefix.keys.shape[1] if prefix is not None else 0)
+    some = max(1, SCORES_AT_ONCE // (heads * length * seen))
+    if some < rows and not queries.is_cuda and not torch.is_grad_enabled():
+        parts = (slice(start, start + some) for start in range(0, rows, some))
+        own_mask = [(part, mask if mask.dim() == 2 else mask[part]) for part in parts]
+        return torch.cat([masked_attention(queries[part], keys[part], values[part], seen_by, prefix) for part, seen_by in own_mask])
     key_heads = keys.shape[1]
     group = heads // key_heads
     grouped = (queries * width**-0.5).reshape(rows, key_heads, group * length, width)

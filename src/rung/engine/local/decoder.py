@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rung.engine.local.functions import GatedSiLU, LowRankLinear, RMSNorm, Rotary
 from rung.engine.local.lora import Factors
-from rung.engine.local.weights import DecoderConfig, Layer, Weights
+from rung.engine.local.weights import DecoderConfig, Layer, Weights, rope_settings
 
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 Update = list[dict[str, Factors]]
@@ -91,15 +91,12 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, factors: Factors | N
 
 def rotary_frequencies(config: DecoderConfig, device: torch.device) -> tuple[Tensor, float]:
     """Angles a position, (head_width / 2,), and the scale of cosine and sine; scaled variants as transformers computes them."""
-    raw = config.raw
-    rope = dict(raw.get("rope_parameters") or raw.get("rope_scaling") or {})
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind == "default":
-        theta = rope.get("rope_theta", raw.get("rope_theta", 10000.0))
+    rope = rope_settings(config.raw)
+    if rope["rope_type"] == "default":
         steps = torch.arange(0, config.head_width, 2, dtype=torch.int64, device=device).float()
-        return 1.0 / theta ** (steps / config.head_width), 1.0
+        return 1.0 / rope["rope_theta"] ** (steps / config.head_width), 1.0
     from transformers import AutoConfig
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-    frequencies, scale = ROPE_INIT_FUNCTIONS[kind](AutoConfig.for_model(**raw), device)
+    frequencies, scale = ROPE_INIT_FUNCTIONS[rope["rope_type"]](AutoConfig.for_model(**config.raw), device)
     return frequencies, float(scale)

@@ -24,7 +24,7 @@ class RMSNorm(Function):
         return (x32 * scale).to(x.dtype) * weight
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, scale = ctx.saved_tensors
         normed = x.float().mul_(scale)
         dy32 = dy.float()
@@ -45,7 +45,7 @@ class Rotary(Function):
         return _rotate(x, cos, sin)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
         return _rotate(dy, cos, -sin), None, None
 
@@ -65,7 +65,7 @@ class GatedSiLU(Function):
         return F.silu(gate).mul_(up)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
         (gate_up,) = ctx.saved_tensors
         gate, up = gate_up.chunk(2, dim=-1)
         grad = torch.empty_like(gate_up)
@@ -89,7 +89,7 @@ class LowRankLinear(Function):
         return y.addmm_(low, up.T)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, down, up, low = ctx.saved_tensors
         dlow = dy @ up
         dx = (dy @ weight).addmm_(dlow, down) if ctx.needs_input_grad[0] else None

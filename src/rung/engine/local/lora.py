@@ -60,7 +60,7 @@ class Lora:
 
     @classmethod
     def initialise(cls, config: LoraConfig, shape: DecoderConfig, seed: int, device: torch.device) -> Lora:
-        """A uniform in +-1/sqrt(in) (PEFT's Kaiming initialisation with a = sqrt(5)), B zero: the first step starts from the base."""
+        """A uniform in +-1/sqrt(in) (PEFT's Kaiming initialisation, a = sqrt(5)), B zero: the first step starts from the base."""
         generator = torch.Generator().manual_seed(seed)
         factors: dict[str, Tensor] = {}
         for name, (width_out, width_in) in _module_shapes(config, shape):

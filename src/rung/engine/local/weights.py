@@ -19,6 +19,8 @@ from torch import Tensor
 from rung.errors import UserError
 
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3", "smollm")
+# Kinds whose angles do not depend on how long the conversation is: a prefix computed alone is the prefix of any row.
+ROTARY_KINDS = ("default", "linear", "llama3", "yarn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +75,22 @@ def _refuse_unknown(raw: Mapping[str, Any], folder: Path) -> None:
         raise UserError(
             f"the local engine does not compute the architecture '{kind}'",
             where=where,
-            mend=f"It computes {', '.join(ARCHITECTURES)}. Serve this model elsewhere and name its OpenAI-compatible address as base.",
+            mend=f"It computes {', '.join(ARCHITECTURES)}. Serve this model elsewhere and name its OpenAI-compatible address.",
         )
     if raw.get("hidden_act", "silu") != "silu":
         raise UserError(f"the local engine does not compute the activation '{raw['hidden_act']}'", where=where)
+    if (rotary := rope_settings(raw)["rope_type"]) not in ROTARY_KINDS:
+        raise UserError(f"the local engine does not compute rotary positions of the kind '{rotary}'", where=where)
     window = raw.get("sliding_window") if raw.get("use_sliding_window", kind == "mistral") else None
     if window and window < raw["max_position_embeddings"]:
         raise UserError("the local engine does not compute sliding-window attention", where=where)
+
+
+def rope_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration's rotary settings, `rope_type` and `rope_theta` among them, under the names of any transformers version."""
+    rope = dict(raw.get("rope_parameters") or raw.get("rope_scaling") or {})
+    kind = str(rope.get("rope_type", rope.get("type", "default")))
+    return {"rope_theta": raw.get("rope_theta", 10000.0), **rope, "rope_type": kind}
 
 
 @dataclass(kw_only=True)
@@ -146,6 +157,11 @@ def load_weights(folder: Path, config: DecoderConfig, dtype: torch.dtype, device
     if left:
         raise UserError(f"the local engine does not know the tensors {', '.join(sorted(left)[:5])}", where=str(folder))
     return Weights(embedding=embedding, layers=layers, final_norm=final_norm, head=head)
+
+
+def stored_dtype(folder: Path) -> torch.dtype:
+    """The precision of the first stored tensor, which is that of the weights as they were published."""
+    return next(_read(folder))[1].dtype
 
 
 def _read(folder: Path) -> Iterator[tuple[str, Tensor]]:

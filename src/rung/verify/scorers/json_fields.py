@@ -1,7 +1,7 @@
 """The answer is a JSON object whose fields are right: the weighted share of them, each compared in its own way.
 
-A field is compared as `exact` text or value, `fuzzy` text, `number` within a tolerance, or `date` in any usual format. A field that the
-target lacks, or has as null, must be lacking or null in the answer. Left out, the fields are taken from the targets.
+A field is compared as `exact` text or value, `fuzzy` text, `number` within a tolerance, or `date` in any usual format. A field that
+the target lacks, or has as null, must be lacking or null in the answer. Left out, the fields are taken from the targets.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from rung.errors import UserError
 from rung.types import Example, Score, canonical_json
-from rung.verify.parse import NotJson, as_text, find_json, read_date, read_number, strict_json
-from rung.verify.schema import closed_values, infer_schema, schema_fault
-from rung.verify.scorers.numeric import close
+from rung.verify.parse import NotJson, as_text, close, find_json, read_date, read_number, strict_json
+from rung.verify.schema import closed_values, in_schema_order, infer_schema, schema_fault
 from rung.verify.scoring import missing_target
 
 _SETTINGS_OF = {
@@ -54,7 +53,7 @@ class FieldConfig(BaseModel, extra="forbid", frozen=True):
 
 
 class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
-    """`fields`: name to how it is compared. `all_right`: only an object with every field right counts. `schema`: for constraints."""
+    """`fields`: name to how it is compared. `all_right`: only an object with every field right counts. `schema`: its form."""
 
     fields: dict[str, FieldConfig] = Field(default_factory=dict)
     all_right: bool = False
@@ -75,7 +74,7 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
         raise UserError("no target is a JSON object, so that there are no fields to compare", mend="Use the scorer 'exact'.")
     keys = dict.fromkeys(key for value in objects for key in value)
     fields = config.fields or {key: _inferred([value.get(key) for value in objects]) for key in keys}
-    return config.model_copy(update={"fields": fields, "json_schema": config.json_schema or infer_schema(objects)})
+    return config.model_copy(update={"fields": fields, "json_schema": config.json_schema or _inferred_schema(objects, fields)})
 
 
 def score(example: Example, output: str, config: Config) -> Score:
@@ -96,9 +95,9 @@ def score(example: Example, output: str, config: Config) -> Score:
 
 
 def render(target: Any, config: Config) -> str:
-    """The target as compact JSON."""
+    """The target as compact JSON, its keys in the schema's order."""
     value = _object(target)
-    return as_text(target if value is None else value)
+    return as_text(target if value is None else in_schema_order(value, config.json_schema or {}))
 
 
 def check(example: Example, config: Config) -> str | None:
@@ -119,8 +118,8 @@ def check(example: Example, config: Config) -> str | None:
 
 def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:
     """JSON of the schema."""
-    schema = config.json_schema or infer_schema([value for row in examples if (value := _object(row.target)) is not None])
-    return {"kind": "json_schema", "schema": schema}
+    objects = [value for row in examples if (value := _object(row.target)) is not None]
+    return {"kind": "json_schema", "schema": config.json_schema or _inferred_schema(objects, config.fields)}
 
 
 def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] | None:
@@ -135,6 +134,18 @@ def describe(examples: Sequence[Example], config: Config) -> str:
     names = properties or config.fields
     parts = [f'"{name}" ({_kind_in_words(properties.get(name, {}), config.fields.get(name))})' for name in names]
     return f"Reply with one JSON object and nothing else. Its keys: {', '.join(parts)}."
+
+
+def _inferred_schema(objects: Sequence[Mapping[str, Any]], fields: Mapping[str, FieldConfig]) -> dict[str, Any]:
+    """What the targets look like; only fields that are compared exactly are held to a closed set."""
+    schema = infer_schema(objects)
+    open_fields = {name for name, field in fields.items() if field.kind != "exact"}
+    properties = schema.get("properties", {})
+    opened = {
+        name: {key: item for key, item in part.items() if key != "enum" or name not in open_fields}
+        for name, part in properties.items()
+    }
+    return {**schema, "properties": opened}
 
 
 def _inferred(values: Sequence[Any]) -> FieldConfig:
@@ -183,7 +194,7 @@ def _object(target: Any) -> dict[str, Any] | None:
 
 def _kind_in_words(schema: Mapping[str, Any], field: FieldConfig | None) -> str:
     if "enum" in schema:
-        return "one of " + ", ".join(map(str, schema["enum"]))
+        return "one of " + ", ".join(schema["enum"])
     if field and field.kind in ("number", "date"):
         return field.kind
     kind = schema.get("type", "text")

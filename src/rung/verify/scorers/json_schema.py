@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, field_validator
 from rung.errors import UserError
 from rung.types import Example, Score
 from rung.verify.parse import NotJson, as_text, find_json, strict_json
-from rung.verify.schema import infer_schema, schema_fault, value_fault
+from rung.verify.schema import in_schema_order, infer_schema, schema_fault, value_fault
 
 
 class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
@@ -54,11 +54,12 @@ def score(example: Example, output: str, config: Config) -> Score:
 
 
 def render(target: Any, config: Config) -> str:
-    """The target as compact JSON."""
+    """The target as compact JSON, its keys in the schema's order."""
     try:
-        return as_text(strict_json(target)) if isinstance(target, str) else as_text(target)
+        value = strict_json(target) if isinstance(target, str) else target
     except NotJson:
         return as_text(target)
+    return as_text(in_schema_order(value, _schema(config)))
 
 
 def check(example: Example, config: Config) -> str | None:
@@ -105,8 +106,7 @@ def _read(file: Path) -> dict[str, Any]:
         schema = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the schema: {error}", where=str(file)) from None
-    if not isinstance(schema, dict) or schema_fault(schema):
-        raise UserError(
-            f"this is no JSON schema: {schema_fault(schema) if isinstance(schema, dict) else 'not an object'}", where=str(file)
-        )
+    fault = schema_fault(schema) if isinstance(schema, dict) else "it is not an object"
+    if fault:
+        raise UserError(f"this is no JSON schema: {fault}", where=str(file))
     return schema

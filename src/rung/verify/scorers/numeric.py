@@ -1,7 +1,7 @@
 """The answer is the right number, within a tolerance.
 
-Reads `1,234.5`, `$12`, `-3`, `(5)`, `1e3` and `12%`, which may stand for 12 or 0.12. Where the answer says more than a number, the last
-number in it counts, as is usual for answers that reason first.
+Reads `1,234.5`, `$12`, `-3`, `(5)`, `1e3` and `12%`, which may stand for 12 or 0.12. Where the answer says more than a number, the
+last number in it counts, as is usual for answers that reason first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from rung.types import Example, Score
-from rung.verify.parse import Number, find_numbers, read_number
+from rung.verify.parse import Number, close, find_numbers, read_number
 from rung.verify.scoring import missing_target
 
 
@@ -53,13 +53,6 @@ def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any]
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Asks for the bare number."""
     return "Reply with the number alone: digits, no words, no unit."
-
-
-def close(number: Number, target: Number, *, absolute: float, relative: float) -> bool:
-    """Whether a reading of one number is within the tolerance of a reading of the other."""
-    return any(
-        abs(left - right) <= max(absolute, relative * abs(right)) for left in number.readings() for right in target.readings()
-    )
 
 
 def _answered(output: str, config: Config) -> tuple[Number | None, str]:

@@ -1,7 +1,7 @@
 """How much of the target's wording the answer has: ROUGE, BLEU or chrF, from 0 to 1.
 
-ROUGE is the F-measure of `rouge-score` (Lin, 2004), BLEU and chrF are sentence scores of `sacrebleu` (Post, 2018) divided by 100. A target
-that is a list of texts gives several references: the best of them counts for ROUGE, all together for BLEU and chrF.
+ROUGE is the F-measure of `rouge-score` (Lin, 2004), BLEU and chrF are sentence scores of `sacrebleu` (Post, 2018) divided by 100.
+A target that is a list of texts gives several references: the best of them counts for ROUGE, all together for BLEU and chrF.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Your own function scores the answer: `function: file.py#name`, relative to the task file.
 
-It is called with the example (a dict with `messages`, `target`, `metadata`, ...) and the answer's text, and returns a bool, a number from 0
-to 1, None where the answer cannot be scored, or one of these and a reason. What it raises counts as not scored, with the error as the
-reason.
+It is called with the example (a dict with `messages`, `target`, `metadata`, ...) and the answer's text, and returns a bool, a
+number from 0 to 1, None where the answer cannot be scored, or one of these and a reason. What it raises counts as not scored, with
+the error as the reason.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""A pattern finds the right text in the answer, or just fits it.
 
 With a group, as in `#### (\d+)`, the last place that the pattern finds gives a text that must equal the target's (the target is
-searched in the same way, and taken whole where the pattern finds nothing in it). Without a group the answer must only fit the pattern,
-and a row needs no target.
+searched in the same way, and taken whole where the pattern finds nothing in it). Without a group the answer must only fit the
+pattern, and a row needs no target.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The answer calls the right functions with the right arguments, or makes no call where none is right.
 
-Compared by abstract syntax, in the way of the Berkeley function-calling benchmark (Patil et al., 2025): the function's name, its required
-arguments, no unknown ones, each value within the allowed set; texts without regard to case, spaces and `,./-_*^`; a whole number where a
-fraction is asked for, but not the other way round; several calls in any order. `rung.verify.calls` says what a target may look like.
+Compared by abstract syntax, in the way of the Berkeley function-calling benchmark (Patil et al., 2025): the function's name, its
+required arguments, no unknown ones, each value within the allowed set; texts without regard to case, spaces and `,./-_*^`; a whole
+number where a fraction is asked for, but not the other way round; several calls in any order. `rung.verify.calls` says what a
+target may look like.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from rung.types import Example, Score
-from rung.verify.calls import answered_calls, calls_fault, is_broken_call, parameters_of, target_calls
+from rung.verify.calls import Call, answered_calls, calls_fault, is_broken_call, parameters_of, target_calls
 from rung.verify.parse import as_text
+from rung.verify.schema import in_schema_order
 from rung.verify.scoring import missing_target
 
 NO_CALL = "no call"
@@ -38,10 +40,12 @@ def score(example: Example, output: str, config: Config) -> Score:
 
 def render(target: Any, config: Config) -> str:
     """The call as compact JSON, several as a list, `no call` for none."""
-    calls = [call.plain() for call in target_calls(target) or ()]
-    if not calls:
-        return NO_CALL
-    return as_text(calls[0] if len(calls) == 1 else calls)
+    return _written(target_calls(target) or (), ())
+
+
+def ideal(example: Example, config: Config) -> str:
+    """As `render`, the arguments in the order in which the row's tools list them."""
+    return _written(target_calls(example.target) or (), example.tools)
 
 
 def check(example: Example, config: Config) -> str | None:
@@ -65,8 +69,17 @@ def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any]
 
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Shows the form of a call, and says what to write for several and for none where the rows have such."""
-    counts = {len(target_calls(row.target) or ()) for row in examples}
+    counts = {len(calls) for row in examples if (calls := target_calls(row.target)) is not None}
     text = 'Reply with the function call as JSON and nothing else: {"name":"<function>","arguments":{"<argument>":<value>}}.'
     if max(counts, default=0) > 1:
         text += " Write several calls as a JSON list."
     return text + (f" Where no function fits, reply: {NO_CALL}" if 0 in counts else "")
+
+
+def _written(calls: Sequence[Call], tools: Sequence[Mapping[str, Any]]) -> str:
+    if not calls:
+        return NO_CALL
+    plain = [
+        {"name": call.name, "arguments": in_schema_order(call.arguments, parameters_of(call.name, tools) or {})} for call in calls
+    ]
+    return as_text(plain[0] if len(plain) == 1 else plain)

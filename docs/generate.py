@@ -1,0 +1,89 @@
+"""Writes the pages that are made from the code: cli.md and plugins.md. With --check it only says whether they are up to date."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from rung import plugins
+from rung.cli.app import commands
+
+FOLDER = Path(__file__).parent
+MADE = "<!-- Made by docs/generate.py (`make docs`). Do not edit. -->\n"
+WIDTH = 100
+WITH_SETTINGS = ("scorers", "rungs")
+
+
+def cli_page() -> str:
+    """The help of `rung` and of each command."""
+    root = click.Context(commands, info_name="rung", terminal_width=WIDTH, **commands.context_settings)
+    parts = [MADE, "# The command line\n", _block(commands.get_help(root))]
+    for name in commands.list_commands(root):
+        command = commands.get_command(root, name)
+        assert command is not None
+        parts += [f"## rung {name}\n", _block(command.get_help(click.Context(command, parent=root, info_name=name)))]
+    return "\n".join(parts)
+
+
+def plugins_page() -> str:
+    """A table for each slot: the plug-ins, what they are for, and what can be set."""
+    parts = [
+        MADE,
+        "# Plug-ins\n",
+        "A plug-in is one file in its slot's folder: the file's name is the plug-in's, its docstring's first line is its help.",
+        "A package of your own adds one by an entry point in the group named below; nothing else has to be registered.\n",
+    ]
+    for slot, module in plugins.SLOTS.items():
+        found = plugins.names(slot)
+        if found:
+            folder = f"src/{module.replace('.', '/')}/"
+            parts += [f"## {slot}\n", f"Folder `{folder}`, entry point group `rung.{slot}`.\n", *_table(slot, found), ""]
+    return "\n".join(parts)
+
+
+def _block(text: str) -> str:
+    return f"```text\n{text}\n```\n"
+
+
+def _table(slot: str, found: tuple[str, ...]) -> list[str]:
+    if slot not in WITH_SETTINGS:
+        return ["| name | what it does |", "|---|---|", *[f"| `{name}` | {plugins.help_line(slot, name)} |" for name in found]]
+    rows = [f"| `{name}` | {plugins.help_line(slot, name)} | {_settings(slot, name)} |" for name in found]
+    return ["| name | what it does | settings and their defaults |", "|---|---|---|", *rows]
+
+
+def _settings(slot: str, name: str) -> str:
+    config = getattr(plugins.load(slot, name), "Config", None)
+    if config is None:
+        return ""
+    fields = config.model_fields.items()
+    return ", ".join(
+        f"`{field.alias or key}`" if field.is_required() else f"`{field.alias or key}={_default(field)}`" for key, field in fields
+    )
+
+
+def _default(field: object) -> str:
+    value = field.get_default(call_default_factory=True)  # type: ignore[attr-defined]
+    return repr(value).replace("|", "\\|")
+
+
+PAGES = {"cli.md": cli_page, "plugins.md": plugins_page}
+
+
+def main() -> int:
+    """Writes the pages, or checks them; the exit code is 1 where one is out of date."""
+    made = {name: page() for name, page in PAGES.items()}
+    if "--check" not in sys.argv:
+        for name, text in made.items():
+            (FOLDER / name).write_text(text, "utf-8")
+        return 0
+    stale = [name for name, text in made.items() if not (FOLDER / name).exists() or (FOLDER / name).read_text("utf-8") != text]
+    for name in stale:
+        print(f"docs/{name} is out of date: run `make docs`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

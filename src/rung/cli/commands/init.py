@@ -1,0 +1,104 @@
+"""`rung init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rung.cli.output import example, json_option, print_json, show, watching
+from rung.errors import UserError
+
+if TYPE_CHECKING:
+    from rung.data.inspect import Profile
+    from rung.types import Task
+
+BAR_STEP = 0.05
+
+
+@click.command(epilog=example("rung init reviews.csv --out task.yaml"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default="task.yaml", show_default=True, help="The task file to write.")
+@json_option
+def command(file: Path, out: Path, as_json: bool) -> None:
+    """Look at FILE, your data, and write a task file for it.
+
+    FILE is JSONL, JSON, CSV, TSV or Parquet. Asks nothing: the task file says what was found, what was guessed and what its
+    gate can prove. Never overwrites a file.
+    """
+    from rung.data.inspect import inspect_file
+
+    if out.exists():
+        raise UserError("there is a file already", where=str(out), mend="Choose another with --out, or move it away.")
+    with watching() as progress:
+        with progress.stage(f"Looking at {file}"):
+            profile = inspect_file(file)
+        with progress.stage("Trying the task"):
+            at_least, card = _write(profile, out)
+    if as_json:
+        print_json(_document(profile, out, at_least, card))
+    else:
+        _show(profile, out, at_least, card)
+
+
+def _write(profile: Profile, out: Path) -> tuple[float, list[str]]:
+    """Writes the task file and loads it, so that what is left is known to climb; returns its bar and sample-size card."""
+    from rung.cli.taskfile import write_task
+    from rung.climb.document import card
+    from rung.registry.home import default_path
+    from rung.verify.spec import load_task
+
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(write_task(profile, out, profile.at_least, []))
+    except OSError as error:
+        raise UserError(f"cannot be written: {error.strerror}", where=str(out)) from error
+    try:
+        task = load_task(out, default_path() / "downloads")
+        at_least = _provable(task, profile.at_least)
+        out.write_text(write_task(profile, out, at_least, []), "utf-8")
+        task = load_task(out, default_path() / "downloads")
+        lines = [line["text"] for line in card(task, _shares(task))]
+        out.write_text(write_task(profile, out, at_least, lines), "utf-8")
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+    return at_least, lines
+
+
+def _provable(task: Task, wished: float) -> float:
+    """The highest bar up to the wished one that this gate could prove. Raises UserError where it can prove none."""
+    from dataclasses import replace
+
+    from rung.verify.spec_gate import gate_problem
+
+    steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
+    for bar in [wished, *[step for step in steps if step < wished]]:
+        problem = gate_problem(replace(task, quality=replace(task.quality, at_least=bar)), _shares(task))
+        if problem is None:
+            return bar
+    raise UserError(f"too few rows to prove anything: {problem}", where=task.path, mend="Add more examples to the file.")
+
+
+def _shares(task: Task) -> int:
+    """Into how many parts a climb of this task splits alpha: a share for each rung that applies, and one for a cheaper form."""
+    from rung import plugins
+
+    return 1 + sum(not plugins.load("rungs", name).applies(task) for name in plugins.names("rungs"))
+
+
+def _document(profile: Profile, out: Path, at_least: float, card: list[str]) -> dict[str, Any]:
+    names = ("format", "shape", "rows", "usable", "columns", "group", "encoding", "where", "kind", "classes", "scorer", "config")
+    findings = [{"check": f.check, "severity": f.severity, "message": f.message, "count": f.count} for f in profile.findings]
+    said = {name: getattr(profile, name) for name in names}
+    said |= {"split": profile.split, "instruction": profile.instruction, "remarks": profile.remarks, "findings": findings}
+    return {"out": str(out), "at_least": at_least, "card": card, **said}
+
+
+def _show(profile: Profile, out: Path, at_least: float, card: list[str]) -> None:
+    from rung.cli.taskfile import seen
+
+    show(*seen(profile), "", f"Scorer {profile.scorer}, bar {at_least:g} (yours to set). What the gate can and cannot prove:")
+    show(*[f"  {line}" for line in card])
+    show("", f"Written: {out}", f"Next: rung plan {out}, then rung climb {out}")

@@ -1,0 +1,106 @@
+"""A profile of a user's data file, written as a task file that says why each line is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rung.data.inspect import Profile
+
+COMMENT_WIDTH = 110
+MOST_CLASSES_SHOWN = 20
+
+ABOUT_BASE = "The model to change: pip:package, hf:org/model@revision, a local folder, or https://host/v1#model."
+ABOUT_INSTRUCTION = "What the model is told. The prompt rung tries variants of it."
+ABOUT_SPLIT = "train is learnt from; dev is looked at freely; gate decides and is looked at once. Fractions, or numbers of rows."
+ABOUT_BAR = (
+    "What good means. The bar is a proposal and yours to set: how often must the answer be right for the change to be worth "
+    "shipping? Also possible: better_than: r1_prompt with by: .1, or not_worse_than: NAME with margin: .02."
+)
+ABOUT_LOWERED = "It stands at what a gate of this size can prove; the data would suggest {wished:g}. More rows would allow that."
+ABOUT_ALPHA = "The chance that you accept of passing something that is not good enough, over the whole climb."
+
+
+def name_of(file: Path) -> str:
+    """A name for the task, from the data file's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.name.split(".")[0]).strip("-._") or "task"
+
+
+def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]) -> str:
+    """The task file's text. `at_least` is the bar that it sets, `card` what the gate can prove; an empty one is left out."""
+    data: dict[str, Any] = {"examples": os.path.relpath(profile.path, out.parent)}
+    optional = {"columns": profile.columns, "where": profile.where, "group": profile.group, "encoding": profile.encoding}
+    data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
+    split = _indented(_commented(ABOUT_SPLIT) + _yaml({"split": dict(profile.split)}))
+    bar = [ABOUT_BAR, ABOUT_LOWERED.format(wished=profile.at_least)] if at_least < profile.at_least else [ABOUT_BAR]
+    parts = [
+        _comments(
+            [f"Written by `rung init {profile.path.name}`, from what the file shows. Change what is wrong.", "", *seen(profile)]
+        ),
+        _yaml({"name": name_of(profile.path)}),
+        _commented(ABOUT_BASE) + _yaml({"base": _default_base()}),
+        _commented(ABOUT_INSTRUCTION) + _yaml({"instruction": profile.instruction}),
+        _yaml({"data": data}) + split,
+        _comments(bar) + _yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
+        _commented(ABOUT_ALPHA) + _yaml({"alpha": 0.05}),
+    ]
+    if card:
+        parts.append(_comments(["What this gate can and cannot prove:", *[f"  {line}" for line in card]]))
+    return "\n".join(parts)
+
+
+def seen(profile: Profile) -> list[str]:
+    """What the file is, line by line: rows, answers, classes, what was noticed, what the checks found."""
+    lines = [
+        f"{profile.rows:,} rows ({profile.format}, {profile.shape}), {profile.usable:,} of them usable.",
+        f"The answers are of the kind: {profile.kind}.",
+    ]
+    if profile.classes:
+        total = sum(profile.classes.values())
+        shown = list(profile.classes.items())[:MOST_CLASSES_SHOWN]
+        rest = len(profile.classes) - len(shown)
+        told = ", ".join(f"{plain(name)} {count:,} ({100 * count / total:.0f}%)" for name, count in shown)
+        lines.append(f"Classes: {told}{f', and {rest} more' if rest else ''}.")
+    lines += [plain(remark) for remark in profile.remarks]
+    return [*lines, *[f"{finding.severity}: {plain(finding.message)}" for finding in profile.findings]]
+
+
+def plain(text: str) -> str:
+    """One line that any reader of YAML takes: what could end the line or is no character to print is replaced."""
+    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+
+
+def _default_base() -> str:
+    from rung.verify.spec_model import DEFAULT_BASE
+
+    return DEFAULT_BASE
+
+
+def _yaml(value: dict[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _commented(text: str) -> str:
+    return _comments([text])
+
+
+def _comments(lines: Iterable[str]) -> str:
+    """Comment lines of a readable width; what is wrapped hangs under an indented line."""
+    wrapped = [part for line in lines for part in _wrapped(line)]
+    return "".join(f"# {line}".rstrip() + "\n" for line in wrapped)
+
+
+def _wrapped(line: str) -> list[str]:
+    hanging = "    " if line.startswith(" ") else ""
+    return textwrap.wrap(line, COMMENT_WIDTH, subsequent_indent=hanging) or [""]
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "  ")

@@ -1,0 +1,168 @@
+"""Which column is which, told by names and by what the columns hold; for files whose rows do not say so themselves."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rung.data.load import SPLIT_NAMES
+from rung.data.where import as_text, number
+from rung.errors import UserError
+from rung.types import SPLITS
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+INPUT_NAMES = _words(
+    "text input prompt question query message messages content body utterance sentence review comment tweet post email mail "
+    "document passage article description transcript ticket request source"
+)
+TARGET_NAMES = _words(
+    "label labels target category class intent sentiment topic tag expected answer answers output response completion result "
+    "extraction extracted json fields entities summary translation rating verdict gold truth"
+)
+GROUP_NAMES = _words(
+    "customer client user account patient author speaker document doc thread conversation session dialog dialogue case template "
+    "group cluster company order household"
+)
+ASIDE_NAMES = _words("id uid uuid date time timestamp created confidence weight index url row")
+SPLIT_COLUMNS = frozenset(("split", "fold", "subset", "partition"))
+MOST_CLASSES = 100
+MOST_CLASS_CHARS = 80
+LARGEST_GROUP = 0.3
+FEWEST_GROUPS = 10
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """What one column holds, over the rows looked at."""
+
+    name: str
+    rows: int
+    values: Counter[str]
+    structured: float
+    numbers: float
+    mean_chars: float
+
+    @property
+    def filled(self) -> int:
+        return self.values.total()
+
+    @property
+    def distinct(self) -> float:
+        """Share of the filled rows that a column's different values would be."""
+        return len(self.values) / max(self.filled, 1)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of the name: customer_id and CustomerId are customer, id."""
+        return frozenset(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name).casefold()))
+
+    @property
+    def is_closed_set(self) -> bool:
+        return is_closed_set(self.values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """`columns` and `where` as in the task file; `unused` are the columns that take no part."""
+
+    columns: Mapping[str, str]
+    group: str | None
+    where: Mapping[str, Any] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+
+
+def is_closed_set(values: Counter[str]) -> bool:
+    """Between 2 and 100 short values, each standing twice on average."""
+    few = 2 <= len(values) <= min(MOST_CLASSES, values.total() // 2)
+    return few and max(map(len, values)) <= MOST_CLASS_CHARS
+
+
+def columns_of(rows: Rows) -> dict[str, Column]:
+    """Every column that any row has, in the order of their first appearance."""
+    return {name: _column(name, rows) for name in dict.fromkeys(name for row in rows for name in row)}
+
+
+def _column(name: str, rows: Rows) -> Column:
+    filled = [row[name] for row in rows if row.get(name) is not None and as_text(row[name])]
+    texts = [as_text(value) for value in filled]
+    count = max(len(filled), 1)
+    pairs = zip(filled, texts, strict=True)
+    return Column(
+        name=name,
+        rows=len(rows),
+        values=Counter(texts),
+        structured=sum(isinstance(value, (dict, list)) or text.startswith("{") for value, text in pairs) / count,
+        numbers=sum(number(value) is not None for value in filled) / count,
+        mean_chars=sum(map(len, texts)) / count,
+    )
+
+
+def guess_columns(rows: Rows, shown: str) -> Guess:
+    """Input, target, and where they show themselves id, split and group.
+
+    Raises UserError, with the columns' names, where no column can be the question or none the answer.
+    """
+    columns = columns_of(rows)
+    asked = _best({name: _as_input(column) for name, column in columns.items()})
+    rest = {name: column for name, column in columns.items() if name != asked}
+    target = _best({name: _as_target(column) for name, column in rest.items()})
+    if asked is None or target is None:
+        missing = "question" if asked is None else "answer"
+        mend = f"Name them in the task file: data.columns: {{input: ..., target: ...}}. Columns: {', '.join(columns)}."
+        raise UserError(f"no column looks like the {missing}", where=shown, mend=mend)
+    named = {"input": asked, "target": target} | guess_extra(columns, taken=(asked, target))
+    group = guess_group(columns, taken=(asked, target))
+    where = {target: "not empty"} if columns[target].filled < len(rows) else {}
+    unused = tuple(name for name in columns if name not in (*named.values(), group))
+    return Guess(columns=named, group=group, where=where, unused=unused)
+
+
+def guess_extra(columns: Mapping[str, Column], taken: Sequence[str]) -> dict[str, str]:
+    """An id column whose values are all different, and a split column that names all three splits."""
+    free = [column for column in columns.values() if column.name not in taken and column.filled == column.rows]
+    ids = [c.name for c in free if c.words and c.words <= {"id", "uid", "uuid", "row"} and len(c.values) == c.rows]
+    splits = [c.name for c in free if c.words <= SPLIT_COLUMNS and {SPLIT_NAMES.get(v.casefold()) for v in c.values} == set(SPLITS)]
+    return ({"id": ids[0]} if ids else {}) | ({"split": splits[0]} if splits else {})
+
+
+def guess_group(columns: Mapping[str, Column], taken: Sequence[str]) -> str | None:
+    """A column named after someone or something that rows may share, whose values repeat without any of them ruling."""
+    for column in columns.values():
+        named = column.words & GROUP_NAMES and column.words <= GROUP_NAMES | {"id", "no", "nr", "number", "key", "name"}
+        repeats = FEWEST_GROUPS <= len(column.values) < column.filled and column.filled >= 0.9 * column.rows
+        if column.name in taken or not named or not repeats or column.structured:
+            continue
+        if column.values.most_common(1)[0][1] <= LARGEST_GROUP * column.filled:
+            return column.name
+    return None
+
+
+def _best(scores: Mapping[str, float]) -> str | None:
+    name = max(scores, key=lambda name: scores[name], default=None)
+    return name if name is not None and scores[name] > 0 else None
+
+
+def _as_input(column: Column) -> float:
+    """Questions are long, mostly different, text, filled, and called so."""
+    if column.filled < 0.5 * column.rows or column.numbers > 0.9 or column.distinct < 0.2 or column.mean_chars < 2:
+        return 0.0
+    named = 2.0 * bool(column.words & INPUT_NAMES) - 2.0 * bool(column.words & (TARGET_NAMES | ASIDE_NAMES))
+    return max(0.0, named + min(math.log10(column.mean_chars), 3) + column.distinct)
+
+
+def _as_target(column: Column) -> float:
+    """Answers are called so, or are a closed set, or structured."""
+    if column.filled < 0.5 * column.rows or len(column.values) < 2:
+        return 0.0
+    aside = bool(column.words & ASIDE_NAMES) or bool(column.words & GROUP_NAMES) or column.words <= SPLIT_COLUMNS
+    return 3.0 * bool(column.words & TARGET_NAMES) + 2.0 * column.is_closed_set + 2.0 * (column.structured > 0.9) - 3.0 * aside

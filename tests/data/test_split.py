@@ -1,0 +1,171 @@
+"""Duplicates, splits, leaks and digests."""
+
+import hashlib
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rung.data.digest import data_digests, merkle_root
+from rung.data.split import deduplicate, leaks, normalise, refuse_leaks, split
+from rung.errors import UserError
+from rung.types import Example
+
+
+def row(text: str, target: str = "x", **fields) -> Example:
+    fields = {"id": f"{text}/{target}", **fields}
+    return Example(messages=({"role": "user", "content": text},), target=target, **fields)
+
+
+def rows(count: int, group_size: int = 1) -> list[Example]:
+    return [row(f"q{n}", id=f"i{n}", group=f"g{n // group_size}" if group_size > 1 else "") for n in range(count)]
+
+
+def test_normalise_folds_case_width_and_blanks():
+    assert normalise("  \uff28ello\u00a0 STRASSE\n") == normalise("hello stra\u00dfe") == "hello strasse"
+
+
+def test_duplicates_leave_and_say_why():
+    examples = [
+        row("Hi there", "a"),
+        row("hi  THERE", "a"),
+        row("Hi there", "a", id="again"),
+        row("HI THERE", "b"),
+        row("other", "b"),
+    ]
+    done = deduplicate(examples)
+    assert [e.id for e in done.examples] == ["Hi there/a", "other/b"]
+    assert [(p.kept.id, p.dropped.id, p.kind) for p in done.removed] == [
+        ("Hi there/a", "hi  THERE/a", "normalised"),
+        ("Hi there/a", "again", "exact"),
+        ("Hi there/a", "HI THERE/b", "conflict"),
+    ]
+    assert [p.dropped.id for p in done.conflicts] == ["HI THERE/b"]
+
+
+def test_tools_and_earlier_turns_are_part_of_the_question():
+    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    before = ({"role": "system", "content": "s"}, {"role": "user", "content": "a"})
+    examples = [row("a"), row("a", tools=(tool,), id="t"), Example(id="s", messages=before, target="x")]
+    assert len(deduplicate(examples).examples) == 3
+
+
+def test_fractions_use_all_rows():
+    done = split(rows(1000), {"train": 0.5, "dev": 0.2, "gate": 0.3}, seed=0)
+    assert Counter(e.split for e in done) == {"train": 500, "dev": 200, "gate": 300}
+    assert [e.id for e in done] == [f"i{n}" for n in range(1000)]
+    assert all(e.group == e.id for e in done)
+
+
+def test_counts_are_exact_and_the_rest_is_dropped():
+    done = split(rows(5000), {"train": 900, "dev": 300, "gate": 1500}, seed=3)
+    assert Counter(e.split for e in done) == {"train": 900, "dev": 300, "gate": 1500}
+
+
+def test_fractions_may_leave_rows_out():
+    assert Counter(e.split for e in split(rows(100), {"train": 0.3, "gate": 0.2}, seed=0)) == {"train": 30, "gate": 20}
+
+
+def test_a_split_depends_on_seed_and_not_on_order():
+    examples = rows(200)
+    shares = {"train": 0.5, "dev": 0.2, "gate": 0.3}
+    first = {e.id: e.split for e in split(examples, shares, seed=0)}
+    assert {e.id: e.split for e in split(examples[::-1], shares, seed=0)} == first
+    assert {e.id: e.split for e in split(examples, shares, seed=1)} != first
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.integers(1, 12), min_size=30, max_size=80), seed=st.integers(0, 999))
+def test_groups_never_straddle_and_shares_are_met_as_near_as_groups_allow(sizes, seed):
+    examples = [row(f"{g}-{n}", group=f"g{g}") for g, size in enumerate(sizes) for n in range(size)]
+    for shares in ({"train": 0.5, "dev": 0.2, "gate": 0.3}, {"train": 12, "dev": 6, "gate": 9}):
+        done = split(examples, shares, seed)
+        splits = {}
+        for example in done:
+            assert splits.setdefault(example.group, example.split) == example.split
+        counts = Counter(e.split for e in done)
+        for name, share in shares.items():
+            wanted = share if isinstance(share, int) else share * len(examples)
+            assert abs(counts[name] - wanted) <= 12
+    assert len(split(examples, {"train": 0.5, "dev": 0.2, "gate": 0.3}, seed)) == len(examples)
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"train": 900, "dev": 300, "gate": 1500}, r"asks for 2,700 rows \(train 900, dev 300, gate 1,500\) of 100"),
+        ({"train": 0.5, "test": 0.5}, "unknown split 'test'"),
+        ({"train": 0.9, "gate": 0.3}, "the fractions sum to 1.2"),
+        ({"train": -1, "gate": 0.3}, "train is -1"),
+        ({"train": 1.5, "gate": 0.3}, "train is 1.5"),
+        ({"train": True}, "train is True"),
+        ({"train": "half"}, "train is 'half'"),
+        ({"train": 0.99, "gate": 0.001}, r"100 rows are too few to split \(train 99, gate 0\)"),
+        ({}, "data.split is empty"),
+    ],
+)
+def test_impossible_shares(shares, message):
+    with pytest.raises(UserError, match=message):
+        split(rows(100), shares, seed=0)
+
+
+def test_one_group_that_swallows_all():
+    examples = [row(f"q{n}", group="one" if n < 95 else f"g{n}") for n in range(100)]
+    with pytest.raises(UserError, match=r"6 groups \(the largest of 95 rows\) cannot be split so: .*gate got \d of 30"):
+        split(examples, {"train": 0.5, "dev": 0.2, "gate": 0.3}, seed=0)
+
+
+def test_own_splits_are_honoured():
+    examples = [row(f"q{n}", split=name) for n, name in enumerate(["train", "dev", "gate", "train"])]
+    assert [e.split for e in split(examples, {"train": 1.0}, seed=0)] == ["train", "dev", "gate", "train"]
+    with pytest.raises(UserError, match=r"own splits \(train 2, dev 1\) leave gate empty"):
+        split([e for e in examples if e.split != "gate"], {}, seed=0)
+    with pytest.raises(UserError, match=r"1 of 5 rows name no split"):
+        split([*examples, row("new")], {}, seed=0)
+    with pytest.raises(UserError, match=r"1 groups stand in more than one split, such as g"):
+        split([replace(e, group="g") for e in examples], {}, seed=0)
+
+
+def test_leaks_are_told_with_both_places():
+    examples = [
+        row("Same?", split="train", source="a.csv:2"),
+        row("same? ", split="gate", source="a.csv:9"),
+        row("new", split="gate", source="a.csv:10"),
+        row("dev", split="dev"),
+    ]
+    assert [(pair.gate.source, pair.train.source) for pair in leaks(examples)] == [("a.csv:9", "a.csv:2")]
+    assert len(deduplicate(examples).examples) == 4
+    with pytest.raises(UserError, match=r"(?s)1 row of gate stands in train too\n  a.csv:9 stands at a.csv:2\n.*allow_leaks: true"):
+        refuse_leaks(examples)
+    refuse_leaks(examples[2:])
+
+
+def test_merkle_root_is_that_of_rfc_6962():
+    def leaf(text: str) -> bytes:
+        return hashlib.sha256(b"\x00" + text.encode()).digest()
+
+    def node(left: bytes, right: bytes) -> bytes:
+        return hashlib.sha256(b"\x01" + left + right).digest()
+
+    assert merkle_root([]) == hashlib.sha256(b"").hexdigest()
+    assert merkle_root(["a"]) == leaf("a").hex()
+    five = [leaf(text) for text in "abcde"]
+    left = node(node(five[0], five[1]), node(five[2], five[3]))
+    assert merkle_root(list("abcde")) == node(left, five[4]).hex()
+    seven = [leaf(text) for text in "abcdefg"]
+    right = node(node(seven[4], seven[5]), seven[6])
+    assert merkle_root(list("abcdefg")) == node(left, right).hex()
+    assert len({merkle_root(list(text)) for text in ("ab", "ba", "abb", "abbb", "aab")}) == 5
+
+
+def test_data_digests_see_every_row():
+    examples = split(rows(100), {"train": 0.5, "gate": 0.5}, seed=0)
+    roots = data_digests(examples)
+    assert set(roots) == {"train", "gate"}
+    last = next(n for n in range(99, 0, -1) if examples[n].split == "gate")
+    poisoned = [replace(e, target="y") if n == last else e for n, e in enumerate(examples)]
+    assert data_digests(poisoned)["train"] == roots["train"]
+    assert data_digests(poisoned)["gate"] != roots["gate"]
+    assert data_digests([replace(e, id="other", source="moved") for e in examples]) == roots

@@ -1,0 +1,242 @@
+"""Candidate + examples: what is asked, in which batches, and what a kill or a second run costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rung.engine.answer import Desk, answer, compose, resolve_constraint
+from rung.engine.chat import tools_text
+from rung.engine.demos import Demo, Pool, pool_bytes
+from rung.errors import UserError
+from rung.types import Answer, Candidate, Example
+
+WEATHER = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+CLOCK = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}
+
+
+def row(text: str, target: str = "yes", *, system: str = "", tools: tuple = ()) -> Example:
+    turns = ({"role": "system", "content": system},) if system else ()
+    return Example(id=text, messages=(*turns, {"role": "user", "content": text}), target=target, tools=tools)
+
+
+class Blobs:
+    """Blobs as files named by the test."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def path(self, digest: str) -> Path:
+        return self.folder / digest
+
+
+class Cache:
+    """An answer cache in memory that counts what it stores."""
+
+    def __init__(self):
+        self.kept: dict[tuple[str, str], Answer] = {}
+        self.stored: list[int] = []
+
+    def load(self, candidate, examples):
+        return {name: self.kept[candidate, name] for name in examples if (candidate, name) in self.kept}
+
+    def store(self, candidate, answers):
+        self.stored.append(len(answers))
+        self.kept |= {(candidate, name): said for name, said in answers.items()}
+
+
+class Echo:
+    """A backend that answers with its batch's number, and can die before one."""
+
+    reference, template = "echo", ""
+
+    def __init__(self, die_at: int = -1):
+        self.batches, self.adapters, self.die_at = [], [], die_at
+
+    def answer(self, requests, adapters=()):
+        if len(self.batches) == self.die_at:
+            raise KeyboardInterrupt
+        self.batches.append([request.messages[-1]["content"] for request in requests])
+        self.adapters.append(list(adapters))
+        return [Answer(text=f"{said} in {'|'.join(self.batches[-1])}") for said in self.batches[-1]]
+
+
+def desk(backend, tmp_path, cache=None, chunk=4) -> Desk:
+    return Desk(backend_for=lambda base: backend, blobs=Blobs(tmp_path), cache=cache, chunk=chunk)
+
+
+CANDIDATE = Candidate(rung="r1_prompt", base="b", prompt="Say yes or no.")
+ROWS = [row(f"q{i}") for i in range(10)]
+
+
+def test_killed_evaluation_goes_on_with_the_same_batches(tmp_path):
+    whole = answer(CANDIDATE, ROWS, desk(Echo(), tmp_path))
+    cache, first, second = Cache(), Echo(die_at=1), Echo()
+    with pytest.raises(KeyboardInterrupt):
+        answer(CANDIDATE, ROWS, desk(first, tmp_path, cache))
+    assert cache.stored == [4]
+    assert answer(CANDIDATE, ROWS, desk(second, tmp_path, cache)) == whole
+    assert [len(batch) for batch in second.batches] == [4, 2] and cache.stored == [4, 4, 2]
+    third = Echo()
+    assert answer(CANDIDATE, ROWS, desk(third, tmp_path, cache)) == whole and third.batches == []
+
+
+def test_partly_known_chunk_is_asked_again_whole(tmp_path):
+    cache, backend = Cache(), Echo()
+    cache.store(CANDIDATE.id, {ROWS[5].digest: Answer(text="from another batch")})
+    said = answer(CANDIDATE, ROWS, desk(backend, tmp_path, cache))
+    assert [len(batch) for batch in backend.batches] == [4, 4, 2] and said[5].text == "q5 in q4|q5|q6|q7"
+
+
+def test_progress_counts_every_row_and_adapters_become_paths(tmp_path):
+    class Stage:
+        done = 0
+
+        def advance(self, n=1, **facts):
+            self.done += n
+
+    stage, backend = Stage(), Echo()
+    tuned = Candidate(rung="r4_adapter", base="b", adapters=("abc",))
+    answer(tuned, ROWS, desk(backend, tmp_path), stage=stage)
+    assert stage.done == 10 and backend.adapters[0] == [tmp_path / "abc"]
+
+
+def test_prompt_and_the_examples_own_system_turn_are_joined():
+    request = compose(CANDIDATE, row("hi", system="The customer is angry."))
+    assert request.messages == (
+        {"role": "system", "content": "Say yes or no.\n\nThe customer is angry."},
+        {"role": "user", "content": "hi"},
+    )
+    bare = Candidate(rung="r1_prompt", base="b")
+    assert compose(bare, row("hi")).messages == ({"role": "user", "content": "hi"},)
+    assert compose(bare, row("hi", system="S")).messages[0] == {"role": "system", "content": "S"}
+
+
+def test_request_carries_what_the_candidate_says():
+    made = Candidate(
+        rung="r1_prompt",
+        base="b",
+        constraint={"kind": "choice", "choices": ["a", "b"]},
+        calibration={"bias": {"a": 0.5}},
+        max_tokens=7,
+    )
+    request = compose(made, row("hi", tools=(CLOCK,)))
+    assert (request.constraint, request.bias, request.max_tokens) == (made.constraint, {"a": 0.5}, 7)
+    assert request.tools == (CLOCK,) and request.temperature == 0
+
+
+@pytest.fixture
+def pool(tmp_path):
+    rows = [
+        row("the parcel arrived broken", "negative"),
+        row("lovely tea, thank you", "positive", system="ignored"),
+        row("where is my parcel", "negative"),
+        row("the parcel arrived on time, lovely", "positive"),
+    ]
+    (tmp_path / "pool").write_bytes(pool_bytes(rows, str))
+    return Pool.read(tmp_path / "pool")
+
+
+def test_nearest_demonstrations_without_the_question_itself(pool):
+    near = pool.nearest(row("the parcel arrived broken"), 3)
+    assert [demo.messages[-1]["content"] for demo in near] == [
+        "the parcel arrived on time, lovely",
+        "where is my parcel",
+        "lovely tea, thank you",
+    ]
+    assert len(pool.nearest(row("zzz"), 9)) == 4, "a question without a known word still gets its demonstrations"
+    assert [demo.answer for demo in pool.nearest(row("zzz"), 2)] == ["negative", "positive"]
+    assert pool.nearest(row("parcel"), 0) == []
+
+
+def test_pools_without_words_or_rows():
+    blank = Demo(messages=row("").messages, answer="x")
+    assert Pool(demos=(blank, blank)).nearest(row("hi"), 1) == [blank]
+    assert Pool(demos=()).nearest(row("hi"), 3) == []
+
+
+def test_demonstrations_come_as_turns_the_most_similar_last(pool):
+    made = Candidate(rung="r1_prompt", base="b", prompt="P", demos={"pool": "pool", "k": 2})
+    said = [(turn["role"], turn["content"]) for turn in compose(made, row("arrived broken parcel"), pool).messages]
+    assert said == [
+        ("system", "P"),
+        ("user", "the parcel arrived on time, lovely"),
+        ("assistant", "positive"),
+        ("user", "the parcel arrived broken"),
+        ("assistant", "negative"),
+        ("user", "arrived broken parcel"),
+    ]
+
+
+def test_demonstrations_travel_through_answer(tmp_path, pool):
+    backend = Echo()
+    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 1})
+    assert answer(made, [row("lovely")], desk(backend, tmp_path))[0].text == "lovely in lovely"
+
+
+def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp_path):
+    (tmp_path / "pool").write_bytes(pool_bytes([row("what time is it", "{}", tools=(CLOCK,))], str))
+    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 1}, constraint={"kind": "tools"})
+    request = compose(made, row("weather in Rome", tools=(WEATHER,)), Pool.read(tmp_path / "pool"))
+    assert request.tools == ()
+    assert request.messages[0]["content"] == f"{tools_text([CLOCK])}\n\nwhat time is it"
+    assert request.messages[-1]["content"] == f"{tools_text([WEATHER])}\n\nweather in Rome"
+    assert request.constraint["schema"]["properties"]["name"] == {"const": "weather"}
+    same = compose(made, row("what is the time", tools=(CLOCK,)), Pool.read(tmp_path / "pool"))
+    assert same.tools == (CLOCK,) and same.messages[0]["content"] == "what time is it"
+
+
+def test_pool_keeps_odd_characters(tmp_path):
+    rows = [row("line\u2028separator \ud800 and\nbreaks")]
+    (tmp_path / "odd").write_bytes(pool_bytes(rows, str))
+    demo = Pool.read(tmp_path / "odd").demos[0]
+    assert demo.messages == rows[0].messages and demo.question_digest == rows[0].question_digest
+
+
+def test_tools_constraint_becomes_a_schema_of_calls():
+    import jsonschema
+
+    tools = [WEATHER, CLOCK]
+    schema = resolve_constraint({"kind": "tools"}, tools)["schema"]
+    jsonschema.validate({"name": "weather", "arguments": {"city": "Rome"}}, schema)
+    jsonschema.validate({"name": "clock", "arguments": {}}, schema)
+    for wrong in ({"name": "weather", "arguments": {"town": "Rome"}}, {"name": "taxi", "arguments": {}}, {"name": "clock"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
+    assert resolve_constraint({"kind": "tools"}, ()) is None
+    assert resolve_constraint(None, tools) is None
+    assert resolve_constraint({"kind": "json_schema", "schema": {}}, tools) == {"kind": "json_schema", "schema": {}}
+
+
+def test_call_schema_puts_references_in_place_and_compiles():
+    import llguidance
+
+    parameters = {
+        "type": "object",
+        "description": "prose",
+        "properties": {
+            "to": {"$ref": "#/$defs/Place"},
+            "description": {"type": "string", "description": "prose", "default": "x"},
+            "stops": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/Place"}, {"type": "null"}]}},
+            "tree": {"$ref": "#/$defs/Tree"},
+        },
+        "required": ["to"],
+        "$defs": {
+            "Place": {"title": "Place", "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "Tree": {"type": "object", "properties": {"left": {"$ref": "#/$defs/Tree"}}},
+        },
+    }
+    schema = resolve_constraint({"kind": "tools"}, [{"name": "go", "parameters": parameters}])["schema"]
+    inside = schema["properties"]["arguments"]["properties"]
+    assert inside["to"]["required"] == ["city"] and inside["description"] == {"type": "string"}
+    assert "$ref" not in str(schema) and "prose" not in str(schema)
+    assert llguidance.LLMatcher.validate_grammar(llguidance.LLMatcher.grammar_from_json_schema(schema)) == ""
+
+
+def test_what_this_version_cannot_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="retriever or tools of its own"):
+        answer(Candidate(rung="r2_retrieve", base="b", retriever={"k": 3}), ROWS, desk(Echo(), tmp_path))

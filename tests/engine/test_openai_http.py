@@ -1,0 +1,311 @@
+"""A server over HTTP, as it is on a bad day: every fault comes from a real socket."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rung.engine.backend import Request
+from rung.engine.backends import openai_http
+from rung.engine.backends.openai_http import BudgetSpent, Patience
+from rung.engine.bases import open_backend
+from rung.errors import BrokenEnvironment, UserError
+
+PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
+CALL = {"id": "1", "type": "function", "function": {"name": "go", "arguments": '{"to": "Rome"}'}}
+CHOICE = {"kind": "choice", "choices": ["positive", "negative"]}
+
+
+def completion(text="hello", *, calls=None, usage=True) -> dict:
+    message = {"role": "assistant", "content": None if calls else text} | ({"tool_calls": calls} if calls else {})
+    reply = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    counts = {"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 64}}
+    return reply | ({"usage": counts} if usage else {})
+
+
+def error(message: str, code: str = "") -> dict:
+    return {"error": {"message": message, "code": code}}
+
+
+class Server:
+    """Answers by `script`: each entry (status, body, headers, delay), the last one for ever; keeps what it was sent."""
+
+    def __init__(self):
+        self.script, self.bodies, self.headers, self.paths, self.times = [(200, completion(), {}, 0)], [], [], [], []
+        self.lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with outer.lock:
+                    outer.bodies.append(body)
+                    outer.headers.append(dict(self.headers))
+                    outer.paths.append(self.path)
+                    outer.times.append(time.monotonic())
+                    step = outer.script.pop(0) if len(outer.script) > 1 else outer.script[0]
+                status, reply, headers, delay = step(body) if callable(step) else step
+                time.sleep(delay)
+                data = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
+                try:
+                    self.send_response(status)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(data)))
+                    self.end_headers()
+                    self.wfile.write(data)
+                except BrokenPipeError:
+                    pass
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+        self.address = f"http://127.0.0.1:{self.http.server_port}/v1"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.delenv("RUNG_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    made = Server()
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+
+
+@pytest.fixture
+def backend(server, home):
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES)
+    made.patience = Patience(attempts=3, first_wait_s=0.01, timeout_s=0.5)
+    return made
+
+
+def ask(text="hi", **fields) -> Request:
+    return Request(messages=({"role": "user", "content": text},), **fields)
+
+
+def test_answer_with_tokens_cost_and_time(backend, server):
+    said = backend.answer([ask(max_tokens=9, seed=3)])[0]
+    assert (said.text, said.prompt_tokens, said.cached_tokens, said.completion_tokens) == ("hello", 100, 64, 10)
+    assert said.cost_usd == pytest.approx(120e-6) and backend.spent_usd == pytest.approx(120e-6)
+    assert said.latency_s > 0 and said.finish_reason == "stop"
+    assert server.paths == ["/v1/chat/completions"]
+    assert server.bodies[0] == {
+        "model": "tiny",
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": 9,
+        "temperature": 0.0,
+        "seed": 3,
+    }
+    assert backend.reference.startswith(f"{server.address}#tiny@sha256:")
+
+
+def test_answers_keep_the_order_of_the_questions(backend, server):
+    server.script = [
+        lambda body: (200, completion(body["messages"][0]["content"]), {}, 0.002 * (int(body["messages"][0]["content"]) % 5))
+    ]
+    assert [a.text for a in backend.answer([ask(str(i)) for i in range(30)])] == [str(i) for i in range(30)]
+
+
+def test_key_from_the_environment_only(backend, server, monkeypatch):
+    backend.answer([ask()])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-two")
+    backend.answer([ask()])
+    monkeypatch.setenv("RUNG_API_KEY", "sk-one")
+    backend.answer([ask()])
+    assert [headers.get("Authorization") for headers in server.headers] == [None, "Bearer sk-two", "Bearer sk-one"]
+    assert "sk-" not in repr(backend)
+    backend.address = "http://models.example/v1"
+    monkeypatch.delenv("RUNG_API_KEY")
+    assert backend._headers() == {}, "OpenAI's key does not go over a network in clear text"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        (500, b"oops", {}, 0),
+        (429, error("slow down"), {"Retry-After": "0"}, 0),
+        (503, b"", {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+        (200, b'{"choices": [{"mess', {}, 0),
+        (200, {"choices": []}, {}, 0),
+        (200, completion("late"), {}, 0.8),
+    ],
+    ids=["500", "429", "503 with a date", "cut JSON", "no choices", "timeout"],
+)
+def test_passing_faults_are_tried_again(backend, server, fault):
+    server.script = [fault, (200, completion("fine"), {}, 0)]
+    assert backend.answer([ask()])[0].text == "fine"
+    assert len(server.bodies) == 2
+
+
+def test_retry_after_is_obeyed(backend, server):
+    server.script = [(429, error("slow down"), {"Retry-After": "0.3"}, 0), (200, completion(), {}, 0)]
+    backend.answer([ask()])
+    assert server.times[1] - server.times[0] >= 0.29
+
+
+def test_patience_ends(backend, server):
+    server.script = [(500, error("the roof is on fire"), {}, 0)]
+    with pytest.raises(BrokenEnvironment, match=r"HTTP 500: the roof is on fire[\s\S]*run the same command again") as caught:
+        backend.answer([ask()])
+    assert len(server.bodies) == 3 and caught.value.exit_code == 3
+    assert backend.spent_usd == 0
+
+
+def test_nobody_there(home):
+    made = open_backend("http://127.0.0.1:9/v1#m", home)
+    made.patience = Patience(attempts=2, first_wait_s=0.01, timeout_s=0.5)
+    with pytest.raises(BrokenEnvironment, match="does not answer"):
+        made.answer([ask()])
+
+
+def test_spent_quota_is_not_waited_for(backend, server):
+    server.script = [(429, error("You exceeded your current quota", "insufficient_quota"), {}, 0)]
+    with pytest.raises(BrokenEnvironment, match="quota"):
+        backend.answer([ask()])
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "message"),
+    [
+        (401, error("Incorrect API key"), r"refuses the key[\s\S]*RUNG_API_KEY"),
+        (404, error("The model `tiny` does not exist"), r"no such address or model 'tiny'[\s\S]*/v1"),
+        (
+            400,
+            error("This model's maximum context length is 8192 tokens; max_tokens is too large"),
+            "longer than the model's context",
+        ),
+        (400, error("messages must not be empty"), "refuses the request .HTTP 400.: messages must not be empty"),
+        (422, b"<html>no</html>", "HTTP 422"),
+    ],
+)
+def test_lasting_faults_are_the_users(backend, server, status, reply, message):
+    server.script = [(status, reply, {}, 0)]
+    with pytest.raises(UserError, match=message) as caught:
+        backend.answer([ask()])
+    assert len(server.bodies) == 1 and caught.value.exit_code == 2
+
+
+def test_what_a_server_does_not_know_is_learnt_once(backend, server):
+    def picky(body):
+        for name in ("max_tokens", "temperature"):
+            if name in body:
+                return 400, error(f"Unsupported parameter: '{name}'"), {}, 0
+        return 200, completion(), {}, 0
+
+    server.script = [picky]
+    backend.answer([ask(max_tokens=9)])
+    assert len(server.bodies) == 3 and server.bodies[-1]["max_completion_tokens"] == 9
+    backend.answer([ask()])
+    assert len(server.bodies) == 4
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ('{"answer": "negative"}', "negative"),
+        ("Positive.", "positive"),
+        ("**negative**", "negative"),
+        ("I think this is positive!", "positive"),
+        ("positive or negative", "positive or negative"),
+        ("no idea", "no idea"),
+        ("unpositively", "unpositively"),
+        ("", ""),
+    ],
+)
+def test_choices_are_read_kindly_but_never_guessed(backend, server, said, meant):
+    server.script = [(200, completion(said), {}, 0)]
+    assert backend.answer([ask(constraint=CHOICE)])[0].text == meant
+    sent = server.bodies[0]["response_format"]["json_schema"]
+    assert sent["strict"] is True and sent["schema"]["properties"]["answer"]["enum"] == ["positive", "negative"]
+
+
+def test_choices_without_schemas_and_schemas_without_support(backend, server):
+    def old(body):
+        return (
+            (400, error("response_format json_schema is not supported"), {}, 0)
+            if "response_format" in body
+            else (200, completion("Positive"), {}, 0)
+        )
+
+    server.script = [old]
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    with pytest.raises(UserError, match="response_format"):
+        backend.answer([ask(constraint={"kind": "json_schema", "schema": schema})])
+    assert backend.answer([ask(constraint=CHOICE)])[0].text == "positive"
+
+
+def test_schema_is_strict_only_where_it_can_be(backend, server):
+    loose = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    closed = loose | {"required": ["a"], "additionalProperties": False}
+    nested = closed | {"properties": {"a": {"type": "array", "items": loose}}}
+    for schema in (loose, closed, nested):
+        backend.answer([ask(constraint={"kind": "json_schema", "schema": schema})])
+    assert ["strict" in body["response_format"]["json_schema"] for body in server.bodies] == [False, True, False]
+    assert server.bodies[0]["response_format"]["json_schema"]["schema"] == loose
+
+
+def test_tools_natively_or_beside_a_schema_in_words(backend, server):
+    tool = {"name": "go", "parameters": {"type": "object", "properties": {}}}
+    server.script = [
+        (200, completion(calls=[CALL]), {}, 0),
+        (200, completion(calls=[CALL, CALL]), {}, 0),
+        (200, completion("{}"), {}, 0),
+    ]
+    one, two = (backend.answer([ask(tools=(tool,))])[0].text for _ in range(2))
+    assert json.loads(one) == {"name": "go", "arguments": {"to": "Rome"}} and len(json.loads(two)) == 2
+    assert server.bodies[0]["tools"] == [{"type": "function", "function": tool}]
+    backend.answer([ask(tools=(tool,), constraint={"kind": "json_schema", "schema": {"type": "object"}})])
+    assert "tools" not in server.bodies[2] and '"name":"go"' in server.bodies[2]["messages"][0]["content"]
+
+
+def test_unknown_usage_stays_unknown(backend, server):
+    server.script = [(200, completion(usage=False), {}, 0)]
+    said = backend.answer([ask()])[0]
+    assert (said.prompt_tokens, said.completion_tokens, said.cost_usd) == (None, None, None)
+
+
+def test_budget_is_never_exceeded(server, home):
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, max_spend_usd=1e-3)
+    with pytest.raises(BudgetSpent, match=r"budget of 0\.001 USD"):
+        made.answer([ask(max_tokens=50) for _ in range(100)])
+    assert 0 < made.spent_usd <= 1e-3
+    assert len(server.bodies) * 120e-6 <= 1e-3 + 1e-12
+    with pytest.raises(BudgetSpent):
+        made.answer([ask("x" * 2000)])
+
+
+def test_budget_counts_what_the_server_does_not(server, home):
+    server.script = [(200, completion(usage=False), {}, 0)]
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, max_spend_usd=1e-3)
+    with pytest.raises(BudgetSpent):
+        made.answer([ask(max_tokens=50) for _ in range(100)])
+    assert made.spent_usd > 5e-4
+
+
+def test_budget_needs_prices(server, home):
+    with pytest.raises(UserError, match=r"limits\.usd is set[\s\S]*input_usd_per_million"):
+        open_backend(f"{server.address}#tiny", home, max_spend_usd=1.0)
+    with pytest.raises(UserError, match="prices lack output_usd_per_million"):
+        open_backend(f"{server.address}#tiny", home, prices={"input_usd_per_million": 1})
+
+
+def test_what_a_server_cannot_do(backend, tmp_path):
+    with pytest.raises(UserError, match="cannot be adapted"):
+        backend.answer([ask()], [tmp_path])
+    with pytest.raises(UserError, match="calibrated"):
+        backend.answer([ask(constraint=CHOICE, bias={"positive": 0.1})])
+
+
+def test_retry_after_forms():
+    assert openai_http._retry_after("2.5", 9) == 2.5
+    assert openai_http._retry_after("Wed, 21 Oct 2015 07:28:00 GMT", 9) == 0
+    assert openai_http._retry_after("soon", 9) == 9 and openai_http._retry_after(None, 9) == 9

@@ -1,0 +1,51 @@
+"""The generated pages say what the code says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from rung import plugins
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate_docs", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["cli.md", "plugins.md"])
+def test_generated_pages_are_up_to_date(generate: ModuleType, page: str) -> None:
+    assert generate.PAGES[page]() == (DOCS / page).read_text("utf-8"), "run `make docs`"
+
+
+def test_a_stale_page_is_seen(generate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    monkeypatch.setattr("sys.argv", ["generate.py"])
+    assert generate.main() == 0
+    monkeypatch.setattr("sys.argv", ["generate.py", "--check"])
+    assert generate.main() == 0
+    (tmp_path / "cli.md").write_text("old")
+    assert generate.main() == 1
+
+
+def test_every_command_and_every_plugin_has_its_place(generate: ModuleType) -> None:
+    cli = generate.cli_page()
+    titles = re.findall(r"^## rung (\w+)$", cli, re.MULTILINE)
+    assert {"init", "plan", "climb", "eval", "ls", "show", "answer", "report", "demo"} <= set(titles)
+    assert cli.count("Example:") == len(titles)
+    assert cli.count("--json") == len(titles)
+    page = generate.plugins_page()
+    for slot in plugins.SLOTS:
+        for name in plugins.names(slot):
+            assert f"| `{name}` | {plugins.help_line(slot, name)}" in page

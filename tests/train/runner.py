@@ -1,0 +1,88 @@
+"""A training run in a process of its own that kills itself, with SIGKILL, at the moment it is told: `runner.py BASE WORK MOMENT`.
+
+MOMENT is `never`, `step:N` (after N steps), `dev:N` (in the N-th dev score), `write:N` (checkpoint N written but not in place),
+`save:N` (N-th adapter written but not in place), or `interrupt:N` (Ctrl-C in step N).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from toys import FACTS, load, toy_rows
+
+from rung.train import loop, resume
+from rung.train.config import TrainConfig
+from rung.train.loop import train
+
+SETTINGS = {"rank": 4, "epochs": 3, "batch_rows": 6, "learning_rate": 5e-3, "dev_every": 0.5, "patience": 50, "seed": 3}
+
+
+class Trap:
+    """Counts the times a moment comes; at the N-th it does not return."""
+
+    def __init__(self, moment: str) -> None:
+        self.kind, _, number = moment.partition(":")
+        self.left = int(number or 0)
+
+    def spring(self, kind: str) -> None:
+        if kind == self.kind:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGINT if kind == "interrupt" else signal.SIGKILL)
+
+
+class Watching:
+    """A Progress that notices each step."""
+
+    def __init__(self, trap: Trap) -> None:
+        self.trap = trap
+
+    @contextmanager
+    def stage(self, title, total=None):
+        yield self
+
+    def advance(self, n=1, **facts):
+        if "loss" in facts:
+            self.trap.spring("step")
+
+    def note(self, text):
+        print(text, flush=True)
+
+
+def run(base: Path, work: Path, moment: str = "never", **settings):
+    trap = Trap(moment)
+
+    def dev_score(folder: Path) -> float:
+        """Depends on the adapter's bytes alone, and is no monotone function of the step."""
+        trap.spring("dev")
+        return sum((folder / "adapter_model.safetensors").read_bytes()) % 997 / 997
+
+    write, save, differentiate = resume.os.replace, loop.Session._save, loop.gradients
+
+    def replace(draft, file):
+        trap.spring("write")
+        write(draft, file)
+
+    def saved(session, step):
+        folder = save(session, step)
+        trap.spring("save")
+        return folder
+
+    def gradients(*arguments, **named):
+        trap.spring("interrupt")
+        return differentiate(*arguments, **named)
+
+    resume.os.replace, loop.Session._save, loop.gradients = replace, saved, gradients
+    try:
+        config = TrainConfig(**SETTINGS, **{"checkpoint_s": 0, **settings})
+        return train(load(base), toy_rows(), config, work=work, dev_score=dev_score, progress=Watching(trap), facts=FACTS)
+    finally:
+        resume.os.replace, loop.Session._save, loop.gradients = write, save, differentiate
+
+
+if __name__ == "__main__":
+    print(run(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]).folder)

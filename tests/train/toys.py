@@ -1,0 +1,46 @@
+"""Rows that a tiny model can learn in seconds, and the same computation by PEFT and transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from rung.engine.local.decoder import Decoder
+from rung.engine.local.model import LocalModel
+from rung.engine.local.weights import DecoderConfig, load_weights
+from rung.train.rows import EncodedRow, TrainRow
+
+SYSTEM = {"role": "system", "content": "Answer with one word: positive or negative."}
+GOOD = ("great phone", "I love it", "five stars", "thank you so much", "works great", "the best team")
+BAD = ("worst service", "it is broken", "charger is missing", "nobody answers", "late again", "please refund")
+FACTS = {"base": "tiny@sha256:0", "data": "toy"}
+
+
+def toy_rows(count: int = 24) -> list[TrainRow]:
+    """Messages of several lengths whose words give the answer away."""
+    rows = []
+    for index in range(count):
+        words, answer = (GOOD, "positive") if index % 2 else (BAD, "negative")
+        text = f"{words[index // 2 % 6]}, order {index}{', my friend' * (index % 5)}"
+        rows.append(TrainRow(messages=(SYSTEM, {"role": "user", "content": text}), answer=answer))
+    return rows
+
+
+def load(folder: Path) -> LocalModel:
+    """The tiny model in float32."""
+    from transformers import AutoTokenizer
+
+    config, cpu = DecoderConfig.read(folder), torch.device("cpu")
+    decoder = Decoder(config, load_weights(folder, config, torch.float32, cpu))
+    return LocalModel(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)
+
+
+def reference_loss(module: torch.nn.Module, rows: list[EncodedRow]) -> torch.Tensor:
+    """Mean over all supervised tokens, each row run alone and unpadded through a transformers model."""
+    losses = []
+    for row in rows:
+        ids = torch.tensor([row.ids])
+        scores = module(input_ids=ids).logits[0, row.start - 1 : -1]
+        losses.append(torch.nn.functional.cross_entropy(scores, ids[0, row.start :], reduction="none"))
+    return torch.cat(losses).mean()

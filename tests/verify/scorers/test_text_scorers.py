@@ -1,0 +1,237 @@
+"""exact, choice, contains, regex, overlap."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scorer_rows import row, rows, scorer, settled, value
+
+from rung.errors import BrokenEnvironment, UserError
+
+
+class TestExact:
+    @pytest.mark.parametrize(
+        ("target", "output", "settings", "right"),
+        [
+            ("Yes", " Yes\n", {}, 1),
+            ("Yes", "yes", {}, 0),
+            ("Yes", "yes", {"ignore_case": True}, 1),
+            ("a b", "a\n  b", {"ignore_space": True}, 1),
+            ("a b", "a\n  b", {}, 0),
+            (["Paris", "paris, France"], "paris, France", {}, 1),
+            (["Paris", "paris, France"], "Lyon", {}, 0),
+            (7, "7", {}, 1),
+            ({"a": 1}, '{"a":1}', {}, 1),
+            (True, "true", {}, 1),
+        ],
+    )
+    def test_score(self, target: Any, output: str, settings: dict[str, Any], right: int) -> None:
+        assert value("exact", target, output, **settings) == right
+
+    def test_empty_list_is_no_target(self) -> None:
+        assert scorer("exact").check(row([])) == "the target is an empty list"
+
+    def test_closed_set_needs_many_rows_of_each(self) -> None:
+        assert scorer("exact").closed_set(rows(*["a", "b"] * 10)) == ("a", "b")
+        assert scorer("exact").closed_set(rows(*["a", "b"] * 9)) is None
+
+
+class TestChoice:
+    @pytest.mark.parametrize(
+        ("output", "right"),
+        [
+            ("positive", 1),
+            (" Positive.\n", 1),
+            ("**positive**", 1),
+            ("The tone is positive!", 1),
+            ('{"tone": "positive"}', 1),
+            ("negative", 0),
+            ("positive or negative", 0),
+            ("very positive", 0),
+            ("unpositive", 0),
+            ("", 0),
+        ],
+    )
+    def test_score(self, output: str, right: int) -> None:
+        assert value("choice", "positive", output, choices=["positive", "negative", "very positive"]) == right
+
+    def test_reasons(self) -> None:
+        bound = scorer("choice", choices=["a", "b"])
+        assert bound.score(row("a"), "b").reason == "expected a"
+        assert bound.score(row("a"), "a b").reason == "names several choices: a, b"
+        assert bound.score(row("a"), "?").reason == "names none of the choices; expected a"
+
+    def test_longest_choice_first(self) -> None:
+        assert value("choice", "New York City", "It is New York City, I think", choices=["New York", "New York City"]) == 1
+
+    def test_case_may_matter(self) -> None:
+        assert value("choice", "US", "us", choices=["US", "us"], ignore_case=False) == 0
+
+    def test_numbers_are_choices_too(self) -> None:
+        assert value("choice", 1, "1", choices=[0, 1]) == 1
+
+    def test_choices_come_from_the_targets_in_their_usual_spelling(self) -> None:
+        bound = settled("choice", rows("Yes", "Yes", "yes", "no"))
+        assert bound.config.choices == ("Yes", "no")
+        assert bound.constraint(()) == {"kind": "choice", "choices": ["Yes", "no"]}
+        assert bound.closed_set(()) == ("Yes", "no")
+        assert bound.describe(()) == "Reply with exactly one of these and nothing else: Yes, no."
+        assert bound.render("YES") == "Yes"
+
+    def test_free_text_is_refused(self) -> None:
+        with pytest.raises(UserError, match="the targets are no closed set: 40 different ones in 50 rows"):
+            settled("choice", rows(*[f"text {min(i, 39)}" for i in range(50)]))
+
+    def test_target_outside_the_choices(self) -> None:
+        bound = scorer("choice", choices=["positive", "negative"])
+        assert bound.check(row("neutral")) == "the target 'neutral' is not one of the choices"
+        assert bound.check(row(" ")) == "the target is empty"
+        assert bound.check(row("POSITIVE")) is None
+
+
+class TestContains:
+    @pytest.mark.parametrize(
+        ("target", "output", "settings", "right"),
+        [
+            ("Paris", "it is paris.", {}, 1),
+            ("Paris", "it is paris.", {"ignore_case": False}, 0),
+            (["a1", "b2"], "b2 then a1", {}, 1),
+            (["a1", "b2"], "b2", {}, 0),
+            (["a1", "b2"], "b2", {"match": "any"}, 1),
+            (["a1", "b2"], "c3", {"match": "any"}, 0),
+        ],
+    )
+    def test_score(self, target: Any, output: str, settings: dict[str, Any], right: int) -> None:
+        assert value("contains", target, output, **settings) == right
+
+    def test_empty_target_measures_nothing(self) -> None:
+        assert scorer("contains").check(row("")) == "the target is empty, so that every answer would contain it"
+        assert scorer("contains").check(row([])) is not None
+
+
+class TestRegex:
+    @pytest.mark.parametrize(
+        ("target", "output", "settings", "right"),
+        [
+            ("12", "so #### 12", {"pattern": r"#### (\d+)"}, 1),
+            ("because\n#### 12", "#### 11 no #### 12", {"pattern": r"#### (\d+)"}, 1),
+            ("12", "#### 13", {"pattern": r"#### (\d+)"}, 0),
+            ("12", "12", {"pattern": r"#### (\d+)"}, 0),
+            (None, "AB-1234", {"pattern": r"^[A-Z]{2}-\d{4}$"}, 1),
+            (None, "ab-1234", {"pattern": r"^[A-Z]{2}-\d{4}$"}, 0),
+            (None, "ab-1234", {"pattern": r"^[A-Z]{2}-\d{4}$", "ignore_case": True}, 1),
+        ],
+    )
+    def test_score(self, target: Any, output: str, settings: dict[str, Any], right: int) -> None:
+        assert value("regex", target, output, **settings) == right
+
+    def test_bad_patterns(self) -> None:
+        with pytest.raises(UserError, match="'pattern' is no regular expression: missing \\)"):
+            scorer("regex", pattern="(")
+        with pytest.raises(UserError, match="has 2 groups"):
+            scorer("regex", pattern="(a)(b)")
+
+    def test_target_must_fit(self) -> None:
+        assert scorer("regex", pattern="^a+$").check(row("b")) == "the target does not fit the pattern"
+        assert scorer("regex", pattern="^a+$").check(row(None)) is None
+
+
+class TestOverlap:
+    def test_against_the_packages(self) -> None:
+        import sacrebleu
+        from rouge_score.rouge_scorer import RougeScorer
+
+        target, output = "the quick brown fox jumps over the dog", "the brown fox jumped over a dog"
+        for metric in ("rouge1", "rouge2", "rougeL"):
+            expected = RougeScorer([metric]).score(target, output)[metric].fmeasure
+            assert value("overlap", target, output, metric=metric) == pytest.approx(expected)
+        assert value("overlap", target, output, metric="bleu") == pytest.approx(
+            sacrebleu.sentence_bleu(output, [target]).score / 100
+        )
+        assert value("overlap", target, output, metric="chrf") == pytest.approx(
+            sacrebleu.sentence_chrf(output, [target]).score / 100
+        )
+
+    def test_best_reference_counts(self) -> None:
+        assert value("overlap", ["a red house", "the blue sea"], "the blue sea") == 1
+
+    def test_no_common_word(self) -> None:
+        assert value("overlap", "a red house", "xyz") == 0
+
+    def test_targets_without_words(self) -> None:
+        assert scorer("overlap").check(row("...")) == "the target has no words"
+        assert (
+            scorer("overlap").check(row("家"))
+            == "rougeL gives 0 to the target itself: it is too short, or in a script without spaces"
+        )
+
+    @pytest.mark.parametrize(("metric", "package"), [("rougeL", "rouge_score"), ("chrf", "sacrebleu")])
+    def test_missing_package_says_what_to_install(self, metric: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = builtins.__import__
+
+        def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
+            if name.startswith(package):
+                raise ImportError(name)
+            return real(name, *args, **kwargs)
+
+        from rung.verify.scorers import overlap
+
+        overlap._rouge_scorer.cache_clear()
+        monkeypatch.setattr(builtins, "__import__", refuse)
+        with pytest.raises(BrokenEnvironment, match=r"(?s)needs .* for .*pip install 'rung\[overlap\]'"):
+            value("overlap", "some words", "some words", metric=metric)
+
+
+class TestPython:
+    def make(self, folder: Path, body: str, **settings: Any) -> Any:
+        (folder / "mine.py").write_text(body, "utf-8")
+        bound = scorer("python", function="mine.py#f", **settings).settle((), folder)
+        return bound, bound.module.place(bound.config, folder)
+
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ("return True", (1.0, "")),
+            ("return 0.25, 'a quarter'", (0.25, "a quarter")),
+            ("return output == example['target'], 'same'", (1.0, "same")),
+            ("return None", (None, "the function could not score this answer")),
+            ("return 'yes'", (None, "the function returned str, which is not a bool, a number or None")),
+            ("return 1 / 0", (None, "ZeroDivisionError: division by zero (mine.py:2)")),
+        ],
+    )
+    def test_what_it_may_return(self, body: str, expected: tuple[float | None, str], tmp_path: Path) -> None:
+        bound, placed = self.make(tmp_path, f"def f(example, output):\n    {body}\n")
+        score = bound.module.score(row("x"), "x", placed)
+        assert (score.value, score.reason) == expected
+
+    def test_a_value_out_of_range_is_missing(self, tmp_path: Path) -> None:
+        _, placed = self.make(tmp_path, "def f(example, output):\n    return 3\n")
+        score = scorer("python", **placed.model_dump()).score(row("x"), "x")
+        assert (score.value, score.reason) == (None, "the scorer 'python' gave 3.0, which is not within 0 and 1")
+
+    def test_files_beside_it_can_be_imported(self, tmp_path: Path) -> None:
+        (tmp_path / "beside_scorer.py").write_text("LIMIT = 3\n", "utf-8")
+        body = "from beside_scorer import LIMIT\ndef f(example, output):\n    return len(output) <= LIMIT\n"
+        bound, placed = self.make(tmp_path, body)
+        assert bound.module.score(row(None), "abcd", placed).value == 0
+
+    def test_mistakes_show_before_anything_is_spent(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match=r"(?s)mine\.py: there is no function 'f'.*Did you mean 'ff'"):
+            self.make(tmp_path, "def ff(example, output):\n    return 1\n")
+        with pytest.raises(UserError, match=r"mine\.py:2: NameError: name 'nope' is not defined"):
+            self.make(tmp_path, "a = 1\nnope\n")
+        with pytest.raises(UserError, match=r"mine\.py:1: SyntaxError"):
+            self.make(tmp_path, "def f(:\n")
+        with pytest.raises(UserError, match="there is no such file"):
+            scorer("python", function="absent.py#f").settle((), tmp_path)
+        with pytest.raises(UserError, match=r"write it as file.py#name"):
+            scorer("python", function="mine.py")
+
+    def test_a_change_after_the_lock_is_refused(self, tmp_path: Path) -> None:
+        bound, placed = self.make(tmp_path, "def f(example, output):\n    return 1\n")
+        (tmp_path / "mine.py").write_text("def f(example, output):\n    return 0\n", "utf-8")
+        with pytest.raises(UserError, match="this file has changed since the task was locked"):
+            bound.module.score(row("x"), "x", placed)
