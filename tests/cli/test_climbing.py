@@ -62,7 +62,7 @@ def test_a_climb_passes_registers_and_answers(task_file: Path, home: Path, capsy
 
     assert run(["climb", str(task_file)]) == 0
     said = capsys.readouterr().out
-    assert document["verdict"]["sentence"] in said
+    assert document["verdict"]["sentence"] in " ".join(said.split())
     assert 'rung answer toy@1 "..."' in said
 
     assert run(["answer", "toy", "I love it"]) == 0
@@ -101,12 +101,20 @@ def test_eval_measures_a_registered_candidate(task_file: Path, home: Path, capsy
 def test_plan_says_what_will_run(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", str(task_file), "--json"]) == 0
     planned = json.loads(capsys.readouterr().out)
-    assert {"card", "rungs", "minutes", "memory_gb"} <= set(planned)
+    assert {"card", "rungs", "minutes", "memory_gb", "problem", "rows"} <= set(planned)
     will_run = {rung["rung"]: rung["will_run"] for rung in planned["rungs"]}
     assert will_run["r1_prompt"]
     assert not will_run["r5_full"]
     assert run(["plan", str(task_file)]) == 0
-    assert "r1_prompt" in capsys.readouterr().out
+    assert "toy: 60 train, 40 dev, 140 gate rows." in capsys.readouterr().out
+
+
+def test_a_gate_too_small_for_its_bar_is_2(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_task(task_file, at_least=0.99)
+    assert run(["plan", str(task_file)]) == 2
+    assert "the gate has 140 rows, and 'quality' needs at least" in " ".join(capsys.readouterr().out.split())
+    assert run(["climb", str(task_file)]) == 2
+    assert "the gate has 140 rows, and 'quality' needs at least" in capsys.readouterr().err
 
 
 def test_two_climbs_at_once_are_refused(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

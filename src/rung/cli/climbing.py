@@ -42,10 +42,10 @@ def write_report(document: dict[str, Any], home: Home, out: Path | None = None) 
 
 
 def show_document(document: dict[str, Any], page: Path) -> None:
-    """The ladder, the verdict in one sentence, and what to do next."""
+    """The verdict and the ladder, and what to do next."""
     from rung.report.tables import ladder_table
 
-    show(ladder_table(document), "", document["verdict"]["sentence"], "", f"Report  {page}")
+    show(ladder_table(document), f"Report  {page}")
     if document["version"]:
         show(f'Ask it  rung answer {document["version"]} "..."')
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
@@ -30,9 +30,7 @@ class Bars:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[facts]}", markup=False, style="cyan"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _Times(),
             console=console or Console(stderr=True, highlight=False),
             transient=True,
         )
@@ -66,6 +64,15 @@ class Bars:
     def note(self, text: str) -> None:
         """A line above the bars."""
         self._bars.console.print(Text(text))
+
+
+class _Times(ProgressColumn):
+    """Time spent and, once there is a pace to tell it by, time left."""
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        told = duration(task.elapsed or 0.0)
+        return Text(told if not left else f"{told}, {duration(left)} left", style="dim")
 
 
 class _Bar:

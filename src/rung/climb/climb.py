@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.climb.decide import Build, Finish, Gate, Simplify, next_step
 from rung.climb.document import document
-from rung.climb.session import Session, check_rung_names
+from rung.climb.session import Session
 from rung.errors import UserError
 from rung.types import Progress, Task
 
@@ -20,7 +20,6 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
     Raises UserError for a gate that is too small for its bar, before anything is spent.
     """
-    check_rung_names(task)
     session = Session(task, home, progress)
     _refuse_hopeless_gate(task, sum(not reason for reason in session.facts["lock"]["skipped"].values()) + 1)
     while not isinstance(step := next_step(session.states(), every=every_rung), Finish):

@@ -179,7 +179,8 @@ def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, 
         return {"fixed": [], "broke": []}
     below, here = runs[order[order.index(rung) - 1]], runs[rung]
     examples = {row.id: row for row in session.task.split("dev")}
-    fixed, broke = [], []
+    fixed: list[dict[str, Any]] = []
+    broke: list[dict[str, Any]] = []
     for before, after in zip(below.rows, here.rows, strict=True):
         old, new = before.scores["quality"].value, after.scores["quality"].value
         if old is None or new is None or old == new:

@@ -120,7 +120,7 @@ def _cut_short(bar: Bar, rows: Sequence[Row], alpha: float, total: int) -> Verdi
 def _limits(trial: Trial, rows: Sequence[Row]) -> list[Verdict]:
     """The limits on an answer, as measured: at least 95% of the answers within each. No error rate is claimed for them."""
     limits = trial.task.limits
-    wanted = [
+    wanted: list[tuple[str, float | None, list[float | None]]] = [
         ("p95 latency", limits.p95_latency_s, [row.answer.latency_s for row in rows]),
         ("tokens per answer", limits.tokens_per_answer, [row.answer.completion_tokens for row in rows]),
     ]

@@ -15,8 +15,7 @@ from rung.climb.desk import desk_for
 from rung.climb.environment import environment
 from rung.climb.gate import Trial, judge
 from rung.climb.simplify import simpler
-from rung.errors import UserError, did_you_mean
-from rung.registry.records import candidate as read_candidate
+from rung.errors import UserError
 from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class Session:
 
     def candidate(self, rung: str) -> Candidate:
         """The frozen Candidate that a rung built."""
-        return read_candidate(canonical_json(self.facts[f"built/{rung}"]["candidate"]))
+        return self.home.candidate(self.facts[f"built/{rung}"]["id"])
 
     def build(self, rung: str) -> None:
         """Make the rung's Candidate. A crash in here is taken up again by the rung itself, from its work folder."""
@@ -103,7 +102,6 @@ class Session:
         dev = bench.measure(candidate, "dev")
         self.home.add_candidate(candidate, self.task.digest)
         fact = {
-            "candidate": as_json(candidate),
             "id": candidate.id,
             "records": bench.records,
             "dev": {"run": self.home.add_run(dev), "mean": dev.mean(), "n": len(dev.rows)},
@@ -116,8 +114,8 @@ class Session:
     def _parent(self, rung: str) -> Candidate | None:
         below = [name for name in self.facts["lock"]["skipped"] if name < rung and f"built/{name}" in self.facts]
         # A linear model's Candidate says nothing that a language model could build on.
-        usable = [name for name in below if not self.facts[f"built/{name}"]["candidate"]["base"].startswith("linear:")]
-        return self.candidate(usable[-1]) if usable else None
+        candidates = [self.candidate(name) for name in below]
+        return next((candidate for candidate in reversed(candidates) if not candidate.base.startswith("linear:")), None)
 
     def gate(self, rung: str) -> None:
         """Let the gate judge the rung's Candidate."""
@@ -210,11 +208,3 @@ def artefact_bytes(candidate: Candidate, home: Home) -> int:
             digests.append(candidate.base.removeprefix(kind))
     text = len(canonical_json(as_json(replace(candidate, parent=None))).encode("utf-8"))
     return text + sum(home.blobs.size_bytes(name) for name in digests)
-
-
-def check_rung_names(task: Task) -> None:
-    """Raises UserError for settings of, or a bar relative to, a rung that does not exist."""
-    known = plugins.names("rungs")
-    for name in task.settings:
-        if name not in known:
-            raise UserError(f"rungs: unknown key '{name}'. {did_you_mean(name, known)}", where=task.path)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import UserError
-from rung.types import canonical_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +60,7 @@ class Grammars:
         """A fresh answer's place in the schema's grammar. Raises UserError, with the reason, for a schema that has none."""
         from llguidance import LLMatcher
 
-        key = canonical_json(dict(schema))
+        key = json.dumps(dict(schema))
         if key not in self._compiled:
             # In the order as written: it is the order in which the model will fill it in.
             written = json.dumps(schema, ensure_ascii=False)

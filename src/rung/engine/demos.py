@@ -66,9 +66,9 @@ class Pool:
         return index if any(texts) else None
 
 
-def pool_bytes(examples: Iterable[Example], render: Callable[[Any], str]) -> bytes:
-    """The blob of a pool. `render` writes a target as the answer that a model should give (BoundScorer.render)."""
-    rows = ({"messages": list(row.messages), "answer": render(row.target), "tools": list(row.tools)} for row in examples)
+def pool_bytes(examples: Iterable[Example], ideal: Callable[[Example], str]) -> bytes:
+    """The blob of a pool. `ideal` writes the answer that a model should give to an example (`verify.scoring.target_text`)."""
+    rows = ({"messages": list(row.messages), "answer": ideal(row), "tools": list(row.tools)} for row in examples)
     return "".join(canonical_json(row) + "\n" for row in rows).encode("utf-8", "surrogatepass")
 
 

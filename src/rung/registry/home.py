@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -249,9 +248,8 @@ def _check_format(folder: Path) -> None:
     """Writes the layout's version into a new home; refuses one that another version made."""
     file = folder / "format"
     if not file.exists():
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix="format.")
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(f"{FORMAT}\n")
+        temporary = folder / f"format.{os.getpid()}"
+        temporary.write_text(f"{FORMAT}\n", "utf-8")
         os.replace(temporary, file)
         return
     found = file.read_text("utf-8", errors="replace").strip()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rung.types import Answer, Candidate, Row, Run, Score, as_json, canonical_json
+from rung.types import Answer, Candidate, Row, Run, Score, as_json
 
 
 def dump(noun: Any) -> str:
-    """A noun's canonical JSON text."""
-    return canonical_json(as_json(noun))
+    """A noun's JSON text. Keys stay in order: that of a schema's properties is the order in which a model must write them."""
+    return json.dumps(as_json(noun), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def candidate(text: str) -> Candidate:

@@ -40,8 +40,8 @@ def _rung(rung: Mapping[str, Any], document: Document) -> Html:
         _guards(rung, document),
         trials(rung),
         curves(rung),
-        _changed(rung, "fixed", "Fixed"),
-        _changed(rung, "broke", "Broke"),
+        _changed(rung, "fixed"),
+        _changed(rung, "broke"),
         _settings(rung),
         id=anchor(rung),
         class_="rung",
@@ -54,7 +54,7 @@ def _verdict_note(rung: Mapping[str, Any], already: Any) -> Html | None:
     reason, missing, needed = at(verdict, "reason"), text.number(at(verdict, "missing")), text.number(at(verdict, "needed"))
     said = [
         f"{reason} " if reason and reason != already else None,
-        f"{text.plural(int(missing), 'answer')} could not be scored and counted as missing, not as wrong. " if missing else None,
+        f"{text.plural(int(missing), 'answer')} could not be scored: missing, not wrong. " if missing else None,
         f"About {text.plural(int(needed), 'more gate label')} would settle it." if needed else None,
     ]
     return element("p", said, class_="note", dir="auto") if any(said) else None
@@ -77,14 +77,13 @@ def _guards(rung: Mapping[str, Any], document: Document) -> Html | None:
     return table("Guards, all of which must hold", GUARDS, rows) if rows else None
 
 
-def _changed(rung: Mapping[str, Any], key: str, verb: str) -> Html | None:
+def _changed(rung: Mapping[str, Any], key: str) -> Html | None:
     examples = [example for example in listed(rung, key) if isinstance(example, Mapping)]
     if not examples:
         return None
     shown = examples[:MOST_EXAMPLES]
-    summary = f"{verb} {text.plural(len(examples), 'example')}, against the rung below"
-    more = f"; the first {len(shown)} shown" if len(shown) < len(examples) else ""
-    return element("details", element("summary", summary + more), [_example(example) for example in shown])
+    summary = f"Examples that it {key}, against the rung below: {len(shown)} shown"
+    return element("details", element("summary", summary), [_example(example) for example in shown])
 
 
 def _example(example: Mapping[str, Any]) -> Html:

@@ -42,6 +42,11 @@ def is_remote(base: str) -> str:
     return "the base is a script: it has no weights to train" if base.startswith("scripted:") else ""
 
 
+def labelled(task: Task) -> list[Example]:
+    """The train rows that have a target: some scorers can judge an answer without one."""
+    return [row for row in task.split("train") if row.target is not None]
+
+
 def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example]) -> list[TrainRow]:
     """What the candidate will be asked, rendered as the evaluation will, with the ideal answer beside it."""
     from rung.engine.answer import compose
@@ -55,6 +60,15 @@ def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example]) ->
     ]
 
 
+def forecast_training(task: Task, speeds: Any, method: str, config: Any) -> tuple[float | None, int | None]:
+    """Seconds and bytes of training by `method`, scoring dev twice an epoch, and the whole gate; None for a remote base."""
+    fit = speeds.train(method, config.epochs, config.batch_rows, getattr(config, "rank", 16))
+    if fit is None:
+        return None, None
+    dev = min(config.dev_rows, len(task.split("dev"))) * 2 * config.epochs + len(task.split("dev"))
+    return fit.seconds + (dev + len(task.split("gate"))) * speeds.answer_s(0), fit.memory.total
+
+
 def fine_tune(task: Task, start: Candidate, settings: dict[str, Any], freeze: Any, bench: Bench) -> Candidate:
     """Train `start` on the train split, early-stopped by the task's own scorer on dev.
 
@@ -65,7 +79,7 @@ def fine_tune(task: Task, start: Candidate, settings: dict[str, Any], freeze: An
     backend = bench.open_base(task.base)
     dev_rows = settings.pop("dev_rows")
     config = TrainConfig(seed=task.seed, **settings)
-    rows = train_rows(task, start, task.split("train"))
+    rows = train_rows(task, start, labelled(task))
 
     def dev_score(folder: Path) -> float:
         run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import read_settings
+from rung.rungs._shared import labelled, read_settings
 from rung.types import Bench, Candidate, Run, Task
 
 TITLE = "prompt"
 UNDO = "point the name at the version before: nothing but text changes"
+# Forms of the prompt tried without demonstrations: the instruction free and constrained, with the format, the format alone.
+FORMS = 4
 
 
 class Config(BaseModel):
@@ -56,6 +59,19 @@ def applies(task: Task) -> str:
     return ""
 
 
+def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+    """Every trial on dev, then the whole gate at the dearest form tried. The engine's memory is the base's and little more."""
+    config = read_settings(task, "r1_prompt", Config)
+    rows = min(config.dev_rows, len(task.split("dev")))
+    each = {k: speeds.answer_s(k) for k in (0, *config.demonstrations)}
+    if None in each.values():
+        return None, None
+    trials = rows * (FORMS * each[0] + sum(each[k] for k in config.demonstrations))
+    calibration = (config.calibration_rows + rows) * max(each.values()) if config.calibrate else 0.0
+    rest = len(task.split("dev")) + len(task.split("gate"))
+    return trials + calibration + rest * max(each.values()), None
+
+
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Try instructions, the output constraint, demonstrations and calibration, in that order, each on dev."""
     config = read_settings(task, "r1_prompt", Config)
@@ -89,7 +105,7 @@ def _longest_answer(task: Task) -> int:
     """Tokens for the longest target, generously: a token holds two characters or more of any language that a base reads well."""
     from rung.verify.scoring import target_text
 
-    return 16 + max(len(target_text(task, row)) for row in task.split("train")) // 2
+    return 16 + max(len(target_text(task, row)) for row in labelled(task)) // 2
 
 
 def _try(name: str, candidate: Candidate, bench: Bench, config: Config) -> Trial:
@@ -106,9 +122,9 @@ def _mean(trial: Trial) -> float:
 
 def _constrained(task: Task, plain: Candidate, bench: Bench, config: Config) -> list[Trial]:
     """The same instruction with the output constrained, then with a description of the format before or instead of it."""
-    from rung.verify.scoring import bind
+    from rung.verify.scoring import scorer_of
 
-    scorer = bind(task.quality)
+    scorer = scorer_of(task)
     rows = task.split("train")
     constraint = scorer.constraint(rows)
     held = replace(plain, constraint=constraint)
@@ -131,7 +147,7 @@ def _with_demos(task: Task, candidate: Candidate, k: int, bench: Bench) -> Candi
     from rung.engine.demos import pool_bytes
     from rung.verify.scoring import target_text
 
-    pool = bench.blobs.put_bytes(pool_bytes(task.split("train"), lambda row: target_text(task, row)))
+    pool = bench.blobs.put_bytes(pool_bytes(labelled(task), lambda row: target_text(task, row)))
     return replace(candidate, demos={"pool": pool, "k": k})
 
 
@@ -149,7 +165,7 @@ def _calibrated(task: Task, best: Trial, bench: Bench, config: Config) -> Trial 
     from rung.verify.scoring import target_text
 
     run = bench.measure(best.candidate, "train", config.calibration_rows)
-    targets = {row.id: target_text(task, row) for row in task.split("train")}
+    targets = {row.id: target_text(task, row) for row in labelled(task)}
     pairs = [(row.answer.logprobs, targets[row.example]) for row in run.rows if row.answer.logprobs]
     if not pairs:
         return None

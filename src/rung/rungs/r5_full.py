@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import fine_tune, is_remote, read_settings
+from rung.rungs._shared import fine_tune, forecast_training, is_remote, read_settings
 from rung.types import Bench, Candidate, Task
 
 TITLE = "full fine-tuning"
@@ -29,6 +30,11 @@ class Config(BaseModel):
 def applies(task: Task) -> str:
     """Needs the base's weights."""
     return is_remote(task.base)
+
+
+def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+    """Training, dev scores and the gate."""
+    return forecast_training(task, speeds, "full", read_settings(task, "r5_full", Config))
 
 
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:

@@ -60,7 +60,8 @@ def find_json(text: str, kinds: tuple[type, ...] = (dict, list)) -> Any:
 def find_all_json(text: str) -> Iterator[Any]:
     """Every outermost JSON object or list in the text, in order, whatever stands around it (prose, code fences, tags).
 
-    A value that the end of the text cuts off ends the search: its inner pieces are not what the model meant to say.
+    A value that the end of the text cuts off, or that is nested thousands deep, ends the search: its inner pieces are not what the
+    model meant to say.
     """
     decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     end = len(text.rstrip())
@@ -73,8 +74,10 @@ def find_all_json(text: str) -> Iterator[Any]:
             if error.pos >= end or error.msg.startswith("Unterminated string"):
                 return
             start = opening + 1
-        except (ValueError, RecursionError):
+        except ValueError:
             start = opening + 1
+        except RecursionError:
+            return
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -198,11 +198,21 @@ def _refuse_unmatchable(bar: Bar, scorer: BoundScorer, examples: Sequence[Exampl
     )
 
 
+def _located_base(base: str, folder: Path) -> str:
+    """A folder or script beside the task file, with its whole path: a Candidate is asked from other folders than this one."""
+    kind, _, name = base.rpartition(":") if base.startswith("scripted:") else ("", "", base)
+    file, mark, function = name.partition("#")
+    beside = folder / Path(file).expanduser()
+    if not beside.exists():
+        return base
+    return f"{kind}:{beside.resolve()}{mark}{function}" if kind else str(beside.resolve())
+
+
 def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path) -> Task:
     limits = spec.limits
     return Task(
         name=spec.name,
-        base=spec.base,
+        base=_located_base(spec.base, path.parent),
         instruction=spec.instruction,
         examples=examples,
         quality=bars[0],

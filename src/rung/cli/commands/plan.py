@@ -8,16 +8,18 @@ from typing import Any
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
+from rung.cli.words import UNKNOWN
+from rung.errors import UserError
 
 
 @click.command(epilog=example("rung plan tasks/tone/task.yaml"))
 @click.argument("task", type=click.Path(path_type=Path))
 @json_option
-def command(task: Path, as_json: bool) -> None:
+def command(task: Path, as_json: bool) -> int:
     """Say what climbing TASK will run, take, and be able to prove.
 
     Gives minutes and memory for each rung, and what the gate can and cannot prove. Measures this machine for up to a minute,
-    spends nothing, and looks at no gate row.
+    spends nothing, and looks at no gate row. Exits with 2 where the gate is too small for its bar.
     """
     from rung.climb.plan import plan
     from rung.registry.home import open_home
@@ -31,12 +33,14 @@ def command(task: Path, as_json: bool) -> None:
         print_json(document)
     else:
         _show(document)
+    return UserError.exit_code if document["problem"] else 0
 
 
 def _show(document: dict[str, Any]) -> None:
-    rows = [
+    rows = ", ".join(f"{count:,} {name}" for name, count in document["rows"].items())
+    rungs = [
         (
-            rung["rung"],
+            rung["title"],
             "yes" if rung["will_run"] else "no",
             _figure(rung["minutes"]),
             _figure(rung["memory_gb"]),
@@ -44,10 +48,16 @@ def _show(document: dict[str, Any]) -> None:
         )
         for rung in document["rungs"]
     ]
-    show(*[line["text"] if isinstance(line, dict) else str(line) for line in document["card"]])
-    show(table(["rung", "runs", "minutes", "GB", "why"], rows, numbers=["minutes", "GB"]))
-    show(f"If every rung is needed: {_figure(document['minutes'])} minutes, {_figure(document['memory_gb'])} GB of memory.")
+    show(f"{document['name']}: {rows} rows. What the gate can and cannot prove:")
+    show(*[f"  {line['text']}" for line in document["card"]])
+    show(table(["rung", "runs", "minutes", "GB", "why"], rungs, numbers=["minutes", "GB"]))
+    minutes, memory = _figure(document["minutes"]) or UNKNOWN, _figure(document["memory_gb"]) or UNKNOWN
+    show(f"If every rung is needed: {minutes} minutes, {memory} GB of memory.")
+    if document["problem"]:
+        show(f"It cannot be climbed as it is: {document['problem']}")
 
 
 def _figure(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f}"
+    if value is None:
+        return None
+    return "< 0.1" if value < 0.1 else f"{value:.1f}"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.memory import reuse_freed_memory
 from rung.engine.local.weights import DecoderConfig, load_weights
 
 
@@ -31,6 +32,7 @@ class LocalModel:
 
         from rung.engine.local.precision import best_device, choose
 
+        reuse_freed_memory()
         config = DecoderConfig.read(folder)
         place = torch.device(device) if device else best_device()
         chosen = dtype or choose(folder, config, place)

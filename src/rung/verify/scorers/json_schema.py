@@ -36,11 +36,11 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     if isinstance(config.json_schema, dict):
         return config
     if isinstance(config.json_schema, str):
-        return Config(schema=_read(folder / config.json_schema))
+        return Config(json_schema=_read(folder / config.json_schema))
     values = [value for row in examples if (value := _target_value(row)) is not None]
     if not values:
         raise UserError("no target is JSON, so that there is no schema to take from them", mend="Give the scorer a 'schema'.")
-    return Config(schema=infer_schema(values))
+    return Config(json_schema=infer_schema(values))
 
 
 def score(example: Example, output: str, config: Config) -> Score:

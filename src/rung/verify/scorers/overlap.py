@@ -75,7 +75,7 @@ def _rouge_scorer(metric: str, stem: bool) -> Any:
     try:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError:
-        raise _missing("rouge-score", Config(metric=metric)) from None  # type: ignore[arg-type]
+        raise _missing("rouge-score", Config(metric=metric)) from None
     return RougeScorer([metric], use_stemmer=stem)
 
 

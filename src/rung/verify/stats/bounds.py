@@ -163,7 +163,7 @@ def _betting_lower(sums: np.ndarray, sizes: np.ndarray, level: float) -> float:
     return largest_rejected(stake, math.log(1 / level))
 
 
-def largest_rejected(stake: Callable[[float], float], needed: float, steps: int = 40) -> float:
+def largest_rejected(stake: Callable[[float], float], needed: float, steps: int = 26) -> float:
     """The largest mean in [0, 1] whose log stake reaches `needed`, by bisection: the stake falls as the mean rises."""
     low, high = 0.0, 1.0
     for _ in range(steps):

@@ -40,12 +40,12 @@ class Wealth:
         sizes    (..., n) rows of each cluster over those of the largest that can come, in (0, 1]
         """
         import numpy as np
-        from scipy.special import logsumexp
 
         edge = np.asarray(payoffs, float) / self.bar - sizes
         steps = np.log1p(edge[..., None] * np.array(SHARES))
         logs = np.asarray(self.logs)[..., None, :] + np.cumsum(steps, axis=-2) if np.ndim(self.logs) else np.cumsum(steps, axis=-2)
-        path = logsumexp(logs, axis=-1) - math.log(len(SHARES))
+        largest = logs.max(axis=-1)
+        path = largest + np.log(np.exp(logs - largest[..., None]).mean(axis=-1))
         return Wealth(bar=self.bar, logs=logs[..., -1, :], now=path[..., -1], peak=np.maximum(self.peak, path.max(axis=-1)))
 
 

@@ -1,0 +1,119 @@
+"""What a climb will take, told before it is started: from the task's own rows, measured on this machine for about a minute."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from rung import plugins
+from rung.climb.desk import desk_for
+from rung.climb.document import card
+from rung.rungs._shared import is_remote, labelled, train_rows
+from rung.types import Candidate, Progress, Task
+
+if TYPE_CHECKING:
+    from rung.registry.home import Home
+
+CALIBRATION_ROWS = 32
+CALIBRATION_S = 12.0
+
+
+class Speeds:
+    """How fast this machine answers and trains on this task's rows. Each figure is measured once, when it is first asked for."""
+
+    def __init__(self, task: Task, home: Home, progress: Progress) -> None:
+        self.task, self.progress = task, progress
+        self.desk = replace(desk_for(task, home), cache=None)
+        self.answer_s = cache(self._answer_s)
+        self.train = cache(self._train)
+
+    @property
+    def measurable(self) -> bool:
+        """A remote base is not asked: that would spend money."""
+        return not is_remote(self.task.base)
+
+    def candidate(self, k: int) -> Candidate:
+        """The plain prompt with the scorer's constraint and k demonstrations."""
+        from rung.engine.demos import pool_bytes
+        from rung.verify.scoring import scorer_of, target_text
+
+        backend = self.desk.backend_for(self.task.base)
+        train = labelled(self.task)
+        pool = self.desk.blobs.put_bytes(pool_bytes(train, lambda row: target_text(self.task, row))) if k else ""
+        longest = 16 + max(len(target_text(self.task, row)) for row in train) // 2
+        return Candidate(
+            rung="plan",
+            base=backend.reference,
+            template=backend.template,
+            prompt=self.task.instruction,
+            constraint=scorer_of(self.task).constraint(train),
+            demos={"pool": pool, "k": k} if k else None,
+            max_tokens=longest,
+        )
+
+    def _answer_s(self, k: int) -> float | None:
+        """Seconds an answer takes with k demonstrations, in the engine's own batches; None for a remote base."""
+        from rung.engine.answer import answer
+
+        if not self.measurable:
+            return None
+        rows = self.task.split("dev")[:CALIBRATION_ROWS]
+        candidate = self.candidate(k)
+        with self.progress.stage(f"Measuring answers with {k} demonstrations", len(rows)) as stage:
+            answer(candidate, rows[:2], self.desk)
+            started = time.monotonic()
+            answer(candidate, rows, self.desk, stage=stage)
+        return (time.monotonic() - started) / len(rows)
+
+    def _train(self, method: str, epochs: float, batch_rows: int, rank: int) -> Any:
+        """A `train.fit.Fit` of the whole train split; None where the base cannot be trained here."""
+        from rung.train.config import TrainConfig
+        from rung.train.fit import calibrate, predict
+        from rung.train.rows import encode_rows
+
+        if not self.measurable:
+            return None
+        backend: Any = self.desk.backend_for(self.task.base)
+        model = backend.model
+        rows = train_rows(self.task, self.candidate(0), labelled(self.task))
+        config = TrainConfig(method=method, epochs=epochs, batch_rows=batch_rows, rank=rank, seed=self.task.seed)
+        encoded = encode_rows(model.tokenizer, rows, model.config.max_positions)
+        with self.progress.stage(f"Measuring training ({method})"):
+            tokens_per_s = calibrate(model, encoded, config, CALIBRATION_S)
+        return predict(model.config, model.decoder.weights.embedding.element_size(), encoded, config, tokens_per_s)
+
+
+def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
+    """What each rung would take if the climb came to it, what the gate can prove, and whether it is large enough. Plain JSON."""
+    from rung.verify.spec import gate_problem
+
+    speeds = Speeds(task, home, progress)
+    rungs = [_rung(name, task, speeds) for name in plugins.names("rungs")]
+    shares = sum(rung["will_run"] for rung in rungs) + 1
+    known = [rung["minutes"] for rung in rungs if rung["minutes"] is not None]
+    memory = [rung["memory_gb"] for rung in rungs if rung["memory_gb"] is not None]
+    return {
+        "name": task.name,
+        "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
+        "card": card(task, shares),
+        "problem": gate_problem(task, shares),
+        "rungs": rungs,
+        "minutes": sum(known) if len(known) == shares - 1 else None,
+        "memory_gb": max(memory, default=None),
+    }
+
+
+def _rung(name: str, task: Task, speeds: Speeds) -> dict[str, Any]:
+    module = plugins.load("rungs", name)
+    reason = "the task file skips it" if task.settings.get(name, {}).get("skip") else module.applies(task)
+    seconds, memory_bytes = (None, None) if reason else module.forecast(task, speeds)
+    return {
+        "rung": name,
+        "title": module.TITLE,
+        "will_run": not reason,
+        "reason": reason or "if no cheaper rung passes",
+        "minutes": seconds / 60 if seconds is not None else None,
+        "memory_gb": memory_bytes / 1e9 if memory_bytes is not None else None,
+    }

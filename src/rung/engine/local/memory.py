@@ -1,0 +1,28 @@
+"""How freed memory is kept, so that a pass over the model does not fetch the same pages from the kernel again and again."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import suppress
+from functools import cache
+
+# From malloc.h of the GNU C library; a larger threshold than 32 MiB is refused by it.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_MMAP_THRESHOLD_BYTES = 32 << 20
+_TRIM_THRESHOLD_BYTES = 1 << 30
+
+
+@cache
+def reuse_freed_memory() -> None:
+    """Have activations of up to 32 MiB come from memory that this process holds already.
+
+    By default the C library gives every such tensor back to the kernel, which clears its pages anew for the next one: on a CPU that
+    is a third of the time of wide elementwise steps and of the head's product. Up to 1 GiB of freed memory stays with the process.
+    """
+    if sys.platform != "linux":
+        return
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+        library.mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)

@@ -1,0 +1,121 @@
+"""Figures in words, axes, and the one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rung.report import text
+from rung.report.facts import answer_command, bar_line, bar_words, is_difference, repeat_command, standing
+from rung.report.markup import Html, element, visible
+from rung.report.scale import exact, fit
+from rung.report.sentence import sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, "—"), (0.0, "0 ms"), (0.00018, "180 µs"), (0.0071, "7.1 ms"), (0.071, "71 ms"), (0.12, "0.12 s"), (1.84, "1.84 s"),
+     (21.5, "22 s"), (59.7, "1 min"), (75, "1 min 15 s"), (3600, "1 h"), (4210, "1 h 10 min"), (float("nan"), "—"), (True, "—")],
+)  # fmt: skip
+def test_seconds(value: Any, said: str) -> None:
+    assert text.seconds(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, "—"), (0, "0 B"), (912, "912 B"), (4210, "4.2 KB"), (999_999, "1.0 MB"), (269e6, "269 MB"), (5e15, "5,000.0 TB")],
+)
+def test_size(value: Any, said: str) -> None:
+    assert text.size(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, "—"), (0, "$0.00"), (0.00042, "$0.00042"), (0.42, "$0.42"), (1234.5, "$1,234.50")]
+)
+def test_dollars(value: Any, said: str) -> None:
+    assert text.dollars(value) == said
+
+
+def test_a_percentage_never_rounds_onto_a_bar_it_is_not_on() -> None:
+    assert text.percent(0.8317) == "83.2%"
+    assert text.percent(0.79996, bar=0.8) == "79.996%"
+    assert text.percent(0.8, bar=0.8) == "80.0%"
+    assert text.percent(0.8004, bar=0.8) == "80.04%"
+    assert text.points(-0.02004, bar=-0.02) == "−2.004 points"
+
+
+@given(st.floats(0, 1), st.floats(0, 1).map(lambda value: round(value, 2)))
+def test_what_is_printed_is_on_the_same_side_of_the_bar(value: float, bar: float) -> None:
+    shown = float(text.percent(value, bar=bar).rstrip("%")) / 100
+    assert abs(value - bar) < 1e-6 or (shown < bar - 1e-9) == (value < bar)
+
+
+def test_open_bounds_are_said_in_words() -> None:
+    assert text.interval(0.931, None, difference=False) == "at least 93.1%"
+    assert text.interval(None, 0.5, difference=False) == "at most 50.0%"
+    assert text.interval(None, None, difference=True) == "—"
+    assert text.interval(-0.0148, 0.0081, difference=True) == "−1.5 to +0.8 points"
+
+
+def test_moments() -> None:
+    assert text.moment("2025-11-22T15:24:05+02:00") == "22 November 2025, 13:24 UTC"
+    assert text.moment("2025-11-22T15:24:05") == "22 November 2025, 15:24"
+    assert text.moment("yesterday") == "yesterday"
+    assert text.moment(None) == "—"
+
+
+def test_bars_in_words_and_on_their_scale() -> None:
+    least = {"at_least": 0.8, "better_than": None, "by": 0.0, "not_worse_than": None, "margin": 0.0}
+    better = least | {"at_least": None, "better_than": "r1_prompt", "by": 0.1}
+    near = least | {"at_least": None, "not_worse_than": "champion", "margin": 0.02}
+    said = [(bar_words(bar), is_difference(bar), bar_line({"task": {"bar": bar}})) for bar in (least, better, near)]
+    assert said == [
+        ("at least 80.0%", False, 0.8),
+        ("better than r1_prompt by 10.0 points", True, 0.1),
+        ("not worse than champion by more than 2.0 points", True, -0.02),
+    ]
+
+
+def test_the_sentence_is_the_climbs_own_where_it_has_one(documents: dict[str, Any]) -> None:
+    assert sentence(documents["passed"]) == documents["passed"]["verdict"]["sentence"]
+    assert sentence(documents["failed"]) == "No rung reaches the bar, at least 80.0%: 4 rungs tried."
+    assert "about 1,900 more gate labels would settle it" in sentence(documents["undecided"])
+    assert sentence(documents["unfinished"]) == "This climb is not finished: 4 of 5 rungs settled so far."
+    documents["passed"]["verdict"]["sentence"] = None
+    assert sentence(documents["passed"]) == "LoRA adapter is the cheapest rung found to reach the bar, at least 80.0%."
+
+
+def test_an_interrupted_climb_never_counts_as_passed(passed: dict[str, Any]) -> None:
+    assert standing(passed).word == "passed"
+    assert standing(passed | {"finished": False}).word == "not finished"
+
+
+def test_commands_are_quoted_for_a_shell() -> None:
+    assert answer_command({"version": "x; rm -rf ~@1"}) == "rung answer 'x; rm -rf ~@1' \"...\""
+    assert answer_command({"version": None}) is None
+    assert repeat_command({"task": {"path": "my tasks/a.yaml"}}) == "rung climb 'my tasks/a.yaml'"
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1), st.integers(3, 8))
+def test_axes_hold_their_values_between_round_marks(values: list[float], marks: int) -> None:
+    scale = fit(values, least=0.1, marks=marks, within=(-1.0, 1.0))
+    assert scale.low <= min(values) + 1e-6 and max(values) - 1e-6 <= scale.high
+    assert scale.ticks[0] == scale.low and scale.ticks[-1] == scale.high and 2 <= len(scale.ticks) <= 2 * marks + 2
+    assert all(0 <= scale.at(value) <= 1 for value in values)
+    assert len(exact(values, least=0.1, marks=marks).ticks) >= 1
+
+
+@given(st.text())
+def test_any_text_is_escaped(words: str) -> None:
+    source = element("p", words, title=words)
+    assert source.count("<") == source.count(">") == 2
+    assert element("p", title=words).count('"') == 2
+    assert not any(ord(sign) < 32 and sign not in "\t\n" for sign in visible(words))
+
+
+def test_only_markup_passes_as_markup() -> None:
+    assert element("p", "<b>", Html("<b>"), None, ["x", 3]) == "<p>&lt;b&gt;<b>x3</p>"
+    assert element("td", data_label="a", hidden=True, title=None, class_="n") == '<td data-label="a" hidden class="n"></td>'
