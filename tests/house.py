@@ -32,7 +32,7 @@ TORCH_AT_HOME = ("rung.engine.local", "rung.train")
 # What a plug-in of each slot must define, and the first arguments of what is called; () says that it is no function of ours.
 CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "scorers": {"Config": (), "score": ("example", "output", "config")},
-    "rungs": {"TITLE": (), "UNDO": (), "applies": ("task",), "build": ("task", "parent", "bench")},
+    "rungs": {"TITLE": (), "UNDO": (), "applies": ("task",), "build": ("task", "parent", "bench"), "forecast": ("task", "speeds")},
     "methods": {"apply": ("model", "config")},
     "objectives": {"loss": ("decoder", "update", "batch", "total")},
     "checks": {"check": ("examples", "config")},

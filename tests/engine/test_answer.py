@@ -121,11 +121,10 @@ def test_request_carries_what_the_candidate_says():
         rung="r1_prompt",
         base="b",
         constraint={"kind": "choice", "choices": ["a", "b"]},
-        calibration={"bias": {"a": 0.5}},
         max_tokens=7,
     )
     request = compose(made, row("hi", tools=(CLOCK,)))
-    assert (request.constraint, request.bias, request.max_tokens) == (made.constraint, {"a": 0.5}, 7)
+    assert (request.constraint, request.max_tokens) == (made.constraint, 7)
     assert request.tools == (CLOCK,) and request.temperature == 0
 
 

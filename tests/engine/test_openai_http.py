@@ -301,8 +301,6 @@ def test_budget_needs_prices(server, home):
 def test_what_a_server_cannot_do(backend, tmp_path):
     with pytest.raises(UserError, match="cannot be adapted"):
         backend.answer([ask()], [tmp_path])
-    with pytest.raises(UserError, match="calibrated"):
-        backend.answer([ask(constraint=CHOICE, bias={"positive": 0.1})])
 
 
 def test_retry_after_forms():

@@ -22,7 +22,6 @@ def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
         with progress.stage(f"Reading {task_file}"):
             task = load_task(task_file, home.downloads)
         document = climb(task, home, progress=progress, every_rung=every_rung)
-        home.put_fact(document["climb"], "document", document)
         page = write_report(document, home)
     if as_json:
         print_json(document)

@@ -26,7 +26,9 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
         _perform(session, step)
     if step.winner:
         session.register(step.winner)
-    return document(session, step)
+    told = document(session, step)
+    session.put("document", told)
+    return told
 
 
 def _perform(session: Session, step: Build | Gate | Simplify) -> None:

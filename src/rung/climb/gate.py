@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rung.types import Answer, Bar, Candidate, Example, Row, Task, Verdict, batches
 
 # Rows between two looks: enough to fill a batch, few enough that a clear case stops early.
-LOOK_EVERY_ROWS = 32
+LOOK_EVERY_ROWS = 24
 
 AnswerRows = Callable[[Candidate, Sequence[Example]], Sequence[Answer]]
 

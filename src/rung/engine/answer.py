@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rung.engine.backend import Backend, Request
@@ -34,11 +34,15 @@ class Desk:
 def answer(candidate: Candidate, examples: Sequence[Example], desk: Desk, *, stage: Stage | None = None) -> list[Answer]:
     """One Answer for each example, in order.
 
+    A calibrated Candidate is asked as it is without calibration, and its bias is added afterwards: nothing is computed twice.
     Chunks are a pure function of the list: an interrupted evaluation, restarted, forms the same batches and so gives the same
     answers to the last bit. A chunk wholly in the cache is not asked again; one partly there is asked again whole.
 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
+    if candidate.calibration:
+        plain = answer(replace(candidate, calibration=None), examples, desk, stage=stage)
+        return [_calibrated(said, candidate.calibration["bias"]) for said in plain]
     known = desk.cache.load(candidate.id, [example.digest for example in examples]) if desk.cache else {}
     answers: list[Answer] = []
     for chunk in batches(examples, desk.chunk):
@@ -53,6 +57,14 @@ def answer(candidate: Candidate, examples: Sequence[Example], desk: Desk, *, sta
         if stage:
             stage.advance(len(chunk))
     return answers
+
+
+def _calibrated(said: Answer, bias: Mapping[str, float]) -> Answer:
+    """The choice of the largest log-probability plus bias, the first of equals. Raises UserError without log-probabilities."""
+    if said.logprobs is None:
+        raise UserError("the base does not say each choice's log-probability, so that its choices cannot be calibrated")
+    logprobs = said.logprobs
+    return replace(said, text=max(logprobs, key=lambda choice: logprobs[choice] + bias.get(choice, 0.0)))
 
 
 def compose(candidate: Candidate, example: Example, pool: Pool | None = None) -> Request:
@@ -73,7 +85,6 @@ def compose(candidate: Candidate, example: Example, pool: Pool | None = None) ->
         messages=tuple(turns),
         tools=() if apart else tuple(example.tools),
         constraint=resolve_constraint(candidate.constraint, example.tools),
-        bias=(candidate.calibration or {}).get("bias", {}),
         max_tokens=candidate.max_tokens,
     )
 

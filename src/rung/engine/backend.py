@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,14 +16,12 @@ class Request:
 
     messages    the whole conversation so far, system message and demonstrations included
     constraint  as in Candidate, with {"kind": "tools"} already resolved to {"kind": "json_schema"}
-    bias        added to each choice's log-probability, where the constraint is a choice
     temperature 0 is greedy
     """
 
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] = ()
     constraint: Mapping[str, Any] | None = None
-    bias: Mapping[str, float] = field(default_factory=dict)
     max_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0

@@ -7,15 +7,15 @@ from typing import Any
 
 from rung.report import text
 from rung.report.charts import mark
-from rung.report.facts import Document, answer_command, at, fewest_labels, listed, repeat_command, standing, winner
+from rung.report.facts import Document, answer_command, at, fewest_labels, is_difference, listed, repeat_command, standing, winner
 from rung.report.markup import Column, Html, element, join, pairs, section, table
 
 CHEAPER = (
     Column(label="The winner, but"),
     Column(label="Outcome"),
-    Column(label="Difference", numeric=True, help="its score less the winner's, on the same gate rows"),
+    Column(label="Score", numeric=True),
     Column(label="Bounds", numeric=True),
-    Column(label="May lose", numeric=True),
+    Column(label="Bar", numeric=True),
     Column(label="Looked at", numeric=True),
 )
 LOOKS = (Column(label="Rung"), Column(label="Candidate"), Column(label="Gate rows", numeric=True))
@@ -51,21 +51,28 @@ def command(line: str) -> Html:
 
 
 def _cheaper(document: Document) -> Html | None:
-    rows = [_attempt(attempt) for attempt in listed(document, "cheaper") if isinstance(attempt, Mapping)]
-    intro = "After a pass, the same thing is tried with less. It is kept where it is not worse by more than the margin."
+    rows = [
+        _attempt(attempt, is_difference(at(document, "task", "bar")))
+        for attempt in listed(document, "cheaper")
+        if isinstance(attempt, Mapping)
+    ]
+    intro = (
+        "After a pass, the same thing is tried with less. It is kept where it passes the same bar on a share of alpha of its own."
+    )
     return join([element("p", intro), table("Cheaper attempts", CHEAPER, rows)]) if rows else None
 
 
-def _attempt(attempt: Mapping[str, Any]) -> list[Any]:
+def _attempt(attempt: Mapping[str, Any], difference: bool) -> list[Any]:
     verdict = attempt.get("verdict")
     line, held = at(verdict, "bar"), attempt.get("held")
+    figure = text.points if difference else text.percent
     kept = text.DASH if held is None else mark("pass", "kept") if held else mark("fail", "not kept")
     return [
         text.plain(attempt.get("name")),
         kept,
-        text.points(at(verdict, "estimate"), line),
-        text.interval(at(verdict, "lower"), at(verdict, "upper"), difference=True, bar=line),
-        text.points(line),
+        figure(at(verdict, "estimate"), line),
+        text.interval(at(verdict, "lower"), at(verdict, "upper"), difference=difference, bar=line),
+        figure(line),
         text.looked(at(verdict, "n"), at(verdict, "n_total")),
     ]
 

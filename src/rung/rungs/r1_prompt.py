@@ -24,7 +24,7 @@ FORMS = 4
 class Config(BaseModel):
     """How far the search goes.
 
-    demonstrations    the numbers of demonstrations to try
+    demonstrations    the numbers of demonstrations to try, until more no longer help
     dev_rows          bounds the rows of each trial
     max_tokens        the longest answer; None gives the longest target of the train split room to spare
     calibrate         whether to fit label bias where the output is one of a set, on `calibration_rows` of train
@@ -86,11 +86,7 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     trials = [_try("your instruction", plain, bench, config)]
     trials += _constrained(task, plain, bench, config)
     best = _simplest_of_the_best(trials)
-    shown = [
-        _try(f"{best.name} + {k} demonstrations", _with_demos(task, best.candidate, k, bench), bench, config)
-        for k in config.demonstrations
-        if k < len(task.split("train"))
-    ]
+    shown = _demonstrated(task, best, bench, config)
     best = _simplest_of_the_best([best, *shown])
     calibrated = _calibrated(task, best, bench, config)
     chosen = calibrated if calibrated and _mean(calibrated) > _mean(best) else best
@@ -141,6 +137,16 @@ def _constrained(task: Task, plain: Candidate, bench: Bench, config: Config) -> 
 def _variants(instruction: str, description: str) -> list[tuple[str, str]]:
     both = f"{instruction.strip()}\n{description}".strip()
     return [("instruction and format", both), ("format alone", description)] if instruction.strip() else [("format", description)]
+
+
+def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list[Trial]:
+    """With ever more demonstrations, until more of them no longer help: each number costs as many prompt tokens at every answer."""
+    trials = [best]
+    for k in sorted(config.demonstrations):
+        if k >= len(labelled(task)) or (len(trials) > 1 and _mean(trials[-1]) <= _mean(trials[-2])):
+            break
+        trials.append(_try(f"{best.name} + {k} demonstrations", _with_demos(task, best.candidate, k, bench), bench, config))
+    return trials[1:]
 
 
 def _with_demos(task: Task, candidate: Candidate, k: int, bench: Bench) -> Candidate:

@@ -47,7 +47,7 @@ class TrainConfig(BaseModel):
     too_long: Literal["error", "drop"] = "error"
     dev_every: float = Field(0.5, gt=0, allow_inf_nan=False)
     patience: int = Field(3, ge=1)
-    tokens_per_pass: int = Field(2048, ge=1)
+    tokens_per_pass: int = Field(1024, ge=1)
     checkpoint_s: float = Field(60.0, ge=0)
 
     @field_validator("method")

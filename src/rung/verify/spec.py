@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung import plugins
+from rung.data.balance import balance
 from rung.data.load import Loaded, Source, load_examples
 from rung.data.split import Deduplicated, Leak, deduplicate, leaks, refuse_leaks, split
 from rung.errors import UserError, did_you_mean
@@ -51,7 +52,8 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     try:
         loaded = load_examples(_source(spec, path, downloads))
         unique = deduplicate(loaded.examples)
-        examples = split(unique.examples, spec.data.split.shares(), spec.seed)
+        kept = balance(unique.examples, spec.seed) if spec.data.balance else unique.examples
+        examples = split(kept, spec.data.split.shares(), spec.seed)
         if not spec.data.allow_leaks:
             refuse_leaks(examples)
     except UserError as error:

@@ -68,6 +68,7 @@ class DataSpec(Strict):
     group: str | None = None
     split: SplitSpec = SplitSpec(train=0.5, dev=0.2, gate=0.3)
     limit: int | None = Field(default=None, ge=1)
+    balance: bool = False
     encoding: str | None = None
     allow_leaks: bool = False
 

@@ -85,8 +85,6 @@ class OpenAIHTTP:
             raise UserError(
                 "a server's model cannot be adapted from here", where=self.address, mend="Use a local base for r4 and r5."
             )
-        if any(request.bias for request in requests):
-            raise UserError("a server does not say each choice's log-probability, so they cannot be calibrated", where=self.address)
         with (
             httpx.Client(timeout=self.patience.timeout_s, headers=self._headers(), follow_redirects=False) as client,
             ThreadPoolExecutor(max_workers=self.patience.threads) as pool,

@@ -1,6 +1,6 @@
 """A function of yours that answers in the place of a model: for tests, and for systems that are asked in their own way.
 
-`scripted:file.py#function` calls `function(request)` with a plain dict (messages, tools, constraint, bias, max_tokens, temperature,
+`scripted:file.py#function` calls `function(request)` with a plain dict (messages, tools, constraint, max_tokens, temperature,
 top_p, seed, adapters: folders as text) and takes the answer's text, or a dict of rung.types.Answer's fields.
 """
 

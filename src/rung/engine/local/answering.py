@@ -65,7 +65,7 @@ class Answering:
 
         def run(rows: Sequence[int]) -> list[Answer]:
             found = choose(self.decoder, [group.prompts[row] for row in rows], choices, group.start).tolist()
-            return [_chosen(group.requests[row], names, logs, choices) for row, logs in zip(rows, found, strict=True)]
+            return [_chosen(names, logs, choices) for logs in found]
 
         return group.in_batches(plan(lengths, lengths, self._budget), run)
 
@@ -182,7 +182,7 @@ def _kind(request: Request) -> tuple[str, ...]:
     return names
 
 
-def _chosen(request: Request, names: Sequence[str], logs: Sequence[float], choices: Choices) -> Answer:
-    """The choice of the largest log-probability plus bias, the first of equals."""
-    best = max(range(len(names)), key=lambda index: logs[index] + request.bias.get(names[index], 0.0))
+def _chosen(names: Sequence[str], logs: Sequence[float], choices: Choices) -> Answer:
+    """The choice of the largest log-probability, the first of equals."""
+    best = max(range(len(names)), key=lambda index: logs[index])
     return Answer(text=names[best], completion_tokens=len(choices.tokens[best]), logprobs=dict(zip(names, logs, strict=True)))

@@ -18,7 +18,7 @@ from rung.engine.local.weights import export
 from rung.errors import UserError
 from rung.train.config import TrainConfig
 
-LEARNING_RATE = 4e-5
+LEARNING_RATE = 5e-5
 COMPANIONS = (
     "generation_config.json",
     "tokenizer.json",

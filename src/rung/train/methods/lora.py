@@ -11,7 +11,7 @@ from rung.engine.local.lora import Lora, LoraConfig, save_lora
 from rung.engine.local.model import LocalModel
 from rung.train.config import TrainConfig
 
-LEARNING_RATE = 4e-4
+LEARNING_RATE = 5e-4
 
 
 def apply(model: LocalModel, config: TrainConfig) -> TrainedLora:
