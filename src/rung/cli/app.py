@@ -13,9 +13,8 @@ from pathlib import Path
 
 import click
 
-from rung import __version__
+from rung import __version__, disk
 from rung.errors import BrokenEnvironment, RungError, UserError, did_you_mean
-from rung.registry.faults import FORBIDDEN, FULL, explain_os_error
 
 INTERRUPTED = 130
 
@@ -89,8 +88,8 @@ def _told(error: RungError, arguments: list[str]) -> int:
 
 def _environment_fault(error: Exception) -> BrokenEnvironment | None:
     """What a library's own error says of the machine; None where it may be our mistake."""
-    if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN):
-        return explain_os_error(error, error.filename or "disk")
+    if isinstance(error, OSError) and error.errno in (*disk.FULL, *disk.FORBIDDEN):
+        return disk.explain(error, error.filename or "disk")
     if isinstance(error, MemoryError):
         return BrokenEnvironment("no memory left", mend="Close other programs, or use a smaller base.")
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("rung"):

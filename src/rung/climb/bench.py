@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rung.climb.gate import random_order
 from rung.climb.measure import measure_rows
 from rung.errors import UserError
 from rung.types import Blobs, Candidate, Progress, Run, Task
@@ -31,7 +32,7 @@ class ClimbBench:
         """Raises UserError for the gate split: only the gate itself looks there."""
         if split == "gate":
             raise UserError("a rung must not look at the gate split")
-        rows = self.task.split(split)[:limit]
+        rows = random_order(self.task, split)[:limit]
         return measure_rows(self.task, candidate, split, rows, self.desk, self.progress)
 
     def record(self, kind: str, fact: Mapping[str, Any]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rung import plugins
 from rung.climb.decide import Build, Finish, Gate, Simplify, next_step
 from rung.climb.document import document
 from rung.climb.session import Session
 from rung.errors import UserError
+from rung.rungs._shared import check_settings, why_skipped
 from rung.types import Progress, Task
 
 if TYPE_CHECKING:
@@ -18,10 +20,12 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
     """Climb, or go on climbing, and return the climb document. What is finished is never done again.
 
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
-    Raises UserError for a gate that is too small for its bar, before anything is spent.
+    Raises UserError, before anything is spent or written down, for settings of a rung that are wrong, a gate that is too small for
+    its bar, and rows that the base has no room to read.
     """
+    check_settings(task)
+    _refuse_hopeless_gate(task)
     session = Session(task, home, progress)
-    _refuse_hopeless_gate(task, sum(not reason for reason in session.facts["lock"]["skipped"].values()) + 1)
     while not isinstance(step := next_step(session.states(), every=every_rung), Finish):
         _perform(session, step)
     if step.winner:
@@ -41,8 +45,9 @@ def _perform(session: Session, step: Build | Gate | Simplify) -> None:
             session.simplify(rung)
 
 
-def _refuse_hopeless_gate(task: Task, shares: int) -> None:
+def _refuse_hopeless_gate(task: Task) -> None:
     from rung.verify.spec import gate_problem
 
+    shares = sum(not why_skipped(task, rung) for rung in plugins.names("rungs")) + 1
     if problem := gate_problem(task, shares):
         raise UserError(problem, where=task.path, mend="Give the gate more rows (data.split.gate), or lower the bar.")

@@ -44,11 +44,11 @@ class Outcome:
         return "pass" if all(status == "pass" for status in statuses) else "undecided"
 
 
-def gate_order(task: Task) -> tuple[Example, ...]:
-    """The gate rows in a random order fixed by the task's seed, rows of a group together: every prefix is a random sample."""
+def random_order(task: Task, split: str) -> tuple[Example, ...]:
+    """A split's rows in a random order fixed by the task's seed, rows of a group together: every prefix is a random sample."""
     from rung.verify.stats import clusters
 
-    rows = task.split("gate")
+    rows = task.split(split)
     return tuple(rows[index] for index in clusters.gate_order([row.group for row in rows], task.seed))
 
 
@@ -56,7 +56,7 @@ def judge(trial: Trial, answer: AnswerRows, on_look: Callable[[int, Verdict | No
     """Answer and look until every bar is decided, one has failed, or the rows are used up."""
     from rung.verify.run import score_rows
 
-    order = gate_order(trial.task)
+    order = random_order(trial.task, "gate")
     rows: list[Row] = []
     against: list[Row] = []
     settled: dict[str, Verdict] = {}

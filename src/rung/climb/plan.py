@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.climb.desk import desk_for
 from rung.climb.document import card
-from rung.rungs._shared import is_remote, labelled, train_rows
+from rung.climb.fits import refuse_long_rows
+from rung.climb.gate import random_order
+from rung.rungs._shared import check_settings, is_remote, labelled, train_rows, why_skipped
 from rung.types import Candidate, Progress, Task
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class Speeds:
 
         if not self.measurable:
             return None
-        rows = self.task.split("dev")[:CALIBRATION_ROWS]
+        rows = random_order(self.task, "dev")[:CALIBRATION_ROWS]
         candidate = self.candidate(k)
         with self.progress.stage(f"Measuring answers with {k} demonstrations", len(rows)) as stage:
             answer(candidate, rows[:2], self.desk)
@@ -79,7 +81,7 @@ class Speeds:
         model = backend.model
         rows = train_rows(self.task, self.candidate(0), labelled(self.task))
         config = TrainConfig(method=method, epochs=epochs, batch_rows=batch_rows, rank=rank, seed=self.task.seed)
-        encoded = encode_rows(model.tokenizer, rows, model.config.max_positions)
+        encoded = encode_rows(model.tokenizer, rows, model.config.max_positions, "drop")
         with self.progress.stage(f"Measuring training ({method})"):
             tokens_per_s = calibrate(model, encoded, config, CALIBRATION_S)
         return predict(model.config, model.decoder.weights.embedding.element_size(), encoded, config, tokens_per_s)
@@ -89,6 +91,8 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     """What each rung would take if the climb came to it, what the gate can prove, and whether it is large enough. Plain JSON."""
     from rung.verify.spec import gate_problem
 
+    check_settings(task)
+    refuse_long_rows(task, home.path)
     speeds = Speeds(task, home, progress)
     rungs = [_rung(name, task, speeds) for name in plugins.names("rungs")]
     shares = sum(rung["will_run"] for rung in rungs) + 1
@@ -107,7 +111,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
 
 def _rung(name: str, task: Task, speeds: Speeds) -> dict[str, Any]:
     module = plugins.load("rungs", name)
-    reason = "the task file skips it" if task.settings.get(name, {}).get("skip") else module.applies(task)
+    reason = why_skipped(task, name)
     seconds, memory_bytes = (None, None) if reason else module.forecast(task, speeds)
     return {
         "rung": name,

@@ -13,9 +13,11 @@ from rung.climb.bench import ClimbBench
 from rung.climb.decide import RungState
 from rung.climb.desk import desk_for
 from rung.climb.environment import environment
+from rung.climb.fits import refuse_long_rows
 from rung.climb.gate import Trial, judge
 from rung.climb.simplify import simpler
 from rung.errors import UserError
+from rung.rungs._shared import why_skipped
 from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Session:
         self.task, self.home, self.progress = task, home, progress
         self.desk = desk_for(task, home)
         base = lock_base(task, home, progress)
+        refuse_long_rows(task, home.path)
         self.id = digest([FORM, task.digest, base])
         self.facts: dict[str, Any] = home.facts(self.id)
         home.add_task(task.digest, {"name": task.name, "base": task.base, "path": task.path})
@@ -47,7 +50,7 @@ class Session:
         from rung.data.digest import data_digests
         from rung.verify.stats.gate import split_alpha
 
-        skipped = {name: self._why_skipped(name) for name in plugins.names("rungs")}
+        skipped = {name: why_skipped(self.task, name) for name in plugins.names("rungs")}
         in_play = [name for name, reason in skipped.items() if not reason]
         # One share more than there are rungs: the cheaper form of a passing Candidate must pass on a share of its own.
         shares = split_alpha(self.task.alpha, len(in_play) + 1)
@@ -60,11 +63,6 @@ class Session:
             "environment": environment(self.task.seed),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-
-    def _why_skipped(self, rung: str) -> str:
-        if self.task.settings.get(rung, {}).get("skip"):
-            return "the task file skips it"
-        return plugins.load("rungs", rung).applies(self.task)
 
     def states(self) -> list[RungState]:
         """What `decide` needs to know of each rung, cheapest first."""

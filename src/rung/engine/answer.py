@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rung.engine.backend import Backend, Request
+from rung.engine.backend import Backend, ContextTooLong, Request
 from rung.engine.chat import text_of, tool_function, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.errors import UserError
@@ -67,14 +67,15 @@ def _calibrated(said: Answer, bias: Mapping[str, float]) -> Answer:
     return replace(said, text=max(logprobs, key=lambda choice: logprobs[choice] + bias.get(choice, 0.0)))
 
 
-def compose(candidate: Candidate, example: Example, pool: Pool | None = None) -> Request:
+def compose(candidate: Candidate, example: Example, pool: Pool | None = None, k: int | None = None) -> Request:
     """The Request that puts one example to the Candidate's model: system prompt, demonstrations (most similar last), the question.
 
+    `k` shows fewer demonstrations than the Candidate says.
     Where a demonstration had other tools at hand than the question, no one tool list is right for the whole conversation: each
     question then carries its own, in words.
     """
     own_system, question = _split_system(example.messages)
-    demos = list(reversed(pool.nearest(example, int((candidate.demos or {})["k"])))) if pool else []
+    demos = list(reversed(pool.nearest(example, _shown(candidate) if k is None else k))) if pool else []
     apart = any(demo.tools != tuple(example.tools) for demo in demos)
     system = "\n\n".join(filter(None, [candidate.prompt, own_system]))
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
@@ -108,8 +109,24 @@ def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[
         raise UserError("this candidate needs a retriever or tools of its own, which this version of rung cannot run")
     pool = Pool.read(desk.blobs.path(candidate.demos["pool"])) if candidate.demos else None
     requests = [compose(candidate, example, pool) for example in examples]
+    shown = [_shown(candidate)] * len(requests)
     adapters = [desk.blobs.path(name) for name in candidate.adapters]
-    return desk.backend_for(candidate.base).answer(requests, adapters)
+    backend = desk.backend_for(candidate.base)
+    while True:
+        try:
+            return backend.answer(requests, adapters)
+        except ContextTooLong as error:
+            for index in error.lengths:
+                if not shown[index]:
+                    lengths = {index: error.lengths[index]}
+                    raise ContextTooLong(lengths, error.context, where=examples[index].source or examples[index].id) from None
+                # Half as many demonstrations, the most similar ones, for the questions that leave no room for all.
+                shown[index] //= 2
+                requests[index] = compose(candidate, examples[index], pool, shown[index])
+
+
+def _shown(candidate: Candidate) -> int:
+    return int(candidate.demos["k"]) if candidate.demos else 0
 
 
 def _split_system(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mapping[str, Any]]]:

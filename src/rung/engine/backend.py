@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from rung.errors import UserError
 from rung.types import Answer, Message
 
 
@@ -28,6 +29,18 @@ class Request:
     seed: int = 0
 
 
+class ContextTooLong(UserError):
+    """Some of the requests do not fit the base. `lengths` gives the tokens of each, by its index."""
+
+    def __init__(self, lengths: Mapping[int, int], context: int, *, where: str = "") -> None:
+        self.lengths, self.context = dict(lengths), context
+        super().__init__(
+            f"the prompt has {max(lengths.values()):,} tokens, and the base reads at most {context:,}, its answer included",
+            where=where,
+            mend="Shorten the text, or choose a base with a longer context.",
+        )
+
+
 class Backend(Protocol):
     """A model that answers. `reference` is `<what the user wrote>@sha256:<digest>`, `template` the chat template's digest."""
 
@@ -35,4 +48,7 @@ class Backend(Protocol):
     template: str
 
     def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
-        """One Answer for each Request, in the same order. Batching is the backend's business."""
+        """One Answer for each Request, in the same order. Batching is the backend's business.
+
+        Raises ContextTooLong, before anything is computed, where it knows that requests do not fit.
+        """

