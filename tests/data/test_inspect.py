@@ -39,7 +39,7 @@ def test_a_csv_of_labels(write):
     assert profile.at_least == 0.88
     assert profile.group == "customer_id"
     assert (profile.rows, profile.usable) == (201, 200)
-    assert profile.instruction == "Answer with one of these: bad, good. Say nothing else."
+    assert profile.instruction == "Answer with the sentiment, one of these: bad, good. Say nothing else."
     assert "Columns that take no part: confidence." in profile.remarks
     assert any(finding.message == "exact duplicates in 1 row" for finding in profile.findings)
     assert climbs(path, profile) == 200

@@ -10,6 +10,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `rung` with these arguments (by default the program's own) and exits with its code."""
     import sys
 
-    from rung.cli.app import run
+    try:
+        _hush_libraries()
+        from rung.cli.app import run
 
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+        code = run(sys.argv[1:] if arguments is None else list(arguments))
+    except KeyboardInterrupt:  # while modules were still being imported: nothing had begun
+        code = 130
+    sys.exit(code)
+
+
+def _hush_libraries() -> None:
+    """Progress and problems are ours to tell: without libraries' own bars, notes and warnings, unless the user asks for them."""
+    import os
+    import sys
+    import warnings
+
+    for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS", "TRANSFORMERS_NO_ADVISORY_WARNINGS"):
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")

@@ -31,8 +31,11 @@ def name_of(file: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", file.name.split(".")[0]).strip("-._") or "task"
 
 
-def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]) -> str:
-    """The task file's text. `at_least` is the bar that it sets, `card` what the gate can prove; an empty one is left out."""
+def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str], base: str | None = None) -> str:
+    """The task file's text. `at_least` is the bar that it sets, `card` what the gate can prove; an empty one is left out.
+
+    `base` None is the default base.
+    """
     data: dict[str, Any] = {"examples": os.path.relpath(profile.path, out.parent)}
     optional = {"columns": profile.columns, "where": profile.where, "group": profile.group, "encoding": profile.encoding}
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
@@ -43,7 +46,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
             [f"Written by `rung init {profile.path.name}`, from what the file shows. Change what is wrong.", "", *seen(profile)]
         ),
         _yaml({"name": name_of(profile.path)}),
-        _commented(ABOUT_BASE) + _yaml({"base": _default_base()}),
+        _commented(ABOUT_BASE) + _yaml({"base": _base(base, out.parent)}),
         _commented(ABOUT_INSTRUCTION) + _yaml({"instruction": profile.instruction}),
         _yaml({"data": data}) + split,
         _comments(bar) + _yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
@@ -75,10 +78,14 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
 
 
-def _default_base() -> str:
+def _base(wanted: str | None, folder: Path) -> str:
+    """The base, a path on this machine as seen from the task file."""
     from rung.verify.spec_model import DEFAULT_BASE
 
-    return DEFAULT_BASE
+    if wanted is None:
+        return DEFAULT_BASE
+    path = Path(wanted).expanduser()
+    return os.path.relpath(path, folder) if path.exists() else wanted
 
 
 def _yaml(value: dict[str, Any]) -> str:

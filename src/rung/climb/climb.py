@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rung import plugins
+from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.decide import Build, Finish, Gate, Simplify, next_step
 from rung.climb.document import document
 from rung.climb.session import Session
@@ -20,10 +21,11 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
     """Climb, or go on climbing, and return the climb document. What is finished is never done again.
 
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
-    Raises UserError, before anything is spent or written down, for settings of a rung that are wrong, a gate that is too small for
-    its bar, and rows that the base has no room to read.
+    Raises UserError, before anything is spent or written down, for settings of a rung that are wrong, a baseline that is not known,
+    a gate that is too small for its bar, and rows that the base has no room to read.
     """
     check_settings(task)
+    refuse_unknown_baselines(task, home)
     _refuse_hopeless_gate(task)
     session = Session(task, home, progress)
     while not isinstance(step := next_step(session.states(), every=every_rung), Finish):

@@ -10,11 +10,12 @@ from rung.types import Status
 
 @dataclass(frozen=True, kw_only=True)
 class RungState:
-    """What is known of one rung. `skipped` says why it will not be tried; `exempt` that it is a baseline and cannot pass."""
+    """What is known of one rung: why it will not be tried (`skipped`) or cannot pass (`exempt`); bars compare with a `baseline`."""
 
     name: str
     skipped: str = ""
     exempt: str = ""
+    baseline: bool = False
     built: bool = False
     status: Status | None = None
     simplified: bool = False
@@ -64,7 +65,7 @@ def next_step(states: Sequence[RungState], *, every: bool) -> Step:
     or stays undecided sends the climb one rung up.
     """
     for state in states:
-        if state.exempt and not state.built and not state.skipped:
+        if (state.exempt or state.baseline) and not state.built and not state.skipped:
             return Build(state.name)
     for state in states:
         if state.open:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rung.types import Answer, Bar, Candidate, Example, Row, Task, Verdict, batches
 
@@ -15,12 +15,12 @@ AnswerRows = Callable[[Candidate, Sequence[Example]], Sequence[Answer]]
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A Candidate before the gate. `baseline` is what a relative bar compares it with."""
+    """A Candidate before the gate. `baselines` maps the name of each relative bar to what it compares with."""
 
     task: Task
     candidate: Candidate
     alpha: float
-    baseline: Candidate | None = None
+    baselines: Mapping[str, Candidate] = field(default_factory=dict)
 
     @property
     def bars(self) -> tuple[Bar, ...]:
@@ -58,12 +58,12 @@ def judge(trial: Trial, answer: AnswerRows, on_look: Callable[[int, Verdict | No
 
     order = random_order(trial.task, "gate")
     rows: list[Row] = []
-    against: list[Row] = []
+    against: dict[str, list[Row]] = {other.id: [] for other in trial.baselines.values()}
     settled: dict[str, Verdict] = {}
     for part in batches(order, LOOK_EVERY_ROWS):
         rows += score_rows(trial.task, part, answer(trial.candidate, part))
-        if trial.baseline is not None:
-            against += score_rows(trial.task, part, answer(trial.baseline, part))
+        for other in {other.id: other for other in trial.baselines.values()}.values():
+            against[other.id] += score_rows(trial.task, part, answer(other, part))
         settled |= _look(trial, rows, against, settled, [row.group for row in order])
         on_look(len(rows), settled.get("quality"))
         if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
@@ -76,7 +76,7 @@ def judge(trial: Trial, answer: AnswerRows, on_look: Callable[[int, Verdict | No
 
 
 def _look(
-    trial: Trial, rows: Sequence[Row], against: Sequence[Row], settled: Mapping[str, Verdict], groups: Sequence[str]
+    trial: Trial, rows: Sequence[Row], against: Mapping[str, Sequence[Row]], settled: Mapping[str, Verdict], groups: Sequence[str]
 ) -> dict[str, Verdict]:
     from rung.verify.stats.gate import look
     from rung.verify.stats.paired import look_paired
@@ -90,7 +90,7 @@ def _look(
             verdict = look(values, groups, bar.at_least, trial.alpha, len(groups), bar.name)
         else:
             delta = bar.by if bar.better_than is not None else -bar.margin
-            other = [row.scores[bar.name].value for row in against]
+            other = [row.scores[bar.name].value for row in against[trial.baselines[bar.name].id]]
             verdict = look_paired(values, other, groups, delta, trial.alpha, len(groups), bar.name)
         if verdict is not None:
             found[bar.name] = verdict

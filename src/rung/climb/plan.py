@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rung import plugins
+from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.desk import desk_for
 from rung.climb.document import card
 from rung.climb.fits import refuse_long_rows
@@ -92,9 +93,12 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     from rung.verify.spec import gate_problem
 
     check_settings(task)
+    refuse_unknown_baselines(task, home)
     refuse_long_rows(task, home.path)
     speeds = Speeds(task, home, progress)
     rungs = [_rung(name, task, speeds) for name in plugins.names("rungs")]
+    if first := next((rung for rung in rungs if rung["will_run"]), None):
+        first["reason"] = "always: it is the cheapest"
     shares = sum(rung["will_run"] for rung in rungs) + 1
     known = [rung["minutes"] for rung in rungs if rung["minutes"] is not None]
     memory = [rung["memory_gb"] for rung in rungs if rung["memory_gb"] is not None]

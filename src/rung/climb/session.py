@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung import plugins
+from rung.climb.baselines import baselines_of
 from rung.climb.bench import ClimbBench
 from rung.climb.decide import RungState
 from rung.climb.desk import desk_for
@@ -16,7 +17,6 @@ from rung.climb.environment import environment
 from rung.climb.fits import refuse_long_rows
 from rung.climb.gate import Trial, judge
 from rung.climb.simplify import simpler
-from rung.errors import UserError
 from rung.rungs._shared import why_skipped
 from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
 
@@ -69,12 +69,14 @@ class Session:
         return [self._state(name) for name in self.facts["lock"]["skipped"]]
 
     def _state(self, rung: str) -> RungState:
+        baselines = baselines_of(self.task)
         gate = self.facts.get(f"gate/{rung}")
         skipped = self.facts["lock"]["skipped"][rung] or ("" if f"built/{rung}" in self.facts else self._out_of_budget())
         return RungState(
             name=rung,
             skipped=skipped,
-            exempt="it is what the bar compares with" if rung == self.task.quality.better_than else "",
+            exempt="it is what the bar compares with" if rung == baselines.get("quality") else "",
+            baseline=rung in baselines.values(),
             built=f"built/{rung}" in self.facts,
             status=gate["status"] if gate else None,
             simplified=f"cheaper/{rung}" in self.facts,
@@ -136,7 +138,7 @@ class Session:
         from rung.engine.answer import answer
 
         started = time.monotonic()
-        trial = Trial(task=self.task, candidate=candidate, alpha=alpha, baseline=self._baseline())
+        trial = Trial(task=self.task, candidate=candidate, alpha=alpha, baselines=self._baselines())
         total = len(self.task.split("gate"))
         with self.progress.stage(f"{rung} at the gate", total) as stage:
             seen = 0
@@ -166,17 +168,10 @@ class Session:
             "seconds": time.monotonic() - started,
         }
 
-    def _baseline(self) -> Candidate | None:
-        bar = self.task.quality
-        name = bar.better_than or bar.not_worse_than
-        if name is None:
-            return None
+    def _baselines(self) -> dict[str, Candidate]:
         rungs = self.facts["lock"]["skipped"]
-        if name not in rungs:
-            return self.home.candidate(name)
-        if f"built/{name}" not in self.facts:
-            raise UserError(f"the bar compares with the rung '{name}', which was not built", where=self.task.path)
-        return self.candidate(name)
+        named = baselines_of(self.task)
+        return {bar: self.candidate(name) if name in rungs else self.home.candidate(name) for bar, name in named.items()}
 
     def register(self, rung: str) -> None:
         """Give the winner, or its cheaper form where that held, the next version of the task's name."""

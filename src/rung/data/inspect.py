@@ -92,7 +92,7 @@ def inspect_file(path: Path) -> Profile:
         config=config,
         at_least=_bar(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
-        instruction=_instruction(kind, classes, unique.examples),
+        instruction=_instruction(kind, classes, unique.examples, guess.columns.get("target", "")),
         findings=tuple([*removal_findings(unique), *inspect_examples(unique.examples)]),
         remarks=tuple(_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer)),
         examples=unique.examples,
@@ -174,14 +174,17 @@ def _bar(kind: Kind, classes: Mapping[str, int]) -> float:
     return bars[kind]
 
 
-def _instruction(kind: Kind, classes: Mapping[str, int], examples: Sequence[Example]) -> str:
+def _instruction(kind: Kind, classes: Mapping[str, int], examples: Sequence[Example], column: str) -> str:
+    """What to tell a model. A column's name often says what is asked: the tone, the number_of_items."""
     if any(example.messages[0]["role"] in ("system", "developer") for example in examples):
         return "Follow the instructions of the conversation."
     names = ", ".join(sorted(classes)) if len(classes) <= MOST_NAMED else ""
     fields = ", ".join(dict.fromkeys(name for e in examples if isinstance(e.target, dict) for name in e.target))
+    asked = " ".join(re.findall(r"[^\W_]+", column))
+    one_of = f", one of these: {names}" if names else ""
     instructions: dict[Kind, str] = {
-        "closed set": f"Answer with {f'one of these: {names}' if names else 'the right category'}. Say nothing else.",
-        "number": "Answer with the number. Say nothing else.",
+        "closed set": f"Answer with the {asked or 'right category'}{one_of}. Say nothing else.",
+        "number": f"Answer with the {asked or 'number'}, as a number. Say nothing else.",
         "JSON object": f"Reply with a JSON object with the fields {fields}.",
         "tool calls": "Reply with the function call as JSON.",
         "short text": "Answer in a few words. Say nothing else.",

@@ -16,9 +16,10 @@ from rung.errors import BrokenEnvironment, UserError, did_you_mean
 @click.argument("name", default="tone")
 @json_option
 def command(name: str, as_json: bool) -> int:
-    """Climb one of the worked tasks: real data, a real model (downloaded once).
+    """Climb a worked task: real data, a real model.
 
-    NAME is the task: tone (positive or negative message; the default), calls (emit a function call) or spam.
+    NAME is the task: tone (positive or negative message; the default), calls (emit a function call) or spam. Data and model are
+    downloaded once.
 
     Exits with 0 where a rung passed, 1 where none did or it is undecided.
     """

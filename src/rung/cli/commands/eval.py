@@ -22,11 +22,12 @@ WORST_FIRST = ("fail", "undecided", "pass")
 @click.option("--split", type=click.Choice(["train", "dev", "gate"]), default="dev", show_default=True, help="Which rows of TASK.")
 @json_option
 def command(task: Path, ref: str, split: str, as_json: bool) -> int:
-    """Measure one registered candidate on one split of TASK, and store the run.
+    """Measure a registered candidate on TASK's rows.
 
-    Looking at dev is free. A look at gate is written on the task's ledger, and proves less than a climb, which looks once.
+    Keeps the run. Looking at dev is free. A look at gate is written on the task's ledger, and proves less than a climb, which
+    looks once.
 
-    Exits with 0 where every absolute bar (`at_least`) lies below the lower bound, else with 1.
+    Exits with 0 where the lower bound reaches every bar of the kind `at_least`, else with 1.
     """
     from rung.climb.measure import measure
     from rung.registry.home import open_home

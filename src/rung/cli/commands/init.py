@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rung.cli.output import example, json_option, print_json, show, watching
-from rung.errors import UserError
+from rung.errors import RungError, UserError
 
 if TYPE_CHECKING:
     from rung.data.inspect import Profile
@@ -20,8 +22,9 @@ BAR_STEP = 0.05
 @click.command(epilog=example("rung init reviews.csv --out task.yaml"))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default="task.yaml", show_default=True, help="The task file to write.")
+@click.option("--base", help="The model to change, as in a task file: pip:package, hf:org/model@revision, a folder, an address.")
 @json_option
-def command(file: Path, out: Path, as_json: bool) -> None:
+def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
     """Look at FILE, your data, and write a task file for it.
 
     FILE is JSONL, JSON, CSV, TSV or Parquet. Asks nothing: the task file says what was found, what was guessed and what its
@@ -29,41 +32,66 @@ def command(file: Path, out: Path, as_json: bool) -> None:
     """
     from rung.data.inspect import inspect_file
 
-    if out.exists():
-        raise UserError("there is a file already", where=str(out), mend="Choose another with --out, or move it away.")
+    refuse_existing(out)
     with watching() as progress:
         with progress.stage(f"Looking at {file}"):
             profile = inspect_file(file)
         with progress.stage("Trying the task"):
-            at_least, card = _write(profile, out)
+            at_least, card = _write(_Draft(profile=profile, out=out, base=base))
     if as_json:
         print_json(_document(profile, out, at_least, card))
     else:
         _show(profile, out, at_least, card)
 
 
-def _write(profile: Profile, out: Path) -> tuple[float, list[str]]:
-    """Writes the task file and loads it, so that what is left is known to climb; returns its bar and sample-size card."""
-    from rung.cli.taskfile import write_task
-    from rung.climb.document import card
-    from rung.registry.home import default_path
-    from rung.verify.spec import load_task
+def refuse_existing(out: Path) -> None:
+    """Raises UserError where something stands already."""
+    if out.exists():
+        raise UserError("there is a file already", where=str(out), mend="Choose another with --out, or move it away.")
 
+
+@dataclass(frozen=True, kw_only=True)
+class _Draft:
+    """A task file that is not there yet."""
+
+    profile: Profile
+    out: Path
+    base: str | None
+
+    def write(self, at_least: float, card: list[str]) -> Task:
+        """Writes the text beside its place, and loads it."""
+        from rung.cli.taskfile import write_task
+        from rung.registry.home import default_path
+        from rung.verify.spec import load_task
+
+        self.file.write_text(write_task(self.profile, self.out, at_least, card, self.base), "utf-8")
+        return load_task(self.file, default_path() / "downloads")
+
+    @property
+    def file(self) -> Path:
+        """In the same folder, so that what it names is where it will be."""
+        return self.out.with_name(f".{self.out.name}.{os.getpid()}")
+
+
+def _write(draft: _Draft) -> tuple[float, list[str]]:
+    """Writes the task file, which is known to load and to be provable; returns its bar and sample-size card."""
+    from rung.climb.document import card
+
+    wished = draft.profile.at_least
     try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(write_task(profile, out, profile.at_least, []))
-    except OSError as error:
-        raise UserError(f"cannot be written: {error.strerror}", where=str(out)) from error
-    try:
-        task = load_task(out, default_path() / "downloads")
-        at_least = _provable(task, profile.at_least)
-        out.write_text(write_task(profile, out, at_least, []), "utf-8")
-        task = load_task(out, default_path() / "downloads")
+        at_least = _provable(draft.write(wished, []), wished)
+        task = draft.write(at_least, [])
         lines = [line["text"] for line in card(task, _shares(task))]
-        out.write_text(write_task(profile, out, at_least, lines), "utf-8")
-    except BaseException:
-        out.unlink(missing_ok=True)
-        raise
+        draft.write(at_least, lines)
+        refuse_existing(draft.out)
+        draft.file.rename(draft.out)
+    except OSError as error:
+        raise UserError(f"cannot be written: {error.strerror}", where=str(draft.out)) from error
+    except RungError as error:
+        problem, where = (text.replace(str(draft.file), str(draft.out)) for text in (error.problem, error.where))
+        raise type(error)(problem, where=where, mend=error.mend) from None
+    finally:
+        draft.file.unlink(missing_ok=True)
     return at_least, lines
 
 
@@ -84,8 +112,9 @@ def _provable(task: Task, wished: float) -> float:
 def _shares(task: Task) -> int:
     """Into how many parts a climb of this task splits alpha: a share for each rung that applies, and one for a cheaper form."""
     from rung import plugins
+    from rung.rungs._shared import why_skipped
 
-    return 1 + sum(not plugins.load("rungs", name).applies(task) for name in plugins.names("rungs"))
+    return 1 + sum(not why_skipped(task, name) for name in plugins.names("rungs"))
 
 
 def _document(profile: Profile, out: Path, at_least: float, card: list[str]) -> dict[str, Any]:
