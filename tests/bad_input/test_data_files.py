@@ -36,7 +36,11 @@ def reads(name: str, columns: bool = True) -> Callable[[dict[str, Any]], None]:
         ("rows.csv", b" \n \n", ("rows.csv: the file holds only blanks",)),
         ("rows.csv", COLUMNS, ("rows.csv: no row is left to use",)),
         ("rows.csv", COLUMNS + bytes(range(32)) * 50, ("rows.csv: the file is binary: byte 10 is zero", "Save the rows as CSV")),
-        ("rows.csv", b"PK\x03\x04" + b"x" * 90, ("rows.csv: the file is a zip archive or an Excel workbook", "Save the rows as CSV")),
+        (
+            "rows.csv",
+            b"PK\x03\x04" + b"x" * 90,
+            ("rows.csv: the file is a zip archive or an Excel workbook", "Save the rows as CSV"),
+        ),
         ("rows.parquet", b"PAR1 and nothing more", ("rows.parquet: not a whole Parquet file", "Write or fetch it again")),
         ("rows.csv", COLUMNS + b'"hello,positive\nworld,negative\n', ("rows.csv:2: not CSV from here on", "Is a quote left open?")),
         ("rows.csv", COLUMNS + b"a,positive\nb\n", ("rows.csv:3: 1 fields where the header names 2",)),
@@ -83,7 +87,7 @@ def test_another_encoding_names_the_byte_and_what_to_write(refused, task, folder
 
 def test_an_encoding_that_nobody_knows(refused, task) -> None:
     said = refused("climb", task(lambda content: content["data"].update(encoding="utf-9")))
-    assert "task.yaml:12: 'utf-9' is no known encoding\n  Did you mean 'utf-8'?" in said
+    assert "task.yaml:13: 'utf-9' is no known encoding\n  Did you mean 'utf-8'?" in said
 
 
 def test_ten_million_lines(refused, task, folder: Path) -> None:
@@ -109,10 +113,11 @@ def test_duplicate_ids_name_both_lines(refused, task, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("scorer", "words"),
     [
-        ({"scorer": "choice", "choices": ["positive", "neutral"]}, "messages.csv:2: the target 'negative' is not one of the choices"),
+        (
+            {"scorer": "choice", "choices": ["positive", "neutral"]},
+            "messages.csv:2: the target 'negative' is not one of the choices",
+        ),
         ({"scorer": "numeric"}, "messages.csv:2: the target 'negative' is not a number"),
-        ({"scorer": "json_fields", "fields": {"tone": "exact"}}, "messages.csv:2: "),
-        ({"scorer": "tool_call"}, "messages.csv:2: "),
     ],
 )
 def test_a_target_that_the_scorer_could_never_match(refused, task, scorer: dict[str, Any], words: str) -> None:
@@ -120,6 +125,19 @@ def test_a_target_that_the_scorer_could_never_match(refused, task, scorer: dict[
     assert f"of 240 rows could never be scored as right by '{scorer['scorer']}'" in said
     assert words in said
     assert "choose another scorer" in said
+
+
+@pytest.mark.parametrize(
+    ("scorer", "words"),
+    [
+        ({"scorer": "json_fields", "fields": {"tone": "exact"}}, "no target is a JSON object"),
+        ({"scorer": "tool_call"}, "no target is a function call, so that every answer without one would be right"),
+    ],
+)
+def test_targets_of_another_kind_altogether(refused, task, scorer: dict[str, Any], words: str) -> None:
+    said = refused("climb", task(lambda content: content.update(quality={**scorer, "at_least": 0.8})))
+    assert f"task.yaml:13: {words}" in said
+    assert "\n  Use " in said
 
 
 def test_a_call_to_a_tool_that_is_not_there(refused, task, folder: Path) -> None:
@@ -134,16 +152,6 @@ def test_a_call_to_a_tool_that_is_not_there(refused, task, folder: Path) -> None
     said = refused("climb", task(edit))
     assert "60 of 60 rows could never be scored as right by 'tool_call'" in said
     assert "wether" in said
-
-
-def test_gate_rows_that_stand_in_train(refused, task, folder: Path) -> None:
-    lines = [f"message {n % 60},{'positive' if n % 2 else 'negative'},{'test' if n >= 60 else 'train' if n < 40 else 'dev'}" for n in range(120)]
-    (folder / "rows.csv").write_text("text,tone,part\n" + "\n".join(lines) + "\n")
-
-    def edit(content: dict[str, Any]) -> None:
-        content["data"] = {"examples": "rows.csv", "columns": {"input": "text", "target": "tone", "split": "part"}}
-
-    refused("climb", task(edit))
 
 
 def test_init_reads_what_climb_needs_to_be_told(folder: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:

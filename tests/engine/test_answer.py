@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rung.engine.answer import Desk, answer, compose, resolve_constraint
+from rung.engine.backend import ContextTooLong
 from rung.engine.chat import tools_text
 from rung.engine.demos import Demo, Pool, pool_bytes
 from rung.errors import UserError
@@ -177,6 +179,37 @@ def test_demonstrations_travel_through_answer(tmp_path, pool):
     assert answer(made, [row("lovely")], desk(backend, tmp_path))[0].text == "lovely in lovely"
 
 
+class Narrow(Echo):
+    """Reads at most so many characters, and says of every request that does not fit how long it is."""
+
+    def __init__(self, context: int):
+        super().__init__()
+        self.context, self.turns = context, []
+
+    def answer(self, requests, adapters=()):
+        sizes = [sum(len(turn["content"]) for turn in request.messages) for request in requests]
+        if too_long := {index: size for index, size in enumerate(sizes) if size > self.context}:
+            raise ContextTooLong(too_long, self.context)
+        self.turns += [len(request.messages) for request in requests]
+        return super().answer(requests, adapters)
+
+
+def test_fewer_demonstrations_where_not_all_fit(tmp_path, pool):
+    """The nearest stay; a question with room for all keeps all."""
+    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 4})
+    backend = Narrow(200)
+    said = answer(made, [row("tea"), row("arrived " * 12), row("parcel " * 20)], desk(backend, tmp_path))
+    assert len(said) == 3
+    assert backend.turns == [9, 5, 3]
+
+
+def test_a_question_that_does_not_fit_alone_names_its_row(tmp_path, pool):
+    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 2})
+    asked = [row("tea"), replace(row("parcel " * 50), source="rows.csv:7")]
+    with pytest.raises(ContextTooLong, match=r"rows\.csv:7: the prompt has 350 tokens, and the base reads at most 200"):
+        answer(made, asked, desk(Narrow(200), tmp_path))
+
+
 def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp_path):
     (tmp_path / "pool").write_bytes(pool_bytes([row("what time is it", "{}", tools=(CLOCK,))], lambda row: str(row.target)))
     made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 1}, constraint={"kind": "tools"})
@@ -239,3 +272,13 @@ def test_call_schema_puts_references_in_place_and_compiles():
 def test_what_this_version_cannot_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="retriever or tools of its own"):
         answer(Candidate(rung="r2_retrieve", base="b", retriever={"k": 3}), ROWS, desk(Echo(), tmp_path))
+
+
+def test_an_enum_meant_for_an_arrays_items_stands_there():
+    metrics = {"type": "array", "items": {"type": "string"}, "enum": ["buzz", "trust"]}
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"metrics": metrics}}}}
+    schema = resolve_constraint({"kind": "tools"}, (tool,))["schema"]
+    assert schema["properties"]["arguments"]["properties"]["metrics"] == {
+        "type": "array",
+        "items": {"type": "string", "enum": ["buzz", "trust"]},
+    }

@@ -203,6 +203,12 @@ def _question(messages: Sequence[Mapping[str, Any]]) -> str:
     return asked[-1] if asked else ""
 
 
+def _kept(session: Session, rung: str) -> str:
+    """What was registered, where it is not the rung's own Candidate."""
+    cheaper = session.facts.get(f"cheaper/{rung}", {})
+    return f" It passes {cheaper['name']} too: that is what is registered." if cheaper.get("status") == "pass" else ""
+
+
 def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]]) -> str:
     task = session.task
     if end.status == "pass" and end.winner:
@@ -211,7 +217,7 @@ def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]])
         bar = f"the bar of {task.quality.at_least:.1%}" if task.quality.at_least is not None else "its bar"
         return (
             f"Ship the {won['title']}: {verdict['estimate']:.1%} on {verdict['n']} gate rows, {bar} passed at a chance of at most "
-            f"{task.alpha:.1%} that any rung of this climb passes wrongly."
+            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(session, end.winner)}"
         )
     tried = [rung for rung in rungs if rung["verdict"]]
     best = max(tried, key=lambda rung: rung["verdict"]["estimate"] or 0.0, default=None)

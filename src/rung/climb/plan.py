@@ -95,28 +95,30 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     check_settings(task)
     refuse_unknown_baselines(task, home)
     refuse_long_rows(task, home.path)
-    speeds = Speeds(task, home, progress)
+    shares = sum(not why_skipped(task, name) for name in plugins.names("rungs")) + 1
+    problem = gate_problem(task, shares)
+    speeds = None if problem else Speeds(task, home, progress)
     rungs = [_rung(name, task, speeds) for name in plugins.names("rungs")]
     if first := next((rung for rung in rungs if rung["will_run"]), None):
         first["reason"] = "always: it is the cheapest"
-    shares = sum(rung["will_run"] for rung in rungs) + 1
     known = [rung["minutes"] for rung in rungs if rung["minutes"] is not None]
     memory = [rung["memory_gb"] for rung in rungs if rung["memory_gb"] is not None]
     return {
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
         "card": card(task, shares),
-        "problem": gate_problem(task, shares),
+        "problem": problem,
         "rungs": rungs,
         "minutes": sum(known) if len(known) == shares - 1 else None,
         "memory_gb": max(memory, default=None),
     }
 
 
-def _rung(name: str, task: Task, speeds: Speeds) -> dict[str, Any]:
+def _rung(name: str, task: Task, speeds: Speeds | None) -> dict[str, Any]:
+    """What a rung would take; nothing is measured without `speeds`."""
     module = plugins.load("rungs", name)
     reason = why_skipped(task, name)
-    seconds, memory_bytes = (None, None) if reason else module.forecast(task, speeds)
+    seconds, memory_bytes = module.forecast(task, speeds) if speeds and not reason else (None, None)
     return {
         "rung": name,
         "title": module.TITLE,

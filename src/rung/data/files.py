@@ -29,6 +29,8 @@ KNOWN_BINARIES = {
     b"\x80\x04\x95": "a Python pickle, which is never loaded",
 }
 WIDE_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+NAMED_BESIDE = 20
 GUESSES = ("cp1252", "mac_roman", "latin-1")
 GUESS_BYTES = 16 << 20
 HEAD_BYTES = 8192
@@ -39,11 +41,18 @@ def check_present(path: Path, shown: str) -> None:
     if path.is_dir():
         raise UserError("is a folder, not a data file", where=shown, mend="Name one file inside it.")
     if not path.exists():
-        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        mend = did_you_mean(path.name, beside[:500]) if beside else f"The folder {path.parent} does not exist either."
-        raise UserError("no such file", where=shown, mend=mend)
+        raise UserError("no such file", where=shown, mend=_instead(path))
     if path.stat().st_size == 0:
         raise UserError("the file is empty", where=shown, mend="Give a file with at least one row.")
+
+
+def _instead(path: Path) -> str:
+    """What the user may have meant by a file that is not there: the data files in its folder, the first few of them."""
+    if not path.parent.is_dir():
+        return f"The folder {path.parent} does not exist either."
+    names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
+    beside = [name for name in names if name.removesuffix(".gz").endswith(DATA_SUFFIXES)][:NAMED_BESIDE]
+    return did_you_mean(path.name, beside) if beside else f"The folder {path.parent} holds no data file."
 
 
 def head(path: Path, shown: str) -> bytes:

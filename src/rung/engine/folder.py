@@ -27,6 +27,7 @@ ANSWER_FILES: tuple[str, ...] = (
     *_TOKENIZER_FILES,
 )
 ANSWER_FILES += ("chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja")
+MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit
 # What transformers writes about itself and the moment of saving: it changes no answer.
 _VOLATILE = {"transformers_version", "_name_or_path", "name_or_path", "is_local", "local_files_only"}
 
@@ -74,10 +75,28 @@ def check_folder(folder: Path) -> None:
             where=str(folder),
             mend="Save the model as safetensors: model.save_pretrained(folder).",
         )
+    for file in folder.glob("*.safetensors"):
+        _check_whole(file)
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise UserError(
             "the folder holds no tokenizer", where=str(folder), mend="Save it there: tokenizer.save_pretrained(folder)."
         )
+
+
+def _check_whole(file: Path) -> None:
+    """A safetensors file begins with its header's length and the header, which says where the last tensor ends."""
+    with file.open("rb") as weights:
+        length = int.from_bytes(weights.read(8), "little")
+        text = weights.read(length) if length <= MAX_HEADER_BYTES else b""
+    try:
+        tensors = [entry for name, entry in json.loads(text).items() if name != "__metadata__"]
+        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+        raise UserError("not a safetensors file", where=str(file), mend="Copy or download it again.") from None
+    size = file.stat().st_size
+    if size != end:
+        problem = f"the weights are cut off: {size:,} bytes of {end:,}" if size < end else "something follows the weights"
+        raise UserError(problem, where=str(file), mend="Copy or download them again.")
 
 
 def _json(path: Path) -> dict[str, Any]:

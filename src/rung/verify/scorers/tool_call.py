@@ -9,10 +9,12 @@ target may look like.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from rung.errors import UserError
 from rung.types import Example, Score
 from rung.verify.calls import Call, answered_calls, calls_fault, is_broken_call, parameters_of, target_calls
 from rung.verify.parse import as_text
@@ -60,6 +62,13 @@ def check(example: Example, config: Config) -> str | None:
             return f"the target calls '{call.name}', which is not one of the row's tools"
     fault = score(example, render(example.target, config), config).reason
     return f"the target would not be scored as right itself: {fault}" if fault else None
+
+
+def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
+    """Raises UserError where no row wants a call: whatever makes none would be right."""
+    if not any(target_calls(row.target) for row in examples):
+        raise UserError("no target is a function call, so that every answer without one would be right", mend="Use another scorer.")
+    return config
 
 
 def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:

@@ -1,0 +1,100 @@
+"""Two climbs at once, and Ctrl-C at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rung.cli.app import run
+from rung.registry.home import open_home
+
+MOMENTS = 6
+COMMAND = [sys.executable, "-m", "rung"]
+
+
+def every_kind_of_step(content: dict[str, Any]) -> None:
+    content["quality"]["at_least"] = 0.95
+    content["rungs"] = {
+        "r0_linear": {"skip": True},
+        "r1_prompt": {"demonstrations": [2], "dev_rows": 20, "calibration_rows": 20},
+        "r4_adapter": {"rank": 4, "epochs": 2, "batch_rows": 8, "dev_rows": 20},
+        "r5_full": {"skip": True},
+    }
+
+
+def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"RUNG_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([*COMMAND, *arguments], text=True, env=environment, start_new_session=True, **pipes)
+
+
+def decided(text: str) -> dict[str, Any]:
+    document = json.loads(text)
+    rungs = [{key: rung[key] for key in ("rung", "state", "candidate", "verdict", "dev", "trials")} for rung in document["rungs"]]
+    return {"climb": document["climb"], "verdict": document["verdict"], "rungs": rungs}
+
+
+def test_the_second_climb_on_one_home_is_refused(folder: Path, task, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = task(every_kind_of_step)
+    first = start(home, "climb", path, "--json")
+    while f'"pid": {first.pid}' not in (home / "lock").read_text():
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.02)
+    for command in (["climb", path], ["plan", path], ["eval", path, "--candidate", "kept"]):
+        assert run(command) == 2
+        said = capsys.readouterr()
+        assert f"rung: {home}: another climb (pid {first.pid}, since " in said.err
+        assert "Wait until it has finished, or set RUNG_HOME to another folder." in said.err
+        assert said.out == ""
+    assert run(["ls"]) == 0, "looking does no harm"
+    assert "kept@1" in capsys.readouterr().out
+    out, errors = first.communicate()
+    assert (first.returncode, errors) == (1, "")
+    assert json.loads(out)["finished"]
+
+
+def test_interrupted_anywhere_it_says_so_and_goes_on(folder: Path, task, tmp_path: Path) -> None:
+    path = task(every_kind_of_step)
+    began = time.monotonic()
+    whole = start(tmp_path / "whole", "climb", path, "--json")
+    untouched, errors = whole.communicate()
+    took_s = time.monotonic() - began
+    assert (whole.returncode, errors) == (1, "")
+    home, draw, interrupted = tmp_path / "interrupted", random.Random(5), 0
+    for _ in range(MOMENTS):
+        process = start(home, "climb", path, "--json")
+        try:
+            process.wait(draw.uniform(0.1, 0.7) * took_s)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            interrupted += 1
+        out, errors = process.communicate()
+        if process.returncode == 1:
+            break
+        assert (process.returncode, out) == (130, "")
+        assert errors == "rung: interrupted; nothing is lost: run the same command again\n"
+        with open_home(home) as opened:
+            assert all(opened.blobs.is_intact(path.parent.name + path.name) for path in (home / "blobs").glob("[0-9a-f][0-9a-f]/*"))
+    assert interrupted
+    last = start(home, "climb", path, "--json")
+    again, errors = last.communicate()
+    assert (last.returncode, errors) == (1, "")
+    assert decided(again) == decided(untouched)
+
+
+def test_an_interrupted_init_leaves_no_file(folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rung.climb.document.card", interrupt)
+    assert run(["init", "messages.csv"]) == 130
+    assert sorted(file.name for file in folder.iterdir()) == ["messages.csv"]
