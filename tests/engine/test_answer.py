@@ -198,7 +198,7 @@ def test_fewer_demonstrations_where_not_all_fit(tmp_path, pool):
     """The nearest stay; a question with room for all keeps all."""
     made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 4})
     backend = Narrow(200)
-    said = answer(made, [row("tea"), row("arrived " * 12), row("parcel " * 20)], desk(backend, tmp_path))
+    said = answer(made, [row("tea"), row("arrived " * 12), row("parcel " * 22)], desk(backend, tmp_path))
     assert len(said) == 3
     assert backend.turns == [9, 5, 3]
 

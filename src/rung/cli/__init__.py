@@ -8,6 +8,7 @@ from typing import NoReturn
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `rung` with these arguments (by default the program's own) and exits with its code."""
+    import signal
     import sys
 
     try:
@@ -15,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from rung.cli.app import run
 
         code = run(sys.argv[1:] if arguments is None else list(arguments))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is finished says so, whatever comes while Python takes itself down
     except KeyboardInterrupt:  # while modules were still being imported: nothing had begun
         code = 130
     sys.exit(code)
