@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rung.engine.chat import text_of
 from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index
+from rung.errors import UserError
 from rung.types import Answer, Blobs, Example, Message
 
 if TYPE_CHECKING:
@@ -51,13 +52,15 @@ class Retriever:
 
     def search(self, question: str, k: int) -> Found:
         """The k passages nearest to a question. Ties go to the earlier passage."""
-        scores = {}
+        scores, ranked = {}, []
         if self.mode != "dense":
             scores["lexical"] = self.index.lexical(question)
+            ranked.append(_ranked(scores["lexical"], above=0.0))
         if self.mode != "lexical":
             assert self.encoder is not None
             scores["dense"] = self.index.dense(self.encoder.query(question))
-        order = _fused(list(scores.values())) if len(scores) > 1 else _ranked(*scores.values())
+            ranked.append(_ranked(scores["dense"], above=-1.0))
+        order = _fused(ranked) if len(ranked) > 1 else ranked[0]
         best = scores.get("dense", scores.get("lexical"))
         surety = float(best.max()) if best is not None and len(best) else 0.0
         return Found(passages=tuple(self.index.chunks[place] for place in order[:k]), surety=surety)
@@ -73,15 +76,17 @@ class Retriever:
         return Answer(text=self.abstain["answer"], latency_s=0.0, prompt_tokens=0, completion_tokens=0, finish_reason="abstained")
 
 
-def open_retriever(settings: Mapping[str, Any], blobs: Blobs, encoder_for: Callable[[str], Encoder]) -> Retriever:
-    """The retriever that a Candidate's field describes."""
+def open_retriever(settings: Mapping[str, Any], blobs: Blobs, encoder_for: Callable[[str], Encoder] | None) -> Retriever:
+    """The retriever that a Candidate's field describes. Raises UserError where it needs an encoder and none can be opened here."""
+    if settings["mode"] != "lexical" and encoder_for is None:
+        raise UserError("this candidate searches by vectors, and no encoder can be opened here")
     return Retriever(
         index=Index.read(blobs.path(settings["index"])),
         mode=settings["mode"],
         k=int(settings["k"]),
         form=settings["form"],
         abstain=settings.get("abstain"),
-        encoder=encoder_for(settings["encoder"]) if settings["mode"] != "lexical" else None,
+        encoder=encoder_for(settings["encoder"]) if encoder_for and settings["mode"] != "lexical" else None,
     )
 
 
@@ -91,17 +96,17 @@ def question_of(messages: Sequence[Message]) -> str:
     return said[-1] if said else ""
 
 
-def _ranked(scores: np.ndarray) -> list[int]:
-    """Places by falling score, without those that score nothing."""
+def _ranked(scores: np.ndarray, *, above: float) -> list[int]:
+    """Places by falling score, without those that were not found: no word in common, or not come near."""
     import numpy as np
 
-    return [int(place) for place in np.argsort(-scores, kind="stable") if scores[place] > 0]
+    return [int(place) for place in np.argsort(-scores, kind="stable") if scores[place] > above]
 
 
-def _fused(lists: Sequence[np.ndarray]) -> list[int]:
-    """Reciprocal rank fusion of the first 100 places of each list."""
+def _fused(rankings: Sequence[Sequence[int]]) -> list[int]:
+    """Reciprocal rank fusion of the first 100 places of each ranking."""
     weights: dict[int, float] = {}
-    for scores in lists:
-        for rank, place in enumerate(_ranked(scores)[:FUSED], start=1):
+    for ranking in rankings:
+        for rank, place in enumerate(ranking[:FUSED], start=1):
             weights[place] = weights.get(place, 0.0) + 1.0 / (RRF + rank)
     return sorted(weights, key=lambda place: (-weights[place], place))

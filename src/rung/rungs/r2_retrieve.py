@@ -70,14 +70,14 @@ def applies(task: Task) -> str:
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """The trials on dev and the gate at the speed of the first setup, and one embedding of every passage; None for a remote base."""
+    """The trials on dev and the gate at the first setup's speed, and every passage embedded once; None for a remote base."""
     from rung.engine.retrieval.index import searched_text, store_index
 
     config = read_settings(task, "r2_retrieve", Config)
     if not speeds.measurable:
         return None, None
     chunks = [piece.as_json() for piece in _library(task, speeds.progress).chunks(config.chunk_chars[0])]
-    settings = {"index": store_index(chunks, None, speeds.desk.blobs, speeds.progress), "mode": "lexical"}
+    settings: dict[str, Any] = {"index": store_index(chunks, None, speeds.desk.blobs, speeds.progress), "mode": "lexical"}
     settings |= {"k": config.passages[0], "form": config.forms[0]}
     each = speeds.asked_s(replace(speeds.candidate(0), retriever=settings), "with documents")
     trials = 2 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms))

@@ -37,7 +37,12 @@ class Contained:
         """Raises BadDocument where the document cannot be read, crashes its reader, or takes longer than `document_s`."""
         worker = self._worker or self._start()
         late = threading.Event()
-        timer = threading.Timer(self.document_s, lambda: (late.set(), worker.kill()))
+
+        def give_up() -> None:
+            late.set()
+            worker.kill()
+
+        timer = threading.Timer(self.document_s, give_up)
         timer.start()
         try:
             answer = self._ask(worker, kind, data)

@@ -6,19 +6,19 @@ import json
 import resource
 import struct
 import sys
-from typing import BinaryIO
+from typing import IO
 
 MAX_MEMORY_BYTES = 3 << 30
 _HEAD = struct.Struct("!16sQ")
 
 
-def write_frame(stream: BinaryIO, kind: str, data: bytes) -> None:
+def write_frame(stream: IO[bytes], kind: str, data: bytes) -> None:
     """A 24-byte head (the kind, the length) and the bytes."""
     stream.write(_HEAD.pack(kind.encode("ascii"), len(data)) + data)
     stream.flush()
 
 
-def read_frame(stream: BinaryIO) -> tuple[str, bytes] | None:
+def read_frame(stream: IO[bytes]) -> tuple[str, bytes] | None:
     """The next frame; None at the end of the stream."""
     head = stream.read(_HEAD.size)
     if len(head) < _HEAD.size:

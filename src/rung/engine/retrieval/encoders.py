@@ -103,7 +103,8 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _is_static(folder: Path) -> bool:
-    return _config(folder, "config.json").get("model_type") == "model2vec"
+    """A transformer always names its kind; model2vec does not always."""
+    return _config(folder, "config.json").get("model_type", "model2vec") == "model2vec"
 
 
 class _StaticModel:
