@@ -128,7 +128,7 @@ def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[
     retriever = desk.retriever(candidate)
     answers = {}
     if retriever:
-        answers = {place: said for place, row in enumerate(examples) if (said := retriever.refusal(row)) is not None}
+        answers = {place: no for place, row in enumerate(examples) if (no := retriever.refusal(row)) is not None}
     asked = [row for place, row in enumerate(examples) if place not in answers]
     said = iter(_say(candidate, asked, pool, retriever, desk) if asked else [])
     return [answers[place] if place in answers else next(said) for place in range(len(examples))]
