@@ -103,7 +103,12 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name."""
+    """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
+
+    `knowledge` is None or what the retrieval rung may look up: {"source", "folder", "include", "encoder", "abstain"} as the task
+    file says, and the documents' "digest", "documents" and "size_bytes" when they were locked. Where they stand is not part of the
+    lock, what they say is.
+    """
 
     name: str
     base: str
@@ -117,6 +122,7 @@ class Task:
     seed: int = 0
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
+    knowledge: Mapping[str, Any] | None = None
     path: str = ""
 
     def split(self, name: str) -> tuple[Example, ...]:
@@ -130,8 +136,14 @@ class Task:
     @cached_property
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("examples", "path")}
+        fields = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("examples", "path", "knowledge")
+        }
         fields |= {"quality": as_json(self.quality), "guards": [as_json(g) for g in self.guards], "limits": as_json(self.limits)}
+        if self.knowledge:
+            fields["knowledge"] = {
+                key: value for key, value in self.knowledge.items() if key not in ("source", "folder", "downloads")
+            }
         return digest([fields, [[row.digest, row.group, row.split] for row in self.examples]])
 
 
@@ -141,11 +153,12 @@ class Candidate:
 
     `base` names the model that answers: on rung 0 the linear model (`linear:<digest>`), after full fine-tuning the new model
     (`tree:<digest>`), else a language model, `<reference>@sha256:<digest>`. Files are named by the digest under which the blob
-    store keeps them: `demos["pool"]`, `adapters`.
+    store keeps them: `demos["pool"]`, `retriever["index"]`, `adapters`.
 
     prompt       the system message
     demos        None or {"pool": digest, "k": int}: k nearest rows of the pool, shown as earlier turns
     constraint   None, {"kind": "choice", "choices": [...]}, {"kind": "json_schema", "schema": {...}} or {"kind": "tools"}
+    retriever    None or {"index": digest, "mode", "k", "form", "abstain", "encoder"} (`engine.retrieve.Retriever`)
     calibration  None or {"bias": {choice: float}}: added to each choice's log-probability before the largest is taken
     max_tokens   the longest answer, in tokens
     """
@@ -277,6 +290,9 @@ class Bench(Protocol):
 
     def open_base(self, reference: str) -> Any:
         """The `engine.backend.Backend` of the language model that `reference` names, opened once."""
+
+    def open_encoder(self, reference: str) -> Any:
+        """The `engine.retrieval.encoders.Encoder` that `reference` names, opened once."""
 
     def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
         """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely: never `gate`."""

@@ -143,7 +143,7 @@ guards:
   pii: {at_most: .01}
   form: {scorer: json_fields, at_least: 80, fields: {a: {kind: nummer, treshold: 1}}}
   match: {scorer: regex, pattern: "(", not_worse_than: champion}
-knowledge: docs/
+tools: tools.py
 consequence: hgih
 alpha: 0.7
 limits: {p95_second: 3, minutes: "ten"}
@@ -168,7 +168,7 @@ rungs: {r4_adaptor: {rank: 2}}
             "  task.yaml:11: unknown key 'treshold'. Did you mean 'threshold'?",
             "  task.yaml:12: 'not_worse_than' and 'margin' belong together: not_worse_than: champion, margin: .02",
             "  task.yaml:12: 'pattern' is no regular expression: missing ), unterminated subpattern at position 0",
-            "  task.yaml:13: 'knowledge' turns on the retrieval rung, which is not in this version",
+            "  task.yaml:13: 'tools' turns on the tools rung, which is not in this version",
             "  task.yaml:14: 'consequence' cannot be 'hgih'. Did you mean 'high'?",
             "  task.yaml:15: 'alpha' cannot be 0.7: it should be less than 0.5",
             "  task.yaml:16: 'minutes' cannot be 'ten': it should be a valid number",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.climb.gate import random_order
 from rung.climb.measure import measure_rows
-from rung.errors import UserError
+from rung.errors import BrokenEnvironment, UserError
 from rung.types import Blobs, Candidate, Progress, Run, Task
 
 if TYPE_CHECKING:
@@ -27,6 +27,12 @@ class ClimbBench:
     def open_base(self, reference: str) -> Any:
         """The backend of a language model, opened once for the whole climb."""
         return self.desk.backend_for(reference)
+
+    def open_encoder(self, reference: str) -> Any:
+        """An encoder, opened once for the whole climb."""
+        if self.desk.encoder_for is None:
+            raise BrokenEnvironment("no encoder can be opened here")
+        return self.desk.encoder_for(reference)
 
     def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
         """Raises UserError for the gate split: only the gate itself looks there."""

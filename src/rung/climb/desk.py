@@ -11,6 +11,7 @@ from rung.types import Task
 if TYPE_CHECKING:
     from rung.engine.answer import Desk
     from rung.engine.backend import Backend
+    from rung.engine.retrieval.encoders import Encoder
     from rung.registry.home import Home
 
 
@@ -24,7 +25,13 @@ def open_desk(home: Home, prices: Mapping[str, float] | None = None, max_spend_u
     def backend_for(reference: str) -> Backend:
         return open_backend(reference, home.path, prices=prices, max_spend_usd=max_spend_usd, blobs=home.blobs)
 
-    return Desk(backend_for=backend_for, blobs=home.blobs, cache=home.answers, chunk=LOOK_EVERY_ROWS)
+    @cache
+    def encoder_for(reference: str) -> Encoder:
+        from rung.engine.retrieval.encoders import open_encoder
+
+        return open_encoder(reference, home.path)
+
+    return Desk(encoder_for=encoder_for, backend_for=backend_for, blobs=home.blobs, cache=home.answers, chunk=LOOK_EVERY_ROWS)
 
 
 def desk_for(task: Task, home: Home) -> Desk:

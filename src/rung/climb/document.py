@@ -125,6 +125,8 @@ def _rung(session: Session, state: RungState, runs: Mapping[str, Run]) -> dict[s
         "artefact_bytes": built["artefact_bytes"] if built else None,
         "undo": module.UNDO,
         "settings": dict(session.task.settings.get(state.name, {})),
+        "findings": [_without_kind(fact) for fact in records if fact["kind"] == "finding"],
+        "retrieval": next((_without_kind(fact) for fact in records if fact["kind"] == "retrieval"), None),
         "history": [_without_kind(fact) for fact in records if fact["kind"] == "history"],
         **_changes(session, state.name, runs),
     }

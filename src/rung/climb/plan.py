@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from rung.climb.desk import desk_for
 from rung.climb.document import card
 from rung.climb.fits import refuse_long_rows
 from rung.climb.gate import random_order
-from rung.rungs._shared import check_settings, is_remote, labelled, train_rows, why_skipped
+from rung.rungs._shared import check_settings, is_remote, labelled, longest_answer, train_rows, why_skipped
 from rung.types import Candidate, Progress, Task
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ class Speeds:
         backend = self.desk.backend_for(self.task.base)
         train = labelled(self.task)
         pool = self.desk.blobs.put_bytes(pool_bytes(train, lambda row: target_text(self.task, row))) if k else ""
-        longest = 16 + max(len(target_text(self.task, row)) for row in train) // 2
         return Candidate(
             rung="plan",
             base=backend.reference,
@@ -53,22 +53,33 @@ class Speeds:
             prompt=self.task.instruction,
             constraint=scorer_of(self.task).constraint(train),
             demos={"pool": pool, "k": k} if k else None,
-            max_tokens=longest,
+            max_tokens=longest_answer(self.task),
         )
 
     def _answer_s(self, k: int) -> float | None:
         """Seconds an answer takes with k demonstrations, in the engine's own batches; None for a remote base."""
+        return self.asked_s(self.candidate(k), f"with {k} demonstrations") if self.measurable else None
+
+    def asked_s(self, candidate: Candidate, what: str) -> float:
+        """Seconds an answer of this Candidate takes."""
         from rung.engine.answer import answer
 
-        if not self.measurable:
-            return None
         rows = random_order(self.task, "dev")[:CALIBRATION_ROWS]
-        candidate = self.candidate(k)
-        with self.progress.stage(f"Measuring answers with {k} demonstrations", len(rows)) as stage:
+        with self.progress.stage(f"Measuring answers {what}", len(rows)) as stage:
             answer(candidate, rows[:2], self.desk)
             started = time.monotonic()
             answer(candidate, rows, self.desk, stage=stage)
         return (time.monotonic() - started) / len(rows)
+
+    def encoding_s(self, encoder: str, texts: Sequence[str]) -> float:
+        """Seconds that this encoder takes for a text like these; the encoder is downloaded where it must be."""
+        opened = self.desk.encoder_for(encoder) if self.desk.encoder_for else None
+        assert opened is not None
+        opened.query(texts[0])
+        started = time.monotonic()
+        for text in texts:
+            opened.query(text)
+        return (time.monotonic() - started) / len(texts)
 
     def _train(self, method: str, epochs: float, batch_rows: int, rank: int) -> Any:
         """A `train.fit.Fit` of the whole train split; None where the base cannot be trained here."""

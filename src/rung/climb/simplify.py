@@ -1,4 +1,4 @@
-"""One cheaper form of a Candidate that passed: fewer demonstrations, or half the rank."""
+"""One cheaper form of a Candidate that passed: fewer demonstrations, fewer documents, or half the rank."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ def simpler(candidate: Candidate, task: Task, blobs: Blobs, work: Path) -> tuple
     """What to call it, and the Candidate; None where nothing cheaper is known."""
     if candidate.demos and candidate.demos["k"] > 0:
         return "without the demonstrations", replace(candidate, demos=None)
+    if candidate.retriever and candidate.adapters:
+        return "without the documents", replace(candidate, retriever=None)
+    if candidate.retriever and candidate.retriever["k"] > 1:
+        return "with half the documents", replace(candidate, retriever={**candidate.retriever, "k": candidate.retriever["k"] // 2})
     if candidate.adapters:
         from rung.engine.local.halve import halve_rank
 

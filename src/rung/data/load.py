@@ -190,6 +190,7 @@ def _examples(
     for line, row in rows:
         try:
             parts = _parts(row, shape, source.columns or {})
+            parts = replace(parts, metadata={**parts.metadata, **_gold(row, (source.columns or {}).get("gold", "gold"))})
             example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
             if example.id in lines_by_id:
                 raise RowError(f"the id '{example.id}' stands at line {lines_by_id[example.id]} already")
@@ -213,6 +214,18 @@ def _given(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     """What the row says of id, group, origin and split, as text; nothing for fields that are empty."""
     given = {key: as_text(row[name]) for key, name in names.items() if row.get(name) is not None}
     return {key: value for key, value in given.items() if value}
+
+
+def _gold(row: Mapping[str, Any], column: str) -> dict[str, Any]:
+    """The documents that hold the row's answer, where it names them: names, or {"source", "start", "end"} in characters."""
+    value = row.get(column)
+    if value is None or value in ("", []):
+        return {}
+    gold = value if isinstance(value, list) else [value]
+    spans = [part for part in gold if isinstance(part, Mapping) and {"source", "start", "end"} == set(part)]
+    if len(spans) + sum(isinstance(part, str) for part in gold) < len(gold):
+        raise RowError(f"{column} is no list of document names, nor of {{source, start, end}}")
+    return {"gold": gold}
 
 
 def _parts(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str]) -> shapes.Parts:

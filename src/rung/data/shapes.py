@@ -14,7 +14,7 @@ from rung.data.calls import as_calls, as_tools, looks_like_calls
 from rung.data.rows import RowError
 
 Row = Mapping[str, Any]
-COLUMN_KEYS = ("input", "target", "id", "group", "origin", "split", "system", "tools")
+COLUMN_KEYS = ("input", "target", "id", "group", "origin", "split", "system", "tools", "gold")
 QUESTION_KEYS = ("question", "query", "prompt", "instruction", "input")
 TOOL_KEYS = ("tools", "functions", "function")
 TARGET_KEYS = ("target", "ground_truth", "answers", "answer", "calls", "tool_calls", "completion", "output")

@@ -9,6 +9,7 @@ from typing import Any
 from rung.engine.backend import Backend, ContextTooLong, Request
 from rung.engine.chat import text_of, tool_function, tools_text
 from rung.engine.demos import Demo, Pool
+from rung.engine.retrieve import Retriever, open_retriever
 from rung.errors import UserError
 from rung.types import Answer, AnswerCache, Blobs, Candidate, Example, Stage, batches
 
@@ -21,6 +22,7 @@ class Desk:
     """Where questions are answered.
 
     backend_for  opens (once) the backend that a Candidate's `base` names
+    encoder_for  opens (once) the encoder that a Candidate's `retriever` names; None where no Candidate needs one
     cache        answers already known; None asks every time
     chunk        examples asked and stored together: what a kill can lose
     """
@@ -29,6 +31,11 @@ class Desk:
     blobs: Blobs
     cache: AnswerCache | None = None
     chunk: int = 64
+    encoder_for: Callable[[str], Any] | None = None
+
+    def retriever(self, candidate: Candidate) -> Retriever | None:
+        """The Candidate's retriever, opened; None where it has none."""
+        return open_retriever(candidate.retriever, self.blobs, self.encoder_for) if candidate.retriever else None
 
 
 def answer(candidate: Candidate, examples: Sequence[Example], desk: Desk, *, stage: Stage | None = None) -> list[Answer]:
@@ -67,10 +74,19 @@ def _calibrated(said: Answer, bias: Mapping[str, float]) -> Answer:
     return replace(said, text=max(logprobs, key=lambda choice: logprobs[choice] + bias.get(choice, 0.0)))
 
 
-def compose(candidate: Candidate, example: Example, pool: Pool | None = None, k: int | None = None) -> Request:
-    """The Request that puts one example to the Candidate's model: system prompt, demonstrations (most similar last), the question.
+def compose(
+    candidate: Candidate,
+    example: Example,
+    pool: Pool | None = None,
+    k: int | None = None,
+    *,
+    retriever: Retriever | None = None,
+    passages: int | None = None,
+) -> Request:
+    """The Request that puts one example to the Candidate's model: system prompt, demonstrations (most similar last), the question
+    with what was retrieved for it.
 
-    `k` shows fewer demonstrations than the Candidate says.
+    `k` shows fewer demonstrations than the Candidate says, `passages` fewer passages.
     Where a demonstration had other tools at hand than the question, no one tool list is right for the whole conversation: each
     question then carries its own, in words.
     """
@@ -81,7 +97,8 @@ def compose(candidate: Candidate, example: Example, pool: Pool | None = None, k:
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
     for demo in demos:
         turns += _demo_turns(demo, tools_in_words=apart)
-    turns += _in_words(question, example.tools) if apart else question
+    asked = retriever.put_into(question, passages) if retriever else question
+    turns += _in_words(asked, example.tools) if apart else asked
     return Request(
         messages=tuple(turns),
         tools=() if apart else tuple(example.tools),
@@ -105,11 +122,25 @@ def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[
         from rung.engine.linear import predict
 
         return predict(desk.blobs.path(candidate.base.removeprefix("linear:")), examples)
-    if candidate.retriever or candidate.tools:
-        raise UserError("this candidate needs a retriever or tools of its own, which this version of rung cannot run")
+    if candidate.tools:
+        raise UserError("this candidate needs tools of its own, which this version of rung cannot run")
     pool = Pool.read(desk.blobs.path(candidate.demos["pool"])) if candidate.demos else None
-    requests = [compose(candidate, example, pool) for example in examples]
+    retriever = desk.retriever(candidate)
+    answers = {}
+    if retriever:
+        answers = {place: no for place, row in enumerate(examples) if (no := retriever.refusal(row)) is not None}
+    asked = [row for place, row in enumerate(examples) if place not in answers]
+    said = iter(_say(candidate, asked, pool, retriever, desk) if asked else [])
+    return [answers[place] if place in answers else next(said) for place in range(len(examples))]
+
+
+def _say(
+    candidate: Candidate, examples: Sequence[Example], pool: Pool | None, retriever: Retriever | None, desk: Desk
+) -> list[Answer]:
+    """What the model says; of questions that leave no room, with fewer demonstrations, then fewer passages."""
+    requests = [compose(candidate, example, pool, retriever=retriever) for example in examples]
     shown = [_shown(candidate)] * len(requests)
+    passages = [retriever.k if retriever else 0] * len(requests)
     adapters = [desk.blobs.path(name) for name in candidate.adapters]
     backend = desk.backend_for(candidate.base)
     while True:
@@ -117,12 +148,17 @@ def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[
             return backend.answer(requests, adapters)
         except ContextTooLong as error:
             for index in error.lengths:
-                if not shown[index]:
+                if not shown[index] and not passages[index]:
                     lengths = {index: error.lengths[index]}
                     raise ContextTooLong(lengths, error.context, where=examples[index].source or examples[index].id) from None
-                # Half as many demonstrations, the most similar ones, for the questions that leave no room for all.
-                shown[index] //= 2
-                requests[index] = compose(candidate, examples[index], pool, shown[index])
+                # Half as many, the nearest ones, for the questions that leave no room for all.
+                if shown[index]:
+                    shown[index] //= 2
+                else:
+                    passages[index] //= 2
+                requests[index] = compose(
+                    candidate, examples[index], pool, shown[index], retriever=retriever, passages=passages[index]
+                )
 
 
 def _shown(candidate: Candidate) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +14,7 @@ from rung.errors import UserError
 from rung.types import Bench, Candidate, Example, Task
 
 if TYPE_CHECKING:
+    from rung.engine.retrieve import Retriever
     from rung.train.loop import Trained
     from rung.train.rows import TrainRow
 
@@ -61,17 +62,46 @@ def labelled(task: Task) -> list[Example]:
     return [row for row in task.split("train") if row.target is not None]
 
 
-def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example]) -> list[TrainRow]:
-    """What the candidate will be asked, rendered as the evaluation will, with the ideal answer beside it."""
+def longest_answer(task: Task) -> int:
+    """Tokens for the longest target, generously: a token holds two characters or more of any language that a base reads well."""
+    from rung.verify.scoring import target_text
+
+    return 16 + max(len(target_text(task, row)) for row in labelled(task)) // 2
+
+
+def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example], retriever: Retriever | None = None) -> list[TrainRow]:
+    """What the candidate will be asked, rendered as the evaluation will, with the ideal answer beside it.
+
+    `retriever` is the candidate's own, opened: the rows then carry the documents that serving will.
+    """
     from rung.engine.answer import compose
     from rung.train.rows import TrainRow
     from rung.verify.scoring import target_text
 
     bare = replace(candidate, demos=None)
     return [
-        TrainRow(messages=compose(bare, example).messages, tools=example.tools, answer=target_text(task, example))
+        TrainRow(
+            messages=compose(bare, example, retriever=retriever).messages, tools=example.tools, answer=target_text(task, example)
+        )
         for example in examples
     ]
+
+
+def retriever_of(candidate: Candidate, bench: Bench) -> Retriever | None:
+    """The candidate's retriever, opened; None where it has none."""
+    from rung.engine.retrieve import open_retriever
+
+    return open_retriever(candidate.retriever, bench.blobs, bench.open_encoder) if candidate.retriever else None
+
+
+def worth_keeping(parent: Candidate | None, bench: Bench, dev_rows: int) -> Mapping[str, Any] | None:
+    """The parent's retriever, where the parent does better with it on dev by more than a standard error; else None."""
+    if parent is None or parent.retriever is None:
+        return None
+    from rung.verify.stats.select import one_standard_error
+
+    runs = [bench.measure(candidate, "dev", dev_rows) for candidate in (replace(parent, retriever=None), parent)]
+    return (None, parent.retriever)[one_standard_error([(cost, run.values()) for cost, run in enumerate(runs)])]
 
 
 def forecast_training(task: Task, speeds: Any, method: str, config: Any) -> tuple[float | None, int | None]:
@@ -93,7 +123,7 @@ def fine_tune(task: Task, start: Candidate, settings: dict[str, Any], freeze: An
     backend = bench.open_base(task.base)
     dev_rows = settings.pop("dev_rows")
     config = TrainConfig(seed=task.seed, too_long="drop", **settings)
-    rows = train_rows(task, start, labelled(task))
+    rows = train_rows(task, start, labelled(task), retriever_of(start, bench))
 
     def dev_score(folder: Path) -> float:
         run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)

@@ -6,14 +6,14 @@ Each trial changes one thing. A dearer form is kept only where it beats the chea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import labelled, read_settings
-from rung.types import Bench, Candidate, Run, Task
+from rung.rungs._shared import labelled, longest_answer, read_settings
+from rung.rungs._trials import Trial, record, simplest_of_the_best, try_out
+from rung.types import Bench, Candidate, Task
 
 TITLE = "prompt"
 UNDO = "point the name at the version before: nothing but text changes"
@@ -37,21 +37,6 @@ class Config(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
     calibrate: bool = True
     calibration_rows: int = Field(default=200, ge=20)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One form of the prompt and what it scored on dev."""
-
-    name: str
-    candidate: Candidate
-    run: Run
-
-    @property
-    def cost(self) -> float:
-        """Prompt tokens an answer takes on average: what a cheaper trial saves."""
-        tokens = [row.answer.prompt_tokens for row in self.run.rows if row.answer.prompt_tokens is not None]
-        return sum(tokens) / len(tokens) if tokens else float(len(self.candidate.prompt))
 
 
 def applies(task: Task) -> str:
@@ -81,39 +66,18 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
         base=backend.reference,
         template=backend.template,
         prompt=task.instruction,
-        max_tokens=config.max_tokens or _longest_answer(task),
+        max_tokens=config.max_tokens or longest_answer(task),
     )
-    trials = [_try("your instruction", plain, bench, config)]
+    trials = [try_out("your instruction", plain, bench, config.dev_rows)]
     trials += _constrained(task, plain, bench, config)
-    best = _simplest_of_the_best(trials)
+    best = simplest_of_the_best(trials)
     shown = _demonstrated(task, best, bench, config)
-    best = _simplest_of_the_best([best, *shown])
+    best = simplest_of_the_best([best, *shown])
     calibrated = _calibrated(task, best, bench, config)
-    chosen = calibrated if calibrated and _mean(calibrated) > _mean(best) else best
-    for trial in [*trials, *shown, *([calibrated] if calibrated else [])]:
-        fact = {"name": trial.name, "mean": trial.run.mean(), "n": len(trial.run.rows), "chosen": trial is chosen}
-        bench.record("trial", fact | {"prompt": trial.candidate.prompt})
+    chosen = calibrated if calibrated and calibrated.mean > best.mean else best
+    record([*trials, *shown, *([calibrated] if calibrated else [])], chosen, bench)
     bench.measure(chosen.candidate, "dev")
     return chosen.candidate
-
-
-def _longest_answer(task: Task) -> int:
-    """Tokens for the longest target, generously: a token holds two characters or more of any language that a base reads well."""
-    from rung.verify.scoring import target_text
-
-    return 16 + max(len(target_text(task, row)) for row in labelled(task)) // 2
-
-
-def _try(name: str, candidate: Candidate, bench: Bench, config: Config) -> Trial:
-    trial = Trial(name, candidate, bench.measure(candidate, "dev", config.dev_rows))
-    bench.progress.note(f"{name}: {_mean(trial):.1%} on {len(trial.run.rows)} dev rows")
-    return trial
-
-
-def _mean(trial: Trial) -> float:
-    """A trial without any score cannot be chosen."""
-    mean = trial.run.mean()
-    return mean if mean is not None else -1.0
 
 
 def _constrained(task: Task, plain: Candidate, bench: Bench, config: Config) -> list[Trial]:
@@ -124,13 +88,13 @@ def _constrained(task: Task, plain: Candidate, bench: Bench, config: Config) -> 
     rows = task.split("train")
     constraint = scorer.constraint(rows)
     held = replace(plain, constraint=constraint)
-    trials = [_try("your instruction, output constrained", held, bench, config)] if constraint else []
+    trials = [try_out("your instruction, output constrained", held, bench, config.dev_rows)] if constraint else []
     description = scorer.describe(rows)
     if not description:
         return trials
     for name, prompt in _variants(task.instruction, description):
         if prompt != task.instruction:
-            trials.append(_try(name, replace(held, prompt=prompt), bench, config))
+            trials.append(try_out(name, replace(held, prompt=prompt), bench, config.dev_rows))
     return trials
 
 
@@ -143,9 +107,11 @@ def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list
     """With ever more demonstrations, until more of them no longer help: each number costs as many prompt tokens at every answer."""
     trials = [best]
     for k in sorted(config.demonstrations):
-        if k >= len(labelled(task)) or (len(trials) > 1 and _mean(trials[-1]) <= _mean(trials[-2])):
+        if k >= len(labelled(task)) or (len(trials) > 1 and trials[-1].mean <= trials[-2].mean):
             break
-        trials.append(_try(f"{best.name} + {k} demonstrations", _with_demos(task, best.candidate, k, bench), bench, config))
+        trials.append(
+            try_out(f"{best.name} + {k} demonstrations", _with_demos(task, best.candidate, k, bench), bench, config.dev_rows)
+        )
     return trials[1:]
 
 
@@ -155,12 +121,6 @@ def _with_demos(task: Task, candidate: Candidate, k: int, bench: Bench) -> Candi
 
     pool = bench.blobs.put_bytes(pool_bytes(labelled(task), lambda row: target_text(task, row)))
     return replace(candidate, demos={"pool": pool, "k": k})
-
-
-def _simplest_of_the_best(trials: Sequence[Trial]) -> Trial:
-    from rung.verify.stats.select import one_standard_error
-
-    return trials[one_standard_error([(trial.cost, trial.run.values()) for trial in trials])]
 
 
 def _calibrated(task: Task, best: Trial, bench: Bench, config: Config) -> Trial | None:
@@ -179,4 +139,4 @@ def _calibrated(task: Task, best: Trial, bench: Bench, config: Config) -> Trial 
 
     bias = fit_bias(pairs, tuple(constraint["choices"]))
     candidate = replace(best.candidate, calibration={"bias": bias})
-    return _try(f"{best.name}, calibrated", candidate, bench, config)
+    return try_out(f"{best.name}, calibrated", candidate, bench, config.dev_rows)

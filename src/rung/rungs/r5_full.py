@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import fine_tune, forecast_training, is_remote, read_settings
+from rung.rungs._shared import fine_tune, forecast_training, is_remote, read_settings, worth_keeping
 from rung.types import Bench, Candidate, Task
 
 TITLE = "full fine-tuning"
@@ -47,6 +47,7 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
         template=backend.template,
         prompt=task.instruction,
         constraint=parent.constraint if parent else None,
+        retriever=worth_keeping(parent, bench, config.dev_rows),
         max_tokens=parent.max_tokens if parent else 256,
         parent=parent.id if parent else None,
     )

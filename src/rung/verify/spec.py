@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.data.balance import balance
+from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, Source, load_examples
 from rung.data.split import Deduplicated, Leak, deduplicate, leaks, refuse_leaks, split
 from rung.errors import UserError, did_you_mean
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["TaskFile", "gate_problem", "load_task", "read_task"]
 
 SHOWN_ROWS = 20
-KEYS_OF_LATER = {"knowledge": "the retrieval rung", "tools": "the tools rung"}
+KEYS_OF_LATER = {"tools": "the tools rung"}
 GUARDS_OF_LATER = ("regression", "jailbreak", "pii")
 
 
@@ -58,11 +59,12 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
             refuse_leaks(examples)
     except UserError as error:
         raise _at_its_key(error, located) from None
+    knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
     for bar, scorer in settled:
         _refuse_unmatchable(bar, scorer, examples)
     return TaskFile(
-        task=_task(spec, examples, [bar for bar, _ in settled], path),
+        task=replace(_task(spec, examples, [bar for bar, _ in settled], path), knowledge=knowledge),
         loaded=loaded,
         deduplicated=unique,
         leaks=leaks(examples),
@@ -164,6 +166,27 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         seed=spec.seed,
         encoding=data.encoding,
     )
+
+
+def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) -> Mapping[str, Any] | None:
+    """What the file says of the documents, and their digest: they are read to the last byte, but not yet understood."""
+    told = spec.knowledge
+    if told is None:
+        return None
+    folder = path.parent.resolve()
+    source = DocumentSource(
+        references=tuple(told.source), base_folder=folder, downloads=downloads.resolve(), include=tuple(told.include)
+    )
+    try:
+        found = fingerprint(source)
+    except UserError as error:
+        raise type(error)(
+            f"{error.where}: {error.problem}" if error.where else error.problem,
+            where=located.where(("knowledge",)),
+            mend=error.mend,
+        ) from None
+    places = {"source": list(told.source), "folder": str(folder), "downloads": str(source.downloads)}
+    return places | told.model_dump(exclude={"source"}, exclude_none=True) | asdict(found)
 
 
 def _at_its_key(error: UserError, located: Located) -> UserError:

@@ -73,6 +73,30 @@ class DataSpec(Strict):
     allow_leaks: bool = False
 
 
+class KnowledgeSpec(Strict):
+    """The documents that the retrieval rung may look things up in.
+
+    source   a folder, an archive, a file, a pip: reference, or a list of these
+    include  patterns (fnmatch) of the names that take part; all where there are none
+    encoder  of dense search, in place of the default
+    abstain  the answer that counts as right where the documents do not hold one; when to give it is found on dev
+    """
+
+    source: list[str] = Field(min_length=1)
+    include: list[str] = Field(default_factory=list)
+    encoder: str | None = None
+    abstain: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """A name or a list of names alone is the source."""
+        whole = {"source": value} if isinstance(value, str | list) else value
+        if not isinstance(whole, Mapping):
+            return whole
+        return {key: [part] if key in ("source", "include") and isinstance(part, str) else part for key, part in whole.items()}
+
+
 class LimitsSpec(Strict):
     """What an answer may cost, and what the climb may spend."""
 
@@ -123,6 +147,7 @@ class TaskSpec(Strict):
     base: str = Field(default=DEFAULT_BASE, min_length=1)
     instruction: str = ""
     data: DataSpec
+    knowledge: KnowledgeSpec | None = None
     quality: dict[str, Any]
     guards: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitsSpec = LimitsSpec()

@@ -1,0 +1,19 @@
+"""What a document becomes: plain text or Markdown, to which every character span refers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_TEXT_CHARS = 32_000_000
+
+
+class BadDocument(ValueError):
+    """A document that cannot be read; the text says why, without saying which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """A document's text. In Markdown, headings are lines of `#`; in plain text there are none to be seen."""
+
+    text: str
+    markdown: bool

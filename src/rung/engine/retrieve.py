@@ -1,0 +1,112 @@
+"""Questions to passages: lexical, dense, or both fused by reciprocal rank; the same in training, evaluation and serving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rung.engine.chat import text_of
+from rung.engine.retrieval.context import with_context
+from rung.engine.retrieval.index import Index
+from rung.errors import UserError
+from rung.types import Answer, Blobs, Example, Message
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from rung.engine.retrieval.encoders import Encoder
+
+MODES = ("lexical", "dense", "hybrid")
+# Cormack, Clarke & Büttcher, SIGIR 2009: a rank's weight is 1 / (60 + rank).
+RRF = 60
+FUSED = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Passages for a question, the best first. `surety` is the best passage's BM25 score or, where vectors were used, cosine."""
+
+    passages: tuple[Mapping[str, Any], ...]
+    surety: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retriever:
+    """A Candidate's `retriever`, opened.
+
+    mode, k, form  how passages are found, how many are shown, and how (a key of `context.FORMS`)
+    abstain        None or {"below": surety, "answer": text}: said, without asking the model, where nothing is sure enough
+    """
+
+    index: Index
+    mode: str
+    k: int
+    form: str
+    abstain: Mapping[str, Any] | None = None
+    encoder: Encoder | None = None
+
+    def find(self, messages: Sequence[Message]) -> Found:
+        """The k passages nearest to the last thing the user said; those that share nothing with it are not among them."""
+        return self.search(question_of(messages), self.k)
+
+    def search(self, question: str, k: int) -> Found:
+        """The k passages nearest to a question. Ties go to the earlier passage."""
+        scores, ranked = {}, []
+        if self.mode != "dense":
+            scores["lexical"] = self.index.lexical(question)
+            ranked.append(_ranked(scores["lexical"], above=0.0))
+        if self.mode != "lexical":
+            assert self.encoder is not None
+            scores["dense"] = self.index.dense(self.encoder.query(question))
+            ranked.append(_ranked(scores["dense"], above=-1.0))
+        order = _fused(ranked) if len(ranked) > 1 else ranked[0]
+        best = scores.get("dense", scores.get("lexical"))
+        surety = float(best.max()) if best is not None and len(best) else 0.0
+        return Found(passages=tuple(self.index.chunks[place] for place in order[:k]), surety=surety)
+
+    def put_into(self, messages: Sequence[Message], k: int | None = None) -> list[Message]:
+        """The conversation with its passages in it, or only with the first `k` of them."""
+        return with_context(messages, self.find(messages).passages[:k], self.form)
+
+    def refusal(self, example: Example) -> Answer | None:
+        """The answer where the documents hold nothing near the question; None where the model is to be asked."""
+        if not self.abstain or self.find(example.messages).surety >= self.abstain["below"]:
+            return None
+        return Answer(text=self.abstain["answer"], latency_s=0.0, prompt_tokens=0, completion_tokens=0, finish_reason="abstained")
+
+
+def open_retriever(settings: Mapping[str, Any], blobs: Blobs, encoder_for: Callable[[str], Encoder] | None) -> Retriever:
+    """The retriever that a Candidate's field describes. Raises UserError where it needs an encoder and none can be opened here."""
+    if settings["mode"] != "lexical" and encoder_for is None:
+        raise UserError("this candidate searches by vectors, and no encoder can be opened here")
+    return Retriever(
+        index=Index.read(blobs.path(settings["index"])),
+        mode=settings["mode"],
+        k=int(settings["k"]),
+        form=settings["form"],
+        abstain=settings.get("abstain"),
+        encoder=encoder_for(settings["encoder"]) if encoder_for and settings["mode"] != "lexical" else None,
+    )
+
+
+def question_of(messages: Sequence[Message]) -> str:
+    """The last thing the user said."""
+    said = [text_of(message.get("content")) for message in messages if message.get("role") == "user"]
+    return said[-1] if said else ""
+
+
+def _ranked(scores: np.ndarray, *, above: float) -> list[int]:
+    """Places by falling score, without those that were not found: no word in common, or not come near."""
+    import numpy as np
+
+    return [int(place) for place in np.argsort(-scores, kind="stable") if scores[place] > above]
+
+
+def _fused(rankings: Sequence[Sequence[int]]) -> list[int]:
+    """Reciprocal rank fusion of the first 100 places of each ranking."""
+    weights: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, place in enumerate(ranking[:FUSED], start=1):
+            weights[place] = weights.get(place, 0.0) + 1.0 / (RRF + rank)
+    return sorted(weights, key=lambda place: (-weights[place], place))

@@ -1,0 +1,292 @@
+"""Retrieval: passages of the task's documents put beside the question; how they are found and shown is chosen on dev.
+
+One thing is changed at a time (what searches, passage length, how many, how shown, with or without demonstrations, when to say that
+the documents do not hold it), and the cheapest form within a standard error of the best is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rung.errors import BrokenEnvironment, UserError
+from rung.rungs._shared import longest_answer, read_settings, retriever_of
+from rung.rungs._trials import Trial, record, simplest_of_the_best, try_out
+from rung.types import Bench, Candidate, Example, Run, Task
+
+if TYPE_CHECKING:
+    from rung.data.documents.collect import Library
+    from rung.engine.retrieval.encoders import Encoder
+    from rung.engine.retrieve import Found
+
+TITLE = "retrieval"
+UNDO = "point the name at the version before: the index is a file beside it, the base is untouched"
+Mode = Literal["lexical", "dense", "hybrid"]
+Form = Literal["question_last", "question_first", "question_twice", "cited"]
+# What encoding one question costs beside the passages, in prompt tokens' worth: a 22M encoder and a dozen words.
+ENCODING_TOKENS = {"lexical": 0.0, "dense": 10.0, "hybrid": 11.0}
+PROBED_PASSAGES = 4
+
+
+class Config(BaseModel):
+    """What is tried; the first of each is where the search begins. `dev_rows` bounds the rows of each trial."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    modes: tuple[Mode, ...] = Field(default=("lexical", "dense", "hybrid"), min_length=1)
+    chunk_chars: tuple[int, ...] = Field(default=(800, 400), min_length=1)
+    passages: tuple[int, ...] = Field(default=(3, 1, 6), min_length=1)
+    forms: tuple[Form, ...] = Field(default=("question_last", "question_first", "question_twice"), min_length=1)
+    dev_rows: int = Field(default=200, ge=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """One way to retrieve."""
+
+    mode: Mode
+    chunk_chars: int
+    passages: int
+    form: Form
+    demos: bool
+
+    @property
+    def name(self) -> str:
+        """As the report shows it."""
+        form = self.form.replace("_", " ")
+        shown = "1 passage" if self.passages == 1 else f"{self.passages} passages"
+        return f"{self.mode}, {shown} of {self.chunk_chars}, {form}" + (", demonstrations" if self.demos else "")
+
+
+def applies(task: Task) -> str:
+    """Needs documents."""
+    return "" if task.knowledge else "the task names no documents (knowledge:)"
+
+
+def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+    """The trials on dev and the gate at the first setup's speed, and every passage embedded once; None for a remote base."""
+    from rung.engine.retrieval.index import searched_text, store_index
+
+    config = read_settings(task, "r2_retrieve", Config)
+    if not speeds.measurable:
+        return None, None
+    chunks = [piece.as_json() for piece in _library(task, speeds.progress).chunks(config.chunk_chars[0])]
+    settings: dict[str, Any] = {"index": store_index(chunks, None, speeds.desk.blobs, speeds.progress), "mode": "lexical"}
+    settings |= {"k": config.passages[0], "form": config.forms[0]}
+    each = speeds.asked_s(replace(speeds.candidate(0), retriever=settings), "with documents")
+    trials = 2 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms))
+    rows = trials * min(config.dev_rows, len(task.split("dev"))) + len(task.split("dev")) + len(task.split("gate"))
+    if set(config.modes) == {"lexical"}:
+        return rows * each, None
+    probe = [searched_text(chunk) for chunk in chunks[:PROBED_PASSAGES]]
+    return rows * each + len(chunks) * speeds.encoding_s(_encoder_name(task), probe), None
+
+
+def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+    """Index the documents, then find the setup that does best on dev."""
+    config = read_settings(task, "r2_retrieve", Config)
+    library = _library(task, bench.progress)
+    for finding in library.findings():
+        bench.progress.note(finding.message)
+        bench.record("finding", asdict(finding))
+    encoder = _encoder(task, config, bench)
+    search = _Search(task, config, bench, library, encoder, _start(task, parent, bench))
+    best = search.run()
+    candidate = _abstaining(task, best, bench)
+    record(search.trials, best, bench)
+    bench.record("retrieval", _quality(task, candidate, bench))
+    bench.measure(candidate, "dev")
+    return candidate
+
+
+class _Search:
+    """Coordinate descent over Setups from the first of each setting; what was tried is in `trials`."""
+
+    def __init__(
+        self, task: Task, config: Config, bench: Bench, library: Library, encoder: Encoder | None, start: Candidate
+    ) -> None:
+        self.config, self.bench, self.library, self.encoder, self.start = config, bench, library, encoder, start
+        self.modes: tuple[Mode, ...] = config.modes if encoder else ("lexical",)
+        self.trials: list[Trial] = []
+        self.setups: dict[str, Setup] = {}
+        self.index = cache(self._index)
+
+    def run(self) -> Trial:
+        config = self.config
+        first = Setup(
+            mode=self.modes[0],
+            chunk_chars=config.chunk_chars[0],
+            passages=config.passages[0],
+            form=config.forms[0],
+            demos=self.start.demos is not None,
+        )
+        best = self._try(first)
+        axes: dict[str, Sequence[Any]] = {
+            "mode": self.modes,
+            "chunk_chars": config.chunk_chars,
+            "passages": config.passages,
+            "form": config.forms,
+            "demos": (True, False) if self.start.demos else (),
+        }
+        for axis, values in axes.items():
+            best = simplest_of_the_best([best, *self._others(best, axis, values)])
+        return best
+
+    def _others(self, best: Trial, axis: str, values: Sequence[Any]) -> Iterator[Trial]:
+        """Trials of the best setup with another value on one axis; one that the base cannot take is told and left out."""
+        setup = self.setups[best.name]
+        for value in values:
+            if value == getattr(setup, axis):
+                continue
+            other = replace(setup, **{axis: value})
+            try:
+                yield self._try(other)
+            except UserError as error:
+                self.bench.progress.note(f"{other.name}: not tried: {error.problem}")
+
+    def _try(self, setup: Setup) -> Trial:
+        retriever = {
+            "index": self.index(setup.chunk_chars, setup.mode != "lexical"),
+            "mode": setup.mode,
+            "k": setup.passages,
+            "form": setup.form,
+            "abstain": None,
+            "encoder": self.encoder.reference if self.encoder and setup.mode != "lexical" else None,
+        }
+        candidate = replace(self.start, retriever=retriever, demos=self.start.demos if setup.demos else None)
+        trial = try_out(setup.name, candidate, self.bench, self.config.dev_rows, ENCODING_TOKENS[setup.mode])
+        self.trials.append(trial)
+        self.setups[setup.name] = setup
+        return trial
+
+    def _index(self, chunk_chars: int, vectors: bool) -> str:
+        from rung.engine.retrieval.index import store_index
+
+        chunks = [piece.as_json() for piece in self.library.chunks(chunk_chars)]
+        return store_index(chunks, self.encoder if vectors else None, self.bench.blobs, self.bench.progress)
+
+
+def _library(task: Task, progress: Any) -> Library:
+    from rung.data.documents.collect import collect
+    from rung.data.documents.files import DocumentSource
+
+    told: Mapping[str, Any] = task.knowledge or {}
+    source = DocumentSource(
+        references=tuple(told["source"]),
+        base_folder=Path(told["folder"]),
+        downloads=Path(told["downloads"]),
+        include=tuple(told.get("include", ())),
+    )
+    return collect(source, progress, expected=told["digest"])
+
+
+def _encoder_name(task: Task) -> str:
+    from rung.engine.retrieval.encoders import DEFAULT_ENCODER
+
+    return str((task.knowledge or {}).get("encoder") or DEFAULT_ENCODER)
+
+
+def _encoder(task: Task, config: Config, bench: Bench) -> Encoder | None:
+    """The encoder; None where none is asked for, or where the default one cannot be had, which is told."""
+    if set(config.modes) == {"lexical"}:
+        return None
+    try:
+        encoder: Encoder = bench.open_encoder(_encoder_name(task))
+    except BrokenEnvironment as error:
+        if (task.knowledge or {}).get("encoder") or "lexical" not in config.modes:
+            raise
+        message = f"only lexical search was tried: the default encoder is not to be had ({error.problem})"
+        bench.progress.note(message)
+        bench.record("finding", {"check": "encoder", "severity": "warning", "message": message, "examples": (), "count": 1})
+        return None
+    return encoder
+
+
+def _start(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+    """The rung below with room for documents; the plain instruction where there is none."""
+    if parent is not None:
+        return replace(parent, rung="r2_retrieve", parent=parent.id, calibration=None)
+    backend = bench.open_base(task.base)
+    return Candidate(
+        rung="r2_retrieve",
+        base=backend.reference,
+        template=backend.template,
+        prompt=task.instruction,
+        max_tokens=longest_answer(task),
+    )
+
+
+def _abstaining(task: Task, best: Trial, bench: Bench) -> Candidate:
+    """The best Candidate with the threshold that lifts its dev score by more than a standard error; else as it is.
+
+    What it would say is known (its answer or the refusal), so that every threshold is scored without asking the model again.
+    """
+    words = (task.knowledge or {}).get("abstain")
+    retriever = retriever_of(best.candidate, bench)
+    if not words or retriever is None:
+        return best.candidate
+    from rung.verify.scoring import scorer_of
+    from rung.verify.stats.select import one_standard_error
+
+    scorer = scorer_of(task)
+    examples = _rows(task, best.run)
+    surety = [retriever.find(example.messages).surety for example in examples]
+    refused = [scorer.score(example, words).value for example in examples]
+    plain = best.run.values()
+    bounds = sorted(set(surety))
+    thresholds = [(low + high) / 2 for low, high in pairwise(bounds)]
+    scored = [[no if sure < below else yes for sure, no, yes in zip(surety, refused, plain, strict=True)] for below in thresholds]
+    if not scored:
+        return best.candidate
+    top = max(range(len(scored)), key=lambda place: sum(value or 0.0 for value in scored[place]))
+    if one_standard_error([(0.0, plain), (1.0, scored[top])]) == 0:
+        return best.candidate
+    bench.progress.note(f"says '{words}' where no passage is as near as {thresholds[top]:.3g}")
+    settings = {**(best.candidate.retriever or {}), "abstain": {"below": thresholds[top], "answer": words}}
+    return replace(best.candidate, retriever=settings)
+
+
+def _rows(task: Task, run: Run) -> list[Example]:
+    examples = {example.id: example for example in task.split("dev")}
+    return [examples[row.example] for row in run.rows]
+
+
+def _quality(task: Task, candidate: Candidate, bench: Bench) -> dict[str, Any]:
+    """How well passages are found on dev: against gold where rows name it, and how often the target's text is in what is shown."""
+    from rung.verify import retrieval
+    from rung.verify.scoring import target_text
+
+    retriever = retriever_of(candidate, bench)
+    assert retriever is not None
+    rows = task.split("dev")
+    found: list[Found] = [retriever.find(row.messages) for row in rows]
+    holds = [
+        any(target_text(task, row).casefold() in passage["text"].casefold() for passage in hit.passages)
+        for row, hit in zip(rows, found, strict=True)
+        if row.target is not None
+    ]
+    judged = [
+        retrieval.gold_relevance(row.metadata["gold"], hit.passages)
+        for row, hit in zip(rows, found, strict=True)
+        if row.metadata.get("gold")
+    ]
+    k = retriever.k
+    return {
+        "k": k,
+        "n": len(rows),
+        "target_shown": _mean([float(held) for held in holds]),
+        "gold_rows": len(judged),
+        "recall": _mean([retrieval.recall_at(names, relevance, k) for names, relevance in judged]),
+        "ndcg": _mean([retrieval.ndcg_at(names, relevance, k) for names, relevance in judged]),
+        "mrr": _mean([retrieval.reciprocal_rank(names, relevance) for names, relevance in judged]),
+    }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

@@ -1,0 +1,142 @@
+"""Search, fusion, refusal and the index: nothing is embedded twice."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tiny_encoder import WORDS, make_static
+
+from rung.engine.answer import Desk, answer
+from rung.engine.retrieval import index as index_module
+from rung.engine.retrieval.encoders import open_encoder
+from rung.engine.retrieval.index import Index, store_index
+from rung.engine.retrieve import Retriever, _fused, open_retriever
+from rung.progress import Silent
+from rung.registry.store import BlobStore
+from rung.types import Answer, Candidate, Example
+
+TEXTS = ("The gate opens at nine.", "The window closes in the rain.", "Red means stop.", "Green means go, always.")
+
+
+def chunk(place, text, source="a.md", headings=()):
+    return {"id": f"{place:08x}", "source": source, "headings": list(headings), "start": 0, "end": len(text), "text": text}
+
+
+CHUNKS = [chunk(place, text) for place, text in enumerate(TEXTS)]
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    return open_encoder(str(make_static(tmp_path / "encoder")), tmp_path / "home")
+
+
+@pytest.fixture
+def blobs(tmp_path):
+    return BlobStore(tmp_path / "blobs", writable=True)
+
+
+def asked(text):
+    return Example(id=text, messages=({"role": "user", "content": text},))
+
+
+def test_lexical_search_is_bm25s_alone(blobs):
+    import bm25s
+
+    retriever = open_retriever(
+        {"index": store_index(CHUNKS, None, blobs, Silent()), "mode": "lexical", "k": 2, "form": "question_last"}, blobs, None
+    )
+    alone = bm25s.BM25()
+    alone.index(bm25s.tokenize(list(TEXTS), show_progress=False), show_progress=False)
+    places, scores = alone.retrieve(
+        bm25s.tokenize(["when does the gate open, red gate"], show_progress=False), k=4, show_progress=False
+    )
+    found = retriever.search("when does the gate open, red gate", 2)
+    assert [int(p["id"], 16) for p in found.passages] == list(places[0][:2])
+    assert found.surety == pytest.approx(scores[0][0])
+    assert retriever.search("zebra", 3).passages == ()
+    assert retriever.search("", 3).surety == 0.0
+
+
+def test_headings_are_searched_too(blobs):
+    chunks = [*CHUNKS, chunk(9, "At noon it is shut.", headings=("Harbour", "Hours"))]
+    found = open_retriever(
+        {"index": store_index(chunks, None, blobs, Silent()), "mode": "lexical", "k": 1, "form": "cited"}, blobs, None
+    ).search("harbour hours", 1)
+    assert found.passages[0]["id"] == "00000009"
+
+
+def test_dense_and_hybrid_search(blobs, encoder):
+    settings = {"index": store_index(CHUNKS, encoder, blobs, Silent()), "k": 2, "form": "cited", "encoder": encoder.reference}
+    dense = open_retriever({**settings, "mode": "dense"}, blobs, lambda _: encoder)
+    vectors = encoder.embed(list(TEXTS))
+    order = np.argsort(-(vectors @ encoder.query("go green")), kind="stable")
+    assert [int(p["id"], 16) for p in dense.search("go green", 2).passages] == list(order[:2])
+    hybrid = open_retriever({**settings, "mode": "hybrid"}, blobs, lambda _: encoder)
+    assert hybrid.search("go green", 1).passages[0]["id"] == "00000003"
+
+
+def test_fusion_is_by_reciprocal_rank():
+    # Scores 1/61, 1/62 + 1/61, 2/63 and 1/62.
+    assert _fused([[0, 1, 2], [1, 3, 2]]) == [1, 2, 0, 3]
+
+
+def test_many_passages_are_searched_by_faiss(blobs, monkeypatch):
+    pytest.importorskip("faiss", reason="faiss-cpu is an extra")
+    monkeypatch.setattr(index_module, "MANY_CHUNKS", 100)
+    vectors = np.random.default_rng(0).normal(size=(2000, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    many = Index(chunks=tuple(chunk(n, "x") for n in range(2000)), vectors=vectors)
+    hits = sum(int(np.argmax(many.dense(query))) == int(np.argmax(vectors @ query)) for query in vectors[:100] + 0.1)
+    assert hits >= 95
+
+
+def _counting(encoder):
+    said = []
+    return dataclasses.replace(encoder, encode=lambda text: said.append(text) or encoder.encode(text)), said
+
+
+def test_ten_thousand_chunks_are_embedded_once_and_a_changed_file_alone_again(blobs, encoder):
+    draw = np.random.default_rng(1)
+    chunks = [chunk(n, " ".join(draw.choice(WORDS, 6)) + f" {n}", source=f"{n // 100}.md") for n in range(10_000)]
+    counting, said = _counting(encoder)
+    first = store_index(chunks, counting, blobs, Silent())
+    assert len(said) == 10_000
+    said.clear()
+    assert store_index(chunks, counting, blobs, Silent()) == first
+    assert said == []
+    changed = [{**one, "text": one["text"] + " now"} if one["source"] == "7.md" else one for one in chunks]
+    assert store_index(changed, counting, blobs, Silent()) != first
+    assert len(said) == 100
+
+
+def test_an_answer_gets_its_passages_or_the_refusal(blobs):
+    asked_for = []
+
+    class Backend:
+        def answer(self, requests, adapters=()):
+            asked_for.extend(requests)
+            return [Answer(text="nine") for _ in requests]
+
+    index = store_index(CHUNKS, None, blobs, Silent())
+    settings = {"index": index, "mode": "lexical", "k": 1, "form": "question_last"}
+    settings["abstain"] = {"below": 0.1, "answer": "not in the documents"}
+    candidate = Candidate(rung="r2_retrieve", base="b", prompt="Be brief.", retriever=settings)
+    rows = [asked("what is a zebra"), asked("when is the gate open"), asked("a zebra again")]
+    said = answer(candidate, rows, Desk(backend_for=lambda _: Backend(), blobs=blobs))
+    assert [one.text for one in said] == ["not in the documents", "nine", "not in the documents"]
+    assert [one.finish_reason for one in said] == ["abstained", "stop", "abstained"]
+    [request] = asked_for
+    assert request.messages[0] == {"role": "system", "content": "Be brief."}
+    assert "The gate opens at nine." in request.messages[1]["content"]
+    assert request.messages[1]["content"].endswith("when is the gate open")
+
+
+def test_the_index_read_is_the_index_stored(blobs, encoder):
+    index = Index.read(blobs.path(store_index(CHUNKS, encoder, blobs, Silent())))
+    assert list(index.chunks) == CHUNKS
+    assert np.array_equal(index.vectors, encoder.embed([one["text"] for one in CHUNKS]))
+    assert isinstance(
+        Retriever(index=index, mode="dense", k=1, form="cited", encoder=encoder).find(asked("go").messages).surety, float
+    )
