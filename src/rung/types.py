@@ -103,7 +103,11 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name."""
+    """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
+
+    `tools` is None or what `engine.tools.declare` found: each tool with its schema and consequence, the digests of the files that
+    hold them, and which consequences may come about unattended.
+    """
 
     name: str
     base: str
@@ -117,6 +121,7 @@ class Task:
     seed: int = 0
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
+    tools: Mapping[str, Any] | None = None
     path: str = ""
 
     def split(self, name: str) -> tuple[Example, ...]:
@@ -131,6 +136,8 @@ class Task:
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("examples", "path")}
+        if fields["tools"] is None:
+            del fields["tools"]
         fields |= {"quality": as_json(self.quality), "guards": [as_json(g) for g in self.guards], "limits": as_json(self.limits)}
         return digest([fields, [[row.digest, row.group, row.split] for row in self.examples]])
 
@@ -147,6 +154,7 @@ class Candidate:
     demos        None or {"pool": digest, "k": int}: k nearest rows of the pool, shown as earlier turns
     constraint   None, {"kind": "choice", "choices": [...]}, {"kind": "json_schema", "schema": {...}} or {"kind": "tools"}
     calibration  None or {"bias": {choice: float}}: added to each choice's log-probability before the largest is taken
+    tools        None or the task's `tools` with "files" (digest of a tree), "steps" and "forced": see engine.toolbox
     max_tokens   the longest answer, in tokens
     """
 
@@ -174,7 +182,8 @@ class Answer:
     """What a model said to one example, and what that took. Unknown figures are None, never zero.
 
     `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not
-    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice.
+    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
+    calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
     """
 
     text: str
@@ -185,6 +194,7 @@ class Answer:
     cost_usd: float | None = None
     finish_reason: str = "stop"
     logprobs: Mapping[str, float] | None = None
+    calls: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,8 @@ def noisy(tiny_base, tmp_path_factory):
 
 def test_every_rung_is_tried_and_none_passes(noisy):
     _, document, _ = noisy
-    assert [rung["rung"] for rung in document["rungs"]] == ["r0_linear", "r1_prompt", "r4_adapter", "r5_full"]
+    assert [rung["rung"] for rung in document["rungs"]] == ["r0_linear", "r1_prompt", "r3_tools", "r4_adapter", "r5_full"]
+    assert document["rungs"].pop(2)["reason"] == "the task gives no tools (tools:)"
     assert document["verdict"]["status"] in ("fail", "undecided")
     assert document["verdict"]["winner"] is None
     for rung in document["rungs"]:
@@ -54,7 +55,7 @@ def test_a_tried_rung_keeps_its_numbers(noisy):
     _, document, _ = noisy
     prompt = document["rungs"][1]
     assert sum(trial["chosen"] for trial in prompt["trials"]) == 1
-    assert document["rungs"][2]["history"]
+    assert next(rung for rung in document["rungs"] if rung["rung"] == "r4_adapter")["history"]
     assert json.loads(json.dumps(document)) == document
 
 
@@ -75,7 +76,7 @@ def test_a_clean_task_passes_at_the_linear_rung_and_is_registered(tiny_base, tmp
     document = run(task_file, tmp_path / "home")
     assert document["verdict"]["rung"] == "r0_linear"
     assert document["version"] == "toy@1"
-    assert [rung["state"] for rung in document["rungs"]] == ["passed", "not_tried", "not_tried", "not_tried"]
+    assert [rung["state"] for rung in document["rungs"]] == ["passed", "not_tried", "skipped", "not_tried", "not_tried"]
     with open_home(tmp_path / "home") as home:
         assert home.candidate("toy").rung == "r0_linear"
 
@@ -94,8 +95,8 @@ def test_all_measures_what_the_climb_left_out(tiny_base, tmp_path):
     assert every["rungs"][1]["verdict"] is not None
     assert every["verdict"]["rung"] == "r0_linear"
     assert every["version"] == first["version"] == "toy@1"
-    assert every["rungs"][2]["state"] == "skipped"
-    assert every["rungs"][2]["reason"] == "the task file skips it"
+    assert every["rungs"][3]["state"] == "skipped"
+    assert every["rungs"][3]["reason"] == "the task file skips it"
 
 
 def test_a_relative_bar_compares_with_its_baseline(tiny_base, tmp_path):

@@ -270,7 +270,7 @@ def test_call_schema_puts_references_in_place_and_compiles():
 
 
 def test_what_this_version_cannot_run_is_refused(tmp_path):
-    with pytest.raises(UserError, match="retriever or tools of its own"):
+    with pytest.raises(UserError, match="needs a retriever"):
         answer(Candidate(rung="r2_retrieve", base="b", retriever={"k": 3}), ROWS, desk(Echo(), tmp_path))
 
 

@@ -195,11 +195,13 @@ rungs: {r4_adaptor: {rank: 2}}
                 "'quality' cannot be 'choice': it should be a valid dictionary",
             ),
             ("name: tone", "name: 2024-01-01", ""),
-            (
-                "instruction: Say the tone.",
-                "tools: tools.py",
-                "task.yaml:2: 'tools' turns on the tools rung, which is not in this version",
-            ),
+            ("instruction: Say the tone.", "tools: tools.py", "there is no such file"),
+            ("instruction: Say the tone.", "tools: 3", "task.yaml:2: 'tools' cannot be 3"),
+            ("instruction: Say the tone.", "tools: []", "'tools' names neither a Python file nor an MCP server"),
+            ("instruction: Say the tone.", "tools: [{name: a}]", "an MCP server has either a 'command' or a 'url'"),
+            ("instruction: Say the tone.", "tools: {file: t.py, unatended: [read]}", "Did you mean 'unattended'?"),
+            ("instruction: Say the tone.", "tools: {file: t.py, unattended: [reed]}", "Did you mean 'read'?"),
+            ("instruction: Say the tone.", "tools: {file: t.py, limits: {second: 3}}", "Did you mean 'seconds'?"),
             (
                 "instruction: Say the tone.",
                 "guards: {regression: {margin: .02}}",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["TaskFile", "gate_problem", "load_task", "read_task"]
 
 SHOWN_ROWS = 20
-KEYS_OF_LATER = {"knowledge": "the retrieval rung", "tools": "the tools rung"}
+KEYS_OF_LATER = {"knowledge": "the retrieval rung"}
 GUARDS_OF_LATER = ("regression", "jailbreak", "pii")
 
 
@@ -47,6 +47,8 @@ def load_task(path: Path, downloads: Path) -> Task:
 
 def read_task(path: Path, downloads: Path) -> TaskFile:
     """As `load_task`, with what was read, left out and found twice."""
+    from rung.verify.spec_tools import task_tools
+
     located = read_yaml(path)
     spec, bars = _checked(located)
     try:
@@ -56,13 +58,14 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         examples = split(kept, spec.data.split.shares(), spec.seed)
         if not spec.data.allow_leaks:
             refuse_leaks(examples)
+        tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located) from None
     settled = [_settle(bar, examples, located, path) for bar in bars]
     for bar, scorer in settled:
         _refuse_unmatchable(bar, scorer, examples)
     return TaskFile(
-        task=_task(spec, examples, [bar for bar, _ in settled], path),
+        task=_task(spec, examples, [bar for bar, _ in settled], path, tools=tools),
         loaded=loaded,
         deduplicated=unique,
         leaks=leaks(examples),
@@ -171,7 +174,7 @@ def _at_its_key(error: UserError, located: Located) -> UserError:
     key = tuple(error.where.split("."))
     return (
         type(error)(error.problem, where=located.where(key), mend=error.mend)
-        if key[0] == "data" and key in located.lines
+        if key[0] in ("data", "tools") and key in located.lines
         else error
     )
 
@@ -210,7 +213,9 @@ def _located_base(base: str, folder: Path) -> str:
     return f"{kind}:{beside.resolve()}{mark}{function}" if kind else str(beside.resolve())
 
 
-def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path) -> Task:
+def _task(
+    spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path, *, tools: Mapping[str, Any] | None
+) -> Task:
     limits = spec.limits
     return Task(
         name=spec.name,
@@ -228,4 +233,5 @@ def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], pa
         settings=spec.rungs,
         prices=spec.price_map(),
         path=str(path),
+        tools=tools,
     )
