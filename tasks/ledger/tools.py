@@ -1,4 +1,4 @@
-"""What a household spent in a year, and three ways to look it up. Each public function is a tool that the model may call."""
+"""What a household spent in a year, and two ways to look it up. Each public function is a tool that the model may call."""
 
 import csv
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Literal
 Account = Literal["rent", "groceries", "travel", "books", "phone", "heating", "clothes", "music"]
 Month = Literal[
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"
-]
+]  # fmt: skip
 
 
 def amount(account: Account, month: Month) -> int:

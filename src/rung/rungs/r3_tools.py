@@ -1,7 +1,8 @@
 """Tools: the model may call what `tools:` declares, in a bounded loop whose form does best on dev; nothing is trained.
 
 What a call may do is settled by the task file, not by the model: see `engine/tools/box.py`. A dearer form (more steps,
-demonstrations) is kept only where it beats the cheaper one by more than a standard error on dev (Breiman et al., 1984, section 3.4.3).
+demonstrations) is kept only where it beats the cheaper one by more than a standard error on dev (Breiman et al., 1984, section
+3.4.3).
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def box(folder) -> Box:
     return Box(tools=declare(SAID, folder), files=folder)
 
 
-def one(box: Box, name: str, **arguments) -> dict:
+def one(box: Box, name: str, /, **arguments) -> dict:
     return box.perform([{"name": name, "arguments": arguments}])[0]
 
 
@@ -283,7 +283,7 @@ def test_tools_run_from_one_function_only() -> None:
         ("class P: pass\ndef f(x: P) -> int: return 1\n", "PydanticSchemaGenerationError"),
         (
             "from typing import Annotated\nfrom pydantic import Field\n"
-            "def f(x: Annotated[str, Field(pattern='(?<=a)b')]) -> int: return 1\n",
+            "def f(x: Annotated[str, Field(json_schema_extra={'pattern': '(?<=a)b'})]) -> int: return 1\n",
             "calls of the tool 'f' cannot be constrained to its schema",
         ),
     ],

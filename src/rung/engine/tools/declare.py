@@ -82,10 +82,11 @@ def environment_of(server: Mapping[str, Any]) -> dict[str, str]:
 
 def _digests(names: Sequence[str], folder: Path) -> dict[str, str]:
     found = {}
+    outside = [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]
+    if outside:
+        raise UserError(f"'{outside[0]}' is not beside the task file", where="tools", mend="Give a path below the task's folder.")
     for name in names:
         path = folder / name
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise UserError(f"'{name}' is not beside the task file", where="tools", mend="Give a path below the task's folder.")
         if not path.is_file():
             raise UserError("there is no such file", where=str(path), mend="Name a Python file beside the task file.")
         if path.stat().st_size > MOST_FILE_BYTES:
@@ -136,9 +137,12 @@ def _of_server(server: Mapping[str, Any], folder: Path, limits: Limits, found: l
 
 
 def _beside(part: str, folder: Path) -> str:
-    """An argument that names a file of the task's folder, with its whole path: the server starts in an empty folder."""
+    """An argument that names a file of the task's folder, with its whole path: the server starts in an empty folder.
+
+    Links stay links: what a virtual environment's `python` is depends on where it is called from.
+    """
     path = folder / part
-    return str(path.resolve()) if path.is_file() else part
+    return str(path.absolute()) if not Path(part).is_absolute() and path.is_file() else part
 
 
 def _refuse_twins(found: Sequence[Mapping[str, Any]]) -> None:
