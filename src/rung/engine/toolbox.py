@@ -145,7 +145,8 @@ class Toolbox:
 def _as_call(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
         return None
-    function = value.get("function") if isinstance(value.get("function"), Mapping) else value
+    inner = value.get("function")
+    function = inner if isinstance(inner, Mapping) else value
     arguments = function.get("arguments", function.get("parameters"))
     if isinstance(arguments, str):
         try:

@@ -55,7 +55,7 @@ class ToolsSpec(_Strict):
     files: list[str] = Field(default_factory=list)
     beside: list[str] = Field(default_factory=list, alias="with")
     mcp: list[ServerSpec] = Field(default_factory=list)
-    unattended: list[Consequence] = Field(default_factory=lambda: ["read"])
+    unattended: tuple[Consequence, ...] = Field(default=("read",), strict=False)
     consequences: dict[str, Consequence] = Field(default_factory=dict)
     limits: LimitsSpec = LimitsSpec()
     recorded: str | None = None
