@@ -196,6 +196,8 @@ def artefact_bytes(candidate: Candidate, home: Home) -> int:
     digests = [*candidate.adapters]
     if candidate.demos:
         digests.append(candidate.demos["pool"])
+    if candidate.tools and candidate.tools.get("files"):
+        digests.append(candidate.tools["files"])
     for kind in ("linear:", "tree:"):
         if candidate.base.startswith(kind):
             digests.append(candidate.base.removeprefix(kind))
