@@ -107,8 +107,8 @@ def test_training_rows_carry_the_calls_that_serving_will(task_file, home, told) 
     with open_home(home, write=True) as opened:
         bench = ClimbBench(task, desk_for(task, opened), home / "work", Silent())
         candidate = r3_tools.build(task, None, bench)
-        shown = traces(task, candidate, bench)
-        rows = call_rows(task, candidate, shown)
+        shown = traces(task.split("train"), candidate, bench)
+        rows = call_rows(task, task.split("train"), candidate, shown)
         first = next(row for row in task.split("train") if row.id in shown)
         asked = bench.measure(candidate, "train")
     assert len(shown) == 12 and len(rows) == 24

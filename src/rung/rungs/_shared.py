@@ -99,11 +99,11 @@ def fine_tune(
     if start.tools:
         from rung.rungs._tools import call_rows, traces
 
-        shown = traces(task, parent or start, bench)
+        shown = traces(labelled(task), parent or start, bench)
         if not shown:
             bench.progress.note("no train row shows how the tools are called: training without them")
             start = replace(start, tools=None)
-    rows = call_rows(task, start, shown) if start.tools else train_rows(task, start, labelled(task))
+    rows = call_rows(task, labelled(task), start, shown) if start.tools else train_rows(task, start, labelled(task))
 
     def dev_score(folder: Path) -> float:
         run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)

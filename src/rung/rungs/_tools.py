@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rung.rungs._shared import labelled
-from rung.types import Bench, Candidate, Task, digest
+from rung.types import Bench, Candidate, Example, Task, digest
 
 if TYPE_CHECKING:
     from rung.train.rows import TrainRow
@@ -16,26 +15,25 @@ if TYPE_CHECKING:
 Calls = Sequence[Mapping[str, Any]]
 
 
-def traces(task: Task, candidate: Candidate, bench: Bench, limit: int | None = None) -> dict[str, Calls]:
-    """Calls with their results, by the id of the train row (of the first `limit`) that they lead to the answer of.
+def traces(rows: Sequence[Example], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
+    """Calls with their results, by the id of the train row that they lead to the answer of. `rows` are the first of the split.
 
     Where the rows say which calls are right (`data.columns.calls`), those are made, through the same gate as ever. Where none does,
     the candidate answers the rows, and its calls are taken where its answer was right.
     """
-    rows = labelled(task)[:limit]
     gold = {row.id: row.metadata["calls"] for row in rows if row.metadata.get("calls")}
-    return _made(gold, candidate, bench) if gold else _found(candidate, bench, limit)
+    return _made(gold, candidate, bench) if gold else _found(candidate, bench, len(rows))
 
 
-def call_rows(task: Task, candidate: Candidate, shown: Mapping[str, Calls]) -> list[TrainRow]:
+def call_rows(task: Task, rows: Sequence[Example], candidate: Candidate, shown: Mapping[str, Calls]) -> list[TrainRow]:
     """A row for each call and one for the answer, each after what came before it, rendered as the evaluation will."""
     from rung.engine.answer import compose
     from rung.engine.toolbox import call_turns
     from rung.train.rows import TrainRow
     from rung.verify.scoring import target_text
 
-    bare, rows = replace(candidate, demos=None), []
-    for example in labelled(task):
+    bare, made = replace(candidate, demos=None), []
+    for example in rows:
         calls = shown.get(example.id)
         if not calls:
             continue
@@ -43,8 +41,8 @@ def call_rows(task: Task, candidate: Candidate, shown: Mapping[str, Calls]) -> l
         said = [_call_text(call) for call in calls] + [target_text(task, example)]
         for number, answer in enumerate(said):
             before = (*request.messages, *call_turns(calls[:number]))
-            rows.append(TrainRow(messages=before, tools=request.tools, answer=answer, source=example.source))
-    return rows
+            made.append(TrainRow(messages=before, tools=request.tools, answer=answer, source=example.source))
+    return made
 
 
 def _made(gold: Mapping[str, Calls], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
@@ -58,7 +56,7 @@ def _made(gold: Mapping[str, Calls], candidate: Candidate, bench: Bench) -> dict
     return {name: calls for name, calls in made.items() if all(call["outcome"] not in ("refused", "failed") for call in calls)}
 
 
-def _found(candidate: Candidate, bench: Bench, limit: int | None) -> dict[str, Calls]:
+def _found(candidate: Candidate, bench: Bench, limit: int) -> dict[str, Calls]:
     run = bench.measure(candidate, "train", limit)
     return {row.example: row.answer.calls for row in run.rows if row.answer.calls and row.scores["quality"].value == 1.0}
 

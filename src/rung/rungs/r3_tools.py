@@ -139,7 +139,7 @@ def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list
     from rung.engine.toolbox import call_turns
     from rung.verify.scoring import target_text
 
-    shown = traces(task, best.candidate, bench, config.pool_rows)
+    shown = traces(labelled(task)[: config.pool_rows], best.candidate, bench)
     rows = [row for row in labelled(task) if row.id in shown]
     pool = bench.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(task, row), lambda row: call_turns(shown[row.id])))
     found: list[Trial] = []

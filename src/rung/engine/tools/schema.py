@@ -62,6 +62,9 @@ def _json_schema(schema: Mapping[str, Any], defs: Mapping[str, Any] | None = Non
     if name in defs:
         return _json_schema(defs[name], defs, depth + 1)
     kept = {key: value for key, value in schema.items() if key not in _NOT_GRAMMAR}
+    if kept.get("type") == "array" and not all(isinstance(value, list) for value in kept.get("enum", ())):
+        # Written by many hands: the values that the array's items may take, one level too high, which nothing could satisfy.
+        kept["items"] = {**(kept.get("items") or {}), "enum": kept.pop("enum")}
     if isinstance(kept.get("properties"), Mapping):
         kept["properties"] = {key: _json_schema(part, defs, depth + 1) for key, part in kept["properties"].items()}
         kept.setdefault("additionalProperties", False)
