@@ -41,10 +41,10 @@ def noisy(tiny_base, tmp_path_factory):
 def test_every_rung_is_tried_and_none_passes(noisy):
     _, document, _ = noisy
     assert [rung["rung"] for rung in document["rungs"]] == ["r0_linear", "r1_prompt", "r3_tools", "r4_adapter", "r5_full"]
-    assert document["rungs"].pop(2)["reason"] == "the task gives no tools (tools:)"
+    assert document["rungs"][2]["reason"] == "the task gives no tools (tools:)"
     assert document["verdict"]["status"] in ("fail", "undecided")
     assert document["verdict"]["winner"] is None
-    for rung in document["rungs"]:
+    for rung in document["rungs"][:2] + document["rungs"][3:]:
         assert rung["verdict"]["upper"] < 1
         assert rung["verdict"]["lower"] <= rung["verdict"]["estimate"] <= rung["verdict"]["upper"]
         assert rung["dev"]["n"] == 40
