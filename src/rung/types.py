@@ -108,6 +108,8 @@ class Task:
     `knowledge` is None or what the retrieval rung may look up: {"source", "folder", "include", "encoder", "abstain"} as the task
     file says, and the documents' "digest", "documents" and "size_bytes" when they were locked. Where they stand is not part of the
     lock, what they say is.
+    `tools` is None or what `engine.tools.declare` found: each tool with its schema and consequence, the digests of the files that
+    hold them, and which consequences may come about unattended.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Task:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
     knowledge: Mapping[str, Any] | None = None
+    tools: Mapping[str, Any] | None = None
     path: str = ""
 
     def split(self, name: str) -> tuple[Example, ...]:
@@ -139,6 +142,8 @@ class Task:
         fields = {
             f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("examples", "path", "knowledge")
         }
+        if fields["tools"] is None:
+            del fields["tools"]
         fields |= {"quality": as_json(self.quality), "guards": [as_json(g) for g in self.guards], "limits": as_json(self.limits)}
         if self.knowledge:
             fields["knowledge"] = {
@@ -160,6 +165,7 @@ class Candidate:
     constraint   None, {"kind": "choice", "choices": [...]}, {"kind": "json_schema", "schema": {...}} or {"kind": "tools"}
     retriever    None or {"index": digest, "mode", "k", "form", "abstain", "encoder"} (`engine.retrieve.Retriever`)
     calibration  None or {"bias": {choice: float}}: added to each choice's log-probability before the largest is taken
+    tools        None or the task's `tools` with "files" (digest of a tree), "steps" and "forced": see engine.toolbox
     max_tokens   the longest answer, in tokens
     """
 
@@ -187,7 +193,8 @@ class Answer:
     """What a model said to one example, and what that took. Unknown figures are None, never zero.
 
     `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not
-    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice.
+    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
+    calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
     """
 
     text: str
@@ -198,6 +205,7 @@ class Answer:
     cost_usd: float | None = None
     finish_reason: str = "stop"
     logprobs: Mapping[str, float] | None = None
+    calls: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,10 +44,18 @@ def noisy(tiny_base, tmp_path_factory):
 
 def test_every_rung_is_tried_and_none_passes(noisy):
     _, document, _ = noisy
-    assert [rung["rung"] for rung in document["rungs"]] == ["r0_linear", "r1_prompt", "r2_retrieve", "r4_adapter", "r5_full"]
+    assert [rung["rung"] for rung in document["rungs"]] == [
+        "r0_linear",
+        "r1_prompt",
+        "r2_retrieve",
+        "r3_tools",
+        "r4_adapter",
+        "r5_full",
+    ]
     assert document["verdict"]["status"] in ("fail", "undecided")
     assert document["verdict"]["winner"] is None
     assert named(document, "r2_retrieve")["state"] == "skipped"
+    assert named(document, "r3_tools")["reason"] == "the task gives no tools (tools:)"
     for rung in (told for told in document["rungs"] if told["state"] != "skipped"):
         assert rung["verdict"]["upper"] < 1
         assert rung["verdict"]["lower"] <= rung["verdict"]["estimate"] <= rung["verdict"]["upper"]
@@ -80,7 +88,7 @@ def test_a_clean_task_passes_at_the_linear_rung_and_is_registered(tiny_base, tmp
     document = run(task_file, tmp_path / "home")
     assert document["verdict"]["rung"] == "r0_linear"
     assert document["version"] == "toy@1"
-    assert [rung["state"] for rung in document["rungs"]] == ["passed", "not_tried", "skipped", "not_tried", "not_tried"]
+    assert [rung["state"] for rung in document["rungs"]] == ["passed", "not_tried", "skipped", "skipped", "not_tried", "not_tried"]
     with open_home(tmp_path / "home") as home:
         assert home.candidate("toy").rung == "r0_linear"
 

@@ -14,7 +14,7 @@ THINGS = ("the phone", "my order", "this screen", "the charger", "your team", "t
 
 
 def write_toy(folder: Path, base: Path, *, rows: int = 260, noise: float = 0.3, at_least: float = 0.9, **extra: object) -> Path:
-    """Writes messages.csv and task.yaml; `noise` of the labels are turned round, so that nothing is right more often than the rest."""
+    """Writes messages.csv and task.yaml; `noise` of the labels are turned round, so that the best possible score is the rest."""
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(7)
     with (folder / "messages.csv").open("w", newline="", encoding="utf-8") as file:

@@ -270,8 +270,6 @@ def test_call_schema_puts_references_in_place_and_compiles():
 
 
 def test_what_this_version_cannot_run_is_refused(tmp_path):
-    with pytest.raises(UserError, match="tools of its own"):
-        answer(Candidate(rung="r3_tools", base="b", tools={"k": 3}), ROWS, desk(Echo(), tmp_path))
     searching = {"index": "0", "mode": "dense", "k": 1, "form": "cited", "encoder": "x"}
     with pytest.raises(UserError, match="no encoder can be opened here"):
         answer(Candidate(rung="r2_retrieve", base="b", retriever=searching), ROWS, desk(Echo(), tmp_path))

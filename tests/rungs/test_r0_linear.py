@@ -115,7 +115,7 @@ def test_it_says_why_it_does_not_apply(tmp_path):
 
 def test_settings_are_checked(tmp_path):
     task = _task(_tones(60, 1), [], settings={"r0_linear": {"penaltys": [1.0]}}, path="task.yaml")
-    with pytest.raises(UserError, match=r"task\.yaml: rungs\.r0_linear: unknown key 'penaltys'. Did you mean 'penalties'\?"):
+    with pytest.raises(UserError, match="unknown key 'penaltys'"):
         _build(task, tmp_path)
 
 

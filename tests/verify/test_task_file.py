@@ -151,7 +151,7 @@ seed: 1.5
 rungs: {r4_adaptor: {rank: 2}}
 """
         assert fault(text).splitlines() == [
-            "task.yaml: 23 problems",
+            "task.yaml: 22 problems",
             "  task.yaml:1: 'my task' is no name: use letters, digits, '.', '_' and '-', beginning with a letter or digit",
             "  task.yaml:2: unknown key 'bas'. Did you mean 'base'?",
             "  task.yaml:3: the key 'examples' is missing",
@@ -168,7 +168,6 @@ rungs: {r4_adaptor: {rank: 2}}
             "  task.yaml:11: unknown key 'treshold'. Did you mean 'threshold'?",
             "  task.yaml:12: 'not_worse_than' and 'margin' belong together: not_worse_than: champion, margin: .02",
             "  task.yaml:12: 'pattern' is no regular expression: missing ), unterminated subpattern at position 0",
-            "  task.yaml:13: 'tools' turns on the tools rung, which is not in this version",
             "  task.yaml:14: 'consequence' cannot be 'hgih'. Did you mean 'high'?",
             "  task.yaml:15: 'alpha' cannot be 0.7: it should be less than 0.5",
             "  task.yaml:16: 'minutes' cannot be 'ten': it should be a valid number",
@@ -195,11 +194,13 @@ rungs: {r4_adaptor: {rank: 2}}
                 "'quality' cannot be 'choice': it should be a valid dictionary",
             ),
             ("name: tone", "name: 2024-01-01", ""),
-            (
-                "instruction: Say the tone.",
-                "tools: tools.py",
-                "task.yaml:2: 'tools' turns on the tools rung, which is not in this version",
-            ),
+            ("instruction: Say the tone.", "tools: tools.py", "there is no such file"),
+            ("instruction: Say the tone.", "tools: 3", "task.yaml:2: 'tools' cannot be 3"),
+            ("instruction: Say the tone.", "tools: []", "'tools' names neither a Python file nor an MCP server"),
+            ("instruction: Say the tone.", "tools: [{name: a}]", "an MCP server has either a 'command' or a 'url'"),
+            ("instruction: Say the tone.", "tools: {file: t.py, unatended: [read]}", "Did you mean 'unattended'?"),
+            ("instruction: Say the tone.", "tools: {file: t.py, unattended: [reed]}", "Did you mean 'read'?"),
+            ("instruction: Say the tone.", "tools: {file: t.py, limits: {second: 3}}", "Did you mean 'seconds'?"),
             (
                 "instruction: Say the tone.",
                 "guards: {regression: {margin: .02}}",

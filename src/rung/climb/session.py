@@ -198,6 +198,8 @@ def artefact_bytes(candidate: Candidate, home: Home) -> int:
         digests.append(candidate.demos["pool"])
     if candidate.retriever:
         digests.append(candidate.retriever["index"])
+    if candidate.tools and candidate.tools.get("files"):
+        digests.append(candidate.tools["files"])
     for kind in ("linear:", "tree:"):
         if candidate.base.startswith(kind):
             digests.append(candidate.base.removeprefix(kind))

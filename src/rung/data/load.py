@@ -25,7 +25,8 @@ SPLIT_NAMES = {**{name: name for name in SPLITS}, "validation": "dev", "valid": 
 class Source:
     """Where the rows are and how to read them.
 
-    columns   which column is what: input, target, and optionally id, group, origin, split, system, tools; None where rows say so
+    columns   which column is what: input, target, and optionally id, group, origin, split, system, tools, calls (those that lead
+              to the target); None where rows say so
     where     which rows take part (see `where.py`)
     group     the cluster key's column; columns.group says the same
     limit     at most so many rows: a seeded random sample of the rows that `where` lets through, in file order; not the first ones

@@ -14,7 +14,7 @@ from rung.data.calls import as_calls, as_tools, looks_like_calls
 from rung.data.rows import RowError
 
 Row = Mapping[str, Any]
-COLUMN_KEYS = ("input", "target", "id", "group", "origin", "split", "system", "tools", "gold")
+COLUMN_KEYS = ("input", "target", "id", "group", "origin", "split", "system", "tools", "gold", "calls")
 QUESTION_KEYS = ("question", "query", "prompt", "instruction", "input")
 TOOL_KEYS = ("tools", "functions", "function")
 TARGET_KEYS = ("target", "ground_truth", "answers", "answer", "calls", "tool_calls", "completion", "output")
@@ -52,7 +52,11 @@ def convert_columns(row: Row, columns: Mapping[str, str]) -> Parts:
     tools = as_tools(row.get(columns["tools"])) if "tools" in columns else ()
     asked = _with_system(talk.as_messages(row[columns["input"]]), row.get(columns.get("system", "")))
     _refuse_answered(asked)
-    return _checked(Parts(messages=asked, target=_target(row[columns["target"]], tools, columns["target"]), tools=tools))
+    # The calls that lead to the target, where the task brings the tools: not what is asked for, so no part of the target.
+    calls = row.get(columns["calls"]) if "calls" in columns else None
+    metadata = {"calls": as_calls(calls, ())} if calls else {}
+    target = _target(row[columns["target"]], tools, columns["target"])
+    return _checked(Parts(messages=asked, target=target, tools=tools, metadata=metadata))
 
 
 def _checked(parts: Parts) -> Parts:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rung.engine.backend import Backend, ContextTooLong, Request
-from rung.engine.chat import text_of, tool_function, tools_text
+from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieve import Retriever, open_retriever
+from rung.engine.toolbox import Toolbox
+from rung.engine.tools.schema import calls_schema
 from rung.errors import UserError
 from rung.types import Answer, AnswerCache, Blobs, Candidate, Example, Stage, batches
-
-# Prose and annotations that no grammar needs, and `format`, of which engines know different lists.
-_NOT_GRAMMAR = ("description", "default", "title", "format", "examples", "$defs", "definitions", "$schema")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,21 +87,22 @@ def compose(
 
     `k` shows fewer demonstrations than the Candidate says, `passages` fewer passages.
     Where a demonstration had other tools at hand than the question, no one tool list is right for the whole conversation: each
-    question then carries its own, in words.
+    question then carries its own, in words. A Candidate's own tools are the same for every question.
     """
     own_system, question = _split_system(example.messages)
     demos = list(reversed(pool.nearest(example, _shown(candidate) if k is None else k))) if pool else []
-    apart = any(demo.tools != tuple(example.tools) for demo in demos)
+    tools = tuple(candidate.tools["list"]) if candidate.tools else tuple(example.tools)
+    apart = not candidate.tools and any(demo.tools != tools for demo in demos)
     system = "\n\n".join(filter(None, [candidate.prompt, own_system]))
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
     for demo in demos:
         turns += _demo_turns(demo, tools_in_words=apart)
     asked = retriever.put_into(question, passages) if retriever else question
-    turns += _in_words(asked, example.tools) if apart else asked
+    turns += _in_words(asked, tools) if apart else asked
     return Request(
         messages=tuple(turns),
-        tools=() if apart else tuple(example.tools),
-        constraint=resolve_constraint(candidate.constraint, example.tools),
+        tools=() if apart else tools,
+        constraint=resolve_constraint(candidate.constraint, tools),
         max_tokens=candidate.max_tokens,
     )
 
@@ -113,8 +113,7 @@ def resolve_constraint(constraint: Mapping[str, Any] | None, tools: Sequence[Map
         return constraint
     if not tools:
         return None
-    calls = [_call_schema(tool_function(tool)) for tool in tools]
-    return {"kind": "json_schema", "schema": calls[0] if len(calls) == 1 else {"anyOf": calls}}
+    return {"kind": "json_schema", "schema": calls_schema(tools)}
 
 
 def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[Answer]:
@@ -122,8 +121,6 @@ def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[
         from rung.engine.linear import predict
 
         return predict(desk.blobs.path(candidate.base.removeprefix("linear:")), examples)
-    if candidate.tools:
-        raise UserError("this candidate needs tools of its own, which this version of rung cannot run")
     pool = Pool.read(desk.blobs.path(candidate.demos["pool"])) if candidate.demos else None
     retriever = desk.retriever(candidate)
     answers = {}
@@ -143,22 +140,25 @@ def _say(
     passages = [retriever.k if retriever else 0] * len(requests)
     adapters = [desk.blobs.path(name) for name in candidate.adapters]
     backend = desk.backend_for(candidate.base)
+
+    def shorter(index: int, length: int, context: int) -> Request:
+        if not shown[index] and not passages[index]:
+            raise ContextTooLong({index: length}, context, where=examples[index].source or examples[index].id) from None
+        # Half as many, the nearest ones, for the questions that leave no room for all.
+        if shown[index]:
+            shown[index] //= 2
+        else:
+            passages[index] //= 2
+        return compose(candidate, examples[index], pool, shown[index], retriever=retriever, passages=passages[index])
+
+    if candidate.tools:
+        return Toolbox.open(candidate.tools, desk.blobs).answer(requests, lambda some: backend.answer(some, adapters), shorter)
     while True:
         try:
             return backend.answer(requests, adapters)
         except ContextTooLong as error:
-            for index in error.lengths:
-                if not shown[index] and not passages[index]:
-                    lengths = {index: error.lengths[index]}
-                    raise ContextTooLong(lengths, error.context, where=examples[index].source or examples[index].id) from None
-                # Half as many, the nearest ones, for the questions that leave no room for all.
-                if shown[index]:
-                    shown[index] //= 2
-                else:
-                    passages[index] //= 2
-                requests[index] = compose(
-                    candidate, examples[index], pool, shown[index], retriever=retriever, passages=passages[index]
-                )
+            for index, length in error.lengths.items():
+                requests[index] = shorter(index, length, error.context)
 
 
 def _shown(candidate: Candidate) -> int:
@@ -174,7 +174,7 @@ def _split_system(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mapp
 def _demo_turns(demo: Demo, *, tools_in_words: bool) -> list[Mapping[str, Any]]:
     question = _split_system(demo.messages)[1]
     shown = _in_words(question, demo.tools) if tools_in_words else question
-    return [*shown, {"role": "assistant", "content": demo.answer}]
+    return [*shown, *demo.turns, {"role": "assistant", "content": demo.answer}]
 
 
 def _in_words(question: list[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -184,40 +184,3 @@ def _in_words(question: list[Mapping[str, Any]], tools: Sequence[Mapping[str, An
         return question
     asked = {**question[last], "content": f"{tools_text(tools)}\n\n{text_of(question[last].get('content'))}"}
     return [*question[:last], asked, *question[last + 1 :]]
-
-
-def _call_schema(function: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = _json_schema(function.get("parameters") or {"type": "object", "properties": {}})
-    return {
-        "type": "object",
-        "properties": {"name": {"const": function["name"]}, "arguments": arguments},
-        "required": ["name", "arguments"],
-        "additionalProperties": False,
-    }
-
-
-def _json_schema(schema: Mapping[str, Any], defs: Mapping[str, Any] | None = None, depth: int = 0) -> dict[str, Any]:
-    """Parameters as JSON Schema that a grammar can hold a model to: references put in place, no prose.
-
-    Objects that list their properties take no others. A type that contains itself is held to for eight levels, then left open.
-    """
-    defs = {**(defs or {}), **(schema.get("definitions") or {}), **(schema.get("$defs") or {})}
-    name = str(schema.get("$ref", "")).rsplit("/", 1)[-1]
-    if depth > 8:
-        return {}
-    if name in defs:
-        return _json_schema(defs[name], defs, depth + 1)
-    kept = {key: value for key, value in schema.items() if key not in _NOT_GRAMMAR}
-    if kept.get("type") == "array" and not all(isinstance(value, list) for value in kept.get("enum", ())):
-        # Written by many hands: the values that the array's items may take, one level too high, which nothing could satisfy.
-        kept["items"] = {**(kept.get("items") or {}), "enum": kept.pop("enum")}
-    if isinstance(kept.get("properties"), Mapping):
-        kept["properties"] = {key: _json_schema(part, defs, depth + 1) for key, part in kept["properties"].items()}
-        kept.setdefault("additionalProperties", False)
-    for key in ("items", "additionalProperties"):
-        if isinstance(kept.get(key), Mapping):
-            kept[key] = _json_schema(kept[key], defs, depth + 1)
-    for key in ("anyOf", "oneOf", "allOf"):
-        if isinstance(kept.get(key), Sequence):
-            kept[key] = [_json_schema(part, defs, depth + 1) for part in kept[key]]
-    return kept

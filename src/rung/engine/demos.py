@@ -1,13 +1,13 @@
 """Demonstrations: the rows of a pool that are most like the question, by BM25 over what the user said.
 
-A pool is a blob of JSON lines: {"messages": [...], "answer": "...", "tools": [...]}.
+A pool is a blob of JSON lines: {"messages": [...], "answer": "...", "tools": [...]}, and "turns" where tools were called.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,11 +21,15 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """One worked row: the conversation, the tools that were at hand, and the right answer as text."""
+    """One worked row: the conversation, the tools that were at hand, and the right answer as text.
+
+    `turns` stand between the two: the calls that were made for it and what they gave.
+    """
 
     messages: tuple[Message, ...]
     answer: str
     tools: tuple[dict[str, Any], ...] = ()
+    turns: tuple[Message, ...] = ()
 
     @cached_property
     def question_digest(self) -> str:
@@ -66,17 +70,28 @@ class Pool:
         return index if any(texts) else None
 
 
-def pool_bytes(examples: Iterable[Example], ideal: Callable[[Example], str]) -> bytes:
+def pool_bytes(
+    examples: Iterable[Example], ideal: Callable[[Example], str], turns: Callable[[Example], Sequence[Message]] | None = None
+) -> bytes:
     """The blob of a pool. `ideal` writes the answer that a model should give to an example (`verify.scoring.target_text`)."""
-    rows = ({"messages": list(row.messages), "answer": ideal(row), "tools": list(row.tools)} for row in examples)
+
+    def fields(row: Example) -> dict[str, Any]:
+        told = {"messages": list(row.messages), "answer": ideal(row), "tools": list(row.tools)}
+        return told | {"turns": list(turns(row))} if turns else told
+
+    rows = (fields(row) for row in examples)
     return "".join(canonical_json(row) + "\n" for row in rows).encode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=8)
 def _read(path: Path) -> Pool:
     rows = [json.loads(line) for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n") if line]
-    demos = (Demo(messages=tuple(row["messages"]), answer=row["answer"], tools=tuple(row.get("tools") or ())) for row in rows)
-    return Pool(demos=tuple(demos))
+    return Pool(demos=tuple(_demo(row) for row in rows))
+
+
+def _demo(row: dict[str, Any]) -> Demo:
+    tools, turns = tuple(row.get("tools") or ()), tuple(row.get("turns") or ())
+    return Demo(messages=tuple(row["messages"]), answer=row["answer"], tools=tools, turns=turns)
 
 
 def _words(messages: Iterable[Message]) -> list[str]:

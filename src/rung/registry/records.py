@@ -21,7 +21,7 @@ def candidate(text: str) -> Candidate:
 
 def answer(text: str) -> Answer:
     """The Answer that `dump` wrote."""
-    return Answer(**json.loads(text))
+    return _answer(json.loads(text))
 
 
 def run(text: str) -> Run:
@@ -32,4 +32,8 @@ def run(text: str) -> Run:
 
 def _row(fields: dict[str, Any]) -> Row:
     scores = {name: Score(**score) for name, score in fields["scores"].items()}
-    return Row(example=fields["example"], group=fields["group"], answer=Answer(**fields["answer"]), scores=scores)
+    return Row(example=fields["example"], group=fields["group"], answer=_answer(fields["answer"]), scores=scores)
+
+
+def _answer(fields: dict[str, Any]) -> Answer:
+    return Answer(**fields | {"calls": tuple(fields.get("calls", ()))})

@@ -113,17 +113,28 @@ def forecast_training(task: Task, speeds: Any, method: str, config: Any) -> tupl
     return fit.seconds + (dev + len(task.split("gate"))) * speeds.answer_s(0), fit.memory.total
 
 
-def fine_tune(task: Task, start: Candidate, settings: dict[str, Any], freeze: Any, bench: Bench) -> Candidate:
+def fine_tune(
+    task: Task, start: Candidate, settings: dict[str, Any], freeze: Any, bench: Bench, parent: Candidate | None = None
+) -> Candidate:
     """Train `start` on the train split, early-stopped by the task's own scorer on dev.
 
-    `settings` are TrainConfig's fields beside the seed; `freeze(start, digest)` names the trained files in a Candidate.
+    `settings` are TrainConfig's fields beside the seed; `freeze(start, digest)` names the trained files in a Candidate. A start
+    with tools learns the calls as well; where no train row shows any (`parent` finds none), it is trained without tools.
     """
     from rung.train.loop import TrainConfig, train
 
     backend = bench.open_base(task.base)
     dev_rows = settings.pop("dev_rows")
     config = TrainConfig(seed=task.seed, too_long="drop", **settings)
-    rows = train_rows(task, start, labelled(task), retriever_of(start, bench))
+    retriever = retriever_of(start, bench)
+    if start.tools:
+        from rung.rungs._tools import call_rows, traces
+
+        shown = traces(labelled(task), parent or start, bench)
+        if not shown:
+            bench.progress.note("no train row shows how the tools are called: training without them")
+            start = replace(start, tools=None)
+    rows = call_rows(task, labelled(task), start, shown) if start.tools else train_rows(task, start, labelled(task), retriever)
 
     def dev_score(folder: Path) -> float:
         run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)

@@ -48,8 +48,9 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
         prompt=task.instruction,
         constraint=parent.constraint if parent else None,
         retriever=worth_keeping(parent, bench, config.dev_rows),
+        tools=parent.tools if parent else None,
         max_tokens=parent.max_tokens if parent else 256,
         parent=parent.id if parent else None,
     )
     settings = config.model_dump(exclude_none=True) | {"method": "full"}
-    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, base=f"tree:{digest}"), bench)
+    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, base=f"tree:{digest}"), bench, parent)

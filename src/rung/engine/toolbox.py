@@ -1,0 +1,196 @@
+"""The bounded conversation between a model and its tools: a call, its result, another call or the answer.
+
+A Candidate's `tools` say how it goes: "steps" is the most calls for one question, "forced" how many of them are made before
+anything may be answered. While a call is forced the output is held to the calls' schemas; after the last one to the answer's own
+constraint; between, to either. Every step is one batch over the questions that are still open.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from rung.engine.backend import ContextTooLong, Request
+from rung.engine.tools.box import Box
+from rung.engine.tools.schema import calls_schema
+from rung.types import Answer, Blobs, Message, canonical_json
+
+CALL_TOKENS = 160
+
+Ask = Callable[[Sequence[Request]], list[Answer]]
+# (row, tokens, the most that there may be) -> the row's question with fewer demonstrations; raises where it has none
+Shorter = Callable[[int, int, int], Request]
+Call = Mapping[str, Any]
+
+
+def call_turns(calls: Sequence[Call]) -> list[Message]:
+    """The turns that calls and their results stand for: the same in evaluation, demonstrations and training.
+
+    A result is one line of JSON, in which no line break can stand bare: what a tool returns cannot look like what follows it.
+    """
+    turns: list[Message] = []
+    for number, call in enumerate(calls):
+        identity = f"call{number:05d}"
+        function = {"name": call["name"], "arguments": json.dumps(call["arguments"], ensure_ascii=False)}
+        made = {"id": identity, "type": "function", "function": function}
+        turns.append({"role": "assistant", "content": None, "tool_calls": [made]})
+        turns.append({"role": "tool", "name": call["name"], "tool_call_id": identity, "content": _result_text(call)})
+    return turns
+
+
+def calls_in(text: str) -> list[dict[str, Any]]:
+    """The calls {"name", "arguments"} that an answer makes: JSON objects anywhere in it, or lists of them."""
+    found: list[dict[str, Any]] = []
+    decoder, start = json.JSONDecoder(), text.find("{")
+    while start >= 0:
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            end = start + 1
+        else:
+            call = _as_call(value)
+            found += [call] if call else []
+        start = text.find("{", end)
+    return found
+
+
+@dataclass
+class _Open:
+    """One question on its way to an answer."""
+
+    number: int
+    request: Request
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    said: list[Answer] = field(default_factory=list)
+    closed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolbox:
+    """A Candidate's tools, ready to be used."""
+
+    tools: Mapping[str, Any]
+    box: Box
+
+    @classmethod
+    def open(cls, tools: Mapping[str, Any], blobs: Blobs) -> Toolbox:
+        """The tools that a Candidate names, their source from the store."""
+        files = blobs.path(tools["files"]) if tools.get("files") else None
+        return cls(tools=tools, box=Box(tools=tools, files=files))
+
+    def answer(self, requests: Sequence[Request], ask: Ask, shorter: Shorter) -> list[Answer]:
+        """One Answer for each Request: figures are sums over its steps, `calls` what was called on the way."""
+        rows = [_Open(number, request) for number, request in enumerate(requests)]
+        waiting = rows
+        while waiting:
+            for row, said in zip(waiting, self._said(waiting, ask, shorter), strict=True):
+                row.said.append(said)
+            wanted = [self._wanted(row) for row in waiting]
+            outcomes = iter(self.box.perform([call for calls in wanted for call in calls]))
+            for row, calls in zip(waiting, wanted, strict=True):
+                row.calls += [next(outcomes) for _ in calls]
+                spent = sum(call["seconds"] for call in row.calls)
+                row.closed = len(row.calls) >= self.tools["steps"] or spent > self.box.limits.total_seconds
+            waiting = [row for row, calls in zip(waiting, wanted, strict=True) if calls]
+        return [_summed(row) for row in rows]
+
+    def _said(self, waiting: Sequence[_Open], ask: Ask, shorter: Shorter) -> list[Answer]:
+        """One step. Questions that results have made too long for the context are asked again with fewer demonstrations."""
+        while True:
+            try:
+                return ask([self._next(row) for row in waiting])
+            except ContextTooLong as error:
+                for place, length in error.lengths.items():
+                    waiting[place].request = shorter(waiting[place].number, length, error.context)
+
+    def _next(self, row: _Open) -> Request:
+        """The question with all calls so far, and what may be said to it now."""
+        request = replace(row.request, messages=(*row.request.messages, *call_turns(row.calls)))
+        if row.closed or self.tools["steps"] == 0:
+            return request
+        longest = max(request.max_tokens, CALL_TOKENS)
+        if len(row.calls) < self.tools["forced"]:
+            return replace(request, constraint={"kind": "json_schema", "schema": self._schema}, max_tokens=longest)
+        return replace(request, constraint=self._either(request.constraint), max_tokens=longest)
+
+    def _either(self, final: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """A call or the answer. Free answers stay free: a call is then found in what is said."""
+        if final is None:
+            return None
+        answer = {"type": "string", "enum": list(final["choices"])} if final["kind"] == "choice" else final["schema"]
+        calls = self._schema.get("anyOf", [self._schema])
+        return {"kind": "json_schema", "schema": {"anyOf": [*calls, answer]}}
+
+    def _wanted(self, row: _Open) -> list[dict[str, Any]]:
+        """The calls in what was said last, as many as are still allowed; none where it is the answer.
+
+        A forced call that was broken off is a call all the same, so that it is refused and counted.
+        """
+        if row.closed or self.tools["steps"] == 0:
+            return []
+        text = row.said[-1].text
+        calls = calls_in(text)
+        if not calls and len(row.calls) < self.tools["forced"]:
+            calls = [{"name": text[:80], "arguments": {}}]
+        return calls[: self.tools["steps"] - len(row.calls)]
+
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
+        return calls_schema(self.tools["list"])
+
+
+def _as_call(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, Mapping):
+        return None
+    inner = value.get("function")
+    function = inner if isinstance(inner, Mapping) else value
+    arguments = function.get("arguments", function.get("parameters"))
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except ValueError:
+            return None
+    if not isinstance(function.get("name"), str) or not isinstance(arguments, Mapping):
+        return None
+    return {"name": function["name"], "arguments": dict(arguments)}
+
+
+def _result_text(call: Call) -> str:
+    if "result" in call:
+        return f"Result of {call['name']}:\n{canonical_json(call['result'])}"
+    return f"{call['name']} gave no result: {canonical_json(call['reason'])}"
+
+
+def _summed(row: _Open) -> Answer:
+    """The last thing said is the answer. Times and tokens of every step count; one that is unknown makes the sum unknown."""
+    last = row.said[-1]
+    latency_s = _sum([answer.latency_s for answer in row.said])
+    return replace(
+        last,
+        text=_bare_choice(last.text, row),
+        latency_s=None if latency_s is None else latency_s + sum(call["seconds"] for call in row.calls),
+        prompt_tokens=_sum([answer.prompt_tokens for answer in row.said]),
+        cached_tokens=_sum([answer.cached_tokens for answer in row.said]),
+        completion_tokens=_sum([answer.completion_tokens for answer in row.said]),
+        cost_usd=_sum([answer.cost_usd for answer in row.said]),
+        calls=tuple(row.calls),
+    )
+
+
+def _bare_choice(text: str, row: _Open) -> str:
+    """Beside calls, a choice is said as a JSON string."""
+    final = row.request.constraint
+    if not final or final["kind"] != "choice" or text in final["choices"]:
+        return text
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return text
+    return said if isinstance(said, str) else text
+
+
+def _sum(figures: Sequence[Any]) -> Any:
+    return None if any(figure is None for figure in figures) else sum(figures)

@@ -1,0 +1,1 @@
+"""Tools that a model may call: declared, described, contained, and let through one gate."""

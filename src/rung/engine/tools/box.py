@@ -1,0 +1,126 @@
+"""The gate that every call passes, and the only place from which a tool is run.
+
+Whether a call runs is decided by the tool's consequence and the consent that the task's author wrote down, both frozen in the
+Candidate. Nothing that a model, a document or a tool says is looked at, so nothing that they say can change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rung.engine.tools.declare import environment_of
+from rung.engine.tools.sandbox import Limits, Outcome, run_worker
+from rung.errors import RungError
+from rung.types import canonical_json, digest
+
+AT_ONCE = 4
+# An MCP server is started for every batch of calls; its start is not the tool's time.
+START_S = 20.0
+
+Call = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A Candidate's tools. `files` is the folder with their source, None where all are on servers."""
+
+    tools: Mapping[str, Any]
+    files: Path | None
+
+    def perform(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
+        """What came of each call {"name", "arguments"}, in order: that with "outcome", "result" or "reason", and "seconds".
+
+        refused   no such tool, or arguments that its schema does not allow
+        recorded  the result is one that the task's author recorded
+        queued    its consequence needs a person, and nobody is there: not run
+        ran       run under guard
+        failed    run under guard, without a result
+        """
+        told = [self._decided(call) for call in calls]
+        may_run = [index for index, said in enumerate(told) if not said]
+        for index, outcome in zip(may_run, self._run([calls[index] for index in may_run]), strict=True):
+            told[index] = self._told(outcome)
+        return [{"name": call["name"], "arguments": call["arguments"], **said} for call, said in zip(calls, told, strict=True)]
+
+    def _decided(self, call: Call) -> dict[str, Any]:
+        """What a call comes to without being run; nothing where it may run."""
+        rule = self.tools["gate"].get(call["name"])
+        if rule is None:
+            return {"outcome": "refused", "reason": "there is no such tool", "seconds": 0.0}
+        if fault := self._argument_fault(call):
+            return {"outcome": "refused", "reason": fault, "seconds": 0.0}
+        key = digest([call["name"], call["arguments"]])
+        if key in self._recorded:
+            return {"outcome": "recorded", "result": self._recorded[key], "seconds": 0.0}
+        if rule["consequence"] not in self.tools["unattended"]:
+            reason = f"its consequence is {rule['consequence']}, which needs a person's consent"
+            return {"outcome": "queued", "reason": reason, "seconds": 0.0}
+        return {}
+
+    def _told(self, outcome: Outcome) -> dict[str, Any]:
+        if outcome.fault:
+            return {"outcome": "failed", "reason": outcome.fault, "seconds": outcome.seconds}
+        length = len(canonical_json(outcome.value))
+        if length > self.limits.result_characters:
+            reason = f"the result has {length:,} characters, more than {self.limits.result_characters:,}"
+            return {"outcome": "failed", "reason": reason, "seconds": outcome.seconds}
+        return {"outcome": "ran", "result": outcome.value, "seconds": outcome.seconds}
+
+    def _argument_fault(self, call: Call) -> str:
+        validator = self._validators[call["name"]]
+        fault = next(iter(validator.iter_errors(call["arguments"])), None)
+        return f"wrong arguments: {fault.message}"[:300] if fault else ""
+
+    def _run(self, calls: Sequence[Call]) -> list[Outcome]:
+        """Functions side by side, each in a process of its own; a server's calls one after the other in one session."""
+        sources = [self.tools["gate"][call["name"]]["from"] for call in calls]
+        found: dict[int, Outcome] = {}
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            own = [index for index, source in enumerate(sources) if not source.startswith("mcp:")]
+            found |= zip(own, pool.map(lambda index: self._function(calls[index], sources[index]), own), strict=True)
+        for server in self.tools["servers"]:
+            members = [index for index, source in enumerate(sources) if source == f"mcp:{server['name']}"]
+            if members:
+                found |= zip(members, self._served(server, [calls[index] for index in members]), strict=True)
+        return [found[index] for index in range(len(calls))]
+
+    def _function(self, call: Call, file: str) -> Outcome:
+        job = {"mode": "call", "file": file, "name": call["name"], "arguments": call["arguments"]}
+        return run_worker("python_worker", job, self.files, self.limits)
+
+    def _served(self, server: Mapping[str, Any], calls: Sequence[Call]) -> list[Outcome]:
+        try:
+            environment = environment_of(server)
+        except RungError as error:
+            return [Outcome(fault=error.problem) for _ in calls]
+        asked = [{"name": call["name"], "arguments": call["arguments"]} for call in calls]
+        job = {"mode": "call", "server": server, "env": environment, "calls": asked, "digest": server["digest"]}
+        together = run_worker("mcp_worker", job, None, self.limits, seconds=START_S + self.limits.seconds * len(calls))
+        share = together.seconds / len(calls)
+        if together.fault:
+            return [Outcome(fault=together.fault, seconds=share) for _ in calls]
+        return [Outcome(value=said.get("result"), fault=said.get("error", ""), seconds=share) for said in together.value]
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(**self.tools["limits"])
+
+    @cached_property
+    def _recorded(self) -> dict[str, Any]:
+        return {digest([row["name"], row["arguments"]]): row["result"] for row in self.tools["recorded"]}
+
+    @cached_property
+    def _validators(self) -> dict[str, Any]:
+        from jsonschema import Draft202012Validator
+
+        return {tool["name"]: Draft202012Validator(_closed(tool["parameters"])) for tool in self.tools["list"]}
+
+
+def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments are an object that takes nothing it does not list."""
+    return {"type": "object", "additionalProperties": False, "properties": {}} | dict(parameters)

@@ -1,0 +1,153 @@
+"""What a task file's `tools:` says, turned into what the task locks: each tool's schema and consequence, and digests of its source.
+
+The user's file is only ever run by a worker under guard, also to be described.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rung.engine.tools.sandbox import Limits, run_worker
+from rung.engine.tools.schema import check_grammar
+from rung.errors import BrokenEnvironment, UserError, did_you_mean
+from rung.types import Blobs
+
+# Imports of the user's file, or an MCP server's start, happen once more here than in a call.
+DESCRIBE_S = 30.0
+MOST_FILE_BYTES = 32 << 20
+
+
+def declare(said: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The value of Task.tools.
+
+    said      {"files": [...], "with": [...], "servers": [...], "unattended": [...], "consequences": {...}, "limits": {...},
+              "recorded": [{"name", "arguments", "result"}, ...]}; files relative to `folder`
+
+    Raises UserError for a file or server that cannot be used, or two tools of one name.
+    """
+    limits = Limits(**said["limits"])
+    digests = _digests([*said["files"], *said["with"]], folder)
+    found = _of_files(said, folder, limits) if said["files"] else []
+    servers = [_of_server(server, folder, limits, found) for server in said["servers"]]
+    _refuse_twins(found)
+    if not found:
+        raise UserError("no tool was found", where="tools", mend="Public functions of the file are tools.")
+    known = [tool["name"] for tool in found]
+    for name in said["consequences"]:
+        if name not in known:
+            raise UserError(f"no tool is called '{name}'", where="tools.consequences", mend=did_you_mean(name, known))
+    for tool in found:
+        tool["consequence"] = said["consequences"].get(tool["name"], tool["consequence"])
+        check_grammar(tool, f"tools ({tool['from']})")
+    listed = [{key: tool[key] for key in ("name", "description", "parameters")} for tool in found]
+    return {
+        "list": listed,
+        "gate": {tool["name"]: {"consequence": tool["consequence"], "from": tool["from"]} for tool in found},
+        "digests": digests,
+        "servers": servers,
+        "unattended": sorted(said["unattended"]),
+        "limits": dict(said["limits"]),
+        "recorded": list(said["recorded"]),
+    }
+
+
+def bundle(tools: Mapping[str, Any], folder: Path, blobs: Blobs, work: Path) -> str | None:
+    """The digest of a tree with the tools' files, as they were when the task was locked; None where there are only servers.
+
+    Raises UserError where a file has changed since.
+    """
+    if not tools["digests"]:
+        return None
+    if _digests(list(tools["digests"]), folder) != tools["digests"]:
+        raise UserError("the tools' files have changed since the task was locked", where=str(folder), mend="Run the command again.")
+    draft = work / "tools"
+    shutil.rmtree(draft, ignore_errors=True)
+    _copy(tools["digests"], folder, draft)
+    return blobs.put_tree(draft)
+
+
+def environment_of(server: Mapping[str, Any]) -> dict[str, str]:
+    """The variables that the task names for a server, as they are here; no others are handed on."""
+    missing = [name for name in server.get("env", ()) if name not in os.environ]
+    if missing:
+        raise BrokenEnvironment(f"the environment variable {missing[0]} is not set", where=f"tools: {server['name']}")
+    return {name: os.environ[name] for name in server.get("env", ())}
+
+
+def _digests(names: Sequence[str], folder: Path) -> dict[str, str]:
+    found = {}
+    outside = [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]
+    if outside:
+        raise UserError(f"'{outside[0]}' is not beside the task file", where="tools", mend="Give a path below the task's folder.")
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            raise UserError("there is no such file", where=str(path), mend="Name a Python file beside the task file.")
+        if path.stat().st_size > MOST_FILE_BYTES:
+            raise UserError(f"a tool's file may have at most {MOST_FILE_BYTES >> 20} MiB", where=str(path))
+        found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def _copy(names: Iterable[str], folder: Path, to: Path) -> None:
+    for name in names:
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, to / name)
+
+
+def _of_files(said: Mapping[str, Any], folder: Path, limits: Limits) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="rung-tools-") as stage:
+        _copy([*said["files"], *said["with"]], folder, Path(stage))
+        for name in said["files"]:
+            job = {"mode": "describe", "file": name}
+            outcome = run_worker("python_worker", job, Path(stage), limits, seconds=max(DESCRIBE_S, limits.seconds))
+            if outcome.fault:
+                raise UserError(
+                    f"the tools cannot be read: {outcome.fault}",
+                    where=str(folder / name),
+                    mend="Each public function is a tool: annotate its arguments, and import only what is installed here.",
+                )
+            found += [{**tool, "from": name} for tool in outcome.value]
+    return found
+
+
+def _of_server(server: Mapping[str, Any], folder: Path, limits: Limits, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The server with its tools' digest; its tools are added to `found`."""
+    where = f"tools: the MCP server '{server['name']}'"
+    located = dict(server)
+    if "command" in located:
+        located["command"] = [_beside(part, folder) for part in located["command"]]
+    job = {"mode": "describe", "server": located, "env": environment_of(server)}
+    outcome = run_worker("mcp_worker", job, None, limits, seconds=max(DESCRIBE_S, limits.seconds))
+    if "package 'mcp' is missing" in outcome.fault:
+        raise BrokenEnvironment(outcome.fault, where=where, mend="Install the extra: pip install 'rung[mcp]'.")
+    if outcome.fault:
+        raise UserError(
+            f"it does not answer: {outcome.fault}", where=where, mend="Check its command or address; start it if it runs by itself."
+        )
+    found += [{**tool, "from": f"mcp:{server['name']}"} for tool in outcome.value["tools"]]
+    return located | {"digest": outcome.value["digest"]}
+
+
+def _beside(part: str, folder: Path) -> str:
+    """An argument that names a file of the task's folder, with its whole path: the server starts in an empty folder.
+
+    Links stay links: what a virtual environment's `python` is depends on where it is called from.
+    """
+    path = folder / part
+    return str(path.absolute()) if not Path(part).is_absolute() and path.is_file() else part
+
+
+def _refuse_twins(found: Sequence[Mapping[str, Any]]) -> None:
+    seen: dict[str, str] = {}
+    for tool in found:
+        if tool["name"] in seen:
+            raise UserError(f"two tools are called '{tool['name']}': in {seen[tool['name']]} and {tool['from']}", where="tools")
+        seen[tool["name"]] = tool["from"]

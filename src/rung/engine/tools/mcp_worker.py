@@ -1,0 +1,106 @@
+"""Runs inside the guard: lists an MCP server's tools, or calls them. Reads a job from standard input, writes one JSON object.
+
+The client is the official `mcp` package's. A server whose tools are not those that the task locked is not called at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+from typing import Any
+
+
+def main() -> None:
+    """What the client library prints goes nowhere: only the answer reaches Rung."""
+    job = json.loads(sys.stdin.buffer.read())
+    channel = os.dup(1)
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        os.dup2(os.open(os.devnull, flags), number)
+    try:
+        said = asyncio.run(_serve(job))
+    except ImportError as error:
+        said = {"error": f"the package 'mcp' is missing ({error})"}
+    except BaseException as error:
+        said = {"error": _reason(error)}
+    with os.fdopen(channel, "wb") as out:
+        out.write(json.dumps(said).encode())
+        out.flush()
+        os._exit(0)
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost of grouped errors: that a task group failed tells nobody anything."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"[:400]
+
+
+async def _serve(job: dict[str, Any]) -> dict[str, Any]:
+    from mcp import Client, StdioServerParameters, stdio_client
+
+    server = job["server"]
+    if "url" in server:
+        where: Any = server["url"]
+    else:
+        command = server["command"]
+        where = stdio_client(StdioServerParameters(command=command[0], args=command[1:], env=job["env"], cwd=job["cwd"]))
+    async with Client(where) as client:
+        tools = await _tools(client)
+        # The digest of rung.types.digest, made again here: a worker imports nothing of Rung.
+        text = json.dumps(tools, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        found = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        if job["mode"] == "describe":
+            return {"result": {"tools": tools, "digest": found}}
+        if found != job["digest"]:
+            return {"error": "the server's tools are no longer those that the task was locked with"}
+        return {"result": [await _call(client, call) for call in job["calls"]]}
+
+
+async def _tools(client: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = None
+    for _ in range(20):
+        page = await client.list_tools(cursor=cursor)
+        found += [_tool(tool.model_dump(mode="json", by_alias=True, exclude_none=True)) for tool in page.tools]
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    return sorted(found, key=lambda tool: tool["name"])
+
+
+def _tool(raw: dict[str, Any]) -> dict[str, Any]:
+    """The server's own word on consequences: a hint by the protocol's rules, which the task locks and its file can overrule."""
+    hints = raw.get("annotations") or {}
+    gentle = "reversible" if hints.get("destructiveHint") is False else "irreversible"
+    return {
+        "name": raw["name"],
+        "description": raw.get("description", ""),
+        "parameters": raw.get("inputSchema") or {"type": "object", "properties": {}},
+        "consequence": "read" if hints.get("readOnlyHint") else gentle,
+    }
+
+
+async def _call(client: Any, call: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer = await client.call_tool(call["name"], call["arguments"])
+    except Exception as error:
+        return {"error": _reason(error)}
+    raw = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
+    parts = [part["text"] for part in raw.get("content", []) if part.get("type") == "text"]
+    text = "\n".join(parts)
+    if raw.get("isError"):
+        return {"error": text[:400] or "the tool failed"}
+    if "structuredContent" in raw:
+        value = raw["structuredContent"]
+        return {"result": value["result"] if isinstance(value, dict) and list(value) == ["result"] else value}
+    try:
+        return {"result": json.loads(text)}
+    except ValueError:
+        return {"result": text}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Call traces: the calls that lead to train rows' answers, for demonstrations and for training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rung.types import Bench, Candidate, Example, Task, digest
+
+if TYPE_CHECKING:
+    from rung.train.rows import TrainRow
+
+Calls = Sequence[Mapping[str, Any]]
+
+
+def traces(rows: Sequence[Example], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
+    """Calls with their results, by the id of the train row that they lead to the answer of. `rows` are the first of the split.
+
+    Where the rows say which calls are right (`data.columns.calls`), those are made, through the same gate as ever. Where none does,
+    the candidate answers the rows, and its calls are taken where its answer was right.
+    """
+    gold = {row.id: row.metadata["calls"] for row in rows if row.metadata.get("calls")}
+    return _made(gold, candidate, bench) if gold else _found(candidate, bench, len(rows))
+
+
+def call_rows(task: Task, rows: Sequence[Example], candidate: Candidate, shown: Mapping[str, Calls]) -> list[TrainRow]:
+    """A row for each call and one for the answer, each after what came before it, rendered as the evaluation will."""
+    from rung.engine.answer import compose
+    from rung.engine.toolbox import call_turns
+    from rung.train.rows import TrainRow
+    from rung.verify.scoring import target_text
+
+    bare, made = replace(candidate, demos=None), []
+    for example in rows:
+        calls = shown.get(example.id)
+        if not calls:
+            continue
+        request = compose(bare, example)
+        said = [_call_text(call) for call in calls] + [target_text(task, example)]
+        for number, answer in enumerate(said):
+            before = (*request.messages, *call_turns(calls[:number]))
+            made.append(TrainRow(messages=before, tools=request.tools, answer=answer, source=example.source))
+    return made
+
+
+def _made(gold: Mapping[str, Calls], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
+    """Each distinct call made once. Rows of which one was refused or failed are left out."""
+    from rung.engine.toolbox import Toolbox
+
+    box = Toolbox.open(candidate.tools or {}, bench.blobs).box
+    distinct = {_key(call): call for calls in gold.values() for call in calls}
+    outcomes = dict(zip(distinct, box.perform(list(distinct.values())), strict=True))
+    made = {name: [outcomes[_key(call)] for call in calls] for name, calls in gold.items()}
+    return {name: calls for name, calls in made.items() if all(call["outcome"] not in ("refused", "failed") for call in calls)}
+
+
+def _found(candidate: Candidate, bench: Bench, limit: int) -> dict[str, Calls]:
+    run = bench.measure(candidate, "train", limit)
+    return {row.example: row.answer.calls for row in run.rows if row.answer.calls and row.scores["quality"].value == 1.0}
+
+
+def _key(call: Mapping[str, Any]) -> str:
+    return digest([call["name"], call["arguments"]])
+
+
+def _call_text(call: Mapping[str, Any]) -> str:
+    """Compact, the name first: as constrained decoding writes it."""
+    return json.dumps({"name": call["name"], "arguments": call["arguments"]}, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,163 @@
+"""Tools: the model may call what `tools:` declares, in a bounded loop whose form does best on dev; nothing is trained.
+
+What a call may do is settled by the task file, not by the model: see `engine/tools/box.py`. A dearer form (more steps,
+demonstrations) is kept only where it beats the cheaper one by more than a standard error on dev (Breiman et al., 1984, section
+3.4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rung.rungs._shared import labelled, read_settings
+from rung.rungs._tools import traces
+from rung.types import Bench, Candidate, Run, Task
+
+TITLE = "tools"
+UNDO = "point the name at the version before: the tools stay where they are, unused"
+
+
+class Config(BaseModel):
+    """How far the search goes.
+
+    steps             the most calls for one question
+    demonstrations    the numbers of worked questions, calls included, to try
+    pool_rows         train rows that demonstrations are made from
+    dev_rows          bounds the rows of each trial
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(default=3, ge=1, le=16)
+    demonstrations: tuple[int, ...] = (2, 4)
+    pool_rows: int = Field(default=200, ge=1)
+    dev_rows: int = Field(default=150, ge=10)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One form of the loop and what it scored on dev."""
+
+    name: str
+    candidate: Candidate
+    run: Run
+
+    @property
+    def mean(self) -> float:
+        """A trial without any score cannot be chosen."""
+        mean = self.run.mean()
+        return mean if mean is not None else -1.0
+
+    @property
+    def cost(self) -> float:
+        """Prompt tokens an answer takes on average over all its steps; without them, the calls it takes."""
+        tokens = [row.answer.prompt_tokens for row in self.run.rows if row.answer.prompt_tokens is not None]
+        calls = sum(len(row.answer.calls) for row in self.run.rows)
+        return (sum(tokens) if tokens else calls) / max(1, len(self.run.rows))
+
+
+def applies(task: Task) -> str:
+    """Needs tools."""
+    return "" if task.tools else "the task gives no tools (tools:)"
+
+
+def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+    """Every trial on dev, then dev and the gate, an answer for each step. What a tool itself takes is not known beforehand."""
+    config = read_settings(task, "r3_tools", Config)
+    each = speeds.answer_s(0)
+    if each is None:
+        return None, None
+    dev, gate = len(task.split("dev")), len(task.split("gate"))
+    trials = (4 + len(config.demonstrations)) * min(config.dev_rows, dev)
+    return (trials + dev + gate) * each * (1 + config.steps), None
+
+
+def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+    """Try the forms of the loop, the prompt with the answer's format, and demonstrations, in that order, each on dev."""
+    config = read_settings(task, "r3_tools", Config)
+    plain = _plain(task, parent, bench)
+    trials = [_try(name, _looped(plain, **form), task, bench, config) for name, form in _forms(config.steps).items()]
+    best = _simplest_of_the_best(trials)
+    if parent and parent.prompt != plain.prompt:
+        prompted = replace(best.candidate, prompt=parent.prompt)
+        trials.append(_try(f"{best.name}, the prompt of the rung below", prompted, task, bench, config))
+        best = _simplest_of_the_best(trials)
+    trials += _demonstrated(task, best, bench, config)
+    chosen = _simplest_of_the_best(trials)
+    for trial in trials:
+        fact = {"name": trial.name, "mean": trial.run.mean(), "n": len(trial.run.rows), "chosen": trial is chosen}
+        bench.record("trial", fact | {"prompt": trial.candidate.prompt, "calls": _report(task, trial.run)})
+    bench.measure(chosen.candidate, "dev")
+    return chosen.candidate
+
+
+def _plain(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+    """The instruction, the answer held to its scorer's natural form, and the tools' files put into the store."""
+    from rung.engine.tools.declare import bundle
+    from rung.verify.scoring import scorer_of, target_text
+
+    backend = bench.open_base(task.base)
+    tools = dict(task.tools or {})
+    tools["files"] = bundle(tools, Path(task.path).parent, bench.blobs, bench.work)
+    rows = labelled(task)
+    longest = 16 + max((len(target_text(task, row)) for row in rows), default=256) // 2
+    return Candidate(
+        rung="r3_tools",
+        base=backend.reference,
+        template=backend.template,
+        prompt=task.instruction,
+        constraint=scorer_of(task).constraint(task.split("train")),
+        tools=tools,
+        max_tokens=parent.max_tokens if parent else longest,
+        parent=parent.id if parent else None,
+    )
+
+
+def _forms(steps: int) -> dict[str, dict[str, int]]:
+    one = {"one call, then the answer": {"steps": 1, "forced": 1}, "free to call": {"steps": steps, "forced": 0}}
+    return one | ({f"a call first, then up to {steps - 1} more": {"steps": steps, "forced": 1}} if steps > 1 else {})
+
+
+def _looped(candidate: Candidate, *, steps: int, forced: int) -> Candidate:
+    return replace(candidate, tools={**(candidate.tools or {}), "steps": steps, "forced": forced})
+
+
+def _try(name: str, candidate: Candidate, task: Task, bench: Bench, config: Config) -> Trial:
+    trial = Trial(name, candidate, bench.measure(candidate, "dev", config.dev_rows))
+    bench.progress.note(f"{name}: {trial.mean:.1%} on {len(trial.run.rows)} dev rows")
+    return trial
+
+
+def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list[Trial]:
+    """Worked questions with the calls that lead to their answers, ever more of them until more no longer help."""
+    from rung.engine.demos import pool_bytes
+    from rung.engine.toolbox import call_turns
+    from rung.verify.scoring import target_text
+
+    shown = traces(labelled(task)[: config.pool_rows], best.candidate, bench)
+    rows = [row for row in labelled(task) if row.id in shown]
+    pool = bench.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(task, row), lambda row: call_turns(shown[row.id])))
+    found: list[Trial] = []
+    for k in sorted(config.demonstrations):
+        if not 0 < k < len(rows) or (found and found[-1].mean <= [best, *found][-2].mean):
+            break
+        candidate = replace(best.candidate, demos={"pool": pool, "k": k})
+        found.append(_try(f"{best.name} + {k} demonstrations", candidate, task, bench, config))
+    return found
+
+
+def _simplest_of_the_best(trials: Sequence[Trial]) -> Trial:
+    from rung.verify.stats.select import one_standard_error
+
+    return trials[one_standard_error([(trial.cost, trial.run.values()) for trial in trials])]
+
+
+def _report(task: Task, run: Run) -> Mapping[str, Any]:
+    from rung.verify.tool_use import call_report
+
+    return call_report(task, run)

@@ -1,0 +1,50 @@
+"""How a Run used its tools: right tool, right arguments, needless calls, missing calls.
+
+What is right is known only of rows that say so (`data.columns.calls`); outcomes are counted for all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rung.types import Run, Task
+from rung.verify.calls import Call, call_fault, target_calls
+
+KINDS = ("right", "wrong_arguments", "wrong_tool", "needless", "missing")
+
+
+def count_calls(made: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> dict[str, int]:
+    """How many calls are of each of KINDS: a wanted one is right, wrong or missing, a made one right, wrong or needless."""
+    left = [Call(name=str(call["name"]), arguments=call["arguments"], allowed={}) for call in made]
+    goals = target_calls(list(wanted)) or []
+    counts = dict.fromkeys(KINDS, 0)
+    for kind, fits in (
+        ("right", lambda call, goal: call_fault(call, goal, tools) is None),
+        ("wrong_arguments", lambda call, goal: call.name == goal.name),
+        ("wrong_tool", lambda call, goal: True),
+    ):
+        for goal in list(goals):
+            found = next((call for call in left if fits(call, goal)), None)
+            if found is not None:
+                left.remove(found)
+                goals.remove(goal)
+                counts[kind] += 1
+    return counts | {"needless": len(left), "missing": len(goals)}
+
+
+def call_report(task: Task, run: Run) -> dict[str, Any]:
+    """Totals over a Run: calls made, their outcomes, and, over the rows that say which calls are right, the counts of each kind."""
+    tools = (task.tools or {}).get("list", ())
+    gold = {row.id: row.metadata["calls"] for row in task.examples if "calls" in row.metadata}
+    totals: Counter[str] = Counter()
+    for row in run.rows:
+        if row.example in gold:
+            totals.update(count_calls(row.answer.calls, gold[row.example], tools))
+    made = [call for row in run.rows for call in row.answer.calls]
+    outcomes = Counter(str(call["outcome"]) for call in made)
+    known = sum(row.example in gold for row in run.rows)
+    return {"made": len(made), "outcomes": dict(sorted(outcomes.items())), "rows_with_calls_known": known} | (
+        {kind: totals[kind] for kind in KINDS} if known else {}
+    )

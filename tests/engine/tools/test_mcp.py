@@ -1,0 +1,152 @@
+"""MCP servers: used over both transports, and absent, slow or changed ones reported."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mcp")
+
+from rung.engine.tools.box import Box
+from rung.engine.tools.declare import declare
+from rung.errors import BrokenEnvironment, UserError
+
+SERVER = '''
+import os, sys, time
+from pathlib import Path
+from mcp.server.mcpserver import MCPServer
+from mcp.types import ToolAnnotations
+
+server = MCPServer("shop")
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def price(item: str) -> int:
+    """The price of an item."""
+    if item == "slow":
+        time.sleep(600)
+    if item == "none":
+        raise ValueError("no such item")
+    return len(item)
+
+@server.tool()
+def buy(item: str) -> str:
+    """Buys an item."""
+    return "bought"
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def token() -> str:
+    """The environment."""
+    return str(dict(os.environ))
+
+if Path(__file__).with_name("changed").exists():
+    @server.tool()
+    def extra() -> int:
+        """Was not there before."""
+        return 1
+
+if len(sys.argv) > 1:
+    server.run("streamable-http", port=int(sys.argv[1]))
+else:
+    server.run()
+'''
+
+
+def said(**server) -> dict:
+    return {
+        "files": [],
+        "with": [],
+        "servers": [{"name": "shop", **server}],
+        "unattended": ["read"],
+        "consequences": {},
+        "limits": {"seconds": 3.0},
+        "recorded": [],
+    }
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "server.py").write_text(SERVER)
+    return tmp_path
+
+
+def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "granted")
+    monkeypatch.setenv("RUNG_API_KEY", "hunter2")
+    tools = declare(said(command=[sys.executable, "server.py"], env=["SHOP_TOKEN"]), folder)
+    assert [tool["name"] for tool in tools["list"]] == ["buy", "price", "token"]
+    assert {name: rule["consequence"] for name, rule in tools["gate"].items()} == {
+        "price": "read",
+        "token": "read",
+        "buy": "irreversible",
+    }
+    box = Box(tools=tools, files=None)
+    found = box.perform(
+        [
+            {"name": "price", "arguments": {"item": "lamp"}},
+            {"name": "buy", "arguments": {"item": "lamp"}},
+            {"name": "price", "arguments": {"item": "none"}},
+            {"name": "price", "arguments": {"thing": "lamp"}},
+            {"name": "token", "arguments": {}},
+        ]
+    )
+    assert [call["outcome"] for call in found] == ["ran", "queued", "failed", "refused", "ran"]
+    assert found[0]["result"] == 4 and "price" in found[2]["reason"]
+    assert "granted" in found[4]["result"] and "hunter2" not in found[4]["result"]
+    (folder / "changed").touch()
+    changed = box.perform([{"name": "price", "arguments": {"item": "lamp"}}])[0]
+    assert changed["outcome"] == "failed" and "no longer those that the task was locked with" in changed["reason"]
+
+
+def test_a_slow_server_is_ended(folder, monkeypatch) -> None:
+    monkeypatch.setattr("rung.engine.tools.box.START_S", 5.0)
+    tools = declare(said(command=[sys.executable, "server.py"]), folder)
+    slow = Box(tools={**tools, "limits": {"seconds": 0.5}}, files=None).perform([{"name": "price", "arguments": {"item": "slow"}}])[
+        0
+    ]
+    assert slow["outcome"] == "failed" and "more than 5.5 seconds" in slow["reason"]
+
+
+@contextlib.contextmanager
+def served(folder: Path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "server.py", str(port)], cwd=folder, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_server_over_http_and_its_absence(folder) -> None:
+    with served(folder) as url:
+        tools = declare(said(url=url), folder)
+        box = Box(tools=tools, files=None)
+        assert box.perform([{"name": "price", "arguments": {"item": "desk"}}])[0]["result"] == 4
+    gone = box.perform([{"name": "price", "arguments": {"item": "desk"}}])[0]
+    assert gone["outcome"] == "failed" and gone["reason"]
+    with pytest.raises(UserError, match=r"(?s)MCP server 'shop'.*does not answer"):
+        declare(said(url=url), folder)
+
+
+def test_a_server_that_is_not_there(folder, monkeypatch) -> None:
+    with pytest.raises(UserError, match=r"(?s)MCP server 'shop'.*does not answer.*No such file"):
+        declare(said(command=["no-such-server"]), folder)
+    monkeypatch.setattr("rung.engine.tools.declare.DESCRIBE_S", 3.0)
+    with pytest.raises(UserError, match="more than 3 seconds"):
+        declare(said(command=["sleep", "100"]), folder)
+    assert "NOT_SET_ANYWHERE" not in os.environ
+    with pytest.raises(BrokenEnvironment, match="NOT_SET_ANYWHERE is not set"):
+        declare(said(command=["x"], env=["NOT_SET_ANYWHERE"]), folder)

@@ -1,0 +1,135 @@
+"""The tools rung: the form of the loop is chosen on dev, what passed is registered, and an adapter above learns the calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rung.climb.bench import ClimbBench
+from rung.climb.climb import climb
+from rung.climb.desk import desk_for
+from rung.errors import UserError
+from rung.progress import Silent
+from rung.registry.home import open_home
+from rung.rungs import r3_tools
+from rung.rungs._tools import call_rows, traces
+from rung.verify.spec import load_task
+from rung.verify.tool_use import count_calls
+
+TASK = """\
+name: shop
+base: scripted:model.py#model
+instruction: What does it cost?
+data:
+  examples: rows.csv
+  columns: {input: question, target: price}
+  split: {train: 12, dev: 20, gate: 60}
+quality: {scorer: numeric, at_least: .70}
+rungs: {r0_linear: {skip: true}, r1_prompt: {demonstrations: [], dev_rows: 10}, r3_tools: {demonstrations: [2], dev_rows: 20}}
+tools: {file: tools.py, with: [prices.txt]}
+"""
+TOOLS = '''
+def price(item: str) -> int:
+    """The price.
+
+    Consequence: read
+    """
+    with open("prices.txt") as file:
+        return dict((name, int(cost)) for name, cost in (line.split() for line in file))[item]
+'''
+MODEL = """
+import json
+
+def model(request):
+    last = request["messages"][-1]
+    if last["role"] == "tool":
+        return last["content"].splitlines()[-1]
+    if request["constraint"] and "name" in json.dumps(request["constraint"]):
+        return json.dumps({"name": "price", "arguments": {"item": last["content"]}})
+    return "0"
+"""
+
+
+@pytest.fixture
+def task_file(tmp_path) -> Path:
+    folder = tmp_path / "task"
+    folder.mkdir()
+    items = [(f"item{number}", 100 + number * 7) for number in range(92)]
+    (folder / "rows.csv").write_text("question,price\n" + "".join(f"{name},{cost}\n" for name, cost in items))
+    (folder / "prices.txt").write_text("".join(f"{name} {cost}\n" for name, cost in items))
+    (folder / "tools.py").write_text(TOOLS)
+    (folder / "model.py").write_text(MODEL)
+    (folder / "task.yaml").write_text(TASK)
+    return folder / "task.yaml"
+
+
+def test_a_climb_where_only_a_tool_helps_ends_at_the_tools_rung(task_file, home) -> None:
+    with open_home(home, write=True) as opened:
+        document = climb(load_task(task_file, opened.downloads), opened, progress=Silent())
+        assert document["verdict"]["rung"] == "r3_tools"
+        rung = next(rung for rung in document["rungs"] if rung["rung"] == "r3_tools")
+        assert rung["state"] == "passed"
+        chosen = next(trial for trial in rung["trials"] if trial["chosen"])
+        assert chosen["name"] == "one call, then the answer" and chosen["calls"]["outcomes"] == {"ran": 20}
+        candidate = opened.candidate("shop")
+        assert candidate.tools["steps"] == 1
+        assert opened.blobs.path(candidate.tools["files"]).joinpath("prices.txt").exists()
+        run = next(run for run in opened.runs(candidate.id) if run.split == "gate")
+        assert run.rows[0].answer.calls[0]["outcome"] == "ran"
+
+
+def test_without_tools_it_is_skipped_and_says_why(task_file, home) -> None:
+    task = load_task(task_file, home)
+    assert r3_tools.applies(task) == ""
+    assert r3_tools.applies(replace(task, tools=None)) == "the task gives no tools (tools:)"
+
+
+def test_the_lock_covers_the_tools(task_file, home) -> None:
+    task = load_task(task_file, home)
+    assert load_task(task_file, home).digest == task.digest
+    assert replace(task, tools={**task.tools, "unattended": ["read", "irreversible"]}).digest != task.digest
+    (task_file.parent / "tools.py").write_text(TOOLS + "# changed\n")
+    assert load_task(task_file, home).digest != task.digest
+    with open_home(home, write=True) as opened:
+        bench = ClimbBench(task, desk_for(task, opened), home / "work", Silent())
+        with pytest.raises(UserError, match="files have changed since the task was locked"):
+            r3_tools.build(task, None, bench)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_training_rows_carry_the_calls_that_serving_will(task_file, home, told) -> None:
+    task = load_task(task_file, home)
+    if told:
+        calls = [{"name": "price", "arguments": {"item": "item3"}}]
+        task = replace(task, examples=tuple(replace(row, metadata={"calls": calls}) for row in task.examples))
+    with open_home(home, write=True) as opened:
+        bench = ClimbBench(task, desk_for(task, opened), home / "work", Silent())
+        candidate = r3_tools.build(task, None, bench)
+        shown = traces(task.split("train"), candidate, bench)
+        rows = call_rows(task, task.split("train"), candidate, shown)
+        first = next(row for row in task.split("train") if row.id in shown)
+        asked = bench.measure(candidate, "train")
+    assert len(shown) == 12 and len(rows) == 24
+    item = "item3" if told else first.messages[-1]["content"]
+    assert rows[0].answer == f'{{"name":"price","arguments":{{"item":"{item}"}}}}'
+    assert [turn["role"] for turn in rows[1].messages] == ["system", "user", "assistant", "tool"]
+    assert rows[1].answer == str(first.target) and len(rows[1].tools) == 1
+    assert all(row.answer.calls for row in asked.rows)
+
+
+@pytest.mark.parametrize(
+    ("made", "counts"),
+    [
+        ([("f", {"a": 1})], {"right": 1}),
+        ([("f", {"a": 2})], {"wrong_arguments": 1}),
+        ([("g", {})], {"wrong_tool": 1}),
+        ([], {"missing": 1}),
+        ([("g", {}), ("f", {"a": 1})], {"right": 1, "needless": 1}),
+    ],
+)
+def test_calls_are_counted_by_kind(made, counts) -> None:
+    calls = [{"name": name, "arguments": arguments} for name, arguments in made]
+    found = count_calls(calls, [{"name": "f", "arguments": {"a": 1}}], ())
+    assert {kind: count for kind, count in found.items() if count} == counts
