@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from rung.cli.app import run
 
@@ -58,19 +59,17 @@ def labels(path: Path) -> None:
 
 
 def completions(n: int) -> dict[str, Any]:
-    """Free text: a subject line for a mail."""
+    """Free text: how an answer begins."""
     text, kind = ticket(n)
-    return {
-        "prompt": f"Write a subject line for this mail.\n\n{text}",
-        "completion": f" Your {kind} question about order {4000 + 17 * n}",
-    }
+    answer = f" Thank you for writing, {draw.choice(PEOPLE)}. Your {kind} question about order {4000 + 17 * n} is with us now."
+    return {"prompt": f"Write the first line of our answer to mail {n}.\n\n{text}", "completion": answer}
 
 
 def chats(n: int) -> dict[str, Any]:
     """Whole conversations, some of several turns, that end with the right queue."""
     text, kind = ticket(n)
     more = [{"role": "assistant", "content": "Could you say more?"}, {"role": "user", "content": f"It began {n} days ago."}]
-    turns = [{"role": "user", "content": text}, *(more if n % 3 == 0 else [])]
+    turns = [{"role": "user", "content": f"{text} ({n})"}, *(more if n % 3 == 0 else [])]
     system = {"role": "system", "content": "Sort the request: billing, shipping or technical."}
     return {"messages": [system, *turns, {"role": "assistant", "content": kind}]}
 
@@ -97,28 +96,28 @@ def jsonl(row: Callable[[int], dict[str, Any]]) -> Callable[[Path], None]:
     return write
 
 
+@pytest.fixture
+def folder(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
 @pytest.mark.parametrize(
     ("name", "write", "scorer"),
     [
         ("tickets.csv", labels, "choice"),
-        ("subjects.jsonl", jsonl(completions), "overlap"),
+        ("openings.jsonl", jsonl(completions), "overlap"),
         ("queues.jsonl", jsonl(chats), "choice"),
         ("calls.jsonl", jsonl(calls), "tool_call"),
         ("bookings.jsonl", jsonl(extractions), "json_fields"),
     ],
 )
 def test_init_then_climb(
-    tiny_base: Path,
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
-    write: Callable[[Path], None],
-    scorer: str,
+    tiny_base: Path, folder: Path, capsys: pytest.CaptureFixture[str], name: str, write: Callable[[Path], None], scorer: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path / name)
+    write(folder / name)
     assert run(["init", name, "--base", str(tiny_base), "--json"]) == 0
     written = json.loads(capsys.readouterr().out)
     assert (written["scorer"], written["usable"]) == (scorer, ROWS)
@@ -136,19 +135,11 @@ def test_init_then_climb(
         assert capsys.readouterr().out.strip()
 
 
-def test_the_base_is_named_as_the_task_file_sees_it(
-    tiny_base: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    labels(tmp_path / "tickets.csv")
-    (tmp_path / "tasks").mkdir()
+def test_the_base_is_named_as_the_task_file_sees_it(tiny_base: Path, folder: Path) -> None:
+    labels(folder / "tickets.csv")
+    (folder / "tasks").mkdir()
     assert run(["init", "tickets.csv", "--base", str(tiny_base), "--out", "tasks/a.yaml"]) == 0
     assert run(["init", "tickets.csv", "--base", "hf:org/model@main", "--out", "tasks/b.yaml"]) == 0
-    named = [
-        line
-        for file in ("a", "b")
-        for line in (tmp_path / "tasks" / f"{file}.yaml").read_text().splitlines()
-        if line.startswith("base: ")
-    ]
-    assert (tmp_path / "tasks" / named[0].removeprefix("base: ")).resolve() == tiny_base.resolve()
-    assert named[1] == "base: hf:org/model@main"
+    bases = [yaml.safe_load((folder / "tasks" / name).read_text("utf-8"))["base"] for name in ("a.yaml", "b.yaml")]
+    assert (folder / "tasks" / bases[0]).resolve() == tiny_base.resolve()
+    assert bases[1] == "hf:org/model@main"
