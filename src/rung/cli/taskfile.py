@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rung.data.inspect import Profile
+    from rung.types import Example
 
 COMMENT_WIDTH = 110
 MOST_CLASSES_SHOWN = 20
@@ -24,6 +25,35 @@ ABOUT_BAR = (
 )
 ABOUT_LOWERED = "It stands at what a gate of this size can prove; the data would suggest {wished:g}. More rows would allow that."
 ABOUT_ALPHA = "The chance that you accept of passing something that is not good enough, over the whole climb."
+ABOUT_SEARCH = (
+    "How widely the prompt rung searches, sized for a first verdict within minutes on two cores and a small base. Without these "
+    "lines it tries more demonstrations on more rows."
+)
+# Tokens that two cores read in about a minute and a half with a base of 135 million weights.
+FIRST_SEARCH_TOKENS = 150_000
+CHARS_PER_TOKEN = 4
+TOKENS_AROUND_A_ROW = 40
+MOST_TOKENS_OF_DEMONSTRATIONS = 1000
+FORMS_WITHOUT_DEMONSTRATIONS = 4
+FEWEST_ROWS, MOST_ROWS = 40, 200
+
+
+def first_search(profile: Profile) -> dict[str, Any]:
+    """Settings of the prompt rung: how many demonstrations to try, and on how many rows each form."""
+    row = TOKENS_AROUND_A_ROW + sum(map(_chars, profile.examples)) / max(1, len(profile.examples)) / CHARS_PER_TOKEN
+    choices = sum(map(len, profile.classes)) / CHARS_PER_TOKEN
+    shown = next((k for k in (4, 2) if k * row <= MOST_TOKENS_OF_DEMONSTRATIONS), 0)
+    # With demonstrations: their own trial, and the calibration on train and on dev.
+    tokens = FORMS_WITHOUT_DEMONSTRATIONS * (row + choices) + 3 * ((shown + 1) * row + choices)
+    rows = int(min(MOST_ROWS, max(FEWEST_ROWS, FIRST_SEARCH_TOKENS / tokens))) // 10 * 10
+    return {"demonstrations": [shown] if shown else [], "dev_rows": rows, "calibration_rows": rows}
+
+
+def _chars(example: Example) -> int:
+    from rung.data.gate import texts
+    from rung.types import canonical_json
+
+    return len(texts(example)) + len(canonical_json(list(example.tools)))
 
 
 def name_of(file: Path) -> str:
@@ -51,6 +81,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
         _yaml({"data": data}) + split,
         _comments(bar) + _yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
         _commented(ABOUT_ALPHA) + _yaml({"alpha": 0.05}),
+        _commented(ABOUT_SEARCH) + _yaml({"rungs": {"r1_prompt": first_search(profile)}}),
     ]
     if card:
         parts.append(_comments(["What this gate can and cannot prove:", *[f"  {line}" for line in card]]))

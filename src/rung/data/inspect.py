@@ -22,7 +22,7 @@ from rung.types import Example
 Kind = Literal["closed set", "number", "JSON object", "tool calls", "short text", "text"]
 MOST_ROWS = 100_000
 FRACTIONS = {"train": 0.5, "dev": 0.2, "gate": 0.3}
-COUNTS = {"train": 1200, "dev": 300, "gate": 1000}
+COUNTS = {"train": 1200, "dev": 200, "gate": 1000}
 COUNTS_ABOVE = 4000
 SHORT_CHARS = 40
 DATE = re.compile(
