@@ -267,7 +267,7 @@ class TestMistakesInTheData:
         assert lines[1] == "  rows.csv:2: the target 'negative' is not one of the choices"
         assert len([line for line in lines if "rows.csv:" in line]) == 20
         assert lines[21] == "  ... and 14 more"
-        assert lines[22] == "  Mend these rows, leave them out with data.where, or choose another scorer."
+        assert lines[22] == "  Mend these rows, leave them out (data.leave_out: [id]), or choose another scorer."
 
     def test_scorer_that_does_not_suit_the_data(self) -> None:
         assert "task.yaml:6: no target is a JSON object" in fault(with_line("choice", "json_fields"))

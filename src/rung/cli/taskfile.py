@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COMMENT_WIDTH = 110
 MOST_CLASSES_SHOWN = 20
+MOST_NAMED = 10
 
 ABOUT_BASE = "The model to change: pip:package, hf:org/model@revision, a local folder, or https://host/v1#model."
 ABOUT_INSTRUCTION = "What the model is told. The prompt rung tries variants of it."
@@ -69,6 +70,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
     data: dict[str, Any] = {"examples": os.path.relpath(profile.path, out.parent)}
     optional = {"columns": profile.columns, "where": profile.where, "group": profile.group, "encoding": profile.encoding}
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
+    data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
     split = _indented(_commented(ABOUT_SPLIT) + _yaml({"split": dict(profile.split)}))
     bar = [ABOUT_BAR, ABOUT_LOWERED.format(wished=profile.at_least)] if at_least < profile.at_least else [ABOUT_BAR]
     parts = [
@@ -101,6 +103,7 @@ def seen(profile: Profile) -> list[str]:
         told = ", ".join(f"{plain(name)} {count:,} ({100 * count / total:.0f}%)" for name, count in shown)
         lines.append(f"Classes: {told}{f', and {rest} more' if rest else ''}.")
     lines += [plain(remark) for remark in profile.remarks]
+    lines += [f"Left out: {plain(name)}: {plain(reason)}." for name, reason in list(profile.leave_out.items())[:MOST_NAMED]]
     return [*lines, *[f"{finding.severity}: {plain(finding.message)}" for finding in profile.findings]]
 
 

@@ -39,7 +39,7 @@ def refuse_long_rows(task: Task, home: Path) -> None:
     raise UserError(
         "\n  ".join([problem, *shown, *rest]),
         where=task.path,
-        mend="Shorten these rows or leave them out, or choose a base with a longer context.",
+        mend="Shorten these rows, leave them out (data.leave_out: [id]), or choose a base with a longer context.",
     )
 
 

@@ -41,6 +41,7 @@ class Profile:
     columns   for the task file; None where rows say so
     classes   of a closed set: value -> rows, the most frequent first
     at_least  a bar to begin with; what it should be is the user's to say
+    leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
     """
 
     path: Path
@@ -62,6 +63,7 @@ class Profile:
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...]
     examples: tuple[Example, ...] = field(repr=False, default=())
+    leave_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def inspect_file(path: Path) -> Profile:
@@ -176,7 +178,7 @@ def _bar(kind: Kind, classes: Mapping[str, int]) -> float:
 
 def _instruction(kind: Kind, classes: Mapping[str, int], examples: Sequence[Example], column: str) -> str:
     """What to tell a model. A column's name often says what is asked: the tone, the number_of_items."""
-    if any(example.messages[0]["role"] in ("system", "developer") for example in examples):
+    if kind != "tool calls" and all(example.messages[0]["role"] in ("system", "developer") for example in examples):
         return "Follow the instructions of the conversation."
     names = ", ".join(sorted(classes)) if len(classes) <= MOST_NAMED else ""
     fields = ", ".join(dict.fromkeys(name for e in examples if isinstance(e.target, dict) for name in e.target))

@@ -28,6 +28,7 @@ class Source:
     columns   which column is what: input, target, and optionally id, group, origin, split, system, tools, calls (those that lead
               to the target); None where rows say so
     where     which rows take part (see `where.py`)
+    leave_out ids of rows that take no part: a row's own, else `file:line`
     group     the cluster key's column; columns.group says the same
     limit     at most so many rows: a seeded random sample of the rows that `where` lets through, in file order; not the first ones
     encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
@@ -38,6 +39,7 @@ class Source:
     downloads: Path
     columns: Mapping[str, str] | None = None
     where: Mapping[str, Any] | None = None
+    leave_out: Sequence[str] = ()
     group: str | None = None
     limit: int | None = None
     seed: int = 0
@@ -72,10 +74,11 @@ def load_examples(source: Source) -> Loaded:
     shape = _shape(read.rows, source, read.problems.shown)
     examples = _examples(read.rows, shape, source, read.problems)
     read.problems.raise_if_any()
+    kept = _without(examples, source)
     return Loaded(
-        examples=_settled(examples),
+        examples=_settled(kept),
         rows_read=read.rows_read,
-        skipped=read.skipped,
+        skipped={**read.skipped, **({"left out by its id": len(examples) - len(kept)} if source.leave_out else {})},
         shape=shape or "columns",
         format=read.format,
     )
@@ -201,6 +204,18 @@ def _examples(
         lines_by_id[example.id] = line
         examples.append(example)
     return examples
+
+
+def _without(examples: Sequence[Example], source: Source) -> list[Example]:
+    """The rows that are not left out by their ids. Raises UserError for an id that no row has, unless only a sample was read."""
+    ids = {example.id for example in examples}
+    for name in source.leave_out:
+        if name not in ids and source.limit is None:
+            raise UserError(f"no row has the id '{name}'", where="data.leave_out", mend=did_you_mean(name, sorted(ids)[:20]))
+    kept = [example for example in examples if example.id not in source.leave_out]
+    if not kept:
+        raise UserError("no row is left to use", where="data.leave_out")
+    return kept
 
 
 def _names(source: Source, shape: str | None) -> dict[str, str]:

@@ -157,6 +157,7 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         downloads=downloads,
         columns=data.columns,
         where=data.where,
+        leave_out=data.leave_out,
         group=data.group,
         limit=data.limit,
         seed=spec.seed,
@@ -215,7 +216,8 @@ def _refuse_unmatchable(bar: Bar, scorer: BoundScorer, examples: Sequence[Exampl
     rest = [f"... and {len(faults) - len(shown)} more"] if len(faults) > len(shown) else []
     head = f"{len(faults)} of {len(examples)} rows could never be scored as right by '{bar.scorer}'"
     raise UserError(
-        "\n  ".join([head, *shown, *rest]), mend="Mend these rows, leave them out with data.where, or choose another scorer."
+        "\n  ".join([head, *shown, *rest]),
+        mend="Mend these rows, leave them out (data.leave_out: [id]), or choose another scorer.",
     )
 
 

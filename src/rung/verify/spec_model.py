@@ -67,6 +67,7 @@ class DataSpec(Strict):
     examples: str = Field(min_length=1)
     columns: dict[str, str] | None = None
     where: dict[str, Any] | None = None
+    leave_out: list[str] = []
     group: str | None = None
     split: SplitSpec = SplitSpec(train=0.5, dev=0.2, gate=0.3)
     limit: int | None = Field(default=None, ge=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rung.types import Task
 
 BAR_STEP = 0.05
+MOST_LEFT_OUT = 0.05
 
 
 @click.command(epilog=example("rung init reviews.csv --out task.yaml"))
@@ -37,6 +38,7 @@ def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
         with progress.stage(f"Looking at {file}"):
             profile = inspect_file(file)
         with progress.stage("Trying the task"):
+            profile = replace(profile, leave_out=_unmatchable(profile))
             at_least, card = _write(_Draft(profile=profile, out=out, base=base))
     if as_json:
         print_json(_document(profile, out, at_least, card))
@@ -73,6 +75,16 @@ class _Draft:
         return self.out.with_name(f".{self.out.name}.{os.getpid()}")
 
 
+def _unmatchable(profile: Profile) -> dict[str, str]:
+    """Id -> why, of rows whose target the proposed scorer could never call right, where they are few; many are told as an error."""
+    from rung.types import Bar
+    from rung.verify.scoring import bind
+
+    scorer = bind(Bar(scorer=profile.scorer, config=profile.config)).settle(profile.examples, profile.path.parent)
+    found = {row.id: reason for row in profile.examples if (reason := scorer.check(row))}
+    return found if len(found) <= MOST_LEFT_OUT * len(profile.examples) else {}
+
+
 def _write(draft: _Draft) -> tuple[float, list[str]]:
     """Writes the task file, which is known to load and to be provable; returns its bar and sample-size card."""
     from rung.climb.document import card
@@ -97,8 +109,6 @@ def _write(draft: _Draft) -> tuple[float, list[str]]:
 
 def _provable(task: Task, wished: float) -> float:
     """The highest bar up to the wished one that this gate could prove. Raises UserError where it can prove none."""
-    from dataclasses import replace
-
     from rung.verify.spec_gate import gate_problem
 
     steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
@@ -121,7 +131,13 @@ def _document(profile: Profile, out: Path, at_least: float, card: list[str]) -> 
     names = ("format", "shape", "rows", "usable", "columns", "group", "encoding", "where", "kind", "classes", "scorer", "config")
     findings = [{"check": f.check, "severity": f.severity, "message": f.message, "count": f.count} for f in profile.findings]
     said = {name: getattr(profile, name) for name in names}
-    said |= {"split": profile.split, "instruction": profile.instruction, "remarks": profile.remarks, "findings": findings}
+    said |= {
+        "split": profile.split,
+        "leave_out": profile.leave_out,
+        "instruction": profile.instruction,
+        "remarks": profile.remarks,
+        "findings": findings,
+    }
     return {"out": str(out), "at_least": at_least, "card": card, **said}
 
 

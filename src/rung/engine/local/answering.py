@@ -19,6 +19,7 @@ from rung.engine.local.batching import Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens, choose
 from rung.engine.local.decoder import Update
 from rung.engine.local.generate import FORCED_AT_ONCE, Ask, Completion, Start, end_tokens, generate
+from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
 from rung.errors import UserError, did_you_mean
@@ -56,6 +57,7 @@ class Answering:
             group = _Group([requests[index] for index in members], [prompts[index] for index in members], start, shared_s)
             found = self._by_choice(group, kind) if kind else self._by_generation(group)
             answers |= dict(zip(members, found, strict=True))
+        give_back_freed_memory()
         cached = [0 if fresh and index == 0 else len(prefix.tokens) if prefix else 0 for index in range(len(requests))]
         return [replace(answers[index], prompt_tokens=len(ids), cached_tokens=cached[index]) for index, ids in enumerate(prompts)]
 
