@@ -118,7 +118,11 @@ def guess_columns(rows: Rows, shown: str) -> Guess:
     target = _best({name: _as_target(column) for name, column in rest.items()})
     if asked is None or target is None:
         missing = "question" if asked is None else "answer"
-        mend = f"Name them in the task file: data.columns: {{input: ..., target: ...}}. Columns: {', '.join(columns)}."
+        constant = [column for column in columns.values() if column.filled == column.rows > 1 and len(column.values) == 1]
+        same = "".join(
+            f"Every row says '{next(iter(column.values))}' under {column.name}: are other rows missing? " for column in constant
+        )
+        mend = f"{same}Name them in the task file: data.columns: {{input: ..., target: ...}}. Columns: {', '.join(columns)}."
         raise UserError(f"no column looks like the {missing}", where=shown, mend=mend)
     named = {"input": asked, "target": target} | guess_extra(columns, taken=(asked, target))
     group = guess_group(columns, taken=(asked, target))
