@@ -13,6 +13,7 @@ import torch
 from torch.optim import Optimizer
 
 from rung import plugins
+from rung.engine.local.memory import give_back_freed_memory, resident_bytes
 from rung.engine.local.model import LocalModel
 from rung.errors import UserError
 from rung.train.batches import Order, collate, micro_batches
@@ -24,6 +25,9 @@ from rung.train.trainable import Trainable, whole_folder
 from rung.types import Progress, Stage, digest
 
 DevScore = Callable[[Path], float]
+# Freed activations that the process may sit on between two steps: giving all of them back after each costs time, never doing so
+# lets batches of ever other shapes double the memory that a run takes.
+FREE_BYTES_KEPT = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +110,7 @@ class Session:
     identity: str
     around: Surroundings
     state: State
+    held_bytes: int | None
     at_rest: bool = True
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -120,6 +125,7 @@ class Session:
         if restored.reason:
             around.progress.note(f"{restored.reason}: training starts anew")
         trainable.refresh()
+        give_back_freed_memory()
         return cls(
             rows=rows,
             order=make_order(rows, config),
@@ -130,6 +136,7 @@ class Session:
             identity=identity,
             around=Surroundings(work=around.work, dev_score=around.dev_score, progress=around.progress, facts=facts),
             state=restored.state or State(),
+            held_bytes=resident_bytes(),
         )
 
     def run(self) -> Literal["finished", "patience"]:
@@ -171,6 +178,13 @@ class Session:
         self.state.history.append(entry)
         self.at_rest = True
         stage.advance(1, loss=round(loss, 4), tokens_per_s=round(speed))
+        self._tidy()
+
+    def _tidy(self) -> None:
+        held = resident_bytes()
+        if held and self.held_bytes and held - self.held_bytes > FREE_BYTES_KEPT:
+            give_back_freed_memory()
+            self.held_bytes = resident_bytes()
 
     def _ask(self, dev_score: DevScore, stage: Stage) -> None:
         step = self.state.step
