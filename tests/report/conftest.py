@@ -102,6 +102,7 @@ def _r4() -> dict[str, Any]:
         undo="Serve the base model without the adapter: its weights were never changed.",
         trials=[{"name": "rank 16, 2 epochs", "mean": 0.841, "n": 600, "chosen": True}], history=_history(), fixed=fixed,
         broke=[change(55, "It does what it says.", {"label": "positive"}, "positive", "negative")],
+        fixed_total=75, broke_total=1,
         settings={"rank": 16, "epochs": 2, "learning_rate": 3e-4, "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"]},
     )  # fmt: skip
 

@@ -129,7 +129,9 @@ def test_long_answers_are_cut_and_say_how_much_is_left_out(passed: dict[str, Any
 
 def test_no_more_changed_examples_than_can_be_read_are_shown(passed: dict[str, Any]) -> None:
     read = Page(page(passed))
-    assert "Examples that it fixed, against the rung below: 20 shown" in read.text
+    assert "Examples of dev that it fixed, against the rung below: 20 of 75 shown" in read.text
+    assert "Examples of dev that it broke, against the rung below: 1 shown" in read.text
+    assert "cost per answer are those of the dev rows" in read.text
     assert "tone.csv:981" in read.text and "tone.csv:2060" not in read.text
 
 

@@ -104,7 +104,9 @@ def cost_of(measured: Measured, unit: Unit, prices: Mapping[str, float], traffic
         reason = "the server or the prices do not say what an answer costs"
     else:
         rate = 1.0 if unit == "seconds" else _per_second(traffic)
-        each = [answer.latency_s * rate if answer.latency_s is not None and rate is not None else None for answer in measured.answers]
+        each = [
+            answer.latency_s * rate if answer.latency_s is not None and rate is not None else None for answer in measured.answers
+        ]
         reason = "traffic.machine_usd_per_hour is not given" if rate is None else "the seconds of its answers are not known"
     known = tuple(cost for cost in each if cost is not None)
     if not known or len(known) < len(each):
@@ -126,9 +128,7 @@ def break_even(a: Cost, b: Cost, traffic: Traffic, *, seed: int = 0) -> BreakEve
     if point <= 0:
         found = BreakEven(**known, outcome="never", lower=_answers(extra, high))
     else:
-        found = BreakEven(
-            **known, outcome="after", answers=extra / point, lower=_answers(extra, high), upper=_answers(extra, low)
-        )
+        found = BreakEven(**known, outcome="after", answers=extra / point, lower=_answers(extra, high), upper=_answers(extra, low))
     return _told(found, traffic)
 
 

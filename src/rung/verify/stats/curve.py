@@ -40,7 +40,7 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """How many train rows, in all, until a score is reached: where the upper end, the estimate and the lower end of the curve do so.
+    """How many train rows, in all, until a score is reached: where the curve's upper end, its estimate and its lower end do so.
 
     None says "not within `farthest` rows". `fewest` None is futility: not even the upper end of the interval comes so far.
     """
@@ -143,8 +143,8 @@ def fit_curve(
 def _bootstrap(table: Any, of: Any, sizes: Any, chance: Any) -> Any:
     """(samples, k) mean scores of resampled items, clusters whole, around the observed means.
 
-    Two imagined clusters, one all right and one all wrong, are drawn from as well: they widen the spread where every answer is right,
-    and do not move its centre.
+    Two imagined clusters, one all right and one all wrong, are drawn from as well: they widen the spread where every answer is
+    right, and do not move its centre.
     """
     import numpy as np
 
