@@ -165,7 +165,7 @@ def _data() -> dict[str, Any]:
 
 def test_groups_reach_the_gate_the_curve_and_the_card(task_file: Path, tmp_path: Path) -> None:
     lines = (tmp_path / "messages.csv").read_text().splitlines()
-    grouped = [f"{line},{'customer' if not n else f'c{n // 4}'}" for n, line in enumerate(lines)]
+    grouped = [f"{line},{'customer' if not n else f'c{n // 2}'}" for n, line in enumerate(lines)]
     (tmp_path / "grouped.csv").write_text("\n".join(grouped) + "\n")
     data = {**_data(), "examples": "grouped.csv", "group": "customer", "split": {"train": 80, "dev": 40, "gate": 140}}
     document = climbed(write(tmp_path, data=data))

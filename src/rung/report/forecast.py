@@ -16,7 +16,7 @@ AHEAD = (Column(label="Train rows"), Column(label="Score on dev", numeric=True),
 COSTS = (
     Column(label="Rung"),
     Column(label="Once", numeric=True, help="what making and measuring it took, and its labels where they have a price"),
-    Column(label="Per answer", numeric=True),
+    Column(label="1,000 answers", numeric=True),
     Column(label="Tokens in", numeric=True, help="mean prompt tokens per dev answer"),
     Column(label="Of them cached", numeric=True),
     Column(label="Tokens out", numeric=True, help="mean completion tokens per dev answer"),
@@ -51,7 +51,8 @@ def _curve(curve: Mapping[str, Any]) -> Html:
             for one in listed(curve, "ahead")
         ),
     ]
-    caption = element("figcaption", f"{text.plain(curve.get('title'))}: score on dev", element("small", " by train rows"))
+    key = element("small", " by train rows; dots: measured, dashes: forecast, and the bar")
+    caption = element("figcaption", f"{text.plain(curve.get('title'))}: score on dev", key)
     return element(
         "article",
         element("h3", element("code", text.plain(curve.get("rung"))), " with more labels"),
@@ -141,7 +142,7 @@ def _breakeven(costs: Any) -> Html | None:
         [
             text.plain(at(one, "rung")),
             money(at(one, "once")),
-            money(at(one, "per_answer")),
+            money(_thousand(at(one, "per_answer"))),
             text.count(at(one, "prompt_tokens")),
             text.percent(at(one, "cached_share")),
             text.count(at(one, "completion_tokens")),
@@ -172,6 +173,11 @@ def _pair(pair: Any) -> list[Any]:
         ends,
         text.DASH if months is None or outcome != "after" else text.count(round(months, 1)) if months >= 0.1 else "< 0.1",
     ]
+
+
+def _thousand(each: Any) -> float | None:
+    known = text.number(each)
+    return None if known is None else 1000 * known
 
 
 def _whole(answers: Any) -> str:

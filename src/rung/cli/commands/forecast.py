@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.cli.words import duration, percent
+from rung.cli.words import percent
 
 
 @click.command(epilog=example("rung forecast tasks/tone/task.yaml --rung r4_adapter"))
@@ -53,8 +53,10 @@ def _show(told: Mapping[str, Any]) -> None:
     if costs is None:
         show("No break-even yet: that needs two rungs that a climb has measured (rung climb).")
         return
-    priced = [(one["rung"], _cost(one["once"], costs), _cost(one["per_answer"], costs), one["unknown"]) for one in costs["rungs"]]
-    show(table(["rung", "once", "per answer", "not known"], priced, numbers=["once", "per answer"]))
+    priced = [
+        (one["rung"], _cost(one["once"], 1, costs), _cost(one["per_answer"], 1000, costs), one["unknown"]) for one in costs["rungs"]
+    ]
+    show(table(["rung", "once", "1,000 answers", "not known"], priced, numbers=["once", "1,000 answers"]))
     show(*[f"  {pair['sentence']}" for pair in costs["pairs"]])
     show(*[f"  ({note})" for note in costs["notes"]])
 
@@ -70,7 +72,7 @@ def _show_curve(curve: Mapping[str, Any]) -> None:
     show(*[f"  {line}" for line in (curve["sentence"], curve["doubt"]) if line])
 
 
-def _cost(value: float | None, costs: Mapping[str, Any]) -> str | None:
+def _cost(value: float | None, times: int, costs: Mapping[str, Any]) -> str | None:
     if value is None:
         return None
-    return f"${value:,.6g}" if costs["unit"] == "usd" else duration(value) if value >= 0.1 else f"{1000 * value:.3g} ms"
+    return f"${times * value:,.4g}" if costs["unit"] == "usd" else f"{times * value:,.3g} s"

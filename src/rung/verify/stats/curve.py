@@ -153,8 +153,10 @@ def _bootstrap(table: Any, of: Any, sizes: Any, chance: Any) -> Any:
     typical = len(of) / len(rows)
     sums = np.vstack([sums, np.full(len(table), typical), np.zeros(len(table))])
     rows = np.append(rows, [typical, typical])
-    times = chance.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=SAMPLES)
-    drawn = (times @ sums) / (times @ rows)[:, None]
+    # Clusters that are alike in everything are drawn together: right-or-wrong items make few kinds.
+    kinds, counts = np.unique(np.column_stack([rows, sums]), axis=0, return_counts=True)
+    times = chance.multinomial(len(rows), counts / len(rows), size=SAMPLES)
+    drawn = (times @ kinds[:, 1:]) / (times @ kinds[:, :1])
     noise = chance.normal(size=drawn.shape) * SUBSET_SD * np.sqrt(sizes[-1] / sizes)
     return np.clip(table.mean(axis=1) + drawn - drawn.mean(axis=0) + noise, 0.0, 1.0)
 
