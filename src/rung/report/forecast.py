@@ -54,7 +54,7 @@ def _curve(curve: Mapping[str, Any]) -> Html:
     key = element("small", " by train rows; dots: measured, dashes: forecast, and the bar")
     caption = element("figcaption", f"{text.plain(curve.get('title'))}: score on dev", key)
     return element(
-        "article",
+        "div",
         element("h3", element("code", text.plain(curve.get("rung"))), " with more labels"),
         [element("p", _sentence(line)) for line in said if line],
         element("div", element("figure", caption, _drawing(curve)), table("Measured, and forecast", AHEAD, rows), class_="outlook"),

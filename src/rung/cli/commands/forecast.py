@@ -24,7 +24,6 @@ def command(task: Path, rung: str, as_json: bool) -> None:
     rung has paid for itself. A forecast proves nothing: only the gate does. Interrupt it when you like: it goes on where it
     stopped.
     """
-    from rung.climb.costs import breakeven
     from rung.climb.forecast import draw_curve, forecast
     from rung.climb.session import Session
     from rung.registry.home import open_home
@@ -37,7 +36,7 @@ def command(task: Path, rung: str, as_json: bool) -> None:
         check_settings(locked)
         session = Session(locked, home, progress)
         draw_curve(session, rung)
-        told = forecast(session) or {"curves": [], "breakeven": breakeven(session)}
+        told = forecast(session) or {"curves": [], "breakeven": None}
         if document := session.facts.get("document"):
             session.put("document", document | {"forecast": told})
     if as_json:

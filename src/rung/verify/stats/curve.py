@@ -222,7 +222,7 @@ def describe(curve: Curve, labels: Labels) -> str:
             f"more labels are not forecast to help: even with {labels.farthest:,} train rows the upper end of the curve "
             f"({sure}) is {top:.1%}, below the bar of {labels.bar:.1%}"
         )
-    begin = f"at least {max(labels.fewest - now, 0):,}"
+    begin = f"at least about {_round(labels.fewest - now):,}" if labels.fewest > now else "possibly none"
     middle = f", most likely about {_round(max(labels.likely - now, 0)):,}" if labels.likely is not None else ""
     end = f" and at most {_round(labels.most - now):,}" if labels.most is not None and labels.most > now else ""
     open_end = "" if end else f"; no upper limit within {labels.farthest:,} rows"
