@@ -110,6 +110,7 @@ class Task:
     lock, what they say is.
     `tools` is None or what `engine.tools.declare` found: each tool with its schema and consequence, the digests of the files that
     hold them, and which consequences may come about unattended.
+    `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd); no part of the lock.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Task:
     seed: int = 0
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
+    traffic: Mapping[str, float] = field(default_factory=dict)
     knowledge: Mapping[str, Any] | None = None
     tools: Mapping[str, Any] | None = None
     path: str = ""
@@ -140,7 +142,9 @@ class Task:
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
         fields = {
-            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("examples", "path", "knowledge")
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if f.name not in ("examples", "path", "knowledge", "traffic")
         }
         if fields["tools"] is None:
             del fields["tools"]

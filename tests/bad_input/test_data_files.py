@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from rung.data.load import Source, load_examples
+
 GOOD = {"prompt": "2 + 2?", "completion": "4"}
 COLUMNS = b"text,tone\n"
 TOOL = {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
@@ -165,3 +167,24 @@ def test_init_reads_what_climb_needs_to_be_told(folder: Path, home: Path, capsys
     assert "encoding: cp1252" in (folder / "task.yaml").read_text("utf-8")
     asked = [row.messages[0]["content"] for row in load_task(Path("task.yaml"), home / "downloads").examples]
     assert "le café est froid" in asked
+
+
+def test_rows_left_out_by_their_ids(folder: Path, tmp_path: Path) -> None:
+    source = Source(
+        reference="messages.csv",
+        base_folder=folder,
+        downloads=tmp_path,
+        columns={"input": "text", "target": "tone"},
+        leave_out=["messages.csv:2", "messages.csv:241"],
+    )
+    loaded = load_examples(source)
+    assert len(loaded.examples) == 238
+    assert {row.id for row in loaded.examples}.isdisjoint(source.leave_out)
+    assert loaded.skipped == {"left out by its id": 2}
+
+
+def test_an_id_to_leave_out_that_no_row_has(refused, task) -> None:
+    said = refused("climb", task(lambda content: content["data"].update(leave_out=["messages.csv:2", "row 7"])))
+    assert "no row has the id 'row 7'" in said
+    assert "A row's id is its own, or file:line; here for example 'messages.csv:2'." in said
+    assert "task.yaml:" in said

@@ -71,6 +71,14 @@ def test_a_tried_rung_keeps_its_numbers(noisy):
     assert json.loads(json.dumps(document)) == document
 
 
+def test_what_a_rung_changed_is_counted_in_full(noisy):
+    _, document, _ = noisy
+    for rung in document["rungs"]:
+        for kind in ("fixed", "broke"):
+            assert len(rung[kind]) == min(rung[f"{kind}_total"], 8)
+    assert any(rung["fixed_total"] for rung in document["rungs"])
+
+
 def test_a_second_climb_does_nothing_again(noisy):
     task_file, document, home = noisy
     again = run(task_file, home)

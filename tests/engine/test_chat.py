@@ -201,3 +201,13 @@ def test_real_template_and_digits(real_base):
     ids, start = chat.training_tokens(tokenizer, ASKED[1:], (), "positive")
     assert tokenizer.decode(ids[start:]) == "positive<|im_end|>" and "named SmolLM" in tokenizer.decode(ids[:start])
     assert tokenizer.tokenize("  48213") == ["ĠĠ", "4", "8", "2", "1", "3"]
+
+
+def test_a_text_longer_than_the_base_is_encoded_without_a_warning(tiny_base, capfd, caplog):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(tiny_base))
+    long = "hello world " * 2000
+    assert len(chat.encode(tokenizer, long)) > tokenizer.model_max_length
+    assert len(chat.prompt_tokens(tokenizer, [{"role": "user", "content": f"<|im_end|> {long}"}])) > tokenizer.model_max_length
+    assert "sequence length" not in capfd.readouterr().err + caplog.text

@@ -3,71 +3,24 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from stand_in import Server, completion
 
-from rung.engine.backend import Request
+from rung.engine.backend import Purse, Request, price_usd
 from rung.engine.backends import openai_http
 from rung.engine.backends.openai_http import BudgetSpent, Patience
 from rung.engine.bases import open_backend
 from rung.errors import BrokenEnvironment, UserError
+from rung.types import Answer
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
 CALL = {"id": "1", "type": "function", "function": {"name": "go", "arguments": '{"to": "Rome"}'}}
 CHOICE = {"kind": "choice", "choices": ["positive", "negative"]}
 
 
-def completion(text="hello", *, calls=None, usage=True) -> dict:
-    message = {"role": "assistant", "content": None if calls else text} | ({"tool_calls": calls} if calls else {})
-    reply = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
-    counts = {"prompt_tokens": 100, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 64}}
-    return reply | ({"usage": counts} if usage else {})
-
-
 def error(message: str, code: str = "") -> dict:
     return {"error": {"message": message, "code": code}}
-
-
-class Server:
-    """Answers by `script`: each entry (status, body, headers, delay), the last one for ever; keeps what it was sent."""
-
-    def __init__(self):
-        self.script, self.bodies, self.headers, self.paths, self.times = [(200, completion(), {}, 0)], [], [], [], []
-        self.lock = threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with outer.lock:
-                    outer.bodies.append(body)
-                    outer.headers.append(dict(self.headers))
-                    outer.paths.append(self.path)
-                    outer.times.append(time.monotonic())
-                    step = outer.script.pop(0) if len(outer.script) > 1 else outer.script[0]
-                status, reply, headers, delay = step(body) if callable(step) else step
-                time.sleep(delay)
-                data = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
-                try:
-                    self.send_response(status)
-                    for name, value in headers.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data)
-                except BrokenPipeError:
-                    pass
-
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
-        self.address = f"http://127.0.0.1:{self.http.server_port}/v1"
 
 
 @pytest.fixture
@@ -94,7 +47,7 @@ def ask(text="hi", **fields) -> Request:
 def test_answer_with_tokens_cost_and_time(backend, server):
     said = backend.answer([ask(max_tokens=9, seed=3)])[0]
     assert (said.text, said.prompt_tokens, said.cached_tokens, said.completion_tokens) == ("hello", 100, 64, 10)
-    assert said.cost_usd == pytest.approx(120e-6) and backend.spent_usd == pytest.approx(120e-6)
+    assert said.cost_usd == pytest.approx(120e-6) and backend.purse.spent_usd == pytest.approx(120e-6)
     assert said.latency_s > 0 and said.finish_reason == "stop"
     assert server.paths == ["/v1/chat/completions"]
     assert server.bodies[0] == {
@@ -156,7 +109,7 @@ def test_patience_ends(backend, server):
     with pytest.raises(BrokenEnvironment, match=r"HTTP 500: the roof is on fire[\s\S]*run the same command again") as caught:
         backend.answer([ask()])
     assert len(server.bodies) == 3 and caught.value.exit_code == 3
-    assert backend.spent_usd == 0
+    assert backend.purse.spent_usd == 0
 
 
 def test_nobody_there(home):
@@ -274,10 +227,10 @@ def test_unknown_usage_stays_unknown(backend, server):
 
 
 def test_budget_is_never_exceeded(server, home):
-    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, max_spend_usd=1e-3)
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, purse=Purse(limit_usd=1e-3))
     with pytest.raises(BudgetSpent, match=r"budget of 0\.001 USD"):
         made.answer([ask(max_tokens=50) for _ in range(100)])
-    assert 0 < made.spent_usd <= 1e-3
+    assert 0 < made.purse.spent_usd <= 1e-3
     assert len(server.bodies) * 120e-6 <= 1e-3 + 1e-12
     with pytest.raises(BudgetSpent):
         made.answer([ask("x" * 2000)])
@@ -285,15 +238,37 @@ def test_budget_is_never_exceeded(server, home):
 
 def test_budget_counts_what_the_server_does_not(server, home):
     server.script = [(200, completion(usage=False), {}, 0)]
-    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, max_spend_usd=1e-3)
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, purse=Purse(limit_usd=1e-3))
     with pytest.raises(BudgetSpent):
         made.answer([ask(max_tokens=50) for _ in range(100)])
-    assert made.spent_usd > 5e-4
+    assert made.purse.spent_usd > 5e-4
+
+
+def test_what_was_spent_before_counts_and_is_written_down_first(server, home):
+    told = []
+    purse = Purse(limit_usd=1e-3, spent_usd=9e-4, keep=told.append)
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, purse=purse)
+    server.script = [lambda body: (told.append("asked"), (200, completion(), {}, 0))[1]]
+    said = made.answer([ask(max_tokens=5)])
+    foreseen, asked, after = told
+    assert asked == "asked" and foreseen > 9e-4
+    assert after == pytest.approx(9e-4 + said[0].cost_usd)
+    with pytest.raises(BudgetSpent):
+        made.answer([ask(max_tokens=5)])
+    assert len(server.bodies) == 1
+
+
+def test_cached_tokens_cost_what_the_prices_say_of_them():
+    answer = Answer(text="", prompt_tokens=1000, cached_tokens=800, completion_tokens=100)
+    assert price_usd(PRICES, answer) == pytest.approx(1200e-6)
+    assert price_usd(PRICES | {"cached_input_usd_per_million": 0.1}, answer) == pytest.approx((200 + 80 + 200) * 1e-6)
+    assert price_usd({}, answer) is None
+    assert price_usd(PRICES, Answer(text="", prompt_tokens=5)) is None
 
 
 def test_budget_needs_prices(server, home):
     with pytest.raises(UserError, match=r"limits\.usd is set[\s\S]*input_usd_per_million"):
-        open_backend(f"{server.address}#tiny", home, max_spend_usd=1.0)
+        open_backend(f"{server.address}#tiny", home, purse=Purse(limit_usd=1.0))
     with pytest.raises(UserError, match="prices lack output_usd_per_million"):
         open_backend(f"{server.address}#tiny", home, prices={"input_usd_per_million": 1})
 

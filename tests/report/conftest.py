@@ -102,6 +102,7 @@ def _r4() -> dict[str, Any]:
         undo="Serve the base model without the adapter: its weights were never changed.",
         trials=[{"name": "rank 16, 2 epochs", "mean": 0.841, "n": 600, "chosen": True}], history=_history(), fixed=fixed,
         broke=[change(55, "It does what it says.", {"label": "positive"}, "positive", "negative")],
+        fixed_total=75, broke_total=1,
         settings={"rank": 16, "epochs": 2, "learning_rate": 3e-4, "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"]},
     )  # fmt: skip
 
@@ -155,7 +156,42 @@ def failed(passed: dict[str, Any]) -> dict[str, Any]:
               artefact_bytes=269_000_000, verdict=verdict("fail", (0.7683, 0.7427, 0.7925), 1200), guards=[])  # fmt: skip
     rungs = [*passed["rungs"][:4], last, r5]
     end = {"status": "fail", "sentence": "", "winner": None, "rung": None}
-    return passed | {"version": None, "rungs": rungs, "verdict": end, "cheaper": []}
+    return passed | {"version": None, "rungs": rungs, "verdict": end, "cheaper": [], "forecast": forecast()}
+
+
+def forecast() -> dict[str, Any]:
+    """A rising curve with its band, and two rungs of which one pays and one never does."""
+    means = {150: 0.64, 300: 0.70, 600: 0.745, 1200: 0.779}
+    law = {rows: 0.9 - 2.6 * (rows + 50) ** -0.43 for rows in (150, 212, 300, 424, 600, 848, 1200, 1697, 2400, 3394, 4800)}
+    band = [
+        {"rows": rows, "estimate": score, "lower": score - 0.02 - rows / 1e5, "upper": score + 0.02 + rows / 1e5}
+        for rows, score in law.items()
+    ]
+    curve = {
+        "rung": "r0_linear", "title": "linear model", "n": 600, "clusters": 600, "missing": 0, "level": 0.8, "bar": 0.8,
+        "points": [{"rows": rows, "mean": mean} for rows, mean in means.items()], "band": band,
+        "ahead": [{"times": 2, **band[8]}, {"times": 4, **band[10]}],
+        "labels": {"bar": 0.8, "fewest": 1500, "likely": 2000, "most": None, "farthest": 76800, "futile": False}, "doubt": "",
+        "sentence": "the bar of 80.0% is forecast to take at least 300 more train rows (80% interval)" + HOSTILE,
+    }  # fmt: skip
+    pair = {"cheaper": "r0_linear", "dearer": "r4_adapter", "unit": "usd", "lower": None, "upper": None, "months": None}
+    pairs = [
+        pair | {"outcome": "never", "answers": None},
+        pair | {"cheaper": "r1_prompt", "outcome": "after", "answers": 41000.2, "lower": 30000.0, "months": 0.41},
+    ]
+    rungs = [
+        {
+            "rung": "r1_prompt",
+            "once": 0.02,
+            "per_answer": 7.1e-6,
+            "prompt_tokens": 212.4,
+            "cached_share": 0.7,
+            "completion_tokens": 2,
+        },
+        {"rung": "r4_adapter", "once": 600.0, "per_answer": None, "prompt_tokens": None, "cached_share": None},
+    ]
+    costs = {"unit": "usd", "traffic": {}, "rungs": rungs, "pairs": pairs, "notes": ["in answers, not months"]}
+    return {"curves": [curve], "breakeven": costs}
 
 
 @pytest.fixture

@@ -129,7 +129,9 @@ def test_long_answers_are_cut_and_say_how_much_is_left_out(passed: dict[str, Any
 
 def test_no_more_changed_examples_than_can_be_read_are_shown(passed: dict[str, Any]) -> None:
     read = Page(page(passed))
-    assert "Examples that it fixed, against the rung below: 20 shown" in read.text
+    assert "Examples of dev that it fixed, against the rung below: 20 of 75 shown" in read.text
+    assert "Examples of dev that it broke, against the rung below: 1 shown" in read.text
+    assert "cost per answer are those of the dev rows" in read.text
     assert "tone.csv:981" in read.text and "tone.csv:2060" not in read.text
 
 
@@ -246,3 +248,27 @@ def test_a_folder_in_the_way_is_a_clear_error(passed: dict[str, Any], tmp_path: 
     with pytest.raises(BrokenEnvironment, match="could not be written"):
         write_html(passed, tmp_path / "report.html")
     assert os.listdir(tmp_path) == ["report.html"]
+
+
+def test_forecasts_are_drawn_and_told_as_such(failed: dict[str, Any]) -> None:
+    source = page(failed)
+    read = Page(source)
+    assert "What more would bring" in read.text
+    assert "The bar of 80.0% is forecast to take at least 300 more train rows" in read.text
+    assert "A forecast, not a proof" in read.text
+    drawn = [attrs for attrs in read.all("polygon") if attrs["class"] == "band"]
+    assert len(drawn) == 1 and len(str(drawn[0]["points"]).split()) == 22
+    lines = [str(attrs["points"]).split() for attrs in read.all("polyline") if str(attrs["class"]).startswith("curve")]
+    assert lines[-2][-1] == lines[-1][0], "the dashes go on where the line ends"
+    words = next(str(attrs["aria-label"]) for attrs in read.all("svg") if "Learning curve" in str(attrs.get("aria-label")))
+    assert "64.0% with 150 rows" in words and "with 2,400" in words
+    assert "r4_adapter r1_prompt 41,001 answers 30,000 to never 0.4" in read.text
+    assert "r4_adapter r0_linear never — —" in read.text
+    assert "r4_adapter $600.00 — — — —" in read.text
+    assert "In answers, not months." in read.text
+
+
+def test_no_forecast_is_no_section(passed: dict[str, Any]) -> None:
+    for told in (None, {}, {"curves": [], "breakeven": None}, {"curves": [{"rung": "r0_linear", "band": [{"rows": 1}]}]}):
+        read = Page(page(passed | {"forecast": told}))
+        assert ("What more would bring" in read.text) == bool(told and told["curves"])

@@ -45,6 +45,8 @@ def show_document(document: dict[str, Any], page: Path) -> None:
     from rung.report.tables import ladder_table
 
     show(ladder_table(document), f"Report  {page}")
+    for curve in (document.get("forecast") or {}).get("curves", ()):
+        show(*[f"Forecast  {curve['title']}: {curve['sentence']}"] if curve["sentence"] else [])
     if document["version"]:
         show(f'Ask it  rung answer {document["version"]} "..."')
 

@@ -8,6 +8,7 @@ from rung import plugins
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.decide import Build, Finish, Gate, Simplify, next_step
 from rung.climb.document import document
+from rung.climb.forecast import draw_curve, learns
 from rung.climb.session import Session
 from rung.errors import UserError
 from rung.rungs._shared import check_settings, why_skipped
@@ -32,9 +33,19 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
         _perform(session, step)
     if step.winner:
         session.register(step.winner)
+    elif not learns(task, "r0_linear"):
+        _draw(session, "r0_linear")
     told = document(session, step)
     session.put("document", told)
     return told
+
+
+def _draw(session: Session, rung: str) -> None:
+    """A cheap learning curve for the report; too few rows for one are no reason to fail."""
+    try:
+        draw_curve(session, rung)
+    except UserError as error:
+        session.progress.note(error.problem)
 
 
 def _perform(session: Session, step: Build | Gate | Simplify) -> None:

@@ -10,12 +10,12 @@ from rung.types import Task
 
 if TYPE_CHECKING:
     from rung.engine.answer import Desk
-    from rung.engine.backend import Backend
+    from rung.engine.backend import Backend, Purse
     from rung.engine.retrieval.encoders import Encoder
     from rung.registry.home import Home
 
 
-def open_desk(home: Home, prices: Mapping[str, float] | None = None, max_spend_usd: float | None = None) -> Desk:
+def open_desk(home: Home, prices: Mapping[str, float] | None = None, purse: Purse | None = None) -> Desk:
     """A desk over the home's store; a base is loaded at its first question and kept."""
     from rung.climb.gate import LOOK_EVERY_ROWS
     from rung.engine.answer import Desk
@@ -23,7 +23,7 @@ def open_desk(home: Home, prices: Mapping[str, float] | None = None, max_spend_u
 
     @cache
     def backend_for(reference: str) -> Backend:
-        return open_backend(reference, home.path, prices=prices, max_spend_usd=max_spend_usd, blobs=home.blobs)
+        return open_backend(reference, home.path, prices=prices, purse=purse, blobs=home.blobs)
 
     @cache
     def encoder_for(reference: str) -> Encoder:
@@ -34,6 +34,12 @@ def open_desk(home: Home, prices: Mapping[str, float] | None = None, max_spend_u
     return Desk(encoder_for=encoder_for, backend_for=backend_for, blobs=home.blobs, cache=home.answers, chunk=LOOK_EVERY_ROWS)
 
 
-def desk_for(task: Task, home: Home) -> Desk:
-    """A desk at the task's prices, within its budget."""
-    return open_desk(home, task.prices or None, task.limits.usd)
+def desk_for(task: Task, home: Home, climb: str | None = None) -> Desk:
+    """A desk at the task's prices, within its budget; what a climb spends is a fact of it, and counts when it goes on."""
+    from rung.engine.backend import Purse
+
+    purse = Purse(limit_usd=task.limits.usd)
+    if climb is not None and purse.limit_usd is not None:
+        purse.spent_usd = (home.fact(climb, "spent") or {"usd": 0.0})["usd"]
+        purse.keep = lambda usd: home.put_fact(climb, "spent", {"usd": usd})
+    return open_desk(home, task.prices or None, purse)

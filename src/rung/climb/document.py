@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.climb.decide import Finish, RungState
+from rung.climb.forecast import forecast
 from rung.types import Run, Task, as_json
 
 if TYPE_CHECKING:
@@ -36,9 +37,13 @@ def document(session: Session, end: Finish) -> dict[str, Any]:
             "rung": end.winner,
         },
         "task": _task(session.task),
-        "card": card(session.task, len([reason for reason in lock["skipped"].values() if not reason]) + 1),
+        "card": [
+            *card(session.task, len([reason for reason in lock["skipped"].values() if not reason]) + 1),
+            *_measured_groups(session.task, runs),
+        ],
         "rungs": rungs,
         "cheaper": _cheaper(session),
+        "forecast": forecast(session),
         "notes": [f"{state.name}: {state.skipped}" for state in session.states() if state.skipped],
         "lock": _lock(session),
         "looks": _looks(session),
@@ -57,6 +62,20 @@ def card(task: Task, shares: int) -> list[dict[str, Any]]:
         alpha=task.alpha,
         rungs=shares,
     )
+
+
+def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[dict[str, Any]]:
+    """Where rows come in groups: what they are worth by the scores of the last rung on dev."""
+    from rung.verify.stats.bounds import design_effect
+    from rung.verify.stats.card import measured_line
+    from rung.verify.stats.clusters import labels
+
+    scored = [(name, row.scores["quality"].value, row.group) for name, run in runs.items() for row in run.rows]
+    last = [(value, group) for name, value, group in scored if name == list(runs)[-1] and value is not None]
+    of = labels([group for _, group in last])
+    if len(set(of)) < 2 or len(set(of)) == len(of):
+        return []
+    return [measured_line(len(task.split("gate")), design_effect([value for value, _ in last], of), list(runs)[-1])]
 
 
 def _task(task: Task) -> dict[str, Any]:
@@ -174,11 +193,11 @@ def _quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
-def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, list[dict[str, Any]]]:
-    """Dev rows that this rung got right and the one below did not, and the other way round."""
+def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, Any]:
+    """Dev rows that this rung got right and the one below did not, and the other way round: some of them, and how many in all."""
     order = list(runs)
     if rung not in runs or order.index(rung) == 0:
-        return {"fixed": [], "broke": []}
+        return {"fixed": [], "broke": [], "fixed_total": 0, "broke_total": 0}
     below, here = runs[order[order.index(rung) - 1]], runs[rung]
     examples = {row.id: row for row in session.task.split("dev")}
     fixed: list[dict[str, Any]] = []
@@ -196,7 +215,8 @@ def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, 
             "after": after.answer.text,
         }
         (fixed if new > old else broke).append(case)
-    return {"fixed": fixed[:CASES_SHOWN], "broke": broke[:CASES_SHOWN]}
+    totals = {"fixed_total": len(fixed), "broke_total": len(broke)}
+    return {"fixed": fixed[:CASES_SHOWN], "broke": broke[:CASES_SHOWN], **totals}
 
 
 def _question(messages: Sequence[Mapping[str, Any]]) -> str:

@@ -32,10 +32,10 @@ class Session:
 
     def __init__(self, task: Task, home: Home, progress: Progress) -> None:
         self.task, self.home, self.progress = task, home, progress
-        self.desk = desk_for(task, home)
         base = lock_base(task, home, progress)
         refuse_long_rows(task, home.path)
         self.id = digest([FORM, task.digest, base])
+        self.desk = desk_for(task, home, self.id)
         self.facts: dict[str, Any] = home.facts(self.id)
         home.add_task(task.digest, {"name": task.name, "base": task.base, "path": task.path})
         if "lock" not in self.facts:
@@ -98,7 +98,7 @@ class Session:
         started = time.monotonic()
         work = self.home.path / "climbs" / self.id[:16] / rung
         bench = ClimbBench(self.task, self.desk, work, self.progress)
-        candidate = plugins.load("rungs", rung).build(self.task, self._parent(rung), bench)
+        candidate = plugins.load("rungs", rung).build(self.task, self.parent(rung), bench)
         dev = bench.measure(candidate, "dev")
         self.home.add_candidate(candidate, self.task.digest)
         fact = {
@@ -111,7 +111,8 @@ class Session:
         self.put(f"built/{rung}", fact)
         shutil.rmtree(work, ignore_errors=True)
 
-    def _parent(self, rung: str) -> Candidate | None:
+    def parent(self, rung: str) -> Candidate | None:
+        """What the rung builds on: the nearest one below it that was built and is a language model."""
         below = [name for name in self.facts["lock"]["skipped"] if name < rung and f"built/{name}" in self.facts]
         # A linear model's Candidate says nothing that a language model could build on.
         candidates = [self.candidate(name) for name in below]

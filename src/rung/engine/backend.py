@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +40,34 @@ class ContextTooLong(UserError):
             where=where,
             mend="Shorten the text, or choose a base with a longer context.",
         )
+
+
+@dataclass(kw_only=True)
+class Purse:
+    """What may be spent, and what has been: one for all servers that a climb asks. `limit_usd` None sets no limit.
+
+    `keep` writes a total down, where it outlives the process: before a batch is asked the most that it could bring the total to,
+    afterwards what it did. A process that is killed in between has spent no more than is written.
+    """
+
+    limit_usd: float | None = None
+    spent_usd: float = 0.0
+    keep: Callable[[float], None] = lambda _usd: None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+
+def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
+    """What an answer's tokens cost; None where tokens or prices are not known.
+
+    prices  USD per million tokens: input_usd_per_million, output_usd_per_million, and cached_input_usd_per_million, without which
+            cached tokens cost as much as others
+    """
+    full, out = prices.get("input_usd_per_million"), prices.get("output_usd_per_million")
+    if full is None or out is None or answer.prompt_tokens is None or answer.completion_tokens is None:
+        return None
+    cached = min(answer.cached_tokens or 0, answer.prompt_tokens)
+    reduced = prices.get("cached_input_usd_per_million", full)
+    return ((answer.prompt_tokens - cached) * full + cached * reduced + answer.completion_tokens * out) / 1e6
 
 
 class Backend(Protocol):

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rung import plugins
-from rung.engine.backend import Backend
+from rung.engine.backend import Backend, Purse
 from rung.engine.chat import no_template, template_digest
 from rung.engine.convert import fetch
 from rung.engine.folder import check_folder, digest_folder, read_template
@@ -76,19 +76,19 @@ def open_backend(
     home: Path,
     *,
     prices: Mapping[str, float] | None = None,
-    max_spend_usd: float | None = None,
+    purse: Purse | None = None,
     blobs: Blobs | None = None,
     progress: Progress | None = None,
 ) -> Backend:
     """The backend of a base, ready to answer. Each backend plug-in has `open(base, *, prices) -> Backend`.
 
-    prices         input_usd_per_million, output_usd_per_million
-    max_spend_usd  a server is not asked again once the next answer could take the spend above this; needs prices
+    prices  as in `backend.price_usd`
+    purse   what a server's answers are paid from; a limit needs prices
     """
     base = resolve(reference, home, blobs=blobs, progress=progress)
     backend = plugins.load("backends", base.kind).open(base, prices=prices)
-    if max_spend_usd is not None and hasattr(backend, "limit_spend"):
-        backend.limit_spend(max_spend_usd)
+    if purse is not None and hasattr(backend, "pay_from"):
+        backend.pay_from(purse)
     return backend
 
 

@@ -141,11 +141,11 @@ def render(template: ChatTemplate, messages: Sequence[Message], tools: Tools, *,
 def encode(tokenizer: Any, text: str) -> list[int]:
     """Token ids of rendered text. No special token is added: the template wrote them all. Fenced ones are read as plain text."""
     if _OPEN not in text:
-        return tokenizer.encode(text, add_special_tokens=False)
+        return tokenizer.encode(text, add_special_tokens=False, verbose=False)
     ids: list[int] = []
     for index, piece in enumerate(_FENCED.split(text)):
         if piece:
-            ids += tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=index % 2 == 1)
+            ids += tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=index % 2 == 1, verbose=False)
     return ids
 
 

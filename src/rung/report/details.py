@@ -82,7 +82,9 @@ def _changed(rung: Mapping[str, Any], key: str) -> Html | None:
     if not examples:
         return None
     shown = examples[:MOST_EXAMPLES]
-    summary = f"Examples that it {key}, against the rung below: {len(shown)} shown"
+    total = text.number(rung.get(f"{key}_total"))
+    of_all = f"{len(shown)} of {total:,.0f} shown" if total and total > len(shown) else f"{len(shown)} shown"
+    summary = f"Examples of dev that it {key}, against the rung below: {of_all}"
     return element("details", element("summary", summary), [_example(example) for example in shown])
 
 

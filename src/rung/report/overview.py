@@ -64,7 +64,8 @@ def overview(document: Document) -> Html:
 
 
 _NOTE = (
-    "Time per answer is the time of the batch that an answer came in, divided by its rows. Tokens are means per answer. "
+    "Time, tokens and cost per answer are those of the dev rows. Time per answer is the time of the batch that an answer came in, "
+    "divided by its rows; tokens are means per answer. "
     f"{text.DASH} stands for a figure that is not known."
 )
 

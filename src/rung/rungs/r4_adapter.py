@@ -12,6 +12,8 @@ from rung.types import Bench, Candidate, Task
 
 TITLE = "LoRA adapter"
 UNDO = "point the name at the version before: the base is untouched, the adapter is a file beside it"
+# It has a learning curve: `rung forecast` builds it on subsets of train.
+LEARNS = True
 
 
 class Config(BaseModel):

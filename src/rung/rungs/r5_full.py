@@ -12,6 +12,8 @@ from rung.types import Bench, Candidate, Task
 
 TITLE = "full fine-tuning"
 UNDO = "point the name at the version before and load the base again: this model shares nothing with it"
+# It has a learning curve: `rung forecast` builds it on subsets of train.
+LEARNS = True
 
 
 class Config(BaseModel):

@@ -250,6 +250,7 @@ def _task(
         seed=spec.seed,
         settings=spec.rungs,
         prices=spec.price_map(),
+        traffic={key: value for key, value in spec.traffic if value is not None},
         path=str(path),
         tools=tools,
     )

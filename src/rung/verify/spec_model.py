@@ -114,6 +114,15 @@ class PricesSpec(Strict):
 
     input_usd_per_million: float | None = Field(default=None, ge=0)
     output_usd_per_million: float | None = Field(default=None, ge=0)
+    cached_input_usd_per_million: float | None = Field(default=None, ge=0)
+
+
+class TrafficSpec(Strict):
+    """What the answers will be used for: break-evens are told in its terms. It changes nothing that is measured."""
+
+    answers_per_month: Positive | None = None
+    machine_usd_per_hour: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    label_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class BarSpec(Strict):
@@ -158,6 +167,7 @@ class TaskSpec(Strict):
     consequence: Literal["low", "medium", "high"] = "low"
     seed: int = Field(default=0, ge=0)
     prices: PricesSpec = PricesSpec()
+    traffic: TrafficSpec = TrafficSpec()
     rungs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     tools: Annotated[ToolsSpec | None, BeforeValidator(in_full)] = None
 

@@ -52,6 +52,12 @@ def test_a_gate_too_small_says_what_would_do():
             card.smallest_gate(bar, 0.05)
 
 
+def test_groups_by_a_measured_design_effect():
+    line = card.measured_line(300, 2.5, "r1_prompt")
+    assert line["rows"] == 120 and "r1_prompt" in line["text"] and "2.5 times as large" in line["text"]
+    assert card.measured_line(300, 0.4, "r1_prompt")["rows"] == 300
+
+
 def test_clusters_and_relative_bars():
     lines = card.sample_size_card(n_gate=300, clusters=60, bar=None, alpha=0.05, rungs=3)
     assert lines[0]["rows"] == 167 and "60 groups" in lines[0]["text"]

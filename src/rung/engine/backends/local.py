@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from rung.engine.backend import Backend, Request
+from rung.engine.backend import Backend, Request, price_usd
 from rung.engine.bases import Base
 from rung.errors import UserError
 from rung.types import Answer
@@ -51,7 +51,4 @@ class LocalBackend:
 
     def _priced(self, answer: Answer) -> Answer:
         """What the tokens cost by the task's prices; unknown without them."""
-        read, written = self._prices.get("input_usd_per_million"), self._prices.get("output_usd_per_million")
-        if read is None or written is None:
-            return answer
-        return replace(answer, cost_usd=((answer.prompt_tokens or 0) * read + (answer.completion_tokens or 0) * written) / 1e6)
+        return replace(answer, cost_usd=price_usd(self._prices, answer))

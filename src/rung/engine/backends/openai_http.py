@@ -13,14 +13,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rung.engine.backend import Request
+from rung.engine.backend import Purse, Request, price_usd
 from rung.engine.bases import Base
 from rung.engine.chat import calls_text, text_of, with_tools_in_words, wrapped_tool
 from rung.errors import BrokenEnvironment, UserError
@@ -54,7 +54,7 @@ def open(base: Base, *, prices: Mapping[str, float] | None = None) -> OpenAIHTTP
 
 @dataclass(kw_only=True)
 class OpenAIHTTP:
-    """A Backend over HTTP. `spent_usd` is what it has cost so far by the task's prices."""
+    """A Backend over HTTP. What it costs by the task's prices comes out of the `purse`."""
 
     reference: str
     address: str
@@ -62,20 +62,19 @@ class OpenAIHTTP:
     prices: Mapping[str, float] = field(default_factory=dict)
     patience: Patience = Patience()
     template: str = ""
-    spent_usd: float = 0.0
-    _ceiling_usd: float | None = None
+    purse: Purse = field(default_factory=Purse)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _refused: set[str] = field(default_factory=set)
 
-    def limit_spend(self, usd: float) -> None:
-        """Refuse from now on to ask what could take `spent_usd` above `usd`. Raises UserError where no prices are known."""
-        if not self.prices:
+    def pay_from(self, purse: Purse) -> None:
+        """Refuse from now on to ask what could take the purse above its limit. Raises UserError for a limit without prices."""
+        if purse.limit_usd is not None and not self.prices:
             raise UserError(
                 "limits.usd is set, but nothing says what an answer costs",
                 where=self.address,
                 mend="Add prices: {input_usd_per_million: ..., output_usd_per_million: ...} to the task (0 for your own server).",
             )
-        self._ceiling_usd = usd
+        self.purse = purse
 
     def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
         """One call for each request, a few at a time. Raises UserError, BudgetSpent, BrokenEnvironment."""
@@ -85,6 +84,18 @@ class OpenAIHTTP:
             raise UserError(
                 "a server's model cannot be adapted from here", where=self.address, mend="Use a local base for r4 and r5."
             )
+        self._foresee(requests)
+        try:
+            return self._all(httpx, requests)
+        finally:
+            self.purse.keep(self.purse.spent_usd)
+
+    def _foresee(self, requests: Sequence[Request]) -> None:
+        """Writes down the most that the purse can have spent once all these are answered."""
+        if self.purse.limit_usd is not None:
+            self.purse.keep(min(self.purse.limit_usd, self.purse.spent_usd + sum(map(self._most, requests))))
+
+    def _all(self, httpx: Any, requests: Sequence[Request]) -> list[Answer]:
         with (
             httpx.Client(timeout=self.patience.timeout_s, headers=self._headers(), follow_redirects=False) as client,
             ThreadPoolExecutor(max_workers=self.patience.threads) as pool,
@@ -114,31 +125,30 @@ class OpenAIHTTP:
             cost = reserved if answer.cost_usd is None else answer.cost_usd
             return answer
         finally:
-            with self._lock:
-                self.spent_usd += cost - reserved
+            with self.purse.lock:
+                self.purse.spent_usd += cost - reserved
 
     def _reserve(self, request: Request) -> float:
-        """Takes the most that this request can cost off the budget, before it is asked. A token is at least one byte of text."""
-        if self._ceiling_usd is None:
+        """Takes the most that this request can cost off the budget, before it is asked."""
+        purse = self.purse
+        if purse.limit_usd is None:
             return 0.0
-        sent = len(json.dumps([list(request.messages), list(request.tools)], ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        most = self._price(sent, request.max_tokens) or 0.0
-        with self._lock:
-            if self.spent_usd + most > self._ceiling_usd:
+        most = self._most(request)
+        with purse.lock:
+            if purse.spent_usd + most > purse.limit_usd:
                 raise BudgetSpent(
-                    f"the budget of {self._ceiling_usd:g} USD could be exceeded: {self.spent_usd:.4f} USD are spent or under way, "
+                    f"the budget of {purse.limit_usd:g} USD could be exceeded: {purse.spent_usd:.4f} USD are spent or under way, "
                     f"and the next answer may cost {most:.4f}",
                     where=self.address,
                     mend="Raise limits.usd in the task; answers so far are kept and not paid for again.",
                 )
-            self.spent_usd += most
+            purse.spent_usd += most
         return most
 
-    def _price(self, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
-        if not self.prices or prompt_tokens is None or completion_tokens is None:
-            return None
-        bill = prompt_tokens * self.prices["input_usd_per_million"] + completion_tokens * self.prices["output_usd_per_million"]
-        return bill / 1e6
+    def _most(self, request: Request) -> float:
+        """The most that a request can cost. A token is at least one byte of text."""
+        sent = len(json.dumps([list(request.messages), list(request.tools)], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        return price_usd(self.prices, Answer(text="", prompt_tokens=sent, completion_tokens=request.max_tokens)) or 0.0
 
     def _settled(self, client: Any, request: Request) -> dict[str, Any]:
         """The server's reply, once what it does not know has been left out of the request."""
@@ -228,15 +238,15 @@ class OpenAIHTTP:
         text = calls_text(message["tool_calls"]) if message.get("tool_calls") else text_of(message.get("content"))
         usage = reply.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
-        return Answer(
+        answer = Answer(
             text=_choice(text, request.constraint["choices"]) if request.constraint and _kind(request) == "choice" else text,
             latency_s=seconds,
             prompt_tokens=usage.get("prompt_tokens"),
             cached_tokens=details.get("cached_tokens"),
             completion_tokens=usage.get("completion_tokens"),
-            cost_usd=self._price(usage.get("prompt_tokens"), usage.get("completion_tokens")),
             finish_reason=choice.get("finish_reason") or "stop",
         )
+        return replace(answer, cost_usd=price_usd(self.prices, answer))
 
 
 _OPTIONAL = ("max_tokens", "response_format", "temperature", "top_p", "seed")

@@ -46,17 +46,6 @@ def clopper_pearson(successes: float, n: float, level: float) -> tuple[float, fl
     return lower, upper
 
 
-def wilson(successes: float, n: float, level: float) -> tuple[float, float]:
-    """Lower and upper bound on a probability, each one-sided at `level` (Wilson, 1927). Approximate: only for display."""
-    from scipy.special import ndtri
-
-    z = float(ndtri(1 - level))
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def fixed_bounds(values: Sequence[float], of: Sequence[int], level: float) -> Bounds:
     """Bounds on the mean of scores in [0, 1], by the method that fits them (table above).
 
@@ -75,22 +64,6 @@ def fixed_bounds(values: Sequence[float], of: Sequence[int], level: float) -> Bo
     if alone or count < FEW_CLUSTERS:
         return _betting(scores, members, level)
     return _effective(scores, members, level, most=len(scores) if binary else math.inf)
-
-
-def clustered_t(values: Sequence[float], of: Sequence[int], level: float) -> tuple[float, float]:
-    """Lower and upper bound on a mean by Student's t over clusters (Liang and Zeger, 1986). Needs many clusters and little skew.
-
-    Degrees of freedom: clusters less one. Not clipped to [0, 1]. Raises ValueError with fewer than two clusters.
-    """
-    import numpy as np
-    from scipy.special import stdtrit
-
-    sums, sizes = clusters.totals(np.asarray(values, float), np.asarray(of))
-    if len(sums) < 2:
-        raise ValueError("a clustered interval needs at least two clusters")
-    mean = sums.sum() / sizes.sum()
-    half = float(stdtrit(len(sums) - 1, 1 - level)) * math.sqrt(_variance_of_mean(sums, sizes))
-    return float(mean - half), float(mean + half)
 
 
 def design_effect(values: Sequence[float], of: Sequence[int]) -> float:

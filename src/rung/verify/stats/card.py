@@ -60,6 +60,13 @@ def _independent_rows(n_gate: int, clusters: int) -> tuple[int, list[dict[str, A
     return rows, [{"text": text, "n_gate": n_gate, "clusters": clusters, "rows": rows}]
 
 
+def measured_line(n_gate: int, effect: float, of: str) -> dict[str, Any]:
+    """What rows in groups are worth by a measured `bounds.design_effect`, beside the card's assumption; `of` says whose scores."""
+    rows = min(n_gate, max(1, round(n_gate / max(effect, 1e-9))))
+    text = f"measured on dev ({of}): groups make the variance {effect:.2g} times as large; the gate counts as about {rows:,} rows"
+    return {"text": text, "design_effect": effect, "rows": rows}
+
+
 def _bar_lines(rows: int, bar: float, level: float) -> list[dict[str, Any]]:
     smallest = smallest_gate(bar, level)
     if rows < smallest:

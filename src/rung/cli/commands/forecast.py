@@ -1,0 +1,77 @@
+"""`rung forecast`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rung.cli.output import example, json_option, print_json, show, table, watching
+from rung.cli.words import percent
+
+
+@click.command(epilog=example("rung forecast tasks/tone/task.yaml --rung r4_adapter"))
+@click.argument("task", type=click.Path(path_type=Path))
+@click.option("--rung", default="r0_linear", show_default=True, help="Whose learning curve; it is built four times.")
+@json_option
+def command(task: Path, rung: str, as_json: bool) -> None:
+    """Say what more labels, and more answers, would bring TASK.
+
+    Builds the rung on an eighth, a quarter, half and all of the train rows, scores each on dev, and forecasts the score with two
+    and four times the rows, and the labels that the bar would take. From a climb's record it says after how many answers each
+    rung has paid for itself. A forecast proves nothing: only the gate does. Interrupt it when you like: it goes on where it
+    stopped.
+    """
+    from rung.climb.forecast import draw_curve, forecast
+    from rung.climb.session import Session
+    from rung.registry.home import open_home
+    from rung.rungs._shared import check_settings
+    from rung.verify.spec import load_task
+
+    with open_home(write=True) as home, watching() as progress:
+        with progress.stage(f"Reading {task}"):
+            locked = load_task(task, home.downloads)
+        check_settings(locked)
+        session = Session(locked, home, progress)
+        draw_curve(session, rung)
+        told = forecast(session) or {"curves": [], "breakeven": None}
+        if document := session.facts.get("document"):
+            session.put("document", document | {"forecast": told})
+    if as_json:
+        print_json(told)
+    else:
+        _show(told)
+
+
+def _show(told: Mapping[str, Any]) -> None:
+    for curve in told["curves"]:
+        _show_curve(curve)
+    costs = told["breakeven"]
+    if costs is None:
+        show("No break-even yet: that needs two rungs that a climb has measured (rung climb).")
+        return
+    priced = [
+        (one["rung"], _cost(one["once"], 1, costs), _cost(one["per_answer"], 1000, costs), one["unknown"]) for one in costs["rungs"]
+    ]
+    show(table(["rung", "once", "1,000 answers", "not known"], priced, numbers=["once", "1,000 answers"]))
+    show(*[f"  {pair['sentence']}" for pair in costs["pairs"]])
+    show(*[f"  ({note})" for note in costs["notes"]])
+
+
+def _show_curve(curve: Mapping[str, Any]) -> None:
+    measured = [(f"{point['rows']:,}", percent(point["mean"]), "measured on dev") for point in curve["points"]]
+    ahead = [
+        (f"{one['rows']:,}", percent(one["estimate"]), f"forecast: {percent(one['lower'])} to {percent(one['upper'])}")
+        for one in curve["ahead"]
+    ]
+    show(f"{curve['title']}, on {curve['n']:,} dev rows. Forecasts with their {curve['level']:.0%} interval:")
+    show(table(["train rows", "score", ""], [*measured, *ahead], numbers=["train rows", "score"]))
+    show(*[f"  {line}" for line in (curve["sentence"], curve["doubt"]) if line])
+
+
+def _cost(value: float | None, times: int, costs: Mapping[str, Any]) -> str | None:
+    if value is None:
+        return None
+    return f"${times * value:,.4g}" if costs["unit"] == "usd" else f"{times * value:,.3g} s"
