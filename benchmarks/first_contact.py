@@ -68,9 +68,12 @@ def contact(file: Path, *, to_the_end: bool) -> str:
             came.setdefault(rung, (time.monotonic() - started, status))
     process.send_signal(signal.SIGINT)
     code = process.wait()
-    if "r1_prompt" not in came:
-        raise SystemExit(f"{file.name}: no verdict on the prompt; the climb ended with {code}")
-    shown = [f"{rung}: {came[rung][1]} after {came[rung][0]:.0f} s" for rung in (min(came), "r1_prompt")]
+    if not came:
+        raise SystemExit(f"{file.name}: no verdict; the climb ended with {code}")
+    first = min(came)
+    shown = [
+        f"{rung}: {came[rung][1]} after {came[rung][0]:.0f} s" if rung in came else "not needed" for rung in (first, "r1_prompt")
+    ]
     return f"| {file.name} | {said['usable']} | {said['scorer']}, {said['at_least']:.0%} | {shown[0]} | {shown[1]} |"
 
 
