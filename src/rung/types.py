@@ -105,9 +105,9 @@ class Limits:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    `knowledge` is None or what the retrieval rung may look up: {"source", "folder", "include", "encoder", "abstain"} as the task
-    file says, and the documents' "digest", "documents" and "size_bytes" when they were locked. Where they stand is not part of the
-    lock, what they say is.
+    `knowledge` is None or what the retrieval rung may look up: {"source", "folder", "include", "encoder", "reranker", "abstain"} as
+    the task file says, and the documents' "digest", "documents" and "size_bytes" when they were locked. Where they stand is not
+    part of the lock, what they say is.
     `tools` is None or what `engine.tools.declare` found: each tool with its schema and consequence, the digests of the files that
     hold them, and which consequences may come about unattended.
     """
@@ -163,7 +163,7 @@ class Candidate:
     prompt       the system message
     demos        None or {"pool": digest, "k": int}: k nearest rows of the pool, shown as earlier turns
     constraint   None, {"kind": "choice", "choices": [...]}, {"kind": "json_schema", "schema": {...}} or {"kind": "tools"}
-    retriever    None or {"index": digest, "mode", "k", "form", "abstain", "encoder"} (`engine.retrieve.Retriever`)
+    retriever    None or {"index": digest, "mode", "k", "form", "abstain", "encoder", "reranker"} (`engine.retrieve.Retriever`)
     calibration  None or {"bias": {choice: float}}: added to each choice's log-probability before the largest is taken
     tools        None or the task's `tools` with "files" (digest of a tree), "steps" and "forced": see engine.toolbox
     max_tokens   the longest answer, in tokens
@@ -301,6 +301,9 @@ class Bench(Protocol):
 
     def open_encoder(self, reference: str) -> Any:
         """The `engine.retrieval.encoders.Encoder` that `reference` names, opened once."""
+
+    def open_reranker(self, reference: str) -> Any:
+        """The `engine.retrieval.rerank.Reranker` that `reference` names, opened once."""
 
     def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
         """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely: never `gate`."""

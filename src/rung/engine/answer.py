@@ -22,6 +22,7 @@ class Desk:
 
     backend_for  opens (once) the backend that a Candidate's `base` names
     encoder_for  opens (once) the encoder that a Candidate's `retriever` names; None where no Candidate needs one
+    reranker_for  the same for its reranker
     cache        answers already known; None asks every time
     chunk        examples asked and stored together: what a kill can lose
     """
@@ -31,10 +32,13 @@ class Desk:
     cache: AnswerCache | None = None
     chunk: int = 64
     encoder_for: Callable[[str], Any] | None = None
+    reranker_for: Callable[[str], Any] | None = None
 
     def retriever(self, candidate: Candidate) -> Retriever | None:
         """The Candidate's retriever, opened; None where it has none."""
-        return open_retriever(candidate.retriever, self.blobs, self.encoder_for) if candidate.retriever else None
+        if not candidate.retriever:
+            return None
+        return open_retriever(candidate.retriever, self.blobs, self.encoder_for, self.reranker_for)
 
 
 def answer(candidate: Candidate, examples: Sequence[Example], desk: Desk, *, stage: Stage | None = None) -> list[Answer]:

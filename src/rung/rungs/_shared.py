@@ -91,7 +91,9 @@ def retriever_of(candidate: Candidate, bench: Bench) -> Retriever | None:
     """The candidate's retriever, opened; None where it has none."""
     from rung.engine.retrieve import open_retriever
 
-    return open_retriever(candidate.retriever, bench.blobs, bench.open_encoder) if candidate.retriever else None
+    if not candidate.retriever:
+        return None
+    return open_retriever(candidate.retriever, bench.blobs, bench.open_encoder, bench.open_reranker)
 
 
 def worth_keeping(parent: Candidate | None, bench: Bench, dev_rows: int) -> Mapping[str, Any] | None:
