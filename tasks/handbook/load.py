@@ -10,7 +10,7 @@ LONGEST_PAGE = 780
 
 
 def rows(fetch):
-    """A row for each page: a page is a group of its own, and the row's gold document."""
+    """A row for each page, which is the row's gold document. Names that begin alike often came together: they are one group."""
     folder = fetch("pip:cmake==4.4.4")
     for kind in ("variable", "prop_tgt"):
         for path in sorted((folder / PLACE / kind).glob("*.rst")):
@@ -18,4 +18,6 @@ def rows(fetch):
             page = PAGE.match(text)
             if page and len(text) <= LONGEST_PAGE:
                 question = f"When was {page['name']} added?"
-                yield {"prompt": question, "completion": page["version"], "gold": [f"{PLACE}/{kind}/{path.name}"]}
+                family = "_".join(page["name"].removeprefix("CMAKE_").split("_")[:2])
+                gold = [f"{PLACE}/{kind}/{path.name}"]
+                yield {"prompt": question, "completion": page["version"], "gold": gold, "group": family}

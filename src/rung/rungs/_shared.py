@@ -136,7 +136,10 @@ def fine_tune(
         if not shown:
             bench.progress.note("no train row shows how the tools are called: training without them")
             start = replace(start, tools=None)
-    rows = call_rows(task, labelled(task), start, shown) if start.tools else train_rows(task, start, labelled(task), retriever)
+    if start.tools:
+        rows = call_rows(task, labelled(task), start, shown, retriever)
+    else:
+        rows = train_rows(task, start, labelled(task), retriever)
 
     def dev_score(folder: Path) -> float:
         run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)
