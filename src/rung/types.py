@@ -195,6 +195,7 @@ class Answer:
     `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not
     recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
     calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
+    `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them.
     """
 
     text: str
@@ -206,6 +207,7 @@ class Answer:
     finish_reason: str = "stop"
     logprobs: Mapping[str, float] | None = None
     calls: tuple[Mapping[str, Any], ...] = ()
+    passages: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -250,3 +250,25 @@ def test_where_the_prompt_below_was_chosen_in_the_dark_the_plain_instruction_is_
     names = [trial["name"] for trial in told["trials"]]
     assert names[0] == "lexical, 1 passage of 200, question last"
     assert [trial["name"] for trial in told["trials"] if trial["chosen"]] == [f"{names[0]}, your instruction"]
+
+
+def test_citations_are_asked_for_where_they_are_scored_and_abstaining_is_rewarded(tmp_path):
+    """Half the towns are in no document: their rows want the refusal, the others the code and the passage that it stands in."""
+    path = write(tmp_path / "task", {"source": "docs", "abstain": "unknown"}, towns=32)
+    (tmp_path / "task" / "model.py").write_text(
+        MODEL.replace("return {", "told = re.findall(r'id=\"(\\w+)\"', said)\n    return {").replace(
+            'found[1] if found else "none"', 'f"{found[1]} [{told[0]}]" if found else "none"'
+        )
+    )
+    task = yaml.safe_load(path.read_text())
+    task["quality"] = {"scorer": "cited", "abstain": "unknown", "at_least": 0.8}
+    task["rungs"] = {**SETTINGS, "r2_retrieve": {"modes": ["lexical"], "chunk_chars": [200], "passages": [1], "dev_rows": 40}}
+    path.write_text(yaml.safe_dump(task, sort_keys=False))
+    document = run(path, tmp_path / "home")
+    assert document["verdict"]["rung"] == "r2_retrieve"
+    with open_home(tmp_path / "home") as home:
+        winner = home.candidate("towns")
+        rows = next(found for found in home.runs(winner.id) if found.split == "gate").rows
+    assert winner.retriever["form"] == "cited" and winner.retriever["abstain"]["answer"] == "unknown"
+    assert {row.answer.finish_reason for row in rows} == {"stop", "abstained"}
+    assert all(len(row.answer.passages) == (row.answer.finish_reason == "stop") for row in rows)

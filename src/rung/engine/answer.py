@@ -156,10 +156,22 @@ def _say(
         return compose(candidate, examples[index], pool, shown[index], retriever=retriever, passages=passages[index])
 
     if candidate.tools:
-        return Toolbox.open(candidate.tools, desk.blobs).answer(requests, lambda some: backend.answer(some, adapters), shorter)
+        box = Toolbox.open(candidate.tools, desk.blobs)
+        said = box.answer(requests, lambda some: backend.answer(some, adapters), shorter)
+    else:
+        said = _fitting(requests, lambda some: backend.answer(some, adapters), shorter)
+    if not retriever or retriever.form != "cited":
+        return said
+    return [replace(one, passages=retriever.shown(row.messages, k)) for one, row, k in zip(said, examples, passages, strict=True)]
+
+
+def _fitting(
+    requests: list[Request], ask: Callable[[Sequence[Request]], list[Answer]], shorter: Callable[[int, int, int], Request]
+) -> list[Answer]:
+    """The answers; requests that are too long are asked again in a shorter form."""
     while True:
         try:
-            return backend.answer(requests, adapters)
+            return ask(requests)
         except ContextTooLong as error:
             for index, length in error.lengths.items():
                 requests[index] = shorter(index, length, error.context)

@@ -87,6 +87,11 @@ class Retriever:
         """The conversation with its passages in it, or only with the first `k` of them."""
         return with_context(messages, self.find(messages).passages[:k], self.form)
 
+    def shown(self, messages: Sequence[Message], k: int) -> tuple[Mapping[str, Any], ...]:
+        """What a Run keeps of the first `k` passages: id, source, start, end and text."""
+        keys = ("id", "source", "start", "end", "text")
+        return tuple({key: passage[key] for key in keys} for passage in self.find(messages).passages[:k])
+
     def refusal(self, example: Example) -> Answer | None:
         """The answer where the documents hold nothing near the question; None where the model is to be asked."""
         if not self.abstain or self.find(example.messages).surety >= self.abstain["below"]:
