@@ -47,8 +47,9 @@ def share_of(alpha: float, tries: int, before: Sequence[Mapping[str, Any]]) -> f
 
 def part_added(with_it: Run, without: Run) -> float | None:
     """How much higher the whole scores than the form without, on the gate rows that both answered; None where there is none."""
-    pairs = [(whole, less) for whole, less in zip(with_it.values(), without.values(), strict=False) if None not in (whole, less)]
-    return sum(whole - less for whole, less in pairs) / len(pairs) if pairs else None  # type: ignore[operator]
+    both = zip(with_it.values(), without.values(), strict=False)
+    gains = [whole - less for whole, less in both if whole is not None and less is not None]
+    return sum(gains) / len(gains) if gains else None
 
 
 def cheapest(held: Sequence[tuple[Mapping[str, Any], Run]]) -> Mapping[str, Any] | None:
