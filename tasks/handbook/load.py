@@ -1,4 +1,4 @@
-"""Questions whose answers stand in CMake's manual: when was a variable or a target property added? One for each short page."""
+"""Questions whose answers stand in CMake's manual: when was a variable or a target property added?"""
 
 import re
 
@@ -10,14 +10,17 @@ LONGEST_PAGE = 780
 
 
 def rows(fetch):
-    """A row for each page, which is the row's gold document. Names that begin alike often came together: they are one group."""
+    """A row for each family of names that begin alike, its first page's: families often came whole in one version."""
     folder = fetch("pip:cmake==4.4.4")
+    seen = set()
     for kind in ("variable", "prop_tgt"):
         for path in sorted((folder / PLACE / kind).glob("*.rst")):
             text = path.read_text("utf-8")
             page = PAGE.match(text)
-            if page and len(text) <= LONGEST_PAGE:
-                question = f"When was {page['name']} added?"
-                family = "_".join(page["name"].removeprefix("CMAKE_").split("_")[:2])
+            if not page or len(text) > LONGEST_PAGE:
+                continue
+            family = "_".join(page["name"].removeprefix("CMAKE_").split("_")[:2])
+            if family not in seen:
+                seen.add(family)
                 gold = [f"{PLACE}/{kind}/{path.name}"]
-                yield {"prompt": question, "completion": page["version"], "gold": gold, "group": family}
+                yield {"prompt": f"When was {page['name']} added?", "completion": page["version"], "gold": gold}
