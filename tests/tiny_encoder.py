@@ -1,4 +1,4 @@
-"""Encoders of random weights, made on the spot: a transformer as sentence-transformers keeps it, and a model2vec one."""
+"""Encoders of random weights, made on the spot: a transformer as sentence-transformers keeps it, a model2vec one, a reranker."""
 
 from __future__ import annotations
 
@@ -45,4 +45,26 @@ def make_static(folder: Path) -> Path:
 
     vectors = np.random.default_rng(0).normal(size=(len(WORDS) + 2, 16)).astype(np.float32)
     StaticModel(vectors, _tokenizer()).save_pretrained(folder)
+    return folder
+
+
+def make_cross_encoder(folder: Path, *, labels: int = 1, seed: int = 0) -> Path:
+    """A BertForSequenceClassification of width 32 that takes 64 tokens."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    PreTrainedTokenizerFast(tokenizer_object=_tokenizer(), pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(WORDS) + 2,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        num_labels=labels,
+        initializer_range=0.5,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        BertForSequenceClassification(config).save_pretrained(folder)
     return folder

@@ -105,9 +105,9 @@ class Limits:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    `knowledge` is None or what the retrieval rung may look up: {"source", "folder", "include", "encoder", "abstain"} as the task
-    file says, and the documents' "digest", "documents" and "size_bytes" when they were locked. Where they stand is not part of the
-    lock, what they say is.
+    `knowledge` is None or what the retrieval rung may look up: {"source", "folder", "include", "encoder", "reranker", "abstain"} as
+    the task file says, and the documents' "digest", "documents" and "size_bytes" when they were locked. Where they stand is not
+    part of the lock, what they say is.
     `tools` is None or what `engine.tools.declare` found: each tool with its schema and consequence, the digests of the files that
     hold them, and which consequences may come about unattended.
     `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd); no part of the lock.
@@ -167,7 +167,7 @@ class Candidate:
     prompt       the system message
     demos        None or {"pool": digest, "k": int}: k nearest rows of the pool, shown as earlier turns
     constraint   None, {"kind": "choice", "choices": [...]}, {"kind": "json_schema", "schema": {...}} or {"kind": "tools"}
-    retriever    None or {"index": digest, "mode", "k", "form", "abstain", "encoder"} (`engine.retrieve.Retriever`)
+    retriever    None or {"index": digest, "mode", "k", "form", "abstain", "encoder", "reranker"} (`engine.retrieve.Retriever`)
     calibration  None or {"bias": {choice: float}}: added to each choice's log-probability before the largest is taken
     tools        None or the task's `tools` with "files" (digest of a tree), "steps" and "forced": see engine.toolbox
     max_tokens   the longest answer, in tokens
@@ -199,6 +199,7 @@ class Answer:
     `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not
     recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
     calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
+    `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them.
     """
 
     text: str
@@ -210,6 +211,7 @@ class Answer:
     finish_reason: str = "stop"
     logprobs: Mapping[str, float] | None = None
     calls: tuple[Mapping[str, Any], ...] = ()
+    passages: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +307,9 @@ class Bench(Protocol):
 
     def open_encoder(self, reference: str) -> Any:
         """The `engine.retrieval.encoders.Encoder` that `reference` names, opened once."""
+
+    def open_reranker(self, reference: str) -> Any:
+        """The `engine.retrieval.rerank.Reranker` that `reference` names, opened once."""
 
     def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
         """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely: never `gate`."""

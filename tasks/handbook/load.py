@@ -1,19 +1,26 @@
-"""Questions whose answers stand in CMake's manual, one for each page that says in which version its subject came."""
+"""Questions whose answers stand in CMake's manual: when was a variable or a target property added?"""
 
 import re
 
 PLACE = "cmake/data/share/cmake-4.4/Help"
-KINDS = {"variable": "variable", "prop_tgt": "target property", "policy": "policy"}
 # The title, its underline, and the version as the first thing said.
 PAGE = re.compile(r"(?P<name>\S+)\n[-=^]+\n\n\.\. versionadded:: (?P<version>[\d.]+)\n")
+# A page that fits into one passage: a small model reads one.
+LONGEST_PAGE = 780
 
 
 def rows(fetch):
-    """A row for each page: a page is a group of its own, and the row's gold document."""
+    """A row for each family of names that begin alike, its first page's: families often came whole in one version."""
     folder = fetch("pip:cmake==4.4.4")
-    for kind, called in KINDS.items():
+    seen = set()
+    for kind in ("variable", "prop_tgt"):
         for path in sorted((folder / PLACE / kind).glob("*.rst")):
-            page = PAGE.match(path.read_text("utf-8"))
-            if page:
-                question = f"Which version of CMake added the {called} {page['name']}?"
-                yield {"prompt": question, "completion": page["version"], "gold": [f"{PLACE}/{kind}/{path.name}"]}
+            text = path.read_text("utf-8")
+            page = PAGE.match(text)
+            if not page or len(text) > LONGEST_PAGE:
+                continue
+            family = "_".join(page["name"].removeprefix("CMAKE_").split("_")[:2])
+            if family not in seen:
+                seen.add(family)
+                gold = [f"{PLACE}/{kind}/{path.name}"]
+                yield {"prompt": f"When was {page['name']} added?", "completion": page["version"], "gold": gold}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny_encoder import make_static
+from tiny_encoder import make_cross_encoder, make_static
 
 from rung.climb.climb import climb
 from rung.engine.answer import compose
@@ -194,3 +194,81 @@ def test_wrong_settings_are_refused(tmp_path):
     path = write(tmp_path / "task", rungs={**SETTINGS, "r2_retrieve": {"passage": [1]}})
     with pytest.raises(UserError, match="Did you mean 'passages'"):
         run(path, tmp_path / "home")
+
+
+def _with_reranker(path: Path) -> None:
+    task = yaml.safe_load(path.read_text())
+    task["rungs"] = {**SETTINGS, "r2_retrieve": {"modes": ["lexical"], "chunk_chars": [200], "passages": [1], "dev_rows": 40}}
+    path.write_text(yaml.safe_dump(task, sort_keys=False))
+
+
+def test_a_reranker_is_tried_on_dev_and_not_kept_where_it_does_not_help(tmp_path):
+    make_cross_encoder(tmp_path / "task" / "reranker")
+    path = write(tmp_path / "task", {"source": "docs", "reranker": "reranker"})
+    _with_reranker(path)
+    told = next(rung for rung in run(path, tmp_path / "home")["rungs"] if rung["rung"] == "r2_retrieve")
+    names = {trial["name"]: trial["chosen"] for trial in told["trials"]}
+    assert names["lexical, 1 passage of 200, question last"]
+    assert names["lexical, reranked, 1 passage of 200, question last"] is False
+
+
+def test_a_reranker_that_helps_is_part_of_the_candidate(tmp_path, monkeypatch):
+    from rung.engine.retrieval import rerank
+
+    make_cross_encoder(tmp_path / "task" / "reranker")
+    path = write(tmp_path / "task", {"source": "docs", "reranker": "reranker"})
+    _with_reranker(path)
+    for town in TOWNS:
+        noise = f"# {town} {town} {town}\n\nThe code of {town} is told elsewhere, it is the code of {town}.\n"
+        (tmp_path / "task" / "docs" / f"{town}-x.md").write_text(noise)
+    monkeypatch.setattr(rerank._CrossEncoder, "__call__", lambda self, question, passages: _holding_a_code(passages))
+    document = run(path, tmp_path / "home")
+    assert document["verdict"]["rung"] == "r2_retrieve"
+    with open_home(tmp_path / "home") as home:
+        pinned = home.candidate("towns").retriever["reranker"]
+    assert pinned.startswith(str(tmp_path / "task" / "reranker") + "@sha256:")
+
+
+def _holding_a_code(passages):
+    import numpy as np
+
+    return np.array([float("has the code" in passage) for passage in passages], np.float32)
+
+
+def test_where_the_prompt_below_was_chosen_in_the_dark_the_plain_instruction_is_tried_too(tmp_path):
+    """Free answers are wordy; in the form of the scorer they are right, which shows with the documents alone."""
+    path = write(tmp_path / "task")
+    task = yaml.safe_load(path.read_text())
+    (tmp_path / "task" / "model.py").write_text(MODEL.replace('found[1] if found else "none"', "WORDY").replace(
+        "    return", '    WORDY = (found[1] if request["constraint"] else f"It is {found[1]}.") if found else "none"\n    return'
+    ))  # fmt: skip
+    codes = [str(code(town)) for town in TOWNS]
+    task["quality"] = {"scorer": "json_schema", "at_least": 0.8, "schema": {"enum": [int(name) for name in codes]}}
+    task["rungs"] = {**SETTINGS, "r2_retrieve": {"modes": ["lexical"], "chunk_chars": [200], "passages": [1], "dev_rows": 40}}
+    path.write_text(yaml.safe_dump(task, sort_keys=False))
+    told = next(rung for rung in run(path, tmp_path / "home")["rungs"] if rung["rung"] == "r2_retrieve")
+    names = [trial["name"] for trial in told["trials"]]
+    assert names[0] == "lexical, 1 passage of 200, question last"
+    assert [trial["name"] for trial in told["trials"] if trial["chosen"]] == [f"{names[0]}, your instruction"]
+
+
+def test_citations_are_asked_for_where_they_are_scored_and_abstaining_is_rewarded(tmp_path):
+    """Half the towns are in no document: their rows want the refusal, the others the code and the passage that it stands in."""
+    path = write(tmp_path / "task", {"source": "docs", "abstain": "unknown"}, towns=32)
+    (tmp_path / "task" / "model.py").write_text(
+        MODEL.replace("return {", "told = re.findall(r'id=\"(\\w+)\"', said)\n    return {").replace(
+            'found[1] if found else "none"', 'f"{found[1]} [{told[0]}]" if found else "none"'
+        )
+    )
+    task = yaml.safe_load(path.read_text())
+    task["quality"] = {"scorer": "cited", "abstain": "unknown", "at_least": 0.8}
+    task["rungs"] = {**SETTINGS, "r2_retrieve": {"modes": ["lexical"], "chunk_chars": [200], "passages": [1], "dev_rows": 40}}
+    path.write_text(yaml.safe_dump(task, sort_keys=False))
+    document = run(path, tmp_path / "home")
+    assert document["verdict"]["rung"] == "r2_retrieve"
+    with open_home(tmp_path / "home") as home:
+        winner = home.candidate("towns")
+        rows = next(found for found in home.runs(winner.id) if found.split == "gate").rows
+    assert winner.retriever["form"] == "cited" and winner.retriever["abstain"]["answer"] == "unknown"
+    assert {row.answer.finish_reason for row in rows} == {"stop", "abstained"}
+    assert all(len(row.answer.passages) == (row.answer.finish_reason == "stop") for row in rows)

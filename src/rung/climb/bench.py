@@ -34,6 +34,12 @@ class ClimbBench:
             raise BrokenEnvironment("no encoder can be opened here")
         return self.desk.encoder_for(reference)
 
+    def open_reranker(self, reference: str) -> Any:
+        """A reranker, opened once for the whole climb."""
+        if self.desk.reranker_for is None:
+            raise BrokenEnvironment("no reranker can be opened here")
+        return self.desk.reranker_for(reference)
+
     def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
         """Raises UserError for the gate split: only the gate itself looks there."""
         if split == "gate":

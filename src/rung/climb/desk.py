@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rung.engine.answer import Desk
     from rung.engine.backend import Backend, Purse
     from rung.engine.retrieval.encoders import Encoder
+    from rung.engine.retrieval.rerank import Reranker
     from rung.registry.home import Home
 
 
@@ -31,7 +32,20 @@ def open_desk(home: Home, prices: Mapping[str, float] | None = None, purse: Purs
 
         return open_encoder(reference, home.path)
 
-    return Desk(encoder_for=encoder_for, backend_for=backend_for, blobs=home.blobs, cache=home.answers, chunk=LOOK_EVERY_ROWS)
+    @cache
+    def reranker_for(reference: str) -> Reranker:
+        from rung.engine.retrieval.rerank import open_reranker
+
+        return open_reranker(reference, home.path)
+
+    return Desk(
+        backend_for=backend_for,
+        encoder_for=encoder_for,
+        reranker_for=reranker_for,
+        blobs=home.blobs,
+        cache=home.answers,
+        chunk=LOOK_EVERY_ROWS,
+    )
 
 
 def desk_for(task: Task, home: Home, climb: str | None = None) -> Desk:

@@ -117,9 +117,14 @@ def _looks(session: Session) -> list[dict[str, Any]]:
 
 
 def _cheaper(session: Session) -> list[dict[str, Any]]:
-    tried = [fact for key, fact in session.facts.items() if key.startswith("cheaper/") and fact["name"]]
-    keys = ("name", "id", "verdict", "artefact_bytes")
-    return [{key: fact[key] for key in keys} | {"held": fact["status"] == "pass"} for fact in tried]
+    keys = ("name", "id", "verdict", "artefact_bytes", "part_added")
+    told: list[dict[str, Any]] = []
+    for fact in (fact for key, fact in session.facts.items() if key.startswith("cheaper/")):
+        told += [
+            {key: tried[key] for key in keys} | {"held": tried["status"] == "pass", "kept": tried["id"] == fact.get("id")}
+            for tried in fact["tries"]
+        ]
+    return told
 
 
 def _rung(session: Session, state: RungState, runs: Mapping[str, Run]) -> dict[str, Any]:

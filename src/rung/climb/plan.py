@@ -81,6 +81,17 @@ class Speeds:
             opened.query(text)
         return (time.monotonic() - started) / len(texts)
 
+    def reranking_s(self, reranker: str, texts: Sequence[str]) -> float:
+        """Seconds that this reranker takes for all that it reads of a question, which are texts like these."""
+        from rung.engine.retrieve import RERANKED
+
+        opened = self.desk.reranker_for(reranker) if self.desk.reranker_for else None
+        assert opened is not None
+        opened.score(texts[0], texts[:1])
+        started = time.monotonic()
+        opened.score(texts[0], texts)
+        return (time.monotonic() - started) / len(texts) * RERANKED
+
     def _train(self, method: str, epochs: float, batch_rows: int, rank: int) -> Any:
         """A `train.fit.Fit` of the whole train split; None where the base cannot be trained here."""
         from rung.train.config import TrainConfig

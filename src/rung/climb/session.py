@@ -16,7 +16,7 @@ from rung.climb.desk import desk_for
 from rung.climb.environment import environment
 from rung.climb.fits import refuse_long_rows
 from rung.climb.gate import Trial, judge
-from rung.climb.simplify import simpler
+from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.rungs._shared import why_skipped
 from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 # A record of another form is not resumed.
-FORM = 1
+FORM = 2
 
 
 class Session:
@@ -52,7 +52,7 @@ class Session:
 
         skipped = {name: why_skipped(self.task, name) for name in plugins.names("rungs")}
         in_play = [name for name, reason in skipped.items() if not reason]
-        # One share more than there are rungs: the cheaper form of a passing Candidate must pass on a share of its own.
+        # One share more than there are rungs: cheaper forms of a passing Candidate must pass on a share of their own.
         shares = split_alpha(self.task.alpha, len(in_play) + 1)
         return {
             "task": self.task.digest,
@@ -123,17 +123,26 @@ class Session:
         self.put(f"gate/{rung}", self._judged(rung, self.candidate(rung), self.facts["lock"]["alpha"][rung]))
 
     def simplify(self, rung: str) -> None:
-        """Try one cheaper form of what passed; it must pass the same gate on its own share of alpha."""
-        found = simpler(self.candidate(rung), self.task, self.home.blobs, Path(self.home.path / "climbs"))
-        if found is None:
-            self.put(f"cheaper/{rung}", {"name": None})
-            return
-        name, candidate = found
+        """Try cheaper forms of what passed, each at the gate on its part of one share of alpha; the cheapest that holds is kept."""
+        forms = simpler(self.candidate(rung), self.home.blobs, Path(self.home.path / "climbs"))
+        tries: list[dict[str, Any]] = []
+        for name, candidate in forms:
+            key = f"try/{rung}/{name}"
+            if key not in self.facts:
+                share = share_of(self.facts["lock"]["alpha"]["cheaper"], len(forms), tries)
+                self.put(key, self._tried(rung, name, candidate, share))
+            tries.append(self.facts[key])
+        held = [(fact, self.home.run(fact["run"])) for fact in tries if fact["status"] == "pass"]
+        kept = cheapest(held) or {"name": None}
+        self.put(f"cheaper/{rung}", {key: kept[key] for key in ("name", "id", "status") if key in kept} | {"tries": tries})
+
+    def _tried(self, rung: str, name: str, candidate: Candidate, alpha: float) -> dict[str, Any]:
         self.progress.note(f"trying it {name}")
         self.home.add_candidate(candidate, self.task.digest)
-        judged = self._judged(rung, candidate, self.facts["lock"]["alpha"]["cheaper"])
+        judged = self._judged(rung, candidate, alpha)
+        added = part_added(self.home.run(self.facts[f"gate/{rung}"]["run"]), self.home.run(judged["run"]))
         size = artefact_bytes(candidate, self.home)
-        self.put(f"cheaper/{rung}", {"name": name, "id": candidate.id, "artefact_bytes": size, **judged})
+        return {"name": name, "id": candidate.id, "artefact_bytes": size, "part_added": added, **judged}
 
     def _judged(self, rung: str, candidate: Candidate, alpha: float) -> dict[str, Any]:
         from rung.engine.answer import answer

@@ -1,29 +1,75 @@
-"""One cheaper form of a Candidate that passed: fewer demonstrations, fewer documents, or half the rank."""
+"""Cheaper forms of a Candidate that passed: without one of its parts, or with half of one.
+
+Each is the passing Candidate less one thing, so that all are fixed before the gate is asked about any. They share one part of alpha
+by the fallback procedure (Wiens, Pharmaceutical Statistics 2003): equal parts in a fixed order, and what a form that held was given
+goes on to the next. The chance that any of them passes wrongly is at most the share.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from rung.types import Blobs, Candidate, Task
+from rung.types import Blobs, Candidate, Run
 
 
-def simpler(candidate: Candidate, task: Task, blobs: Blobs, work: Path) -> tuple[str, Candidate] | None:
-    """What to call it, and the Candidate; None where nothing cheaper is known."""
+def simpler(candidate: Candidate, blobs: Blobs, work: Path) -> list[tuple[str, Candidate]]:
+    """What to call each, and the Candidate, in the order in which they are tried; empty where nothing cheaper is known.
+
+    Documents, tools and the adapter go one at a time where another of them stays: without any, the prompt rung has been judged.
+    """
+    found: list[tuple[str, Candidate]] = []
+    several = sum(map(bool, (candidate.retriever, candidate.tools, candidate.adapters))) > 1
     if candidate.demos and candidate.demos["k"] > 0:
-        return "without the demonstrations", replace(candidate, demos=None)
-    if candidate.retriever and candidate.adapters:
-        return "without the documents", replace(candidate, retriever=None)
+        found.append(("without the demonstrations", replace(candidate, demos=None)))
+    if candidate.retriever and several:
+        found.append(("without the documents", replace(candidate, retriever=None)))
     if candidate.retriever and candidate.retriever["k"] > 1:
-        return "with half the documents", replace(candidate, retriever={**candidate.retriever, "k": candidate.retriever["k"] // 2})
-    if candidate.adapters:
-        from rung.engine.local.halve import halve_rank
+        half = {**candidate.retriever, "k": candidate.retriever["k"] // 2}
+        found.append(("with half the documents", replace(candidate, retriever=half)))
+    if candidate.tools and several:
+        found.append(("without the tools", replace(candidate, tools=None)))
+    if candidate.adapters and several:
+        found.append(("without the adapter", replace(candidate, adapters=())))
+    if halved := _half_rank(candidate, blobs, work):
+        found.append(("with half the rank", halved))
+    return found
 
-        work.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=work) as folder:
-            halved = halve_rank(blobs.path(candidate.adapters[0]), Path(folder) / "adapter")
-            if halved is None:
-                return None
-            return "with half the rank", replace(candidate, adapters=(blobs.put_tree(halved),))
-    return None
+
+def share_of(alpha: float, tries: int, before: Sequence[Mapping[str, Any]]) -> float:
+    """What the next of `tries` forms may spend, after those `before` it ({"status", "alpha"}, in order)."""
+    carried = before[-1]["alpha"] if before and before[-1]["status"] == "pass" else 0.0
+    return alpha / tries + carried
+
+
+def part_added(with_it: Run, without: Run) -> float | None:
+    """How much higher the whole scores than the form without, on the gate rows that both answered; None where there is none."""
+    both = zip(with_it.values(), without.values(), strict=False)
+    gains = [whole - less for whole, less in both if whole is not None and less is not None]
+    return sum(gains) / len(gains) if gains else None
+
+
+def cheapest(held: Sequence[tuple[Mapping[str, Any], Run]]) -> Mapping[str, Any] | None:
+    """Of the forms that held, the one with the fewest tokens an answer; of those, the smallest. None where none held."""
+    return min(held, key=lambda pair: (_tokens(pair[1]), pair[0]["artefact_bytes"]))[0] if held else None
+
+
+def _tokens(run: Run) -> float:
+    """Tokens read and written for an answer, on average; where the backend does not tell, more than any."""
+    answers = [row.answer for row in run.rows]
+    told = [(said.prompt_tokens or 0) + (said.completion_tokens or 0) for said in answers if said.prompt_tokens is not None]
+    return sum(told) / len(told) if told else float("inf")
+
+
+def _half_rank(candidate: Candidate, blobs: Blobs, work: Path) -> Candidate | None:
+    if not candidate.adapters:
+        return None
+    from rung.engine.local.halve import halve_rank
+
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        halved = halve_rank(blobs.path(candidate.adapters[0]), Path(folder) / "adapter")
+        return replace(candidate, adapters=(blobs.put_tree(halved),)) if halved else None

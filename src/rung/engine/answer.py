@@ -22,6 +22,7 @@ class Desk:
 
     backend_for  opens (once) the backend that a Candidate's `base` names
     encoder_for  opens (once) the encoder that a Candidate's `retriever` names; None where no Candidate needs one
+    reranker_for  the same for its reranker
     cache        answers already known; None asks every time
     chunk        examples asked and stored together: what a kill can lose
     """
@@ -31,10 +32,13 @@ class Desk:
     cache: AnswerCache | None = None
     chunk: int = 64
     encoder_for: Callable[[str], Any] | None = None
+    reranker_for: Callable[[str], Any] | None = None
 
     def retriever(self, candidate: Candidate) -> Retriever | None:
         """The Candidate's retriever, opened; None where it has none."""
-        return open_retriever(candidate.retriever, self.blobs, self.encoder_for) if candidate.retriever else None
+        if not candidate.retriever:
+            return None
+        return open_retriever(candidate.retriever, self.blobs, self.encoder_for, self.reranker_for)
 
 
 def answer(candidate: Candidate, examples: Sequence[Example], desk: Desk, *, stage: Stage | None = None) -> list[Answer]:
@@ -152,10 +156,22 @@ def _say(
         return compose(candidate, examples[index], pool, shown[index], retriever=retriever, passages=passages[index])
 
     if candidate.tools:
-        return Toolbox.open(candidate.tools, desk.blobs).answer(requests, lambda some: backend.answer(some, adapters), shorter)
+        box = Toolbox.open(candidate.tools, desk.blobs)
+        said = box.answer(requests, lambda some: backend.answer(some, adapters), shorter)
+    else:
+        said = _fitting(requests, lambda some: backend.answer(some, adapters), shorter)
+    if not retriever or retriever.form != "cited":
+        return said
+    return [replace(one, passages=retriever.shown(row.messages, k)) for one, row, k in zip(said, examples, passages, strict=True)]
+
+
+def _fitting(
+    requests: list[Request], ask: Callable[[Sequence[Request]], list[Answer]], shorter: Callable[[int, int, int], Request]
+) -> list[Answer]:
+    """The answers; requests that are too long are asked again in a shorter form."""
     while True:
         try:
-            return backend.answer(requests, adapters)
+            return ask(requests)
         except ContextTooLong as error:
             for index, length in error.lengths.items():
                 requests[index] = shorter(index, length, error.context)

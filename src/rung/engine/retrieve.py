@@ -1,4 +1,4 @@
-"""Questions to passages: lexical, dense, or both fused by reciprocal rank; the same in training, evaluation and serving."""
+"""Questions to passages: lexical, dense, or both fused by reciprocal rank, and reranked; the same in training and in serving."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.engine.chat import text_of
 from rung.engine.retrieval.context import with_context
-from rung.engine.retrieval.index import Index
+from rung.engine.retrieval.index import Index, searched_text
 from rung.errors import UserError
 from rung.types import Answer, Blobs, Example, Message
 
@@ -16,16 +16,22 @@ if TYPE_CHECKING:
     import numpy as np
 
     from rung.engine.retrieval.encoders import Encoder
+    from rung.engine.retrieval.rerank import Reranker
 
 MODES = ("lexical", "dense", "hybrid")
 # Cormack, Clarke & Büttcher, SIGIR 2009: a rank's weight is 1 / (60 + rank).
 RRF = 60
 FUSED = 100
+# Passages that a reranker reads for a question: a second of two cores with a cross-encoder of 22M.
+RERANKED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """Passages for a question, the best first. `surety` is the best passage's BM25 score or, where vectors were used, cosine."""
+    """Passages for a question, the best first.
+
+    `surety` is the largest score that the last searcher gave: the reranker's, else a cosine, else BM25's.
+    """
 
     passages: tuple[Mapping[str, Any], ...]
     surety: float
@@ -45,6 +51,7 @@ class Retriever:
     form: str
     abstain: Mapping[str, Any] | None = None
     encoder: Encoder | None = None
+    reranker: Reranker | None = None
 
     def find(self, messages: Sequence[Message]) -> Found:
         """The k passages nearest to the last thing the user said; those that share nothing with it are not among them."""
@@ -63,11 +70,27 @@ class Retriever:
         order = _fused(ranked) if len(ranked) > 1 else ranked[0]
         best = scores.get("dense", scores.get("lexical"))
         surety = float(best.max()) if best is not None and len(best) else 0.0
+        if self.reranker and order:
+            order, surety = self._reranked(question, order, max(k, RERANKED))
         return Found(passages=tuple(self.index.chunks[place] for place in order[:k]), surety=surety)
+
+    def _reranked(self, question: str, order: Sequence[int], depth: int) -> tuple[list[int], float]:
+        """The first `depth` places by the reranker's score, and the best one. Ties keep their order."""
+        import numpy as np
+
+        assert self.reranker is not None
+        read = order[:depth]
+        scores = self.reranker.score(question, [searched_text(self.index.chunks[place]) for place in read])
+        return [read[rank] for rank in np.argsort(-scores, kind="stable")], float(scores.max())
 
     def put_into(self, messages: Sequence[Message], k: int | None = None) -> list[Message]:
         """The conversation with its passages in it, or only with the first `k` of them."""
         return with_context(messages, self.find(messages).passages[:k], self.form)
+
+    def shown(self, messages: Sequence[Message], k: int) -> tuple[Mapping[str, Any], ...]:
+        """What a Run keeps of the first `k` passages: id, source, start, end and text."""
+        keys = ("id", "source", "start", "end", "text")
+        return tuple({key: passage[key] for key in keys} for passage in self.find(messages).passages[:k])
 
     def refusal(self, example: Example) -> Answer | None:
         """The answer where the documents hold nothing near the question; None where the model is to be asked."""
@@ -76,10 +99,18 @@ class Retriever:
         return Answer(text=self.abstain["answer"], latency_s=0.0, prompt_tokens=0, completion_tokens=0, finish_reason="abstained")
 
 
-def open_retriever(settings: Mapping[str, Any], blobs: Blobs, encoder_for: Callable[[str], Encoder] | None) -> Retriever:
-    """The retriever that a Candidate's field describes. Raises UserError where it needs an encoder and none can be opened here."""
+def open_retriever(
+    settings: Mapping[str, Any],
+    blobs: Blobs,
+    encoder_for: Callable[[str], Encoder] | None,
+    reranker_for: Callable[[str], Reranker] | None = None,
+) -> Retriever:
+    """The retriever that a Candidate's field describes. Raises UserError where it needs a model that cannot be opened here."""
     if settings["mode"] != "lexical" and encoder_for is None:
         raise UserError("this candidate searches by vectors, and no encoder can be opened here")
+    reranker = settings.get("reranker")
+    if reranker and reranker_for is None:
+        raise UserError("this candidate reranks what it finds, and no reranker can be opened here")
     return Retriever(
         index=Index.read(blobs.path(settings["index"])),
         mode=settings["mode"],
@@ -87,6 +118,7 @@ def open_retriever(settings: Mapping[str, Any], blobs: Blobs, encoder_for: Calla
         form=settings["form"],
         abstain=settings.get("abstain"),
         encoder=encoder_for(settings["encoder"]) if encoder_for and settings["mode"] != "lexical" else None,
+        reranker=reranker_for(reranker) if reranker_for and reranker else None,
     )
 
 

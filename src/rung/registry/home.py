@@ -122,14 +122,13 @@ class Home:
         self._append(db.runs, {"id": blob, "blob": blob, **summary})
         return blob
 
-    def runs(self, candidate_id: str | None = None, task: str | None = None) -> list[Run]:
-        """The Runs of a candidate, of a task (digests), or all; oldest first."""
-        found = self.run_records(candidate_id, task)
-        return [self.run(row["blob"]) for row in found]
-
     def run(self, run_id: str) -> Run:
         """The Run that `add_run` gave this id."""
         return records.run(self.blobs.path(run_id).read_bytes().decode("utf-8", "surrogatepass"))
+
+    def runs(self, candidate_id: str | None = None, task: str | None = None) -> list[Run]:
+        """The Runs of a candidate, of a task (digests), or all; oldest first."""
+        return [self.run(row["blob"]) for row in self.run_records(candidate_id, task)]
 
     def run_records(self, candidate_id: str | None = None, task: str | None = None) -> list[dict[str, Any]]:
         """What the Runs are, without their rows: id, candidate, task, split, n, mean, blob, created; oldest first."""

@@ -36,4 +36,4 @@ def _row(fields: dict[str, Any]) -> Row:
 
 
 def _answer(fields: dict[str, Any]) -> Answer:
-    return Answer(**fields | {"calls": tuple(fields.get("calls", ()))})
+    return Answer(**fields | {name: tuple(fields.get(name, ())) for name in ("calls", "passages")})

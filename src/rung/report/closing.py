@@ -17,6 +17,7 @@ CHEAPER = (
     Column(label="Bounds", numeric=True),
     Column(label="Bar", numeric=True),
     Column(label="Looked at", numeric=True),
+    Column(label="What that adds", numeric=True),
 )
 LOOKS = (Column(label="Rung"), Column(label="Candidate"), Column(label="Gate rows", numeric=True))
 
@@ -57,7 +58,8 @@ def _cheaper(document: Document) -> Html | None:
         if isinstance(attempt, Mapping)
     ]
     intro = (
-        "After a pass, the same thing is tried with less. It is kept where it passes the same bar on a share of alpha of its own."
+        "After a pass, the same thing is tried with less, one part at a time. A form holds where it passes the same bar on "
+        "its part of a share of alpha; of those that hold, the one that takes the fewest tokens is kept."
     )
     return join([element("p", intro), table("Cheaper attempts", CHEAPER, rows)]) if rows else None
 
@@ -66,14 +68,16 @@ def _attempt(attempt: Mapping[str, Any], difference: bool) -> list[Any]:
     verdict = attempt.get("verdict")
     line, held = at(verdict, "bar"), attempt.get("held")
     figure = text.points if difference else text.percent
-    kept = text.DASH if held is None else mark("pass", "kept") if held else mark("fail", "not kept")
+    missed = "fail" if at(verdict, "status") == "fail" else "undecided"
+    outcome = mark("pass", "kept" if attempt.get("kept") else "holds") if held else mark(missed, "does not hold")
     return [
         text.plain(attempt.get("name")),
-        kept,
+        text.DASH if held is None else outcome,
         figure(at(verdict, "estimate"), line),
         text.interval(at(verdict, "lower"), at(verdict, "upper"), difference=difference, bar=line),
         figure(line),
         text.looked(at(verdict, "n"), at(verdict, "n_total")),
+        text.points(text.number(attempt.get("part_added"))),
     ]
 
 

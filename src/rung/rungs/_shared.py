@@ -91,7 +91,9 @@ def retriever_of(candidate: Candidate, bench: Bench) -> Retriever | None:
     """The candidate's retriever, opened; None where it has none."""
     from rung.engine.retrieve import open_retriever
 
-    return open_retriever(candidate.retriever, bench.blobs, bench.open_encoder) if candidate.retriever else None
+    if not candidate.retriever:
+        return None
+    return open_retriever(candidate.retriever, bench.blobs, bench.open_encoder, bench.open_reranker)
 
 
 def worth_keeping(parent: Candidate | None, bench: Bench, dev_rows: int) -> Mapping[str, Any] | None:
@@ -134,7 +136,10 @@ def fine_tune(
         if not shown:
             bench.progress.note("no train row shows how the tools are called: training without them")
             start = replace(start, tools=None)
-    rows = call_rows(task, labelled(task), start, shown) if start.tools else train_rows(task, start, labelled(task), retriever)
+    if start.tools:
+        rows = call_rows(task, labelled(task), start, shown, retriever)
+    else:
+        rows = train_rows(task, start, labelled(task), retriever)
 
     def dev_score(folder: Path) -> float:
         run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)

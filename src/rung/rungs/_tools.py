@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rung.types import Bench, Candidate, Example, Task, digest
 
 if TYPE_CHECKING:
+    from rung.engine.retrieve import Retriever
     from rung.train.rows import TrainRow
 
 Calls = Sequence[Mapping[str, Any]]
@@ -25,8 +26,13 @@ def traces(rows: Sequence[Example], candidate: Candidate, bench: Bench) -> dict[
     return _made(gold, candidate, bench) if gold else _found(candidate, bench, len(rows))
 
 
-def call_rows(task: Task, rows: Sequence[Example], candidate: Candidate, shown: Mapping[str, Calls]) -> list[TrainRow]:
-    """A row for each call and one for the answer, each after what came before it, rendered as the evaluation will."""
+def call_rows(
+    task: Task, rows: Sequence[Example], candidate: Candidate, shown: Mapping[str, Calls], retriever: Retriever | None = None
+) -> list[TrainRow]:
+    """A row for each call and one for the answer, each after what came before it, rendered as the evaluation will.
+
+    `retriever` is the candidate's own, opened: the rows then carry the documents that serving will.
+    """
     from rung.engine.answer import compose
     from rung.engine.toolbox import call_turns
     from rung.train.rows import TrainRow
@@ -37,7 +43,7 @@ def call_rows(task: Task, rows: Sequence[Example], candidate: Candidate, shown: 
         calls = shown.get(example.id)
         if not calls:
             continue
-        request = compose(bare, example)
+        request = compose(bare, example, retriever=retriever)
         said = [_call_text(call) for call in calls] + [target_text(task, example)]
         for number, answer in enumerate(said):
             before = (*request.messages, *call_turns(calls[:number]))

@@ -1,7 +1,7 @@
 """Retrieval: passages of the task's documents put beside the question; how they are found and shown is chosen on dev.
 
-One thing is changed at a time (what searches, passage length, how many, how shown, with or without demonstrations, when to say that
-the documents do not hold it), and the cheapest form within a standard error of the best is kept.
+One thing is changed at a time (the prompt that they are put into, what searches, passage length, reranked or not, how many, how
+shown, when to say that the documents do not hold it), and the cheapest form within a standard error of the best is kept.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rung.types import Bench, Candidate, Example, Run, Task
 if TYPE_CHECKING:
     from rung.data.documents.collect import Library
     from rung.engine.retrieval.encoders import Encoder
+    from rung.engine.retrieval.rerank import Reranker
     from rung.engine.retrieve import Found
 
 TITLE = "retrieval"
@@ -31,6 +32,9 @@ Mode = Literal["lexical", "dense", "hybrid"]
 Form = Literal["question_last", "question_first", "question_twice", "cited"]
 # What encoding one question costs beside the passages, in prompt tokens' worth: a 22M encoder and a dozen words.
 ENCODING_TOKENS = {"lexical": 0.0, "dense": 10.0, "hybrid": 11.0}
+# What a cross-encoder of 22M costs for each token that it reads beside a base of 135M, in the base's prompt tokens.
+RERANKING_SHARE = 22 / 135
+CHARACTERS_PER_TOKEN = 4
 PROBED_PASSAGES = 4
 
 
@@ -48,20 +52,30 @@ class Config(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """One way to retrieve."""
+    """One way to retrieve. `start` is the prompt that it is put into, a key of `_starts`."""
 
+    start: str
     mode: Mode
     chunk_chars: int
+    reranked: bool
     passages: int
     form: Form
-    demos: bool
 
     @property
     def name(self) -> str:
         """As the report shows it."""
         form = self.form.replace("_", " ")
         shown = "1 passage" if self.passages == 1 else f"{self.passages} passages"
-        return f"{self.mode}, {shown} of {self.chunk_chars}, {form}" + (", demonstrations" if self.demos else "")
+        searched = f"{self.mode}, reranked" if self.reranked else self.mode
+        return ", ".join(filter(None, [searched, f"{shown} of {self.chunk_chars}", form, self.start]))
+
+    @property
+    def extra_tokens(self) -> float:
+        """What finding the passages costs, in prompt tokens' worth."""
+        from rung.engine.retrieve import RERANKED
+
+        read = RERANKED * self.chunk_chars / CHARACTERS_PER_TOKEN if self.reranked else 0.0
+        return ENCODING_TOKENS[self.mode] + read * RERANKING_SHARE
 
 
 def applies(task: Task) -> str:
@@ -73,30 +87,35 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     """The trials on dev and the gate at the first setup's speed, and every passage embedded once; None for a remote base."""
     from rung.engine.retrieval.index import searched_text, store_index
 
-    config = read_settings(task, "r2_retrieve", Config)
+    config = _config(task)
     if not speeds.measurable:
         return None, None
     chunks = [piece.as_json() for piece in _library(task, speeds.progress).chunks(config.chunk_chars[0])]
     settings: dict[str, Any] = {"index": store_index(chunks, None, speeds.desk.blobs, speeds.progress), "mode": "lexical"}
     settings |= {"k": config.passages[0], "form": config.forms[0]}
     each = speeds.asked_s(replace(speeds.candidate(0), retriever=settings), "with documents")
-    trials = 2 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms))
+    reranker = _reranker_name(task)
+    trials = 3 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms)) + bool(reranker)
     rows = trials * min(config.dev_rows, len(task.split("dev"))) + len(task.split("dev")) + len(task.split("gate"))
-    if set(config.modes) == {"lexical"}:
-        return rows * each, None
+    seconds = rows * each
     probe = [searched_text(chunk) for chunk in chunks[:PROBED_PASSAGES]]
-    return rows * each + len(chunks) * speeds.encoding_s(_encoder_name(task), probe), None
+    if reranker:
+        seconds += min(config.dev_rows, len(task.split("dev"))) * speeds.reranking_s(reranker, probe)
+    if set(config.modes) != {"lexical"}:
+        seconds += len(chunks) * speeds.encoding_s(_encoder_name(task), probe)
+    return seconds, None
 
 
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Index the documents, then find the setup that does best on dev."""
-    config = read_settings(task, "r2_retrieve", Config)
+    config = _config(task)
     library = _library(task, bench.progress)
     for finding in library.findings():
         bench.progress.note(finding.message)
         bench.record("finding", asdict(finding))
     encoder = _encoder(task, config, bench)
-    search = _Search(task, config, bench, library, encoder, _start(task, parent, bench))
+    reranker = bench.open_reranker(name) if (name := _reranker_name(task)) else None
+    search = _Search(config, bench, library, (encoder, reranker), _starts(task, parent, bench))
     best = search.run()
     candidate = _abstaining(task, best, bench)
     record(search.trials, best, bench)
@@ -109,10 +128,16 @@ class _Search:
     """Coordinate descent over Setups from the first of each setting; what was tried is in `trials`."""
 
     def __init__(
-        self, task: Task, config: Config, bench: Bench, library: Library, encoder: Encoder | None, start: Candidate
+        self,
+        config: Config,
+        bench: Bench,
+        library: Library,
+        searchers: tuple[Encoder | None, Reranker | None],
+        starts: Mapping[str, Candidate],
     ) -> None:
-        self.config, self.bench, self.library, self.encoder, self.start = config, bench, library, encoder, start
-        self.modes: tuple[Mode, ...] = config.modes if encoder else ("lexical",)
+        self.config, self.bench, self.library, self.starts = config, bench, library, starts
+        self.encoder, self.reranker = searchers
+        self.modes: tuple[Mode, ...] = config.modes if self.encoder else ("lexical",)
         self.trials: list[Trial] = []
         self.setups: dict[str, Setup] = {}
         self.index = cache(self._index)
@@ -120,19 +145,21 @@ class _Search:
     def run(self) -> Trial:
         config = self.config
         first = Setup(
+            start=next(iter(self.starts)),
             mode=self.modes[0],
             chunk_chars=config.chunk_chars[0],
+            reranked=False,
             passages=config.passages[0],
             form=config.forms[0],
-            demos=self.start.demos is not None,
         )
         best = self._try(first)
         axes: dict[str, Sequence[Any]] = {
+            "start": tuple(self.starts),
             "mode": self.modes,
             "chunk_chars": config.chunk_chars,
+            "reranked": (True,) if self.reranker else (),
             "passages": config.passages,
             "form": config.forms,
-            "demos": (True, False) if self.start.demos else (),
         }
         for axis, values in axes.items():
             best = simplest_of_the_best([best, *self._others(best, axis, values)])
@@ -158,9 +185,10 @@ class _Search:
             "form": setup.form,
             "abstain": None,
             "encoder": self.encoder.reference if self.encoder and setup.mode != "lexical" else None,
+            "reranker": self.reranker.reference if self.reranker and setup.reranked else None,
         }
-        candidate = replace(self.start, retriever=retriever, demos=self.start.demos if setup.demos else None)
-        trial = try_out(setup.name, candidate, self.bench, self.config.dev_rows, ENCODING_TOKENS[setup.mode])
+        candidate = replace(self.starts[setup.start], retriever=retriever)
+        trial = try_out(setup.name, candidate, self.bench, self.config.dev_rows, setup.extra_tokens)
         self.trials.append(trial)
         self.setups[setup.name] = setup
         return trial
@@ -170,6 +198,13 @@ class _Search:
 
         chunks = [piece.as_json() for piece in self.library.chunks(chunk_chars)]
         return store_index(chunks, self.encoder if vectors else None, self.bench.blobs, self.bench.progress)
+
+
+def _config(task: Task) -> Config:
+    """The settings; where citations are scored, documents are shown in the one form that asks for them."""
+    config = read_settings(task, "r2_retrieve", Config)
+    cited = "cited" in {bar.scorer for bar in (task.quality, *task.guards)}
+    return config.model_copy(update={"forms": ("cited",)}) if cited else config
 
 
 def _library(task: Task, progress: Any) -> Library:
@@ -189,7 +224,18 @@ def _library(task: Task, progress: Any) -> Library:
 def _encoder_name(task: Task) -> str:
     from rung.engine.retrieval.encoders import DEFAULT_ENCODER
 
-    return str((task.knowledge or {}).get("encoder") or DEFAULT_ENCODER)
+    return _beside(task, "encoder") or DEFAULT_ENCODER
+
+
+def _reranker_name(task: Task) -> str | None:
+    return _beside(task, "reranker")
+
+
+def _beside(task: Task, key: str) -> str | None:
+    """What `knowledge:` names under this key; a folder is looked for beside the task file."""
+    told: Mapping[str, Any] = task.knowledge or {}
+    name = told.get(key)
+    return str(Path(told["folder"]) / name) if name and not name.startswith(("pip:", "hf:", "~")) else name
 
 
 def _encoder(task: Task, config: Config, bench: Bench) -> Encoder | None:
@@ -208,18 +254,29 @@ def _encoder(task: Task, config: Config, bench: Bench) -> Encoder | None:
     return encoder
 
 
-def _start(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
-    """The rung below with room for documents; the plain instruction where there is none."""
-    if parent is not None:
-        return replace(parent, rung="r2_retrieve", parent=parent.id, calibration=None)
+def _starts(task: Task, parent: Candidate | None, bench: Bench) -> dict[str, Candidate]:
+    """Prompts to put documents into: the rung below, that without demonstrations, and the plain instruction in its scorer's form.
+
+    The rung below was chosen among prompts to which the documents were missing: where all of them fail, that choice says nothing.
+    """
+    from rung.verify.scoring import scorer_of
+
     backend = bench.open_base(task.base)
-    return Candidate(
+    plain = Candidate(
         rung="r2_retrieve",
         base=backend.reference,
         template=backend.template,
         prompt=task.instruction,
-        max_tokens=longest_answer(task),
+        constraint=scorer_of(task).constraint(task.split("train")),
+        max_tokens=parent.max_tokens if parent else longest_answer(task),
+        parent=parent.id if parent else None,
     )
+    if parent is None:
+        return {"": plain}
+    below = replace(parent, rung="r2_retrieve", parent=parent.id, calibration=None)
+    starts = {"demonstrations": below} if below.demos else {}
+    starts[""] = replace(below, demos=None)
+    return starts | ({} if starts[""] == plain else {"your instruction": plain})
 
 
 def _abstaining(task: Task, best: Trial, bench: Bench) -> Candidate:

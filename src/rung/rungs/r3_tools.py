@@ -73,12 +73,12 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     if each is None:
         return None, None
     dev, gate = len(task.split("dev")), len(task.split("gate"))
-    trials = (4 + len(config.demonstrations)) * min(config.dev_rows, dev)
+    trials = (4 + bool(task.knowledge) + len(config.demonstrations)) * min(config.dev_rows, dev)
     return (trials + dev + gate) * each * (1 + config.steps), None
 
 
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
-    """Try the forms of the loop, the prompt with the answer's format, and demonstrations, in that order, each on dev."""
+    """Try the forms of the loop, what the rung below has (its prompt, its documents), and demonstrations, in that order, on dev."""
     config = read_settings(task, "r3_tools", Config)
     plain = _plain(task, parent, bench)
     trials = [_try(name, _looped(plain, **form), task, bench, config) for name, form in _forms(config.steps).items()]
@@ -86,6 +86,10 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     if parent and parent.prompt != plain.prompt:
         prompted = replace(best.candidate, prompt=parent.prompt)
         trials.append(_try(f"{best.name}, the prompt of the rung below", prompted, task, bench, config))
+        best = _simplest_of_the_best(trials)
+    if parent and parent.retriever:
+        informed = replace(best.candidate, retriever=parent.retriever)
+        trials.append(_try(f"{best.name}, with documents", informed, task, bench, config))
         best = _simplest_of_the_best(trials)
     trials += _demonstrated(task, best, bench, config)
     chosen = _simplest_of_the_best(trials)

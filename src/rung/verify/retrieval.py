@@ -42,7 +42,7 @@ def gold_relevance(gold: Sequence[Any], passages: Sequence[Mapping[str, Any]]) -
     relevance = {_key(part): 1 for part in gold}
     found: list[str] = []
     for passage in passages:
-        hits = [_key(part) for part in gold if _is_in(part, passage)]
+        hits = [_key(part) for part in gold if is_in(part, passage)]
         found += hits or [passage["source"] if passage["source"] not in relevance else f"passage {passage['id']}"]
     return list(dict.fromkeys(found)), relevance
 
@@ -51,7 +51,8 @@ def _key(part: Any) -> str:
     return part if isinstance(part, str) else f"{part['source']}:{part['start']}-{part['end']}"
 
 
-def _is_in(part: Any, passage: Mapping[str, Any]) -> bool:
+def is_in(part: Any, passage: Mapping[str, Any]) -> bool:
+    """Whether a passage is of a document that gold names, or shares a character with a span that it names."""
     if isinstance(part, str):
         return bool(part == passage["source"])
     return bool(part["source"] == passage["source"] and part["start"] < passage["end"] and passage["start"] < part["end"])

@@ -82,12 +82,14 @@ class KnowledgeSpec(Strict):
     source   a folder, an archive, a file, a pip: reference, or a list of these
     include  patterns (fnmatch) of the names that take part; all where there are none
     encoder  of dense search, in place of the default
+    reranker  a cross-encoder that puts what was found in a better order; tried where one is named
     abstain  the answer that counts as right where the documents do not hold one; when to give it is found on dev
     """
 
     source: list[str] = Field(min_length=1)
     include: list[str] = Field(default_factory=list)
     encoder: str | None = None
+    reranker: str | None = None
     abstain: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="before")

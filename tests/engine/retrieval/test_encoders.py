@@ -59,7 +59,7 @@ def test_what_pooling_says_is_part_of_the_pin(tmp_path):
     one = open_encoder(str(make_transformer(tmp_path / "encoder")), tmp_path / "home").reference
     open_encoder(one, tmp_path / "home")
     assert open_encoder(str(make_transformer(tmp_path / "encoder", first=True)), tmp_path / "home").reference != one
-    with pytest.raises(UserError, match="not the one that was indexed with"):
+    with pytest.raises(UserError, match="not the one that was searched with"):
         open_encoder(one, tmp_path / "home")
     with pytest.raises(UserError, match="there is no encoder"):
         open_encoder(str(tmp_path / "absent"), tmp_path / "home")

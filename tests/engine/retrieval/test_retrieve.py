@@ -140,3 +140,17 @@ def test_the_index_read_is_the_index_stored(blobs, encoder):
     assert isinstance(
         Retriever(index=index, mode="dense", k=1, form="cited", encoder=encoder).find(asked("go").messages).surety, float
     )
+
+
+def test_an_answer_that_is_to_cite_keeps_what_it_was_shown(blobs):
+    class Backend:
+        def answer(self, requests, adapters=()):
+            return [Answer(text="nine [00000000]") for _ in requests]
+
+    index = store_index(CHUNKS, None, blobs, Silent())
+    keys = ("id", "source", "start", "end", "text")
+    for form, kept in (("cited", ({key: CHUNKS[0][key] for key in keys},)), ("question_last", ())):
+        settings = {"index": index, "mode": "lexical", "k": 1, "form": form}
+        candidate = Candidate(rung="r2_retrieve", base="b", retriever=settings)
+        [said] = answer(candidate, [asked("when is the gate open")], Desk(backend_for=lambda _: Backend(), blobs=blobs))
+        assert said.passages == kept

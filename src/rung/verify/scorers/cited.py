@@ -1,0 +1,81 @@
+"""The answer contains the target and cites, as [id], the passages that it stands in; or says that none does.
+
+The passages shown come with the answer (`metadata["shown"]`, put there by `verify.run`). Those that hold the answer are the ones
+that the row's `gold` names; without gold, the ones whose text contains the target. An id that was not shown is a wrong citation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from rung.engine.retrieval.context import citations, without_citations
+from rung.types import Example, Score
+from rung.verify.parse import as_text
+from rung.verify.retrieval import is_in
+from rung.verify.scoring import missing_target
+
+
+class Config(BaseModel, extra="forbid", frozen=True):
+    """`measure`: what an answer with the target in it earns by its citations. `abstain`: the target of rows without an answer."""
+
+    measure: Literal["f1", "precision", "recall"] = "f1"
+    abstain: str = Field(default="not in the documents", min_length=1)
+
+
+def score(example: Example, output: str, config: Config) -> Score:
+    """0 where the answer is wrong, else the precision, recall or F1 of its citations; 1 for abstaining where that is right."""
+    target, said = as_text(example.target), without_citations(output)
+    abstained, named = config.abstain.casefold() in said.casefold(), citations(output)
+    if _key(target) == _key(config.abstain):
+        right = abstained and not named
+        return Score(value=float(right), reason="" if right else f"expected '{config.abstain}' and no citation")
+    if abstained:
+        return Score(value=0.0, reason=f"said '{config.abstain}'; expected {target!r}")
+    if _key(target) not in said.casefold():
+        return Score(value=0.0, reason=f"does not contain {target!r}")
+    return _citations(set(named), _holding(example, target), config.measure)
+
+
+def render(target: Any, config: Config) -> str:
+    """The target; what is to be cited depends on what is shown."""
+    return as_text(target)
+
+
+def check(example: Example, config: Config) -> str | None:
+    """An empty target is contained in every answer."""
+    if problem := missing_target(example):
+        return problem
+    return None if _key(as_text(example.target)) else "the target is empty, so that every answer would contain it"
+
+
+def describe(examples: Sequence[Example], config: Config) -> str:
+    """How to cite, and what to say where there is nothing to cite."""
+    return f"After the answer, name the documents that it stands in, like [id]. If none holds it, say: {config.abstain}."
+
+
+def _citations(named: set[str], right: set[str], measure: str) -> Score:
+    if not right:
+        return Score(value=0.0, reason="right, but no passage that was shown holds it")
+    if not named:
+        return Score(value=0.0, reason="right, but cites nothing")
+    hits = len(named & right)
+    values = {"precision": hits / len(named), "recall": hits / len(right), "f1": 2 * hits / (len(named) + len(right))}
+    told = f"cites {hits} of the {len(right)} passages that hold it" + (
+        f" and {len(named) - hits} others" if hits < len(named) else ""
+    )
+    return Score(value=values[measure], reason=told)
+
+
+def _holding(example: Example, target: str) -> set[str]:
+    """The ids of the shown passages that the answer stands in."""
+    shown: Sequence[Mapping[str, Any]] = example.metadata.get("shown", ())
+    if gold := example.metadata.get("gold"):
+        return {passage["id"] for passage in shown if any(is_in(part, passage) for part in gold)}
+    return {passage["id"] for passage in shown if _key(target) in passage["text"].casefold()}
+
+
+def _key(text: str) -> str:
+    return text.strip().casefold()

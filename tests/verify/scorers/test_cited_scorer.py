@@ -1,0 +1,69 @@
+"""Citations: of the passages shown, those that hold the answer; and abstention where no document does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from scorer_rows import row, scorer
+
+from rung.types import Answer, Bar, Task
+from rung.verify.run import score_rows
+
+SHOWN = (
+    {"id": "0000000a", "source": "gate.md", "start": 0, "end": 40, "text": "The gate opens at nine."},
+    {"id": "0000000b", "source": "gate.md", "start": 40, "end": 80, "text": "Nine it is, on all days."},
+    {"id": "0000000c", "source": "door.md", "start": 0, "end": 40, "text": "The door is green."},
+)
+
+
+def value(output, target="nine", gold=None, **settings):
+    example = replace(row(target), metadata={"shown": SHOWN} | ({"gold": gold} if gold else {}))
+    return scorer("cited", **settings).score(example, output).value
+
+
+@pytest.mark.parametrize(
+    ("output", "f1", "precision", "recall"),
+    [
+        ("At Nine [0000000a][0000000b].", 1.0, 1.0, 1.0),
+        ("At nine [0000000a] [0000000a].", 2 / 3, 1.0, 0.5),
+        ("At nine [0000000a], [0000000b], [0000000c].", 0.8, 2 / 3, 1.0),
+        ("At nine [0000000a], [deadbeef].", 0.5, 0.5, 0.5),
+        ("At nine [0000000c].", 0.0, 0.0, 0.0),
+        ("At nine.", 0.0, 0.0, 0.0),
+        ("At ten [0000000a][0000000b].", 0.0, 0.0, 0.0),
+        ("It is not in the documents.", 0.0, 0.0, 0.0),
+        ("", 0.0, 0.0, 0.0),
+    ],
+)
+def test_citations_earn_what_they_find(output, f1, precision, recall):
+    found = [value(output, measure=measure) for measure in ("f1", "precision", "recall")]
+    assert found == pytest.approx([f1, precision, recall])
+
+
+def test_gold_says_which_passages_hold_the_answer_where_rows_name_it():
+    assert value("nine [0000000b]", gold=[{"source": "gate.md", "start": 50, "end": 60}]) == 1.0
+    assert value("nine [0000000a]", gold=[{"source": "gate.md", "start": 50, "end": 60}]) == 0.0
+    assert value("green [0000000c]", "green", gold=["door.md"]) == 1.0
+    assert value("nine [0000000a]", gold=["absent.md"]) == 0.0
+
+
+def test_an_id_is_no_answer():
+    assert value("[0000000a]", "0000000a") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("output", "right"),
+    [("Not in the documents.", 1.0), ("Not in the documents [0000000a].", 0.0), ("nine [0000000a]", 0.0), ("", 0.0)],
+)
+def test_abstaining_is_right_where_the_target_says_so(output, right):
+    assert value(output, "not in the documents") == right
+    assert value(output.replace("Not in the documents", "unknown"), "Unknown", abstain="unknown") == right
+
+
+def test_a_run_hands_the_scorer_what_was_shown():
+    task = Task(name="t", base="b", instruction="", examples=(), quality=Bar(scorer="cited", at_least=0.5))
+    answers = [Answer(text="nine [0000000a][0000000b]", passages=SHOWN), Answer(text="nine [0000000a]")]
+    scored = score_rows(task, [row("nine"), row("nine")], answers)
+    assert [one.scores["quality"].value for one in scored] == [1.0, 0.0]
+    assert scored[1].scores["quality"].reason == "right, but no passage that was shown holds it"
