@@ -158,7 +158,7 @@ def test_a_large_file_gets_row_counts(write):
     [
         ("a,b\n1,2\n3,4\n5,6\n", r"(?s)no column looks like the question.*Columns: a, b"),
         ("text\nhello there\nyou all\n", "no column looks like the answer"),
-        ("text,tone\nhello there,good\nyou all,good\nand them,good\n", r"(?s)no column looks like the answer.*says 'good' under tone"),
+        ("text,tone\nhello there,good\nyou all,good\nand them,good\n", r"(?s)looks like the answer.*says 'good' under tone"),
         ("", "the file is empty"),
     ],
 )
