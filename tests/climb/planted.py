@@ -73,9 +73,7 @@ def model(request):
 }
 
 
-def write(
-    folder: Path, kind: str, *, model: str | None = None, bar: float | None = None, rows: int = 240, **extra: Any
-) -> Path:
+def write(folder: Path, kind: str, *, model: str | None = None, bar: float | None = None, rows: int = 240, **extra: Any) -> Path:
     """Writes a task of one of these kinds: knowledge, tool, format, decision, demonstrations, solved, trivial, labels, skill."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.py").write_text(MODELS[model or (kind if kind in MODELS else "dumb")])

@@ -56,7 +56,9 @@ def probe(case: Case, config: Config) -> Evidence:
         if twins.labels and out_of_fold.learns and out_of_fold.accuracy_lower <= twins.estimate:
             told.append(twins)
     arms = (_stronger(case, config.base),) if config.base else ()
-    most, likely = (min(values) for values in zip(*[(pairs.bound(CEILING_LEVEL / 2), pairs.estimate) for pairs in told], strict=True))
+    most, likely = (
+        min(values) for values in zip(*[(pairs.bound(CEILING_LEVEL / 2), pairs.estimate) for pairs in told], strict=True)
+    )
     return Evidence(arms=arms, facts=facts, ceiling=most, likely_ceiling=likely)
 
 
