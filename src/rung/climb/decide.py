@@ -70,7 +70,8 @@ def next_step(states: Sequence[RungState], *, every: bool, diagnosed: bool) -> S
     """The next step of a climb over `states`, cheapest rung first.
 
     A baseline is built before anything is judged against it. Without `every` the climb ends at the first pass. A rung that fails
-    or stays undecided sends the climb one rung up; before the first one that is dear, once, what is missing is `diagnosed`.
+    or stays undecided sends the climb one rung up; before the first one that is dear, or before the end without a pass, what is
+    missing is `diagnosed`, once.
     """
     for state in states:
         if (state.exempt or state.baseline) and not state.built and not state.skipped:
@@ -85,6 +86,8 @@ def next_step(states: Sequence[RungState], *, every: bool, diagnosed: bool) -> S
                 return Simplify(state.name)
             if not every:
                 break
+    if not diagnosed and not _first_pass(states) and any(state.status for state in states):
+        return Diagnose()
     return Finish(*outcome(states))
 
 

@@ -67,7 +67,7 @@ class Session:
 
     def next_step(self) -> Step:
         """What comes next."""
-        return next_step(self.states(), every=self.every, diagnosed="diagnosis" in self.facts)
+        return next_step(self.states(), every=self.every, diagnosed="diagnosis" in self.facts or bool(self._out_of_budget()))
 
     def states(self) -> list[RungState]:
         """What `decide` needs to know of each rung, cheapest first."""
