@@ -109,6 +109,38 @@ def test_plan_says_what_will_run(task_file: Path, capsys: pytest.CaptureFixture[
     assert "toy: 60 train, 40 dev, 140 gate rows." in capsys.readouterr().out
 
 
+def test_diagnose_says_what_is_missing(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diagnose", str(task_file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["cause"], told["rung"], told["n"], told["failures"]) == ("trivial", "r0_linear", 40, sum_of_failures(told))
+    assert run(["diagnose", str(task_file)]) == 0
+    said = capsys.readouterr().out
+    assert told["sentence"] in " ".join(said.split())
+    assert "not run: the task names no documents (knowledge:)" in " ".join(said.split())
+    assert "unexplained" in said
+
+
+def sum_of_failures(told: dict) -> int:
+    return sum(line["flipped"] for line in told["attribution"])
+
+
+@pytest.mark.parametrize(
+    ("probes", "words"),
+    [
+        ({"sampling": {"sampels": 3}}, "unknown key 'sampels'. Did you mean 'samples'?"),
+        ({"ceiling": {"base": 7}}, "'base' cannot be 7"),
+        ({"linear": {"skip": "yes"}}, "'skip' cannot be 'yes': it is true or false"),
+    ],
+)
+def test_wrong_settings_of_a_probe_are_2(task_file: Path, capsys: pytest.CaptureFixture[str], probes: dict, words: str) -> None:
+    task = yaml.safe_load(task_file.read_text()) | {"probes": probes}
+    task_file.write_text(yaml.safe_dump(task), "utf-8")
+    for command in ("diagnose", "climb"):
+        assert run([command, str(task_file)]) == 2
+        said = capsys.readouterr().err
+        assert words in said and "task.yaml:" in said and "Traceback" not in said
+
+
 def test_a_gate_too_small_for_its_bar_is_2(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_task(task_file, at_least=0.99)
     assert run(["plan", str(task_file)]) == 2

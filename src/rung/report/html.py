@@ -12,6 +12,7 @@ from rung.report.details import details
 from rung.report.facts import Document, at
 from rung.report.forecast import forecasts
 from rung.report.markup import Html, element
+from rung.report.missing import missing
 from rung.report.overview import header, overview
 from rung.report.text import plain
 
@@ -52,7 +53,7 @@ def page(document: Document) -> str:
     body = element(
         "body",
         header(document),
-        element("main", overview(document), details(document), forecasts(document), closing(document)),
+        element("main", overview(document), missing(document), details(document), forecasts(document), closing(document)),
         _footer(),
     )
     return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"

@@ -207,6 +207,11 @@ def _config(task: Task) -> Config:
     return config.model_copy(update={"forms": ("cited",)}) if cited else config
 
 
+def documents_of(task: Task, progress: Any) -> Library:
+    """The task's documents, read. Raises UserError where they are not what the task locked."""
+    return _library(task, progress)
+
+
 def _library(task: Task, progress: Any) -> Library:
     from rung.data.documents.collect import collect
     from rung.data.documents.files import DocumentSource

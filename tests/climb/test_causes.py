@@ -1,0 +1,173 @@
+"""From figures to a cause, without a model: the rules by example, the skips by simulation."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rung.climb.causes import (
+    CAUSES,
+    SKIP_ERROR,
+    ArmReading,
+    Patient,
+    ProbeReading,
+    attribution,
+    flips,
+    leading,
+    most_reached,
+    read_arm,
+    skips,
+)
+from rung.climb.diagnosis import diagnosed
+from rung.climb.probing import Arm, Sample, take_sample
+from rung.types import Example
+from rung.verify.stats.strata import Strata
+
+ALL = ("r0_linear", "r1_prompt", "r2_retrieve", "r3_tools", "r4_adapter", "r5_full")
+
+
+def patient(plain: float = 0.4, bar: float | None = 0.8, n: int = 80, failures: int = 48, **rest) -> Patient:
+    failing = tuple(place < failures for place in range(n))
+    return Patient(**{"n": n, "failures": failures, "failing": failing, "of": {}, "plain": plain, "bar": bar, "rungs": ALL, **rest})
+
+
+def probe(cause: str, after: float, *, before: float = 0.4, lower: float | None = None, **rest) -> ProbeReading:
+    lift = after - before
+    low = lift - 0.1 if lower is None else lower
+    arm = ArmReading(
+        name=f"{cause} given",
+        before=before,
+        after=after,
+        lift=lift,
+        lower=low,
+        upper=lift + 0.1,
+        n=80,
+        flipped=0,
+        broken=0,
+        shows=True,
+    )
+    return ProbeReading(**{"name": cause, "title": cause, "cause": cause, "arms": (arm,), **rest})
+
+
+def cause(*probes: ProbeReading, **known) -> str:
+    return leading(patient(**known), probes)
+
+
+def test_the_cheapest_that_reaches_the_bar_leads_not_the_largest_lift():
+    assert cause(probe("format", 0.82), probe("demonstrations", 0.9), probe("tool", 1.0)) == "format"
+    assert cause(probe("tool", 0.81), probe("knowledge", 0.99)) == "knowledge"
+    assert cause(probe("trivial", 0.81), probe("knowledge", 0.99)) == "trivial"
+    assert cause(probe("format", 0.79), probe("tool", 0.85)) == "tool"
+
+
+def test_the_plain_instruction_at_the_bar_is_solved_unless_a_linear_model_is_as_well():
+    assert cause(probe("format", 0.95), plain=0.85) == "solved"
+    assert cause(probe("trivial", 0.85), plain=0.85) == "trivial"
+
+
+def test_a_cause_whose_rung_failed_at_the_gate_cannot_lead():
+    probes = (probe("format", 0.82), probe("knowledge", 0.9))
+    assert cause(*probes) == "format"
+    assert cause(*probes, failed=frozenset({"r1_prompt"})) == "knowledge"
+
+
+def test_labels_lead_only_where_nothing_reaches_the_bar_and_nothing_can():
+    ceiling = probe("labels", 0.4, ceiling=0.7, likely_ceiling=0.6)
+    assert cause(ceiling, probe("demonstrations", 0.5)) == "labels"
+    assert cause(ceiling, probe("tool", 0.9)) == "tool"
+    doubtful = probe("labels", 0.4, ceiling=0.83, likely_ceiling=0.7)
+    assert cause(doubtful, probe("demonstrations", 0.5)) == "unexplained"
+
+
+def test_skill_is_what_is_left_when_all_else_could_have_told():
+    sound = probe("labels", 0.4, ceiling=0.99, likely_ceiling=1.0)
+    assert cause(sound, probe("knowledge", 0.45), probe("tool", 0.42), probe("demonstrations", 0.5)) == "skill"
+    silent = ProbeReading(name="oracle_tool", title="", cause="tool", reason="no row says which calls are right")
+    assert cause(sound, probe("knowledge", 0.45), silent) == "unexplained"
+    assert cause(sound, silent, rungs=("r0_linear", "r1_prompt", "r4_adapter")) == "skill"
+    assert cause(sound, n=15, failures=9) == "unexplained"
+
+
+def test_documents_that_bring_most_of_the_way_lead_before_skill():
+    assert cause(probe("knowledge", 0.7), probe("demonstrations", 0.6)) == "knowledge"
+    assert cause(probe("knowledge", 0.55), probe("tool", 0.45)) == "skill"
+    assert cause(probe("knowledge", 0.7, lower=-0.01), probe("tool", 0.45)) == "skill"
+
+
+def test_without_a_bar_a_sure_lift_is_enough():
+    assert cause(probe("format", 0.5), probe("knowledge", 0.9, lower=0.2), bar=None) == "knowledge"
+    assert cause(probe("format", 0.5, lower=0.0), bar=None) == "skill"
+
+
+def test_each_failure_is_counted_once_for_the_cheapest_that_puts_it_right():
+    told = attribution(
+        patient(failures=10),
+        [probe("tool", 0.9, flips=frozenset(range(8))), probe("format", 0.5, flips=frozenset({0, 1, 70}))],
+    )
+    assert [(line["cause"], line["flipped"]) for line in told] == [("format", 2), ("tool", 6), ("unexplained", 2)]
+    assert sum(line["share"] for line in told) == pytest.approx(1.0)
+
+
+def test_a_diagnosis_says_its_figures_and_what_it_did_not_exclude():
+    told = diagnosed(patient(rungs=("r0_linear", "r1_prompt", "r4_adapter")), [probe("demonstrations", 0.5)]).as_json()
+    assert told["cause"] == "skill" and told["rung"] == "r4_adapter"
+    assert "40.0%" in told["sentence"] and "by elimination" in told["sentence"]
+    assert "no documents and no tools" in told["sentence"]
+    assert set(CAUSES) >= {told["cause"]}
+
+
+def test_only_upper_bounds_below_the_bar_skip():
+    assert skips(patient(), [probe("knowledge", 0.5, most=0.69)]) != {}
+    assert skips(patient(), [probe("knowledge", 0.5, most=0.71)]) == {}, "the rung may find a better form than the probe"
+    assert skips(patient(bar=None), [probe("knowledge", 0.5, most=0.1)]) == {}
+    assert skips(patient(rungs=("r4_adapter",)), [probe("knowledge", 0.5, most=0.1)]) == {}
+    everything = skips(patient(), [probe("labels", 0.4, ceiling=0.7, likely_ceiling=0.65)])
+    assert set(everything) == {"r2_retrieve", "r3_tools", "r4_adapter", "r5_full"}
+    assert "labels contradict" in everything["r4_adapter"]
+
+
+def sample(n: int, right: float, draw: random.Random) -> Sample:
+    rows = [Example(id=str(i), messages=()) for i in range(n)]
+    return take_sample(rows, tuple(float(draw.random() < right) for _ in rows), 1.0, 160)
+
+
+def test_a_rung_at_the_bar_is_hardly_ever_skipped():
+    """The rung's truth is the bar itself: its upper bound falls below the bar no more often than a third of SKIP_ERROR."""
+    draw, wrong, looks = random.Random(1), 0, 1500
+    for number in range(looks):
+        seen = sample(400 if number % 2 else 100, 0.3, draw)
+        arm = Arm(
+            name="given",
+            places=tuple(range(len(seen))),
+            values=tuple(float(draw.random() < (0.9 if before else 4.8 / 7)) for before in seen.before),
+            against=seen.before,
+        )
+        wrong += most_reached([arm], seen) < 0.3 * 0.9 + 0.7 * 4.8 / 7
+    assert wrong / looks <= SKIP_ERROR / 3 * 1.3
+
+
+def test_means_and_bounds_are_of_dev_not_of_the_sample():
+    draw, covered, looks = random.Random(2), 0, 400
+    errors = []
+    for _ in range(looks):
+        seen = sample(400, 0.8, draw)
+        assert len(seen) == 160 and sum(seen.strata.inside) == min(80, seen.strata.first)
+        after = tuple(float(draw.random() < (0.95 if before else 0.5)) for before in seen.before)
+        arm = Arm(name="changed", places=tuple(range(160)), values=after, against=seen.before)
+        read = read_arm(arm, seen, 1.0)
+        truth = 0.2 * 0.5 - 0.8 * 0.05
+        errors.append(read.lift - truth)
+        covered += read.lower <= truth <= read.upper
+        assert read.flipped == len(flips([arm], seen, 1.0))
+    assert abs(sum(errors) / looks) < 0.005
+    assert covered / looks >= 0.95
+
+
+def test_rows_that_are_not_known_count_as_right_towards_what_may_be_reached():
+    strata = Strata(inside=(True,) * 40, groups=("",) * 40, first=40, total=40)
+    seen = Sample(examples=tuple(Example(id=str(i), messages=()) for i in range(40)), before=(0.0,) * 40, strata=strata)
+    arm = Arm(name="given", places=tuple(range(40)), values=(0.0,) * 40, against=(0.0,) * 40)
+    hidden = Arm(name="given", places=arm.places, values=arm.values, against=arm.against, unknown=(True,) * 30 + (False,) * 10)
+    assert most_reached([arm], seen) < 0.2
+    assert most_reached([hidden], seen) > 0.75
