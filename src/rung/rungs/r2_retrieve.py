@@ -87,7 +87,7 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     """The trials on dev and the gate at the first setup's speed, and every passage embedded once; None for a remote base."""
     from rung.engine.retrieval.index import searched_text, store_index
 
-    config = _config(task)
+    config = settings_of(task)
     if not speeds.measurable:
         return None, None
     chunks = [piece.as_json() for piece in _library(task, speeds.progress).chunks(config.chunk_chars[0])]
@@ -108,7 +108,7 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
 
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Index the documents, then find the setup that does best on dev."""
-    config = _config(task)
+    config = settings_of(task)
     library = _library(task, bench.progress)
     for finding in library.findings():
         bench.progress.note(finding.message)
@@ -200,7 +200,7 @@ class _Search:
         return store_index(chunks, self.encoder if vectors else None, self.bench.blobs, self.bench.progress)
 
 
-def _config(task: Task) -> Config:
+def settings_of(task: Task) -> Config:
     """The settings; where citations are scored, documents are shown in the one form that asks for them."""
     config = read_settings(task, "r2_retrieve", Config)
     cited = "cited" in {bar.scorer for bar in (task.quality, *task.guards)}

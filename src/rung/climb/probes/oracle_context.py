@@ -19,7 +19,6 @@ from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieve import question_of
 from rung.rungs import r2_retrieve
-from rung.rungs._shared import read_settings
 from rung.types import Candidate, Example, Task
 from rung.verify.retrieval import gold_relevance
 from rung.verify.scoring import scorer_of, target_text
@@ -47,21 +46,28 @@ def applies(task: Task) -> str:
 
 def probe(case: Case, config: Config) -> Evidence:
     """The best form so far, closed book and with the right passage, one that search finds, and one that is beside the point."""
+    if r2_retrieve.settings_of(case.task).forms == ("cited",):
+        return Evidence(reason="citations are scored: passages that are handed over by hand have no names to cite")
     passages = _Passages(case, config)
     gold = [passages.gold(row) for row in case.sample.examples]
     known = sum(found is not None for found in gold)
     if not known:
         return Evidence(reason="rows name no right passage (data.columns.gold), and none holds a target")
-    forms = dict.fromkeys([replace(case.best, demos=None, calibration=None), replace(case.best, calibration=None)])
-    arms = [_handed(case, _name("the right passage", form), form, gold) for form in forms]
+    forms = _forms(case)
+    arms = [_handed(case, f"the right passage{name}", form, gold) for name, form in forms]
     arms.append(_retrieved(case, passages))
     wrong = [passages.distractor(row, right) for row, right in zip(case.sample.examples, gold, strict=True)]
-    arms.append(replace(_handed(case, "a wrong passage", next(iter(forms)), wrong, config.report_rows), shows=False))
+    arms.append(replace(_handed(case, "a wrong passage", forms[0][1], wrong, config.report_rows), shows=False))
     return Evidence(arms=tuple(arms), facts={"gold_known": known, "passages": len(passages.index.chunks)})
 
 
-def _name(what: str, form: Candidate) -> str:
-    return f"{what}, with demonstrations" if form.demos else what
+def _forms(case: Case) -> list[tuple[str, Candidate]]:
+    """The prompts that the rung puts documents into. The best without documents may be the best of prompts that all fail."""
+    best = replace(case.best, calibration=None)
+    held = replace(case.plain, constraint=scorer_of(case.task).constraint(case.task.split("train")))
+    named = {"": replace(best, demos=None), ", with demonstrations": best, ", your instruction in the scorer's form": held}
+    first = {form.id: (name, form) for name, form in reversed(named.items())}
+    return list(reversed(first.values()))
 
 
 def _handed(case: Case, name: str, form: Candidate, passages: Sequence[Mapping[str, Any] | None], limit: int | None = None) -> Arm:
@@ -86,7 +92,7 @@ def _beside(example: Example, passage: Mapping[str, Any]) -> Example:
 
 def _retrieved(case: Case, passages: _Passages) -> Arm:
     """What lexical search finds, as many passages and shown as rung r2_retrieve begins with."""
-    rung = read_settings(case.task, "r2_retrieve", r2_retrieve.Config)
+    rung = r2_retrieve.settings_of(case.task)
     chunks = list(passages.index.chunks)
     retriever: dict[str, Any] = {"index": store_index(chunks, None, case.bench.blobs, case.bench.progress), "mode": "lexical"}
     retriever |= {"k": rung.passages[0], "form": rung.forms[0], "abstain": None, "encoder": None}
