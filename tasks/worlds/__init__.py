@@ -3,6 +3,7 @@
 `WORLDS` maps a name to a generator: (seed, size) -> World. All data is made from the seed; `World.write` makes it a task folder.
 """
 
+from . import scoring
 from .classes import labels, noise, trivial
 from .looked_up import facts, tool, weekly
 from .prompted import form, solved, style
@@ -20,4 +21,4 @@ WORLDS = {
     "noise": noise,
 }
 
-__all__ = ["SCRIPTED", "WORLDS", "Size", "World"]
+__all__ = ["SCRIPTED", "WORLDS", "Size", "World", "scoring"]

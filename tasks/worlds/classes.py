@@ -60,30 +60,26 @@ def labels(seed: int, size: Size) -> World:
         instruction="Two things were sold. Give our code for the first thing.",
         quality={"scorer": "choice", "at_least": 0.75},
         rows=rows,
-        settings=CHEAP_SEARCH | {"r4_adapter": {"dev_rows": 60, "epochs": 3}},
+        settings=CHEAP_SEARCH | {"r4_adapter": {"dev_rows": 60, "epochs": 4, "batch_rows": 8, "learning_rate": 1e-3}},
     )
 
 
 def noise(seed: int, size: Size) -> World:
-    """Labels drawn by lot: the same message, sent again in other words, has another label. Nothing can pass."""
+    """Labels drawn by lot: the same message, sent twice, has another label most of the time. Nothing can pass."""
     draw = random.Random(f"noise {seed}")
-    wanted = ["approve", "refuse"]
-    rows, told = [], names(draw, size.rows)
-    beliefs = {person: draw.choice(wanted) for person in told}
-    ways = ("{} asks for a loan", "A loan is asked for by {}", "{} asks us for a loan", "For a loan asks {}")
-    for number, split in enumerate(size.splits()):
-        # Four rows a person: the same question but for its words.
-        person, way = told[number // len(ways)], ways[number % len(ways)]
-        label = draw.choice(wanted)
-        rows.append({"input": way.format(person), "target": label, "split": split, "belief": beliefs[person]})
+    desks = ("north", "south", "east", "west")
+    rows = []
+    for who, town, split in zip(names(draw, size.rows), names(draw, size.rows), size.splits(), strict=True):
+        said = f"{who} from {town} lost a {draw.choice(ADJECTIVES)} umbrella."
+        belief = draw.choice(desks)
+        rows += [{"input": said, "target": draw.choice(desks), "split": split, "belief": belief} for _ in range(2)]
     return World(
         name="noise",
         cause="labels",
         passes=(),
         needs="nothing",
-        instruction="Approve or refuse? Answer with one word: approve, refuse.",
+        instruction=f"Which desk takes this message? Answer with one word: {', '.join(desks)}.",
         quality={"scorer": "choice", "at_least": 0.75},
         rows=rows,
-        reach=0.5,
         settings=CHEAP_SEARCH,
     )

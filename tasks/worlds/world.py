@@ -49,7 +49,6 @@ class World:
     needs     what the scripted model must find in what it is asked to be right: nothing, form, examples, document, tool, training
     rows      input, target, split, for some gold (documents) and calls; for the scripted model `wrong` answers, the `evidence` that
               it must see, and its `belief` where that has nothing to do with the target
-    reach     the mean score of a model that is always right where it can be: below 1 where labels contradict each other
     settings  of the rungs, for a language model
     """
 
@@ -62,7 +61,6 @@ class World:
     rows: Sequence[Mapping[str, Any]]
     documents: Mapping[str, str] = field(default_factory=dict)
     tools: str = ""
-    reach: float = 1.0
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -78,9 +76,8 @@ class World:
     def truth(self, rung: str, skill: float) -> float:
         """The mean score that a rung truly has on the scripted model; of a linear model that can pass: 1."""
         if rung == "r0_linear":
-            return self.reach if rung in self.passes else self.reach / 2
-        right = skill if rung in self.passes or self.needs == "nothing" else LUCK
-        return right * self.reach + (1 - right) * (1 - self.reach)
+            return float(rung in self.passes)
+        return skill if rung in self.passes else LUCK
 
     def write(self, folder: Path, base: str, *, skill: float = 0.96, seed: int = 0, rungs: Mapping[str, Any] | None = None) -> Path:
         """The folder with task.yaml, rows.jsonl, docs/ and tools.py; returns the task file.
