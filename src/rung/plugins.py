@@ -22,6 +22,7 @@ SLOTS = {
     "objectives": "rung.train.objectives",
     "checks": "rung.data.checks",
     "backends": "rung.engine.backends",
+    "probes": "rung.climb.probes",
 }
 
 

@@ -110,6 +110,7 @@ class Task:
     lock, what they say is.
     `tools` is None or what `engine.tools.declare` found: each tool with its schema and consequence, the digests of the files that
     hold them, and which consequences may come about unattended.
+    `probes` holds what the task file says of the diagnosis: "dev_rows", and settings under a probe's name.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Task:
     prices: Mapping[str, float] = field(default_factory=dict)
     knowledge: Mapping[str, Any] | None = None
     tools: Mapping[str, Any] | None = None
+    probes: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
 
     def split(self, name: str) -> tuple[Example, ...]:
@@ -142,8 +144,9 @@ class Task:
         fields = {
             f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("examples", "path", "knowledge")
         }
-        if fields["tools"] is None:
-            del fields["tools"]
+        for absent in ("tools", "probes"):
+            if not fields[absent]:
+                del fields[absent]
         fields |= {"quality": as_json(self.quality), "guards": [as_json(g) for g in self.guards], "limits": as_json(self.limits)}
         if self.knowledge:
             fields["knowledge"] = {

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rung.errors import UserError, did_you_mean
 from rung.types import SPLITS, Example, digest
@@ -39,6 +39,17 @@ class Deduplicated:
     @property
     def conflicts(self) -> tuple[Removed, ...]:
         return tuple(pair for pair in self.removed if pair.kind == "conflict")
+
+
+def with_repeats(found: Deduplicated) -> tuple[Example, ...]:
+    """The examples that are left; those that were repeated with their twins' targets as `metadata["repeats"]`."""
+    repeats: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for pair in found.removed:
+        repeats[pair.kept.split, pair.kept.id].append(pair.dropped.target)
+    return tuple(
+        replace(row, metadata={**row.metadata, "repeats": told}) if (told := repeats.get((row.split, row.id))) else row
+        for row in found.examples
+    )
 
 
 class Leak(NamedTuple):

@@ -78,6 +78,32 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     return candidate
 
 
+def out_of_fold(task: Task, rows: Sequence[Example], folds: int = 3) -> tuple[tuple[str, ...], Any, Any] | None:
+    """(classes, (rows, classes) probabilities, each row by a model that has not seen it, the (rows,) classes given).
+
+    None where it does not apply to a whole answer, or a class has fewer rows than there are folds.
+    """
+    import numpy as np
+    from scipy.special import softmax
+    from sklearn.model_selection import StratifiedKFold
+
+    from rung.engine import linear
+
+    wanted, reason = _plan(task, rows) if rows else ({}, "no row")
+    texts = [linear.question_text(row) for row in rows]
+    if reason or list(wanted) != [None] or min(Counter(wanted[None]).values()) < folds:
+        return None
+    terms, idf = _vocabularies(texts)
+    if not any(terms.values()):
+        return None
+    features = linear.LinearModel(terms=terms, idf=idf, fields=()).features(texts)
+    classes = tuple(sorted(set(wanted[None])))
+    labels = np.array([classes.index(value) for value in wanted[None]])
+    parts = list(StratifiedKFold(folds, shuffle=True, random_state=task.seed).split(features, labels))
+    scores = _held_out(1.0, task.seed, parts, len(classes), labels, features)
+    return classes, softmax(_scale(scores, labels) * scores, axis=1), labels
+
+
 def _rows(task: Task) -> list[Example]:
     return [row for row in task.split("train") if row.target is not None]
 
@@ -157,7 +183,7 @@ class _Search:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of classes with fewer rows than folds, which are welcome here
             parts = list(folds.split(features, labels))
-        held_out = {c: self._held_out(c, parts, len(classes), labels, features) for c in self.config.penalties}
+        held_out = {c: _held_out(c, self.seed, parts, len(classes), labels, features) for c in self.config.penalties}
         right = {c: float((scores.argmax(axis=1) == labels).mean()) for c, scores in held_out.items()}
         best = max(right, key=lambda c: (right[c], -c))
         for c, share in right.items():
@@ -165,19 +191,20 @@ class _Search:
             self.bench.record("trial", {"name": trial, "mean": share, "n": len(rows), "chosen": c == best})
         return best, _scale(held_out[best], labels)
 
-    def _held_out(self, c: float, parts: Sequence[Any], classes: int, labels: Any, features: Any) -> Any:
-        """(rows, classes) scores of each row by the model that has not seen it; a class not learnt there scores below all."""
-        import numpy as np
 
-        scores = np.empty((len(labels), classes))
-        for seen, unseen in parts:
-            model = _classifier(c, self.seed).fit(features[seen], labels[seen])
-            found = model.decision_function(features[unseen])
-            columns = np.column_stack([np.zeros(len(unseen)), found]) if found.ndim == 1 else found
-            part = np.full((len(unseen), classes), columns.min() - 1.0)
-            part[:, model.classes_] = columns
-            scores[unseen] = part
-        return scores
+def _held_out(c: float, seed: int, parts: Sequence[Any], classes: int, labels: Any, features: Any) -> Any:
+    """(rows, classes) scores of each row by the model that has not seen it; a class not learnt there scores below all."""
+    import numpy as np
+
+    scores = np.empty((len(labels), classes))
+    for seen, unseen in parts:
+        model = _classifier(c, seed).fit(features[seen], labels[seen])
+        found = model.decision_function(features[unseen])
+        columns = np.column_stack([np.zeros(len(unseen)), found]) if found.ndim == 1 else found
+        part = np.full((len(unseen), classes), columns.min() - 1.0)
+        part[:, model.classes_] = columns
+        scores[unseen] = part
+    return scores
 
 
 def _fit(name: str | None, values: Sequence[str], features: Any, search: _Search) -> linear.Field:

@@ -60,42 +60,43 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Try instructions, the output constraint, demonstrations and calibration, in that order, each on dev."""
     config = read_settings(task, "r1_prompt", Config)
-    backend = bench.open_base(task.base)
-    plain = Candidate(
-        rung="r1_prompt",
-        base=backend.reference,
-        template=backend.template,
-        prompt=task.instruction,
-        max_tokens=config.max_tokens or longest_answer(task),
-    )
-    trials = [try_out("your instruction", plain, bench, config.dev_rows)]
-    trials += _constrained(task, plain, bench, config)
+    trials = [try_out(name, form, bench, config.dev_rows) for name, form in forms(task, plain_candidate(task, bench)).items()]
     best = simplest_of_the_best(trials)
     shown = _demonstrated(task, best, bench, config)
     best = simplest_of_the_best([best, *shown])
-    calibrated = _calibrated(task, best, bench, config)
-    chosen = calibrated if calibrated and calibrated.mean > best.mean else best
-    record([*trials, *shown, *([calibrated] if calibrated else [])], chosen, bench)
+    tuned = _calibrated(task, best, bench, config)
+    chosen = tuned if tuned and tuned.mean > best.mean else best
+    record([*trials, *shown, *([tuned] if tuned else [])], chosen, bench)
     bench.measure(chosen.candidate, "dev")
     return chosen.candidate
 
 
-def _constrained(task: Task, plain: Candidate, bench: Bench, config: Config) -> list[Trial]:
-    """The same instruction with the output constrained, then with a description of the format before or instead of it."""
+def plain_candidate(task: Task, bench: Bench) -> Candidate:
+    """The user's own instruction and nothing else: what every other form is compared with."""
+    backend = bench.open_base(task.base)
+    return Candidate(
+        rung="r1_prompt",
+        base=backend.reference,
+        template=backend.template,
+        prompt=task.instruction,
+        max_tokens=read_settings(task, "r1_prompt", Config).max_tokens or longest_answer(task),
+    )
+
+
+def forms(task: Task, plain: Candidate) -> dict[str, Candidate]:
+    """The instruction as it is, with the output constrained, then with a description of the format before or instead of it."""
     from rung.verify.scoring import scorer_of
 
     scorer = scorer_of(task)
     rows = task.split("train")
     constraint = scorer.constraint(rows)
     held = replace(plain, constraint=constraint)
-    trials = [try_out("your instruction, output constrained", held, bench, config.dev_rows)] if constraint else []
+    found = {"your instruction": plain} | ({"your instruction, output constrained": held} if constraint else {})
     description = scorer.describe(rows)
     if not description:
-        return trials
-    for name, prompt in _variants(task.instruction, description):
-        if prompt != task.instruction:
-            trials.append(try_out(name, replace(held, prompt=prompt), bench, config.dev_rows))
-    return trials
+        return found
+    variants = _variants(task.instruction, description)
+    return found | {name: replace(held, prompt=prompt) for name, prompt in variants if prompt != task.instruction}
 
 
 def _variants(instruction: str, description: str) -> list[tuple[str, str]]:
@@ -109,13 +110,13 @@ def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list
     for k in sorted(config.demonstrations):
         if k >= len(labelled(task)) or (len(trials) > 1 and trials[-1].mean <= trials[-2].mean):
             break
-        trials.append(
-            try_out(f"{best.name} + {k} demonstrations", _with_demos(task, best.candidate, k, bench), bench, config.dev_rows)
-        )
+        shown = with_demonstrations(task, best.candidate, k, bench)
+        trials.append(try_out(f"{best.name} + {k} demonstrations", shown, bench, config.dev_rows))
     return trials[1:]
 
 
-def _with_demos(task: Task, candidate: Candidate, k: int, bench: Bench) -> Candidate:
+def with_demonstrations(task: Task, candidate: Candidate, k: int, bench: Bench) -> Candidate:
+    """The same with the k train rows nearest to each question shown before it."""
     from rung.engine.demos import pool_bytes
     from rung.verify.scoring import target_text
 
@@ -125,18 +126,22 @@ def _with_demos(task: Task, candidate: Candidate, k: int, bench: Bench) -> Candi
 
 def _calibrated(task: Task, best: Trial, bench: Bench, config: Config) -> Trial | None:
     """Label bias fitted on train rows by maximum likelihood, then tried on dev (Zhao et al., arXiv 2102.09690, with labels)."""
-    constraint = best.candidate.constraint
-    if not config.calibrate or not constraint or constraint["kind"] != "choice":
+    candidate = calibrated(task, best.candidate, bench) if config.calibrate else None
+    return try_out(f"{best.name}, calibrated", candidate, bench, config.dev_rows) if candidate else None
+
+
+def calibrated(task: Task, candidate: Candidate, bench: Bench) -> Candidate | None:
+    """The same with label bias fitted on train rows; None where it makes no choice, or the base says no log-probabilities."""
+    constraint = candidate.constraint
+    if not constraint or constraint["kind"] != "choice":
         return None
     from rung.verify.scoring import target_text
 
-    run = bench.measure(best.candidate, "train", config.calibration_rows)
+    run = bench.measure(candidate, "train", read_settings(task, "r1_prompt", Config).calibration_rows)
     targets = {row.id: target_text(task, row) for row in labelled(task)}
     pairs = [(row.answer.logprobs, targets[row.example]) for row in run.rows if row.answer.logprobs]
     if not pairs:
         return None
     from rung.verify.stats.calibrate import fit_bias
 
-    bias = fit_bias(pairs, tuple(constraint["choices"]))
-    candidate = replace(best.candidate, calibration={"bias": bias})
-    return try_out(f"{best.name}, calibrated", candidate, bench, config.dev_rows)
+    return replace(candidate, calibration={"bias": fit_bias(pairs, tuple(constraint["choices"]))})

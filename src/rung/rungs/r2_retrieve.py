@@ -172,6 +172,11 @@ class _Search:
         return store_index(chunks, self.encoder if vectors else None, self.bench.blobs, self.bench.progress)
 
 
+def documents_of(task: Task, progress: Any) -> Library:
+    """The task's documents, read. Raises UserError where they are not what the task locked."""
+    return _library(task, progress)
+
+
 def _library(task: Task, progress: Any) -> Library:
     from rung.data.documents.collect import collect
     from rung.data.documents.files import DocumentSource

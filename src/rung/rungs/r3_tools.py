@@ -80,7 +80,7 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Try the forms of the loop, the prompt with the answer's format, and demonstrations, in that order, each on dev."""
     config = read_settings(task, "r3_tools", Config)
-    plain = _plain(task, parent, bench)
+    plain = plain_candidate(task, parent, bench)
     trials = [_try(name, _looped(plain, **form), task, bench, config) for name, form in _forms(config.steps).items()]
     best = _simplest_of_the_best(trials)
     if parent and parent.prompt != plain.prompt:
@@ -96,7 +96,7 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     return chosen.candidate
 
 
-def _plain(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def plain_candidate(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """The instruction, the answer held to its scorer's natural form, and the tools' files put into the store."""
     from rung.engine.tools.declare import bundle
     from rung.verify.scoring import scorer_of, target_text
@@ -121,6 +121,11 @@ def _plain(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
 def _forms(steps: int) -> dict[str, dict[str, int]]:
     one = {"one call, then the answer": {"steps": 1, "forced": 1}, "free to call": {"steps": steps, "forced": 0}}
     return one | ({f"a call first, then up to {steps - 1} more": {"steps": steps, "forced": 1}} if steps > 1 else {})
+
+
+def one_call(plain: Candidate) -> Candidate:
+    """The first form that is tried: a call, then the answer."""
+    return _looped(plain, steps=1, forced=1)
 
 
 def _looped(candidate: Candidate, *, steps: int, forced: int) -> Candidate:

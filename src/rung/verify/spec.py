@@ -12,7 +12,7 @@ from rung import plugins
 from rung.data.balance import balance
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, Source, load_examples
-from rung.data.split import Deduplicated, Leak, deduplicate, leaks, refuse_leaks, split
+from rung.data.split import Deduplicated, Leak, deduplicate, leaks, refuse_leaks, split, with_repeats
 from rung.errors import UserError, did_you_mean
 from rung.types import Bar, Example, Limits, Task
 from rung.verify.scoring import BoundScorer, read_settings
@@ -54,7 +54,8 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     try:
         loaded = load_examples(_source(spec, path, downloads))
         unique = deduplicate(loaded.examples)
-        kept = balance(unique.examples, spec.seed) if spec.data.balance else unique.examples
+        rows = with_repeats(unique)
+        kept = balance(rows, spec.seed) if spec.data.balance else rows
         examples = split(kept, spec.data.split.shares(), spec.seed)
         if not spec.data.allow_leaks:
             refuse_leaks(examples)
@@ -86,7 +87,8 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]]]
         bar, faults = _bar(name, path, keys)
         bars.append(bar)
         problems += faults
-    problems += _unknown_rungs(value.get("rungs"))
+    problems += _unknown_plugins("rungs", value.get("rungs"), ())
+    problems += _unknown_plugins("probes", value.get("probes"), ("dev_rows",))
     try:
         spec = TaskSpec.model_validate(value)
     except ValidationError as error:
@@ -143,10 +145,11 @@ def _bar(name: str, path: KeyPath, keys: Mapping[str, Any]) -> tuple[tuple[Bar, 
     return (Bar(name=name, scorer=spec.scorer, **kind), scorer), []
 
 
-def _unknown_rungs(settings: Any) -> list[Problem]:
-    known = plugins.names("rungs")
+def _unknown_plugins(slot: str, settings: Any, also: tuple[str, ...]) -> list[Problem]:
+    """Settings of plug-ins that there are not; `also` are keys beside their names."""
+    known = (*plugins.names(slot), *also)
     unknown = [name for name in settings if name not in known] if isinstance(settings, Mapping) else []
-    return [Problem(("rungs", name), f"no rung is called '{name}'. {did_you_mean(str(name), known)}") for name in unknown]
+    return [Problem((slot, name), f"no {slot[:-1]} is called '{name}'. {did_you_mean(str(name), known)}") for name in unknown]
 
 
 def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
@@ -252,4 +255,5 @@ def _task(
         prices=spec.price_map(),
         path=str(path),
         tools=tools,
+        probes=spec.probes.model_dump(exclude_none=True),
     )

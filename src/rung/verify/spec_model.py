@@ -143,6 +143,15 @@ class BarSpec(Strict):
         return self
 
 
+class ProbesSpec(BaseModel):
+    """What `rung diagnose` may look at; settings of a probe stand under its name, and are checked by the probe."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    __pydantic_extra__: dict[str, dict[str, Any]]
+
+    dev_rows: int | None = Field(default=None, ge=20)
+
+
 class TaskSpec(Strict):
     """The whole file. Bars are looked at by themselves, for their keys are also their scorer's."""
 
@@ -159,6 +168,7 @@ class TaskSpec(Strict):
     seed: int = Field(default=0, ge=0)
     prices: PricesSpec = PricesSpec()
     rungs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    probes: ProbesSpec = ProbesSpec()
     tools: Annotated[ToolsSpec | None, BeforeValidator(in_full)] = None
 
     @field_validator("name")

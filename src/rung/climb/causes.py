@@ -1,0 +1,327 @@
+"""From what the probes measured to what is missing: pure, so that it can be tested without a model.
+
+The leading cause is the cheapest whose probe reaches the bar on dev, not the one of the largest lift. Where none does, it is
+"labels" if no answerer can reach the bar; else documents or tools, where they close at least half of the gap; else "skill", by
+elimination. Where labels seem to contradict each other, a probe of what the task gives could not run, or there are too few rows, it
+stays "unexplained".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rung.climb.probing import Arm, Sample, fails
+
+# Each cause and the rung that mends it, the cheapest first: the order in which failures are put down to causes.
+CAUSES: Mapping[str, str | None] = {
+    "trivial": "r0_linear",
+    "solved": "r1_prompt",
+    "format": "r1_prompt",
+    "decision": "r1_prompt",
+    "demonstrations": "r1_prompt",
+    "knowledge": "r2_retrieve",
+    "tool": "r3_tools",
+    "skill": "r4_adapter",
+    "labels": None,
+    "unexplained": None,
+}
+RESOURCES = ("knowledge", "tool")
+# What is shown beside a lift: a 95% interval.
+SHOWN_LEVEL = 0.025
+# The chance, over the whole diagnosis, that a rung is skipped that could have passed. It buys time, and is no part of the gate's
+# alpha: a wrong skip loses a pass, and can never make one. Split over three claims: documents, tools, labels.
+SKIP_ERROR = 0.05
+CLAIMS = 3
+# A rung searches for its best form on dev, a probe tries one or two: it is only skipped where the bar lies further above than this.
+SEARCH_MARGIN = 0.10
+FEWEST_ROWS = 20
+FEWEST_FAILURES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmReading:
+    """An arm in numbers: means over dev, bounds on the lift, plain failures that it turns right (`flipped`), passes it breaks."""
+
+    name: str
+    before: float
+    after: float
+    lift: float
+    lower: float
+    upper: float
+    n: int
+    flipped: int
+    broken: int
+    shows: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeReading:
+    """What a probe came to.
+
+    arms     in the probe's order
+    flips    places in the sample whose failure some arm that shows the cause turned right
+    most     the upper bound, at this probe's share of SKIP_ERROR, on what any such arm reaches; None where it bounds nothing
+    ceiling  the upper bound on what anything reaches; `likely_ceiling` is the estimate
+    """
+
+    name: str
+    title: str
+    cause: str
+    arms: tuple[ArmReading, ...] = ()
+    flips: frozenset[int] = frozenset()
+    most: float | None = None
+    ceiling: float | None = None
+    likely_ceiling: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def ran(self) -> bool:
+        return bool(self.arms or self.facts)
+
+    @property
+    def main(self) -> ArmReading | None:
+        """Of the arms that show the cause, the one that reaches highest; the first of equals."""
+        return max((arm for arm in self.arms if arm.shows), key=lambda arm: arm.after, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patient:
+    """What is known beside the probes.
+
+    n, failures  sampled dev rows, and how many of them the plain instruction fails; `of` says the same of the rows sampled from
+    plain        its mean over dev
+    bar          the mean that is to be reached; None where it is not known
+    failed       rungs that the gate has shown to be below the bar
+    rungs        rungs that apply to the task
+    """
+
+    n: int
+    failures: int
+    failing: tuple[bool, ...]
+    of: Mapping[str, int]
+    plain: float
+    bar: float | None
+    failed: frozenset[str] = frozenset()
+    rungs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What is missing. `as_json` is what is stored, shown and printed."""
+
+    cause: str
+    sentence: str
+    patient: Patient
+    probes: tuple[ProbeReading, ...]
+    attribution: tuple[Mapping[str, Any], ...]
+    skips: Mapping[str, str]
+
+    @property
+    def rung(self) -> str | None:
+        """The rung that the cause points at."""
+        return CAUSES[self.cause]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "cause": self.cause,
+            "rung": self.rung,
+            "sentence": self.sentence,
+            "n": self.patient.n,
+            "failures": self.patient.failures,
+            "of": dict(self.patient.of),
+            "plain": self.patient.plain,
+            "bar": self.patient.bar,
+            "probes": [_probe_json(probe) for probe in self.probes],
+            "attribution": [dict(line) for line in self.attribution],
+            "skips": dict(self.skips),
+        }
+
+
+def _probe_json(probe: ProbeReading) -> dict[str, Any]:
+    main = asdict(probe.main) if probe.main else dict.fromkeys(("before", "after", "lift", "lower", "upper"))
+    keys = ("before", "after", "lift", "lower", "upper", "n", "flipped", "broken")
+    figures = {key: main.get(key, 0) for key in keys}
+    return {
+        "name": probe.name,
+        "title": probe.title,
+        "cause": probe.cause,
+        **figures,
+        "flipped": len(probe.flips),
+        "state": "ran" if probe.ran else "skipped",
+        "reason": probe.reason,
+        "most": probe.most,
+        "ceiling": probe.ceiling,
+        "likely_ceiling": probe.likely_ceiling,
+        "arms": [asdict(arm) for arm in probe.arms],
+        "facts": dict(probe.facts),
+    }
+
+
+def read_arm(arm: Arm, sample: Sample, below: float) -> ArmReading:
+    """An arm's numbers. A missing score counts as wrong in a mean and towards the lower bound, as right towards the upper."""
+    strata = sample.strata.take(arm.places)
+    after, before = _filled(arm.values, 0.0), _filled(arm.against, 0.0)
+    lower = strata.difference_bounds(after, _filled(arm.against, 1.0), SHOWN_LEVEL)[0]
+    upper = strata.difference_bounds(_filled(arm.values, 1.0), before, SHOWN_LEVEL)[1]
+    pairs = [(fails(sample.before[place], below), fails(value, below)) for place, value in zip(arm.places, arm.values, strict=True)]
+    return ArmReading(
+        name=arm.name,
+        before=strata.mean(before),
+        after=strata.mean(after),
+        lift=strata.mean(after) - strata.mean(before),
+        lower=lower,
+        upper=upper,
+        n=len(arm.places),
+        flipped=sum(failed and not fails_now for failed, fails_now in pairs),
+        broken=sum(fails_now and not failed for failed, fails_now in pairs),
+        shows=arm.shows,
+    )
+
+
+def flips(arms: Sequence[Arm], sample: Sample, below: float) -> frozenset[int]:
+    """The places whose failure an arm that shows its probe's cause turned right."""
+    return frozenset(
+        place
+        for arm in arms
+        if arm.shows
+        for place, value in zip(arm.places, arm.values, strict=True)
+        if fails(sample.before[place], below) and not fails(value, below)
+    )
+
+
+def most_reached(arms: Sequence[Arm], sample: Sample) -> float | None:
+    """The upper bound on the best of the arms, at a claim's share of SKIP_ERROR; rows of which it is not known count as right."""
+    shown = [arm for arm in arms if arm.shows and arm.places]
+    if not shown:
+        return None
+    level = SKIP_ERROR / CLAIMS / len(shown)
+    return max(sample.strata.take(arm.places).mean_bounds(_best_case(arm), level)[1] for arm in shown)
+
+
+def _best_case(arm: Arm) -> list[float]:
+    unknown = arm.unknown or (False,) * len(arm.values)
+    return [1.0 if value is None or hidden else value for value, hidden in zip(arm.values, unknown, strict=True)]
+
+
+def _filled(values: Sequence[float | None], missing: float) -> list[float]:
+    return [missing if value is None else value for value in values]
+
+
+def diagnosed(patient: Patient, probes: Sequence[ProbeReading]) -> Diagnosis:
+    """The cause, in words, with the attribution and the rungs that need not be tried."""
+    from rung.climb.telling import told
+
+    ordered = tuple(sorted(probes, key=_cost))
+    cause = leading(patient, ordered)
+    return Diagnosis(
+        cause=cause,
+        sentence=told(cause, patient, ordered),
+        patient=patient,
+        probes=ordered,
+        attribution=attribution(patient, ordered),
+        skips=skips(patient, ordered),
+    )
+
+
+def leading(patient: Patient, probes: Sequence[ProbeReading]) -> str:
+    """The leading cause; see the module's docstring."""
+    reached = [cause for cause in CAUSES if cause not in ("labels", "skill", "unexplained") and _reaches(cause, patient, probes)]
+    if reached:
+        return reached[0]
+    if unreachable(patient, probes):
+        return "labels"
+    if patient.n < FEWEST_ROWS or patient.failures < FEWEST_FAILURES:
+        return "unexplained"
+    partial = [probe for probe in probes if probe.cause in RESOURCES and _closes_half(probe, patient)]
+    if partial:
+        return max(partial, key=lambda probe: probe.main.lift if probe.main else 0.0).cause
+    return "unexplained" if silent(patient, probes) or doubtful(patient, probes) else "skill"
+
+
+def silent(patient: Patient, probes: Sequence[ProbeReading]) -> list[ProbeReading]:
+    """Probes of what the task gives (documents, tools) that could not tell anything."""
+    return [probe for probe in probes if probe.cause in RESOURCES and CAUSES[probe.cause] in patient.rungs and not probe.main]
+
+
+def _reaches(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> bool:
+    """Whether the cause's probe comes to the bar, and the gate has not shown its rung to be below it.
+
+    Without a known bar: whether it lifts at all. "solved" is the plain instruction itself.
+    """
+    if CAUSES[cause] in patient.failed:
+        return False
+    if cause == "solved":
+        return patient.bar is not None and patient.plain >= patient.bar
+    mains = [probe.main for probe in probes if probe.cause == cause and probe.main]
+    return any(main.lower > 0 if patient.bar is None else main.after >= patient.bar for main in mains)
+
+
+def _closes_half(probe: ProbeReading, patient: Patient) -> bool:
+    """A lift that is no chance, of at least half of what the plain instruction lacks: an adapter cannot supply what that brings."""
+    main = probe.main
+    if main is None or patient.bar is None or main.lower <= 0:
+        return False
+    return main.lift >= (patient.bar - patient.plain) / 2
+
+
+def unreachable(patient: Patient, probes: Sequence[ProbeReading]) -> float | None:
+    """The upper bound on what anything can score, where it is below the bar."""
+    found = min((probe.ceiling for probe in probes if probe.ceiling is not None), default=1.0)
+    return found if patient.bar is not None and found < patient.bar else None
+
+
+def doubtful(patient: Patient, probes: Sequence[ProbeReading]) -> float | None:
+    """The estimate of what anything can score, where it is below the bar, but too few labels are repeated to prove it."""
+    found = min((probe.likely_ceiling for probe in probes if probe.likely_ceiling is not None), default=1.0)
+    return found if patient.bar is not None and found < patient.bar else None
+
+
+def attribution(patient: Patient, probes: Sequence[ProbeReading]) -> tuple[Mapping[str, Any], ...]:
+    """Failures by the cheapest cause whose probe turns them right, each once; then what is left."""
+    left = {place for place, failing in enumerate(patient.failing) if failing}
+    lines = []
+    for probe in sorted(probes, key=_cost):
+        if not probe.cause or probe.main is None:
+            continue
+        taken = left & probe.flips
+        left -= taken
+        lines.append(_line(probe.cause, probe.name, len(taken), patient))
+    return (*lines, _line("unexplained", "", len(left), patient))
+
+
+def _line(cause: str, probe: str, flipped: int, patient: Patient) -> Mapping[str, Any]:
+    share = flipped / patient.failures if patient.failures else 0.0
+    return {"cause": cause, "probe": probe, "flipped": flipped, "share": share}
+
+
+def skips(patient: Patient, probes: Sequence[ProbeReading]) -> dict[str, str]:
+    """Rungs that cannot reach the bar, and why: only on upper bounds."""
+    if patient.bar is None:
+        return {}
+    ceiling = unreachable(patient, probes)
+    if ceiling is not None and leading(patient, probes) == "labels":
+        reason = (
+            f"labels contradict each other: nothing can score more than {ceiling:.1%}, and the bar is {patient.bar:.1%} "
+            f"(wrong at most {SKIP_ERROR:.0%} of the time)"
+        )
+        return {rung: reason for rung in patient.rungs if rung not in ("r0_linear", "r1_prompt")}
+    found = {}
+    for probe in probes:
+        rung = CAUSES.get(probe.cause) if probe.cause in RESOURCES else None
+        if rung is None or rung not in patient.rungs or probe.most is None or probe.main is None:
+            continue
+        if probe.most + SEARCH_MARGIN < patient.bar:
+            found[rung] = (
+                f"with {probe.main.name} dev comes to {probe.main.after:.1%}, at most {probe.most:.1%}, and the bar is "
+                f"{patient.bar:.1%} (wrong at most {SKIP_ERROR:.0%} of the time)"
+            )
+    return found
+
+
+def _cost(probe: ProbeReading) -> tuple[int, str]:
+    """Cheapest cause first; probes that only report come last."""
+    return list(CAUSES).index(probe.cause) if probe.cause in CAUSES else len(CAUSES), probe.name

@@ -1,0 +1,131 @@
+"""What is missing? The probes are run on dev, one change at a time, and their figures put together by `causes`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from rung import plugins
+from rung.climb.bench import ClimbBench
+from rung.climb.causes import CAUSES, RESOURCES, Diagnosis, Patient, ProbeReading, diagnosed, flips, most_reached, read_arm
+from rung.climb.probing import Case, Evidence, open_case, threshold, with_tried
+from rung.rungs._shared import why_skipped
+from rung.types import Candidate, Progress, Task
+
+if TYPE_CHECKING:
+    from rung.registry.home import Home
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a climb has found out already: the prompt rung's Candidate, and each rung's status at the gate."""
+
+    parent: Candidate | None = None
+    statuses: Mapping[str, str] = field(default_factory=dict)
+
+
+def diagnose(task: Task, home: Home, *, progress: Progress) -> Diagnosis:
+    """The diagnosis of a task that is not (yet) climbed. Looks at train and dev, never at gate; answers are kept.
+
+    Raises UserError for settings that are wrong, before anything is asked.
+    """
+    from rung.climb.desk import desk_for
+    from rung.climb.fits import refuse_long_rows
+    from rung.rungs._shared import check_settings
+
+    check_settings(task)
+    check_probe_settings(task)
+    refuse_long_rows(task, home.path)
+    work = home.path / "climbs" / f"diagnosis-{task.digest[:16]}"
+    try:
+        return diagnose_on(task, ClimbBench(task, desk_for(task, home), work, progress), Known())
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def diagnose_on(task: Task, bench: ClimbBench, known: Known) -> Diagnosis:
+    """The same with what a climb has to work with."""
+    case = open_case(task, bench, known.parent)
+    readings = []
+    for name in in_order():
+        module = plugins.load("probes", name)
+        evidence = _run(module, case, name)
+        case = with_tried(case, evidence)
+        readings.append(_reading(name, module, evidence, case))
+    return diagnosed(_patient(case, known), readings)
+
+
+def in_order() -> list[str]:
+    """The probes, the cheapest cause first; those that only report come last."""
+    order = list(CAUSES)
+    causes = {name: plugins.load("probes", name).CAUSE for name in plugins.names("probes")}
+    return sorted(causes, key=lambda name: (order.index(causes[name]) if causes[name] else len(order), name))
+
+
+def check_probe_settings(task: Task) -> None:
+    """Raises UserError, with the lines of the task file, for what is wrong with the settings of any probe."""
+    from rung.verify.spec_problems import Problem, problems_of
+    from rung.verify.spec_yaml import error_in
+
+    problems = []
+    for name in plugins.names("probes"):
+        config = plugins.load("probes", name).Config
+        settings = task.probes.get(name, {})
+        if not isinstance(settings.get("skip", False), bool):
+            problems.append(Problem(("probes", name, "skip"), f"'skip' cannot be {settings['skip']!r}: it is true or false"))
+        try:
+            config.model_validate(_own(settings))
+        except ValidationError as error:
+            found = problems_of(error, config, also_known=("skip",))
+            problems += [Problem(("probes", name, *problem.path), problem.text) for problem in found]
+    if problems:
+        raise error_in(task.path, problems)
+
+
+def _own(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != "skip"}
+
+
+def _run(module: ModuleType, case: Case, name: str) -> Evidence:
+    settings = case.task.probes.get(name, {})
+    reason = "the task file skips it" if settings.get("skip") else module.applies(case.task)
+    if reason:
+        return Evidence(reason=reason)
+    with case.bench.progress.stage(f"Probing: {module.TITLE}"):
+        found: Evidence = module.probe(case, module.Config.model_validate(_own(settings)))
+    return found
+
+
+def _reading(name: str, module: ModuleType, evidence: Evidence, case: Case) -> ProbeReading:
+    below = threshold(case.task)
+    return ProbeReading(
+        name=name,
+        title=module.TITLE,
+        cause=module.CAUSE,
+        arms=tuple(read_arm(arm, case.sample, below) for arm in evidence.arms if arm.places),
+        flips=flips(evidence.arms, case.sample, below),
+        most=most_reached(evidence.arms, case.sample) if module.CAUSE in RESOURCES else None,
+        ceiling=evidence.ceiling,
+        likely_ceiling=evidence.likely_ceiling,
+        facts=evidence.facts,
+        reason=evidence.reason,
+    )
+
+
+def _patient(case: Case, known: Known) -> Patient:
+    strata = case.sample.strata
+    return Patient(
+        n=len(case.sample),
+        failures=sum(strata.inside),
+        failing=strata.inside,
+        of={"n": strata.total, "failures": strata.first},
+        plain=strata.mean([value or 0.0 for value in case.sample.before]),
+        bar=case.bar,
+        failed=frozenset(rung for rung, status in known.statuses.items() if status == "fail"),
+        rungs=tuple(name for name in plugins.names("rungs") if not why_skipped(case.task, name)),
+    )

@@ -1,0 +1,155 @@
+"""Ceiling: can anything reach the bar? Questions that are labelled in different ways bound every answerer.
+
+Repeated questions bound it whatever the task is. Near-identical ones, the same but for words too rare to be learnt from, bound it
+where the answer is one of a set, a linear model learns something, and it does not do better than the bound. Beside that: the share
+of wrong labels by confident learning, and a stronger base, where `probes: {ceiling: {base: ...}}` names one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rung.climb.probing import CEILING_LEVEL, Arm, Case, Evidence
+from rung.engine.linear import question_text
+from rung.rungs import r0_linear
+from rung.types import Example, Task
+from rung.verify.scoring import scorer_of, target_text
+from rung.verify.stats.ceiling import ceiling, noise_share
+
+TITLE = "what the labels allow"
+CAUSE = "labels"
+# Words that stand in fewer rows cannot be learnt from them: as many rows as the linear rung wants of a class.
+FEWEST_ROWS_OF_A_WORD = 3
+SIGNAL_LEVEL = 0.05
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+class Config(BaseModel):
+    """`base`: a stronger model to hold against the labels, in any form that the task's own `base` may have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: str | None = Field(default=None, min_length=1)
+
+
+def applies(task: Task) -> str:
+    """Needs targets."""
+    return "" if any(row.target is not None for row in _rows(task)) else "no row has a target"
+
+
+def probe(case: Case, config: Config) -> Evidence:
+    """The bound from repeats and twins, the share of noise, and the stronger base."""
+    rows = _rows(case.task)
+    repeats, twins = _repeats(case.task, rows), _twins(case.task, rows)
+    facts: dict[str, Any] = {"repeated": repeats.facts(), "near_identical": twins.facts()}
+    told = [repeats]
+    out_of_fold = _out_of_fold(case.task, rows)
+    if out_of_fold:
+        facts["noise_share"] = out_of_fold.noise
+        facts["linear_out_of_fold"] = out_of_fold.accuracy
+        if twins.labels and out_of_fold.learns and out_of_fold.accuracy_lower <= twins.estimate:
+            told.append(twins)
+    arms = (_stronger(case, config.base),) if config.base else ()
+    most, likely = (
+        min(values) for values in zip(*[(pairs.bound(CEILING_LEVEL / 2), pairs.estimate) for pairs in told], strict=True)
+    )
+    return Evidence(arms=arms, facts=facts, ceiling=most, likely_ceiling=likely)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pairs:
+    """Disjoint pairs of labels of one question. `covered` is the share of dev that has a twin, `labels` how many there are."""
+
+    agreeing: int
+    pairs: int
+    covered: float
+    labels: int | None
+
+    @property
+    def estimate(self) -> float:
+        return ceiling(self.agreeing, self.pairs, self.labels, self.covered, 0.5)[0]
+
+    def bound(self, level: float) -> float:
+        return ceiling(self.agreeing, self.pairs, self.labels, self.covered, level)[1]
+
+    def facts(self) -> dict[str, Any]:
+        return {"pairs": self.pairs, "agreeing": self.agreeing, "covered": self.covered, "ceiling": self.estimate}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OutOfFold:
+    """The linear model on rows that it has not seen: `learns` says whether it beats naming the most frequent label."""
+
+    noise: float
+    accuracy: float
+    accuracy_lower: float
+    learns: bool
+
+
+def _rows(task: Task) -> list[Example]:
+    """Rows that may be looked at: never those of the gate."""
+    return [row for row in (*task.split("train"), *task.split("dev")) if row.target is not None]
+
+
+def _labels(task: Task) -> int | None:
+    closed = scorer_of(task).closed_set(task.split("train"))
+    return len(closed) if closed else None
+
+
+def _repeats(task: Task, rows: Sequence[Example]) -> _Pairs:
+    """Rows that were asked more than once; what they were answered with the other times is kept beside them."""
+    groups = [[row, *(replace(row, target=target) for target in row.metadata.get("repeats", ()))] for row in rows]
+    dev = [row for row in rows if row.split == "dev"]
+    covered = sum(bool(row.metadata.get("repeats")) for row in dev) / max(1, len(dev))
+    return _paired(task, groups, covered)
+
+
+def _twins(task: Task, rows: Sequence[Example]) -> _Pairs:
+    """Rows whose questions are the same but for rare words, the rare ones being in the same places."""
+    asked = [_WORD.findall(question_text(row).casefold()) for row in rows]
+    seen = Counter(word for words in asked for word in set(words))
+    groups: dict[tuple[str, ...], list[Example]] = defaultdict(list)
+    for row, words in zip(rows, asked, strict=True):
+        groups[tuple(word if seen[word] >= FEWEST_ROWS_OF_A_WORD else "" for word in words)].append(row)
+    told = [group for key, group in groups.items() if any(key)]
+    twinned = {row.id for group in told if len(group) > 1 for row in group}
+    dev = [row for row in rows if row.split == "dev"]
+    return _paired(task, told, sum(row.id in twinned for row in dev) / max(1, len(dev)))
+
+
+def _paired(task: Task, groups: Sequence[Sequence[Example]], covered: float) -> _Pairs:
+    scorer, agreeing, pairs = scorer_of(task), 0, 0
+    for group in groups:
+        for one, other in zip(group[::2], group[1::2], strict=False):
+            pairs += 1
+            agreeing += (scorer.score(one, target_text(task, other)).value or 0.0) >= 1.0
+    return _Pairs(agreeing=agreeing, pairs=pairs, covered=covered, labels=_labels(task))
+
+
+def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:
+    """None where no linear model applies."""
+    from rung.verify.stats.bounds import clopper_pearson
+
+    found = r0_linear.out_of_fold(task, rows)
+    if found is None:
+        return None
+    _, probabilities, given = found
+    right, n = int((probabilities.argmax(axis=1) == given).sum()), len(given)
+    lower = clopper_pearson(right, n, SIGNAL_LEVEL)[0]
+    most_frequent = max(Counter(given.tolist()).values()) / n
+    return _OutOfFold(
+        noise=noise_share(probabilities, given), accuracy=right / n, accuracy_lower=lower, learns=lower > most_frequent
+    )
+
+
+def _stronger(case: Case, base: str) -> Arm:
+    """The best form so far on another base. It only reports: what it gets right shows that the labels are not to blame."""
+    backend = case.bench.open_base(base)
+    form = replace(case.best, base=backend.reference, template=backend.template, calibration=None)
+    return replace(case.arm("a stronger base", form), candidate=None, shows=False)

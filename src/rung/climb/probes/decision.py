@@ -1,0 +1,43 @@
+"""Decision: does the base know the answer, but leans to one label? A bias for each, fitted on train, would put that right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import BaseModel, ConfigDict
+
+from rung.climb.probing import Case, Evidence
+from rung.rungs import r1_prompt
+from rung.types import Candidate, Task
+from rung.verify.scoring import scorer_of
+
+TITLE = "label bias taken out"
+CAUSE = "decision"
+
+
+class Config(BaseModel):
+    """Rung r1_prompt's `calibration_rows` hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def applies(task: Task) -> str:
+    """Needs an answer out of a closed set."""
+    constraint = scorer_of(task).constraint(task.split("train"))
+    return "" if constraint and constraint["kind"] == "choice" else "the answer is not one of a closed set"
+
+
+def probe(case: Case, config: Config) -> Evidence:
+    """The choice of the largest log-probability plus bias, as rung r1_prompt calibrates it."""
+    form = _form(case)
+    candidate = r1_prompt.calibrated(case.task, form, case.bench)
+    if candidate is None:
+        return Evidence(reason="the base does not say each label's log-probability")
+    bias = (candidate.calibration or {})["bias"]
+    return Evidence(arms=(case.arm("calibrated", candidate),), facts={"bias_nats": bias})
+
+
+def _form(case: Case) -> Candidate:
+    """The best form so far, held to the choices."""
+    best = replace(case.best, demos=None, calibration=None)
+    return best if best.constraint else replace(best, constraint=scorer_of(case.task).constraint(case.task.split("train")))

@@ -1,0 +1,37 @@
+"""Demonstrations: does the base do it after 4, after 16 worked rows? Then it can be shown, and what more of them add is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rung.climb.probing import Case, Evidence
+from rung.rungs import r1_prompt
+from rung.rungs._shared import labelled
+from rung.types import Task
+
+TITLE = "worked rows before the question"
+CAUSE = "demonstrations"
+
+
+class Config(BaseModel):
+    """`k`: the numbers of demonstrations to try."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k: tuple[int, ...] = Field(default=(4, 16), min_length=1)
+
+
+def applies(task: Task) -> str:
+    """Needs a few train rows with a target."""
+    return "" if len(labelled(task)) > 1 else "train has not two rows with a target"
+
+
+def probe(case: Case, config: Config) -> Evidence:
+    """The nearest train rows shown before the question, in the form that does best without them."""
+    form = replace(case.best, demos=None, calibration=None)
+    rows = len(labelled(case.task))
+    wanted = sorted({min(k, rows - 1) for k in config.k if k > 0})
+    arms = [case.arm(f"{k} demonstrations", r1_prompt.with_demonstrations(case.task, form, k, case.bench)) for k in wanted]
+    return Evidence(arms=tuple(arms))

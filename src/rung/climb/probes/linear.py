@@ -1,0 +1,31 @@
+"""Linear model: does a model without any language do it? Then the task is easy, and nothing dearer is needed."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from rung.climb.probing import Arm, Case, Evidence
+from rung.rungs import r0_linear
+from rung.types import Task
+
+TITLE = "a linear model in the base's place"
+CAUSE = "trivial"
+
+
+class Config(BaseModel):
+    """Those of rung r0_linear hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def applies(task: Task) -> str:
+    """Where the linear rung does."""
+    return r0_linear.applies(task)
+
+
+def probe(case: Case, config: Config) -> Evidence:
+    """The linear rung's own Candidate on the sample; it costs nothing to ask."""
+    candidate = r0_linear.build(case.task, None, case.bench)
+    values = case.ask(candidate, case.sample.examples)
+    places = tuple(range(len(case.sample)))
+    return Evidence(arms=(Arm(name="linear model", places=places, values=values, against=case.sample.before),))

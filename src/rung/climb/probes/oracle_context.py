@@ -1,0 +1,144 @@
+"""Oracle context: does the base answer once it is handed the right passage? Beside that: what search finds, and a wrong passage.
+
+Right passages are those that the rows name (`data.columns.gold`); of rows that name none, those that hold the target's words.
+gold - closed is what the base does not know, gold - retrieved what search loses, 1 - gold what it cannot read, and
+closed - distractor what a wrong passage spoils.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rung.climb.probing import Arm, Case, Evidence
+from rung.engine.retrieval.context import with_context
+from rung.engine.retrieval.index import Index, store_index
+from rung.engine.retrieve import question_of
+from rung.rungs import r2_retrieve
+from rung.rungs._shared import read_settings
+from rung.types import Candidate, Example, Task
+from rung.verify.retrieval import gold_relevance
+from rung.verify.scoring import scorer_of, target_text
+
+TITLE = "the right passage beside the question"
+CAUSE = "knowledge"
+FORM = "question_last"
+# A target shorter than this stands in many a passage by chance.
+SHORTEST_TARGET = 2
+
+
+class Config(BaseModel):
+    """`chunk_chars`: how long the passages are that are handed over. `report_rows`: rows of the arms that only report."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    chunk_chars: int = Field(default=800, ge=100)
+    report_rows: int = Field(default=64, ge=16)
+
+
+def applies(task: Task) -> str:
+    """Needs documents."""
+    return r2_retrieve.applies(task)
+
+
+def probe(case: Case, config: Config) -> Evidence:
+    """The best form so far, closed book and with the right passage, one that search finds, and one that is beside the point."""
+    passages = _Passages(case, config)
+    gold = [passages.gold(row) for row in case.sample.examples]
+    known = sum(found is not None for found in gold)
+    if not known:
+        return Evidence(reason="rows name no right passage (data.columns.gold), and none holds a target")
+    forms = dict.fromkeys([replace(case.best, demos=None, calibration=None), replace(case.best, calibration=None)])
+    arms = [_handed(case, _name("the right passage", form), form, gold) for form in forms]
+    arms.append(_retrieved(case, passages))
+    wrong = [passages.distractor(row, right) for row, right in zip(case.sample.examples, gold, strict=True)]
+    arms.append(replace(_handed(case, "a wrong passage", next(iter(forms)), wrong, config.report_rows), shows=False))
+    return Evidence(arms=tuple(arms), facts={"gold_known": known, "passages": len(passages.index.chunks)})
+
+
+def _name(what: str, form: Candidate) -> str:
+    return f"{what}, with demonstrations" if form.demos else what
+
+
+def _handed(case: Case, name: str, form: Candidate, passages: Sequence[Mapping[str, Any] | None], limit: int | None = None) -> Arm:
+    """Each row with its passage in its question. A row without one is not asked: it stays as it is closed book."""
+    longest = max((len(passage["text"]) for passage in passages if passage), default=0)
+    places = case.places(case.chars(form, longest), limit)
+    closed = case.ask(form, [case.sample.examples[place] for place in places])
+    shown = {place: _beside(case.sample.examples[place], passage) for place in places if (passage := passages[place])}
+    told = dict(zip(shown, case.ask(form, list(shown.values())) if shown else (), strict=True))
+    return Arm(
+        name=name,
+        places=places,
+        values=tuple(told.get(place, before) for place, before in zip(places, closed, strict=True)),
+        against=closed,
+        unknown=tuple(place not in shown for place in places),
+    )
+
+
+def _beside(example: Example, passage: Mapping[str, Any]) -> Example:
+    return replace(example, messages=tuple(with_context(example.messages, [passage], FORM)))
+
+
+def _retrieved(case: Case, passages: _Passages) -> Arm:
+    """What lexical search finds, as many passages and shown as rung r2_retrieve begins with."""
+    rung = read_settings(case.task, "r2_retrieve", r2_retrieve.Config)
+    chunks = list(passages.index.chunks)
+    retriever: dict[str, Any] = {"index": store_index(chunks, None, case.bench.blobs, case.bench.progress), "mode": "lexical"}
+    retriever |= {"k": rung.passages[0], "form": rung.forms[0], "abstain": None, "encoder": None}
+    form = replace(case.best, calibration=None, rung="r2_retrieve", parent=case.best.id, retriever=retriever)
+    # Not among the forms of the prompt that later probes may begin with.
+    return replace(case.arm("what search finds", form), candidate=None)
+
+
+@dataclass(frozen=True)
+class _Passages:
+    """The documents' passages, found by their words."""
+
+    case: Case
+    config: Config
+
+    @cached_property
+    def index(self) -> Index:
+        library = r2_retrieve.documents_of(self.case.task, self.case.bench.progress)
+        return Index(chunks=tuple(piece.as_json() for piece in library.chunks(self.config.chunk_chars)))
+
+    @cached_property
+    def closed_set(self) -> bool:
+        """Labels stand in passages without telling which is right."""
+        return scorer_of(self.case.task).closed_set(self.case.task.split("train")) is not None
+
+    def gold(self, row: Example) -> Mapping[str, Any] | None:
+        """Of the right passages one with the target's words, the nearest to the question; None where none is known."""
+        target = target_text(self.case.task, row).casefold() if row.target is not None else ""
+        named = row.metadata.get("gold")
+        tells = len(target) >= SHORTEST_TARGET and not self.closed_set
+        if not named and not tells:
+            return None
+        right = [place for place, chunk in enumerate(self.index.chunks) if _is_right(chunk, named, target)]
+        if not right:
+            return None
+        scores = self.index.lexical(question_of(row.messages))
+        best = max(right, key=lambda place: (target in self.index.chunks[place]["text"].casefold(), scores[place], -place))
+        return self.index.chunks[best]
+
+    def distractor(self, row: Example, right: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """The nearest passage that neither is right nor holds the target."""
+        target = target_text(self.case.task, row).casefold() if row.target is not None else ""
+        scores = self.index.lexical(question_of(row.messages))
+        for place in sorted(range(len(scores)), key=lambda place: (-scores[place], place)):
+            chunk = self.index.chunks[place]
+            if right is not None and chunk["source"] != right["source"] and target not in chunk["text"].casefold():
+                return chunk
+        return None
+
+
+def _is_right(chunk: Mapping[str, Any], named: Any, target: str) -> bool:
+    if not named:
+        return target in chunk["text"].casefold()
+    found, relevance = gold_relevance(named, [chunk])
+    return any(name in relevance for name in found)

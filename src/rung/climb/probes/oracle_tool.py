@@ -1,0 +1,96 @@
+"""Oracle tool: does the base answer once the right call's result is handed over? Beside that: its own call, and tools of no use.
+
+Result helps and its own call does not: it cannot form the call. Result does not help: no tool is what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rung.climb.probing import Arm, Case, Evidence
+from rung.engine.toolbox import call_turns
+from rung.errors import UserError
+from rung.rungs import r3_tools
+from rung.rungs._tools import traces
+from rung.types import Candidate, Example, Task
+
+TITLE = "the right tool's result beside the question"
+CAUSE = "tool"
+USELESS = (
+    {
+        "name": "tide_height",
+        "description": "Height of the tide at a harbour, in metres.",
+        "parameters": {"type": "object", "properties": {"harbour": {"type": "string"}}, "required": ["harbour"]},
+    },
+    {
+        "name": "play_song",
+        "description": "Play a song in the living room.",
+        "parameters": {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]},
+    },
+)
+
+
+class Config(BaseModel):
+    """`report_rows`: rows of the arm that only reports."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    report_rows: int = Field(default=48, ge=16)
+
+
+def applies(task: Task) -> str:
+    """Needs tools."""
+    return r3_tools.applies(task)
+
+
+def probe(case: Case, config: Config) -> Evidence:
+    """The tools rung's own plain form, with the right calls made for it, and with one forced call of its own."""
+    plain = r3_tools.plain_candidate(case.task, case.parent, case.bench)
+    made = traces([row for row in case.sample.examples if row.metadata.get("calls")], plain, case.bench) if _told(case) else {}
+    arms = [_handed(case, plain, made)] if made else []
+    # Not among the forms of the prompt that later probes may begin with.
+    own = replace(case.arm("its own call", r3_tools.one_call(plain)), candidate=None)
+    return Evidence(arms=(*arms, own, _useless(case, plain, config)), facts={"calls_known": len(made)})
+
+
+def _told(case: Case) -> bool:
+    return any(row.metadata.get("calls") for row in case.sample.examples)
+
+
+def _handed(case: Case, plain: Candidate, made: Mapping[str, Sequence[Mapping[str, Any]]]) -> Arm:
+    """Each row with the right calls and their results behind it; rows that need none, or whose calls fail, stay as they are."""
+    form = replace(plain, tools=None)
+    listed = tuple((plain.tools or {})["list"])
+    places = case.places(case.chars(form, 4.0 * len(str(listed))))
+    closed = case.ask(form, [case.sample.examples[place] for place in places])
+    shown = {place: _answered(row, made, listed) for place in places if (row := case.sample.examples[place]).id in made}
+    told = dict(zip(shown, case.ask(form, list(shown.values())), strict=True))
+    needless = [case.sample.examples[place].metadata.get("calls") == [] for place in places]
+    return Arm(
+        name="the right call's result",
+        places=places,
+        values=tuple(told.get(place, before) for place, before in zip(places, closed, strict=True)),
+        against=closed,
+        unknown=tuple(place not in shown and not none for place, none in zip(places, needless, strict=True)),
+    )
+
+
+def _answered(example: Example, made: Mapping[str, Sequence[Mapping[str, Any]]], tools: tuple[Any, ...]) -> Example:
+    return replace(example, messages=(*example.messages, *call_turns(made[example.id])), tools=tools)
+
+
+def _useless(case: Case, plain: Candidate, config: Config) -> Arm:
+    """Tools that no question needs, offered: what that costs."""
+    form = replace(plain, tools=None)
+    places = case.places(case.chars(form, float(len(str(USELESS)))), config.report_rows)
+    rows = [case.sample.examples[place] for place in places]
+    try:
+        values = case.ask(form, [replace(row, tools=USELESS) for row in rows])
+    except UserError as error:
+        case.bench.progress.note(f"tools of no use were not offered: {error.problem}")
+        return Arm(name="tools of no use offered", places=(), values=(), against=(), shows=False)
+    return Arm(name="tools of no use offered", places=places, values=values, against=case.ask(form, rows), shows=False)

@@ -1,0 +1,222 @@
+"""What a probe is given, and what it gives back: dev rows with what the plain instruction scored on them, and arms beside that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from rung.climb.gate import random_order
+from rung.climb.measure import measure_rows
+from rung.engine.chat import text_of
+from rung.types import Candidate, Example, Run, Task
+from rung.verify.stats.strata import Strata
+
+if TYPE_CHECKING:
+    from rung.climb.bench import ClimbBench
+
+DEV_ROWS = 160
+# Dev rows that the plain instruction is asked, to find the failing ones among.
+PLAIN_ROWS = 400
+# What one arm may read and write, in characters: about a quarter of a minute of the 135M model on two cores.
+ARM_CHARS = 160_000
+CHARS_OF_AN_ANSWER_TOKEN = 20
+FEWEST_ROWS = 16
+
+# A third of the diagnosis's chance of skipping a rung that could have passed; see `causes.SKIP_ERROR`.
+CEILING_LEVEL = 0.05 / 3
+
+Values = tuple[float | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The dev rows that are looked at: all of them, or as many failing as passing ones."""
+
+    examples: tuple[Example, ...]
+    before: Values
+    strata: Strata
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """The sample's rows at `places`, asked in one changed way.
+
+    values     the score of each; None where there is none
+    against    what it is compared with, on the same rows
+    candidate  what was asked, where that could be shipped
+    shows      whether a lift of it shows the probe's cause, or it only reports
+    unknown    of each row, whether what was to be handed over is not known: it was left as it was, and might have been right
+    """
+
+    name: str
+    places: tuple[int, ...]
+    values: Values
+    against: Values
+    candidate: Candidate | None = None
+    shows: bool = True
+    unknown: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a probe found. `facts` are figures for the report; a `reason` says why there is nothing else.
+
+    `ceiling` bounds what anything can score, from above, wrong at most CEILING_LEVEL of the time; `likely_ceiling` is its estimate.
+    """
+
+    arms: tuple[Arm, ...] = ()
+    ceiling: float | None = None
+    likely_ceiling: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A task under diagnosis.
+
+    bench   what a rung is given: a store, a way to ask
+    plain   the user's own instruction, as it is
+    parent  what the prompt rung chose, where it was built; else None
+    tried   arms that a rung could ship, so far
+    """
+
+    task: Task
+    bench: ClimbBench
+    sample: Sample
+    plain: Candidate
+    bar: float | None
+    parent: Candidate | None = None
+    tried: tuple[Arm, ...] = ()
+
+    def arm(self, name: str, candidate: Candidate, *, limit: int | None = None, **rest: Any) -> Arm:
+        """The candidate on the sample, or on a part of it where its prompts are long, against the plain instruction."""
+        places = self.places(self.chars(candidate), limit)
+        values = self.ask(candidate, [self.sample.examples[place] for place in places])
+        against = tuple(self.sample.before[place] for place in places)
+        return Arm(**{"name": name, "places": places, "values": values, "against": against, "candidate": candidate, **rest})
+
+    def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Values:
+        """The score of each example."""
+        return tuple(self.run(candidate, examples).values())
+
+    def run(self, candidate: Candidate, examples: Sequence[Example]) -> Run:
+        """The candidate's answers to examples, which may carry more than the dev rows that they stand for."""
+        return measure_rows(self.task, candidate, "dev", examples, self.bench.desk, self.bench.progress)
+
+    def places(self, chars: float, limit: int | None = None) -> tuple[int, ...]:
+        """Which of the sample's rows an arm may ask at so many characters a row; of each kind in its share."""
+        affordable = max(FEWEST_ROWS, int(ARM_CHARS / max(1.0, chars)))
+        most = min(len(self.sample), affordable, len(self.sample) if limit is None else limit)
+        return spread(self.sample.strata.inside, most)
+
+    def chars(self, candidate: Candidate, extra: float = 0.0) -> float:
+        """Characters a row, about: the prompt with its demonstrations, `extra`, and the longest answer."""
+        shown = candidate.demos["k"] if candidate.demos else 0
+        passages = candidate.retriever["k"] * 800 if candidate.retriever else 0
+        prompt = len(candidate.prompt) + self._question_chars * (1 + shown) + passages
+        return prompt + extra + CHARS_OF_AN_ANSWER_TOKEN * candidate.max_tokens
+
+    @cached_property
+    def _question_chars(self) -> float:
+        texts = [sum(len(text_of(turn.get("content"))) for turn in row.messages) for row in self.sample.examples]
+        return sum(texts) / max(1, len(texts))
+
+    @cached_property
+    def best(self) -> Candidate:
+        """What the prompt rung chose; where it was not built, the form that beats the plain instruction by most, if by enough."""
+        if self.parent is not None:
+            return self.parent
+        shippable = [arm for arm in self.tried if arm.candidate is not None]
+        gains = [(_gain(arm), arm) for arm in shippable]
+        good = [(gain, arm) for (gain, error), arm in gains if gain > error]
+        return max(good, key=lambda pair: pair[0])[1].candidate or self.plain if good else self.plain
+
+
+def open_case(task: Task, bench: ClimbBench, parent: Candidate | None) -> Case:
+    """Asks the plain instruction on dev and takes the sample."""
+    from rung.rungs.r1_prompt import plain_candidate
+
+    plain = plain_candidate(task, bench)
+    rows = random_order(task, "dev")[:PLAIN_ROWS]
+    values = tuple(measure_rows(task, plain, "dev", rows, bench.desk, bench.progress).values())
+    sample = take_sample(rows, values, threshold(task), task.probes.get("dev_rows", DEV_ROWS))
+    present = [value for value in values if value is not None]
+    bar = bar_of(task, sum(present) / len(present) if present else None)
+    return Case(task=task, bench=bench, sample=sample, plain=plain, bar=bar, parent=parent)
+
+
+def take_sample(rows: Sequence[Example], values: Values, below: float, size: int) -> Sample:
+    """All rows where they are few, else half failing and half passing ones, or more of one where the other has not so many.
+
+    rows  in a random order, so that the first of each kind are a random sample of it
+    """
+    inside = [fails(value, below) for value in values]
+    failing = sum(inside)
+    wanted_failing = min(failing, max(size - size // 2, size - (len(rows) - failing)))
+    left = {True: wanted_failing, False: size - wanted_failing} if len(rows) > size else {True: len(rows), False: len(rows)}
+    places = []
+    for place, kind in enumerate(inside):
+        if left[kind]:
+            left[kind] -= 1
+            places.append(place)
+    strata = Strata(
+        inside=tuple(inside[place] for place in places),
+        groups=tuple(rows[place].group for place in places),
+        first=failing,
+        total=len(rows),
+    )
+    return Sample(examples=tuple(rows[place] for place in places), before=tuple(values[place] for place in places), strata=strata)
+
+
+def spread(inside: Sequence[bool], most: int) -> tuple[int, ...]:
+    """The first places of each kind, `most` in all, the kinds in their own shares."""
+    if most >= len(inside):
+        return tuple(range(len(inside)))
+    first = round(most * sum(inside) / len(inside))
+    left = {True: first, False: most - first}
+    found = []
+    for place, kind in enumerate(inside):
+        if left[kind]:
+            left[kind] -= 1
+            found.append(place)
+    return tuple(found)
+
+
+def threshold(task: Task) -> float:
+    """Below which a row fails: the bar on the mean, for scores in between; a right answer, where the bar is relative."""
+    return task.quality.at_least or 1.0
+
+
+def fails(value: float | None, below: float) -> bool:
+    """A row that could not be scored fails as well."""
+    return value is None or value < below
+
+
+def bar_of(task: Task, plain: float | None) -> float | None:
+    """The mean that is to be reached; against the prompt rung, about what lies that far from the plain instruction; else None."""
+    quality = task.quality
+    if quality.at_least is not None:
+        return quality.at_least
+    if plain is None or (quality.better_than or quality.not_worse_than) != "r1_prompt":
+        return None
+    return min(1.0, plain + quality.by) if quality.better_than else max(0.0, plain - quality.margin)
+
+
+def _gain(arm: Arm) -> tuple[float, float]:
+    """The mean lift over what it is compared with, and its standard error."""
+    lifts = [(after or 0.0) - (before or 0.0) for after, before in zip(arm.values, arm.against, strict=True)]
+    n = max(1, len(lifts))
+    mean = sum(lifts) / n
+    return mean, math.sqrt(sum((lift - mean) ** 2 for lift in lifts) / max(1, n - 1) / n)
+
+
+def with_tried(case: Case, evidence: Evidence) -> Case:
+    """The case with what a probe tried."""
+    return replace(case, tried=(*case.tried, *(arm for arm in evidence.arms if arm.candidate is not None)))

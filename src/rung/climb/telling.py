@@ -1,0 +1,83 @@
+"""A diagnosis in words: what leads, by which figures, and what that does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rung.climb.causes import Patient, ProbeReading
+
+MENDS = {
+    "trivial": "A linear model does it",
+    "format": "The format is what is missing: the answers are right, not their form",
+    "decision": "A leaning to some labels is what is missing to be taken out",
+    "demonstrations": "Showing how it is done is enough",
+    "knowledge": "What the documents say is what is missing",
+    "tool": "A tool is what is missing",
+}
+
+
+def told(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
+    """One or two sentences for the leading cause."""
+    from rung.climb.causes import unreachable
+
+    plain = f"the plain instruction is at {patient.plain:.1%} on dev"
+    if cause == "solved":
+        return f"Nothing is missing: {plain}, the bar is {patient.bar:.1%}."
+    if cause == "labels":
+        most = unreachable(patient, probes)
+        return (
+            f"The labels are what is wrong: the same questions are labelled in different ways, so that nothing can score more than "
+            f"{most:.1%}, and the bar is {patient.bar:.1%}. Mend the labels, or lower the bar."
+        )
+    if cause == "skill":
+        told_of = _tried(patient, probes)
+        return f"A skill is missing that rows may teach, by elimination: {plain}, and {told_of}.{_limits(patient, probes)}"
+    if cause == "unexplained":
+        return f"Unexplained: {plain}, and {_tried(patient, probes)}. {_why_open(patient, probes)}"
+    return _mended(cause, patient, probes)
+
+
+def _mended(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
+    main = max((probe.main for probe in probes if probe.cause == cause and probe.main), key=lambda arm: arm.after)
+    lift = f"{main.name} takes dev from {patient.plain:.1%} to {main.after:.1%}"
+    if patient.bar is None:
+        return f"{MENDS[cause]}: {lift}."
+    short = "" if main.after >= patient.bar else f", short of the bar of {patient.bar:.1%}, but most of the way"
+    over = f", over the bar of {patient.bar:.1%}" if not short else ""
+    return f"{MENDS[cause]}: {lift}{over}{short}."
+
+
+def _tried(patient: Patient, probes: Sequence[ProbeReading]) -> str:
+    mains = [(probe.main.after, probe.main.name) for probe in probes if probe.cause and probe.main]
+    if not mains:
+        return "no probe could lift it"
+    after, name = max(mains)
+    bar = f" of the bar of {patient.bar:.1%}" if patient.bar is not None else ""
+    return f"no probe comes within reach{bar} (the best, {name}: {after:.1%})"
+
+
+def _limits(patient: Patient, probes: Sequence[ProbeReading]) -> str:
+    """What elimination has not excluded, and what hints at the skill being there."""
+    absent = [what for rung, what in (("r2_retrieve", "documents"), ("r3_tools", "tools")) if rung not in patient.rungs]
+    said = f" The task gives no {' and no '.join(absent)}, so that a lack of those is not excluded." if absent else ""
+    sampled = next((probe.facts for probe in probes if probe.name == "sampling" and probe.facts), None)
+    if sampled:
+        said += f" A right answer is among {sampled['k']} tries for {sampled['pass_at_k']:.1%}, at the first for "
+        said += f"{sampled['pass_at_1']:.1%}."
+    return said
+
+
+def _why_open(patient: Patient, probes: Sequence[ProbeReading]) -> str:
+    from rung.climb.causes import FEWEST_FAILURES, FEWEST_ROWS, doubtful, silent
+
+    if patient.n < FEWEST_ROWS or patient.failures < FEWEST_FAILURES:
+        return f"{patient.n} dev rows with {patient.failures} failures are too few to tell more."
+    if (likely := doubtful(patient, probes)) is not None:
+        most = min(probe.ceiling for probe in probes if probe.ceiling is not None)
+        return (
+            f"Labels seem to contradict each other: about {likely:.1%} is the most that anything can score, and {most:.1%} is not "
+            "excluded. Label some questions twice to know."
+        )
+    return " ".join(f"Whether it is {probe.cause} could not be told: {probe.reason}." for probe in silent(patient, probes))
