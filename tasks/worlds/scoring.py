@@ -17,6 +17,7 @@ class Outcome:
     chosen, cheapest   the rung that passed, and the cheapest that can; None where none did, or can
     status             of the whole climb: pass, fail, undecided
     could_tell         whether the sample-size card said that this gate passes the cheapest rung with 80% power
+    built              the rungs that the climb tried
     truth              the mean score that what passed truly has; None where nothing passed, or it is not known
     """
 
@@ -28,6 +29,7 @@ class Outcome:
     status: str
     bar: float
     could_tell: bool
+    built: tuple[str, ...]
     truth: float | None
     seconds: float
 
@@ -73,6 +75,7 @@ def outcome(world: World, document: Mapping[str, Any], named: str, truth: float,
         status=document["verdict"]["status"],
         bar=world.bar,
         could_tell=truth >= least,
+        built=tuple(told["rung"] for told in document["rungs"] if told["candidate"]),
         truth=world.truth(chosen, skill) if chosen and skill is not None else None,
         seconds=document["seconds"],
     )

@@ -34,7 +34,7 @@ def _said(request):
     found = _found(request, row, messages[:last], "\n".join([str(messages[last]["content"]), *results]))
     luck = int(hashlib.sha256(f"{MIND['seed']} {found} {question}".encode()).hexdigest()[:8], 16) / 2**32
     right = luck < (MIND["skill"] if found else MIND["luck"])
-    said = row["target"] if right or MIND["needs"] == "form" and not found else row["wrong"][0]
+    said = row["target"] if right or (MIND["needs"] == "form" and not found) else row["wrong"][0]
     if isinstance(said, dict):
         return json.dumps(said) if found else "The answer: " + ", ".join(f"{key} is {value}" for key, value in said.items())
     return str(said)

@@ -17,7 +17,7 @@ SCRIPTED = "scripted"
 LUCK = 0.1
 SPLITS = ("train", "dev", "gate")
 FOR_THE_SCRIPT = ("wrong", "evidence", "belief")
-_BEGINNINGS = ("bal", "cor", "den", "fal", "gor", "hem", "jor", "kel", "lin", "mar", "nor", "pel", "quin", "ros", "sel", "tam", "vor")
+_BEGINNINGS = ("bal", "cor", "den", "fal", "gor", "hem", "jor", "kel", "lin", "mar", "nor", "pel", "ros", "sel", "tam", "vor")
 _MIDDLES = ("a", "e", "i", "o", "u", "ama", "ele", "ini", "oro", "udi")
 _ENDS = ("bek", "dan", "fin", "gar", "lock", "mont", "nis", "por", "rik", "sten", "tor", "vik", "wen", "zar")
 
@@ -26,9 +26,9 @@ _ENDS = ("bek", "dan", "fin", "gar", "lock", "mont", "nis", "por", "rik", "sten"
 class Size:
     """Rows of each split."""
 
-    train: int = 240
-    dev: int = 100
-    gate: int = 150
+    train: int = 300
+    dev: int = 60
+    gate: int = 120
 
     def splits(self) -> Iterator[str]:
         """The split of each row, train first."""
@@ -121,7 +121,8 @@ class World:
         rows = {row["input"]: {key: row[key] for key in known if key in row} for row in self.rows}
         if self.tools:
             # A process for each of thousands of calls would take longer than all else.
-            _write_lines(folder / "recorded.jsonl", [call | {"result": row["target"]} for row in self.rows for call in row["calls"]])
+            results = [call | {"result": row["target"]} for row in self.rows for call in row["calls"]]
+            _write_lines(folder / "recorded.jsonl", results)
         mind = {"needs": self.needs, "skill": skill, "luck": LUCK, "seed": seed, "rows": rows}
         (folder / "mind.json").write_text(json.dumps(mind), "utf-8")
         return f"scripted:{folder / 'model.py'}#answer"

@@ -10,21 +10,22 @@ from typing import Any
 
 import pytest
 
+from rung.cli.worlds import named_cause, open_worlds
 from rung.climb.climb import climb
-from rung.cli.worlds import open_worlds
 from rung.progress import Silent
 from rung.rungs import r4_adapter
 from rung.types import Candidate
 from rung.verify.spec import load_task
 
 worlds = open_worlds()
-SIZE = worlds.Size(train=80, dev=80, gate=110)
+SIZE = worlds.Size(train=48, dev=48, gate=72)
+SKILL = 0.98
 # Searches as small as they get: what is tested is which rung is chosen, not what it is made of.
 SETTINGS = {
     "r0_linear": {"penalties": [1.0], "folds": 2},
-    "r1_prompt": {"demonstrations": [4], "dev_rows": 80, "calibrate": False},
-    "r2_retrieve": {"modes": ["lexical"], "chunk_chars": [400], "passages": [1], "forms": ["question_last"], "dev_rows": 80},
-    "r3_tools": {"steps": 1, "demonstrations": [2], "pool_rows": 4, "dev_rows": 80},
+    "r1_prompt": {"demonstrations": [4], "calibrate": False},
+    "r2_retrieve": {"modes": ["lexical"], "chunk_chars": [400], "passages": [1], "forms": ["question_last"]},
+    "r3_tools": {"steps": 1, "demonstrations": [2], "pool_rows": 4},
 }
 
 
@@ -47,8 +48,12 @@ def learning() -> Iterator[None]:
         yield
 
 
-def climb_world(name: str, seed: int, home: Any, folder: Path, skill: float) -> tuple[Any, dict[str, Any]]:
-    """A world, climbed: the world and the climb document."""
+def climb_all(name: str, seed: int, home: Any, folder: Path, skill: float) -> Any:
+    """A world, climbed and diagnosed: its Outcome."""
     world = worlds.WORLDS[name](seed, SIZE)
-    task_file = world.write(folder / f"{name}-{seed}-{skill}", worlds.SCRIPTED, skill=skill, seed=seed, rungs=SETTINGS)
-    return world, climb(load_task(task_file, home.downloads), home, progress=Silent())
+    task_file = world.write(folder / f"{name}-{seed}", worlds.SCRIPTED, skill=skill, seed=seed, rungs=SETTINGS)
+    task = load_task(task_file, home.downloads)
+    document = climb(task, home, progress=Silent())
+    named = named_cause(task, document, home, Silent())
+    truth = world.truth(world.rung, skill) if world.rung else 0.0
+    return worlds.scoring.outcome(world, document, named, truth, skill)

@@ -16,6 +16,7 @@ GOOD = scoring.Outcome(
     status="pass",
     bar=0.75,
     could_tell=True,
+    built=("r1_prompt", "r2_retrieve"),
     truth=0.96,
     seconds=1.0,
 )
