@@ -37,6 +37,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "objectives": {"loss": ("decoder", "update", "batch", "total")},
     "checks": {"check": ("examples", "config")},
     "backends": {"open": ("base",)},
+    "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60

@@ -1,27 +1,33 @@
 """The decision alone: a climb is replayed from states, without a model."""
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
-from rung.climb.decide import Build, Finish, Gate, RungState, Simplify, next_step, outcome
+from rung.climb.decide import Build, Diagnose, Finish, Gate, RungState, Simplify, next_step, outcome
 
 LADDER = ("r0_linear", "r1_prompt", "r4_adapter")
 
 
-def play(verdicts, *, every=False, exempt=(), skipped=()):
+def play(verdicts, *, every=False, exempt=(), skipped=(), hopeless=MappingProxyType({})):
     """Runs a climb whose rungs end as `verdicts` says; returns the steps and the end."""
     states = [
         RungState(name=name, exempt="baseline" if name in exempt else "", skipped="no documents" if name in skipped else "")
         for name in LADDER
     ]
     steps = []
-    while not isinstance(step := next_step(states, every=every), Finish):
+    diagnosed = False
+    while not isinstance(step := next_step(states, every=every, diagnosed=diagnosed), Finish):
         steps.append(step)
+        assert len(steps) < 50
+        if step == Diagnose():
+            diagnosed = True
+            states = [replace(state, skipped=hopeless.get(state.name, "") or state.skipped) for state in states]
+            continue
         index = LADDER.index(step.rung)
         change = {Build: {"built": True}, Gate: {"status": verdicts.get(step.rung)}, Simplify: {"simplified": True}}[type(step)]
         states[index] = replace(states[index], **change)
-        assert len(steps) < 50
     return steps, step
 
 
@@ -67,3 +73,32 @@ def test_skipped_rungs_are_left_alone():
 
 def test_nothing_judged_is_undecided_not_failed():
     assert outcome([RungState(name="r0_linear", skipped="does not apply")]) == ("undecided", None)
+
+
+def test_what_is_missing_is_asked_once_before_the_first_dear_rung():
+    steps, _ = play({"r0_linear": "fail", "r1_prompt": "undecided", "r4_adapter": "pass"})
+    assert steps.count(Diagnose()) == 1
+    assert steps[4:6] == [Diagnose(), Build("r4_adapter")]
+
+
+def test_a_pass_of_a_cheap_rung_needs_no_diagnosis_unless_every_rung_is_measured():
+    assert Diagnose() not in play({"r0_linear": "fail", "r1_prompt": "pass"})[0]
+    steps, end = play({"r0_linear": "fail", "r1_prompt": "pass", "r4_adapter": "fail"}, every=True)
+    assert steps.count(Diagnose()) == 1
+    assert end == Finish("pass", "r1_prompt")
+
+
+def test_without_a_dear_rung_there_is_nothing_to_diagnose():
+    assert Diagnose() not in play({"r0_linear": "fail", "r1_prompt": "fail"}, skipped=("r4_adapter",))[0]
+
+
+def test_a_baseline_among_the_dear_rungs_is_built_before_the_diagnosis():
+    steps, _ = play({"r0_linear": "fail", "r1_prompt": "pass"}, exempt=("r4_adapter",))
+    assert steps[0] == Build("r4_adapter")
+    assert Diagnose() not in steps
+
+
+def test_a_hopeless_rung_is_not_tried_and_the_climb_ends_as_the_gate_said():
+    steps, end = play({"r0_linear": "fail", "r1_prompt": "fail"}, hopeless={"r4_adapter": "labels contradict each other"})
+    assert steps[-1] == Diagnose()
+    assert end == Finish("fail", None)

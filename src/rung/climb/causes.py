@@ -9,7 +9,7 @@ stays "unexplained".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from rung.climb.probing import Arm, Sample, fails
@@ -108,59 +108,6 @@ class Patient:
     rungs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Diagnosis:
-    """What is missing. `as_json` is what is stored, shown and printed."""
-
-    cause: str
-    sentence: str
-    patient: Patient
-    probes: tuple[ProbeReading, ...]
-    attribution: tuple[Mapping[str, Any], ...]
-    skips: Mapping[str, str]
-
-    @property
-    def rung(self) -> str | None:
-        """The rung that the cause points at."""
-        return CAUSES[self.cause]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {
-            "cause": self.cause,
-            "rung": self.rung,
-            "sentence": self.sentence,
-            "n": self.patient.n,
-            "failures": self.patient.failures,
-            "of": dict(self.patient.of),
-            "plain": self.patient.plain,
-            "bar": self.patient.bar,
-            "probes": [_probe_json(probe) for probe in self.probes],
-            "attribution": [dict(line) for line in self.attribution],
-            "skips": dict(self.skips),
-        }
-
-
-def _probe_json(probe: ProbeReading) -> dict[str, Any]:
-    main = asdict(probe.main) if probe.main else dict.fromkeys(("before", "after", "lift", "lower", "upper"))
-    keys = ("before", "after", "lift", "lower", "upper", "n", "flipped", "broken")
-    figures = {key: main.get(key, 0) for key in keys}
-    return {
-        "name": probe.name,
-        "title": probe.title,
-        "cause": probe.cause,
-        **figures,
-        "flipped": len(probe.flips),
-        "state": "ran" if probe.ran else "skipped",
-        "reason": probe.reason,
-        "most": probe.most,
-        "ceiling": probe.ceiling,
-        "likely_ceiling": probe.likely_ceiling,
-        "arms": [asdict(arm) for arm in probe.arms],
-        "facts": dict(probe.facts),
-    }
-
-
 def read_arm(arm: Arm, sample: Sample, below: float) -> ArmReading:
     """An arm's numbers. A missing score counts as wrong in a mean and towards the lower bound, as right towards the upper."""
     strata = sample.strata.take(arm.places)
@@ -209,22 +156,6 @@ def _best_case(arm: Arm) -> list[float]:
 
 def _filled(values: Sequence[float | None], missing: float) -> list[float]:
     return [missing if value is None else value for value in values]
-
-
-def diagnosed(patient: Patient, probes: Sequence[ProbeReading]) -> Diagnosis:
-    """The cause, in words, with the attribution and the rungs that need not be tried."""
-    from rung.climb.telling import told
-
-    ordered = tuple(sorted(probes, key=_cost))
-    cause = leading(patient, ordered)
-    return Diagnosis(
-        cause=cause,
-        sentence=told(cause, patient, ordered),
-        patient=patient,
-        probes=ordered,
-        attribution=attribution(patient, ordered),
-        skips=skips(patient, ordered),
-    )
 
 
 def leading(patient: Patient, probes: Sequence[ProbeReading]) -> str:
@@ -284,7 +215,7 @@ def attribution(patient: Patient, probes: Sequence[ProbeReading]) -> tuple[Mappi
     """Failures by the cheapest cause whose probe turns them right, each once; then what is left."""
     left = {place for place, failing in enumerate(patient.failing) if failing}
     lines = []
-    for probe in sorted(probes, key=_cost):
+    for probe in sorted(probes, key=cost):
         if not probe.cause or probe.main is None:
             continue
         taken = left & probe.flips
@@ -322,6 +253,6 @@ def skips(patient: Patient, probes: Sequence[ProbeReading]) -> dict[str, str]:
     return found
 
 
-def _cost(probe: ProbeReading) -> tuple[int, str]:
+def cost(probe: ProbeReading) -> tuple[int, str]:
     """Cheapest cause first; probes that only report come last."""
     return list(CAUSES).index(probe.cause) if probe.cause in CAUSES else len(CAUSES), probe.name

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.climb.baselines import refuse_unknown_baselines
-from rung.climb.decide import Build, Finish, Gate, Simplify, next_step
+from rung.climb.decide import Build, Diagnose, Finish, Gate, Simplify
+from rung.climb.diagnose import check_probe_settings
 from rung.climb.document import document
 from rung.climb.session import Session
 from rung.errors import UserError
@@ -25,10 +26,11 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
     a gate that is too small for its bar, and rows that the base has no room to read.
     """
     check_settings(task)
+    check_probe_settings(task)
     refuse_unknown_baselines(task, home)
     _refuse_hopeless_gate(task)
-    session = Session(task, home, progress)
-    while not isinstance(step := next_step(session.states(), every=every_rung), Finish):
+    session = Session(task, home, progress, every=every_rung)
+    while not isinstance(step := session.next_step(), Finish):
         _perform(session, step)
     if step.winner:
         session.register(step.winner)
@@ -37,8 +39,10 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
     return told
 
 
-def _perform(session: Session, step: Build | Gate | Simplify) -> None:
+def _perform(session: Session, step: Diagnose | Build | Gate | Simplify) -> None:
     match step:
+        case Diagnose():
+            session.diagnose()
         case Build(rung):
             session.build(rung)
         case Gate(rung):

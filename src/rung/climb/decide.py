@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from rung.types import Status
 
+# Rungs so cheap that they are tried before it is asked what is missing.
+BEFORE_DIAGNOSIS = ("r0_linear", "r1_prompt")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RungState:
@@ -55,19 +58,26 @@ class Finish:
     winner: str | None
 
 
-Step = Build | Gate | Simplify | Finish
+@dataclass(frozen=True)
+class Diagnose:
+    """Find out what is missing, before any dearer rung is tried."""
 
 
-def next_step(states: Sequence[RungState], *, every: bool) -> Step:
+Step = Diagnose | Build | Gate | Simplify | Finish
+
+
+def next_step(states: Sequence[RungState], *, every: bool, diagnosed: bool) -> Step:
     """The next step of a climb over `states`, cheapest rung first.
 
     A baseline is built before anything is judged against it. Without `every` the climb ends at the first pass. A rung that fails
-    or stays undecided sends the climb one rung up.
+    or stays undecided sends the climb one rung up; before the first one that is dear, once, what is missing is `diagnosed`.
     """
     for state in states:
         if (state.exempt or state.baseline) and not state.built and not state.skipped:
             return Build(state.name)
     for state in states:
+        if state.open and not diagnosed and state.name not in BEFORE_DIAGNOSIS:
+            return Diagnose()
         if state.open:
             return Gate(state.name) if state.built else Build(state.name)
         if state.status == "pass":

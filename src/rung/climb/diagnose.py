@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from rung import plugins
 from rung.climb.bench import ClimbBench
-from rung.climb.causes import CAUSES, RESOURCES, Diagnosis, Patient, ProbeReading, diagnosed, flips, most_reached, read_arm
+from rung.climb.causes import CAUSES, RESOURCES, Patient, ProbeReading, flips, most_reached, read_arm
+from rung.climb.diagnosis import Diagnosis, diagnosed
 from rung.climb.probing import Case, Evidence, open_case, threshold, with_tried
 from rung.rungs._shared import why_skipped
 from rung.types import Candidate, Progress, Task

@@ -28,7 +28,7 @@ def document(session: Session, end: Finish) -> dict[str, Any]:
         "name": session.task.name,
         "version": registered["version"] if registered else None,
         "started": lock["started"],
-        "seconds": sum(fact.get("seconds", 0.0) for key, fact in session.facts.items() if "/" in key),
+        "seconds": session.seconds,
         "verdict": {
             "status": end.status,
             "sentence": _sentence(session, end, rungs),
@@ -38,6 +38,7 @@ def document(session: Session, end: Finish) -> dict[str, Any]:
         "task": _task(session.task),
         "card": card(session.task, len([reason for reason in lock["skipped"].values() if not reason]) + 1),
         "rungs": rungs,
+        "diagnosis": session.facts.get("diagnosis"),
         "cheaper": _cheaper(session),
         "notes": [f"{state.name}: {state.skipped}" for state in session.states() if state.skipped],
         "lock": _lock(session),
@@ -211,6 +212,12 @@ def _kept(session: Session, rung: str) -> str:
     return f" It passes {cheaper['name']} too: that is what is registered." if cheaper.get("status") == "pass" else ""
 
 
+def _missing(session: Session) -> str:
+    """What the diagnosis says, where it is that no rung can help."""
+    found = session.facts.get("diagnosis", {})
+    return f" {found['sentence']}" if found.get("cause") == "labels" else ""
+
+
 def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]]) -> str:
     task = session.task
     if end.status == "pass" and end.winner:
@@ -226,6 +233,7 @@ def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]])
     told = (
         f" The best was the {best['title']} with {best['verdict']['estimate']:.1%}." if best and best["verdict"]["estimate"] else ""
     )
+    told += _missing(session)
     if end.status == "fail":
         return f"No rung passes: every one that was tried is shown to be below the bar.{told}"
     needed = [rung["verdict"]["needed"] for rung in tried if rung["verdict"]["needed"]]

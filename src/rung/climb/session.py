@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.climb.baselines import baselines_of
 from rung.climb.bench import ClimbBench
-from rung.climb.decide import RungState
+from rung.climb.decide import RungState, Step, next_step
 from rung.climb.desk import desk_for
+from rung.climb.diagnose import Known, diagnose_on
 from rung.climb.environment import environment
 from rung.climb.fits import refuse_long_rows
 from rung.climb.gate import Trial, judge
@@ -28,10 +29,10 @@ FORM = 1
 
 
 class Session:
-    """A climb in progress: what is known (`facts`), and how to learn more."""
+    """A climb in progress: what is known (`facts`), and how to learn more. `every` measures rungs that a diagnosis would skip."""
 
-    def __init__(self, task: Task, home: Home, progress: Progress) -> None:
-        self.task, self.home, self.progress = task, home, progress
+    def __init__(self, task: Task, home: Home, progress: Progress, *, every: bool = False) -> None:
+        self.task, self.home, self.progress, self.every = task, home, progress, every
         self.desk = desk_for(task, home)
         base = lock_base(task, home, progress)
         refuse_long_rows(task, home.path)
@@ -64,6 +65,10 @@ class Session:
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
 
+    def next_step(self) -> Step:
+        """What comes next."""
+        return next_step(self.states(), every=self.every, diagnosed="diagnosis" in self.facts)
+
     def states(self) -> list[RungState]:
         """What `decide` needs to know of each rung, cheapest first."""
         return [self._state(name) for name in self.facts["lock"]["skipped"]]
@@ -71,7 +76,10 @@ class Session:
     def _state(self, rung: str) -> RungState:
         baselines = baselines_of(self.task)
         gate = self.facts.get(f"gate/{rung}")
-        skipped = self.facts["lock"]["skipped"][rung] or ("" if f"built/{rung}" in self.facts else self._out_of_budget())
+        unbuilt = "" if f"built/{rung}" in self.facts else self._out_of_budget()
+        if not unbuilt and rung not in baselines.values():
+            unbuilt = self._hopeless(rung)
+        skipped = self.facts["lock"]["skipped"][rung] or unbuilt
         return RungState(
             name=rung,
             skipped=skipped,
@@ -84,10 +92,21 @@ class Session:
 
     def _out_of_budget(self) -> str:
         minutes = self.task.limits.minutes
-        spent = sum(self.facts[key].get("seconds", 0.0) for key in self.facts if "/" in key) / 60
+        spent = self.seconds / 60
         if minutes is not None and spent >= minutes:
             return f"the {minutes:g} minutes that the task allows were used up"
         return ""
+
+    def _hopeless(self, rung: str) -> str:
+        """Why the diagnosis says that this rung cannot reach the bar; "" where it is measured all the same."""
+        if self.every or f"built/{rung}" in self.facts:
+            return ""
+        return str(self.facts.get("diagnosis", {}).get("skips", {}).get(rung, ""))
+
+    @property
+    def seconds(self) -> float:
+        """What the climb has taken so far."""
+        return sum(fact.get("seconds", 0.0) for key, fact in self.facts.items() if "/" in key or key == "diagnosis")
 
     def candidate(self, rung: str) -> Candidate:
         """The frozen Candidate that a rung built."""
@@ -109,6 +128,18 @@ class Session:
             "seconds": time.monotonic() - started,
         }
         self.put(f"built/{rung}", fact)
+        shutil.rmtree(work, ignore_errors=True)
+
+    def diagnose(self) -> None:
+        """Find out what is missing. What was asked of dev stays known, so that a crash in here costs little."""
+        started = time.monotonic()
+        work = self.home.path / "climbs" / self.id[:16] / "diagnosis"
+        statuses = {state.name: state.status for state in self.states() if state.status}
+        parent = self.candidate("r1_prompt") if "built/r1_prompt" in self.facts else None
+        bench = ClimbBench(self.task, self.desk, work, self.progress)
+        found = diagnose_on(self.task, bench, Known(parent=parent, statuses=statuses))
+        self.progress.note(found.sentence)
+        self.put("diagnosis", found.as_json() | {"seconds": time.monotonic() - started})
         shutil.rmtree(work, ignore_errors=True)
 
     def _parent(self, rung: str) -> Candidate | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rung.climb.causes import Patient, ProbeReading
+from rung.climb.causes import FEWEST_FAILURES, FEWEST_ROWS, Patient, ProbeReading, doubtful, silent, unreachable
 
 MENDS = {
     "trivial": "A linear model does it",
@@ -20,8 +18,6 @@ MENDS = {
 
 def told(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
     """One or two sentences for the leading cause."""
-    from rung.climb.causes import unreachable
-
     plain = f"the plain instruction is at {patient.plain:.1%} on dev"
     if cause == "solved":
         return f"Nothing is missing: {plain}, the bar is {patient.bar:.1%}."
@@ -70,8 +66,6 @@ def _limits(patient: Patient, probes: Sequence[ProbeReading]) -> str:
 
 
 def _why_open(patient: Patient, probes: Sequence[ProbeReading]) -> str:
-    from rung.climb.causes import FEWEST_FAILURES, FEWEST_ROWS, doubtful, silent
-
     if patient.n < FEWEST_ROWS or patient.failures < FEWEST_FAILURES:
         return f"{patient.n} dev rows with {patient.failures} failures are too few to tell more."
     if (likely := doubtful(patient, probes)) is not None:

@@ -234,6 +234,14 @@ def _located_base(base: str, folder: Path) -> str:
     return f"{kind}:{beside.resolve()}{mark}{function}" if kind else str(beside.resolve())
 
 
+def _probes(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What the file says of the diagnosis; another base than the task's is located as that is."""
+    ceiling = settings.get("ceiling", {})
+    if not isinstance(ceiling.get("base"), str):
+        return settings
+    return settings | {"ceiling": {**ceiling, "base": _located_base(ceiling["base"], folder)}}
+
+
 def _task(
     spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path, *, tools: Mapping[str, Any] | None
 ) -> Task:
@@ -255,5 +263,5 @@ def _task(
         prices=spec.price_map(),
         path=str(path),
         tools=tools,
-        probes=spec.probes.model_dump(exclude_none=True),
+        probes=_probes(spec.probes.model_dump(exclude_none=True), path.parent),
     )
