@@ -12,19 +12,22 @@ KINDS = {
     "lirt": ("bread", "cheese", "soup", "rice", "apple", "cake", "pasta", "butter", "sugar", "potato", "honey", "pie"),
 }
 TOPICS = {
-    "billing": ("invoice", "refund", "charge", "payment", "receipt", "price"),
-    "shipping": ("parcel", "courier", "delivery", "address", "tracking", "van"),
-    "account": ("password", "login", "username", "email", "profile", "settings"),
+    "billing": ("invoice", "refund", "charge", "receipt"),
+    "shipping": ("parcel", "courier", "delivery", "van"),
+    "account": ("password", "login", "username", "profile"),
 }
 
 
 def trivial(seed: int, size: Size) -> World:
     """One word of the message tells its label."""
     draw = random.Random(f"trivial {seed}")
-    rows, wanted = [], list(TOPICS)
-    for name, split in zip(names(draw, size.rows), size.splits(), strict=True):
-        topic = draw.choice(wanted)
-        said = f"{name} has a question about the {draw.choice(ADJECTIVES)} {draw.choice(TOPICS[topic])}."
+    told, wanted = [(topic, word) for topic, words in TOPICS.items() for word in words], list(TOPICS)
+    rows = []
+    for number, (name, split) in enumerate(zip(names(draw, size.rows), size.splits(), strict=True)):
+        if number % len(told) == 0:
+            draw.shuffle(told)  # every word as often as any other, so that training rows show them all
+        topic, word = told[number % len(told)]
+        said = f"{name} has a question about the {draw.choice(ADJECTIVES)} {word}."
         rows.append({"input": said, "target": topic, "split": split, "wrong": others(draw, wanted, topic)})
     return World(
         name="trivial",
