@@ -87,6 +87,7 @@ class World:
         """
         folder.mkdir(parents=True, exist_ok=True)
         _write_lines(folder / "rows.jsonl", [{key: row[key] for key in row if key not in FOR_THE_SCRIPT} for row in self.rows])
+        shutil.rmtree(folder / "docs", ignore_errors=True)
         for name, text in self.documents.items():
             (folder / "docs").mkdir(exist_ok=True)
             (folder / "docs" / name).write_text(text, "utf-8")
@@ -100,7 +101,7 @@ class World:
         return path
 
     def _task(self, base: str, rungs: Mapping[str, Any]) -> dict[str, Any]:
-        known = [key for key in ("calls", "gold", "split", "group") if key in self.rows[0]]
+        known = [key for key in ("calls", "gold", "split") if key in self.rows[0]]
         task: dict[str, Any] = {
             "name": f"world-{self.name}",
             "base": base,
