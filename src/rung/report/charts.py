@@ -69,6 +69,35 @@ def trials(rung: Mapping[str, Any]) -> Html:
     return element("figure", caption, element("ul", rows), class_="trials")
 
 
+def lifts(probes: Sequence[Mapping[str, Any]], leading: Any) -> Html:
+    """What each change did to the score on dev, lower bound, lift, upper bound, against no change; the leading cause in colour."""
+    shown = [(probe, {"estimate": at(probe, "lift"), "lower": at(probe, "lower"), "upper": at(probe, "upper")}) for probe in probes]
+    figures = [text.number(value) for _, verdict in shown for value in verdict.values()]
+    scale = fit([0.0, *(value for value in figures if value is not None)], least=0.2, marks=6, within=(-1.0, 1.0))
+    caption = element(
+        "figcaption",
+        element("span", "What each change alone does to the score on dev, cheapest first. ", class_="lead"),
+        _key(_dot("50%", 9), "the best of its forms, with a 95% interval"),
+        _key(_line("50%", "1", "17", "bar"), "no change"),
+    )
+    rows = [_lift_row(probe, verdict, scale, leading) for probe, verdict in shown]
+    return element("figure", caption, element("ol", rows), _ladder_axis(scale, difference=True), class_="ladder lifts")
+
+
+def _lift_row(probe: Mapping[str, Any], verdict: Mapping[str, Any], scale: Scale, leading: Any) -> Html:
+    cause = text.plain(probe.get("cause"))
+    head = element("div", element("b", cause), element("small", probe.get("title")), class_="who")
+    if text.number(verdict["estimate"]) is None:
+        why = element("p", probe.get("reason") or "It was not run.", class_="why", dir="auto")
+        return element("li", head, why, element("div", mark("skipped", "not run"), class_="figures"), class_="unmeasured quiet")
+    bounds = text.interval(verdict["lower"], verdict["upper"], difference=True)
+    came = f"{text.percent(probe.get('before'))} to {text.percent(probe.get('after'))}, {text.count(probe.get('n'))} rows"
+    small = element("small", f"{bounds} · {came}")
+    number = element("div", element("strong", text.points(verdict["estimate"])), small, class_="figures")
+    drawing = _track(scale, 0.0, [_interval(scale, verdict)], f"{cause}: {text.points(verdict['estimate'])}, {bounds}")
+    return element("li", head, drawing, number, class_="pass" if probe.get("cause") == leading else None)
+
+
 def _ladder_scale(every: Sequence[Mapping[str, Any]], bar: float | None, *, difference: bool) -> Scale:
     verdicts = [rung.get("verdict") for rung in every]
     figures = [text.number(at(verdict, key)) for verdict in verdicts for key in ("lower", "estimate", "upper")]

@@ -11,6 +11,7 @@ from rung.report.closing import closing
 from rung.report.details import details
 from rung.report.facts import Document, at
 from rung.report.markup import Html, element
+from rung.report.missing import missing
 from rung.report.overview import header, overview
 from rung.report.text import plain
 
@@ -48,7 +49,12 @@ def page(document: Document) -> str:
         element("title", f"Rung: {name}"),
         element("style", Html(style)),
     )
-    body = element("body", header(document), element("main", overview(document), details(document), closing(document)), _footer())
+    body = element(
+        "body",
+        header(document),
+        element("main", overview(document), missing(document), details(document), closing(document)),
+        _footer(),
+    )
     return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
 
 

@@ -68,14 +68,14 @@ class LadderTable:
 
 def _verdict_line(document: Document, options: ConsoleOptions) -> Text:
     shown = standing(document)
-    head = (_marked(shown.mark, shown.word, options), f"bold {STYLES[shown.tone]}")
-    return Text.assemble(head, "  ", _safe(sentence(document), options))
+    head = (marked(shown.mark, shown.word, options), f"bold {STYLES[shown.tone]}")
+    return Text.assemble(head, "  ", safe(sentence(document), options))
 
 
 def _table(document: Document, options: ConsoleOptions) -> Table:
     bar = at(document, "task", "bar")
     fields = [field for field in FIELDS if field.width <= options.max_width]
-    title = Text(_safe(f"The bar: {bar_words(bar)}", options)) if bar else None
+    title = Text(safe(f"The bar: {bar_words(bar)}", options)) if bar else None
     grid = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for label in ("rung", "verdict"):
         grid.add_column(label, no_wrap=True, header_style="dim")
@@ -96,25 +96,23 @@ def _cells(rung: Rung, fields: list[Field], options: ConsoleOptions, *, differen
     ]
     quiet = "dim" if shown.tone == "quiet" else ""
     return [
-        Text(_safe(text.plain(rung.get("rung")), options), style=quiet or "bold"),
-        Text(_marked(shown.mark, shown.word, options), style=STYLES[shown.tone]),
-        *(
-            Text(_safe(figure.removesuffix(" points"), options), style="dim" if figure == text.DASH else quiet)
-            for figure in figures
-        ),
+        Text(safe(text.plain(rung.get("rung")), options), style=quiet or "bold"),
+        Text(marked(shown.mark, shown.word, options), style=STYLES[shown.tone]),
+        *(Text(safe(figure.removesuffix(" points"), options), style="dim" if figure == text.DASH else quiet) for figure in figures),
     ]
 
 
 def _reason(rung: Rung, options: ConsoleOptions) -> Text:
     said = f"{text.plain(rung.get('rung'))} {state(rung.get('state')).word}: {rung['reason']}"
-    return Text(_safe(said, options), style="dim")
+    return Text(safe(said, options), style="dim")
 
 
-def _marked(mark: str, word: str, options: ConsoleOptions) -> str:
+def marked(mark: str, word: str, options: ConsoleOptions) -> str:
+    """A state's word, its mark before it where the terminal has one."""
     return word if options.ascii_only else f"{mark} {word}"
 
 
-def _safe(words: str, options: ConsoleOptions) -> str:
+def safe(words: str, options: ConsoleOptions) -> str:
     """On one line, without control characters, and in ASCII where the terminal has no more."""
     line = " ".join(visible(words).split())
     if not options.ascii_only:

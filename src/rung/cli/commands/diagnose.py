@@ -1,0 +1,34 @@
+"""`rung diagnose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rung.cli.output import example, json_option, print_json, show, watching
+
+
+@click.command(epilog=example("rung diagnose tasks/ledger/task.yaml"))
+@click.argument("task", type=click.Path(path_type=Path))
+@json_option
+def command(task: Path, as_json: bool) -> None:
+    """Say what TASK's base is missing: format, demonstrations, knowledge, a tool, a skill, or sound labels.
+
+    Changes one thing at a time about how the base is asked (a linear model in its place, the output held to its form, worked rows,
+    the right document, the right tool's result) and says what lifts its score on dev, and which rung would mend that. Looks at no
+    gate row. What was asked is kept: a climb does not ask it again.
+    """
+    from rung.climb.diagnose import diagnose
+    from rung.registry.home import open_home
+    from rung.report.missing import diagnosis_table
+    from rung.verify.spec import load_task
+
+    with open_home(write=True) as home, watching() as progress:
+        with progress.stage(f"Reading {task}"):
+            locked = load_task(task, home.downloads)
+        told = diagnose(locked, home, progress=progress).as_json()
+    if as_json:
+        print_json(told)
+    else:
+        show(diagnosis_table(told))
