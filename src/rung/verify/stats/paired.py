@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from rung.types import Verdict
@@ -109,6 +110,7 @@ def difference_bounds(won: int, lost: int, n: int, level: float) -> tuple[float,
     return _difference_lower(won, lost, n, level), -_difference_lower(lost, won, n, level)
 
 
+@lru_cache(maxsize=4096)
 def _difference_lower(won: int, lost: int, n: int, level: float) -> float:
     low, high = -1.0, (won - lost) / n
     for _ in range(BISECTIONS):
