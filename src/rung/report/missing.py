@@ -33,6 +33,8 @@ ARMS = (
     Column(label="Broken", numeric=True),
     Column(label="Rows", numeric=True),
 )
+# Of the figures of an arm, the narrowest terminal that shows each.
+WIDTHS = {"before": 110, "after": 0, "points": 60, "bounds": 90, "put right": 80, "broken": 120, "rows": 100}
 NOTE = (
     "Failures and lifts are on dev, against the plain instruction or, where something is handed over, against the same form "
     "without it. They say where to look; the gate alone decides what passes."
@@ -139,12 +141,16 @@ def _probe_grid(found: Diagnosis, options: ConsoleOptions) -> Table:
     )
     for label in ("cause", "asked with"):
         grid.add_column(label, header_style="dim", overflow="fold")
-    for label in ("before", "after", "points", "bounds", "put right", "broken", "rows"):
+    for label in _shown(options):
         grid.add_column(label, header_style="dim", justify="right", no_wrap=True)
     for probe in _probes(found):
         for row in _probe_rows(probe, options, leading=probe.get("cause") == found.get("cause")):
             grid.add_row(*row)
     return grid
+
+
+def _shown(options: ConsoleOptions) -> list[str]:
+    return [label for label, width in WIDTHS.items() if width <= options.max_width]
 
 
 def _probe_rows(probe: Mapping[str, Any], options: ConsoleOptions, *, leading: bool) -> list[list[RenderableType]]:
@@ -156,7 +162,8 @@ def _probe_rows(probe: Mapping[str, Any], options: ConsoleOptions, *, leading: b
     rows: list[list[RenderableType]] = []
     for arm in arms:
         quiet = "" if arm.get("shows", True) else "dim"
-        cells = [cell.removesuffix(" points") for cell in _arm(arm)]
+        name, *numbers = (cell.removesuffix(" points") for cell in _arm(arm))
+        cells = [name, *(number for label, number in zip(WIDTHS, numbers, strict=True) if label in _shown(options))]
         rows.append([Text("") if rows else cause, *(Text(safe(cell, options), style=quiet) for cell in cells)])
     return rows
 
