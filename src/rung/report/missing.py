@@ -75,6 +75,7 @@ class DiagnosisTable:
         said = safe(text.plain(self.found.get("sentence")), options)
         yield Text.assemble((safe(text.plain(self.found.get("cause")), options), "bold"), "  ", said)
         yield Padding(_probe_grid(self.found, options), (1, 0))
+        yield Text(safe("where its failures come from, the cheapest cause first", options), style="bold")
         yield Padding(_attribution_grid(self.found, options), (0, 0, 1, 0))
         for probe in _probes(self.found):
             for line in figures(probe):
@@ -169,8 +170,7 @@ def _probe_rows(probe: Mapping[str, Any], options: ConsoleOptions, *, leading: b
 
 
 def _attribution_grid(found: Diagnosis, options: ConsoleOptions) -> Table:
-    title = Text("where its failures come from, the cheapest cause first")
-    grid = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column("cause", header_style="dim")
     grid.add_column("put right", header_style="dim", justify="right")
     grid.add_column("share", header_style="dim", justify="right")

@@ -56,7 +56,7 @@ class Strata:
     def difference_bounds(self, after: Sequence[float], before: Sequence[float], level: float) -> tuple[float, float]:
         """As `mean_bounds`, on the mean of `after - before`, in [-1, 1]."""
         scores = [(1 + a - b) / 2 for a, b in zip(after, before, strict=True)]
-        lower, upper = self._bounds(scores, level, _of_difference)
+        lower, upper = self._bounds(scores, level, paired.fixed_difference)
         return 2 * lower - 1, 2 * upper - 1
 
     @property
@@ -85,17 +85,3 @@ class Strata:
             return 0.0, 1.0
         found = fixed([value for value, _ in chosen], clusters.labels([group for _, group in chosen]), level)
         return found.lower, found.upper
-
-
-def _of_difference(scores: Sequence[float], of: Sequence[int], level: float) -> bounds.Bounds:
-    """Bounds on the mean of scores (1 + d) / 2. Of clustered wins and losses each is bounded, at half the level.
-
-    That is tighter where few rows differ: the bound on a mean of scores in between has to allow for any spread.
-    """
-    alone = len(set(of)) == len(scores)
-    if alone or not set(scores) <= {0.0, 0.5, 1.0}:
-        return paired.fixed_difference(scores, of, level)
-    won = bounds.fixed_bounds([float(score == 1.0) for score in scores], of, level / 2)
-    lost = bounds.fixed_bounds([float(score == 0.0) for score in scores], of, level / 2)
-    lower, upper = (1 + won.lower - lost.upper) / 2, (1 + won.upper - lost.lower) / 2
-    return bounds.Bounds(lower=lower, upper=upper, method="wins and losses, clustered")
