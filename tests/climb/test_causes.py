@@ -32,21 +32,15 @@ def patient(plain: float = 0.4, bar: float | None = 0.8, n: int = 80, failures: 
     return Patient(**{"n": n, "failures": failures, "failing": failing, "of": {}, "plain": plain, "bar": bar, "rungs": ALL, **rest})
 
 
-def probe(cause: str, after: float, *, before: float = 0.4, lower: float | None = None, **rest) -> ProbeReading:
-    lift = after - before
-    low = lift - 0.1 if lower is None else lower
-    arm = ArmReading(
-        name=f"{cause} given",
-        before=before,
-        after=after,
-        lift=lift,
-        lower=low,
-        upper=lift + 0.1,
-        n=80,
-        flipped=0,
-        broken=0,
-        shows=True,
-    )
+def probe(cause: str, after: float, *, before: float = 0.4, p: float = 0.001, **rest) -> ProbeReading:
+    figures = {
+        "before": before,
+        "after": after,
+        "lift": after - before,
+        "lower": after - before - 0.1,
+        "upper": after - before + 0.1,
+    }
+    arm = ArmReading(name=f"{cause} given", n=80, flipped=0, broken=0, p=p, shows=True, **figures)
     return ProbeReading(**{"name": cause, "title": cause, "cause": cause, "arms": (arm,), **rest})
 
 
@@ -92,12 +86,12 @@ def test_skill_is_what_is_left_when_all_else_could_have_told():
 def test_documents_that_bring_most_of_the_way_lead_before_skill():
     assert cause(probe("knowledge", 0.7), probe("demonstrations", 0.6)) == "knowledge"
     assert cause(probe("knowledge", 0.55), probe("tool", 0.45)) == "skill"
-    assert cause(probe("knowledge", 0.7, lower=-0.01), probe("tool", 0.45)) == "skill"
+    assert cause(probe("knowledge", 0.7, p=0.2), probe("tool", 0.45)) == "skill"
 
 
 def test_without_a_bar_a_sure_lift_is_enough():
-    assert cause(probe("format", 0.5), probe("knowledge", 0.9, lower=0.2), bar=None) == "knowledge"
-    assert cause(probe("format", 0.5, lower=0.0), bar=None) == "skill"
+    assert cause(probe("format", 0.5, p=0.3), probe("knowledge", 0.9), bar=None) == "knowledge"
+    assert cause(probe("format", 0.5, p=0.3), bar=None) == "skill"
 
 
 def test_each_failure_is_counted_once_for_the_cheapest_that_puts_it_right():

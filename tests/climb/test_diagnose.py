@@ -148,6 +148,16 @@ def test_a_stronger_base_is_held_against_the_labels(home: Path, tmp_path: Path) 
     assert (arm["name"], arm["after"], arm["shows"]) == ("a stronger base", 1.0, False)
 
 
+def test_a_probe_that_cannot_run_leaves_a_gap_with_its_reason(home: Path, tmp_path: Path) -> None:
+    task_file = write(tmp_path / "task", "knowledge")
+    model = tmp_path / "task" / "model.py"
+    model.write_text(model.read_text().replace("    town =", "    assert len(said) < 60, 'too long'\n    town ="))
+    told = look(task_file, home)
+    gap = probe(told, "oracle_context")
+    assert gap["state"] == "skipped" and "too long" in gap["reason"]
+    assert told["cause"] == "unexplained" and "too long" in told["sentence"]
+
+
 def test_sampling_finds_what_greedy_answers_hide(home: Path, tmp_path: Path) -> None:
     task_file = write(tmp_path / "task", "skill")
     (tmp_path / "task" / "model.py").write_text(

@@ -42,7 +42,10 @@ FEWEST_FAILURES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class ArmReading:
-    """An arm in numbers: means over dev, bounds on the lift, plain failures that it turns right (`flipped`), passes it breaks."""
+    """An arm in numbers: means over dev, bounds on the lift, plain failures that it turns right (`flipped`), passes it breaks.
+
+    `p` is that of the exact one-sided sign test that more clusters of rows are lifted than lowered.
+    """
 
     name: str
     before: float
@@ -53,6 +56,7 @@ class ArmReading:
     n: int
     flipped: int
     broken: int
+    p: float
     shows: bool
 
 
@@ -125,8 +129,22 @@ def read_arm(arm: Arm, sample: Sample, below: float) -> ArmReading:
         n=len(arm.places),
         flipped=sum(failed and not fails_now for failed, fails_now in pairs),
         broken=sum(fails_now and not failed for failed, fails_now in pairs),
+        p=_sign_p(after, before, strata.groups),
         shows=arm.shows,
     )
+
+
+def _sign_p(after: Sequence[float], before: Sequence[float], groups: Sequence[str]) -> float:
+    """The sign test, after Arbuthnot (1710), on the clusters' net lifts; McNemar's where every row stands alone."""
+    from scipy.stats import binom
+
+    from rung.verify.stats.clusters import labels
+
+    net: dict[int, float] = {}
+    for cluster, now, then in zip(labels(groups), after, before, strict=True):
+        net[cluster] = net.get(cluster, 0.0) + now - then
+    won, lost = sum(value > 1e-9 for value in net.values()), sum(value < -1e-9 for value in net.values())
+    return float(binom.sf(won - 1, won + lost, 0.5)) if won else 1.0
 
 
 def flips(arms: Sequence[Arm], sample: Sample, below: float) -> frozenset[int]:
@@ -188,13 +206,13 @@ def _reaches(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> bo
     if cause == "solved":
         return patient.bar is not None and patient.plain >= patient.bar
     mains = [probe.main for probe in probes if probe.cause == cause and probe.main]
-    return any(main.lower > 0 if patient.bar is None else main.after >= patient.bar for main in mains)
+    return any(main.p <= SHOWN_LEVEL if patient.bar is None else main.after >= patient.bar for main in mains)
 
 
 def _closes_half(probe: ProbeReading, patient: Patient) -> bool:
     """A lift that is no chance, of at least half of what the plain instruction lacks: an adapter cannot supply what that brings."""
     main = probe.main
-    if main is None or patient.bar is None or main.lower <= 0:
+    if main is None or patient.bar is None or main.p > SHOWN_LEVEL:
         return False
     return main.lift >= (patient.bar - patient.plain) / 2
 

@@ -15,6 +15,7 @@ from rung.climb.bench import ClimbBench
 from rung.climb.causes import CAUSES, RESOURCES, Patient, ProbeReading, flips, most_reached, read_arm
 from rung.climb.diagnosis import Diagnosis, diagnosed
 from rung.climb.probing import Case, Evidence, open_case, threshold, with_tried
+from rung.errors import UserError
 from rung.rungs._shared import why_skipped
 from rung.types import Candidate, Progress, Task
 
@@ -97,8 +98,14 @@ def _run(module: ModuleType, case: Case, name: str) -> Evidence:
     reason = "the task file skips it" if settings.get("skip") else module.applies(case.task)
     if reason:
         return Evidence(reason=reason)
-    with case.bench.progress.stage(f"Probing: {module.TITLE}"):
-        found: Evidence = module.probe(case, module.Config.model_validate(_own(settings)))
+    try:
+        with case.bench.progress.stage(f"Probing: {module.TITLE}"):
+            found: Evidence = module.probe(case, module.Config.model_validate(_own(settings)))
+    except (
+        UserError
+    ) as error:  # a passage or demonstrations that the base has no room for, a server that refuses: no more than a gap
+        case.bench.progress.note(f"{name}: {error.problem}")
+        return Evidence(reason=error.problem)
     return found
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEV_ROWS = 160
 # Dev rows that the plain instruction is asked, to find the failing ones among.
 PLAIN_ROWS = 400
+PLAIN_ARMS = 4
 # What one arm may read and write, in characters: about a quarter of a minute of the 135M model on two cores.
 ARM_CHARS = 160_000
 CHARS_OF_AN_ANSWER_TOKEN = 20
@@ -125,8 +126,7 @@ class Case:
 
     @cached_property
     def _question_chars(self) -> float:
-        texts = [sum(len(text_of(turn.get("content"))) for turn in row.messages) for row in self.sample.examples]
-        return sum(texts) / max(1, len(texts))
+        return _row_chars(self.sample.examples)
 
     @cached_property
     def best(self) -> Candidate:
@@ -144,12 +144,24 @@ def open_case(task: Task, bench: ClimbBench, parent: Candidate | None) -> Case:
     from rung.rungs.r1_prompt import plain_candidate
 
     plain = plain_candidate(task, bench)
-    rows = random_order(task, "dev")[:PLAIN_ROWS]
+    rows = _to_look_at(task, plain)
     values = tuple(measure_rows(task, plain, "dev", rows, bench.desk, bench.progress).values())
     sample = take_sample(rows, values, threshold(task), task.probes.get("dev_rows", DEV_ROWS))
     present = [value for value in values if value is not None]
     bar = bar_of(task, sum(present) / len(present) if present else None)
     return Case(task=task, bench=bench, sample=sample, plain=plain, bar=bar, parent=parent)
+
+
+def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:
+    """The first rows of dev in their random order: PLAIN_ROWS, or, where they are long, what some arms may read."""
+    rows = random_order(task, "dev")[:PLAIN_ROWS]
+    chars = _row_chars(rows) + CHARS_OF_AN_ANSWER_TOKEN * plain.max_tokens
+    return rows[: max(DEV_ROWS // 2, int(PLAIN_ARMS * ARM_CHARS / max(1.0, chars)))]
+
+
+def _row_chars(rows: Sequence[Example]) -> float:
+    texts = [sum(len(text_of(turn.get("content"))) for turn in row.messages) for row in rows]
+    return sum(texts) / max(1, len(texts))
 
 
 def take_sample(rows: Sequence[Example], values: Values, below: float, size: int) -> Sample:

@@ -33,6 +33,8 @@ ARMS = (
     Column(label="Broken", numeric=True),
     Column(label="Rows", numeric=True),
 )
+# Of the figures of an arm, the narrowest terminal that shows each.
+WIDTHS = {"before": 110, "after": 0, "points": 60, "bounds": 90, "put right": 80, "broken": 120, "rows": 100}
 NOTE = (
     "Failures and lifts are on dev, against the plain instruction or, where something is handed over, against the same form "
     "without it. They say where to look; the gate alone decides what passes."
@@ -73,6 +75,7 @@ class DiagnosisTable:
         said = safe(text.plain(self.found.get("sentence")), options)
         yield Text.assemble((safe(text.plain(self.found.get("cause")), options), "bold"), "  ", said)
         yield Padding(_probe_grid(self.found, options), (1, 0))
+        yield Text(safe("where its failures come from, the cheapest cause first", options), style="bold")
         yield Padding(_attribution_grid(self.found, options), (0, 0, 1, 0))
         for probe in _probes(self.found):
             for line in figures(probe):
@@ -139,12 +142,16 @@ def _probe_grid(found: Diagnosis, options: ConsoleOptions) -> Table:
     )
     for label in ("cause", "asked with"):
         grid.add_column(label, header_style="dim", overflow="fold")
-    for label in ("before", "after", "points", "bounds", "put right", "broken", "rows"):
+    for label in _shown(options):
         grid.add_column(label, header_style="dim", justify="right", no_wrap=True)
     for probe in _probes(found):
         for row in _probe_rows(probe, options, leading=probe.get("cause") == found.get("cause")):
             grid.add_row(*row)
     return grid
+
+
+def _shown(options: ConsoleOptions) -> list[str]:
+    return [label for label, width in WIDTHS.items() if width <= options.max_width]
 
 
 def _probe_rows(probe: Mapping[str, Any], options: ConsoleOptions, *, leading: bool) -> list[list[RenderableType]]:
@@ -156,14 +163,14 @@ def _probe_rows(probe: Mapping[str, Any], options: ConsoleOptions, *, leading: b
     rows: list[list[RenderableType]] = []
     for arm in arms:
         quiet = "" if arm.get("shows", True) else "dim"
-        cells = [cell.removesuffix(" points") for cell in _arm(arm)]
+        name, *numbers = (cell.removesuffix(" points") for cell in _arm(arm))
+        cells = [name, *(number for label, number in zip(WIDTHS, numbers, strict=True) if label in _shown(options))]
         rows.append([Text("") if rows else cause, *(Text(safe(cell, options), style=quiet) for cell in cells)])
     return rows
 
 
 def _attribution_grid(found: Diagnosis, options: ConsoleOptions) -> Table:
-    title = Text("where its failures come from, the cheapest cause first")
-    grid = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column("cause", header_style="dim")
     grid.add_column("put right", header_style="dim", justify="right")
     grid.add_column("share", header_style="dim", justify="right")

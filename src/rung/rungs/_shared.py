@@ -63,10 +63,13 @@ def labelled(task: Task) -> list[Example]:
 
 
 def longest_answer(task: Task) -> int:
-    """Tokens for the longest target, generously: a token holds two characters or more of any language that a base reads well."""
+    """Tokens for the longest target, generously: a token holds two characters or more of any language that a base reads well.
+
+    256 where no train row has a target.
+    """
     from rung.verify.scoring import target_text
 
-    return 16 + max(len(target_text(task, row)) for row in labelled(task)) // 2
+    return 16 + max((len(target_text(task, row)) for row in labelled(task)), default=480) // 2
 
 
 def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example], retriever: Retriever | None = None) -> list[TrainRow]:

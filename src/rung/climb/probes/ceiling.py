@@ -50,10 +50,10 @@ def probe(case: Case, config: Config) -> Evidence:
     facts: dict[str, Any] = {"repeated": repeats.facts(), "near_identical": twins.facts()}
     told = [repeats]
     out_of_fold = _out_of_fold(case.task, rows)
-    if out_of_fold:
+    if out_of_fold and out_of_fold.learns:
         facts["noise_share"] = out_of_fold.noise
         facts["linear_out_of_fold"] = out_of_fold.accuracy
-        if twins.labels and out_of_fold.learns and out_of_fold.accuracy_lower <= twins.estimate:
+        if twins.labels and out_of_fold.accuracy_lower <= twins.estimate:
             told.append(twins)
     arms = (_stronger(case, config.base),) if config.base else ()
     most, likely = (

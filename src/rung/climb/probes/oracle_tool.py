@@ -12,11 +12,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.probing import Arm, Case, Evidence
+from rung.engine.demos import pool_bytes
 from rung.engine.toolbox import call_turns
 from rung.errors import UserError
 from rung.rungs import r3_tools
+from rung.rungs._shared import labelled
 from rung.rungs._tools import traces
 from rung.types import Candidate, Example, Task
+from rung.verify.scoring import target_text
 
 TITLE = "the right tool's result beside the question"
 CAUSE = "tool"
@@ -35,10 +38,12 @@ USELESS = (
 
 
 class Config(BaseModel):
-    """`report_rows`: rows of the arm that only reports."""
+    """`demonstrations`: worked calls shown, out of `pool_rows` train rows. `report_rows`: rows of the arm that only reports."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    demonstrations: int = Field(default=2, ge=1)
+    pool_rows: int = Field(default=200, ge=1)
     report_rows: int = Field(default=48, ge=16)
 
 
@@ -50,28 +55,41 @@ def applies(task: Task) -> str:
 def probe(case: Case, config: Config) -> Evidence:
     """The tools rung's own plain form, with the right calls made for it, and with one forced call of its own."""
     plain = r3_tools.plain_candidate(case.task, case.parent, case.bench)
-    made = traces([row for row in case.sample.examples if row.metadata.get("calls")], plain, case.bench) if _told(case) else {}
-    arms = [_handed(case, plain, made)] if made else []
+    made = traces(_with_calls(case.sample.examples), plain, case.bench) if _with_calls(case.sample.examples) else {}
+    arms = [_handed(case, name, form, made) for name, form in _forms(case, plain, config).items()] if made else []
     # Not among the forms of the prompt that later probes may begin with.
     own = replace(case.arm("its own call", r3_tools.one_call(plain)), candidate=None)
     return Evidence(arms=(*arms, own, _useless(case, plain, config)), facts={"calls_known": len(made)})
 
 
-def _told(case: Case) -> bool:
-    return any(row.metadata.get("calls") for row in case.sample.examples)
+def _with_calls(rows: Sequence[Example]) -> list[Example]:
+    return [row for row in rows if row.metadata.get("calls")]
 
 
-def _handed(case: Case, plain: Candidate, made: Mapping[str, Sequence[Mapping[str, Any]]]) -> Arm:
+def _forms(case: Case, plain: Candidate, config: Config) -> dict[str, Candidate]:
+    """The plain form, and the same after worked questions with their calls, as the rung tries both."""
+    forms = {"the right call's result": plain}
+    rows = _with_calls(labelled(case.task))[: config.pool_rows]
+    shown = traces(rows, plain, case.bench) if rows else {}
+    worked = [replace(row, tools=tuple((plain.tools or {})["list"])) for row in rows if row.id in shown]
+    if len(worked) > config.demonstrations:
+        pool = pool_bytes(worked, lambda row: target_text(case.task, row), lambda row: call_turns(shown[row.id]))
+        demos = {"pool": case.bench.blobs.put_bytes(pool), "k": config.demonstrations}
+        forms["the right call's result, after worked calls"] = replace(plain, demos=demos)
+    return forms
+
+
+def _handed(case: Case, name: str, plain: Candidate, made: Mapping[str, Sequence[Mapping[str, Any]]]) -> Arm:
     """Each row with the right calls and their results behind it; rows that need none, or whose calls fail, stay as they are."""
     form = replace(plain, tools=None)
     listed = tuple((plain.tools or {})["list"])
-    places = case.places(case.chars(form, 4.0 * len(str(listed))))
+    places = case.places(case.chars(form, float(len(str(listed)))))
     closed = case.ask(form, [case.sample.examples[place] for place in places])
     shown = {place: _answered(row, made, listed) for place in places if (row := case.sample.examples[place]).id in made}
     told = dict(zip(shown, case.ask(form, list(shown.values())), strict=True))
     needless = [case.sample.examples[place].metadata.get("calls") == [] for place in places]
     return Arm(
-        name="the right call's result",
+        name=name,
         places=places,
         values=tuple(told.get(place, before) for place, before in zip(places, closed, strict=True)),
         against=closed,
