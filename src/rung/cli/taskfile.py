@@ -33,6 +33,8 @@ ABOUT_SEARCH = (
 # Tokens that two cores read in about a minute and a half with a base of 135 million weights.
 FIRST_SEARCH_TOKENS = 150_000
 CHARS_PER_TOKEN = 4
+# A token that is written costs as much as so many that are read.
+READ_PER_WRITTEN = 5
 TOKENS_AROUND_A_ROW = 40
 MOST_TOKENS_OF_DEMONSTRATIONS = 1000
 FORMS_WITHOUT_DEMONSTRATIONS = 4
@@ -46,8 +48,20 @@ def first_search(profile: Profile) -> dict[str, Any]:
     shown = next((k for k in (4, 2) if k * row <= MOST_TOKENS_OF_DEMONSTRATIONS), 0)
     # With demonstrations: their own trial, and the calibration on train and on dev.
     tokens = FORMS_WITHOUT_DEMONSTRATIONS * (row + choices) + 3 * ((shown + 1) * row + choices)
+    if not profile.classes:
+        answers = [len(target) / CHARS_PER_TOKEN for target in map(_target, profile.examples)]
+        # The plain instruction's answers ramble to the limit, the others are held to the form of the targets.
+        tokens += READ_PER_WRITTEN * (
+            FORMS_WITHOUT_DEMONSTRATIONS * sum(answers) / max(1, len(answers)) + 2 * max(answers, default=0)
+        )
     rows = int(min(MOST_ROWS, max(FEWEST_ROWS, FIRST_SEARCH_TOKENS / tokens))) // 10 * 10
     return {"demonstrations": [shown] if shown else [], "dev_rows": rows, "calibration_rows": rows}
+
+
+def _target(example: Example) -> str:
+    from rung.types import canonical_json
+
+    return example.target if isinstance(example.target, str) else canonical_json(example.target)
 
 
 def _chars(example: Example) -> int:
