@@ -22,8 +22,9 @@ TITLES = ("world", "planted cause", "named cause", "rung chosen", "cheapest rung
 def command(name: str, as_json: bool) -> int:
     """Climb a worked task: real data, a real model.
 
-    NAME is the task: tone (positive or negative message; the default), calls (emit a function call) or spam. Data and model are
-    downloaded once. `worlds` climbs nine small invented tasks of which it is known what is missing and which rung is enough.
+    NAME is the task: tone (positive or negative message; the default), spam, handbook (needs documents), ledger (needs a tool) or
+    calls (emit a function call). Data and model are downloaded once. `worlds` climbs nine small invented tasks of which it is known
+    what is missing and which rung is enough.
 
     Exits with 0 where a rung passed, 1 where none did or it is undecided; of the worlds: 0 where each ended as it was planted.
     """
