@@ -52,11 +52,12 @@ def probe(case: Case, config: Config) -> Evidence:
     known = sum(found is not None for found in gold)
     if not known:
         return Evidence(reason="rows name no right passage (data.columns.gold), and none holds a target")
-    forms = dict.fromkeys([replace(case.best, demos=None, calibration=None), replace(case.best, calibration=None)])
+    best = replace(case.best, calibration=None)
+    forms = [replace(best, demos=None), *([best] if best.demos else [])]
     arms = [_handed(case, _name("the right passage", form), form, gold) for form in forms]
     arms.append(_retrieved(case, passages))
     wrong = [passages.distractor(row, right) for row, right in zip(case.sample.examples, gold, strict=True)]
-    arms.append(replace(_handed(case, "a wrong passage", next(iter(forms)), wrong, config.report_rows), shows=False))
+    arms.append(replace(_handed(case, "a wrong passage", forms[0], wrong, config.report_rows), shows=False))
     return Evidence(arms=tuple(arms), facts={"gold_known": known, "passages": len(passages.index.chunks)})
 
 
