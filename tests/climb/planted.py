@@ -24,10 +24,14 @@ MODELS = {
     # Reads a document where one stands in the question.
     "knowledge": """
 import re
+LEARNS_TO_READ = False
 def model(request):
     said = request["messages"][-1]["content"]
     town = re.findall(r"code of (\\w+)", said)[-1]
+    shown = len(request["messages"]) > 2
     found = re.search(rf"{town} has the code (\\d+)", said)
+    if LEARNS_TO_READ and not shown:
+        return "none"
     return found[1] if found else "none"
 """,
     # Reads a tool's result; calls where it must.

@@ -111,6 +111,12 @@ def test_a_diagnosis_says_its_figures_and_what_it_did_not_exclude():
     assert set(CAUSES) >= {told["cause"]}
 
 
+def test_a_probe_of_a_rung_that_failed_is_told_apart_from_what_is_still_open():
+    told = diagnosed(patient(failed=frozenset({"r1_prompt"})), [probe("demonstrations", 0.86), probe("knowledge", 0.5)])
+    assert told.cause == "skill"
+    assert "(the best, knowledge given: 50.0%); demonstrations given come to 86.0% on 80 dev rows, but" in told.sentence
+
+
 def test_only_upper_bounds_below_the_bar_skip():
     assert skips(patient(), [probe("knowledge", 0.5, most=0.69)]) != {}
     assert skips(patient(), [probe("knowledge", 0.5, most=0.71)]) == {}, "the rung may find a better form than the probe"

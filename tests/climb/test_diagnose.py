@@ -69,6 +69,23 @@ def test_the_arms_tell_knowledge_search_and_reading_apart(home: Path, tmp_path: 
     assert probe(told, "oracle_tool")["reason"] == "the task gives no tools (tools:)"
 
 
+def test_a_passage_is_handed_over_in_the_form_that_does_best(home: Path, tmp_path: Path) -> None:
+    """A base that needs to be shown how before it reads: half of what it is asked it can copy from a demonstration."""
+    task_file = write(tmp_path / "task", "knowledge")
+    model = tmp_path / "task" / "model.py"
+    copies = "[turn['content'] for turn in request['messages'] if turn['role'] == 'assistant'][-1] if shown else 'none'"
+    learns = model.read_text().replace("LEARNS_TO_READ = False", "LEARNS_TO_READ = True")
+    model.write_text(learns.replace('if found else "none"', f"if found else ({copies})"))
+    arms = {arm["name"]: arm for arm in probe(look(task_file, home), "oracle_context")["arms"]}
+    assert arms["the right passage"]["after"] == 0.0
+    assert (
+        arms["the right passage, with demonstrations"]["after"]
+        == 1.0
+        > arms["the right passage, with demonstrations"]["before"]
+        > 0
+    )
+
+
 def test_a_call_that_the_base_cannot_form_still_shows_the_tool(home: Path, tmp_path: Path) -> None:
     task_file = write(tmp_path / "task", "tool")
     model = tmp_path / "task" / "model.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rung.climb.causes import FEWEST_FAILURES, FEWEST_ROWS, Patient, ProbeReading, doubtful, silent, unreachable
+from rung.climb.causes import CAUSES, FEWEST_FAILURES, FEWEST_ROWS, Patient, ProbeReading, doubtful, silent, unreachable
 
 MENDS = {
     "trivial": "A linear model does it",
@@ -37,7 +37,8 @@ def told(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
 
 def _mended(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
     main = max((probe.main for probe in probes if probe.cause == cause and probe.main), key=lambda arm: arm.after)
-    lift = f"{main.name} takes dev from {patient.plain:.1%} to {main.after:.1%}"
+    on = f" (measured on {main.n} of its {patient.n} rows)" if main.n < patient.n else ""
+    lift = f"{main.name}: dev goes from {patient.plain:.1%} to {main.after:.1%}{on}"
     if patient.bar is None:
         return f"{MENDS[cause]}: {lift}."
     short = "" if main.after >= patient.bar else f", short of the bar of {patient.bar:.1%}, but most of the way"
@@ -46,12 +47,16 @@ def _mended(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str
 
 
 def _tried(patient: Patient, probes: Sequence[ProbeReading]) -> str:
-    mains = [(probe.main.after, probe.main.name) for probe in probes if probe.cause and probe.main]
-    if not mains:
-        return "no probe could lift it"
-    after, name = max(mains)
+    """The best that was reached; apart from it, what dev shows of rungs that the gate has shown to fail."""
+    mains = [(probe.main, CAUSES.get(probe.cause) in patient.failed) for probe in probes if probe.cause and probe.main]
+    open_, failed = ([arm for arm, at_gate in mains if at_gate is wanted] for wanted in (False, True))
     bar = f" of the bar of {patient.bar:.1%}" if patient.bar is not None else ""
-    return f"no probe comes within reach{bar} (the best, {name}: {after:.1%})"
+    best = max(open_, key=lambda arm: arm.after, default=None)
+    said = f"no probe comes within reach{bar}" + (f" (the best, {best.name}: {best.after:.1%})" if best else "")
+    beaten = max(failed, key=lambda arm: arm.after, default=None)
+    if beaten is None or (best is not None and beaten.after <= best.after):
+        return said
+    return f"{said}; {beaten.name} come to {beaten.after:.1%} on {beaten.n} dev rows, but that rung has failed at the gate"
 
 
 def _limits(patient: Patient, probes: Sequence[ProbeReading]) -> str:
