@@ -22,14 +22,19 @@ def rows(fetch):
     """One row a question. Questions about one figure are one group, so that no figure that is asked for stands in two splits."""
     with Path(fetch(str(Path(__file__).parent / "ledger.csv"))).open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    for line in table:
+    for number, line in enumerate(table):
         account = line.pop("account")
-        for month, value in line.items():
-            for words in AMOUNT:
+        for place, (month, value) in enumerate(line.items()):
+            for words in _some(AMOUNT, number + place):
                 yield _row(words.format(account=account, month=month), value, "amount", {"account": account, "month": month})
         total = str(sum(map(int, line.values())))
-        for words in YEAR:
+        for words in _some(YEAR, number):
             yield _row(words.format(account=account), total, "year", {"account": account})
+
+
+def _some(wordings, place):
+    """Two ways to ask: more about one figure would tell little more."""
+    return wordings[place % len(wordings)], wordings[(place + 2) % len(wordings)]
 
 
 def _row(question, answer, tool, arguments):

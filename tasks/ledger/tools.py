@@ -4,7 +4,11 @@ import csv
 from pathlib import Path
 from typing import Literal
 
-Account = Literal["rent", "groceries", "travel", "books", "phone", "heating", "clothes", "music"]
+Account = Literal[
+    "rent", "groceries", "travel", "books", "phone", "heating", "clothes", "music",
+    "water", "gas", "insurance", "pets", "garden", "gifts", "furniture", "repairs",
+    "tuition", "sports", "taxes", "car", "cinema", "coffee", "bakery", "dentist"
+]  # fmt: skip
 Month = Literal[
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"
 ]  # fmt: skip
