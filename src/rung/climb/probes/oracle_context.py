@@ -52,47 +52,26 @@ def probe(case: Case, config: Config) -> Evidence:
     known = sum(found is not None for found in gold)
     if not known:
         return Evidence(reason="rows name no right passage (data.columns.gold), and none holds a target")
-    arms = _in_its_forms(case, gold)
+    best = replace(case.best, calibration=None)
+    forms = [replace(best, demos=None), *([best] if best.demos else [])]
+    arms = [_handed(case, _name("the right passage", form), form, gold) for form in forms]
     arms.append(_retrieved(case, passages))
     wrong = [passages.distractor(row, right) for row, right in zip(case.sample.examples, gold, strict=True)]
-    plainest = _Way(start=replace(case.best, demos=None, calibration=None), form=FORM)
-    arms.append(replace(_handed(case, "a wrong passage", plainest, wrong, config.report_rows), shows=False))
+    arms.append(replace(_handed(case, "a wrong passage", forms[0], wrong, config.report_rows), shows=False))
     return Evidence(arms=tuple(arms), facts={"gold_known": known, "passages": len(passages.index.chunks)})
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Way:
-    """A prompt, and the form in which a passage is put into it."""
-
-    start: Candidate
-    form: str
+def _name(what: str, form: Candidate) -> str:
+    return f"{what}, with demonstrations" if form.demos else what
 
 
-def _in_its_forms(case: Case, gold: Sequence[Mapping[str, Any] | None]) -> list[Arm]:
-    """The right passage in every form that the rung tries, then in the best of them in the other prompts that it may begin with."""
-    best = replace(case.best, calibration=None)
-    bare = replace(best, demos=None)
-    tried = dict.fromkeys(read_settings(case.task, "r2_retrieve", r2_retrieve.Config).forms)
-    arms = {form: _handed(case, _name(form), _Way(start=bare, form=form), gold) for form in tried}
-    form = max(arms, key=lambda name: sum(value or 0.0 for value in arms[name].values))
-    others = ({"with demonstrations": best} if best.demos else {}) | (
-        {"your instruction": case.plain} if bare != case.plain else {}
-    )
-    in_others = [_handed(case, f"{_name(form)}, {words}", _Way(start=start, form=form), gold) for words, start in others.items()]
-    return [*arms.values(), *in_others]
-
-
-def _name(form: str) -> str:
-    return "the right passage" if form == FORM else f"the right passage, {form.replace('_', ' ')}"
-
-
-def _handed(case: Case, name: str, way: _Way, passages: Sequence[Mapping[str, Any] | None], limit: int | None = None) -> Arm:
+def _handed(case: Case, name: str, form: Candidate, passages: Sequence[Mapping[str, Any] | None], limit: int | None = None) -> Arm:
     """Each row with its passage in its question. A row without one is not asked: it stays as it is closed book."""
     longest = max((len(passage["text"]) for passage in passages if passage), default=0)
-    places = case.places(case.chars(way.start, longest), limit)
-    closed = case.ask(way.start, [case.sample.examples[place] for place in places])
-    shown = {place: _beside(case.sample.examples[place], passage, way.form) for place in places if (passage := passages[place])}
-    told = dict(zip(shown, case.ask(way.start, list(shown.values())) if shown else (), strict=True))
+    places = case.places(case.chars(form, longest), limit)
+    closed = case.ask(form, [case.sample.examples[place] for place in places])
+    shown = {place: _beside(case.sample.examples[place], passage) for place in places if (passage := passages[place])}
+    told = dict(zip(shown, case.ask(form, list(shown.values())) if shown else (), strict=True))
     return Arm(
         name=name,
         places=places,
@@ -102,8 +81,8 @@ def _handed(case: Case, name: str, way: _Way, passages: Sequence[Mapping[str, An
     )
 
 
-def _beside(example: Example, passage: Mapping[str, Any], form: str) -> Example:
-    return replace(example, messages=tuple(with_context(example.messages, [passage], form)))
+def _beside(example: Example, passage: Mapping[str, Any]) -> Example:
+    return replace(example, messages=tuple(with_context(example.messages, [passage], FORM)))
 
 
 def _retrieved(case: Case, passages: _Passages) -> Arm:
