@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rung.climb.causes import CAUSES, FEWEST_FAILURES, FEWEST_ROWS, Patient, ProbeReading, doubtful, silent, unreachable
+from rung.climb.causes import (
+    CAUSES,
+    FEWEST_FAILURES,
+    FEWEST_ROWS,
+    RESOURCES,
+    SHOWN_LEVEL,
+    Patient,
+    ProbeReading,
+    doubtful,
+    silent,
+    unreachable,
+)
 
 MENDS = {
     "trivial": "A linear model does it",
@@ -63,6 +74,9 @@ def _limits(patient: Patient, probes: Sequence[ProbeReading]) -> str:
     """What elimination has not excluded, and what hints at the skill being there."""
     absent = [what for rung, what in (("r2_retrieve", "documents"), ("r3_tools", "tools")) if rung not in patient.rungs]
     said = f" The task gives no {' and no '.join(absent)}, so that a lack of those is not excluded." if absent else ""
+    for probe in probes:
+        if probe.cause in RESOURCES and probe.main and probe.main.p > SHOWN_LEVEL:
+            said += f" With {probe.main.name} dev is at {probe.main.after:.1%}: the base does not make use of it."
     sampled = next((probe.facts for probe in probes if probe.name == "sampling" and probe.facts), None)
     if sampled:
         said += f" A right answer is among {sampled['k']} tries for {sampled['pass_at_k']:.1%}, at the first for "
