@@ -118,8 +118,10 @@ def test_a_probe_of_a_rung_that_failed_is_told_apart_from_what_is_still_open():
 
 
 def test_only_upper_bounds_below_the_bar_skip():
-    assert skips(patient(), [probe("knowledge", 0.5, most=0.69)]) != {}
-    assert skips(patient(), [probe("knowledge", 0.5, most=0.71)]) == {}, "the rung may find a better form than the probe"
+    documents = patient(rungs=("r0_linear", "r1_prompt", "r2_retrieve", "r4_adapter"))
+    assert skips(documents, [probe("knowledge", 0.5, most=0.69)]) != {}
+    assert skips(documents, [probe("knowledge", 0.5, most=0.71)]) == {}, "the rung may find a better form than the probe"
+    assert skips(patient(), [probe("knowledge", 0.5, most=0.69)]) == {}, "documents and tools together may do what neither does"
     assert skips(patient(bar=None), [probe("knowledge", 0.5, most=0.1)]) == {}
     assert skips(patient(rungs=("r4_adapter",)), [probe("knowledge", 0.5, most=0.1)]) == {}
     everything = skips(patient(), [probe("labels", 0.4, ceiling=0.7, likely_ceiling=0.65)])

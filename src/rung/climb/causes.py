@@ -258,6 +258,9 @@ def skips(patient: Patient, probes: Sequence[ProbeReading]) -> dict[str, str]:
             f"(wrong at most {SKIP_ERROR:.0%} of the time)"
         )
         return {rung: reason for rung in patient.rungs if rung not in ("r0_linear", "r1_prompt")}
+    if all(CAUSES[cause] in patient.rungs for cause in RESOURCES):
+        # Documents and tools stack: what neither reaches by itself, both may.
+        return {}
     found = {}
     for probe in probes:
         rung = CAUSES.get(probe.cause) if probe.cause in RESOURCES else None
