@@ -19,9 +19,10 @@ class Trial:
 
     @property
     def cost(self) -> float:
-        """Prompt tokens an answer takes on average: what a cheaper trial saves."""
+        """Prompt tokens an answer takes on average over all its steps, and its calls: what a cheaper trial saves."""
         tokens = [row.answer.prompt_tokens for row in self.run.rows if row.answer.prompt_tokens is not None]
-        return (sum(tokens) / len(tokens) if tokens else float(len(self.candidate.prompt))) + self.extra_tokens
+        calls = sum(len(row.answer.calls) for row in self.run.rows) / max(1, len(self.run.rows))
+        return (sum(tokens) / len(tokens) if tokens else float(len(self.candidate.prompt))) + calls + self.extra_tokens
 
     @property
     def mean(self) -> float:

@@ -7,8 +7,8 @@ demonstrations) is kept only where it beats the cheaper one by more than a stand
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rung.rungs._shared import labelled, read_settings
 from rung.rungs._tools import traces
+from rung.rungs._trials import Trial, simplest_of_the_best, try_out
 from rung.types import Bench, Candidate, Run, Task
 
 TITLE = "tools"
@@ -39,28 +40,6 @@ class Config(BaseModel):
     dev_rows: int = Field(default=150, ge=10)
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One form of the loop and what it scored on dev."""
-
-    name: str
-    candidate: Candidate
-    run: Run
-
-    @property
-    def mean(self) -> float:
-        """A trial without any score cannot be chosen."""
-        mean = self.run.mean()
-        return mean if mean is not None else -1.0
-
-    @property
-    def cost(self) -> float:
-        """Prompt tokens an answer takes on average over all its steps; without them, the calls it takes."""
-        tokens = [row.answer.prompt_tokens for row in self.run.rows if row.answer.prompt_tokens is not None]
-        calls = sum(len(row.answer.calls) for row in self.run.rows)
-        return (sum(tokens) if tokens else calls) / max(1, len(self.run.rows))
-
-
 def applies(task: Task) -> str:
     """Needs tools."""
     return "" if task.tools else "the task gives no tools (tools:)"
@@ -81,18 +60,18 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Try the forms of the loop, what the rung below has (its prompt, its documents), and demonstrations, in that order, on dev."""
     config = read_settings(task, "r3_tools", Config)
     plain = plain_candidate(task, parent, bench)
-    trials = [_try(name, _looped(plain, **form), task, bench, config) for name, form in _forms(config.steps).items()]
-    best = _simplest_of_the_best(trials)
+    trials = [try_out(name, _looped(plain, **form), bench, config.dev_rows) for name, form in _forms(config.steps).items()]
+    best = simplest_of_the_best(trials)
     if parent and parent.prompt != plain.prompt:
         prompted = replace(best.candidate, prompt=parent.prompt)
-        trials.append(_try(f"{best.name}, the prompt of the rung below", prompted, task, bench, config))
-        best = _simplest_of_the_best(trials)
+        trials.append(try_out(f"{best.name}, the prompt of the rung below", prompted, bench, config.dev_rows))
+        best = simplest_of_the_best(trials)
     if parent and parent.retriever:
         informed = replace(best.candidate, retriever=parent.retriever)
-        trials.append(_try(f"{best.name}, with documents", informed, task, bench, config))
-        best = _simplest_of_the_best(trials)
+        trials.append(try_out(f"{best.name}, with documents", informed, bench, config.dev_rows))
+        best = simplest_of_the_best(trials)
     trials += _demonstrated(task, best, bench, config)
-    chosen = _simplest_of_the_best(trials)
+    chosen = simplest_of_the_best(trials)
     for trial in trials:
         fact = {"name": trial.name, "mean": trial.run.mean(), "n": len(trial.run.rows), "chosen": trial is chosen}
         bench.record("trial", fact | {"prompt": trial.candidate.prompt, "calls": _report(task, trial.run)})
@@ -136,12 +115,6 @@ def _looped(candidate: Candidate, *, steps: int, forced: int) -> Candidate:
     return replace(candidate, tools={**(candidate.tools or {}), "steps": steps, "forced": forced})
 
 
-def _try(name: str, candidate: Candidate, task: Task, bench: Bench, config: Config) -> Trial:
-    trial = Trial(name, candidate, bench.measure(candidate, "dev", config.dev_rows))
-    bench.progress.note(f"{name}: {trial.mean:.1%} on {len(trial.run.rows)} dev rows")
-    return trial
-
-
 def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list[Trial]:
     """Worked questions with the calls that lead to their answers, ever more of them until more no longer help."""
     from rung.engine.demos import pool_bytes
@@ -156,14 +129,8 @@ def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list
         if not 0 < k < len(rows) or (found and found[-1].mean <= [best, *found][-2].mean):
             break
         candidate = replace(best.candidate, demos={"pool": pool, "k": k})
-        found.append(_try(f"{best.name} + {k} demonstrations", candidate, task, bench, config))
+        found.append(try_out(f"{best.name} + {k} demonstrations", candidate, bench, config.dev_rows))
     return found
-
-
-def _simplest_of_the_best(trials: Sequence[Trial]) -> Trial:
-    from rung.verify.stats.select import one_standard_error
-
-    return trials[one_standard_error([(trial.cost, trial.run.values()) for trial in trials])]
 
 
 def _report(task: Task, run: Run) -> Mapping[str, Any]:
