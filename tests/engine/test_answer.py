@@ -189,7 +189,8 @@ class Narrow(Echo):
     def answer(self, requests, adapters=()):
         sizes = [sum(len(turn["content"]) for turn in request.messages) for request in requests]
         if too_long := {index: size for index, size in enumerate(sizes) if size > self.context}:
-            raise ContextTooLong(too_long, self.context)
+            said = "the prompt has {} tokens, and the base reads at most {}"
+            raise ContextTooLong({index: said.format(size, self.context) for index, size in too_long.items()})
         self.turns += [len(request.messages) for request in requests]
         return super().answer(requests, adapters)
 
@@ -208,6 +209,20 @@ def test_a_question_that_does_not_fit_alone_names_its_row(tmp_path, pool):
     asked = [row("tea"), replace(row("parcel " * 50), source="rows.csv:7")]
     with pytest.raises(ContextTooLong, match=r"rows\.csv:7: the prompt has 350 tokens, and the base reads at most 200"):
         answer(made, asked, desk(Narrow(200), tmp_path))
+
+
+def test_the_local_engine_takes_fewer_demonstrations_where_not_all_fit(tmp_path, tiny_base):
+    """A context of 2,048 tokens, questions of about 600: two demonstrations fit, of eight."""
+    from rung.engine.bases import open_backend
+
+    long = "late again " * 120
+    examples = [row(f"{long}{number}") for number in range(9)]
+    (tmp_path / "pool").write_bytes(pool_bytes(examples, lambda row: str(row.target)))
+    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 8}, max_tokens=3)
+    backend = open_backend(str(tiny_base), tmp_path)
+    said = answer(made, [row(f"{long}and again"), row("late")], desk(backend, tmp_path))
+    halved = answer(replace(made, demos={"pool": "pool", "k": 2}), [row(f"{long}and again")], desk(backend, tmp_path))
+    assert said[0].text == halved[0].text and said[0].prompt_tokens == halved[0].prompt_tokens < 2048
 
 
 def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp_path):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from stand_in import Server, completion
 
+from rung.engine.answer import Desk, answer
 from rung.engine.backend import Purse, Request, price_usd
 from rung.engine.backends import openai_http
 from rung.engine.backends.openai_http import BudgetSpent, Patience
 from rung.engine.bases import open_backend
+from rung.engine.demos import pool_bytes
 from rung.errors import BrokenEnvironment, UserError
-from rung.types import Answer
+from rung.types import Answer, Candidate, Example
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
 CALL = {"id": "1", "type": "function", "function": {"name": "go", "arguments": '{"to": "Rome"}'}}
@@ -145,6 +148,24 @@ def test_lasting_faults_are_the_users(backend, server, status, reply, message):
     with pytest.raises(UserError, match=message) as caught:
         backend.answer([ask()])
     assert len(server.bodies) == 1 and caught.value.exit_code == 2
+
+
+def test_fewer_demonstrations_where_the_server_says_too_long(backend, server, home):
+    """Only the question that did not fit is asked, and paid for, again."""
+    pool = [Example(id=name, messages=({"role": "user", "content": f"{name} " * 20},), target="yes") for name in "abcd"]
+    (home / "pool").write_bytes(pool_bytes(pool, lambda row: str(row.target)))
+
+    def narrow(body):
+        size = sum(len(turn["content"]) for turn in body["messages"])
+        return (200, completion(), {}, 0) if size < 200 else (400, error("maximum context length is 200 tokens"), {}, 0)
+
+    server.script = [narrow]
+    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 4})
+    asked = [Example(id=text, messages=({"role": "user", "content": text},)) for text in ("a", "b" * 100)]
+    blobs = SimpleNamespace(path=lambda name: home / name)
+    assert [said.text for said in answer(made, asked, Desk(backend_for=lambda _: backend, blobs=blobs))] == ["hello", "hello"]
+    assert sorted(len(body["messages"]) for body in server.bodies) == [5, 9, 9]
+    assert backend.purse.spent_usd == pytest.approx(2 * 120e-6)
 
 
 def test_what_a_server_does_not_know_is_learnt_once(backend, server):

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from rung.engine.answer import Desk, answer
+from rung.engine.backend import ContextTooLong
 from rung.engine.chat import chat_template, prompt_text
 from rung.engine.demos import pool_bytes
 from rung.engine.toolbox import call_turns, calls_in
@@ -155,6 +156,27 @@ def test_a_model_that_calls_for_ever_is_stopped(shop) -> None:
     assert len(backend.asked) == 4 and [len(one.calls) for one in said] == [3, 3]
     many, _ = ask(shop, lambda r: " ".join([call("price", item="x")] * 500), [row("q")], steps=3)
     assert len(many[0].calls) == 3
+
+
+def test_a_result_that_leaves_no_room_is_left_out(shop) -> None:
+    """What a tool returns must not end the evaluation: the model is told that the result is missing, and answers."""
+
+    class Narrow(Scripted):
+        def answer(self, requests, adapters=()):
+            sizes = [sum(len(turn["content"] or "") for turn in request.messages) for request in requests]
+            if wide := {index: "too long" for index, size in enumerate(sizes) if size > 280}:
+                raise ContextTooLong(wide)
+            return super().answer(requests, adapters)
+
+    tools, folder, _ = shop
+    backend = Narrow(lambda r: call("page", name="x") if len(r.messages) < 4 else r.messages[-1]["content"])
+    made = Candidate(rung="r3_tools", base="b", prompt="P", tools={**tools, "steps": 3, "forced": 0})
+    desk = Desk(backend_for=lambda _: backend, blobs=Blobs(folder))
+    said = answer(made, [row("tell me " * 24), row("q")], desk)
+    assert "leaves the model no room" in said[0].text and "result" not in said[0].calls[-1]
+    assert "Nice page" in said[1].text
+    with pytest.raises(ContextTooLong, match="too long"):
+        answer(made, [row("tell me " * 80)], desk)
 
 
 def test_seconds_are_bounded_too(shop) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rung.engine.backend import Backend, ContextTooLong, Request
+from rung.engine.backend import Backend, ContextTooLong, Request, ask_until_they_fit
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieve import Retriever, open_retriever
@@ -145,9 +145,9 @@ def _say(
     adapters = [desk.blobs.path(name) for name in candidate.adapters]
     backend = desk.backend_for(candidate.base)
 
-    def shorter(index: int, length: int, context: int) -> Request:
+    def shorter(index: int, problem: str) -> Request:
         if not shown[index] and not passages[index]:
-            raise ContextTooLong({index: length}, context, where=examples[index].source or examples[index].id) from None
+            raise ContextTooLong({index: problem}, where=examples[index].source or examples[index].id) from None
         # Half as many, the nearest ones, for the questions that leave no room for all.
         if shown[index]:
             shown[index] //= 2
@@ -166,15 +166,14 @@ def _say(
 
 
 def _fitting(
-    requests: list[Request], ask: Callable[[Sequence[Request]], list[Answer]], shorter: Callable[[int, int, int], Request]
+    requests: list[Request], ask: Callable[[Sequence[Request]], list[Answer]], shorter: Callable[[int, str], Request]
 ) -> list[Answer]:
     """The answers; requests that are too long are asked again in a shorter form."""
-    while True:
-        try:
-            return ask(requests)
-        except ContextTooLong as error:
-            for index, length in error.lengths.items():
-                requests[index] = shorter(index, length, error.context)
+
+    def shorten(place: int, problem: str) -> None:
+        requests[place] = shorter(place, problem)
+
+    return ask_until_they_fit(lambda places: [requests[place] for place in places], len(requests), ask, shorten)
 
 
 def _shown(candidate: Candidate) -> int:

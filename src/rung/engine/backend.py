@@ -31,15 +31,38 @@ class Request:
 
 
 class ContextTooLong(UserError):
-    """Some of the requests do not fit the base. `lengths` gives the tokens of each, by its index."""
+    """Some of the requests do not fit the base.
 
-    def __init__(self, lengths: Mapping[int, int], context: int, *, where: str = "") -> None:
-        self.lengths, self.context = dict(lengths), context
-        super().__init__(
-            f"the prompt has {max(lengths.values()):,} tokens, and the base reads at most {context:,}, its answer included",
-            where=where,
-            mend="Shorten the text, or choose a base with a longer context.",
-        )
+    problems  what is said of each of these, by its index
+    answered  what the others were answered, where the base was asked them all the same
+    """
+
+    def __init__(self, problems: Mapping[int, str], answered: Mapping[int, Answer] | None = None, *, where: str = "") -> None:
+        self.problems, self.answered = dict(problems), dict(answered or {})
+        mend = "Shorten the text or the answers (limits.tokens_per_answer), or choose a base with a longer context."
+        super().__init__(next(iter(self.problems.values())), where=where, mend=mend)
+
+
+def ask_until_they_fit(
+    requests: Callable[[Sequence[int]], Sequence[Request]],
+    count: int,
+    ask: Callable[[Sequence[Request]], list[Answer]],
+    shorten: Callable[[int, str], None],
+) -> list[Answer]:
+    """The answers to `count` questions. Those that do not fit the base are asked again once `shorten` has made them shorter.
+
+    requests  the questions at these places, as they stand now
+    shorten   (place, what the base said of it); raises what is to be told where nothing can be left out any more
+    """
+    answers: dict[int, Answer] = {}
+    while left := [place for place in range(count) if place not in answers]:
+        try:
+            answers |= dict(zip(left, ask(requests(left)), strict=True))
+        except ContextTooLong as error:
+            answers |= {left[index]: said for index, said in error.answered.items()}
+            for index, problem in error.problems.items():
+                shorten(left[index], problem)
+    return [answers[place] for place in range(count)]
 
 
 @dataclass(kw_only=True)
@@ -79,5 +102,5 @@ class Backend(Protocol):
     def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
         """One Answer for each Request, in the same order. Batching is the backend's business.
 
-        Raises ContextTooLong, before anything is computed, where it knows that requests do not fit.
+        Raises ContextTooLong for requests that do not fit, before anything is computed where it knows that beforehand.
         """

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from rung.engine.backend import ContextTooLong, Request
+from rung.engine.backend import ContextTooLong, Request, ask_until_they_fit
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
 from rung.types import Answer, Blobs, Message, canonical_json
@@ -21,8 +21,8 @@ from rung.types import Answer, Blobs, Message, canonical_json
 CALL_TOKENS = 160
 
 Ask = Callable[[Sequence[Request]], list[Answer]]
-# (row, tokens, the most that there may be) -> the row's question with fewer demonstrations; raises where it has none
-Shorter = Callable[[int, int, int], Request]
+# (row, what the base said of it) -> the row's question with fewer demonstrations; raises ContextTooLong where it has none
+Shorter = Callable[[int, str], Request]
 Call = Mapping[str, Any]
 
 
@@ -98,13 +98,17 @@ class Toolbox:
         return [_summed(row) for row in rows]
 
     def _said(self, waiting: Sequence[_Open], ask: Ask, shorter: Shorter) -> list[Answer]:
-        """One step. Questions that results have made too long for the context are asked again with fewer demonstrations."""
-        while True:
+        """One step. Questions that are too long are asked with fewer demonstrations, then without the last results."""
+
+        def shorten(place: int, problem: str) -> None:
+            row = waiting[place]
             try:
-                return ask([self._next(row) for row in waiting])
-            except ContextTooLong as error:
-                for place, length in error.lengths.items():
-                    waiting[place].request = shorter(waiting[place].number, length, error.context)
+                row.request = shorter(row.number, problem)
+            except ContextTooLong:
+                if not _without_last_result(row):
+                    raise
+
+        return ask_until_they_fit(lambda places: [self._next(waiting[place]) for place in places], len(waiting), ask, shorten)
 
     def _next(self, row: _Open) -> Request:
         """The question with all calls so far, and what may be said to it now."""
@@ -162,6 +166,17 @@ def _result_text(call: Call) -> str:
     if "result" in call:
         return f"Result of {call['name']}:\n{canonical_json(call['result'])}"
     return f"{call['name']} gave no result: {canonical_json(call['reason'])}"
+
+
+def _without_last_result(row: _Open) -> bool:
+    """Whether there was a result to leave out: what tools return must not end the evaluation of everything else."""
+    for place in reversed(range(len(row.calls))):
+        if "result" in row.calls[place]:
+            kept = {key: value for key, value in row.calls[place].items() if key != "result"}
+            row.calls[place] = kept | {"reason": "the result leaves the model no room"}
+            row.closed = True
+            return True
+    return False
 
 
 def _summed(row: _Open) -> Answer:

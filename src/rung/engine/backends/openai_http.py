@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rung.engine.backend import Purse, Request, price_usd
+from rung.engine.backend import ContextTooLong, Purse, Request, price_usd
 from rung.engine.bases import Base
 from rung.engine.chat import calls_text, text_of, with_tools_in_words, wrapped_tool
 from rung.errors import BrokenEnvironment, UserError
@@ -77,7 +77,7 @@ class OpenAIHTTP:
         self.purse = purse
 
     def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
-        """One call for each request, a few at a time. Raises UserError, BudgetSpent, BrokenEnvironment."""
+        """One call for each request, a few at a time. Raises UserError, ContextTooLong, BudgetSpent, BrokenEnvironment."""
         import httpx
 
         if adapters:
@@ -102,7 +102,7 @@ class OpenAIHTTP:
         ):
             asked = [pool.submit(self._one, client, request) for request in requests]
             try:
-                return [future.result() for future in asked]
+                return _gathered(asked)
             except BaseException:
                 for future in asked:
                     future.cancel()
@@ -222,11 +222,7 @@ class OpenAIHTTP:
                 mend="Put a valid key into the environment variable RUNG_API_KEY (or OPENAI_API_KEY).",
             )
         if _TOO_LONG.search(text):
-            return UserError(
-                f"the question is longer than the model's context: {said}",
-                where=self.address,
-                mend="Use fewer demonstrations, shorter rows, a lower limits.tokens_per_answer, or a model with a longer context.",
-            )
+            return ContextTooLong({0: f"the question is longer than the model's context: {said}"}, where=self.address)
         if status == 404:
             mend = "Check the address (it usually ends in /v1) and the model's name after '#'."
             return UserError(f"the server knows no such address or model '{self.model}': {said}", where=self.address, mend=mend)
@@ -247,6 +243,20 @@ class OpenAIHTTP:
             finish_reason=choice.get("finish_reason") or "stop",
         )
         return replace(answer, cost_usd=price_usd(self.prices, answer))
+
+
+def _gathered(asked: Sequence[Future[Answer]]) -> list[Answer]:
+    """The answers. Those that were too long are told together, with the others' answers: nothing is paid for twice."""
+    answers, problems = {}, {}
+    where = ""
+    for index, future in enumerate(asked):
+        try:
+            answers[index] = future.result()
+        except ContextTooLong as error:
+            problems[index], where = error.problem, error.where
+    if problems:
+        raise ContextTooLong(problems, answers, where=where)
+    return list(answers.values())
 
 
 _OPTIONAL = ("max_tokens", "response_format", "temperature", "top_p", "seed")

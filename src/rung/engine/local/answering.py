@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from rung.engine.backend import Request
+from rung.engine.backend import ContextTooLong, Request
 from rung.engine.chat import prompt_tokens, text_of
 from rung.engine.constrain import Constraint, Grammars
 from rung.engine.local.adapters import AdapterCache
@@ -41,11 +41,10 @@ class Answering:
 
     @torch.inference_mode()
     def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
-        """One Answer for each Request, in order. Raises UserError for a request that this base cannot answer."""
+        """One Answer for each Request, in order. Raises ContextTooLong before anything is computed."""
         kinds = [_kind(request) for request in requests]
         prompts = [prompt_tokens(self.model.tokenizer, request.messages, request.tools) for request in requests]
-        for request, ids in zip(requests, prompts, strict=True):
-            self._check_length(request, ids)
+        self._check_lengths(requests, prompts)
         digests, update = self._adapters.get(adapters)
         began = time.perf_counter()
         prefix, fresh = self._shared(prompts, digests, update)
@@ -124,14 +123,17 @@ class Answering:
             self._choices.popitem(last=False)
         return self._choices[names]
 
-    def _check_length(self, request: Request, ids: Sequence[int]) -> None:
+    def _check_lengths(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]]) -> None:
         context = self.model.config.max_positions
-        if len(ids) >= context:
-            said = text_of(request.messages[-1].get("content"))
-            raise UserError(
-                f"the prompt has {len(ids):,} tokens and the base reads at most {context:,}, its answer included: {said[:60]!r}...",
-                mend="Shorten the text, show fewer demonstrations, or choose a base with a longer context.",
-            )
+        problems = {}
+        for index, (request, ids) in enumerate(zip(requests, prompts, strict=True)):
+            if len(ids) >= context:
+                said = text_of(request.messages[-1].get("content"))[:60]
+                problems[index] = (
+                    f"the prompt has {len(ids):,} tokens and the base reads at most {context:,}, its answer included: {said!r}..."
+                )
+        if problems:
+            raise ContextTooLong(problems)
 
     @cached_property
     def _grammars(self) -> Grammars:
