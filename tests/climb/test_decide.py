@@ -5,13 +5,13 @@ from types import MappingProxyType
 
 import pytest
 
-from rung.climb.decide import Build, Diagnose, Finish, Gate, RungState, Simplify, next_step, outcome
+from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, RungState, Simplify, next_step, outcome
 
 LADDER = ("r0_linear", "r1_prompt", "r4_adapter")
 
 
 def play(verdicts, *, every=False, exempt=(), skipped=(), hopeless=MappingProxyType({})):
-    """Runs a climb whose rungs end as `verdicts` says; returns the steps and the end."""
+    """Runs a climb whose rungs end as `verdicts` says; returns the steps but for the last ones on dev, and the end."""
     states = [
         RungState(name=name, exempt="baseline" if name in exempt else "", skipped="no documents" if name in skipped else "")
         for name in LADDER
@@ -26,9 +26,17 @@ def play(verdicts, *, every=False, exempt=(), skipped=(), hopeless=MappingProxyT
             states = [replace(state, skipped=hopeless.get(state.name, "") or state.skipped) for state in states]
             continue
         index = LADDER.index(step.rung)
-        change = {Build: {"built": True}, Gate: {"status": verdicts.get(step.rung)}, Simplify: {"simplified": True}}[type(step)]
-        states[index] = replace(states[index], **change)
-    return steps, step
+        changes = {
+            Build: {"built": True},
+            Gate: {"status": verdicts.get(step.rung)},
+            Simplify: {"simplified": True},
+            Measure: {"measured": True},
+        }
+        states[index] = replace(states[index], **changes[type(step)])
+    built = [state.name for state in states if state.built]
+    own = len(steps) - len(built)
+    assert steps[own:] == [Measure(name) for name in built], "dev is looked at whole once all verdicts are there"
+    return steps[:own], step
 
 
 def test_stops_at_the_first_pass_and_tries_one_thing_cheaper():

@@ -87,11 +87,12 @@ def test_killed_evaluation_goes_on_with_the_same_batches(tmp_path):
     assert answer(CANDIDATE, ROWS, desk(third, tmp_path, cache)) == whole and third.batches == []
 
 
-def test_partly_known_chunk_is_asked_again_whole(tmp_path):
+def test_what_is_known_is_not_asked_again_nor_are_equal_examples(tmp_path):
     cache, backend = Cache(), Echo()
     cache.store(CANDIDATE.id, {ROWS[5].digest: Answer(text="from another batch")})
-    said = answer(CANDIDATE, ROWS, desk(backend, tmp_path, cache))
-    assert [len(batch) for batch in backend.batches] == [4, 4, 2] and said[5].text == "q5 in q4|q5|q6|q7"
+    said = answer(CANDIDATE, [*ROWS, ROWS[2]], desk(backend, tmp_path, cache))
+    assert [len(batch) for batch in backend.batches] == [4, 4, 1]
+    assert said[5].text == "from another batch" and said[10] == said[2] and said[6].text == "q6 in q4|q6|q7|q8"
 
 
 def test_progress_counts_every_row_and_adapters_become_paths(tmp_path):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.climb.baselines import refuse_unknown_baselines
-from rung.climb.decide import Build, Diagnose, Finish, Gate, Simplify
+from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
 from rung.climb.diagnose import check_probe_settings
 from rung.climb.document import document
 from rung.climb.forecast import draw_curve, learns
@@ -50,7 +50,7 @@ def _draw(session: Session, rung: str) -> None:
         session.progress.note(error.problem)
 
 
-def _perform(session: Session, step: Diagnose | Build | Gate | Simplify) -> None:
+def _perform(session: Session, step: Diagnose | Build | Gate | Measure | Simplify) -> None:
     match step:
         case Diagnose():
             session.diagnose()
@@ -58,6 +58,8 @@ def _perform(session: Session, step: Diagnose | Build | Gate | Simplify) -> None
             session.build(rung)
         case Gate(rung):
             session.gate(rung)
+        case Measure(rung):
+            session.measure(rung)
         case Simplify(rung):
             session.simplify(rung)
 

@@ -19,7 +19,7 @@ def breakeven(session: Session) -> dict[str, Any] | None:
     """Costs of each rung that was built, and of each pair of them, as plain JSON; None with fewer than two."""
     from rung.verify.stats.breakeven import Traffic, break_even, cost_of, unit_of
 
-    measured = [_measured(session, rung) for rung in session.facts["lock"]["skipped"] if f"built/{rung}" in session.facts]
+    measured = [_measured(session, rung) for rung in session.facts["lock"]["skipped"] if f"dev/{rung}" in session.facts]
     if len(measured) < 2:
         return None
     traffic = Traffic(**session.task.traffic)
@@ -37,16 +37,16 @@ def breakeven(session: Session) -> dict[str, Any] | None:
 def _measured(session: Session, rung: str) -> Measured:
     from rung.verify.stats.breakeven import Measured
 
-    built, gate = session.facts[f"built/{rung}"], session.facts.get(f"gate/{rung}")
+    built, dev, gate = session.facts[f"built/{rung}"], session.facts[f"dev/{rung}"], session.facts.get(f"gate/{rung}")
     candidate = session.candidate(rung)
-    answers = {row.example: row.answer for row in session.home.run(built["dev"]["run"]).rows}
+    answers = {row.example: row.answer for row in session.home.run(dev["run"]).rows}
     return Measured(
         name=rung,
         answers=tuple(answers[row.id] for row in session.task.split("dev")),
         remote=candidate.base.startswith(("http://", "https://")),
         labels=len(labelled(session.task)) if _learnt(candidate) else 0,
         making_s=built["seconds"] + (gate["seconds"] if gate else 0.0),
-        asked=built["dev"]["n"] + (gate["verdict"]["n"] if gate else 0),
+        asked=dev["n"] + (gate["verdict"]["n"] if gate else 0),
     )
 
 

@@ -21,6 +21,7 @@ class RungState:
     baseline: bool = False
     built: bool = False
     status: Status | None = None
+    measured: bool = False
     simplified: bool = False
 
     @property
@@ -39,6 +40,13 @@ class Build:
 @dataclass(frozen=True)
 class Gate:
     """Let the gate split judge the rung's frozen Candidate."""
+
+    rung: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Put the rung's Candidate to the whole of dev, whose rows the report may show. Comes last: no verdict waits for it."""
 
     rung: str
 
@@ -63,7 +71,7 @@ class Diagnose:
     """Find out what is missing, before any dearer rung is tried."""
 
 
-Step = Diagnose | Build | Gate | Simplify | Finish
+Step = Diagnose | Build | Gate | Measure | Simplify | Finish
 
 
 def next_step(states: Sequence[RungState], *, every: bool, diagnosed: bool) -> Step:
@@ -88,7 +96,8 @@ def next_step(states: Sequence[RungState], *, every: bool, diagnosed: bool) -> S
                 break
     if not diagnosed and not _first_pass(states) and any(state.status for state in states):
         return Diagnose()
-    return Finish(*outcome(states))
+    unmeasured = next((state.name for state in states if state.built and not state.measured), None)
+    return Measure(unmeasured) if unmeasured else Finish(*outcome(states))
 
 
 def outcome(states: Sequence[RungState]) -> tuple[Status, str | None]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 def open_desk(home: Home, prices: Mapping[str, float] | None = None, purse: Purse | None = None) -> Desk:
     """A desk over the home's store; a base is loaded at its first question and kept."""
-    from rung.climb.gate import LOOK_EVERY_ROWS
     from rung.engine.answer import Desk
     from rung.engine.bases import open_backend
 
@@ -44,7 +43,6 @@ def open_desk(home: Home, prices: Mapping[str, float] | None = None, purse: Purs
         reranker_for=reranker_for,
         blobs=home.blobs,
         cache=home.answers,
-        chunk=LOOK_EVERY_ROWS,
     )
 
 

@@ -131,6 +131,7 @@ def _cheaper(session: Session) -> list[dict[str, Any]]:
 def _rung(session: Session, state: RungState, runs: Mapping[str, Run]) -> dict[str, Any]:
     module = plugins.load("rungs", state.name)
     built = session.facts.get(f"built/{state.name}")
+    dev = session.facts.get(f"dev/{state.name}")
     gate = session.facts.get(f"gate/{state.name}")
     records = built["records"] if built else []
     return {
@@ -142,7 +143,7 @@ def _rung(session: Session, state: RungState, runs: Mapping[str, Run]) -> dict[s
         "alpha": session.facts["lock"]["alpha"].get(state.name),
         "verdict": gate["verdict"] if gate else None,
         "guards": gate["guards"] if gate else [],
-        "dev": {"mean": built["dev"]["mean"], "n": built["dev"]["n"]} if built else None,
+        "dev": {"mean": dev["mean"], "n": dev["n"]} if dev else None,
         "trials": [_without_kind(fact) for fact in records if fact["kind"] == "trial"],
         "build_s": built["seconds"] if built else None,
         "gate_s": gate["seconds"] if gate else None,
@@ -171,8 +172,8 @@ def _dev_runs(session: Session) -> dict[str, Run]:
     """Each built rung's Run on dev, the split whose rows may be shown."""
     found = {}
     for name in session.facts["lock"]["skipped"]:
-        if built := session.facts.get(f"built/{name}"):
-            found[name] = next(run for run in reversed(session.home.runs(built["id"], session.task.digest)) if run.split == "dev")
+        if dev := session.facts.get(f"dev/{name}"):
+            found[name] = session.home.run(dev["run"])
     return found
 
 

@@ -86,9 +86,9 @@ def _measure_subset(session: Session, rung: str, part: Task, *, whole: bool) -> 
     """One point of the curve, stored. That of all rows is the rung's own Candidate, where the climb has built it."""
     rows = len(part.split("train"))
     key = f"curve/{rung}/{rows}"
-    built = session.facts.get(f"built/{rung}") if whole else None
-    if built:
-        session.put(key, {"rows": rows, "id": built["id"], "run": built["dev"]["run"], "took_s": built["seconds"]})
+    built, dev = session.facts.get(f"built/{rung}"), session.facts.get(f"dev/{rung}")
+    if whole and built and dev:
+        session.put(key, {"rows": rows, "id": built["id"], "run": dev["run"], "took_s": built["seconds"]})
         return
     started = time.monotonic()
     work = session.home.path / "climbs" / session.id[:16] / f"curve-{rung}-{rows}"

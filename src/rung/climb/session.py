@@ -16,7 +16,8 @@ from rung.climb.desk import desk_for
 from rung.climb.diagnose import Known, diagnose_on
 from rung.climb.environment import environment
 from rung.climb.fits import refuse_long_rows
-from rung.climb.gate import Trial, judge
+from rung.climb.gate import Trial, judge, random_order
+from rung.climb.measure import measure_rows
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.rungs._shared import why_skipped
 from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
@@ -87,6 +88,7 @@ class Session:
             baseline=rung in baselines.values(),
             built=f"built/{rung}" in self.facts,
             status=gate["status"] if gate else None,
+            measured=f"dev/{rung}" in self.facts,
             simplified=f"cheaper/{rung}" in self.facts,
         )
 
@@ -118,17 +120,22 @@ class Session:
         work = self.home.path / "climbs" / self.id[:16] / rung
         bench = ClimbBench(self.task, self.desk, work, self.progress)
         candidate = plugins.load("rungs", rung).build(self.task, self.parent(rung), bench)
-        dev = bench.measure(candidate, "dev")
         self.home.add_candidate(candidate, self.task.digest)
         fact = {
             "id": candidate.id,
             "records": bench.records,
-            "dev": {"run": self.home.add_run(dev), "mean": dev.mean(), "n": len(dev.rows)},
             "artefact_bytes": artefact_bytes(candidate, self.home),
             "seconds": time.monotonic() - started,
         }
         self.put(f"built/{rung}", fact)
         shutil.rmtree(work, ignore_errors=True)
+
+    def measure(self, rung: str) -> None:
+        """What the rung's Candidate answers on the whole of dev."""
+        started = time.monotonic()
+        run = measure_rows(self.task, self.candidate(rung), "dev", random_order(self.task, "dev"), self.desk, self.progress)
+        fact = {"run": self.home.add_run(run), "mean": run.mean(), "n": len(run.rows)}
+        self.put(f"dev/{rung}", fact | {"seconds": time.monotonic() - started})
 
     def diagnose(self) -> None:
         """Find out what is missing. What was asked of dev stays known, so that a crash in here costs little."""

@@ -45,28 +45,26 @@ def answer(candidate: Candidate, examples: Sequence[Example], desk: Desk, *, sta
     """One Answer for each example, in order.
 
     A calibrated Candidate is asked as it is without calibration, and its bias is added afterwards: nothing is computed twice.
-    Chunks are a pure function of the list: an interrupted evaluation, restarted, forms the same batches and so gives the same
-    answers to the last bit. A chunk wholly in the cache is not asked again; one partly there is asked again whole.
+    Chunks are a pure function of what is not yet known, and are kept one after the other: an interrupted evaluation, restarted,
+    forms the same batches and so gives the same answers to the last bit. Equal examples are asked once.
 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
     if candidate.calibration:
         plain = answer(replace(candidate, calibration=None), examples, desk, stage=stage)
         return [_calibrated(said, candidate.calibration["bias"]) for said in plain]
-    known = desk.cache.load(candidate.id, [example.digest for example in examples]) if desk.cache else {}
-    answers: list[Answer] = []
-    for chunk in batches(examples, desk.chunk):
-        digests = [example.digest for example in chunk]
-        if all(name in known for name in digests):
-            answers += [known[name] for name in digests]
-        else:
-            fresh = _ask(candidate, chunk, desk)
-            if desk.cache:
-                desk.cache.store(candidate.id, dict(zip(digests, fresh, strict=True)))
-            answers += fresh
+    known = dict(desk.cache.load(candidate.id, [example.digest for example in examples])) if desk.cache else {}
+    missing = {example.digest: example for example in examples if example.digest not in known}
+    if stage:
+        stage.advance(len(examples) - len(missing))
+    for chunk in batches(list(missing.values()), desk.chunk):
+        fresh = dict(zip((example.digest for example in chunk), _ask(candidate, chunk, desk), strict=True))
+        if desk.cache:
+            desk.cache.store(candidate.id, fresh)
+        known |= fresh
         if stage:
             stage.advance(len(chunk))
-    return answers
+    return [known[example.digest] for example in examples]
 
 
 def _calibrated(said: Answer, bias: Mapping[str, float]) -> Answer:

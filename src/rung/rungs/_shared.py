@@ -158,5 +158,4 @@ def fine_tune(
     for line in trained.history:
         bench.record("history", line)
     candidate = freeze(start, bench.blobs.put_tree(trained.folder))
-    bench.measure(candidate, "dev")
     return candidate

@@ -76,7 +76,6 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     linear.save(linear.LinearModel(terms=terms, idf=idf, fields=told), folder)
     base = f"linear:{bench.blobs.put_tree(folder)}"
     candidate = Candidate(rung="r0_linear", base=base, parent=parent.id if parent else None)
-    bench.measure(candidate, "dev")
     return candidate
 
 

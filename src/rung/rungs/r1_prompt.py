@@ -67,7 +67,6 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     tuned = _calibrated(task, best, bench, config)
     chosen = tuned if tuned and tuned.mean > best.mean else best
     record([*trials, *shown, *([tuned] if tuned else [])], chosen, bench)
-    bench.measure(chosen.candidate, "dev")
     return chosen.candidate
 
 

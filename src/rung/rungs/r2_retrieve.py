@@ -120,7 +120,6 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     candidate = _abstaining(task, best, bench)
     record(search.trials, best, bench)
     bench.record("retrieval", _quality(task, candidate, bench))
-    bench.measure(candidate, "dev")
     return candidate
 
 

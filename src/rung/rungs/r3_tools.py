@@ -75,7 +75,6 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     for trial in trials:
         fact = {"name": trial.name, "mean": trial.run.mean(), "n": len(trial.run.rows), "chosen": trial is chosen}
         bench.record("trial", fact | {"prompt": trial.candidate.prompt, "calls": _report(task, trial.run)})
-    bench.measure(chosen.candidate, "dev")
     return chosen.candidate
 
 

@@ -11,7 +11,7 @@ from oracle import LONG_SYSTEM, TEXTS, ask, load, random_adapter, reference_mode
 
 from rung.engine.local import answering
 from rung.engine.local.answering import Answering
-from rung.engine.local.batching import Budget, common_length, plan, shared_prefix
+from rung.engine.local.batching import ALIKE, Budget, alike, common_length, plan, shared_prefix
 from rung.engine.local.model import LocalModel
 
 
@@ -36,8 +36,20 @@ def test_plan_is_pure_complete_and_within_its_budget() -> None:
     for batch in batches:
         longest = max(lengths[index] for index in batch)
         assert len(batch) <= 20
-        assert len(batch) == 1 or (len(batch) * longest <= 1500 and len(batch) * max(kept[index] for index in batch) <= 2000)
+        assert len(batch) == 1 or (len(batch) * longest <= 1500 and sum(kept[index] for index in batch) <= 2000)
     assert plan([5000], [9000], budget) == [[0]]
+
+
+def test_rows_of_like_lengths_are_kept_together() -> None:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(1, 400, (150,), generator=generator).tolist()
+    groups = alike(lengths, 1500)
+    assert sorted(index for group in groups for index in group) == list(range(150))
+    for group in groups:
+        longest = max(lengths[index] for index in group)
+        assert len(group) == 1 or len(group) * longest <= 1500
+        assert all(lengths[index] >= ALIKE * longest for index in group)
+    assert [lengths[index] for group in groups for index in group] == sorted(lengths, reverse=True)
 
 
 def test_a_prefix_is_computed_once_and_only_under_its_own_adapter(

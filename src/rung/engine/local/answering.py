@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from rung.engine.backend import ContextTooLong, Request
 from rung.engine.chat import prompt_tokens, text_of
 from rung.engine.constrain import Constraint, Grammars
 from rung.engine.local.adapters import AdapterCache
-from rung.engine.local.batching import Budget, plan, shared_prefix
+from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens, choose
 from rung.engine.local.decoder import Update
 from rung.engine.local.generate import FORCED_AT_ONCE, Ask, Completion, Start, end_tokens, generate
@@ -85,13 +86,15 @@ class Answering:
             )
             for request, ids, constraint in zip(group.requests, group.prompts, constraints, strict=True)
         ]
-        kept = [length + ask.max_tokens + FORCED_AT_ONCE for length, ask in zip(group.own_lengths, asks, strict=True)]
+        start = replace(group.start, prefill_tokens=self._budget.tokens)
+        # A row is padded to the longest that it is stored with.
+        kept = [int(length / ALIKE) + ask.max_tokens + FORCED_AT_ONCE for length, ask in zip(group.own_lengths, asks, strict=True)]
 
         def run(rows: Sequence[int]) -> list[Answer]:
-            found = generate(self.decoder, [asks[row] for row in rows], self._ends, grammars, group.start)
+            found = generate(self.decoder, [asks[row] for row in rows], self._ends, grammars, start)
             return [self._answer(made) for made in found]
 
-        return group.in_batches(plan(group.own_lengths, kept, self._budget), run)
+        return group.in_batches(plan(group.own_lengths, kept, replace(self._budget, tokens=sys.maxsize)), run)
 
     def _answer(self, made: Completion) -> Answer:
         words = [token for token in made.ids if token not in self._ends]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 # A shared prefix pays from here on; below it, a second pass over the weights costs more than it saves.
 SHARED_TOKENS_AT_LEAST = 16
+# Rows at least this long, as a share of the longest, are padded to it: each group of rows costs calls of its own at every step.
+ALIKE = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +39,30 @@ def plan(lengths: Sequence[int], kept: Sequence[int], budget: Budget) -> list[li
     lengths  tokens that each row computes in the first pass
     kept     tokens that each row may come to keep
     """
-    order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     groups: list[list[int]] = []
-    for index in order:
-        if groups and _fits(index, groups[-1], lengths, kept, budget):
+    room = 0
+    for index in _longest_first(lengths):
+        fits = groups and (len(groups[-1]) + 1) * max(1, lengths[groups[-1][0]]) <= budget.tokens
+        if fits and len(groups[-1]) < budget.rows and kept[index] <= room:
+            groups[-1].append(index)
+            room -= kept[index]
+        else:
+            groups.append([index])
+            room = budget.kept_tokens - kept[index]
+    return groups
+
+
+def alike(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Indices of rows of like lengths, the longest rows first: at most `tokens` in a group, padding to its longest counted."""
+    groups: list[list[int]] = []
+    for index in _longest_first(lengths):
+        longest = lengths[groups[-1][0]] if groups else 0
+        if groups and (len(groups[-1]) + 1) * longest <= tokens and lengths[index] >= ALIKE * longest:
             groups[-1].append(index)
         else:
             groups.append([index])
     return groups
 
 
-def _fits(index: int, group: Sequence[int], lengths: Sequence[int], kept: Sequence[int], budget: Budget) -> bool:
-    rows, longest = len(group) + 1, lengths[group[0]]
-    if rows > budget.rows or rows * longest > budget.tokens:
-        return False
-    return rows * max(kept[index], *(kept[other] for other in group)) <= budget.kept_tokens
+def _longest_first(lengths: Sequence[int]) -> list[int]:
+    return sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))

@@ -30,12 +30,7 @@ class RowCache:
 
     def extend(self, tokens: Sequence[Sequence[int]]) -> Tensor:
         """Append at least one token to each row; final hidden states of each row's last token, (rows, width)."""
-        step = _Step(self, [len(row) for row in tokens])
-        ids = self._tensor([token for row in tokens for token in row])
-        last = self._tensor([end - 1 for end in accumulate(map(len, tokens))])
-        hidden = self.decoder.hidden(ids, step.positions, step, self.update, last)
-        self.lengths = [length + len(row) for length, row in zip(self.lengths, tokens, strict=True)]
-        return hidden
+        return extend_together([self], [tokens])
 
     def branch(self, tokens: Sequence[int], parents: Sequence[int]) -> Tensor:
         """Continue every row along every path of one tree; hidden states (rows, nodes, width). Nothing is kept.
@@ -60,6 +55,34 @@ class RowCache:
 
     def _tensor(self, values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self.decoder.device)
+
+
+def extend_together(caches: Sequence[RowCache], tokens: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+    """Append to the rows of several caches of one decoder, prefix and update in one pass; as RowCache.extend, over all their rows.
+
+    The weights are read once for all of them, while rows of unlike lengths do not pad each other.
+    """
+    steps = [_Step(cache, [len(row) for row in rows]) for cache, rows in zip(caches, tokens, strict=True)]
+    flat = [row for rows in tokens for row in rows]
+    decoder, update = caches[0].decoder, caches[0].update
+    ids = torch.tensor([token for row in flat for token in row], dtype=torch.int64, device=decoder.device)
+    last = torch.tensor([end - 1 for end in accumulate(map(len, flat))], dtype=torch.int64, device=decoder.device)
+    attention = steps[0] if len(steps) == 1 else _Together(steps)
+    hidden = decoder.hidden(ids, torch.cat([step.positions for step in steps]), attention, update, last)
+    for cache, rows in zip(caches, tokens, strict=True):
+        cache.lengths = [length + len(row) for length, row in zip(cache.lengths, rows, strict=True)]
+    return hidden
+
+
+class _Together:
+    """Attention of one pass over the rows of several caches, one after the other."""
+
+    def __init__(self, steps: Sequence[_Step]) -> None:
+        self.steps, self.sizes = steps, [len(step.positions) for step in steps]
+
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        parts = zip(self.steps, queries.split(self.sizes), keys.split(self.sizes), values.split(self.sizes), strict=True)
+        return torch.cat([step(layer, *part) for step, *part in parts])
 
 
 class _Step:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rung.engine.chat import stop_tokens
 from rung.engine.constrain import Constraint, Grammars
-from rung.engine.local.cache import RowCache
+from rung.engine.local.batching import alike
+from rung.engine.local.cache import RowCache, extend_together
 from rung.engine.local.decoder import Decoder, Update
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix
@@ -87,35 +88,62 @@ class _Row:
 def generate(
     decoder: Decoder, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, start: Start
 ) -> list[Completion]:
-    """One Completion for each Ask, in order, all computed as one batch. `grammars` is needed where an Ask has a constraint."""
-    rows = everyone = [_Row(index=index, ask=ask, end_tokens=end_tokens) for index, ask in enumerate(asks)]
+    """One Completion for each Ask, in order. `grammars` is needed where an Ask has a constraint.
+
+    Prompts of like lengths are read and kept together, and all rows are continued together: every step reads the weights once.
+    """
+    everyone = [_Row(index=index, ask=ask, end_tokens=end_tokens) for index, ask in enumerate(asks)]
     skip = len(start.prefix.tokens) if start.prefix else 0
-    capacity = max(len(ask.ids) - skip for ask in asks) + max(ask.max_tokens for ask in asks) + FORCED_AT_ONCE
-    cache = RowCache(decoder, len(rows), capacity, start.prefix, start.update)
-    hidden = cache.extend([[*row.ask.ids[skip:], *row.pending] for row in rows])
-    while any(not row.finish_reason for row in rows):
+    lengths = [len(ask.ids) - skip for ask in asks]
+    blocks = [_Block(decoder, [everyone[index] for index in group], start) for group in alike(lengths, start.prefill_tokens)]
+    hidden = torch.cat([block.cache.extend([[*row.ask.ids[skip:], *row.pending] for row in block.rows]) for block in blocks])
+    while True:
+        rows = [row for block in blocks for row in block.rows]
+        if not any(not row.finish_reason for row in rows):
+            return [Completion(ids=row.made, finish_reason=row.finish_reason) for row in everyone]
         logits = decoder.logits(hidden)
         if grammars:
             grammars.mask(logits, [None if row.finish_reason else row.ask.constraint for row in rows])
         for row, token in zip(rows, _pick(logits, rows), strict=True):
             if not row.finish_reason:
                 row.take(token)
-        going = [index for index, row in enumerate(rows) if not row.finish_reason]
-        if not going:
-            break
-        if len(rows) - len(going) >= FINISHED_SHARE * len(rows):
-            cache.keep(going)
-            rows = [rows[index] for index in going]
-        hidden = cache.extend([row.pending[-1:] if row.finish_reason else row.pending for row in rows])
-    return [Completion(ids=row.made, finish_reason=row.finish_reason) for row in everyone]
+        blocks = [block for block in blocks if block.keep_going()]
+        if blocks:
+            hidden = extend_together([block.cache for block in blocks], [block.pending() for block in blocks])
+
+
+class _Block:
+    """Rows whose prompts are about equally long, and what they keep."""
+
+    def __init__(self, decoder: Decoder, rows: list[_Row], start: Start) -> None:
+        self.rows = rows
+        skip = len(start.prefix.tokens) if start.prefix else 0
+        capacity = max(len(row.ask.ids) - skip for row in rows) + max(row.ask.max_tokens for row in rows) + FORCED_AT_ONCE
+        self.cache = RowCache(decoder, len(rows), capacity, start.prefix, start.update)
+
+    def keep_going(self) -> bool:
+        """Whether any row is unfinished. Finished ones leave once they are many."""
+        going = [index for index, row in enumerate(self.rows) if not row.finish_reason]
+        if going and len(self.rows) - len(going) >= FINISHED_SHARE * len(self.rows):
+            self.cache.keep(going)
+            self.rows = [self.rows[index] for index in going]
+        return bool(going)
+
+    def pending(self) -> list[list[int]]:
+        """The tokens to compute next; of a finished row any one."""
+        return [row.pending[-1:] if row.finish_reason else row.pending for row in self.rows]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """What a batch starts from: a prefix that all its prompts begin with, and an adapter's update; either may be None."""
+    """What a batch starts from: a prefix that all its prompts begin with, and an adapter's update; either may be None.
+
+    `prefill_tokens` are the most prompt tokens, padding counted, that are read in one pass.
+    """
 
     prefix: Prefix | None = None
     update: Update | None = None
+    prefill_tokens: int = 4096
 
 
 def end_tokens(model: LocalModel) -> frozenset[int]:
