@@ -172,6 +172,40 @@ def test_broken_and_unknown_calls_are_refused_and_told(shop) -> None:
     assert said[0].calls[0]["reason"] == "there is no such tool"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ('{"item": 1e999}', "inf is not a number that JSON can say"),
+        ('{"item": NaN}', "nan is not a number that JSON can say"),
+        ('{"item": ' + "[" * 300 + "]" * 300 + "}", "nested more than 32 deep"),
+    ],
+)
+def test_arguments_that_json_cannot_say_are_refused_and_told(shop, home, arguments, fault) -> None:
+    """The grammar of a number lets 1e999 through, and Python reads it as an infinity, which nothing could write down."""
+    from rung.registry.home import open_home
+
+    def asks_once(request) -> str:
+        return f'{{"name": "price", "arguments": {arguments}}}' if len(request.messages) == 2 else "7"
+
+    with open_home(home, write=True) as opened:
+        said, backend = ask(shop, asks_once, [row("q")], cache=opened.answers)
+    [made] = said[0].calls
+    assert (made["outcome"], made["arguments"]) == ("refused", {}) and fault in made["reason"]
+    assert fault in backend.asked[1][0].messages[-1]["content"] and said[0].text == "7"
+
+
+def test_recorded_results_are_for_evaluation_alone(shop) -> None:
+    """Asked for real, a call that needs a person waits for one: nobody is told that it was made."""
+    tools, folder, mark = shop
+    rows = [{"name": "delete_all", "arguments": {}, "result": "deleted 3 rows"}]
+    candidate = Candidate(rung="r3_tools", base="b", tools={**tools, "recorded": rows, "steps": 1, "forced": 1})
+    for live, outcome in ((False, "recorded"), (True, "queued")):
+        backend = Scripted(lambda r: call("delete_all") if r.messages[-1]["role"] == "user" else "done")
+        [said] = answer(candidate, [row("q")], Desk(backend_for=lambda _, by=backend: by, blobs=Blobs(folder), live=live))
+        assert [made["outcome"] for made in said.calls] == [outcome]
+    assert not mark.exists()
+
+
 def test_an_injected_result_cannot_cause_an_irreversible_call(shop) -> None:
     """A model that does whatever a page tells it: delete_all is never run, for the gate never hears the page."""
 
@@ -229,6 +263,8 @@ def test_answers_are_kept_with_their_calls(shop, home) -> None:
         ('{"name": "Ann", "age": 3}', []),
         ('{"name": "f", "arguments": "x"} {{{', []),
         ("{" * 2000, []),
+        ('{"name": "f", "arguments": "' + "[" * 9000 + '"}', []),
+        ('{"name": "\\ud800", "arguments": {"a": "\\ud800"}}', ["?"]),
         ("42", []),
     ],
 )
