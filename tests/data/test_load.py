@@ -258,3 +258,11 @@ def test_rows_from_a_function(tmp_path):
         loaded("lists")
     with pytest.raises(UserError, match=r"(?s)has no function 'rowz'.*Did you mean 'rows'"):
         loaded("rowz")
+
+
+@pytest.mark.parametrize("end", ["2", None, 2.5, True])
+def test_gold_whose_places_are_no_characters_is_refused(load, end):
+    good = {"prompt": "q", "completion": "a", "gold": ["b.md", {"source": "a.md", "start": 1, "end": 2}]}
+    assert only(load, good).metadata["gold"] == good["gold"]
+    with pytest.raises(UserError, match="gold is no list of document names"):
+        load("rows.jsonl", [{**good, "gold": [{"source": "a.md", "start": 1, "end": end}]}])

@@ -117,6 +117,14 @@ def test_retrieval_wins_where_the_documents_hold_the_answers(tmp_path, static):
         assert home.blobs.is_intact(winner.retriever["index"])
 
 
+def test_gold_that_is_no_document_is_told(tmp_path):
+    path = write(tmp_path / "task")
+    (tmp_path / "task" / "docs" / "Ashby.md").unlink()
+    told = next(rung for rung in run(path, tmp_path / "home")["rungs"] if rung["rung"] == "r2_retrieve")
+    [finding] = told["findings"]
+    assert (finding["check"], finding["count"]) == ("gold", 3) and "Ashby.md" in finding["message"]
+
+
 def test_the_documents_are_part_of_the_lock_and_their_place_is_not(tmp_path):
     home = tmp_path / "home"
     one, other = task_of(write(tmp_path / "one"), home), task_of(write(tmp_path / "other"), home)

@@ -239,10 +239,15 @@ def _gold(row: Mapping[str, Any], column: str) -> dict[str, Any]:
     if value is None or value in ("", []):
         return {}
     gold = value if isinstance(value, list) else [value]
-    spans = [part for part in gold if isinstance(part, Mapping) and {"source", "start", "end"} == set(part)]
+    spans = [part for part in gold if isinstance(part, Mapping) and _is_span(part)]
     if len(spans) + sum(isinstance(part, str) for part in gold) < len(gold):
         raise RowError(f"{column} is no list of document names, nor of {{source, start, end}}")
     return {"gold": gold}
+
+
+def _is_span(part: Mapping[str, Any]) -> bool:
+    places = (part.get("start"), part.get("end"))
+    return set(part) == {"source", "start", "end"} and isinstance(part["source"], str) and all(type(at) is int for at in places)
 
 
 def _parts(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str]) -> shapes.Parts:

@@ -23,6 +23,7 @@ class Desk:
     backend_for  opens (once) the backend that a Candidate's `base` names
     encoder_for  opens (once) the encoder that a Candidate's `retriever` names; None where no Candidate needs one
     reranker_for  the same for its reranker
+    live         somebody waits for the answer: results that were recorded for evaluation are not passed off as a tool's
     cache        answers already known; None asks every time
     chunk        examples asked and stored together: what a kill can lose
     """
@@ -33,6 +34,11 @@ class Desk:
     chunk: int = 64
     encoder_for: Callable[[str], Any] | None = None
     reranker_for: Callable[[str], Any] | None = None
+    live: bool = False
+
+    def toolbox(self, tools: Mapping[str, Any]) -> Toolbox:
+        """A Candidate's tools, ready to be used."""
+        return Toolbox.open({**tools, "recorded": []} if self.live else tools, self.blobs)
 
     def retriever(self, candidate: Candidate) -> Retriever | None:
         """The Candidate's retriever, opened; None where it has none."""
@@ -154,8 +160,7 @@ def _say(
         return compose(candidate, examples[index], pool, shown[index], retriever=retriever, passages=passages[index])
 
     if candidate.tools:
-        box = Toolbox.open(candidate.tools, desk.blobs)
-        said = box.answer(requests, lambda some: backend.answer(some, adapters), shorter)
+        said = desk.toolbox(candidate.tools).answer(requests, lambda some: backend.answer(some, adapters), shorter)
     else:
         said = _fitting(requests, lambda some: backend.answer(some, adapters), shorter)
     if not retriever or retriever.form != "cited":

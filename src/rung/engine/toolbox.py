@@ -16,6 +16,7 @@ from typing import Any
 from rung.engine.backend import ContextTooLong, Request, ask_until_they_fit
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
+from rung.engine.tools.values import plain_value
 from rung.types import Answer, Blobs, Message, canonical_json
 
 CALL_TOKENS = 160
@@ -42,7 +43,10 @@ def call_turns(calls: Sequence[Call]) -> list[Message]:
 
 
 def calls_in(text: str) -> list[dict[str, Any]]:
-    """The calls {"name", "arguments"} that an answer makes: JSON objects anywhere in it, or lists of them."""
+    """The calls {"name", "arguments"} that an answer makes: JSON objects anywhere in it, or lists of them.
+
+    One whose arguments no tool could be given has none, and a "fault": it is a call, to be refused and told.
+    """
     found: list[dict[str, Any]] = []
     decoder, start = json.JSONDecoder(), text.find("{")
     while start >= 0:
@@ -138,7 +142,7 @@ class Toolbox:
         text = row.said[-1].text
         calls = calls_in(text)
         if not calls and len(row.calls) < self.tools["forced"]:
-            calls = [{"name": text[:80], "arguments": {}}]
+            calls = [{"name": plain_value(text[:80]), "arguments": {}}]
         return calls[: self.tools["steps"] - len(row.calls)]
 
     @cached_property
@@ -155,11 +159,15 @@ def _as_call(value: Any) -> dict[str, Any] | None:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     if not isinstance(function.get("name"), str) or not isinstance(arguments, Mapping):
         return None
-    return {"name": function["name"], "arguments": dict(arguments)}
+    name = plain_value(function["name"])
+    try:
+        return {"name": name, "arguments": plain_value(arguments)}
+    except ValueError as error:
+        return {"name": name, "arguments": {}, "fault": str(error)}
 
 
 def _result_text(call: Call) -> str:

@@ -22,6 +22,7 @@ from rung.types import Bench, Candidate, Example, Run, Task
 
 if TYPE_CHECKING:
     from rung.data.documents.collect import Library
+    from rung.data.gate import Finding
     from rung.engine.retrieval.encoders import Encoder
     from rung.engine.retrieval.rerank import Reranker
     from rung.engine.retrieve import Found
@@ -110,7 +111,7 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Index the documents, then find the setup that does best on dev."""
     config = settings_of(task)
     library = _library(task, bench.progress)
-    for finding in library.findings():
+    for finding in [*library.findings(), *_unknown_gold(task, library)]:
         bench.progress.note(finding.message)
         bench.record("finding", asdict(finding))
     encoder = _encoder(task, config, bench)
@@ -223,6 +224,23 @@ def _library(task: Task, progress: Any) -> Library:
         include=tuple(told.get("include", ())),
     )
     return collect(source, progress, expected=told["digest"])
+
+
+def _unknown_gold(task: Task, library: Library) -> list[Finding]:
+    """Rows whose gold names a document that is not there: it cannot be found, and counts as not found."""
+    from rung.data.gate import Finding
+
+    known = {document.name for document in library.documents}
+    named = {
+        row.id: [part if isinstance(part, str) else part["source"] for part in row.metadata.get("gold", ())]
+        for row in task.examples
+    }
+    missing = {row: name for row, names in named.items() for name in names if name not in known}
+    if not missing:
+        return []
+    shown = ", ".join(sorted(set(missing.values()))[:3])
+    message = f"the gold of {len(missing)} rows names what is no readable document: {shown}"
+    return [Finding(check="gold", severity="warning", message=message, examples=tuple(missing)[:10], count=len(missing))]
 
 
 def _encoder_name(task: Task) -> str:

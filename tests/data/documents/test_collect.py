@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import json
 import os
 import stat
 import struct
+import tarfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -66,6 +69,15 @@ def test_every_kind_is_read(docs):
         "table.csv": "name: bolt\nprice: 3\n\nname: nut",
         "wide.txt": "wide",
     }
+
+
+def test_html_whose_head_is_not_closed_and_half_a_character_are_read(docs):
+    (docs / "open.html").write_text("<html><head><title>x</title><style>p{}</style><body><p>Hello</p>")
+    (docs / "bare.html").write_text("<head><title>x</title><p>Hello")
+    (docs / "half.jsonl").write_text('{"a": "\\ud800 b"}\n')
+    library = read(docs.parent, "docs")
+    assert texts(library) == {"good.md": GOOD.decode(), "open.html": "Hello\n", "bare.html": "Hello\n", "half.jsonl": "a: ? b"}
+    assert len(library.chunks(400)) == 4
 
 
 def test_each_bad_document_is_told_and_the_others_go_on(docs, monkeypatch):
@@ -142,8 +154,6 @@ def test_a_document_that_unpacks_beyond_its_memory_is_refused():
 
 
 def _with_member(archive: bytes, name: str, data: bytes) -> bytes:
-    import io
-
     out = io.BytesIO(archive)
     with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as file:
         file.writestr(name, data)
@@ -194,6 +204,54 @@ def test_bombs_are_refused_whatever_their_headers_say(tmp_path, monkeypatch):
         file.write(zlib.compress(b"no tar"))
     with pytest.raises(UserError, match="the archive is broken"):
         read(tmp_path, "broken.tgz")
+
+
+def _packed(headers: bytes, path: Path) -> str:
+    with gzip.open(path, "wb") as file:
+        file.write(headers + b"\0" * 1024)
+    return path.name
+
+
+def test_a_bomb_of_headers_is_refused_before_it_is_in_memory(tmp_path, monkeypatch):
+    """tarfile reads a pax record whole, and keeps every member: neither is counted by the members' sizes."""
+    monkeypatch.setattr(files, "MAX_DOCUMENT_BYTES", 1 << 20)
+    monkeypatch.setattr(files, "MAX_FILES", 100)
+    record, folder = tarfile.TarInfo("x"), tarfile.TarInfo("d")
+    record.type, record.size, folder.type = tarfile.XHDTYPE, 8 << 20, tarfile.DIRTYPE
+    large = _packed(record.tobuf(tarfile.USTAR_FORMAT) + b"\0" * record.size, tmp_path / "record.tgz")
+    with pytest.raises(UserError, match="unpacks to more than"):
+        read(tmp_path, large)
+    with pytest.raises(UserError, match="more than 100 members"):
+        read(tmp_path, _packed(folder.tobuf() * 101, tmp_path / "folders.tgz"))
+
+
+@pytest.mark.parametrize("name", ["a.zip", "lzma.zip", "a.tar", "a.tgz", "a.tar.bz2", "a.tar.xz"])
+def test_damaged_archives_are_told_whatever_is_damaged(tmp_path, name):
+    """Every byte of a small archive in turn: what is broken is told as such, and nothing else is ever raised."""
+    data = _archive(name)
+    assert len(data) < 20_000
+    for place in range(0, len(data), max(1, len(data) // 400)):
+        (tmp_path / name).write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
+        with contextlib.suppress(UserError):
+            list(files.read_files(source(tmp_path, name)))
+    (tmp_path / name).write_bytes(data)
+    assert [document.problem for document in files.read_files(source(tmp_path, name))] == ["", ""]
+
+
+def _archive(name: str) -> bytes:
+    packed = io.BytesIO()
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA if "lzma" in name else zipfile.ZIP_DEFLATED) as archive:
+            for member in ("a.md", "ü.txt"):
+                archive.writestr(member, GOOD)
+        return packed.getvalue()
+    mode = {"a.tar": "w", "a.tgz": "w:gz"}.get(name, f"w:{name.rpartition('.')[2]}")
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
+        for member in ("a.md", "ü.txt"):
+            told = tarfile.TarInfo(member)
+            told.size = len(GOOD)
+            archive.addfile(told, io.BytesIO(GOOD))
+    return packed.getvalue()
 
 
 def test_a_folder_that_changes_while_it_is_indexed_is_told(docs):

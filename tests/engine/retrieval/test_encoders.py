@@ -71,3 +71,16 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path):
     store.add("a" * 64, np.ones(3, np.float32))
     with pytest.raises(BrokenEnvironment, match="cannot keep the vectors"):
         store.flush()
+
+
+def test_a_file_of_vectors_that_was_never_finished_or_is_damaged(tmp_path):
+    """A full disk leaves an empty file behind; it is filled as soon as there is room."""
+    store = VectorStore(tmp_path / "vectors.db")
+    store.path.touch()
+    assert store.load(["a"]) == {}
+    store.add("a", np.ones(2, np.float32))
+    store.flush()
+    assert list(store.load(["a", "b"])) == ["a"]
+    store.path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(BrokenEnvironment, match="cannot be read"):
+        store.load(["a"])

@@ -11,6 +11,7 @@ import pytest
 import rung.engine.tools
 from rung.engine.tools.box import Box
 from rung.engine.tools.declare import declare
+from rung.engine.tools.schema import check_grammar
 from rung.errors import UserError
 
 HOSTILE = '''
@@ -110,6 +111,20 @@ def delete_all() -> str:
     Path(os.environ["HOME"], "..", "..", "deleted").write_text("x")
     return "deleted"
 
+def kill_guard() -> int:
+    import signal
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(300)
+
+def half_a_character() -> str:
+    return chr(0xD800) + " hi"
+
+def deep() -> list:
+    found = []
+    for _ in range(300):
+        found = [found]
+    return found
+
 def undo_me() -> str:
     return "done"
 
@@ -197,6 +212,8 @@ def test_wrong_calls_are_refused_and_not_run(box, name, arguments, reason) -> No
         ("long_result", "the result has 3,002 characters, more than 2,000"),
         ("odd", "the result is not JSON"),
         ("nan", "the result is not JSON"),
+        ("deep", "the result is not JSON: it is nested more than 32 deep"),
+        ("kill_guard", "the tool crashed"),
         ("eat", "MemoryError"),
         ("fill", "OSError"),
     ],
@@ -205,6 +222,10 @@ def test_a_tool_that_misbehaves_fails_alone(box, name, reason) -> None:
     bad, good = box.perform([{"name": name, "arguments": {}}, {"name": "add", "arguments": {"a": 1}}])
     assert bad["outcome"] == "failed" and reason in bad["reason"]
     assert good["result"] == 2
+
+
+def test_what_no_tokenizer_takes_is_replaced(box) -> None:
+    assert one(box, "half_a_character")["result"] == "? hi"
 
 
 @pytest.mark.parametrize("name", ["hang", "spin"])
@@ -313,3 +334,20 @@ def test_an_ended_climb_leaves_no_folder_behind(box, tmp_path, monkeypatch) -> N
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     one(box, "add", a=1)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "right", "wrong"),
+    [
+        ({"type": "object", "properties": {"x": True}}, {"x": 1}, {"y": 1}),
+        ({"type": "object", "properties": {"x": {"anyOf": [True]}}}, {"x": 1}, {"y": 1}),
+        ({"$ref": "#/$defs/A", "$defs": {"A": {"type": "object", "properties": {"x": {"type": "integer"}}}}}, {"x": 1}, {"x": "1"}),
+    ],
+)
+def test_schemas_that_a_server_may_bring(parameters, right, wrong) -> None:
+    """A schema may be `true`, and its arguments may be listed behind a reference."""
+    check_grammar({"name": "f", "parameters": parameters}, "here")
+    gate = {"f": {"consequence": "irreversible", "from": "tools.py"}}
+    listed = {"list": [{"name": "f", "parameters": parameters}], "gate": gate}
+    bare = Box(tools={**listed, "recorded": [], "servers": [], "unattended": [], "limits": {}}, files=None)
+    assert [one(bare, "f", **arguments)["outcome"] for arguments in (right, wrong)] == ["queued", "refused"]

@@ -31,9 +31,16 @@ def price(item: str) -> int:
     """The price of an item."""
     if item == "slow":
         time.sleep(600)
+    if item == "die":
+        os._exit(3)
     if item == "none":
         raise ValueError("no such item")
     return len(item)
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def shout() -> str:
+    """Says too much."""
+    return "x" * 9000
 
 @server.tool()
 def buy(item: str) -> str:
@@ -80,9 +87,10 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "granted")
     monkeypatch.setenv("RUNG_API_KEY", "hunter2")
     tools = declare(said(command=[sys.executable, "server.py"], env=["SHOP_TOKEN"]), folder)
-    assert [tool["name"] for tool in tools["list"]] == ["buy", "price", "token"]
+    assert [tool["name"] for tool in tools["list"]] == ["buy", "price", "shout", "token"]
     assert {name: rule["consequence"] for name, rule in tools["gate"].items()} == {
         "price": "read",
+        "shout": "read",
         "token": "read",
         "buy": "irreversible",
     }
@@ -104,13 +112,15 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
     assert changed["outcome"] == "failed" and "no longer those that the task was locked with" in changed["reason"]
 
 
-def test_a_slow_server_is_ended(folder, monkeypatch) -> None:
-    monkeypatch.setattr("rung.engine.tools.box.START_S", 5.0)
+def test_a_call_that_hangs_crashes_or_shouts_fails_alone(folder) -> None:
+    """Rows are asked in batches, in one session with the server: what one row's call does to it must not reach another's."""
     tools = declare(said(command=[sys.executable, "server.py"]), folder)
-    slow = Box(tools={**tools, "limits": {"seconds": 0.5}}, files=None).perform([{"name": "price", "arguments": {"item": "slow"}}])[
-        0
-    ]
-    assert slow["outcome"] == "failed" and "more than 5.5 seconds" in slow["reason"]
+    box = Box(tools={**tools, "limits": {"seconds": 3.0, "output_kb": 1}}, files=None)
+    calls = [{"name": "price", "arguments": {"item": item}} for item in ("desk", "slow", "lamp", "die", "vase")]
+    found = box.perform([*calls, {"name": "shout", "arguments": {}}, *calls[:1]])
+    assert [call["outcome"] for call in found] == ["ran", "failed", "ran", "failed", "ran", "failed", "ran"]
+    assert "more than 3 seconds" in found[1]["reason"] and "wrote more than 1 KiB" in found[5]["reason"]
+    assert found[1]["seconds"] >= 3.0 and all(call["seconds"] > 0 for call in found)
 
 
 @contextlib.contextmanager

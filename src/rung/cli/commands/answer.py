@@ -28,7 +28,8 @@ CONVERSATION_KEYS = {"messages", "tools"}
 def command(name: str, text: str | None, conversation: Path | None, as_json: bool) -> None:
     """Answer TEXT with what is registered as NAME.
 
-    It is asked in the way its evaluation asked it. Without TEXT and --file, reads standard input.
+    It is asked in the way its evaluation asked it. Without TEXT and --file, reads standard input. A tool's call that needs a
+    person's consent is not run, and told on standard error.
     """
     asked = _asked(text, conversation)
     from dataclasses import replace
@@ -40,11 +41,14 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
 
     with open_home() as home:
         candidate = home.candidate(name)
-        said = answer(candidate, [asked], replace(open_desk(home), cache=None))[0]
+        said = answer(candidate, [asked], replace(open_desk(home), cache=None, live=True))[0]
     if as_json:
         print_json({"name": name, "candidate": candidate.id, "answer": plain(said)})
     else:
         click.echo(said.text)
+        for call in said.calls:
+            if call["outcome"] == "queued":
+                click.echo(f"Not run: {call['name']} {json.dumps(call['arguments'])}: {call['reason']}.", err=True)
 
 
 def _asked(text: str | None, conversation: Path | None) -> Example:

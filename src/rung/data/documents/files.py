@@ -5,8 +5,11 @@ Nothing of an archive is written to the disk, and no link is followed. A name th
 
 from __future__ import annotations
 
+import bz2
 import fnmatch
+import gzip
 import hashlib
+import lzma
 import os
 import re
 import stat
@@ -16,6 +19,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO, Any, cast
 
 from rung.data.sources import fetch
 from rung.errors import UserError
@@ -39,6 +43,19 @@ ARCHIVES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_DOCUMENT_BYTES = 64 << 20
 MAX_ARCHIVE_BYTES = 2 << 30
 MAX_FILES = 500_000
+_UNPACKERS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+# Every way in which zipfile, tarfile and the decompressors say that bytes are not theirs; hostile bytes find them all.
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    IndexError,
+    NotImplementedError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +143,7 @@ def _read(path: Path, reference: str, include: Sequence[str]) -> Iterator[RawDoc
 def _opened(documents: Iterator[RawDocument], reference: str) -> Iterator[RawDocument]:
     try:
         yield from documents
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
+    except _BROKEN as error:
         raise UserError(f"the archive is broken: {error}", where=reference, mend="Pack it anew.") from None
 
 
@@ -221,24 +238,52 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> RawDocument:
             return _document(info.filename, file.read(MAX_DOCUMENT_BYTES + 1))
     except (RuntimeError, NotImplementedError) as error:
         reason = "it is encrypted" if "password" in str(error) else f"it cannot be unpacked: {error}"
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except _BROKEN as error:
         reason = f"it is broken: {error}"
     return RawDocument(name=info.filename, problem=reason)
 
 
+class _Bounded:
+    """An unpacked stream that gives no more than MAX_ARCHIVE_BYTES, and no more than a document's share of them at once.
+
+    tarfile reads a header's own contents (a long name, a pax record) whole, whatever size the header gives.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+
+    def read(self, size: int) -> bytes:
+        if size > MAX_DOCUMENT_BYTES + tarfile.BLOCKSIZE or self.stream.tell() + size > MAX_ARCHIVE_BYTES:
+            raise _bomb()
+        return self.stream.read(size)
+
+    def seek(self, place: int) -> int:
+        if place > MAX_ARCHIVE_BYTES:
+            raise _bomb()
+        return self.stream.seek(place)
+
+    def tell(self) -> int:
+        return self.stream.tell()
+
+
 def _from_tar(path: Path, include: Sequence[str]) -> Iterator[RawDocument]:
-    total_bytes = 0
     seen: set[str] = set()
-    with tarfile.open(path, "r:*") as archive:
+    count = 0
+    with path.open("rb") as file:
+        unpack: Any = _UNPACKERS.get(file.read(2), open)
+    with unpack(path, "rb") as stream, tarfile.open(fileobj=cast(Any, _Bounded(stream)), mode="r:") as archive:
+        kept: list[tarfile.TarInfo] = archive.members  # type: ignore[attr-defined]
         while member := archive.next():
-            total_bytes += member.size
-            if total_bytes > MAX_ARCHIVE_BYTES:
-                raise _bomb()
+            # What tarfile keeps of each member is not needed again, and may be large.
+            kept.clear()
+            count += 1
+            if count > MAX_FILES:
+                raise UserError(f"more than {MAX_FILES:,} members", mend="Unpack what is needed into a folder.")
             name = member.name.removeprefix("./")
             if member.isdir() or not _wanted(name, include):
                 continue
             problem = _name_problem(member.name) or ("" if member.isreg() else "it is a link or a device")
             problem = problem or _problem(name, member.size) or ("it is in the archive twice" if name in seen else "")
             seen.add(name)
-            file = None if problem else archive.extractfile(member)
-            yield _document(name, file.read()) if file else RawDocument(name=name, problem=problem or "it is not a file")
+            data = None if problem else archive.extractfile(member)
+            yield _document(name, data.read()) if data else RawDocument(name=name, problem=problem or "it is not a file")

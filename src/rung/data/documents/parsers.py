@@ -8,6 +8,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -22,7 +23,9 @@ _BLOCK = re.compile(
 
 def parse(kind: str, data: bytes) -> Parsed:
     """The text of a document. Raises BadDocument: encrypted, malformed, empty, or of more text than MAX_TEXT_CHARS."""
-    parsed = PARSERS[kind](data)
+    read = PARSERS[kind](data)
+    # JSON and PDF can say half of a character, which no tokenizer takes.
+    parsed = replace(read, text=read.text.encode("utf-8", "replace").decode("utf-8"))
     if not parsed.text.strip():
         raise BadDocument("no text in it" + (": its pages may be pictures" if kind == "pdf" else ""))
     if len(parsed.text) > MAX_TEXT_CHARS:
@@ -59,6 +62,9 @@ class _Page(HTMLParser):
         self.hidden: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if self.hidden == ["head"] and (tag == "body" or _BLOCK.fullmatch(tag)):
+            # HTML lets </head> be left out.
+            self.hidden.clear()
         if tag in _UNSEEN:
             self.hidden.append(tag)
         elif re.fullmatch(r"h[1-6]", tag):

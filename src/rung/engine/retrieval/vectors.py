@@ -25,18 +25,25 @@ class VectorStore:
         self._new: dict[str, bytes] = {}
 
     def load(self, keys: Sequence[str]) -> dict[str, np.ndarray]:
-        """The float32 vectors that are known."""
+        """The float32 vectors that are known. Raises BrokenEnvironment where the file is damaged."""
         import numpy as np
 
         if not self.path.exists():
             return {}
         found: dict[str, np.ndarray] = {}
-        with closing(self._open()) as file:
-            for start in range(0, len(keys), _ASKED_ROWS):
-                asked = keys[start : start + _ASKED_ROWS]
-                marks = ",".join("?" * len(asked))
-                rows = file.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", asked)
-                found |= {key: np.frombuffer(vector, np.float32) for key, vector in rows}
+        try:
+            with closing(self._open()) as file:
+                # A full disk, or a kill at the wrong moment, leaves a file without the table.
+                if not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'vectors'").fetchone():
+                    return {}
+                for start in range(0, len(keys), _ASKED_ROWS):
+                    asked = keys[start : start + _ASKED_ROWS]
+                    marks = ",".join("?" * len(asked))
+                    rows = file.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", asked)
+                    found |= {key: np.frombuffer(vector, np.float32) for key, vector in rows}
+        except sqlite3.Error as error:
+            mend = "Delete the file: what it held is computed again."
+            raise BrokenEnvironment(f"the kept vectors cannot be read: {error}", where=str(self.path), mend=mend) from None
         return found
 
     def add(self, key: str, vector: np.ndarray) -> None:

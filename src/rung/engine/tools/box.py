@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rung.engine.tools.declare import environment_of
 from rung.engine.tools.sandbox import Limits, Outcome, run_worker
+from rung.engine.tools.values import plain_value
 from rung.errors import RungError
 from rung.types import canonical_json, digest
 
@@ -35,7 +36,7 @@ class Box:
     def perform(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
         """What came of each call {"name", "arguments"}, in order: that with "outcome", "result" or "reason", and "seconds".
 
-        refused   no such tool, or arguments that its schema does not allow
+        refused   no such tool, or arguments that its schema does not allow, or that have a "fault" (`toolbox.calls_in`)
         recorded  the result is one that the task's author recorded
         queued    its consequence needs a person, and nobody is there: not run
         ran       run under guard
@@ -52,8 +53,8 @@ class Box:
         rule = self.tools["gate"].get(call["name"])
         if rule is None:
             return {"outcome": "refused", "reason": "there is no such tool", "seconds": 0.0}
-        if fault := self._argument_fault(call):
-            return {"outcome": "refused", "reason": fault, "seconds": 0.0}
+        if fault := call.get("fault") or self._argument_fault(call):
+            return {"outcome": "refused", "reason": f"wrong arguments: {fault}"[:300], "seconds": 0.0}
         key = digest([call["name"], call["arguments"]])
         if key in self._recorded:
             return {"outcome": "recorded", "result": self._recorded[key], "seconds": 0.0}
@@ -63,18 +64,23 @@ class Box:
         return {}
 
     def _told(self, outcome: Outcome) -> dict[str, Any]:
-        if outcome.fault:
-            return {"outcome": "failed", "reason": outcome.fault, "seconds": outcome.seconds}
-        length = len(canonical_json(outcome.value))
+        fault, value = outcome.fault, None
+        try:
+            value = plain_value(outcome.value)
+        except ValueError as error:
+            fault = f"the result is not JSON: {error}"
+        if fault:
+            return {"outcome": "failed", "reason": plain_value(fault), "seconds": outcome.seconds}
+        length = len(canonical_json(value))
         if length > self.limits.result_characters:
             reason = f"the result has {length:,} characters, more than {self.limits.result_characters:,}"
             return {"outcome": "failed", "reason": reason, "seconds": outcome.seconds}
-        return {"outcome": "ran", "result": outcome.value, "seconds": outcome.seconds}
+        return {"outcome": "ran", "result": value, "seconds": outcome.seconds}
 
     def _argument_fault(self, call: Call) -> str:
         validator = self._validators[call["name"]]
         fault = next(iter(validator.iter_errors(call["arguments"])), None)
-        return f"wrong arguments: {fault.message}"[:300] if fault else ""
+        return str(fault.message) if fault else ""
 
     def _run(self, calls: Sequence[Call]) -> list[Outcome]:
         """Functions side by side, each in a process of its own; a server's calls one after the other in one session."""
@@ -94,17 +100,33 @@ class Box:
         return run_worker("python_worker", job, self.files, self.limits)
 
     def _served(self, server: Mapping[str, Any], calls: Sequence[Call]) -> list[Outcome]:
+        """A session that a call has broken is followed by another for the calls after it: what hangs or crashes fails alone."""
         try:
             environment = environment_of(server)
         except RungError as error:
             return [Outcome(fault=error.problem) for _ in calls]
+        found: list[Outcome] = []
+        while len(found) < len(calls):
+            found += self._session(server, environment, calls[len(found) :])
+        return found
+
+    def _session(self, server: Mapping[str, Any], environment: Mapping[str, str], calls: Sequence[Call]) -> list[Outcome]:
+        """What came of the first of the calls, one at least; of all where there was no session at all."""
+        limits = self.limits
         asked = [{"name": call["name"], "arguments": call["arguments"]} for call in calls]
         job = {"mode": "call", "server": server, "env": environment, "calls": asked, "digest": server["digest"]}
-        together = run_worker("mcp_worker", job, None, self.limits, seconds=START_S + self.limits.seconds * len(calls))
-        share = together.seconds / len(calls)
-        if together.fault:
-            return [Outcome(fault=together.fault, seconds=share) for _ in calls]
-        return [Outcome(value=said.get("result"), fault=said.get("error", ""), seconds=share) for said in together.value]
+        job |= {"seconds": limits.seconds, "most_kb": limits.output_kb}
+        room = replace(limits, output_kb=(limits.output_kb + 1) * len(calls))
+        together = run_worker("mcp_worker", job, None, room, seconds=START_S + limits.seconds * len(calls))
+        if together.fault or not together.value:
+            fault = together.fault or "the server ended without a result"
+            return [Outcome(fault=fault, seconds=together.seconds / len(calls)) for _ in calls]
+        # The start is shared by the calls that it served.
+        start_s = max(together.seconds - sum(said["seconds"] for said in together.value), 0.0) / len(together.value)
+        return [
+            Outcome(value=said.get("result"), fault=said.get("error", ""), seconds=said["seconds"] + start_s)
+            for said in together.value
+        ]
 
     @cached_property
     def limits(self) -> Limits:
@@ -122,5 +144,7 @@ class Box:
 
 
 def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments are an object that takes nothing it does not list."""
+    """Arguments are an object that takes nothing it does not list; what is listed elsewhere in the schema, it alone can tell."""
+    if parameters.keys() & {"$ref", "allOf", "anyOf", "oneOf"}:
+        return {"type": "object"} | dict(parameters)
     return {"type": "object", "additionalProperties": False, "properties": {}} | dict(parameters)

@@ -20,7 +20,7 @@ import time
 from typing import Any
 
 FAILED, OUT_OF_TIME, TOO_MANY, SIGNALLED = 3, 124, 125, 64
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
+_PARENT_DIED, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
 _LONGEST_NAP_S = 0.02
 
 
@@ -39,16 +39,22 @@ def main() -> int:
 
 
 def _adopt_orphans() -> None:
+    _tell_kernel(_SUBREAPER, 1)
+
+
+def _tell_kernel(option: int, value: int) -> None:
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _become(config: dict[str, Any]) -> None:
     """Never returns: this process becomes the tool's."""
     try:
         os.setsid()
+        # A tool that kills its guard goes with it.
+        _tell_kernel(_PARENT_DIED, signal.SIGKILL)
         limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: int(config["seconds"]) + 1}
         if config.get("memory_bytes"):
             limits |= {resource.RLIMIT_AS: config["memory_bytes"], resource.RLIMIT_FSIZE: config["file_bytes"]}

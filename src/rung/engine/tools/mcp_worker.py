@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from typing import Any
 
 
@@ -19,12 +20,14 @@ def main() -> None:
     channel = os.dup(1)
     for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
         os.dup2(os.open(os.devnull, flags), number)
+    told: list[dict[str, Any]] = []
     try:
-        said = asyncio.run(_serve(job))
+        said = asyncio.run(_serve(job, told))
     except ImportError as error:
         said = {"error": f"the package 'mcp' is missing ({error})"}
     except BaseException as error:
-        said = {"error": _reason(error)}
+        # A server that breaks when it is left has answered all the same.
+        said = {"result": told} if told else {"error": _reason(error)}
     with os.fdopen(channel, "wb") as out:
         out.write(json.dumps(said).encode())
         out.flush()
@@ -38,7 +41,8 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:400]
 
 
-async def _serve(job: dict[str, Any]) -> dict[str, Any]:
+async def _serve(job: dict[str, Any], told: list[dict[str, Any]]) -> dict[str, Any]:
+    """`told` takes what came of each call; there are fewer of them than calls where the session did not outlive the last one."""
     from mcp import Client, StdioServerParameters, stdio_client
 
     server = job["server"]
@@ -56,7 +60,13 @@ async def _serve(job: dict[str, Any]) -> dict[str, Any]:
             return {"result": {"tools": tools, "digest": found}}
         if found != job["digest"]:
             return {"error": "the server's tools are no longer those that the task was locked with"}
-        return {"result": [await _call(client, call) for call in job["calls"]]}
+        for call in job["calls"]:
+            began = time.monotonic()
+            said, goes_on = await _call(client, call, job)
+            told.append({**said, "seconds": time.monotonic() - began})
+            if not goes_on:
+                break
+        return {"result": told}
 
 
 async def _tools(client: Any) -> list[dict[str, Any]]:
@@ -83,12 +93,26 @@ def _tool(raw: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _call(client: Any, call: dict[str, Any]) -> dict[str, Any]:
+async def _call(client: Any, call: dict[str, Any], job: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """(what came of it, whether the session can go on)"""
+    from mcp import MCPError
+    from mcp.types import CONNECTION_CLOSED
+
     try:
-        answer = await client.call_tool(call["name"], call["arguments"])
+        answer = await asyncio.wait_for(client.call_tool(call["name"], call["arguments"]), job["seconds"])
+    except TimeoutError:
+        return {"error": f"the tool took more than {job['seconds']:g} seconds"}, False
+    except MCPError as error:
+        return {"error": _reason(error)}, error.code != CONNECTION_CLOSED
     except Exception as error:
-        return {"error": _reason(error)}
-    raw = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {"error": _reason(error)}, False
+    said = _told(answer.model_dump(mode="json", by_alias=True, exclude_none=True))
+    if len(json.dumps(said)) > job["most_kb"] << 10:
+        said = {"error": f"the tool wrote more than {job['most_kb']} KiB"}
+    return said, True
+
+
+def _told(raw: dict[str, Any]) -> dict[str, Any]:
     parts = [part["text"] for part in raw.get("content", []) if part.get("type") == "text"]
     text = "\n".join(parts)
     if raw.get("isError"):

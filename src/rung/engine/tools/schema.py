@@ -43,18 +43,20 @@ def check_grammar(function: Mapping[str, Any], where: str) -> None:
         Draft202012Validator.check_schema(function.get("parameters") or {})
         grammar = LLMatcher.grammar_from_json_schema(json.dumps(call_schema(function)), overrides={"whitespace_flexible": False})
         fault = LLMatcher.validate_grammar(grammar)
-    except (SchemaError, ValueError, TypeError) as error:
+    except (SchemaError, ValueError, TypeError, AttributeError, RecursionError) as error:
         fault = str(error)
     if fault:
         reason = " ".join(fault.split("<state>")[0].split())[:300]
         raise UserError(f"calls of the tool '{name}' cannot be constrained to its schema: {reason}", where=where, mend=mend)
 
 
-def _json_schema(schema: Mapping[str, Any], defs: Mapping[str, Any] | None = None, depth: int = 0) -> dict[str, Any]:
+def _json_schema(schema: Any, defs: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
     """Parameters as JSON Schema that a grammar can hold a model to: references put in place, no prose.
 
     Objects that list their properties take no others. A type that contains itself is held to for eight levels, then left open.
     """
+    if isinstance(schema, bool):
+        return schema
     defs = {**(defs or {}), **(schema.get("definitions") or {}), **(schema.get("$defs") or {})}
     name = str(schema.get("$ref", "")).rsplit("/", 1)[-1]
     if depth > 8:
