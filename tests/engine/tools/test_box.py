@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import rung.engine.tools
+from rung.engine.tools import guard
 from rung.engine.tools.box import Box
 from rung.engine.tools.declare import declare
 from rung.engine.tools.schema import check_grammar
@@ -257,6 +261,27 @@ def test_what_a_tool_forks_does_not_outlive_it(box) -> None:
     assert not _sleeping(mark)
     said = one(box, "bomb")
     assert said["outcome"] == "failed"
+
+
+def _guarded_as_an_ordinary_user(code: str) -> int:
+    """The guard's exit code. Root is bound by no limit on processes: it becomes somebody else."""
+    argv = [sys.executable, "-I", "-S", "-c", code]
+    config = {"argv": argv, "seconds": 20, "memory_bytes": 1 << 30, "file_bytes": 1 << 20, "processes": 8}
+    who = {"user": 65534, "group": 65534} if os.getuid() == 0 else {}
+    return subprocess.run([sys.executable, "-I", "-S", guard.__file__, json.dumps(config)], cwd="/", check=False, **who).returncode
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_an_ordinary_users_tool_may_start_threads_and_a_few_processes() -> None:
+    thread = "import os, threading; t = threading.Thread(target=int); t.start(); t.join()"
+    few = f"{thread}; os.waitpid(os.posix_spawn('/bin/true', ['true'], {{}}), 0)"
+    try:
+        ended = _guarded_as_an_ordinary_user(few)
+    except PermissionError:
+        pytest.skip("another user cannot run this Python")
+    assert ended == 0
+    many = "import os, time; [os.fork() or time.sleep(60) for _ in range(100)]; time.sleep(60)"
+    assert _guarded_as_an_ordinary_user(many) == guard.TOO_MANY
 
 
 def test_it_sees_a_copy_of_its_files_and_none_of_our_environment(box, monkeypatch) -> None:

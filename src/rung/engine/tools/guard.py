@@ -11,6 +11,7 @@ starts a session of its own does not outlive its call. Elsewhere than on Linux o
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import resource
@@ -22,6 +23,8 @@ from typing import Any
 FAILED, OUT_OF_TIME, TOO_MANY, SIGNALLED = 3, 124, 125, 64
 _PARENT_DIED, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
 _LONGEST_NAP_S = 0.02
+# Room for the threads that numerical libraries start, and for what else the user starts meanwhile.
+_THREADS = 256
 
 
 def main() -> int:
@@ -58,8 +61,8 @@ def _become(config: dict[str, Any]) -> None:
         limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: int(config["seconds"]) + 1}
         if config.get("memory_bytes"):
             limits |= {resource.RLIMIT_AS: config["memory_bytes"], resource.RLIMIT_FSIZE: config["file_bytes"]}
-            # Counted by user, not by process: for anyone but root it forbids every fork and thread; for root the watch counts.
-            limits[resource.RLIMIT_NPROC] = 0
+            # The kernel counts by user, threads too, and not at all for root: this stops a flood, the watch counts exactly.
+            limits[resource.RLIMIT_NPROC] = _tasks_of_user() + config["processes"] + _THREADS
         for what, most in limits.items():
             resource.setrlimit(what, (most, most))
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -67,6 +70,16 @@ def _become(config: dict[str, Any]) -> None:
         os.execv(config["argv"][0], config["argv"])
     finally:
         os._exit(FAILED)
+
+
+def _tasks_of_user() -> int:
+    """Threads of all processes of this user; 0 where /proc does not tell."""
+    found = 0
+    for folder in glob.iglob("/proc/[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.stat(folder).st_uid == os.getuid():
+                found += len(os.listdir(f"{folder}/task"))
+    return found
 
 
 def _watch(tool: int, config: dict[str, Any]) -> int:
