@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from rung.engine.backend import Request
-from rung.engine.chat import prompt_tokens, text_of
+from rung.engine.backend import ContextTooLong, Request
+from rung.engine.chat import prompt_tokens
 from rung.engine.constrain import Constraint, Grammars
 from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.batching import Budget, plan, shared_prefix
@@ -41,11 +41,10 @@ class Answering:
 
     @torch.inference_mode()
     def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
-        """One Answer for each Request, in order. Raises UserError for a request that this base cannot answer."""
+        """One Answer for each Request, in order. Raises ContextTooLong, and UserError for a constraint that cannot be held."""
         kinds = [_kind(request) for request in requests]
         prompts = [prompt_tokens(self.model.tokenizer, request.messages, request.tools) for request in requests]
-        for request, ids in zip(requests, prompts, strict=True):
-            self._check_length(request, ids)
+        self._check_lengths(prompts)
         digests, update = self._adapters.get(adapters)
         began = time.perf_counter()
         prefix, fresh = self._shared(prompts, digests, update)
@@ -124,14 +123,10 @@ class Answering:
             self._choices.popitem(last=False)
         return self._choices[names]
 
-    def _check_length(self, request: Request, ids: Sequence[int]) -> None:
+    def _check_lengths(self, prompts: Sequence[Sequence[int]]) -> None:
         context = self.model.config.max_positions
-        if len(ids) >= context:
-            said = text_of(request.messages[-1].get("content"))
-            raise UserError(
-                f"the prompt has {len(ids):,} tokens and the base reads at most {context:,}, its answer included: {said[:60]!r}...",
-                mend="Shorten the text, show fewer demonstrations, or choose a base with a longer context.",
-            )
+        if too_long := {index: len(ids) for index, ids in enumerate(prompts) if len(ids) >= context}:
+            raise ContextTooLong(too_long, context)
 
     @cached_property
     def _grammars(self) -> Grammars:
