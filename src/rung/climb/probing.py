@@ -181,8 +181,8 @@ def take_sample(rows: Sequence[Example], values: Values, below: float, size: int
     strata = Strata(
         inside=tuple(inside[place] for place in places),
         groups=tuple(rows[place].group for place in places),
-        first=failing,
-        total=len(rows),
+        all_inside=tuple(inside),
+        all_groups=tuple(row.group for row in rows),
     )
     return Sample(examples=tuple(rows[place] for place in places), before=tuple(values[place] for place in places), strata=strata)
 

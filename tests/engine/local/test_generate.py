@@ -10,7 +10,8 @@ import pytest
 import torch
 from oracle import LONG_SYSTEM, TEXTS, ask, greedy, reference_model
 
-from rung.engine.answer import Desk, answer, compose
+from rung.engine.answer import Desk, compose
+from rung.engine.answer import answer as answer_rows
 from rung.engine.backend import ContextTooLong
 from rung.engine.demos import Pool, pool_bytes
 from rung.engine.local.answering import Answering
@@ -95,10 +96,10 @@ def test_demonstrations_that_leave_no_room_are_left_out(tiny, tmp_path: Path) ->
     made = Candidate(rung="r1_prompt", base="tiny", demos={"pool": "pool", "k": 3}, max_tokens=2)
     blobs = SimpleNamespace(path=lambda digest: tmp_path / digest)
     asked = Example(id="asked", messages=({"role": "user", "content": "late " * 250},))
-    said = answer(made, [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
+    said = answer_rows(made, [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
     with pytest.raises(ContextTooLong):
         Answering(tiny).answer([compose(made, asked, Pool.read(tmp_path / "pool"))])
-    bare = answer(replace(made, demos=None), [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
+    bare = answer_rows(replace(made, demos=None), [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
     assert bare.prompt_tokens < said.prompt_tokens < 2048
 
 
