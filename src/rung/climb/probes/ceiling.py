@@ -124,12 +124,12 @@ def _twins(task: Task, rows: Sequence[Example]) -> _Pairs:
 
 
 def _paired(task: Task, groups: Sequence[Sequence[Example]], covered: float) -> _Pairs:
-    scorer, agreeing, pairs = scorer_of(task), 0, 0
-    for group in groups:
-        for one, other in zip(group[::2], group[1::2], strict=False):
-            pairs += 1
-            agreeing += (scorer.score(one, target_text(task, other)).value or 0.0) >= 1.0
-    return _Pairs(agreeing=agreeing, pairs=pairs, covered=covered, labels=_labels(task))
+    """A pair that the scorer cannot judge is left out: it would stand against labels that contradict nothing."""
+    scorer = scorer_of(task)
+    pairs = [pair for group in groups for pair in zip(group[::2], group[1::2], strict=False)]
+    scores = [scorer.score(one, target_text(task, other)).value for one, other in pairs]
+    known = [score for score in scores if score is not None]
+    return _Pairs(agreeing=sum(score >= 1.0 for score in known), pairs=len(known), covered=covered, labels=_labels(task))
 
 
 def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:
