@@ -194,6 +194,18 @@ class Candidate:
         """SHA-256 of all fields."""
         return digest(as_json(self))
 
+    @property
+    def artefacts(self) -> tuple[str, ...]:
+        """Digests of all that it adds to its base, in the blob store: a model, demonstrations, an index, tools' files, adapters."""
+        kind, _, model = self.base.partition(":")
+        named = (
+            model if kind in ("linear", "tree") else None,
+            self.demos and self.demos["pool"],
+            self.retriever and self.retriever["index"],
+            self.tools and self.tools.get("files"),
+        )
+        return (*filter(None, named), *self.adapters)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:

@@ -45,7 +45,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Simplify:
-    """Try one cheaper form of the passing Candidate."""
+    """Try the cheaper forms of the passing Candidate."""
 
     rung: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +55,12 @@ def document(session: Session, end: Finish) -> dict[str, Any]:
 def card(task: Task, shares: int) -> list[dict[str, Any]]:
     """What this task's gate can and cannot prove, a line each."""
     from rung.verify.stats.card import sample_size_card
+    from rung.verify.stats.clusters import count
 
     gate = task.split("gate")
     return sample_size_card(
         n_gate=len(gate),
-        clusters=len({row.group for row in gate}),
+        clusters=count([row.group for row in gate]),
         bar=task.quality.at_least,
         alpha=task.alpha,
         rungs=shares,
@@ -196,7 +198,8 @@ def _mean(figures: Sequence[float | None]) -> float | None:
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+    """The least figure that this share of them does not exceed, which is what the gate asks of the limit on latency."""
+    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)] if ordered else None
 
 
 def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, Any]:
