@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.climb.probing import CEILING_LEVEL, Arm, Case, Evidence
+from rung.climb.probing import CLAIM_LEVEL, Arm, Case, Evidence
 from rung.engine.linear import question_text
 from rung.rungs import r0_linear
 from rung.types import Example, Task
@@ -56,9 +56,7 @@ def probe(case: Case, config: Config) -> Evidence:
         if twins.labels and out_of_fold.accuracy_lower <= twins.estimate:
             told.append(twins)
     arms = (_stronger(case, config.base),) if config.base else ()
-    most, likely = (
-        min(values) for values in zip(*[(pairs.bound(CEILING_LEVEL / 2), pairs.estimate) for pairs in told], strict=True)
-    )
+    most, likely = (min(values) for values in zip(*[(pairs.bound(CLAIM_LEVEL / 2), pairs.estimate) for pairs in told], strict=True))
     return Evidence(arms=arms, facts=facts, ceiling=most, likely_ceiling=likely)
 
 
