@@ -29,7 +29,7 @@ def one_standard_error(trials: Sequence[tuple[float, Sequence[float | None]]]) -
 
 
 def standard_error(a_scores: Sequence[float], b_scores: Sequence[float]) -> float:
-    """Of the mean difference, row by row; 0 with fewer than two rows."""
+    """Of the mean of a - b over the same rows; 0 with fewer than two."""
     n = len(a_scores)
     if n < 2:
         return 0.0
