@@ -90,6 +90,13 @@ class Bar:
     margin: float = 0.0
     name: str = "quality"
 
+    @property
+    def line(self) -> float:
+        """What its estimate is held against: a mean score, or the difference of two."""
+        if self.at_least is not None:
+            return self.at_least
+        return self.by if self.better_than is not None else -self.margin
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:

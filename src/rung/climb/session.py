@@ -181,14 +181,7 @@ class Session:
         trial = Trial(task=self.task, candidate=candidate, alpha=alpha, baselines=self._baselines())
         total = len(self.task.split("gate"))
         with self.progress.stage(f"{rung} at the gate", total) as stage:
-            seen = 0
-
-            def on_look(n: int, verdict: Any) -> None:
-                nonlocal seen
-                stage.advance(n - seen)
-                seen = n
-
-            outcome = judge(trial, lambda who, rows: answer(who, rows, self.desk), on_look)
+            outcome = judge(trial, lambda who, rows: answer(who, rows, self.desk), stage.advance)
         run = Run(
             candidate=candidate.id,
             task=self.task.digest,
