@@ -257,10 +257,9 @@ def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]])
             f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(session, end.winner)}"
         )
     tried = [rung for rung in rungs if rung["verdict"]]
-    best = max(tried, key=lambda rung: rung["verdict"]["estimate"] or 0.0, default=None)
-    told = (
-        f" The best was the {best['title']} with {best['verdict']['estimate']:.1%}." if best and best["verdict"]["estimate"] else ""
-    )
+    scored = [rung for rung in tried if rung["verdict"]["estimate"] is not None]
+    best = max(scored, key=lambda rung: rung["verdict"]["estimate"], default=None)
+    told = f" The best was the {best['title']} with {best['verdict']['estimate']:.1%}." if best else ""
     told += _missing(session)
     if end.status == "fail":
         return f"No rung passes: every one that was tried is shown to be below the bar.{told}"

@@ -50,6 +50,11 @@ def why_skipped(task: Task, rung: str) -> str:
     return plugins.load("rungs", rung).applies(task)
 
 
+def alpha_shares(task: Task) -> int:
+    """Into how many parts a climb splits alpha: a share for each rung that applies, and one for cheaper forms of what passed."""
+    return 1 + sum(not why_skipped(task, name) for name in plugins.names("rungs"))
+
+
 def is_remote(base: str) -> str:
     """Why a base cannot be trained here, or "" where it can."""
     if base.startswith(("http://", "https://")):
