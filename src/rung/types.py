@@ -90,6 +90,13 @@ class Bar:
     margin: float = 0.0
     name: str = "quality"
 
+    @property
+    def line(self) -> float:
+        """What its estimate is held against: a mean score, or the difference of two."""
+        if self.at_least is not None:
+            return self.at_least
+        return self.by if self.better_than is not None else -self.margin
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -193,6 +200,18 @@ class Candidate:
     def id(self) -> str:
         """SHA-256 of all fields."""
         return digest(as_json(self))
+
+    @property
+    def artefacts(self) -> tuple[str, ...]:
+        """Digests of all that it adds to its base, in the blob store: a model, demonstrations, an index, tools' files, adapters."""
+        kind, _, model = self.base.partition(":")
+        named = (
+            model if kind in ("linear", "tree") else None,
+            self.demos and self.demos["pool"],
+            self.retriever and self.retriever["index"],
+            self.tools and self.tools.get("files"),
+        )
+        return (*filter(None, named), *self.adapters)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,9 +60,12 @@ class Outcome:
         return asdict(self) | told
 
 
-def outcome(world: World, document: Mapping[str, Any], named: str, truth: float, skill: float | None = None) -> Outcome:
-    """The record of a climb from its document. `truth` is what the cheapest rung truly scores, or what it scored at the gate;
-    `skill` is the scripted model's, None for a language model, whose truth nobody knows.
+def outcome(world: World, document: Mapping[str, Any], named: str, truth: float | None, skill: float | None = None) -> Outcome:
+    """The record of a climb from its document.
+
+    truth  what the cheapest rung truly scores, or what it scored at the gate; None where it was not judged, so that nothing says
+           whether the gate could tell
+    skill  the scripted model's; None for a language model, whose truth nobody knows
     """
     chosen = document["verdict"]["rung"]
     least = next((line["truth"] for line in document["card"] if "truth" in line), 1.0)
@@ -74,7 +77,7 @@ def outcome(world: World, document: Mapping[str, Any], named: str, truth: float,
         chosen=chosen,
         status=document["verdict"]["status"],
         bar=world.bar,
-        could_tell=truth >= least,
+        could_tell=truth is not None and truth >= least,
         built=tuple(told["rung"] for told in document["rungs"] if told["candidate"]),
         truth=world.truth(chosen, skill) if chosen and skill is not None else None,
         seconds=document["seconds"],

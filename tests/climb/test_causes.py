@@ -167,7 +167,7 @@ def test_means_and_bounds_are_of_dev_not_of_the_sample():
 
 
 def test_rows_that_are_not_known_count_as_right_towards_what_may_be_reached():
-    strata = Strata(inside=(True,) * 40, groups=("",) * 40, first=40, total=40)
+    strata = Strata(inside=(True,) * 40, groups=("",) * 40, all_inside=(True,) * 40, all_groups=("",) * 40)
     seen = Sample(examples=tuple(Example(id=str(i), messages=()) for i in range(40)), before=(0.0,) * 40, strata=strata)
     arm = Arm(name="given", places=tuple(range(40)), values=(0.0,) * 40, against=(0.0,) * 40)
     hidden = Arm(name="given", places=arm.places, values=arm.values, against=arm.against, unknown=(True,) * 30 + (False,) * 10)

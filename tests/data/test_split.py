@@ -42,7 +42,6 @@ def test_duplicates_leave_and_say_why():
         ("Hi there/a", "again", "exact"),
         ("Hi there/a", "HI THERE/b", "conflict"),
     ]
-    assert [p.dropped.id for p in done.conflicts] == ["HI THERE/b"]
 
 
 def test_tools_and_earlier_turns_are_part_of_the_question():

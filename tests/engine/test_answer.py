@@ -212,20 +212,6 @@ def test_a_question_that_does_not_fit_alone_names_its_row(tmp_path, pool):
         answer(made, asked, desk(Narrow(200), tmp_path))
 
 
-def test_the_local_engine_takes_fewer_demonstrations_where_not_all_fit(tmp_path, tiny_base):
-    """A context of 2,048 tokens, questions of about 600: two demonstrations fit, of eight."""
-    from rung.engine.bases import open_backend
-
-    long = "late again " * 120
-    examples = [row(f"{long}{number}") for number in range(9)]
-    (tmp_path / "pool").write_bytes(pool_bytes(examples, lambda row: str(row.target)))
-    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 8}, max_tokens=3)
-    backend = open_backend(str(tiny_base), tmp_path)
-    said = answer(made, [row(f"{long}and again"), row("late")], desk(backend, tmp_path))
-    halved = answer(replace(made, demos={"pool": "pool", "k": 2}), [row(f"{long}and again")], desk(backend, tmp_path))
-    assert said[0].text == halved[0].text and said[0].prompt_tokens == halved[0].prompt_tokens < 2048
-
-
 def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp_path):
     (tmp_path / "pool").write_bytes(pool_bytes([row("what time is it", "{}", tools=(CLOCK,))], lambda row: str(row.target)))
     made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 1}, constraint={"kind": "tools"})

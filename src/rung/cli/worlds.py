@@ -67,7 +67,7 @@ def named_cause(task: Any, document: dict[str, Any], home: Home, progress: Progr
     return str(told["cause"])
 
 
-def _reached(document: dict[str, Any], rung_name: str | None) -> float:
-    """What a rung scored at the gate; 0 where it was not judged."""
+def _reached(document: dict[str, Any], rung_name: str | None) -> float | None:
+    """What a rung scored at the gate; None where it was not judged."""
     found = next((told for told in document["rungs"] if told["rung"] == rung_name and told["verdict"]), None)
-    return found["verdict"]["estimate"] or 0.0 if found else 0.0
+    return found["verdict"]["estimate"] if found else None

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rung.climb.probing import Arm, Sample, fails
+from rung.climb.probing import CLAIM_LEVEL, SKIP_ERROR, Arm, Sample, fails
 
 # Each cause and the rung that mends it, the cheapest first: the order in which failures are put down to causes.
 CAUSES: Mapping[str, str | None] = {
@@ -30,10 +30,6 @@ CAUSES: Mapping[str, str | None] = {
 RESOURCES = ("knowledge", "tool")
 # What is shown beside a lift: a 95% interval.
 SHOWN_LEVEL = 0.025
-# The chance, over the whole diagnosis, that a rung is skipped that could have passed. It buys time, and is no part of the gate's
-# alpha: a wrong skip loses a pass, and can never make one. Split over three claims: documents, tools, labels.
-SKIP_ERROR = 0.05
-CLAIMS = 3
 # A rung searches for its best form on dev, a probe tries one or two: it is only skipped where the bar lies further above than this.
 SEARCH_MARGIN = 0.10
 FEWEST_ROWS = 20
@@ -163,7 +159,7 @@ def most_reached(arms: Sequence[Arm], sample: Sample) -> float | None:
     shown = [arm for arm in arms if arm.shows and arm.places]
     if not shown:
         return None
-    level = SKIP_ERROR / CLAIMS / len(shown)
+    level = CLAIM_LEVEL / len(shown)
     return max(sample.strata.take(arm.places).mean_bounds(_best_case(arm), level)[1] for arm in shown)
 
 
@@ -275,5 +271,10 @@ def skips(patient: Patient, probes: Sequence[ProbeReading]) -> dict[str, str]:
 
 
 def cost(probe: ProbeReading) -> tuple[int, str]:
-    """Cheapest cause first; probes that only report come last."""
-    return list(CAUSES).index(probe.cause) if probe.cause in CAUSES else len(CAUSES), probe.name
+    """Cheapest cause first."""
+    return rank(probe.cause), probe.name
+
+
+def rank(cause: str) -> int:
+    """A cause's place among CAUSES; probes without one only report, and come last."""
+    return list(CAUSES).index(cause) if cause in CAUSES else len(CAUSES)

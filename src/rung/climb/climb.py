@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rung import plugins
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
 from rung.climb.diagnose import check_probe_settings
@@ -12,7 +11,7 @@ from rung.climb.document import document
 from rung.climb.forecast import draw_curve, learns
 from rung.climb.session import Session
 from rung.errors import UserError
-from rung.rungs._shared import check_settings, why_skipped
+from rung.rungs._shared import alpha_shares, check_settings
 from rung.types import Progress, Task
 
 if TYPE_CHECKING:
@@ -67,6 +66,5 @@ def _perform(session: Session, step: Diagnose | Build | Gate | Measure | Simplif
 def _refuse_hopeless_gate(task: Task) -> None:
     from rung.verify.spec import gate_problem
 
-    shares = sum(not why_skipped(task, rung) for rung in plugins.names("rungs")) + 1
-    if problem := gate_problem(task, shares):
+    if problem := gate_problem(task, alpha_shares(task)):
         raise UserError(problem, where=task.path, mend="Give the gate more rows (data.split.gate), or lower the bar.")

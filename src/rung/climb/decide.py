@@ -53,7 +53,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Simplify:
-    """Try one cheaper form of the passing Candidate."""
+    """Try the cheaper forms of the passing Candidate."""
 
     rung: str
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from rung import plugins
 from rung.climb.bench import ClimbBench
-from rung.climb.causes import CAUSES, RESOURCES, Patient, ProbeReading, flips, most_reached, read_arm
+from rung.climb.causes import RESOURCES, Patient, ProbeReading, flips, most_reached, rank, read_arm
 from rung.climb.diagnosis import Diagnosis, diagnosed
 from rung.climb.probing import Case, Evidence, open_case, threshold, with_tried
 from rung.errors import UserError
@@ -64,9 +64,7 @@ def diagnose_on(task: Task, bench: ClimbBench, known: Known) -> Diagnosis:
 
 def in_order() -> list[str]:
     """The probes, the cheapest cause first; those that only report come last."""
-    order = list(CAUSES)
-    causes = {name: plugins.load("probes", name).CAUSE for name in plugins.names("probes")}
-    return sorted(causes, key=lambda name: (order.index(causes[name]) if causes[name] else len(order), name))
+    return sorted(plugins.names("probes"), key=lambda name: (rank(plugins.load("probes", name).CAUSE), name))
 
 
 def check_probe_settings(task: Task) -> None:
@@ -101,9 +99,8 @@ def _run(module: ModuleType, case: Case, name: str) -> Evidence:
     try:
         with case.bench.progress.stage(f"Probing: {module.TITLE}"):
             found: Evidence = module.probe(case, module.Config.model_validate(_own(settings)))
-    except (
-        UserError
-    ) as error:  # a passage or demonstrations that the base has no room for, a server that refuses: no more than a gap
+    except UserError as error:
+        # A passage or demonstrations that the base has no room for, a server that refuses: no more than a gap.
         case.bench.progress.note(f"{name}: {error.problem}")
         return Evidence(reason=error.problem)
     return found

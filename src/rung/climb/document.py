@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +55,12 @@ def document(session: Session, end: Finish) -> dict[str, Any]:
 def card(task: Task, shares: int) -> list[dict[str, Any]]:
     """What this task's gate can and cannot prove, a line each."""
     from rung.verify.stats.card import sample_size_card
+    from rung.verify.stats.clusters import count
 
     gate = task.split("gate")
     return sample_size_card(
         n_gate=len(gate),
-        clusters=len({row.group for row in gate}),
+        clusters=count([row.group for row in gate]),
         bar=task.quality.at_least,
         alpha=task.alpha,
         rungs=shares,
@@ -197,7 +199,8 @@ def _mean(figures: Sequence[float | None]) -> float | None:
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+    """The least figure that this share of them does not exceed, which is what the gate asks of the limit on latency."""
+    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)] if ordered else None
 
 
 def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, Any]:
@@ -255,10 +258,9 @@ def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]])
             f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(session, end.winner)}"
         )
     tried = [rung for rung in rungs if rung["verdict"]]
-    best = max(tried, key=lambda rung: rung["verdict"]["estimate"] or 0.0, default=None)
-    told = (
-        f" The best was the {best['title']} with {best['verdict']['estimate']:.1%}." if best and best["verdict"]["estimate"] else ""
-    )
+    scored = [rung for rung in tried if rung["verdict"]["estimate"] is not None]
+    best = max(scored, key=lambda rung: rung["verdict"]["estimate"], default=None)
+    told = f" The best was the {best['title']} with {best['verdict']['estimate']:.1%}." if best else ""
     told += _missing(session)
     if end.status == "fail":
         return f"No rung passes: every one that was tried is shown to be below the bar.{told}"

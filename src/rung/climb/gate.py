@@ -52,20 +52,22 @@ def random_order(task: Task, split: str) -> tuple[Example, ...]:
     return tuple(rows[index] for index in clusters.gate_order([row.group for row in rows], task.seed))
 
 
-def judge(trial: Trial, answer: AnswerRows, on_look: Callable[[int, Verdict | None], None]) -> Outcome:
-    """Answer and look until every bar is decided, one has failed, or the rows are used up."""
+def judge(trial: Trial, answer: AnswerRows, advance: Callable[[int], None]) -> Outcome:
+    """Answer and look until every bar is decided, one has failed, or the rows are used up; `advance` hears of each look's rows."""
     from rung.verify.run import score_rows
 
     order = random_order(trial.task, "gate")
+    groups = [row.group for row in order]
     rows: list[Row] = []
-    against: dict[str, list[Row]] = {other.id: [] for other in trial.baselines.values()}
+    others = {other.id: other for other in trial.baselines.values()}
+    against: dict[str, list[Row]] = {name: [] for name in others}
     settled: dict[str, Verdict] = {}
     for part in batches(order, LOOK_EVERY_ROWS):
         rows += score_rows(trial.task, part, answer(trial.candidate, part))
-        for other in {other.id: other for other in trial.baselines.values()}.values():
-            against[other.id] += score_rows(trial.task, part, answer(other, part))
-        settled |= _look(trial, rows, against, settled, [row.group for row in order])
-        on_look(len(rows), settled.get("quality"))
+        for name, other in others.items():
+            against[name] += score_rows(trial.task, part, answer(other, part))
+        settled |= _look(trial, rows, against, settled, groups)
+        advance(len(part))
         if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
             break
     for bar in trial.bars:
@@ -87,11 +89,10 @@ def _look(
             continue
         values = [row.scores[bar.name].value for row in rows]
         if bar.at_least is not None:
-            verdict = look(values, groups, bar.at_least, trial.alpha, len(groups), bar.name)
+            verdict = look(values, groups, bar.line, trial.alpha, len(groups), bar.name)
         else:
-            delta = bar.by if bar.better_than is not None else -bar.margin
             other = [row.scores[bar.name].value for row in against[trial.baselines[bar.name].id]]
-            verdict = look_paired(values, other, groups, delta, trial.alpha, len(groups), bar.name)
+            verdict = look_paired(values, other, groups, bar.line, trial.alpha, len(groups), bar.name)
         if verdict is not None:
             found[bar.name] = verdict
     return found
@@ -110,7 +111,7 @@ def _cut_short(bar: Bar, rows: Sequence[Row], alpha: float, total: int) -> Verdi
         n_total=total,
         missing=len(values) - len(present),
         alpha=alpha,
-        bar=bar.at_least if bar.at_least is not None else (bar.by if bar.better_than else -bar.margin),
+        bar=bar.line,
         stopped_by="another bar",
         reason="another bar failed before this one was decided",
         name=bar.name,

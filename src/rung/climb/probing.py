@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +11,7 @@ from rung.climb.gate import random_order
 from rung.climb.measure import measure_rows
 from rung.engine.chat import text_of
 from rung.types import Candidate, Example, Run, Task
+from rung.verify.stats.select import standard_error
 from rung.verify.stats.strata import Strata
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ ARM_CHARS = 160_000
 CHARS_OF_AN_ANSWER_TOKEN = 20
 FEWEST_ROWS = 16
 
-# A third of the diagnosis's chance of skipping a rung that could have passed; see `causes.SKIP_ERROR`.
-CEILING_LEVEL = 0.05 / 3
+# The chance, over the whole diagnosis, that a rung is skipped that could have passed. It buys time, and is no part of the gate's
+# alpha: a wrong skip loses a pass, and can never make one. Split over three claims: documents, tools, labels.
+SKIP_ERROR = 0.05
+CLAIM_LEVEL = SKIP_ERROR / 3
 
 Values = tuple[float | None, ...]
 
@@ -68,7 +70,7 @@ class Arm:
 class Evidence:
     """What a probe found. `facts` are figures for the report; a `reason` says why there is nothing else.
 
-    `ceiling` bounds what anything can score, from above, wrong at most CEILING_LEVEL of the time; `likely_ceiling` is its estimate.
+    `ceiling` bounds what anything can score, from above, wrong at most CLAIM_LEVEL of the time; `likely_ceiling` is its estimate.
     """
 
     arms: tuple[Arm, ...] = ()
@@ -181,8 +183,8 @@ def take_sample(rows: Sequence[Example], values: Values, below: float, size: int
     strata = Strata(
         inside=tuple(inside[place] for place in places),
         groups=tuple(rows[place].group for place in places),
-        first=failing,
-        total=len(rows),
+        all_inside=tuple(inside),
+        all_groups=tuple(row.group for row in rows),
     )
     return Sample(examples=tuple(rows[place] for place in places), before=tuple(values[place] for place in places), strata=strata)
 
@@ -223,10 +225,8 @@ def bar_of(task: Task, plain: float | None) -> float | None:
 
 def _gain(arm: Arm) -> tuple[float, float]:
     """The mean lift over what it is compared with, and its standard error."""
-    lifts = [(after or 0.0) - (before or 0.0) for after, before in zip(arm.values, arm.against, strict=True)]
-    n = max(1, len(lifts))
-    mean = sum(lifts) / n
-    return mean, math.sqrt(sum((lift - mean) ** 2 for lift in lifts) / max(1, n - 1) / n)
+    after, before = ([value or 0.0 for value in values] for values in (arm.values, arm.against))
+    return (sum(after) - sum(before)) / max(1, len(after)), standard_error(after, before)
 
 
 def with_tried(case: Case, evidence: Evidence) -> Case:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung import plugins
@@ -77,16 +76,16 @@ class Session:
     def _state(self, rung: str) -> RungState:
         baselines = baselines_of(self.task)
         gate = self.facts.get(f"gate/{rung}")
-        unbuilt = "" if f"built/{rung}" in self.facts else self._out_of_budget()
-        if not unbuilt and rung not in baselines.values():
-            unbuilt = self._hopeless(rung)
-        skipped = self.facts["lock"]["skipped"][rung] or unbuilt
+        built, baseline = f"built/{rung}" in self.facts, rung in baselines.values()
+        skipped = self.facts["lock"]["skipped"][rung]
+        if not skipped and not built:
+            skipped = self._out_of_budget() or ("" if baseline else self._hopeless(rung))
         return RungState(
             name=rung,
             skipped=skipped,
             exempt="it is what the bar compares with" if rung == baselines.get("quality") else "",
-            baseline=rung in baselines.values(),
-            built=f"built/{rung}" in self.facts,
+            baseline=baseline,
+            built=built,
             status=gate["status"] if gate else None,
             measured=f"dev/{rung}" in self.facts,
             simplified=f"cheaper/{rung}" in self.facts,
@@ -101,7 +100,7 @@ class Session:
 
     def _hopeless(self, rung: str) -> str:
         """Why the diagnosis says that this rung cannot reach the bar; "" where it is measured all the same."""
-        if self.every or f"built/{rung}" in self.facts:
+        if self.every:
             return ""
         return str(self.facts.get("diagnosis", {}).get("skips", {}).get(rung, ""))
 
@@ -162,7 +161,7 @@ class Session:
 
     def simplify(self, rung: str) -> None:
         """Try cheaper forms of what passed, each at the gate on its part of one share of alpha; the cheapest that holds is kept."""
-        forms = simpler(self.candidate(rung), self.home.blobs, Path(self.home.path / "climbs"))
+        forms = simpler(self.candidate(rung), self.home.blobs, self.home.path / "climbs")
         tries: list[dict[str, Any]] = []
         for name, candidate in forms:
             key = f"try/{rung}/{name}"
@@ -189,14 +188,7 @@ class Session:
         trial = Trial(task=self.task, candidate=candidate, alpha=alpha, baselines=self._baselines())
         total = len(self.task.split("gate"))
         with self.progress.stage(f"{rung} at the gate", total) as stage:
-            seen = 0
-
-            def on_look(n: int, verdict: Any) -> None:
-                nonlocal seen
-                stage.advance(n - seen)
-                seen = n
-
-            outcome = judge(trial, lambda who, rows: answer(who, rows, self.desk), on_look)
+            outcome = judge(trial, lambda who, rows: answer(who, rows, self.desk), stage.advance)
         run = Run(
             candidate=candidate.id,
             task=self.task.digest,
@@ -241,15 +233,5 @@ def lock_base(task: Task, home: Home, progress: Progress) -> dict[str, Any]:
 
 def artefact_bytes(candidate: Candidate, home: Home) -> int:
     """Bytes on disk of everything that this Candidate adds to its base."""
-    digests = [*candidate.adapters]
-    if candidate.demos:
-        digests.append(candidate.demos["pool"])
-    if candidate.retriever:
-        digests.append(candidate.retriever["index"])
-    if candidate.tools and candidate.tools.get("files"):
-        digests.append(candidate.tools["files"])
-    for kind in ("linear:", "tree:"):
-        if candidate.base.startswith(kind):
-            digests.append(candidate.base.removeprefix(kind))
     text = len(canonical_json(as_json(replace(candidate, parent=None))).encode("utf-8"))
-    return text + sum(home.blobs.size_bytes(name) for name in digests)
+    return text + sum(home.blobs.size_bytes(name) for name in candidate.artefacts)

@@ -213,7 +213,8 @@ def _without(examples: Sequence[Example], source: Source) -> list[Example]:
         if name not in ids and source.limit is None:
             mend = f"A row's id is its own, or file:line; here for example '{examples[0].id}'." if examples else ""
             raise UserError(f"no row has the id '{name}'", where="data.leave_out", mend=mend)
-    kept = [example for example in examples if example.id not in source.leave_out]
+    left_out = set(source.leave_out)
+    kept = [example for example in examples if example.id not in left_out]
     if not kept:
         raise UserError("no row is left to use", where="data.leave_out")
     return kept

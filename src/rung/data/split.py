@@ -36,10 +36,6 @@ class Deduplicated:
     examples: tuple[Example, ...]
     removed: tuple[Removed, ...]
 
-    @property
-    def conflicts(self) -> tuple[Removed, ...]:
-        return tuple(pair for pair in self.removed if pair.kind == "conflict")
-
 
 def with_repeats(found: Deduplicated) -> tuple[Example, ...]:
     """The examples that are left; those that were repeated with their twins' targets as `metadata["repeats"]`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rung.engine.chat import text_of
@@ -24,6 +25,8 @@ RRF = 60
 FUSED = 100
 # Passages that a reranker reads for a question: a second of two cores with a cross-encoder of 22M.
 RERANKED = 20
+# Questions of one batch, and more, whose passages stay at hand.
+KEPT_SEARCHES = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,14 @@ class Retriever:
 
     def search(self, question: str, k: int) -> Found:
         """The k passages nearest to a question. Ties go to the earlier passage."""
+        return self._searched(question, k)
+
+    @cached_property
+    def _searched(self) -> Callable[[str, int], Found]:
+        """Searches once for a question: its refusal, its prompt and its record ask for the same, and a reranker takes a second."""
+        return lru_cache(maxsize=KEPT_SEARCHES)(self._search)
+
+    def _search(self, question: str, k: int) -> Found:
         scores, ranked = {}, []
         if self.mode != "dense":
             scores["lexical"] = self.index.lexical(question)
@@ -132,7 +143,8 @@ def _ranked(scores: np.ndarray, *, above: float) -> list[int]:
     """Places by falling score, without those that were not found: no word in common, or not come near."""
     import numpy as np
 
-    return [int(place) for place in np.argsort(-scores, kind="stable") if scores[place] > above]
+    order = np.argsort(-scores, kind="stable")
+    return order[scores[order] > above].tolist()
 
 
 def _fused(rankings: Sequence[Sequence[int]]) -> list[int]:

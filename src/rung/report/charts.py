@@ -14,8 +14,8 @@ from rung.report.facts import Document, anchor, at, bar_line, bar_words, is_diff
 from rung.report.markup import Html, element, join
 from rung.report.scale import Scale, fit
 
+# What is always shown on either side of the bar, as a share.
 CLEAR = 0.015
-"""What is always shown on either side of the bar, as a share."""
 
 
 def mark(name: Any, word: str | None = None) -> Html:

@@ -50,6 +50,11 @@ def why_skipped(task: Task, rung: str) -> str:
     return plugins.load("rungs", rung).applies(task)
 
 
+def alpha_shares(task: Task) -> int:
+    """Into how many parts a climb splits alpha: a share for each rung that applies, and one for cheaper forms of what passed."""
+    return 1 + sum(not why_skipped(task, name) for name in plugins.names("rungs"))
+
+
 def is_remote(base: str) -> str:
     """Why a base cannot be trained here, or "" where it can."""
     if base.startswith(("http://", "https://")):
@@ -118,31 +123,39 @@ def forecast_training(task: Task, speeds: Any, method: str, config: Any) -> tupl
     return fit.seconds + (dev + len(task.split("gate"))) * speeds.answer_s(0), fit.memory.total
 
 
+def training_start(rung: str, task: Task, parent: Candidate | None, bench: Bench, dev_rows: int) -> Candidate:
+    """The user's own instruction on the base: demonstrations and generated instructions of the rung below become weights.
+
+    What is not learnt stays: the output's constraint, tools, and documents where they are worth keeping on dev.
+    """
+    backend = bench.open_base(task.base)
+    return Candidate(
+        rung=rung,
+        base=backend.reference,
+        template=backend.template,
+        prompt=task.instruction,
+        constraint=parent.constraint if parent else None,
+        retriever=worth_keeping(parent, bench, dev_rows),
+        tools=parent.tools if parent else None,
+        max_tokens=parent.max_tokens if parent else longest_answer(task),
+        parent=parent.id if parent else None,
+    )
+
+
 def fine_tune(
-    task: Task, start: Candidate, settings: dict[str, Any], freeze: Any, bench: Bench, parent: Candidate | None = None
+    task: Task, start: Candidate, settings: Mapping[str, Any], freeze: Any, bench: Bench, parent: Candidate | None = None
 ) -> Candidate:
     """Train `start` on the train split, early-stopped by the task's own scorer on dev.
 
-    `settings` are TrainConfig's fields beside the seed; `freeze(start, digest)` names the trained files in a Candidate. A start
-    with tools learns the calls as well; where no train row shows any (`parent` finds none), it is trained without tools.
+    `settings` are TrainConfig's fields beside the seed, and `dev_rows`; `freeze(start, digest)` names the trained files in a
+    Candidate. Without a train row that shows how its tools are called (`parent` finds none), it is trained without tools.
     """
     from rung.train.loop import TrainConfig, train
 
     backend = bench.open_base(task.base)
-    dev_rows = settings.pop("dev_rows")
-    config = TrainConfig(seed=task.seed, too_long="drop", **settings)
-    retriever = retriever_of(start, bench)
-    if start.tools:
-        from rung.rungs._tools import call_rows, traces
-
-        shown = traces(labelled(task), parent or start, bench)
-        if not shown:
-            bench.progress.note("no train row shows how the tools are called: training without them")
-            start = replace(start, tools=None)
-    if start.tools:
-        rows = call_rows(task, labelled(task), start, shown, retriever)
-    else:
-        rows = train_rows(task, start, labelled(task), retriever)
+    dev_rows, training = settings["dev_rows"], {key: value for key, value in settings.items() if key != "dev_rows"}
+    config = TrainConfig(seed=task.seed, too_long="drop", **training)
+    start, rows = _taught(task, start, bench, parent or start)
 
     def dev_score(folder: Path) -> float:
         run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)
@@ -159,3 +172,16 @@ def fine_tune(
         bench.record("history", line)
     candidate = freeze(start, bench.blobs.put_tree(trained.folder))
     return candidate
+
+
+def _taught(task: Task, start: Candidate, bench: Bench, caller: Candidate) -> tuple[Candidate, list[TrainRow]]:
+    """What is trained, and the rows that it learns from: with tools also the calls that `caller` makes, where it makes any."""
+    rows, retriever = labelled(task), retriever_of(start, bench)
+    if start.tools:
+        from rung.rungs._tools import call_rows, traces
+
+        if shown := traces(rows, caller, bench):
+            return start, call_rows(task, rows, start, shown, retriever)
+        bench.progress.note("no train row shows how the tools are called: training without them")
+        start = replace(start, tools=None)
+    return start, train_rows(task, start, rows, retriever)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.errors import UserError
-from rung.rungs._shared import read_settings
+from rung.rungs._shared import labelled, read_settings
 from rung.types import Bench, Candidate, Example, Task, canonical_json
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Why it does not apply; "" where it does."""
-    rows = _rows(task)
+    rows = labelled(task)
     if not rows:
         return "train has no row with a target"
     return _plan(task, rows)[1]
@@ -62,7 +62,7 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     from rung.engine import linear
 
     config = read_settings(task, "r0_linear", Config)
-    rows = _rows(task)
+    rows = labelled(task)
     wanted, reason = _plan(task, rows) if rows else ({}, "train has no row with a target")
     if reason:
         raise UserError(f"the linear model does not apply: {reason}", where=task.path)
@@ -103,10 +103,6 @@ def out_of_fold(task: Task, rows: Sequence[Example], folds: int = 3) -> tuple[tu
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=task.seed).split(features, labels))
     scores = _held_out(1.0, task.seed, parts, len(classes), labels, features)
     return classes, softmax(_scale(scores, labels) * scores, axis=1), labels
-
-
-def _rows(task: Task) -> list[Example]:
-    return [row for row in task.split("train") if row.target is not None]
 
 
 def _plan(task: Task, rows: Sequence[Example]) -> tuple[dict[str | None, list[str]], str]:

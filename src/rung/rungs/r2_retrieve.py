@@ -91,7 +91,7 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     config = settings_of(task)
     if not speeds.measurable:
         return None, None
-    chunks = [piece.as_json() for piece in _library(task, speeds.progress).chunks(config.chunk_chars[0])]
+    chunks = [piece.as_json() for piece in documents_of(task, speeds.progress).chunks(config.chunk_chars[0])]
     settings: dict[str, Any] = {"index": store_index(chunks, None, speeds.desk.blobs, speeds.progress), "mode": "lexical"}
     settings |= {"k": config.passages[0], "form": config.forms[0]}
     each = speeds.asked_s(replace(speeds.candidate(0), retriever=settings), "with documents")
@@ -110,7 +110,7 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Index the documents, then find the setup that does best on dev."""
     config = settings_of(task)
-    library = _library(task, bench.progress)
+    library = documents_of(task, bench.progress)
     for finding in [*library.findings(), *_unknown_gold(task, library)]:
         bench.progress.note(finding.message)
         bench.record("finding", asdict(finding))
@@ -209,10 +209,6 @@ def settings_of(task: Task) -> Config:
 
 def documents_of(task: Task, progress: Any) -> Library:
     """The task's documents, read. Raises UserError where they are not what the task locked."""
-    return _library(task, progress)
-
-
-def _library(task: Task, progress: Any) -> Library:
     from rung.data.documents.collect import collect
     from rung.data.documents.files import DocumentSource
 

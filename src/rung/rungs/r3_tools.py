@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import labelled, read_settings
+from rung.rungs._shared import labelled, longest_answer, read_settings
 from rung.rungs._tools import traces
 from rung.rungs._trials import Trial, simplest_of_the_best, try_out
 from rung.types import Bench, Candidate, Run, Task
@@ -81,13 +81,11 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
 def plain_candidate(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """The instruction, the answer held to its scorer's natural form, and the tools' files put into the store."""
     from rung.engine.tools.declare import bundle
-    from rung.verify.scoring import scorer_of, target_text
+    from rung.verify.scoring import scorer_of
 
     backend = bench.open_base(task.base)
     tools = dict(task.tools or {})
     tools["files"] = bundle(tools, Path(task.path).parent, bench.blobs, bench.work)
-    rows = labelled(task)
-    longest = 16 + max((len(target_text(task, row)) for row in rows), default=256) // 2
     return Candidate(
         rung="r3_tools",
         base=backend.reference,
@@ -95,7 +93,7 @@ def plain_candidate(task: Task, parent: Candidate | None, bench: Bench) -> Candi
         prompt=task.instruction,
         constraint=scorer_of(task).constraint(task.split("train")),
         tools=tools,
-        max_tokens=parent.max_tokens if parent else longest,
+        max_tokens=parent.max_tokens if parent else longest_answer(task),
         parent=parent.id if parent else None,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import fine_tune, forecast_training, is_remote, read_settings, worth_keeping
+from rung.rungs._shared import fine_tune, forecast_training, is_remote, read_settings, training_start
 from rung.types import Bench, Candidate, Task
 
 TITLE = "LoRA adapter"
@@ -44,17 +44,6 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Train on the user's own instruction: the demonstrations and generated instructions of the rung below become weights."""
     config = read_settings(task, "r4_adapter", Config)
-    backend = bench.open_base(task.base)
-    start = Candidate(
-        rung="r4_adapter",
-        base=backend.reference,
-        template=backend.template,
-        prompt=task.instruction,
-        constraint=parent.constraint if parent else None,
-        retriever=worth_keeping(parent, bench, config.dev_rows),
-        tools=parent.tools if parent else None,
-        max_tokens=parent.max_tokens if parent else 256,
-        parent=parent.id if parent else None,
-    )
+    start = training_start("r4_adapter", task, parent, bench, config.dev_rows)
     settings = config.model_dump(exclude_none=True) | {"method": "lora"}
     return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, adapters=(digest,)), bench, parent)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import fine_tune, forecast_training, is_remote, read_settings, worth_keeping
+from rung.rungs._shared import fine_tune, forecast_training, is_remote, read_settings, training_start
 from rung.types import Bench, Candidate, Task
 
 TITLE = "full fine-tuning"
@@ -42,17 +42,6 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     """Train every weight on the same rows, prompt and constraint as the adapter."""
     config = read_settings(task, "r5_full", Config)
-    backend = bench.open_base(task.base)
-    start = Candidate(
-        rung="r5_full",
-        base=backend.reference,
-        template=backend.template,
-        prompt=task.instruction,
-        constraint=parent.constraint if parent else None,
-        retriever=worth_keeping(parent, bench, config.dev_rows),
-        tools=parent.tools if parent else None,
-        max_tokens=parent.max_tokens if parent else 256,
-        parent=parent.id if parent else None,
-    )
+    start = training_start("r5_full", task, parent, bench, config.dev_rows)
     settings = config.model_dump(exclude_none=True) | {"method": "full"}
     return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, base=f"tree:{digest}"), bench, parent)

@@ -60,12 +60,9 @@ def calls_fault(calls: Sequence[Call], wanted: Sequence[Call], tools: Sequence[M
         return f"{_count(len(calls))}, expected {_count(len(wanted))}"
     if len(calls) == 1:
         return call_fault(calls[0], wanted[0], tools)
-    fits = [[call_fault(call, goal, tools) is None for goal in wanted] for call in calls]
-    taken: dict[int, int] = {}  # wanted -> call
-    for index, call in enumerate(calls):
-        if not _pair(index, fits, taken, set()):
-            return f"{call.name}: no wanted call is left that this one could be"
-    return None
+    taken = paired([[call_fault(call, goal, tools) is None for goal in wanted] for call in calls])
+    alone = next((call for index, call in enumerate(calls) if index not in taken.values()), None)
+    return f"{alone.name}: no wanted call is left that this one could be" if alone else None
 
 
 def call_fault(call: Call, wanted: Call, tools: Sequence[Mapping[str, Any]]) -> str | None:
@@ -188,8 +185,16 @@ def _name_key(name: str) -> str:
     return name.replace(".", "_")
 
 
+def paired(fits: Sequence[Sequence[bool]]) -> dict[int, int]:
+    """Wanted call -> call, as many pairs as can be; `fits[call][wanted]` (Kuhn's algorithm for bipartite matching)."""
+    taken: dict[int, int] = {}
+    for index in range(len(fits)):
+        _pair(index, fits, taken, set())
+    return taken
+
+
 def _pair(index: int, fits: Sequence[Sequence[bool]], taken: dict[int, int], tried: set[int]) -> bool:
-    """Finds a wanted call for call `index`, moving earlier ones where needed (Kuhn's algorithm for bipartite matching)."""
+    """Finds a wanted call for call `index`, moving earlier ones where needed."""
     for goal, fit in enumerate(fits[index]):
         if fit and goal not in tried:
             tried.add(goal)

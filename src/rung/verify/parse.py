@@ -41,6 +41,11 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def as_texts(target: Any) -> list[str]:
+    """A target that is a list as the texts in it, any other as one text."""
+    return [as_text(item) for item in target] if isinstance(target, list | tuple) else [as_text(target)]
+
+
 def strict_json(text: str) -> Any:
     """The JSON value that the whole text is. Raises NotJson, also for NaN and infinities, which are not JSON."""
     try:

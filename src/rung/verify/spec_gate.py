@@ -47,7 +47,9 @@ def _chance_per_row(bar: Bar) -> tuple[float, str]:
 
 def _needed(chance: float, level: float) -> int:
     """Rows after which nothing but the best outcome is as improbable as `level`."""
-    return math.ceil(math.log(level) / math.log(chance) - 1e-9) if chance > 0 else 1
+    from rung.verify.stats.card import smallest_gate
+
+    return smallest_gate(chance, level) if chance > 0 else 1
 
 
 def _needed_in_groups(gate: Sequence[Example], bar: float, alpha: float) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rung.types import Run, Task
-from rung.verify.calls import Call, call_fault, target_calls
+from rung.verify.calls import Call, call_fault, paired, target_calls
 
 KINDS = ("right", "wrong_arguments", "wrong_tool", "needless", "missing")
 
@@ -25,12 +25,10 @@ def count_calls(made: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str,
         ("wrong_arguments", lambda call, goal: call.name == goal.name),
         ("wrong_tool", lambda call, goal: True),
     ):
-        for goal in list(goals):
-            found = next((call for call in left if fits(call, goal)), None)
-            if found is not None:
-                left.remove(found)
-                goals.remove(goal)
-                counts[kind] += 1
+        taken = paired([[fits(call, goal) for goal in goals] for call in left])
+        left = [call for place, call in enumerate(left) if place not in taken.values()]
+        goals = [goal for place, goal in enumerate(goals) if place not in taken]
+        counts[kind] = len(taken)
     return counts | {"needless": len(left), "missing": len(goals)}
 
 

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 import torch
 from oracle import LONG_SYSTEM, TEXTS, ask, greedy, reference_model
 
+from rung.engine.answer import Desk, compose
+from rung.engine.answer import answer as answer_rows
+from rung.engine.backend import ContextTooLong
+from rung.engine.demos import Pool, pool_bytes
 from rung.engine.local.answering import Answering
 from rung.errors import UserError
+from rung.types import Candidate, Example
 
 
 @pytest.mark.parametrize("system", ["", LONG_SYSTEM])
@@ -75,10 +82,25 @@ def test_sampling_follows_seed_and_distribution(tiny, tiny_reference) -> None:
             assert abs(first.count(text) / 1500 - share) < 4 * (share * (1 - share) / 1500) ** 0.5
 
 
-def test_too_long_a_prompt_is_named(tiny) -> None:
-    with pytest.raises(UserError, match=r"tokens and the base reads at most 2,048.*'late late late") as caught:
+def test_too_long_prompts_are_named(tiny) -> None:
+    with pytest.raises(ContextTooLong, match=r"tokens and the base reads at most 2,048.*'late late late") as caught:
         Answering(tiny).answer([ask("fine"), ask("late " * 3000)])
     assert caught.value.exit_code == 2
+    assert caught.value.problems.keys() == {1} and caught.value.answered == {}
+
+
+def test_demonstrations_that_leave_no_room_are_left_out(tiny, tmp_path: Path) -> None:
+    """The whole way from a Candidate to this engine: three demonstrations do not fit, one does."""
+    rows = [Example(id=str(n), messages=({"role": "user", "content": f"{n} " + "late " * 250},), target="yes") for n in range(3)]
+    (tmp_path / "pool").write_bytes(pool_bytes(rows, lambda row: str(row.target)))
+    made = Candidate(rung="r1_prompt", base="tiny", demos={"pool": "pool", "k": 3}, max_tokens=2)
+    blobs = SimpleNamespace(path=lambda digest: tmp_path / digest)
+    asked = Example(id="asked", messages=({"role": "user", "content": "late " * 250},))
+    said = answer_rows(made, [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
+    with pytest.raises(ContextTooLong):
+        Answering(tiny).answer([compose(made, asked, Pool.read(tmp_path / "pool"))])
+    bare = answer_rows(replace(made, demos=None), [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
+    assert bare.prompt_tokens < said.prompt_tokens < 2048
 
 
 def test_the_answer_is_cut_at_the_context(tiny, tiny_reference) -> None:

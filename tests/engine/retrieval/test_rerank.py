@@ -85,7 +85,8 @@ def test_what_was_found_is_put_in_the_rerankers_order():
     assert found.surety == 1.0
     assert asked == [[searched_text(passage) for passage in plain.search("gate", RERANKED).passages]]
     assert reranked.search("zebra", 3).passages == () and len(asked) == 1
-    assert len(reranked.search("gate", 30).passages) == 30
+    assert len(reranked.search("gate", 30).passages) == 30 and len(asked) == 2
+    assert reranked.search("gate", 3) == found and len(asked) == 2, "one question is read once"
 
 
 def test_a_candidate_that_reranks_needs_a_reranker(tmp_path):

@@ -49,19 +49,21 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
 
 
 def judged(bar: Bar, run: Run, task: Task) -> dict[str, Any]:
-    """One bar's estimate and bounds over the run, each bound one-sided at the task's alpha; `status` is None for a relative bar."""
+    """One bar's estimate and bounds over the run, each bound one-sided at the task's alpha; `status` is None for a relative bar.
+
+    A score that is missing counts as wrong towards the lower bound and as right towards the upper, as at the gate.
+    """
     from rung.verify.stats.bounds import fixed_bounds
     from rung.verify.stats.clusters import labels
 
-    scored = [(row.scores[bar.name].value, row.group) for row in run.rows]
-    present = [(value, group) for value, group in scored if value is not None]
-    said: dict[str, Any] = {"name": bar.name, "scorer": bar.scorer, "at_least": bar.at_least, "n": len(scored)}
-    said["missing"] = len(scored) - len(present)
-    if not present:
+    values, of = run.values(bar.name), labels([row.group for row in run.rows])
+    missing = sum(value is None for value in values)
+    said: dict[str, Any] = {"name": bar.name, "scorer": bar.scorer, "at_least": bar.at_least, "n": len(values), "missing": missing}
+    if missing == len(values):
         return said | {"estimate": None, "lower": None, "upper": None, "status": "undecided" if bar.at_least is not None else None}
-    values = [value for value, _ in present]
-    bounds = fixed_bounds(values, labels([group for _, group in present]), task.alpha)
-    said |= {"estimate": sum(values) / len(values), "lower": bounds.lower, "upper": bounds.upper}
+    worst, best = ([stand_in if value is None else value for value in values] for stand_in in (0.0, 1.0))
+    said |= {"estimate": run.mean(bar.name), "lower": fixed_bounds(worst, of, task.alpha).lower}
+    said |= {"upper": fixed_bounds(best, of, task.alpha).upper}
     return said | {"status": _status(said)}
 
 
@@ -70,8 +72,7 @@ def _status(said: dict[str, Any]) -> str | None:
         return None
     if said["upper"] < said["at_least"]:
         return "fail"
-    # A score that is missing may hide a failure, so it forbids a pass.
-    return "pass" if said["lower"] >= said["at_least"] and not said["missing"] else "undecided"
+    return "pass" if said["lower"] >= said["at_least"] else "undecided"
 
 
 def _show(bars: list[dict[str, Any]], alpha: float, split: str) -> None:

@@ -88,12 +88,13 @@ def _unmatchable(profile: Profile) -> dict[str, str]:
 def _write(draft: _Draft) -> tuple[float, list[str]]:
     """Writes the task file, which is known to load and to be provable; returns its bar and sample-size card."""
     from rung.climb.document import card
+    from rung.rungs._shared import alpha_shares
 
     wished = draft.profile.at_least
     try:
         at_least = _provable(draft.write(wished, []), wished)
         task = draft.write(at_least, [])
-        lines = [line["text"] for line in card(task, _shares(task))]
+        lines = [line["text"] for line in card(task, alpha_shares(task))]
         draft.write(at_least, lines)
         refuse_existing(draft.out)
         draft.file.rename(draft.out)
@@ -109,22 +110,16 @@ def _write(draft: _Draft) -> tuple[float, list[str]]:
 
 def _provable(task: Task, wished: float) -> float:
     """The highest bar up to the wished one that this gate could prove. Raises UserError where it can prove none."""
+    from rung.rungs._shared import alpha_shares
     from rung.verify.spec_gate import gate_problem
 
+    shares = alpha_shares(task)
     steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
     for bar in [wished, *[step for step in steps if step < wished]]:
-        problem = gate_problem(replace(task, quality=replace(task.quality, at_least=bar)), _shares(task))
+        problem = gate_problem(replace(task, quality=replace(task.quality, at_least=bar)), shares)
         if problem is None:
             return bar
     raise UserError(f"too few rows to prove anything: {problem}", where=task.path, mend="Add more examples to the file.")
-
-
-def _shares(task: Task) -> int:
-    """Into how many parts a climb of this task splits alpha: a share for each rung that applies, and one for a cheaper form."""
-    from rung import plugins
-    from rung.rungs._shared import why_skipped
-
-    return 1 + sum(not why_skipped(task, name) for name in plugins.names("rungs"))
 
 
 def _document(profile: Profile, out: Path, at_least: float, card: list[str]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def describe(home: Home, ref: str) -> dict[str, Any]:
         "lineage": _lineage(home, candidate),
         "artefacts": [
             {"digest": digest, "bytes": home.blobs.size_bytes(digest), "intact": home.blobs.is_intact(digest)}
-            for digest in _blobs_of(candidate)
+            for digest in candidate.artefacts
         ],
         "runs": home.run_records(candidate.id),
     }
@@ -65,13 +65,6 @@ def _lineage(home: Home, candidate: Candidate) -> list[dict[str, str]]:
             break
         found.append({"id": candidate.id, "rung": candidate.rung})
     return found
-
-
-def _blobs_of(candidate: Candidate) -> list[str]:
-    """The digests that it names, of files in our own store: a base that was trained here, demonstrations, adapters."""
-    kind, _, rest = candidate.base.partition(":")
-    pool = (candidate.demos or {}).get("pool")
-    return [*([rest] if kind in ("linear", "tree") else []), *([pool] if pool else []), *candidate.adapters]
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.climb.probing import CEILING_LEVEL, Arm, Case, Evidence
+from rung.climb.probing import CLAIM_LEVEL, Arm, Case, Evidence
 from rung.engine.linear import question_text
 from rung.rungs import r0_linear
 from rung.types import Example, Task
@@ -56,9 +56,7 @@ def probe(case: Case, config: Config) -> Evidence:
         if twins.labels and out_of_fold.accuracy_lower <= twins.estimate:
             told.append(twins)
     arms = (_stronger(case, config.base),) if config.base else ()
-    most, likely = (
-        min(values) for values in zip(*[(pairs.bound(CEILING_LEVEL / 2), pairs.estimate) for pairs in told], strict=True)
-    )
+    most, likely = (min(values) for values in zip(*[(pairs.bound(CLAIM_LEVEL / 2), pairs.estimate) for pairs in told], strict=True))
     return Evidence(arms=arms, facts=facts, ceiling=most, likely_ceiling=likely)
 
 
@@ -124,12 +122,12 @@ def _twins(task: Task, rows: Sequence[Example]) -> _Pairs:
 
 
 def _paired(task: Task, groups: Sequence[Sequence[Example]], covered: float) -> _Pairs:
-    scorer, agreeing, pairs = scorer_of(task), 0, 0
-    for group in groups:
-        for one, other in zip(group[::2], group[1::2], strict=False):
-            pairs += 1
-            agreeing += (scorer.score(one, target_text(task, other)).value or 0.0) >= 1.0
-    return _Pairs(agreeing=agreeing, pairs=pairs, covered=covered, labels=_labels(task))
+    """A pair that the scorer cannot judge is left out: it would stand against labels that contradict nothing."""
+    scorer = scorer_of(task)
+    pairs = [pair for group in groups for pair in zip(group[::2], group[1::2], strict=False)]
+    scores = [scorer.score(one, target_text(task, other)).value for one, other in pairs]
+    known = [score for score in scores if score is not None]
+    return _Pairs(agreeing=sum(score >= 1.0 for score in known), pairs=len(known), covered=covered, labels=_labels(task))
 
 
 def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:

@@ -5,6 +5,7 @@ Far above everyday text, and still failing with the right passage before it: the
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -49,12 +50,10 @@ def applies(task: Task) -> str:
 def probe(case: Case, config: Config) -> Evidence:
     """Bits per byte of the documents where there are any, else of the questions; and of everyday text."""
     model = case.bench.open_base(case.task.base).model
-    own = _own_texts(case, config)
-    if not own:
-        return Evidence(reason="the task has no text")
-    return Evidence(
-        facts={"task_bits_per_byte": bits_per_byte(model, own), "everyday_bits_per_byte": bits_per_byte(model, EVERYDAY)}
-    )
+    own = bits_per_byte(model, _own_texts(case, config))
+    if own is None:
+        return Evidence(reason="the task has no text of two tokens or more")
+    return Evidence(facts={"task_bits_per_byte": own, "everyday_bits_per_byte": bits_per_byte(model, EVERYDAY)})
 
 
 def _own_texts(case: Case, config: Config) -> list[str]:
@@ -69,10 +68,11 @@ def _own_texts(case: Case, config: Config) -> list[str]:
     return random.Random(f"domain {task.seed}").sample(found, min(config.texts, len(found)))
 
 
-def bits_per_byte(model: Any, texts: Sequence[str]) -> float:
-    """The base's cross-entropy of texts, each read by itself from its first token, over their bytes; model is a LocalModel."""
-    import math
+def bits_per_byte(model: Any, texts: Sequence[str]) -> float | None:
+    """The base's cross-entropy of texts, each read by itself from its first token, over their bytes; model is a LocalModel.
 
+    None where no text has a second token to predict.
+    """
     from rung.engine.local.likelihood import negative_log_likelihood
 
     nats, read = 0.0, 0
@@ -82,4 +82,4 @@ def bits_per_byte(model: Any, texts: Sequence[str]) -> float:
             continue
         nats += negative_log_likelihood(model.decoder, ids)
         read += len(model.tokenizer.decode(ids[1:]).encode("utf-8"))
-    return nats / math.log(2) / read if read else 0.0
+    return nats / math.log(2) / read if read else None

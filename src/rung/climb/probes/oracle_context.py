@@ -20,7 +20,7 @@ from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieve import question_of
 from rung.rungs import r2_retrieve
 from rung.types import Candidate, Example, Task
-from rung.verify.retrieval import gold_relevance
+from rung.verify.retrieval import is_in
 from rung.verify.scoring import scorer_of, target_text
 
 TITLE = "the right passage beside the question"
@@ -114,6 +114,11 @@ class _Passages:
         return Index(chunks=tuple(piece.as_json() for piece in library.chunks(self.config.chunk_chars)))
 
     @cached_property
+    def folded(self) -> list[str]:
+        """Each passage's text without regard to case."""
+        return [chunk["text"].casefold() for chunk in self.index.chunks]
+
+    @cached_property
     def closed_set(self) -> bool:
         """Labels stand in passages without telling which is right."""
         return scorer_of(self.case.task).closed_set(self.case.task.split("train")) is not None
@@ -125,26 +130,21 @@ class _Passages:
         tells = len(target) >= SHORTEST_TARGET and not self.closed_set
         if not named and not tells:
             return None
-        right = [place for place, chunk in enumerate(self.index.chunks) if _is_right(chunk, named, target)]
+        if named:
+            right = [place for place, chunk in enumerate(self.index.chunks) if any(is_in(part, chunk) for part in named)]
+        else:
+            right = [place for place, text in enumerate(self.folded) if target in text]
         if not right:
             return None
         scores = self.index.lexical(question_of(row.messages))
-        best = max(right, key=lambda place: (target in self.index.chunks[place]["text"].casefold(), scores[place], -place))
+        best = max(right, key=lambda place: (target in self.folded[place], scores[place], -place))
         return self.index.chunks[best]
 
     def distractor(self, row: Example, right: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """The nearest passage that neither is right nor holds the target."""
+        if right is None:
+            return None
         target = target_text(self.case.task, row).casefold() if row.target is not None else ""
-        scores = self.index.lexical(question_of(row.messages))
-        for place in sorted(range(len(scores)), key=lambda place: (-scores[place], place)):
-            chunk = self.index.chunks[place]
-            if right is not None and chunk["source"] != right["source"] and target not in chunk["text"].casefold():
-                return chunk
-        return None
-
-
-def _is_right(chunk: Mapping[str, Any], named: Any, target: str) -> bool:
-    if not named:
-        return target in chunk["text"].casefold()
-    found, relevance = gold_relevance(named, [chunk])
-    return any(name in relevance for name in found)
+        nearest = (-self.index.lexical(question_of(row.messages))).argsort(kind="stable").tolist()
+        beside = (place for place in nearest if self.index.chunks[place]["source"] != right["source"])
+        return next((self.index.chunks[place] for place in beside if target not in self.folded[place]), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -49,16 +50,11 @@ def chunk(source: str, parsed: Parsed, chunk_chars: int) -> list[Chunk]:
         raise BrokenEnvironment("cutting documents into chunks needs a package", mend="pip install 'rung[documents]'") from None
     splitter = MarkdownSplitter(chunk_chars) if parsed.markdown else TextSplitter(chunk_chars)
     outline = _outline(parsed.text) if parsed.markdown else _underlined(parsed.text)
+    pieces = splitter.chunk_indices(parsed.text)
+    above = _above(outline, [start for start, _ in pieces])
     return [
-        Chunk(
-            id=digest([source, start, text]),
-            source=source,
-            headings=_above(outline, start),
-            start=start,
-            end=start + len(text),
-            text=text,
-        )
-        for start, text in splitter.chunk_indices(parsed.text)
+        Chunk(id=digest([source, start, text]), source=source, headings=headings, start=start, end=start + len(text), text=text)
+        for (start, text), headings in zip(pieces, above, strict=True)
     ]
 
 
@@ -74,8 +70,13 @@ def short_ids(chunks: Sequence[Chunk]) -> list[Chunk]:
 def _outline(text: str) -> list[tuple[int, int, str]]:
     """(place, level, title) of each heading outside of fenced code."""
     fences = [match.span() for match in _FENCE.finditer(text)]
-    found = [(match.start(), len(match[1]), match[2]) for match in _HEADING.finditer(text)]
-    return [heading for heading in found if not any(start <= heading[0] < end for start, end in fences)]
+    starts = [start for start, _ in fences]
+    found = []
+    for match in _HEADING.finditer(text):
+        before = bisect_right(starts, match.start()) - 1
+        if before < 0 or match.start() >= fences[before][1]:
+            found.append((match.start(), len(match[1]), match[2]))
+    return found
 
 
 def _underlined(text: str) -> list[tuple[int, int, str]]:
@@ -91,10 +92,14 @@ def _underlined(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
-def _above(outline: Sequence[tuple[int, int, str]], start: int) -> tuple[str, ...]:
+def _above(outline: Sequence[tuple[int, int, str]], starts: Sequence[int]) -> list[tuple[str, ...]]:
+    """The titles above each of the places `starts`, which rise, as the outline's do: one pass over both."""
     path: list[tuple[int, str]] = []
-    for place, level, title in outline:
-        if place >= start:
-            break
-        path = [*(part for part in path if part[0] < level), (level, title)]
-    return tuple(title for _, title in path)
+    found, passed = [], 0
+    for start in starts:
+        while passed < len(outline) and outline[passed][0] < start:
+            _, level, title = outline[passed]
+            path = [*(part for part in path if part[0] < level), (level, title)]
+            passed += 1
+        found.append(tuple(title for _, title in path))
+    return found

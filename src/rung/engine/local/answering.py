@@ -42,7 +42,7 @@ class Answering:
 
     @torch.inference_mode()
     def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
-        """One Answer for each Request, in order. Raises ContextTooLong before anything is computed."""
+        """One Answer for each Request, in order. Raises ContextTooLong, and UserError for a constraint that cannot be held."""
         kinds = [_kind(request) for request in requests]
         prompts = [prompt_tokens(self.model.tokenizer, request.messages, request.tools) for request in requests]
         self._check_lengths(requests, prompts)

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from rung.engine.folder import answer_files
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.model import LocalModel
 from rung.engine.local.weights import export
@@ -19,18 +20,6 @@ from rung.errors import UserError
 from rung.train.config import TrainConfig
 
 LEARNING_RATE = 5e-5
-COMPANIONS = (
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-    "chat_template.json",
-)
 
 
 def apply(model: LocalModel, config: TrainConfig) -> TrainedModel:
@@ -82,8 +71,9 @@ class TrainedModel:
         config.pop("torch_dtype", None)
         _write_json(folder / "config.json", config)
         _write_json(folder / "rung.json", facts)
-        for name in COMPANIONS:
-            if (self._source.folder / name).is_file():
+        for name in answer_files(self._source.folder):
+            if name != "config.json" and not name.endswith((".safetensors", ".safetensors.index.json")):
+                (folder / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(self._source.folder / name, folder / name)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from rung.types import Example, Score
-from rung.verify.parse import as_text
+from rung.verify.parse import as_texts
 from rung.verify.scoring import missing_target
 
 
@@ -20,7 +20,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the texts are there, else 0 and which are not."""
-    texts = _texts(example.target)
+    texts = as_texts(example.target)
     absent = [text for text in texts if _key(text, config) not in _key(output, config)]
     if not absent or (config.match == "any" and len(absent) < len(texts)):
         return Score(value=1.0)
@@ -29,7 +29,7 @@ def score(example: Example, output: str, config: Config) -> Score:
 
 def render(target: Any, config: Config) -> str:
     """The texts, one after the other; the first of them where any one is enough."""
-    texts = _texts(target)
+    texts = as_texts(target)
     return " ".join(texts) if config.match == "all" else texts[0]
 
 
@@ -37,12 +37,8 @@ def check(example: Example, config: Config) -> str | None:
     """An empty text is contained in every answer, so that it measures nothing."""
     if problem := missing_target(example):
         return problem
-    texts = _texts(example.target)
+    texts = as_texts(example.target)
     return None if texts and all(text.strip() for text in texts) else "the target is empty, so that every answer would contain it"
-
-
-def _texts(target: Any) -> list[str]:
-    return [as_text(item) for item in target] if isinstance(target, list | tuple) else [as_text(target)]
 
 
 def _key(text: str, config: Config) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from rung.types import Example, Score
-from rung.verify.parse import as_text
+from rung.verify.parse import as_texts
 from rung.verify.schema import closed_values
 from rung.verify.scoring import missing_target
 
@@ -25,15 +25,15 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the answer is one of the right ones, else 0."""
-    right = [_normal(text, config) for text in _texts(example.target)]
+    right = [_normal(text, config) for text in as_texts(example.target)]
     if _normal(output, config) in right:
         return Score(value=1.0)
-    return Score(value=0.0, reason=f"expected {_texts(example.target)[0]!r}")
+    return Score(value=0.0, reason=f"expected {as_texts(example.target)[0]!r}")
 
 
 def render(target: Any, config: Config) -> str:
     """The first right answer."""
-    return _texts(target)[0]
+    return as_texts(target)[0]
 
 
 def check(example: Example, config: Config) -> str | None:
@@ -49,10 +49,6 @@ def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] |
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Asks for the bare answer."""
     return "Reply with the answer alone: no explanation and nothing before or after it."
-
-
-def _texts(target: Any) -> list[str]:
-    return [as_text(item) for item in target] if isinstance(target, list | tuple) else [as_text(target)]
 
 
 def _normal(text: str, config: Config) -> str:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from rung.errors import BrokenEnvironment
 from rung.types import Example, Score
-from rung.verify.parse import as_text
+from rung.verify.parse import as_texts
 from rung.verify.scoring import missing_target
 
 
@@ -28,21 +28,21 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 def score(example: Example, output: str, config: Config) -> Score:
     """The metric's value. Raises BrokenEnvironment where its package is missing."""
-    references = _texts(example.target)
+    references = as_texts(example.target)
     value = _rouge(output, references, config) if config.metric.startswith("rouge") else _sacrebleu(output, references, config)
     return Score(value=min(1.0, max(0.0, value)), reason=f"{config.metric} {value:.2f}")
 
 
 def render(target: Any, config: Config) -> str:
     """The first reference."""
-    return _texts(target)[0]
+    return as_texts(target)[0]
 
 
 def check(example: Example, config: Config) -> str | None:
     """The target must have words; also says early that the package is missing."""
     if problem := missing_target(example):
         return problem
-    texts = _texts(example.target)
+    texts = as_texts(example.target)
     if not texts or not all(re.search(r"\w", text) for text in texts):
         return "the target has no words"
     value = score(example, texts[0], config).value or 0.0
@@ -81,7 +81,3 @@ def _rouge_scorer(metric: str, stem: bool) -> Any:
 
 def _missing(package: str, config: Config) -> BrokenEnvironment:
     return BrokenEnvironment(f"the scorer 'overlap' needs {package} for {config.metric}", mend="pip install 'rung[overlap]'")
-
-
-def _texts(target: Any) -> list[str]:
-    return [as_text(item) for item in target] if isinstance(target, list | tuple) else [as_text(target)]

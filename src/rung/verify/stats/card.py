@@ -134,19 +134,6 @@ def smallest_gate(bar: float, level: float) -> int:
     return math.ceil(math.log(level) / math.log(bar) - 1e-9)
 
 
-def rows_without_failure(rate: float, level: float) -> int:
-    """The fewest rows without a failure that prove a failure rate of at most `rate`."""
-    return smallest_gate(1 - rate, level)
-
-
-def paired_rows(gain: float, discordant: float, alpha: float, power: float = POWER) -> int:
-    """Rows for McNemar's two-sided test to show a gain, where `discordant` of the rows are right for one alone (Connor, 1987)."""
-    from scipy.special import ndtri
-
-    z_alpha, z_power = float(ndtri(1 - alpha / 2)), float(ndtri(power))
-    return math.ceil((z_alpha * math.sqrt(discordant) + z_power * math.sqrt(discordant - gain**2)) ** 2 / gain**2)
-
-
 def smallest_gain(rows: int, alpha: float, discordant: float = DISCORDANT, power: float = POWER) -> float:
     """The least gain that McNemar's two-sided test shows with this power; as a share of the rows."""
     from scipy.special import ndtri

@@ -81,18 +81,11 @@ def _wins(both: Sequence[tuple[float, float]]) -> str:
     return f"; {won:,} rows better, {lost:,} worse (McNemar's exact p = {mcnemar(won, lost):.2g})"
 
 
-def mcnemar(won: int, lost: int, *, mid: bool = False) -> float:
-    """Two-sided p-value of "won and lost are equally likely" given won + lost: exact, or the mid-p variant.
-
-    McNemar (1947); mid-p after Fagerland, Lydersen and Laake (2013): half the probability of the outcome itself is left out.
-    """
+def mcnemar(won: int, lost: int) -> float:
+    """Exact two-sided p-value of "won and lost are equally likely" given won + lost (McNemar, 1947)."""
     from scipy.stats import binom
 
-    discordant, fewer = won + lost, min(won, lost)
-    tail = float(binom.cdf(fewer, discordant, 0.5))
-    if mid:
-        tail -= 0.5 * float(binom.pmf(fewer, discordant, 0.5))
-    return min(1.0, 2 * tail)
+    return min(1.0, 2 * float(binom.cdf(min(won, lost), won + lost, 0.5)))
 
 
 def fixed_difference(scores: Sequence[float], of: Sequence[int], level: float) -> bounds.Bounds:

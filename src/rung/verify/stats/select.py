@@ -24,12 +24,12 @@ def one_standard_error(trials: Sequence[tuple[float, Sequence[float | None]]]) -
     scores = [[value or 0.0 for value in values] for _, values in trials]
     means = [sum(row) / max(len(row), 1) for row in scores]
     best = max(range(len(trials)), key=lambda index: (means[index], -trials[index][0], -index))
-    near = [index for index in range(len(trials)) if means[best] - means[index] <= _standard_error(scores[best], scores[index])]
+    near = [index for index in range(len(trials)) if means[best] - means[index] <= standard_error(scores[best], scores[index])]
     return min(near, key=lambda index: (trials[index][0], -means[index], index))
 
 
-def _standard_error(a_scores: Sequence[float], b_scores: Sequence[float]) -> float:
-    """Of the mean difference, row by row; 0 with fewer than two rows."""
+def standard_error(a_scores: Sequence[float], b_scores: Sequence[float]) -> float:
+    """Of the mean of a - b over the same rows; 0 with fewer than two."""
     n = len(a_scores)
     if n < 2:
         return 0.0

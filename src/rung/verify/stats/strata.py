@@ -1,14 +1,14 @@
 """Means over dev from rows of which the failing ones were sampled more densely, each weighted back to its share of dev.
 
 Where all rows were taken, bounds are those of `bounds` and `paired`. Else the mean is phi * (mean of the first stratum) +
-(1 - phi) * (mean of the second): phi and both means are bounded, each at a third of the level, and the bound is the worst of their
-corners (Bonferroni). That is conservative, and right at every size.
+(1 - phi) * (mean of the second): phi and both means are bounded, each at a third of the level and by whole clusters, and the bound
+is the worst of their corners (Bonferroni). That is conservative.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rung.verify.stats import bounds, clusters, paired
 
@@ -19,15 +19,24 @@ Fixed = Callable[[Sequence[float], Sequence[int], float], bounds.Bounds]
 class Strata:
     """A sample of rows.
 
-    inside   of each sampled row, whether it is of the first stratum
-    groups   its cluster; "" is one of its own
-    first    rows of the first stratum among the `total` that the sample was drawn from
+    inside, groups          of each sampled row, whether it is of the first stratum, and its cluster; "" is one of its own
+    all_inside, all_groups  the same of all rows that the sample was drawn from
     """
 
     inside: tuple[bool, ...]
     groups: tuple[str, ...]
-    first: int
-    total: int
+    all_inside: tuple[bool, ...]
+    all_groups: tuple[str, ...]
+
+    @property
+    def first(self) -> int:
+        """Rows of the first stratum among all."""
+        return sum(self.all_inside)
+
+    @property
+    def total(self) -> int:
+        """Rows that the sample was drawn from."""
+        return len(self.all_inside)
 
     @property
     def whole(self) -> bool:
@@ -36,12 +45,8 @@ class Strata:
 
     def take(self, places: Sequence[int]) -> Strata:
         """The sample's rows at these places, which must not have been chosen by their scores within a stratum."""
-        return Strata(
-            inside=tuple(self.inside[place] for place in places),
-            groups=tuple(self.groups[place] for place in places),
-            first=self.first,
-            total=self.total,
-        )
+        inside = tuple(self.inside[place] for place in places)
+        return replace(self, inside=inside, groups=tuple(self.groups[place] for place in places))
 
     def mean(self, values: Sequence[float]) -> float:
         """The mean over all `total` rows, estimated. A stratum of which no row was taken is left out."""
@@ -74,10 +79,11 @@ class Strata:
         if self.whole:
             found = fixed(list(values), clusters.labels(self.groups), level)
             return found.lower, found.upper
-        share = bounds.clopper_pearson(self.first, self.total, level / 3)
+        share = bounds.fixed_bounds([float(inside) for inside in self.all_inside], clusters.labels(self.all_groups), level / 3)
         first, second = (self._of_stratum(values, wanted, level / 3, fixed) for wanted in (True, False))
-        lower = min(phi * first[0] + (1 - phi) * second[0] for phi in share)
-        return lower, max(phi * first[1] + (1 - phi) * second[1] for phi in share)
+        ends = (share.lower, share.upper)
+        lower = min(phi * first[0] + (1 - phi) * second[0] for phi in ends)
+        return lower, max(phi * first[1] + (1 - phi) * second[1] for phi in ends)
 
     def _of_stratum(self, values: Sequence[float], wanted: bool, level: float, fixed: Fixed) -> tuple[float, float]:
         chosen = [(value, group) for value, group, inside in zip(values, self.groups, self.inside, strict=True) if inside is wanted]
