@@ -105,8 +105,10 @@ def test_plan_says_what_will_run(task_file: Path, capsys: pytest.CaptureFixture[
     will_run = {rung["rung"]: rung["will_run"] for rung in planned["rungs"]}
     assert will_run["r1_prompt"]
     assert not will_run["r5_full"]
+    assert planned["probes"]["format"] == "" and "no documents" in planned["probes"]["oracle_context"]
     assert run(["plan", str(task_file)]) == 0
-    assert "toy: 60 train, 40 dev, 140 gate rows." in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "toy: 60 train, 40 dev, 140 gate rows." in told and "oracle_context" not in told and "asked what is missing" in told
 
 
 def test_diagnose_says_what_is_missing(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

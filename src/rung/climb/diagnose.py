@@ -67,6 +67,16 @@ def in_order() -> list[str]:
     return sorted(plugins.names("probes"), key=lambda name: (rank(plugins.load("probes", name).CAUSE), name))
 
 
+def foreseen(task: Task) -> dict[str, str]:
+    """The probes, and why each does not apply; "" where it will be run."""
+    loaded = {name: plugins.load("probes", name) for name in in_order()}
+    return {name: _no_probe(task, name, module) for name, module in loaded.items()}
+
+
+def _no_probe(task: Task, name: str, module: ModuleType) -> str:
+    return "the task file skips it" if task.probes.get(name, {}).get("skip") else str(module.applies(task))
+
+
 def check_probe_settings(task: Task) -> None:
     """Raises UserError, with the lines of the task file, for what is wrong with the settings of any probe."""
     from rung.verify.spec_problems import Problem, problems_of
@@ -92,10 +102,9 @@ def _own(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run(module: ModuleType, case: Case, name: str) -> Evidence:
-    settings = case.task.probes.get(name, {})
-    reason = "the task file skips it" if settings.get("skip") else module.applies(case.task)
-    if reason:
+    if reason := _no_probe(case.task, name, module):
         return Evidence(reason=reason)
+    settings = case.task.probes.get(name, {})
     try:
         with case.bench.progress.stage(f"Probing: {module.TITLE}"):
             found: Evidence = module.probe(case, module.Config.model_validate(_own(settings)))

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.desk import desk_for
+from rung.climb.diagnose import foreseen
 from rung.climb.document import card
 from rung.climb.fits import refuse_long_rows
 from rung.climb.gate import random_order
-from rung.rungs._shared import check_settings, is_remote, labelled, longest_answer, train_rows, why_skipped
+from rung.rungs._shared import alpha_shares, check_settings, is_remote, labelled, longest_answer, train_rows, why_skipped
 from rung.types import Candidate, Progress, Task
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     check_settings(task)
     refuse_unknown_baselines(task, home)
     refuse_long_rows(task, home.path)
-    shares = sum(not why_skipped(task, name) for name in plugins.names("rungs")) + 1
+    shares = alpha_shares(task)
     problem = gate_problem(task, shares)
     speeds = None if problem else Speeds(task, home, progress)
     rungs = [_rung(name, task, speeds) for name in plugins.names("rungs")]
@@ -131,6 +132,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         "card": card(task, shares),
         "problem": problem,
         "rungs": rungs,
+        "probes": foreseen(task),
         "minutes": sum(known) if len(known) == shares - 1 else None,
         "memory_gb": max(memory, default=None),
     }
