@@ -19,7 +19,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -66,7 +65,7 @@ def contact(file: Path, *, to_the_end: bool) -> str:
         time.sleep(0.5)
         for rung, status in _verdicts(known).items():
             came.setdefault(rung, (time.monotonic() - started, status))
-    process.send_signal(signal.SIGINT)
+    process.terminate()
     code = process.wait()
     if not came:
         raise SystemExit(f"{file.name}: no verdict; the climb ended with {code}")

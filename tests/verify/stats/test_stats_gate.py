@@ -1,9 +1,11 @@
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy.stats import beta
 
+from rung.verify.stats import sequential
 from rung.verify.stats.clusters import gate_order
 from rung.verify.stats.eprocess import Wealth
 from rung.verify.stats.gate import judge, look, split_alpha
@@ -177,3 +179,17 @@ def test_a_cluster_is_bet_on_only_when_it_is_complete():
     groups = ["a"] * 30 + ["b"] * 30
     assert judge([1.0] * 29, groups, 0.5, 0.5, 60).lower == 0.0
     assert judge([1.0] * 30, groups, 0.5, 0.5, 60).lower > 0.0
+
+
+def test_a_look_finds_the_gate_open_exactly_where_the_bounds_leave_it_open() -> None:
+    """The short way to "not yet" against the bounds themselves, over truths, bars and clusters."""
+    random = np.random.default_rng(5)
+    ended = 0
+    for truth, bar in itertools.product((0.3, 0.6, 0.8, 0.97), (0.25, 0.6, 0.9)):
+        scores = (random.random(400) < truth).astype(float).tolist()
+        groups = [f"g{place // 3}" if place % 2 else "" for place in range(400)]
+        for n in range(20, 400, 40):
+            sample = sequential.sample_of(scores[:n], scores[:n], groups, 400)
+            assert sequential.open_still(sample, bar, 0.05) == (sequential.decide(sample, bar, 0.05).status is None)
+            ended += not sequential.open_still(sample, bar, 0.05)
+    assert 40 < ended < 110

@@ -49,6 +49,11 @@ class Wealth:
         return Wealth(bar=self.bar, logs=logs[..., -1, :], now=path[..., -1], peak=np.maximum(self.peak, path.max(axis=-1)))
 
 
+def refuted(payoffs: np.ndarray, sizes: np.ndarray, mean: float, level: float) -> bool:
+    """Whether the stake has refuted "the mean is at most `mean`", in (0, 1], at some time so far; as in `lower_bound`."""
+    return bool(len(payoffs)) and float(Wealth(bar=mean).after(payoffs, sizes).peak) >= math.log(1 / level)
+
+
 def lower_bound(payoffs: np.ndarray, sizes: np.ndarray, level: float) -> float:
     """The lower end of a confidence sequence: the largest mean that the stake has refuted at some time so far.
 

@@ -36,7 +36,10 @@ def look(
     Scores that are missing count as 0 towards a pass and as 1 towards a fail, and the reason says so. Call it as often as you
     like: the verdict depends on the rows alone, not on when one looked. Raises ValueError for scores or shapes that cannot be.
     """
-    verdict, settled = _judged(values, groups, bar, alpha, n_total)
+    sample = _sample(values, groups, n_total)
+    if sample.n and sequential.open_still(sample, bar, alpha):
+        return None
+    verdict, settled = _judged(values, sample, bar, alpha)
     return replace(verdict, name=name) if settled else None
 
 
@@ -44,17 +47,18 @@ def judge(
     values: Sequence[float | None], groups: Sequence[str], bar: float, alpha: float, n_total: int, name: str = "quality"
 ) -> Verdict:
     """As `look`, but where rows remain to be looked at it says "undecided", with the bounds so far."""
-    return replace(_judged(values, groups, bar, alpha, n_total)[0], name=name)
+    return replace(_judged(values, _sample(values, groups, n_total), bar, alpha)[0], name=name)
 
 
-def _judged(values: Sequence[float | None], groups: Sequence[str], bar: float, alpha: float, n_total: int) -> tuple[Verdict, bool]:
+def _sample(values: Sequence[float | None], groups: Sequence[str], n_total: int) -> sequential.Sample:
+    worst = [0.0 if value is None else value for value in values]
+    best = [1.0 if value is None else value for value in values]
+    return sequential.sample_of(worst, best, groups, n_total)
+
+
+def _judged(values: Sequence[float | None], sample: sequential.Sample, bar: float, alpha: float) -> tuple[Verdict, bool]:
     present = [value for value in values if value is not None]
-    sample = sequential.sample_of(
-        [0.0 if value is None else value for value in values],
-        [1.0 if value is None else value for value in values],
-        groups,
-        n_total,
-    )
+    n_total = len(sample.of)
     if not sample.n:
         return _nothing(bar, alpha, n_total), n_total == 0
     decision = sequential.decide(sample, bar, alpha)

@@ -44,7 +44,7 @@ def look_paired(
         raise ValueError(f"{len(a_values)} scores against {len(b_values)}")
     both = [(a, b) for a, b in zip(a_values, b_values, strict=True) if a is not None and b is not None]
     sample = sequential.sample_of(_scores(a_values, b_values, 0.0), _scores(a_values, b_values, 1.0), groups, n_total)
-    if not sample.n:
+    if not sample.n or sequential.open_still(sample, (1 + delta) / 2, alpha):
         return None
     decision = sequential.decide(sample, (1 + delta) / 2, alpha, fixed_difference)
     if decision.status is None:

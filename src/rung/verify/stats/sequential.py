@@ -97,6 +97,15 @@ def decide(sample: Sample, bar: float, alpha: float, fixed: FixedBounds = bounds
     return Decision(status=status, lower=lower, upper=upper, stopped_by=floor.method, needed=needed)
 
 
+def open_still(sample: Sample, bar: float, alpha: float) -> bool:
+    """Whether `decide` would ask for the next rows, found without its bounds: a gate of many rows is looked at often."""
+    if sample.complete or not 0.0 < bar < 1.0:
+        return False
+    passed = eprocess.refuted(*sample.bets(sample.worst), bar, alpha / 2)
+    failed = eprocess.refuted(*sample.bets([1 - score for score in sample.best]), 1 - bar, alpha / 2)
+    return not passed and not failed and not _futile(sample, bar, alpha)
+
+
 def _status(lower: float, upper: float, bar: float) -> Status | None:
     """Bounds that cross decide nothing: they say that early and late rows differ, so that the rows are no random sample."""
     if lower > upper:
