@@ -11,6 +11,14 @@ from pydantic import BaseModel, ValidationError
 from rung.errors import did_you_mean
 
 Path = tuple[str | int, ...]
+# pydantic's words, and ours for who writes YAML.
+WORDS = {
+    "Value error, ": "",
+    "Input should": "it should",
+    "a valid tuple": "a list, such as [a, b]",
+    "a valid list": "a list, such as [a, b]",
+    "a valid dictionary": "keys with values, such as {key: value}",
+}
 
 
 class Problem(NamedTuple):
@@ -49,8 +57,9 @@ def _problem(fault: Mapping[str, Any], model: type[BaseModel], also_known: tuple
         return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}. {did_you_mean(str(fault['input']), choices)}")
     if kind == "value_error":
         return Problem(path, str(fault["ctx"]["error"]))
-    message = fault["msg"].replace("Input should", "it should").replace("Value error, ", "")
-    message = message.replace("a valid tuple", "a list, such as [a, b]").replace("a valid dictionary", "keys and values, as {key: value}")
+    message = re.sub(r" or instance of \w+$", "", fault["msg"])
+    for theirs, ours in WORDS.items():
+        message = message.replace(theirs, ours)
     return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}: {message}{_instead(fault['input'])}")
 
 
