@@ -138,7 +138,7 @@ def guess_extra(columns: Mapping[str, Column], taken: Sequence[str]) -> dict[str
     ids = [c.name for c in free if c.words and c.words <= {"id", "uid", "uuid", "row"} and len(c.values) == c.rows]
     splits = [c.name for c in free if c.words <= SPLIT_COLUMNS and {SPLIT_NAMES.get(v.casefold()) for v in c.values} == set(SPLITS)]
     called = [columns["calls"]] if "calls" in columns and "calls" not in taken else []
-    calls = [c.name for c in called if c.values and all(CALL_KEYS <= set(re.findall(r"\w+", text)) for text in c.values)]
+    calls = [c.name for c in called if c.values and all(set(re.findall(r"\w+", text)) >= CALL_KEYS for text in c.values)]
     return {key: found[0] for key, found in (("id", ids), ("split", splits), ("calls", calls)) if found}
 
 
