@@ -60,7 +60,9 @@ def _made(gold: Mapping[str, Calls], candidate: Candidate, bench: Bench) -> dict
     distinct = {_key(call): call for calls in gold.values() for call in calls}
     outcomes = dict(zip(distinct, box.perform(list(distinct.values())), strict=True))
     made = {name: [outcomes[_key(call)] for call in calls] for name, calls in gold.items()}
-    sound = {name: calls for name, calls in made.items() if not any(call["outcome"] in ("refused", "failed") for call in calls)}
+    sound: dict[str, Calls] = {
+        name: calls for name, calls in made.items() if not any(call["outcome"] in ("refused", "failed") for call in calls)
+    }
     if not sound:
         _refuse_failing(next(call for call in outcomes.values() if call["outcome"] in ("refused", "failed")), len(gold))
     return sound
