@@ -126,8 +126,22 @@ def test_rows_without_an_answer_are_left_out(write):
     path = write("gaps.csv", "body,label\n" + lines)
     profile = inspect_file(path)
     assert profile.where == {"label": "not empty"}
-    assert "Rows without an answer are left out." in profile.remarks
+    assert "10 rows without an answer are left out." in profile.remarks
     assert climbs(path, profile) == 90
+
+
+def test_a_class_in_two_spellings_is_told(write):
+    labels = ["Billing", "billing", "Delivery"]
+    lines = "".join(f"a text that is number {n},{labels[min(n % 10, 2)]}\n" for n in range(100))
+    profile = inspect_file(write("spelled.csv", "body,label\n" + lines))
+    told = "One class in several spellings? 'Billing' (10) and 'billing' (10). Mend the file, or keep one by data.where."
+    assert profile.remarks[0] == told
+
+
+def test_a_column_of_right_calls_is_found(write):
+    lines = [{"question": f"What is {n}?", "answer": str(n), "calls": [{"name": "f", "arguments": {"n": n}}]} for n in range(40)]
+    profile = inspect_file(write("calls.jsonl", "\n".join(map(json.dumps, lines))))
+    assert profile.columns == {"input": "question", "target": "answer", "calls": "calls"}
 
 
 def test_another_encoding_is_told(write):

@@ -187,7 +187,10 @@ def test_training_rows_carry_what_serving_will(tmp_path):
         ("absent", "no documents of this name"),
         ({"source": "docs", "encodr": "x"}, "unknown key 'knowledge.encodr'|unknown key 'encodr'"),
         ({"include": "*.md"}, "'source' is missing"),
-        ({"source": "docs", "include": "*.pdf"}, "no readable document"),
+        (
+            {"source": "docs", "include": "*.pdf"},
+            r"no readable document\n  No name fits knowledge.include, \*.pdf; a name in there is",
+        ),
         (3, "knowledge"),
     ],
 )

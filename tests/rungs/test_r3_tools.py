@@ -119,6 +119,20 @@ def test_training_rows_carry_the_calls_that_serving_will(task_file, home, told) 
     assert all(row.answer.calls for row in asked.rows)
 
 
+def test_right_calls_of_which_none_gives_a_result_are_an_error(task_file, home) -> None:
+    task = load_task(task_file, home)
+    calls = [{"name": "price", "arguments": {"item": "no such thing"}}]
+    task = replace(task, examples=tuple(replace(row, metadata={"calls": calls}) for row in task.examples))
+    with open_home(home, write=True) as opened:
+        bench = ClimbBench(task, desk_for(task, opened), home / "work", Silent())
+        plain = r3_tools.plain_candidate(task, None, bench)
+        with pytest.raises(
+            UserError, match=r"of 12 rows whose right calls are given, none gives a result; price .* failed: "
+        ) as caught:
+            traces(task.split("train"), plain, bench)
+    assert "with: [...]" in caught.value.mend
+
+
 @pytest.mark.parametrize(
     ("made", "counts"),
     [

@@ -191,7 +191,7 @@ rungs: {r4_adaptor: {rank: 2}}
             (
                 "quality: {scorer: choice, at_least: .8}",
                 "quality: choice",
-                "'quality' cannot be 'choice': it should be a valid dictionary",
+                "'quality' cannot be 'choice': it should be keys with values, such as {key: value}",
             ),
             ("name: tone", "name: 2024-01-01", ""),
             ("instruction: Say the tone.", "tools: tools.py", "there is no such file"),
@@ -214,6 +214,13 @@ rungs: {r4_adaptor: {rank: 2}}
             ("instruction: Say the tone.", "alpha: 0", "'alpha' cannot be 0: it should be greater than 0"),
             ("instruction: Say the tone.", "seed: -1", "'seed' cannot be -1: it should be greater than or equal to 0"),
             ("instruction: Say the tone.", "limits: {minutes: 0}", "'minutes' cannot be 0: it should be greater than 0"),
+            ("instruction: Say the tone.", "prices: 3", "it should be keys with values, such as {key: value}"),
+            (
+                "at_least: .8",
+                'at_least: "80%"',
+                "'at_least' cannot be '80%': it should be a valid number. Write 0.8, without quotes or %",
+            ),
+            ("instruction: Say the tone.", "tools: {file: a.py, unattended: [write]}", "'unattended' cannot be 'write'. Known: "),
             ("instruction: Say the tone.", "prices: {input: 3}", "unknown key 'input'."),
             ("rows.csv", "rows.csv\n  split: {dev: .5, gate: .6}", "the fractions sum to 1.1, which is more than 1"),
         ],

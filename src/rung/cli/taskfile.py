@@ -25,6 +25,16 @@ ABOUT_BAR = (
     "shipping? Also possible: better_than: r1_prompt with by: .1, or not_worse_than: NAME with margin: .02."
 )
 ABOUT_LOWERED = "It stands at what a gate of this size can prove; the data would suggest {wished:g}. More rows would allow that."
+ABOUT_EXACT = (
+    "exact takes nothing beside the answer. Where answers come in sentences ('It weighs 310 g.' for '310 g'), scorer: contains "
+    "(without ignore_space) is fairer."
+)
+ABOUT_MORE = [
+    "What the model may use beside the prompt; take out the # where you have it. All keys: docs/task-file.md.",
+    "",
+    "knowledge: docs             # a folder of documents to look things up in: Markdown, HTML, PDF, DOCX, CSV, text",
+    "tools: {file: tools.py}     # Python functions that the model may call",
+]
 ABOUT_ALPHA = "The chance that you accept of passing something that is not good enough, over the whole climb."
 ABOUT_SEARCH = (
     "How widely the prompt rung searches, sized for a first verdict within minutes on two cores and a small base. Without these "
@@ -87,6 +97,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
     split = _indented(_commented(ABOUT_SPLIT) + _yaml({"split": dict(profile.split)}))
     bar = [ABOUT_BAR, ABOUT_LOWERED.format(wished=profile.at_least)] if at_least < profile.at_least else [ABOUT_BAR]
+    bar += [ABOUT_EXACT] if profile.scorer == "exact" else []
     parts = [
         _comments(
             [f"Written by `rung init {profile.path.name}`, from what the file shows. Change what is wrong.", "", *seen(profile)]
@@ -95,6 +106,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
         _commented(ABOUT_BASE) + _yaml({"base": _base(base, out.parent)}),
         _commented(ABOUT_INSTRUCTION) + _yaml({"instruction": profile.instruction}),
         _yaml({"data": data}) + split,
+        _comments(ABOUT_MORE),
         _comments(bar) + _yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
         _commented(ABOUT_ALPHA) + _yaml({"alpha": 0.05}),
         _commented(ABOUT_SEARCH) + _yaml({"rungs": {"r1_prompt": first_search(profile)}}),

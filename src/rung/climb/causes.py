@@ -265,9 +265,18 @@ def skips(patient: Patient, probes: Sequence[ProbeReading]) -> dict[str, str]:
         if probe.most + SEARCH_MARGIN < patient.bar:
             found[rung] = (
                 f"with {probe.main.name} dev comes to {probe.main.after:.1%}, at most {probe.most:.1%}, and the bar is "
-                f"{patient.bar:.1%} (wrong at most {SKIP_ERROR:.0%} of the time)"
+                f"{patient.bar:.1%} (wrong at most {SKIP_ERROR:.0%} of the time){_unknown_calls(probe)}"
             )
     return found
+
+
+def _unknown_calls(probe: ProbeReading) -> str:
+    """What the user can do where a base that was never shown a call made none."""
+    return (
+        "; no row says which calls are right (data.columns.calls): worked ones may teach it"
+        if probe.facts.get("calls_known") == 0
+        else ""
+    )
 
 
 def cost(probe: ProbeReading) -> tuple[int, str]:

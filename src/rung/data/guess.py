@@ -37,6 +37,7 @@ MOST_CLASSES = 100
 MOST_CLASS_CHARS = 80
 LARGEST_GROUP = 0.3
 FEWEST_GROUPS = 10
+CALL_KEYS = frozenset(("name", "arguments"))
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -132,11 +133,13 @@ def guess_columns(rows: Rows, shown: str) -> Guess:
 
 
 def guess_extra(columns: Mapping[str, Column], taken: Sequence[str]) -> dict[str, str]:
-    """An id column whose values are all different, and a split column that names all three splits."""
+    """An id column whose values are all different, a split column that names all three splits, and a column of right calls."""
     free = [column for column in columns.values() if column.name not in taken and column.filled == column.rows]
     ids = [c.name for c in free if c.words and c.words <= {"id", "uid", "uuid", "row"} and len(c.values) == c.rows]
     splits = [c.name for c in free if c.words <= SPLIT_COLUMNS and {SPLIT_NAMES.get(v.casefold()) for v in c.values} == set(SPLITS)]
-    return ({"id": ids[0]} if ids else {}) | ({"split": splits[0]} if splits else {})
+    called = [columns["calls"]] if "calls" in columns and "calls" not in taken else []
+    calls = [c.name for c in called if c.values and all(set(re.findall(r"\w+", text)) >= CALL_KEYS for text in c.values)]
+    return {key: found[0] for key, found in (("id", ids), ("split", splits), ("calls", calls)) if found}
 
 
 def guess_group(columns: Mapping[str, Column], taken: Sequence[str]) -> str | None:

@@ -96,7 +96,7 @@ def inspect_file(path: Path) -> Profile:
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
         instruction=_instruction(kind, classes, unique.examples, guess.columns.get("target", "")),
         findings=tuple([*removal_findings(unique), *inspect_examples(unique.examples)]),
-        remarks=tuple(_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer)),
+        remarks=(*_spellings(classes), *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer)),
         examples=unique.examples,
     )
 
@@ -195,12 +195,22 @@ def _instruction(kind: Kind, classes: Mapping[str, int], examples: Sequence[Exam
     return instructions[kind]
 
 
+def _spellings(classes: Mapping[str, int]) -> list[str]:
+    """Classes that differ only in case or blanks: one label, very likely, spelled in several ways."""
+    found: dict[str, list[str]] = {}
+    for name in classes:
+        found.setdefault(" ".join(name.casefold().split()), []).append(name)
+    several = [" and ".join(f"'{name}' ({classes[name]:,})" for name in names) for names in found.values() if len(names) > 1]
+    return [f"One class in several spellings? {'; '.join(several)}. Mend the file, or keep one by data.where."] if several else []
+
+
 def _remarks(rows: int, examples: Sequence[Example], guess: Guess, encoding: str | None, scorer: str) -> list[str]:
     remarks = []
     if rows > MOST_ROWS:
         remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them were looked at.")
     if guess.where:
-        remarks.append("Rows without an answer are left out.")
+        # All rows were looked at, or a sample: then the number is of the sample.
+        remarks.append(f"{min(rows, MOST_ROWS) - len(examples):,} rows without an answer are left out.")
     if guess.unused:
         remarks.append(f"Columns that take no part: {', '.join(guess.unused)}.")
     if guess.group:

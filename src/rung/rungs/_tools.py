@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rung.errors import UserError
 from rung.types import Bench, Candidate, Example, Task, digest
 
 if TYPE_CHECKING:
@@ -52,14 +53,30 @@ def call_rows(
 
 
 def _made(gold: Mapping[str, Calls], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
-    """Each distinct call made once. Rows of which one was refused or failed are left out."""
+    """Each distinct call made once. Rows of which one was refused or failed are left out; UserError where that leaves none."""
     from rung.engine.toolbox import Toolbox
 
     box = Toolbox.open(candidate.tools or {}, bench.blobs).box
     distinct = {_key(call): call for calls in gold.values() for call in calls}
     outcomes = dict(zip(distinct, box.perform(list(distinct.values())), strict=True))
     made = {name: [outcomes[_key(call)] for call in calls] for name, calls in gold.items()}
-    return {name: calls for name, calls in made.items() if all(call["outcome"] not in ("refused", "failed") for call in calls)}
+    sound: dict[str, Calls] = {
+        name: calls for name, calls in made.items() if not any(call["outcome"] in ("refused", "failed") for call in calls)
+    }
+    if not sound:
+        _refuse_failing(next(call for call in outcomes.values() if call["outcome"] in ("refused", "failed")), len(gold))
+    return sound
+
+
+def _refuse_failing(call: Mapping[str, Any], rows: int) -> None:
+    """Raises UserError for rows of which no right call gives a result: no score could say anything of the tools."""
+    arguments = json.dumps(call["arguments"], ensure_ascii=False)
+    raise UserError(
+        f"of {rows:,} rows whose right calls are given, none gives a result; {call['name']} {arguments}, for one, "
+        f"{call['outcome']}: {call['reason']}",
+        where="data.columns.calls",
+        mend="Mend the tool or the calls. A file that the tool reads must be named: tools: {file: ..., with: [...]}.",
+    )
 
 
 def _found(candidate: Candidate, bench: Bench, limit: int) -> dict[str, Calls]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, get_args
 
@@ -10,6 +11,14 @@ from pydantic import BaseModel, ValidationError
 from rung.errors import did_you_mean
 
 Path = tuple[str | int, ...]
+# pydantic's words, and ours for who writes YAML.
+WORDS = {
+    "Value error, ": "",
+    "Input should": "it should",
+    "a valid tuple": "a list, such as [a, b]",
+    "a valid list": "a list, such as [a, b]",
+    "a valid dictionary": "keys with values, such as {key: value}",
+}
 
 
 class Problem(NamedTuple):
@@ -21,7 +30,11 @@ class Problem(NamedTuple):
 
 def problems_of(error: ValidationError, model: type[BaseModel], also_known: tuple[str, ...] = ()) -> list[Problem]:
     """Every fault of a ValidationError as a Problem. `also_known` are further keys to suggest at the top level."""
-    return [_problem(fault, model, also_known) for fault in error.errors(include_url=False)]
+    faults = error.errors(include_url=False)
+    inner = [fault["loc"][:-1] for fault in faults if fault["loc"]]
+    # A list whose only item is refused is then also too short: that second word is about what is no longer there.
+    told = [fault for fault in faults if not (fault["type"] == "too_short" and fault["loc"] in inner)]
+    return [_problem(fault, model, also_known) for fault in told]
 
 
 def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
@@ -31,7 +44,8 @@ def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
 
 def _problem(fault: Mapping[str, Any], model: type[BaseModel], also_known: tuple[str, ...]) -> Problem:
     path = tuple(fault["loc"])
-    key = path[-1] if path else ""
+    # An item of a list is told by the list's name: nobody wrote a key '0'.
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
     kind = fault["type"]
     if kind == "extra_forbidden":
         known = keys_of(_model_at(model, path[:-1])) + (also_known if len(path) == 1 else ())
@@ -43,8 +57,18 @@ def _problem(fault: Mapping[str, Any], model: type[BaseModel], also_known: tuple
         return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}. {did_you_mean(str(fault['input']), choices)}")
     if kind == "value_error":
         return Problem(path, str(fault["ctx"]["error"]))
-    message = fault["msg"].replace("Input should", "it should").replace("Value error, ", "")
-    return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}: {message}")
+    message = re.sub(r" or instance of \w+$", "", fault["msg"])
+    for theirs, ours in WORDS.items():
+        message = message.replace(theirs, ours)
+    return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}: {message}{_instead(fault['input'])}")
+
+
+def _instead(value: Any) -> str:
+    """For a number that was written as text: the number."""
+    number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", value) if isinstance(value, str) else None
+    if number is None:
+        return ""
+    return f". Write {float(number[1]) / (100 if number[2] else 1):g}, without quotes{' or %' if number[2] else ''}"
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:

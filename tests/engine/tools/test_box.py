@@ -322,6 +322,8 @@ def test_tools_run_from_one_function_only() -> None:
         ("def f(x): return x\n", "f: the argument 'x' has no type annotation"),
         ("def f(*x: int): return x\n", "f: the argument 'x' cannot be given by its name"),
         ("def f(:\n", "SyntaxError"),
+        ("x = 1\ndef f(:\n", "tools.py:2: the tools cannot be read: SyntaxError: invalid syntax\n"),
+        ("x = 1\n\nraise RuntimeError('no database')\n", "tools.py:3: the tools cannot be read: RuntimeError: no database\n"),
         ("import no_such_module\n", "No module named 'no_such_module'"),
         ("while True: pass\n", "the tool took more than"),
         ("x = 1\n", "no tool was found"),
@@ -353,6 +355,17 @@ def test_files_and_names_that_cannot_be_used(tmp_path) -> None:
     with pytest.raises(UserError, match="no tool is called 'g'"):
         declare({**SAID, "with": [], "consequences": {"g": "read"}}, tmp_path)
     assert declare({**SAID, "with": [], "consequences": {"f": "read"}}, tmp_path)["gate"]["f"]["consequence"] == "read"
+
+
+def test_tools_of_which_none_would_be_run_are_refused_unless_their_author_means_it(tmp_path) -> None:
+    said = {**SAID, "with": [], "unattended": ["read"]}
+    (tmp_path / "tools.py").write_text("def f() -> int:\n    return 1\n")
+    with pytest.raises(UserError, match="no tool would ever be run: no consequence is stated by f") as caught:
+        declare(said, tmp_path)
+    assert "`Consequence: read`" in caught.value.mend
+    assert declare({**said, "consequences": {"f": "irreversible"}}, tmp_path)["gate"]["f"]["consequence"] == "irreversible"
+    recorded = [{"name": "f", "arguments": {}, "result": 1}]
+    assert declare({**said, "recorded": recorded}, tmp_path)["recorded"] == recorded
 
 
 def test_an_ended_climb_leaves_no_folder_behind(box, tmp_path, monkeypatch) -> None:

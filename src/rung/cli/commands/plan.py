@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def command(task: Path, as_json: bool) -> int:
         print_json(document)
     else:
         _show(document)
+        _show_tools(locked.tools or {"list": ()})
+        show(*[f"Next: rung climb {task}"] if not document["problem"] else [])
     return UserError.exit_code if document["problem"] else 0
 
 
@@ -57,6 +60,15 @@ def _show(document: dict[str, Any]) -> None:
     show(f"Where neither of the first two rungs passes, it is asked what is missing, in a few minutes more: {', '.join(probes)}.")
     if document["problem"]:
         show(f"It cannot be climbed as it is: {document['problem']}")
+
+
+def _show_tools(tools: Mapping[str, Any]) -> None:
+    """What each tool is taken for: a docstring that was forgotten shows here."""
+    for tool in tools["list"]:
+        consequence = tools["gate"][tool["name"]]["consequence"]
+        runs = "its calls run" if consequence in tools["unattended"] else "its calls are queued for a person, not run"
+        blind = "" if tool["description"] else "; it has no docstring, so that the model does not know what it does"
+        show(f"tool {tool['name']}: {consequence}, {runs}{blind}")
 
 
 def _figure(value: float | None) -> str | None:

@@ -17,7 +17,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
@@ -122,8 +122,16 @@ def fingerprint(source: DocumentSource) -> Fingerprint:
         documents += not document.problem
         last = f"{document.name}: {document.problem}" if document.problem else last
     if not documents:
-        raise UserError("there is no readable document", where=", ".join(source.references), mend=last or "The source is empty.")
+        raise UserError("there is no readable document", where=", ".join(source.references), mend=last or _why_none(source))
     return Fingerprint(digest=digest(sorted(rows)), documents=documents, size_bytes=size_bytes)
+
+
+def _why_none(source: DocumentSource) -> str:
+    """Whether `include` left everything out, with a name that it could have fitted, or there is nothing."""
+    first = next(read_files(replace(source, include=())), None) if source.include else None
+    if first is None:
+        return f"It is empty. Put documents there: {', '.join(KINDS)}."
+    return f"No name fits knowledge.include, {', '.join(source.include)}; a name in there is, for example, {first.name}."
 
 
 def _read(path: Path, reference: str, include: Sequence[str]) -> Iterator[RawDocument]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from rung.types import Blobs
 # Imports of the user's file, or an MCP server's start, happen once more here than in a call.
 DESCRIBE_S = 30.0
 MOST_FILE_BYTES = 32 << 20
+# How a worker, and a SyntaxError, end their word: where in the user's file it was.
+PLACE = re.compile(r" \([^()]+, line (\d+)\)$")
 
 
 def declare(said: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -45,6 +48,7 @@ def declare(said: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     for tool in found:
         tool["consequence"] = said["consequences"].get(tool["name"], tool["consequence"])
         check_grammar(tool, f"tools ({tool['from']})")
+    _refuse_none_that_runs(found, said)
     listed = [{key: tool[key] for key in ("name", "description", "parameters")} for tool in found]
     return {
         "list": listed,
@@ -109,10 +113,11 @@ def _of_files(said: Mapping[str, Any], folder: Path, limits: Limits) -> list[dic
             job = {"mode": "describe", "file": name}
             outcome = run_worker("python_worker", job, Path(stage), limits, seconds=max(DESCRIBE_S, limits.seconds))
             if outcome.fault:
+                place = PLACE.search(outcome.fault)
                 raise UserError(
-                    f"the tools cannot be read: {outcome.fault}",
-                    where=str(folder / name),
-                    mend="Each public function is a tool: annotate its arguments, and import only what is installed here.",
+                    f"the tools cannot be read: {PLACE.sub('', outcome.fault)}",
+                    where=f"{folder / name}:{place[1]}" if place else str(folder / name),
+                    mend="The file must import by itself, here, and each public function is a tool, with every argument annotated.",
                 )
             found += [{**tool, "from": name} for tool in outcome.value]
     return found
@@ -143,6 +148,18 @@ def _beside(part: str, folder: Path) -> str:
     """
     path = folder / part
     return str(path.absolute()) if not Path(part).is_absolute() and path.is_file() else part
+
+
+def _refuse_none_that_runs(found: Sequence[Mapping[str, Any]], said: Mapping[str, Any]) -> None:
+    """Raises UserError where no tool could ever give a result, and that not because its author says so."""
+    idle = [tool["name"] for tool in found if tool["consequence"] not in said["unattended"]]
+    silent = [tool["name"] for tool in found if not tool.get("stated", True) and tool["name"] not in said["consequences"]]
+    if len(idle) == len(found) and silent and not said["recorded"]:
+        raise UserError(
+            f"no tool would ever be run: no consequence is stated by {', '.join(silent)}, which counts as irreversible",
+            where="tools",
+            mend="Write a line `Consequence: read` into the docstring of each function that changes nothing.",
+        )
 
 
 def _refuse_twins(found: Sequence[Mapping[str, Any]]) -> None:

@@ -11,6 +11,7 @@ import inspect
 import json
 import os
 import sys
+import traceback
 import types
 import typing
 from collections.abc import Callable
@@ -31,11 +32,22 @@ def main() -> None:
         said = {"result": _describe(job["file"]) if job["mode"] == "describe" else _call(job)}
         text = json.dumps(said, ensure_ascii=False, allow_nan=False)
     except BaseException as error:
-        text = json.dumps({"error": f"{type(error).__name__}: {error}"[:400]})
+        place = _place(error, job["file"]) if job["mode"] == "describe" else ""
+        text = json.dumps({"error": f"{type(error).__name__}: {error}"[:400] + place})
     with os.fdopen(channel, "wb") as out:
         out.write(text.encode("utf-8", "backslashreplace"))
         out.flush()
         os._exit(0)
+
+
+def _place(error: BaseException, file: str) -> str:
+    """` (file, line 3)`: the last line of the user's file that an error came through; a SyntaxError says so itself."""
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).absolute() == Path(file).absolute()
+    ]
+    return f" ({file}, line {lines[-1]})" if lines and not isinstance(error, SyntaxError) else ""
 
 
 def _module(file: str) -> types.ModuleType:
@@ -63,11 +75,12 @@ def _describe(file: str) -> list[dict[str, Any]]:
 
 def _tool(name: str, function: Callable[..., Any]) -> dict[str, Any]:
     words, told = _docstring(function)
-    consequence = getattr(function, "consequence", told) or "irreversible"
+    stated = getattr(function, "consequence", told)
+    consequence = stated or "irreversible"
     if consequence not in CONSEQUENCES:
         raise ValueError(f"{name}: the consequence '{consequence}' is none of {', '.join(CONSEQUENCES)}")
     schema = _untitled(_arguments(name, function).model_json_schema())
-    return {"name": name, "description": words, "parameters": schema, "consequence": consequence}
+    return {"name": name, "description": words, "parameters": schema, "consequence": consequence, "stated": bool(stated)}
 
 
 def _docstring(function: Callable[..., Any]) -> tuple[str, str]:
