@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from rung.climb.causes import (
     ProbeReading,
     attribution,
     flips,
+    holds_target,
     leading,
     most_reached,
     read_arm,
@@ -173,3 +175,27 @@ def test_rows_that_are_not_known_count_as_right_towards_what_may_be_reached():
     hidden = Arm(name="given", places=arm.places, values=arm.values, against=arm.against, unknown=(True,) * 30 + (False,) * 10)
     assert most_reached([arm], seen) < 0.2
     assert most_reached([hidden], seen) > 0.75
+
+
+def test_a_check_that_may_be_too_strict_is_told():
+    strict = replace(probe("format", 0.5).arms[0], holding=30)
+    probes = (replace(probe("format", 0.5), arms=(strict,)), probe("tool", 0.82))
+    told = diagnosed(patient(verbatim=True), probes).sentence
+    assert "30 of 80 answers fail although they hold their target" in told and "contains" in told
+    assert "hold their target" not in diagnosed(patient(), probes).sentence
+    assert "hold their target" not in diagnosed(patient(verbatim=True), (probe("tool", 0.82),)).sentence
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "holds"),
+    [
+        ("nine", "It has  NINE\nwheels.", True),
+        ("nine", "It has ninety wheels.", False),
+        ("€9.50 (net)", "that is €9.50 (net), today", True),
+        (["no", "nine wheels"], "It has nine  wheels", True),
+        ({"a": 1}, '{"a": 1}', False),
+        ("", "anything", False),
+    ],
+)
+def test_a_target_is_held_as_whole_words(target, text, holds):
+    assert holds_target(target, text) is holds

@@ -8,6 +8,7 @@ stays "unexplained".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +41,8 @@ FEWEST_FAILURES = 5
 class ArmReading:
     """An arm in numbers: means over dev, bounds on the lift, plain failures that it turns right (`flipped`), passes it breaks.
 
-    `p` is that of the exact one-sided sign test that more clusters of rows are lifted than lowered.
+    `p` is that of the exact one-sided sign test that more clusters of rows are lifted than lowered. `holding` counts the answers
+    that fail although they hold their target, among other words.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ArmReading:
     broken: int
     p: float
     shows: bool
+    holding: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,7 @@ class Patient:
     bar          the mean that is to be reached; None where it is not known
     failed       rungs that the gate has shown to be below the bar
     rungs        rungs that apply to the task
+    verbatim     whether the check wants the target and not a word beside it
     """
 
     n: int
@@ -106,6 +110,7 @@ class Patient:
     bar: float | None
     failed: frozenset[str] = frozenset()
     rungs: tuple[str, ...] = ()
+    verbatim: bool = False
 
 
 def read_arm(arm: Arm, sample: Sample, below: float) -> ArmReading:
@@ -127,7 +132,22 @@ def read_arm(arm: Arm, sample: Sample, below: float) -> ArmReading:
         broken=sum(fails_now and not failed for failed, fails_now in pairs),
         p=_sign_p(after, before, strata.groups),
         shows=arm.shows,
+        holding=_holding(arm, sample, below),
     )
+
+
+def _holding(arm: Arm, sample: Sample, below: float) -> int:
+    if not arm.texts:
+        return 0
+    asked = zip(arm.places, arm.values, arm.texts, strict=True)
+    return sum(fails(value, below) and holds_target(sample.examples[place].target, text or "") for place, value, text in asked)
+
+
+def holds_target(target: Any, text: str) -> bool:
+    """Whether a text holds a target, or one of several, as whole words, in whatever case."""
+    texts = target if isinstance(target, list | tuple) else [target]
+    wanted = (re.escape(" ".join(one.split())) for one in texts if isinstance(one, str) and one.strip())
+    return any(re.search(rf"(?<!\w){one}(?!\w)", " ".join(text.split()), re.IGNORECASE) for one in wanted)
 
 
 def _sign_p(after: Sequence[float], before: Sequence[float], groups: Sequence[str]) -> float:

@@ -142,4 +142,5 @@ def _patient(case: Case, known: Known) -> Patient:
         bar=case.bar,
         failed=frozenset(rung for rung, status in known.statuses.items() if status == "fail"),
         rungs=tuple(name for name in plugins.names("rungs") if not why_skipped(case.task, name)),
+        verbatim=case.task.quality.scorer == "exact",
     )

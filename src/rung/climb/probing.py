@@ -55,6 +55,7 @@ class Arm:
     candidate  what was asked, where that could be shipped
     shows      whether a lift of it shows the probe's cause, or it only reports
     unknown    of each row, whether what was to be handed over is not known: it was left as it was, and might have been right
+    texts      what was answered, where it was asked: for a look at the check itself
     """
 
     name: str
@@ -64,6 +65,7 @@ class Arm:
     candidate: Candidate | None = None
     shows: bool = True
     unknown: tuple[bool, ...] = ()
+    texts: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +103,25 @@ class Case:
     def arm(self, name: str, candidate: Candidate, *, limit: int | None = None, **rest: Any) -> Arm:
         """The candidate on the sample, or on a part of it where its prompts are long, against the plain instruction."""
         places = self.places(self.chars(candidate), limit)
-        values = self.ask(candidate, [self.sample.examples[place] for place in places])
+        run = self.run(candidate, [self.sample.examples[place] for place in places])
+        told = {"values": tuple(run.values()), "texts": tuple(row.answer.text for row in run.rows)}
         against = tuple(self.sample.before[place] for place in places)
-        return Arm(**{"name": name, "places": places, "values": values, "against": against, "candidate": candidate, **rest})
+        return Arm(**{"name": name, "places": places, "against": against, "candidate": candidate, **told, **rest})
+
+    def handed(self, name: str, candidate: Candidate, places: tuple[int, ...], shown: Mapping[int, Example]) -> Arm:
+        """The rows at `places`, some with something handed over (`shown`), against all without it; the others stay as they are."""
+        closed = self.ask(candidate, [self.sample.examples[place] for place in places])
+        run = self.run(candidate, list(shown.values()))
+        told = dict(zip(shown, run.values(), strict=True))
+        texts = dict(zip(shown, (row.answer.text for row in run.rows), strict=True))
+        return Arm(
+            name=name,
+            places=places,
+            values=tuple(told.get(place, before) for place, before in zip(places, closed, strict=True)),
+            against=closed,
+            unknown=tuple(place not in shown for place in places),
+            texts=tuple(texts.get(place) for place in places),
+        )
 
     def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Values:
         """The score of each example."""

@@ -27,8 +27,27 @@ MENDS = {
 }
 
 
+# Told of the check where at least so many answers, and so large a share of them, fail although they hold their target.
+FEWEST_HOLDING, HOLDING_SHARE = 5, 0.2
+
+
 def told(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
-    """One or two sentences for the leading cause."""
+    """One or two sentences for the leading cause, and one for a check that may be stricter than was meant."""
+    return _cause_told(cause, patient, probes) + (_strictness(probes) if patient.verbatim and cause != "solved" else "")
+
+
+def _strictness(probes: Sequence[ProbeReading]) -> str:
+    arms = [arm for probe in probes for arm in probe.arms if arm.holding >= max(FEWEST_HOLDING, HOLDING_SHARE * arm.n)]
+    if not arms:
+        return ""
+    worst = max(arms, key=lambda arm: arm.holding / arm.n)
+    return (
+        f" But look at the check: with {worst.name}, {worst.holding} of {worst.n} answers fail although they hold their target, "
+        "among other words. Where that is as good, let quality.scorer be contains."
+    )
+
+
+def _cause_told(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
     plain = f"the plain instruction is at {patient.plain:.1%} on dev"
     if cause == "solved":
         return f"Nothing is missing: {plain}, the bar is {patient.bar:.1%}."

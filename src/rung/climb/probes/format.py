@@ -47,4 +47,6 @@ def _lenient(case: Case) -> Arm:
         read = [scorer.score(example, text).value for text in _readings.readings(row.answer.text)]
         values.append(max((value for value in (plain, *read) if value is not None), default=None))
     places = tuple(range(len(case.sample)))
-    return Arm(name="lenient reading of the plain answers", places=places, values=tuple(values), against=case.sample.before)
+    texts = tuple(row.answer.text for row in run.rows)
+    before = case.sample.before
+    return Arm(name="lenient reading of the plain answers", places=places, values=tuple(values), against=before, texts=texts)

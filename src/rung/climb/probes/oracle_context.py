@@ -74,16 +74,8 @@ def _handed(case: Case, name: str, form: Candidate, passages: Sequence[Mapping[s
     """Each row with its passage in its question. A row without one is not asked: it stays as it is closed book."""
     longest = max((len(passage["text"]) for passage in passages if passage), default=0)
     places = case.places(case.chars(form, longest), limit)
-    closed = case.ask(form, [case.sample.examples[place] for place in places])
     shown = {place: _beside(case.sample.examples[place], passage) for place in places if (passage := passages[place])}
-    told = dict(zip(shown, case.ask(form, list(shown.values())) if shown else (), strict=True))
-    return Arm(
-        name=name,
-        places=places,
-        values=tuple(told.get(place, before) for place, before in zip(places, closed, strict=True)),
-        against=closed,
-        unknown=tuple(place not in shown for place in places),
-    )
+    return case.handed(name, form, places, shown)
 
 
 def _beside(example: Example, passage: Mapping[str, Any]) -> Example:

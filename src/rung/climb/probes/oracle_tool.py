@@ -84,17 +84,10 @@ def _handed(case: Case, name: str, plain: Candidate, made: Mapping[str, Sequence
     form = replace(plain, tools=None)
     listed = tuple((plain.tools or {})["list"])
     places = case.places(case.chars(form, float(len(str(listed)))))
-    closed = case.ask(form, [case.sample.examples[place] for place in places])
     shown = {place: _answered(row, made, listed) for place in places if (row := case.sample.examples[place]).id in made}
-    told = dict(zip(shown, case.ask(form, list(shown.values())), strict=True))
     needless = [case.sample.examples[place].metadata.get("calls") == [] for place in places]
-    return Arm(
-        name=name,
-        places=places,
-        values=tuple(told.get(place, before) for place, before in zip(places, closed, strict=True)),
-        against=closed,
-        unknown=tuple(place not in shown and not none for place, none in zip(places, needless, strict=True)),
-    )
+    unknown = tuple(place not in shown and not none for place, none in zip(places, needless, strict=True))
+    return replace(case.handed(name, form, places, shown), unknown=unknown)
 
 
 def _answered(example: Example, made: Mapping[str, Sequence[Mapping[str, Any]]], tools: tuple[Any, ...]) -> Example:
