@@ -86,6 +86,12 @@ def test_a_wrong_encoding_names_byte_and_line_and_what_to_do(load):
     assert load("rows.csv", content, columns=COLUMNS, encoding="cp1252").examples[1].messages[0]["content"] == "caf\u00e9"
 
 
+def test_one_line_of_another_encoding_does_not_garble_the_rest(load):
+    lines = [b"text,label", *("na\u00efve \U0001f600,yes".encode() for _ in range(5)), "caf\u00e9,no".encode("cp1252"), b""]
+    with pytest.raises(UserError, match=r"rows\.csv:7: byte 0xe9 .* is not utf-8\n  Mend this line: most of the file is UTF-8"):
+        load("rows.csv", b"\n".join(lines), columns=COLUMNS)
+
+
 def test_an_unknown_encoding(load):
     with pytest.raises(UserError, match=r"(?s)'utf8mb4' is no known encoding.*utf-8"):
         load("rows.csv", "text,label\na,b\n", columns=COLUMNS, encoding="utf8mb4")

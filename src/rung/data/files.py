@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
 import io
 import zlib
@@ -122,11 +123,16 @@ def whole_text(path: Path, shown: str, encoding: str | None, at_most: int) -> st
 
 
 def guess_encoding(path: Path) -> str:
-    """`utf-8` where the file's first 16 MiB decode so, else the first of the usual single-byte encodings that decodes them."""
+    """`utf-8` where the file's first 16 MiB decode so, else the first of the usual single-byte encodings that decodes them.
+
+    Text that is UTF-8 but for a few lines is UTF-8 as well: read in another encoding it would all come out garbled, unseen.
+    """
     with open_bytes(path) as file:
         sample = file.read(GUESS_BYTES)
     if marked := wide_encoding(sample):
         return marked
+    if _mostly_utf8(sample):
+        return "utf-8"
     for name in ("utf-8", *GUESSES):
         try:
             codecs.getincrementaldecoder(name)().decode(sample, final=name != "utf-8")
@@ -134,6 +140,17 @@ def guess_encoding(path: Path) -> str:
             continue
         return name
     return "latin-1"
+
+
+def _mostly_utf8(sample: bytes) -> bool:
+    """Whether most of the lines that are not plain ASCII decode: in a single-byte encoding hardly any does by chance."""
+    telling = [line for line in sample.split(b"\n")[: -1 if len(sample) == GUESS_BYTES else None] if not line.isascii()]
+    decoded = 0
+    for line in telling:
+        with contextlib.suppress(UnicodeDecodeError):
+            line.decode("utf-8")
+            decoded += 1
+    return 2 * decoded > len(telling)
 
 
 def _narrow_lines(file: IO[bytes], path: Path, shown: str, encoding: str) -> Iterator[str]:
@@ -156,8 +173,10 @@ def _wrong_encoding(error: UnicodeDecodeError, path: Path, where: str, start: in
     byte = error.object[error.start]
     problem = f"byte 0x{byte:02x} (byte {start + error.start} of the file) is not {error.encoding}"
     guess = guess_encoding(path)
-    mend = f"Re-save the file as UTF-8, or name its encoding: data.encoding: {guess if guess != 'utf-8' else 'cp1252'}"
-    return UserError(problem, where=where, mend=f"{mend} (others: {', '.join(GUESSES)}).")
+    mend = f"Re-save the file as UTF-8, or name its encoding: data.encoding: {guess} (others: {', '.join(GUESSES)})."
+    if guess == "utf-8" and error.encoding == "utf-8":
+        mend = "Mend this line: most of the file is UTF-8, and would be garbled in any other encoding."
+    return UserError(problem, where=where, mend=mend)
 
 
 def _wide_lines(file: IO[bytes], shown: str, encoding: str) -> Iterator[str]:
