@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +11,9 @@ import pytest
 import torch
 
 from rung.climb.probes import ceiling, domain_language
+from rung.climb.probing import Case, take_sample
 from rung.engine.local.model import LocalModel
-from rung.types import Bar, Example, Task
+from rung.types import Bar, Candidate, Example, Task
 
 JUDGE = """
 def judge(example, answer):
@@ -56,3 +58,17 @@ def test_answers_that_cannot_be_scored_do_not_stand_against_the_labels(tmp_path:
     found = ceiling.probe(SimpleNamespace(task=task), ceiling.Config())
     assert found.facts["repeated"] == {"pairs": 20, "agreeing": 20, "covered": 1.0, "ceiling": 1.0}
     assert found.likely_ceiling == 1.0
+
+
+def test_an_arm_asks_fewer_rows_where_tools_make_the_prompts_long():
+    """What an arm may read is bounded, the list of tools that a row offers included."""
+    tool = {"type": "function", "function": {"name": "find", "description": "Finds a thing. " * 400, "parameters": {}}}
+    plain = Candidate(rung="r1_prompt", base="b", max_tokens=10)
+    rows = tuple(Example(id=str(place), messages=({"role": "user", "content": f"{place}"},), target="x") for place in range(100))
+    asked = {}
+    for name, tools in (("without", ()), ("with", (tool,))):
+        examples = tuple(replace(row, tools=tools) for row in rows)
+        sample = take_sample(examples, [0.0] * 100, 1.0, 100)
+        case = Case(task=SimpleNamespace(), bench=SimpleNamespace(), sample=sample, plain=plain, bar=0.5)
+        asked[name] = len(case.places(case.chars(plain)))
+    assert asked == {"without": 100, "with": 25}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.climb.gate import random_order
 from rung.climb.measure import measure_rows
-from rung.engine.chat import text_of
+from rung.engine.chat import text_of, tools_text
 from rung.types import Candidate, Example, Run, Task
 from rung.verify.stats.select import standard_error
 from rung.verify.stats.strata import Strata
@@ -180,8 +180,10 @@ def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:
 
 
 def _row_chars(rows: Sequence[Example]) -> float:
+    """Characters of an average row's conversation and of the tools that it offers."""
     texts = [sum(len(text_of(turn.get("content"))) for turn in row.messages) for row in rows]
-    return sum(texts) / max(1, len(texts))
+    tools = [len(tools_text(row.tools)) if row.tools else 0 for row in rows]
+    return (sum(texts) + sum(tools)) / max(1, len(rows))
 
 
 def take_sample(rows: Sequence[Example], values: Values, below: float, size: int) -> Sample:
