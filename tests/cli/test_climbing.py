@@ -77,7 +77,9 @@ def test_a_bar_that_nothing_reaches_is_1(task_file: Path, capsys: pytest.Capture
     document = json.loads(capsys.readouterr().out)
     assert document["version"] is None
     assert run(["climb", str(task_file)]) == 1
-    assert "Ask it" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Ask it" not in said and "rung forecast" in said
+    assert f"What is missing  {document['diagnosis']['sentence'][:40]}" in said
 
 
 def test_eval_measures_a_registered_candidate(task_file: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:

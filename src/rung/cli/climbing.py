@@ -49,6 +49,10 @@ def show_document(document: dict[str, Any], page: Path) -> None:
         show(*[f"Forecast  {curve['title']}: {curve['sentence']}"] if curve["sentence"] else [])
     if document["version"]:
         show(f'Ask it  rung answer {document["version"]} "..."')
+        return
+    if document.get("diagnosis"):
+        show(f"What is missing  {document['diagnosis']['sentence']}")
+    show(f"What more labels would bring  rung forecast {document['task']['path']}")
 
 
 def sentence(home: Home, evidence: Mapping[str, Any]) -> str | None:
