@@ -61,7 +61,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
             refuse_leaks(examples)
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
-        raise _at_its_key(error, located) from None
+        raise _at_its_key(error, located, spec.data.examples) from None
     knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
     for bar, scorer in settled:
@@ -189,14 +189,14 @@ def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) ->
     return places | told.model_dump(exclude={"source"}, exclude_none=True) | asdict(found)
 
 
-def _at_its_key(error: UserError, located: Located) -> UserError:
-    """The same error, its place `data.split` told as the file and line of that key."""
+def _at_its_key(error: UserError, located: Located, reference: str) -> UserError:
+    """The same error, its place `data.split` told as the file and line of that key, and of the data's own name where it is that."""
     key = tuple(error.where.split("."))
-    return (
-        type(error)(error.problem, where=located.where(key), mend=error.mend)
-        if key[0] in ("data", "tools") and key in located.lines
-        else error
-    )
+    if key[0] in ("data", "tools") and key in located.lines:
+        return type(error)(error.problem, where=located.where(key), mend=error.mend)
+    if error.where == reference:
+        return type(error)(f"{reference}: {error.problem}", where=located.where(("data", "examples")), mend=error.mend)
+    return error
 
 
 def _settle(bar: tuple[Bar, BoundScorer], examples: Sequence[Example], located: Located, path: Path) -> tuple[Bar, BoundScorer]:
