@@ -99,7 +99,7 @@ def generate(
     hidden = torch.cat([block.cache.extend([[*row.ask.ids[skip:], *row.pending] for row in block.rows]) for block in blocks])
     while True:
         rows = [row for block in blocks for row in block.rows]
-        if not any(not row.finish_reason for row in rows):
+        if all(row.finish_reason for row in rows):
             return [Completion(ids=row.made, finish_reason=row.finish_reason) for row in everyone]
         logits = decoder.logits(hidden)
         if grammars:
