@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from rung.data.sources import fetch
 from rung.engine.backend import Request
-from rung.engine.bases import resolve
+from rung.engine.bases.resolve import resolve
 from rung.engine.chat import prompt_tokens
 from rung.engine.local.answering import Answering
 from rung.engine.local.batching import common_length

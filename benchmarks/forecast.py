@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 
 from rung.climb.bench import ClimbBench
 from rung.climb.desk import open_desk
-from rung.climb.forecast import AHEAD, SHARES
-from rung.climb.gate import random_order
+from rung.climb.outlook.learning_curve import AHEAD, SHARES
 from rung.progress import Silent
 from rung.registry.home import open_home
 from rung.rungs import r0_linear
+from rung.task.load import load_task
 from rung.types import Example, Task
-from rung.verify.spec import load_task
+from rung.verify.judge import random_order
 from rung.verify.stats.curve import Prediction, fit_curve
 
 TASK = Path(__file__).parents[1] / "tasks" / "tone" / "task.yaml"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rung.engine.retrieval.encoders import DEFAULT_ENCODER, open_encoder
 from rung.engine.retrieval.index import Index, searched_text
-from rung.engine.retrieve import MODES, Retriever
+from rung.engine.retrieval.retriever import MODES, Retriever
 from rung.verify.retrieval import documents_of, ndcg_at, recall_at, reciprocal_rank
 
 HEAD = f"{'search':<16} {'nDCG@10':>8} {'R@10':>7} {'R@100':>7} {'MRR':>7} {'ms/question':>12}"

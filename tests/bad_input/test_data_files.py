@@ -159,7 +159,7 @@ def test_a_call_to_a_tool_that_is_not_there(refused, task, folder: Path) -> None
 def test_init_reads_what_climb_needs_to_be_told(folder: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Another encoding and gzip are no fault where they can be seen."""
     from rung.cli.app import run
-    from rung.verify.spec import load_task
+    from rung.task.load import load_task
 
     rows = (folder / "messages.csv").read_text() + "le café est froid,negative\n"
     (folder / "rows.csv.gz").write_bytes(gzip.compress(rows.encode("cp1252")))

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from rung.cli.app import run
-from rung.verify.spec import load_task
+from rung.task.load import load_task
 
 CITIES = ("Rome", "Paris", "Oslo")
 TOOL = {

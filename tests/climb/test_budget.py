@@ -15,7 +15,7 @@ from rung.climb.climb import climb
 from rung.engine.backends.openai_http import BudgetSpent
 from rung.progress import Silent
 from rung.registry.home import open_home
-from rung.verify.spec import load_task
+from rung.task.load import load_task
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
 ANSWER_USD = 120e-6  # 100 tokens in, 10 out: what the stand-in says of each answer

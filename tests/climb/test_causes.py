@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rung.climb.causes import (
+from rung.climb.diagnosis.attribution import (
     CAUSES,
     SKIP_ERROR,
     ArmReading,
@@ -21,8 +21,8 @@ from rung.climb.causes import (
     read_arm,
     skips,
 )
-from rung.climb.diagnosis import diagnosed
-from rung.climb.probing import Arm, Sample, take_sample
+from rung.climb.diagnosis.case import Arm, Sample, take_sample
+from rung.climb.diagnosis.diagnosis import diagnosed
 from rung.types import Example
 from rung.verify.stats.strata import Strata
 

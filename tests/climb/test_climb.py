@@ -15,7 +15,7 @@ from rung.climb.climb import climb
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.registry.home import open_home
-from rung.verify.spec import load_task
+from rung.task.load import load_task
 
 
 def named(document, rung):

@@ -12,10 +12,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import write
 
 from rung.climb.climb import climb
-from rung.climb.diagnose import diagnose
+from rung.climb.diagnosis.diagnose import diagnose
 from rung.progress import Silent
 from rung.registry.home import open_home
-from rung.verify.spec import load_task
+from rung.task.load import load_task
 
 
 def look(task_file: Path, home: Path) -> dict:

@@ -13,14 +13,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from toy import write_toy
 
 from rung.cli.app import run
-from rung.climb import forecast as forecasts
 from rung.climb.climb import climb
-from rung.climb.forecast import draw_curve, forecast
+from rung.climb.outlook import learning_curve as forecasts
+from rung.climb.outlook.learning_curve import draw_curve, forecast
 from rung.climb.session import Session
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.registry.home import open_home
-from rung.verify.spec import load_task
+from rung.task.load import load_task
 from rung.verify.stats import gate
 
 MODEL = """

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rung.climb.probes import ceiling, domain_language
-from rung.climb.probing import Case, take_sample
+from rung.climb.diagnosis.case import Case, take_sample
+from rung.climb.diagnosis.probes import ceiling, domain_language
 from rung.engine.local.model import LocalModel
 from rung.types import Bar, Candidate, Example, Task
 

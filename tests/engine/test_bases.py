@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rung.engine.bases import open_backend, resolve
+from rung.engine.bases.folder import answer_files
+from rung.engine.bases.resolve import open_backend, resolve
 from rung.engine.chat import chat_template
-from rung.engine.folder import answer_files
 from rung.errors import UserError
 
 

@@ -185,7 +185,7 @@ def test_stop_tokens(plain, speaks):
 
 
 def test_template_digest_is_the_folders(tmp_path, plain):
-    from rung.engine.folder import read_template
+    from rung.engine.bases.folder import read_template
 
     folder = make_tiny_model(tmp_path / "m", template=NO_SYSTEM, layers=2)
     assert chat.template_digest(read_template(folder)) == chat.template_digest(NO_SYSTEM)

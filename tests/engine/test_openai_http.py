@@ -12,7 +12,7 @@ from rung.engine.answer import Desk, answer
 from rung.engine.backend import Purse, Request, price_usd
 from rung.engine.backends import openai_http
 from rung.engine.backends.openai_http import BudgetSpent, Patience
-from rung.engine.bases import open_backend
+from rung.engine.bases.resolve import open_backend
 from rung.engine.demos import pool_bytes
 from rung.errors import BrokenEnvironment, UserError
 from rung.types import Answer, Candidate, Example

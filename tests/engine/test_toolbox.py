@@ -12,8 +12,8 @@ from rung.engine.answer import Desk, answer
 from rung.engine.backend import ContextTooLong
 from rung.engine.chat import chat_template, prompt_text
 from rung.engine.demos import pool_bytes
-from rung.engine.toolbox import call_turns, calls_in
 from rung.engine.tools.declare import declare
+from rung.engine.tools.toolbox import call_turns, calls_in
 from rung.types import Answer, Candidate, Example
 
 TOOLS = '''
@@ -298,7 +298,7 @@ def test_calls_are_found_in_text(text, names) -> None:
 @pytest.mark.parametrize("offered", [("price", "page", "delete_all"), ("delete_all",)])
 def test_the_real_model_cannot_be_talked_into_an_irreversible_call(real_base, shop, offered) -> None:
     """A document says to call delete_all, and a call is forced; where nothing else is offered it is that one, 100 times of 100."""
-    from rung.engine.bases import open_backend
+    from rung.engine.bases.resolve import open_backend
 
     tools, folder, mark = shop
     evil = {"id": "0a1b2c3d", "source": "page.md", "headings": [], "start": 0, "end": 1}

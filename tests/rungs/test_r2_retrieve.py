@@ -11,14 +11,14 @@ from tiny_encoder import make_cross_encoder, make_static
 
 from rung.climb.climb import climb
 from rung.engine.answer import compose
-from rung.engine.retrieve import open_retriever
+from rung.engine.retrieval.retriever import open_retriever
 from rung.errors import UserError
 from rung.plugins import load
 from rung.progress import Silent
 from rung.registry.home import open_home
-from rung.rungs._shared import train_rows
+from rung.rungs.training import train_rows
+from rung.task.load import load_task
 from rung.types import Candidate, Task
-from rung.verify.spec import load_task
 
 # Says the code that stands beside the town that is asked for, if a document with it stands in the question.
 MODEL = """

@@ -14,8 +14,8 @@ from rung.errors import UserError
 from rung.progress import Silent
 from rung.registry.home import open_home
 from rung.rungs import r3_tools
-from rung.rungs._tools import call_rows, traces
-from rung.verify.spec import load_task
+from rung.rungs.traces import call_rows, traces
+from rung.task.load import load_task
 from rung.verify.tool_use import count_calls
 
 TASK = """\

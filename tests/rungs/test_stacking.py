@@ -16,11 +16,11 @@ from rung.engine.retrieval.index import store_index
 from rung.engine.tools.declare import bundle
 from rung.progress import Silent
 from rung.registry.home import open_home
-from rung.rungs import _shared, r4_adapter
+from rung.rungs import r4_adapter, training
+from rung.task.load import load_task
 from rung.train import loop
 from rung.train.rows import encode_rows
 from rung.types import Candidate
-from rung.verify.spec import load_task
 
 TASK = """\
 name: shop
@@ -75,7 +75,7 @@ def built_by_r4(task, parent, bench, monkeypatch):
         raise _Stop
 
     monkeypatch.setattr(loop, "train", stop)
-    monkeypatch.setattr(_shared, "worth_keeping", lambda parent, bench, rows: parent.retriever)
+    monkeypatch.setattr(training, "worth_keeping", lambda parent, bench, rows: parent.retriever)
     with pytest.raises(_Stop):
         r4_adapter.build(task, parent, bench)
     return seen

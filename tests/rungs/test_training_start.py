@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from rung.rungs._shared import training_start
+from rung.rungs.training import training_start
 from rung.types import Bar, Candidate, Example, Task
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from rung.engine.folder import answer_files
+from rung.engine.bases.folder import answer_files
 from rung.engine.local.model import LocalModel
 from rung.train.config import TrainConfig
 from rung.train.methods import full

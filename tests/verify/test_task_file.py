@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rung.errors import UserError
+from rung.task.load import load_task, read_task
 from rung.types import Task
 from rung.verify.scoring import scorer_of, target_text
-from rung.verify.spec import load_task, read_task
 
 GOOD = """\
 name: tone
@@ -305,7 +305,7 @@ class TestMistakesInTheData:
 def test_loading_a_task_needs_no_torch(folder: Path) -> None:
     (folder / "task.yaml").write_text(GOOD, "utf-8")
     code = (
-        "import sys; from pathlib import Path; from rung.verify.spec import load_task; load_task(Path('task.yaml'), Path('d'));"
+        "import sys; from pathlib import Path; from rung.task.load import load_task; load_task(Path('task.yaml'), Path('d'));"
         "print([name for name in ('torch', 'transformers', 'scipy', 'sklearn') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)

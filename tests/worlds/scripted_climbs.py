@@ -14,8 +14,8 @@ from rung.cli.worlds import named_cause, open_worlds
 from rung.climb.climb import climb
 from rung.progress import Silent
 from rung.rungs import r4_adapter
+from rung.task.load import load_task
 from rung.types import Candidate
-from rung.verify.spec import load_task
 
 worlds = open_worlds()
 SIZE = worlds.Size(train=48, dev=48, gate=72)

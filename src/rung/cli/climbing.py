@@ -16,7 +16,7 @@ def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
     """Climbs, keeps the report, prints the verdict; returns the exit code."""
     from rung.climb.climb import climb
     from rung.registry.home import open_home
-    from rung.verify.spec import load_task
+    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task_file}"):

@@ -140,7 +140,7 @@ def plain(text: str) -> str:
 
 def _base(wanted: str | None, folder: Path) -> str:
     """The base, a path on this machine as seen from the task file."""
-    from rung.verify.spec_model import DEFAULT_BASE
+    from rung.task.keys import DEFAULT_BASE
 
     if wanted is None:
         return DEFAULT_BASE

@@ -47,7 +47,7 @@ def open_worlds() -> ModuleType:
 def climb_worlds(names: Sequence[str], home: Home, progress: Progress) -> Iterator[Any]:
     """An `Outcome` (see `tasks/worlds/scoring.py`) of each world on the real base. What is finished is not done again."""
     from rung.climb.climb import climb
-    from rung.verify.spec import load_task
+    from rung.task.load import load_task
 
     worlds = open_worlds()
     for name in names:
@@ -61,7 +61,7 @@ def climb_worlds(names: Sequence[str], home: Home, progress: Progress) -> Iterat
 
 def named_cause(task: Any, document: dict[str, Any], home: Home, progress: Progress) -> str:
     """The cause that the climb's diagnosis names; where a cheap rung passed before one was needed, that of a diagnosis made now."""
-    from rung.climb.diagnose import diagnose
+    from rung.climb.diagnosis.diagnose import diagnose
 
     told = document.get("diagnosis") or diagnose(task, home, progress=progress).as_json()
     return str(told["cause"])

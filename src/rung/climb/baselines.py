@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rung import plugins
 from rung.errors import UserError, did_you_mean
-from rung.rungs._shared import why_skipped
+from rung.rungs.base import why_skipped
 from rung.types import Task
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ def baselines_of(task: Task) -> dict[str, str]:
 
 def refuse_unknown_baselines(task: Task, home: Home) -> None:
     """Raises UserError, with the line of the task file, for a baseline that is neither a rung of this climb nor registered."""
-    from rung.verify.spec_problems import Problem
-    from rung.verify.spec_yaml import error_in
+    from rung.task.positions import error_in
+    from rung.verify.problems import Problem
 
     problems = []
     for bar in (task.quality, *task.guards):

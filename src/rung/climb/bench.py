@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.climb.gate import random_order
 from rung.climb.measure import measure_rows
 from rung.errors import BrokenEnvironment, UserError
 from rung.types import Blobs, Candidate, Progress, Run, Task
+from rung.verify.judge import random_order
 
 if TYPE_CHECKING:
     from rung.engine.answer import Desk

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
-from rung.climb.diagnose import check_probe_settings
+from rung.climb.diagnosis.diagnose import check_probe_settings
 from rung.climb.document import document
-from rung.climb.forecast import draw_curve, learns
+from rung.climb.outlook.learning_curve import draw_curve, learns
 from rung.climb.session import Session
 from rung.errors import UserError
-from rung.rungs._shared import alpha_shares, check_settings
+from rung.rungs.base import alpha_shares
+from rung.rungs.settings import check_settings
 from rung.types import Progress, Task
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _perform(session: Session, step: Diagnose | Build | Gate | Measure | Simplif
 
 
 def _refuse_hopeless_gate(task: Task) -> None:
-    from rung.verify.spec import gate_problem
+    from rung.task.load import gate_problem
 
     if problem := gate_problem(task, alpha_shares(task)):
         raise UserError(problem, where=task.path, mend="Give the gate more rows (data.split.gate), or lower the bar.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def open_desk(home: Home, prices: Mapping[str, float] | None = None, purse: Purse | None = None) -> Desk:
     """A desk over the home's store; a base is loaded at its first question and kept."""
     from rung.engine.answer import Desk
-    from rung.engine.bases import open_backend
+    from rung.engine.bases.resolve import open_backend
 
     @cache
     def backend_for(reference: str) -> Backend:

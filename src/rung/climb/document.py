@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.climb.decide import Finish, RungState
-from rung.climb.forecast import forecast
+from rung.climb.outlook.learning_curve import forecast
 from rung.types import Run, Task, as_json
 
 if TYPE_CHECKING:

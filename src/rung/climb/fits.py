@@ -20,7 +20,7 @@ def refuse_long_rows(task: Task, home: Path) -> None:
     Only asks a base on this machine. Without demonstrations: those are left out where they do not fit. Longer rows of train are
     left out of training.
     """
-    from rung.engine.bases import resolve
+    from rung.engine.bases.resolve import resolve
 
     base = resolve(task.base, home)
     if base.kind != "local" or base.folder is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rung.climb.environment import environment
 from rung.types import Candidate, Example, Progress, Run, Task
+from rung.verify.environment import environment
 
 if TYPE_CHECKING:
     from rung.engine.answer import Desk

@@ -12,14 +12,14 @@ from rung.climb.baselines import baselines_of
 from rung.climb.bench import ClimbBench
 from rung.climb.decide import RungState, Step, next_step
 from rung.climb.desk import desk_for
-from rung.climb.diagnose import Known, diagnose_on
-from rung.climb.environment import environment
+from rung.climb.diagnosis.diagnose import Known, diagnose_on
 from rung.climb.fits import refuse_long_rows
-from rung.climb.gate import Trial, judge, random_order
 from rung.climb.measure import measure_rows
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
-from rung.rungs._shared import why_skipped
+from rung.rungs.base import why_skipped
 from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
+from rung.verify.environment import environment
+from rung.verify.judge import Trial, judge, random_order
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -225,7 +225,7 @@ class Session:
 
 def lock_base(task: Task, home: Home, progress: Progress) -> dict[str, Any]:
     """What the base is, before anything is asked of it."""
-    from rung.engine.bases import resolve
+    from rung.engine.bases.resolve import resolve
 
     base = resolve(task.base, home.path, progress=progress)
     return {"pinned": base.pinned, "template": base.template_digest}

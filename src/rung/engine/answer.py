@@ -9,9 +9,9 @@ from typing import Any
 from rung.engine.backend import Backend, ContextTooLong, Request, ask_until_they_fit
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
-from rung.engine.retrieve import Retriever, open_retriever
-from rung.engine.toolbox import Toolbox
+from rung.engine.retrieval.retriever import Retriever, open_retriever
 from rung.engine.tools.schema import calls_schema
+from rung.engine.tools.toolbox import Toolbox
 from rung.errors import UserError
 from rung.types import Answer, AnswerCache, Blobs, Candidate, Example, Stage, batches
 

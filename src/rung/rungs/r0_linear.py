@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.errors import UserError
-from rung.rungs._shared import labelled, read_settings
+from rung.rungs.base import labelled
+from rung.rungs.settings import read_settings
 from rung.types import Bench, Candidate, Example, Task, canonical_json
 
 if TYPE_CHECKING:

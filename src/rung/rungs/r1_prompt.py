@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import labelled, longest_answer, read_settings
-from rung.rungs._trials import Trial, record, simplest_of_the_best, try_out
+from rung.rungs.base import labelled, longest_answer
+from rung.rungs.settings import read_settings
+from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
 from rung.types import Bench, Candidate, Task
 
 TITLE = "prompt"

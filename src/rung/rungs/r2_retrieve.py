@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.errors import BrokenEnvironment, UserError
-from rung.rungs._shared import longest_answer, read_settings, retriever_of
-from rung.rungs._trials import Trial, record, simplest_of_the_best, try_out
+from rung.rungs.base import longest_answer, retriever_of
+from rung.rungs.settings import read_settings
+from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
 from rung.types import Bench, Candidate, Example, Run, Task
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rung.data.gate import Finding
     from rung.engine.retrieval.encoders import Encoder
     from rung.engine.retrieval.rerank import Reranker
-    from rung.engine.retrieve import Found
+    from rung.engine.retrieval.retriever import Found
 
 TITLE = "retrieval"
 UNDO = "point the name at the version before: the index is a file beside it, the base is untouched"
@@ -73,7 +74,7 @@ class Setup:
     @property
     def extra_tokens(self) -> float:
         """What finding the passages costs, in prompt tokens' worth."""
-        from rung.engine.retrieve import RERANKED
+        from rung.engine.retrieval.retriever import RERANKED
 
         read = RERANKED * self.chunk_chars / CHARACTERS_PER_TOKEN if self.reranked else 0.0
         return ENCODING_TOKENS[self.mode] + read * RERANKING_SHARE

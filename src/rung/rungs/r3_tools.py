@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import labelled, longest_answer, read_settings
-from rung.rungs._tools import traces
-from rung.rungs._trials import Trial, simplest_of_the_best, try_out
+from rung.rungs.base import labelled, longest_answer
+from rung.rungs.settings import read_settings
+from rung.rungs.traces import traces
+from rung.rungs.trials import Trial, simplest_of_the_best, try_out
 from rung.types import Bench, Candidate, Run, Task
 
 TITLE = "tools"
@@ -115,7 +116,7 @@ def _looped(candidate: Candidate, *, steps: int, forced: int) -> Candidate:
 def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list[Trial]:
     """Worked questions with the calls that lead to their answers, ever more of them until more no longer help."""
     from rung.engine.demos import pool_bytes
-    from rung.engine.toolbox import call_turns
+    from rung.engine.tools.toolbox import call_turns
     from rung.verify.scoring import target_text
 
     shown = traces(labelled(task)[: config.pool_rows], best.candidate, bench)

@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs._shared import fine_tune, forecast_training, is_remote, read_settings, training_start
+from rung.rungs.base import is_remote
+from rung.rungs.settings import read_settings
+from rung.rungs.training import fine_tune, forecast_training, training_start
 from rung.types import Bench, Candidate, Task
 
 TITLE = "LoRA adapter"

@@ -27,7 +27,7 @@ from rung import plugins
 from rung.errors import UserError
 from rung.types import Bar, Example, Score, Task
 from rung.verify.parse import as_text
-from rung.verify.spec_problems import Problem, problems_of
+from rung.verify.problems import Problem, problems_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,7 +109,7 @@ def test_batches_of_every_shape_give_the_same_answers(tiny, monkeypatch: pytest.
 
 
 def test_the_backend_answers_counts_and_prices(tiny_base: Path, adapter: Path, tmp_path: Path) -> None:
-    from rung.engine.bases import open_backend
+    from rung.engine.bases.resolve import open_backend
 
     prices = {"input_usd_per_million": 2.0, "output_usd_per_million": 10.0}
     backend = open_backend(str(tiny_base), tmp_path, prices=prices)

@@ -13,7 +13,7 @@ from rung.data.documents.collect import collect
 from rung.data.documents.files import DocumentSource
 from rung.engine.retrieval.encoders import DEFAULT_ENCODER, open_encoder
 from rung.engine.retrieval.index import Index, store_index
-from rung.engine.retrieve import Retriever
+from rung.engine.retrieval.retriever import Retriever
 from rung.progress import Silent
 from rung.registry.store import BlobStore
 from rung.verify.retrieval import documents_of, ndcg_at

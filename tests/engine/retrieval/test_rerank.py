@@ -8,7 +8,7 @@ from tiny_encoder import make_cross_encoder, make_transformer
 
 from rung.engine.retrieval.index import Index, searched_text
 from rung.engine.retrieval.rerank import Reranker, open_reranker
-from rung.engine.retrieve import RERANKED, Retriever, open_retriever
+from rung.engine.retrieval.retriever import RERANKED, Retriever, open_retriever
 from rung.errors import UserError
 
 QUESTION = "when does the gate open"

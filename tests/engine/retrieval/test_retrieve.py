@@ -12,7 +12,7 @@ from rung.engine.answer import Desk, answer
 from rung.engine.retrieval import index as index_module
 from rung.engine.retrieval.encoders import open_encoder
 from rung.engine.retrieval.index import Index, store_index
-from rung.engine.retrieve import Retriever, _fused, open_retriever
+from rung.engine.retrieval.retriever import Retriever, _fused, open_retriever
 from rung.progress import Silent
 from rung.registry.store import BlobStore
 from rung.types import Answer, Candidate, Example

@@ -19,10 +19,10 @@ def command(task: Path, as_json: bool) -> None:
     the right document, the right tool's result) and says what lifts its score on dev, and which rung would mend that. Looks at no
     gate row. What was asked is kept: a climb does not ask it again.
     """
-    from rung.climb.diagnose import diagnose
+    from rung.climb.diagnosis.diagnose import diagnose
     from rung.registry.home import open_home
     from rung.report.missing import diagnosis_table
-    from rung.verify.spec import load_task
+    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):

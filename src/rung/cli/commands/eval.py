@@ -31,7 +31,7 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     """
     from rung.climb.measure import measure
     from rung.registry.home import open_home
-    from rung.verify.spec import load_task
+    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):

@@ -24,11 +24,11 @@ def command(task: Path, rung: str, as_json: bool) -> None:
     rung has paid for itself. A forecast proves nothing: only the gate does. Interrupt it when you like: it goes on where it
     stopped.
     """
-    from rung.climb.forecast import draw_curve, forecast
+    from rung.climb.outlook.learning_curve import draw_curve, forecast
     from rung.climb.session import Session
     from rung.registry.home import open_home
-    from rung.rungs._shared import check_settings
-    from rung.verify.spec import load_task
+    from rung.rungs.settings import check_settings
+    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):

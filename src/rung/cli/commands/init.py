@@ -64,7 +64,7 @@ class _Draft:
         """Writes the text beside its place, and loads it."""
         from rung.cli.taskfile import write_task
         from rung.registry.home import default_path
-        from rung.verify.spec import load_task
+        from rung.task.load import load_task
 
         self.file.write_text(write_task(self.profile, self.out, at_least, card, self.base), "utf-8")
         return load_task(self.file, default_path() / "downloads")
@@ -88,7 +88,7 @@ def _unmatchable(profile: Profile) -> dict[str, str]:
 def _write(draft: _Draft) -> tuple[float, list[str]]:
     """Writes the task file, which is known to load and to be provable; returns its bar and sample-size card."""
     from rung.climb.document import card
-    from rung.rungs._shared import alpha_shares
+    from rung.rungs.base import alpha_shares
 
     wished = draft.profile.at_least
     try:
@@ -110,8 +110,8 @@ def _write(draft: _Draft) -> tuple[float, list[str]]:
 
 def _provable(task: Task, wished: float) -> float:
     """The highest bar up to the wished one that this gate could prove. Raises UserError where it can prove none."""
-    from rung.rungs._shared import alpha_shares
-    from rung.verify.spec_gate import gate_problem
+    from rung.rungs.base import alpha_shares
+    from rung.verify.split_size import gate_problem
 
     shares = alpha_shares(task)
     steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]

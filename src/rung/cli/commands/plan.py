@@ -22,9 +22,9 @@ def command(task: Path, as_json: bool) -> int:
     Gives minutes and memory for each rung, and what the gate can and cannot prove. Measures this machine for up to a minute,
     spends nothing, and looks at no gate row. Exits with 2 where the gate is too small for its bar.
     """
-    from rung.climb.plan import plan
+    from rung.climb.outlook.plan import plan
     from rung.registry.home import open_home
-    from rung.verify.spec import load_task
+    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rung.engine.backend import Backend, Request, price_usd
-from rung.engine.bases import Base
+from rung.engine.bases.resolve import Base
 from rung.errors import UserError
 from rung.types import Answer
 

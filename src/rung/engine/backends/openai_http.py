@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rung.engine.backend import ContextTooLong, Purse, Request, price_usd
-from rung.engine.bases import Base
+from rung.engine.bases.resolve import Base
 from rung.engine.chat import calls_text, text_of, with_tools_in_words, wrapped_tool
 from rung.errors import BrokenEnvironment, UserError
 from rung.types import Answer

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.engine.backend import Request
-from rung.engine.bases import Base
+from rung.engine.bases.resolve import Base
 from rung.errors import UserError, did_you_mean
 from rung.types import Answer
 

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.engine.convert import fetch
-from rung.engine.folder import digest_folder
+from rung.engine.bases.convert import fetch
+from rung.engine.bases.folder import digest_folder
 from rung.engine.retrieval.vectors import VectorStore
 from rung.errors import BrokenEnvironment, UserError
 from rung.progress import Silent

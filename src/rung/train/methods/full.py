@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rung.engine.folder import answer_files
+from rung.engine.bases.folder import answer_files
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.model import LocalModel
 from rung.engine.local.weights import export

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rung.climb.causes import (
+from rung.climb.diagnosis.attribution import (
     CAUSES,
     FEWEST_FAILURES,
     FEWEST_ROWS,

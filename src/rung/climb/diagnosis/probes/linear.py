@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from rung.climb.probing import Arm, Case, Evidence
+from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.rungs import r0_linear
 from rung.types import Task
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rung.climb.gate import random_order
 from rung.climb.measure import measure_rows
 from rung.engine.chat import text_of, tools_text
 from rung.types import Candidate, Example, Run, Task
+from rung.verify.judge import random_order
 from rung.verify.stats.select import standard_error
 from rung.verify.stats.strata import Strata
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.climb.probing import Case, Evidence
+from rung.climb.diagnosis.case import Case, Evidence
 from rung.rungs import r1_prompt
-from rung.rungs._shared import labelled
+from rung.rungs.base import labelled
 from rung.types import Task
 
 TITLE = "worked rows before the question"

@@ -1,80 +1,21 @@
-"""What rungs have in common: reading their settings, and the rows that an adapter or a full fine-tune trains on."""
+"""What an adapter and a full fine-tune have in common: where training starts, the rows it learns from, how it is stopped."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-
-from rung import plugins
 from rung.errors import UserError
+from rung.rungs.base import labelled, longest_answer, retriever_of
+from rung.rungs.traces import call_rows, traces
 from rung.types import Bench, Candidate, Example, Task
 
 if TYPE_CHECKING:
-    from rung.engine.retrieve import Retriever
+    from rung.engine.retrieval.retriever import Retriever
     from rung.train.loop import Trained
     from rung.train.rows import TrainRow
-
-Settings = TypeVar("Settings", bound=BaseModel)
-
-
-def read_settings(task: Task, rung: str, kind: type[Settings]) -> Settings:
-    """The rung's own settings from the task file. Raises UserError naming every key that is unknown or wrong."""
-    from rung.verify.spec_problems import Problem, problems_of
-    from rung.verify.spec_yaml import error_in
-
-    skip = task.settings.get(rung, {}).get("skip", False)
-    if not isinstance(skip, bool):
-        raise error_in(task.path, [Problem(("rungs", rung, "skip"), f"'skip' cannot be {skip!r}: it is true or false")])
-    try:
-        return kind.model_validate({key: value for key, value in task.settings.get(rung, {}).items() if key != "skip"})
-    except ValidationError as error:
-        problems = problems_of(error, kind, also_known=("skip",))
-        raise error_in(task.path, [Problem(("rungs", rung, *problem.path), problem.text) for problem in problems]) from None
-
-
-def check_settings(task: Task) -> None:
-    """Raises UserError for what is wrong with the settings of any rung, before the first of them runs."""
-    for rung in plugins.names("rungs"):
-        if "Config" in dir(module := plugins.load("rungs", rung)):
-            read_settings(task, rung, module.Config)
-
-
-def why_skipped(task: Task, rung: str) -> str:
-    """Why a climb leaves this rung out, or "" where it will not."""
-    if task.settings.get(rung, {}).get("skip"):
-        return "the task file skips it"
-    return plugins.load("rungs", rung).applies(task)
-
-
-def alpha_shares(task: Task) -> int:
-    """Into how many parts a climb splits alpha: a share for each rung that applies, and one for cheaper forms of what passed."""
-    return 1 + sum(not why_skipped(task, name) for name in plugins.names("rungs"))
-
-
-def is_remote(base: str) -> str:
-    """Why a base cannot be trained here, or "" where it can."""
-    if base.startswith(("http://", "https://")):
-        return "the base answers over HTTP: its weights are not here to train"
-    return "the base is a script: it has no weights to train" if base.startswith("scripted:") else ""
-
-
-def labelled(task: Task) -> list[Example]:
-    """The train rows that have a target: some scorers can judge an answer without one."""
-    return [row for row in task.split("train") if row.target is not None]
-
-
-def longest_answer(task: Task) -> int:
-    """Tokens for the longest target, generously: a token holds two characters or more of any language that a base reads well.
-
-    256 where no train row has a target.
-    """
-    from rung.verify.scoring import target_text
-
-    return 16 + max((len(target_text(task, row)) for row in labelled(task)), default=480) // 2
 
 
 def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example], retriever: Retriever | None = None) -> list[TrainRow]:
@@ -93,15 +34,6 @@ def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example], re
         )
         for example in examples
     ]
-
-
-def retriever_of(candidate: Candidate, bench: Bench) -> Retriever | None:
-    """The candidate's retriever, opened; None where it has none."""
-    from rung.engine.retrieve import open_retriever
-
-    if not candidate.retriever:
-        return None
-    return open_retriever(candidate.retriever, bench.blobs, bench.open_encoder, bench.open_reranker)
 
 
 def worth_keeping(parent: Candidate | None, bench: Bench, dev_rows: int) -> Mapping[str, Any] | None:
@@ -178,8 +110,6 @@ def _taught(task: Task, start: Candidate, bench: Bench, caller: Candidate) -> tu
     """What is trained, and the rows that it learns from: with tools also the calls that `caller` makes, where it makes any."""
     rows, retriever = labelled(task), retriever_of(start, bench)
     if start.tools:
-        from rung.rungs._tools import call_rows, traces
-
         if shown := traces(rows, caller, bench):
             return start, call_rows(task, rows, start, shown, retriever)
         bench.progress.note("no train row shows how the tools are called: training without them")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
-from rung.climb.probing import Case, Evidence
+from rung.climb.diagnosis.case import Case, Evidence
 from rung.rungs import r1_prompt
 from rung.types import Candidate, Task
 from rung.verify.scoring import scorer_of

@@ -11,7 +11,7 @@ from rung.errors import UserError
 from rung.types import Bench, Candidate, Example, Task, digest
 
 if TYPE_CHECKING:
-    from rung.engine.retrieve import Retriever
+    from rung.engine.retrieval.retriever import Retriever
     from rung.train.rows import TrainRow
 
 Calls = Sequence[Mapping[str, Any]]
@@ -35,7 +35,7 @@ def call_rows(
     `retriever` is the candidate's own, opened: the rows then carry the documents that serving will.
     """
     from rung.engine.answer import compose
-    from rung.engine.toolbox import call_turns
+    from rung.engine.tools.toolbox import call_turns
     from rung.train.rows import TrainRow
     from rung.verify.scoring import target_text
 
@@ -54,7 +54,7 @@ def call_rows(
 
 def _made(gold: Mapping[str, Calls], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
     """Each distinct call made once. Rows of which one was refused or failed are left out; UserError where that leaves none."""
-    from rung.engine.toolbox import Toolbox
+    from rung.engine.tools.toolbox import Toolbox
 
     box = Toolbox.open(candidate.tools or {}, bench.blobs).box
     distinct = {_key(call): call for calls in gold.values() for call in calls}

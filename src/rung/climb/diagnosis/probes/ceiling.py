@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.climb.probing import CLAIM_LEVEL, Arm, Case, Evidence
+from rung.climb.diagnosis.case import CLAIM_LEVEL, Arm, Case, Evidence
 from rung.engine.linear import question_text
 from rung.rungs import r0_linear
 from rung.types import Example, Task

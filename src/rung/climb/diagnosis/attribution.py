@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rung.climb.probing import CLAIM_LEVEL, SKIP_ERROR, Arm, Sample, fails
+from rung.climb.diagnosis.case import CLAIM_LEVEL, SKIP_ERROR, Arm, Sample, fails
 
 # Each cause and the rung that mends it, the cheapest first: the order in which failures are put down to causes.
 CAUSES: Mapping[str, str | None] = {

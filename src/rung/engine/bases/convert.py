@@ -17,7 +17,7 @@ from typing import Any
 
 from rung import wheels
 from rung.disk import explained, place, scratch
-from rung.engine.folder import ANSWER_FILES
+from rung.engine.bases.folder import ANSWER_FILES
 from rung.errors import BrokenEnvironment, UserError
 from rung.types import Progress
 

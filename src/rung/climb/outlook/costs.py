@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from rung.rungs._shared import labelled
+from rung.rungs.base import labelled
 from rung.types import Answer, Candidate, Task
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.climb.bench import ClimbBench
-from rung.climb.costs import breakeven
-from rung.climb.gate import random_order
+from rung.climb.outlook.costs import breakeven
 from rung.errors import UserError, did_you_mean
-from rung.rungs._shared import labelled, longest_answer, why_skipped
+from rung.rungs.base import labelled, longest_answer, why_skipped
 from rung.types import Candidate, Example, Task
+from rung.verify.judge import random_order
 
 if TYPE_CHECKING:
     from rung.climb.session import Session

@@ -14,15 +14,15 @@ from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, Source, load_examples
 from rung.data.split import Deduplicated, Leak, deduplicate, leaks, refuse_leaks, split, with_repeats
 from rung.errors import UserError, did_you_mean
+from rung.task.positions import Located, read_yaml
 from rung.types import Bar, Example, Limits, Task
+from rung.verify.problems import Problem, keys_of, problems_of
 from rung.verify.scoring import BoundScorer, read_settings
-from rung.verify.spec_gate import gate_problem
-from rung.verify.spec_problems import Problem, keys_of, problems_of
-from rung.verify.spec_yaml import Located, read_yaml
+from rung.verify.split_size import gate_problem
 
 if TYPE_CHECKING:
-    from rung.verify.spec_model import TaskSpec
-    from rung.verify.spec_problems import Path as KeyPath
+    from rung.task.keys import TaskSpec
+    from rung.verify.problems import Path as KeyPath
 
 __all__ = ["TaskFile", "gate_problem", "load_task", "read_task"]
 
@@ -47,7 +47,7 @@ def load_task(path: Path, downloads: Path) -> Task:
 
 def read_task(path: Path, downloads: Path) -> TaskFile:
     """As `load_task`, with what was read, left out and found twice."""
-    from rung.verify.spec_tools import task_tools
+    from rung.task.tools import task_tools
 
     located = read_yaml(path)
     spec, bars = _checked(located)
@@ -78,7 +78,7 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]]]
     """The file's own faults, all at once, before any data is read."""
     from pydantic import ValidationError
 
-    from rung.verify.spec_model import TaskSpec
+    from rung.task.keys import TaskSpec
 
     value = dict(located.value)
     problems = _of_later(value)
@@ -121,7 +121,7 @@ def _bar(name: str, path: KeyPath, keys: Mapping[str, Any]) -> tuple[tuple[Bar, 
     """A bar and its scorer, or everything that is wrong with them."""
     from pydantic import ValidationError
 
-    from rung.verify.spec_model import BarSpec
+    from rung.task.keys import BarSpec
 
     own = keys_of(BarSpec)
     settings = {key: value for key, value in keys.items() if key not in own}

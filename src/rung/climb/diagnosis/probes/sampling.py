@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.climb.probing import Case, Evidence
+from rung.climb.diagnosis.case import Case, Evidence
 from rung.engine.answer import answer
 from rung.engine.backend import Backend, Request
 from rung.types import Answer, AnswerCache, Candidate, Example, Task, digest

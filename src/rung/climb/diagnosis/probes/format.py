@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
-from rung.climb.probes import _readings
-from rung.climb.probing import Arm, Case, Evidence
+from rung.climb.diagnosis.case import Arm, Case, Evidence
+from rung.climb.diagnosis.probes.readings import readings
 from rung.rungs import r1_prompt
 from rung.types import Task
 from rung.verify.scoring import scorer_of
@@ -44,7 +44,7 @@ def _lenient(case: Case) -> Arm:
     run = case.run(case.plain, case.sample.examples)
     values = []
     for row, example, plain in zip(run.rows, case.sample.examples, case.sample.before, strict=True):
-        read = [scorer.score(example, text).value for text in _readings.readings(row.answer.text)]
+        read = [scorer.score(example, text).value for text in readings(row.answer.text)]
         values.append(max((value for value in (plain, *read) if value is not None), default=None))
     places = tuple(range(len(case.sample)))
     texts = tuple(row.answer.text for row in run.rows)

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from rung.errors import UserError
-from rung.verify.spec_problems import Path as KeyPath
-from rung.verify.spec_problems import Problem
+from rung.verify.problems import Path as KeyPath
+from rung.verify.problems import Problem
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 20_000  # aliases may name each other over and over: a few lines can stand for billions of nodes

@@ -1,0 +1,1 @@
+"""A task file to a locked Task: its keys, where they stand, what is wrong with them."""
