@@ -113,10 +113,8 @@ def _lock(session: Session) -> dict[str, Any]:
 
 
 def _looks(session: Session) -> list[dict[str, Any]]:
-    looks = session.home.looks(session.task.digest)
-    return [
-        {"candidate": look["candidate"], "rung": session.home.candidate(look["candidate"]).rung, "n": look["n"]} for look in looks
-    ]
+    looks = session.home.looks.of(session.task.digest)
+    return [{"candidate": look.candidate, "rung": session.home.candidates.get(look.candidate).rung, "n": look.n} for look in looks]
 
 
 def _cheaper(session: Session) -> list[dict[str, Any]]:
@@ -175,7 +173,7 @@ def _dev_runs(session: Session) -> dict[str, Run]:
     found = {}
     for name in session.facts["lock"]["skipped"]:
         if dev := session.facts.get(f"dev/{name}"):
-            found[name] = session.home.run(dev["run"])
+            found[name] = session.home.runs.get(dev["run"])
     return found
 
 
