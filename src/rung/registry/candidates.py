@@ -58,7 +58,5 @@ class Candidates:
             return []
         candidates, aliases = tables.candidates.c, tables.aliases.c
         once = select(aliases.candidate).where(aliases.old.startswith(beginning))
-        wanted = (
-            select(candidates.fields).where(candidates.id.startswith(beginning) | candidates.id.in_(once)).order_by(candidates.seq)
-        )
-        return [records.candidate(row.fields) for row in self._database.rows(wanted)]
+        wanted = select(candidates.fields).where(candidates.id.startswith(beginning) | candidates.id.in_(once))
+        return [records.candidate(row.fields) for row in self._database.rows(wanted.order_by(candidates.seq))]

@@ -44,6 +44,8 @@ class Climbs:
         text = canonical_json(payload)
         with self._database.writing() as connection:
             self._leases.check(connection, climb)
+            if not connection.execute(select(tables.climbs.c.seq).where(tables.climbs.c.climb == climb)).first():
+                raise RuntimeError(f"climb {climb[:12]} has not begun: home.climbs.begin(...) comes before its first fact")
             known = connection.execute(_last_said(climb, key)).first()
             if known is None or known.payload != text:
                 row = {"climb": climb, "key": key, "payload": text, "created": now()}

@@ -23,8 +23,12 @@ class Database:
     def __init__(self, path: Path, *, writable: bool) -> None:
         self.path, self.writable = path, writable
         self._engine = _engine(path)
-        with explained(path):
-            _use_wal(self._engine)
+        try:
+            with explained(path):
+                _use_wal(self._engine)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -85,7 +89,7 @@ def _engine(path: Path) -> Engine:
 
 
 def _use_wal(engine: Engine) -> None:
-    """Readers and a writer do not wait for each other. Two that open a new file at once may: then SQLite says so without waiting."""
+    """So that readers and a writer do not wait for each other. Two that make a new file at once may be refused without a wait."""
     until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:

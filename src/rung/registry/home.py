@@ -43,18 +43,23 @@ def open_home(path: Path | str | None = None, *, write: bool = False) -> Home:
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with upgrading(folder):
-            return Home(folder, writable=write)
+            database = Database(folder / "registry.db", writable=write)
+            try:
+                migrate(database)
+                return Home(folder, database)
+            except BaseException:
+                database.close()
+                raise
 
 
 class Home:
     """One RUNG_HOME: each noun's shelf an attribute. Use it as a context manager, or close it."""
 
-    def __init__(self, path: Path, *, writable: bool) -> None:
+    def __init__(self, path: Path, database: Database) -> None:
         self.path = path
         self.downloads = path / "downloads"
-        self._database = database = Database(path / "registry.db", writable=writable)
-        migrate(database)
-        self.blobs = BlobStore(path / "blobs", writable=writable)
+        self._database = database
+        self.blobs = BlobStore(path / "blobs", writable=database.writable)
         self.leases = Leases(database)
         self.answers = StoredAnswers(database)
         self.tasks = Tasks(database)
@@ -63,7 +68,7 @@ class Home:
         self.names = Names(database)
         self.climbs = Climbs(database, self.leases)
         self.looks = Looks(database)
-        if writable:
+        if database.writable:
             self.blobs.clear_leftovers()
 
     def __enter__(self) -> Home:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rung import __version__
@@ -31,8 +32,8 @@ def upgrading(folder: Path) -> Iterator[None]:
     elif found == str(LOCKED):
         with _no_climb(folder):
             yield
-        with suppress(FileNotFoundError):
-            (folder / "lock").unlink()
+        (folder / "lock").unlink(missing_ok=True)
+        shutil.rmtree(folder / "blobs" / "tmp", ignore_errors=True)  # its killed writers' leftovers, without their makers' numbers
     else:
         newer = found.isdecimal() and int(found) > FORMAT
         raise BrokenEnvironment(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -71,10 +72,8 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_S):
-            try:
+            with suppress(BrokenEnvironment):  # a busy or full disk, which the next beat may find mended
                 self._leases.renew(self)
-            except BrokenEnvironment:  # a busy or full disk: the next beat may find it mended, and until then the lease still holds
-                continue
 
 
 class Leases:
@@ -125,9 +124,9 @@ class Leases:
             connection.execute(update(tables.leases).where(tables.leases.c.token == lease.token).values(beat=time.time()))
 
     def give_back(self, lease: Lease) -> None:
-        """Forgets a lease that has ended."""
+        """Forgets a lease that has ended. What a full disk leaves of it ends with this process."""
         self._held.pop(lease.climb, None)
-        with self._database.writing() as connection:
+        with suppress(BrokenEnvironment), self._database.writing() as connection:
             connection.execute(delete(tables.leases).where(tables.leases.c.token == lease.token))
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ STATE, START = 0, 19
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A process of a machine. `started` is the machine's boot and the process's start after it, "" where the system does not say."""
+    """A process of a machine. `started` is the machine's boot and the process's start after it; "" where that cannot be known."""
 
     pid: int
     host: str
@@ -27,7 +27,7 @@ def this_process() -> Process:
 
 
 def runs(process: Process) -> bool | None:
-    """Whether it still runs; None where that cannot be known from here: on another machine, or the number may be another's by now."""
+    """Whether it still runs; None where that cannot be known: on another machine, or where its number may be another's by now."""
     if process.host != socket.gethostname():
         return None
     try:

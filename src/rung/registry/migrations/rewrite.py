@@ -20,7 +20,7 @@ Rewrite = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 def rewrite_candidates(connection: Connection, rewrite: Rewrite) -> None:
-    """Puts `rewrite(fields)` in the place of every stored candidate's fields; the id is the new fields' SHA-256, as of every Candidate.
+    """Puts `rewrite(fields)` in the place of every stored candidate's fields; its id is their SHA-256, as every Candidate's.
 
     `rewrite` is pure, gets a candidate's fields with its parent's new id already in them, and gives all fields of the new form.
     The order of keys is kept, since that of a schema is the order in which a model writes. The ids of before stay findable.

@@ -15,8 +15,8 @@ from rung.errors import BrokenEnvironment
 from rung.registry.db import Database, now
 
 LEDGER = (
-    "CREATE TABLE IF NOT EXISTS migrations (step INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, applied TEXT NOT NULL, "
-    "PRIMARY KEY (step))"
+    "CREATE TABLE IF NOT EXISTS migrations (step INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, "
+    "applied TEXT NOT NULL, PRIMARY KEY (step))"
 )
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from rung.registry.migrations.triggers import forbid
 
 STATEMENTS = (
-    "CREATE TABLE leases (climb TEXT NOT NULL, name TEXT NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL, started TEXT NOT NULL, "
-    "token TEXT NOT NULL, since TEXT NOT NULL, beat FLOAT NOT NULL, PRIMARY KEY (climb))",
+    "CREATE TABLE leases (climb TEXT NOT NULL, name TEXT NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL, "
+    "started TEXT NOT NULL, token TEXT NOT NULL, since TEXT NOT NULL, beat FLOAT NOT NULL, PRIMARY KEY (climb))",
     "CREATE TABLE climbs (seq INTEGER NOT NULL, climb TEXT NOT NULL, form INTEGER NOT NULL, task TEXT NOT NULL, "
     "created TEXT NOT NULL, PRIMARY KEY (seq), UNIQUE (climb))",
     "CREATE TABLE aliases (seq INTEGER NOT NULL, old TEXT NOT NULL, candidate TEXT NOT NULL, created TEXT NOT NULL, "
