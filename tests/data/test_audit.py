@@ -37,7 +37,8 @@ def test_settings_reach_the_check() -> None:
     rows = [row(f"q{n}", "yes" if n % 5 else "no") for n in range(40)]
     config = plugins.load("checks", "balance").Config(largest_share=0.7)
     assert audit(rows, "split") == ()
-    assert [f.message for f in audit(rows, "split", {"balance": CheckSettings(config=config)})][0].startswith("80% of the rows")
+    finding = audit(rows, "split", {"balance": CheckSettings(config=config)})[0]
+    assert finding.message.startswith("80% of the rows")
 
 
 @pytest.mark.parametrize("secret", ["jane.doe@mail.example.org", "AKIA" + "ABCDEFGHIJKLMNOP"])

@@ -26,7 +26,7 @@ class CheckSettings:
 def audit(examples: Sequence[Example], rows: Rows, settings: Mapping[str, CheckSettings] | None = None) -> tuple[Finding, ...]:
     """The findings of the checks that run on such rows, the gravest first.
 
-    Rows as read (`raw`) show duplicates and conflicting labels; rows that are split show contamination and classes that are missing.
+    Rows as read (`raw`) show duplicates and conflicting labels; rows that are split show contamination and missing classes.
     """
     found = [
         finding
