@@ -60,7 +60,7 @@ class Scripted:
     def __init__(self, function):
         self.function, self.asked = function, []
 
-    def answer(self, requests, adapters=()):
+    def answer(self, requests):
         self.asked.append(list(requests))
         said = [self.function(request) for request in requests]
         return [Answer(text=text, latency_s=0.5, prompt_tokens=10, completion_tokens=2, cached_tokens=0) for text in said]
@@ -162,11 +162,11 @@ def test_a_result_that_leaves_no_room_is_left_out(shop) -> None:
     """What a tool returns must not end the evaluation: the model is told that the result is missing, and answers."""
 
     class Narrow(Scripted):
-        def answer(self, requests, adapters=()):
+        def answer(self, requests):
             sizes = [sum(len(turn["content"] or "") for turn in request.messages) for request in requests]
             if wide := {index: "too long" for index, size in enumerate(sizes) if size > 280}:
                 raise ContextTooLong(wide)
-            return super().answer(requests, adapters)
+            return super().answer(requests)
 
     tools, folder, _ = shop
     backend = Narrow(lambda r: call("page", name="x") if len(r.messages) < 4 else r.messages[-1]["content"])
