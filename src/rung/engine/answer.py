@@ -13,7 +13,8 @@ from rung.engine.retrieval.retriever import Retriever, open_retriever
 from rung.engine.tools.schema import calls_schema
 from rung.engine.tools.toolbox import Toolbox
 from rung.errors import UserError
-from rung.types import Answer, AnswerCache, Blobs, Candidate, Example, Stage, batches
+from rung.storage import AnswerCache, Blobs
+from rung.types import Answer, Candidate, Example, Stage, batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +129,8 @@ def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[
     if candidate.base.startswith("linear:"):
         from rung.engine.linear import predict
 
-        return predict(desk.blobs.path(candidate.base.removeprefix("linear:")), examples)
-    pool = Pool.read(desk.blobs.path(candidate.demos["pool"])) if candidate.demos else None
+        return predict(desk.blobs.local(candidate.base.removeprefix("linear:")), examples)
+    pool = Pool.read(desk.blobs.local(candidate.demos["pool"])) if candidate.demos else None
     retriever = desk.retriever(candidate)
     answers = {}
     if retriever:
@@ -143,7 +144,7 @@ def _say(
     candidate: Candidate, examples: Sequence[Example], pool: Pool | None, retriever: Retriever | None, desk: Desk
 ) -> list[Answer]:
     """What the model says; of questions that leave no room, with fewer demonstrations, then fewer passages."""
-    adapters = tuple(AdapterUse(folder=desk.blobs.path(name), digest=name) for name in candidate.adapters)
+    adapters = tuple(AdapterUse(folder=desk.blobs.local(name), digest=name) for name in candidate.adapters)
 
     def put(example: Example, k: int | None = None, passages: int | None = None) -> Request:
         return replace(compose(candidate, example, pool, k, retriever=retriever, passages=passages), adapters=adapters)
