@@ -11,7 +11,7 @@ import pytest
 
 from rung.calls import Call, NotCalls, calls_in, read_calls, sets_out_to_call
 from rung.data.calls import as_calls, looks_like_calls
-from rung.data.rows import RowError
+from rung.data.read.rows import RowError
 from rung.engine.backend import Request
 from rung.engine.tools.toolbox import Toolbox
 from rung.types import Answer, Example

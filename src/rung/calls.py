@@ -5,8 +5,8 @@ A call is a JSON object `{"name": ..., "arguments": {...}}`. What else is one, a
 {"name", "parameters"}        a call: Llama's models write it so; where both keys stand, `arguments` counts
 {"function": {...}}           the call inside: OpenAI's form; only there may a name stand alone, for it can be nothing else
 {"tool_calls": [...]}         the calls inside: a whole message, as OpenAI sends it; wrappers may be nested, at most 32 deep
-[...]                         its calls, if each part is one or holds some; else none: half a list is not what the model meant to say
-"arguments": "{...}"          the object in the text, which is how OpenAI sends it; "" and null, which servers write for none, are {}
+[...]                         its calls, if each part is one or holds some; else none: half a list is not what was meant
+"arguments": "{...}"          the object in the text, as OpenAI sends it; "" and null, which servers write for none, are {}
 arguments of another kind     no call, for `{"name": ..., "parameters": 7}` is what an extracted record looks like
 code fences, tags, prose      what stands around the JSON is not looked at, so that several calls may follow each other
 inside another object         no call: it is a part of an answer that happens to look like one
