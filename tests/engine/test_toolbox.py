@@ -13,7 +13,7 @@ from rung.engine.backend import ContextTooLong
 from rung.engine.chat import chat_template, prompt_text
 from rung.engine.demos import pool_bytes
 from rung.engine.tools.declare import declare
-from rung.engine.tools.toolbox import call_turns, calls_in
+from rung.engine.tools.toolbox import call_turns
 from rung.types import Answer, Candidate, Example
 
 TOOLS = '''
@@ -274,24 +274,6 @@ def test_answers_are_kept_with_their_calls(shop, home) -> None:
         first, _ = ask(shop, copy_price, [row("lamp")], cache=opened.answers)
         again, backend = ask(shop, copy_price, [row("lamp")], cache=opened.answers)
     assert again == first and backend.asked == []
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ('<tool_call>\n{"name": "f", "arguments": {"a": {"b": 1}}}\n</tool_call>', ["f"]),
-        ('[{"name": "f", "arguments": {}}, {"name": "g", "parameters": {}}]', ["f", "g"]),
-        ('{"type": "function", "function": {"name": "f", "arguments": "{}"}}', ["f"]),
-        ('{"name": "Ann", "age": 3}', []),
-        ('{"name": "f", "arguments": "x"} {{{', []),
-        ("{" * 2000, []),
-        ('{"name": "f", "arguments": "' + "[" * 9000 + '"}', []),
-        ('{"name": "\\ud800", "arguments": {"a": "\\ud800"}}', ["?"]),
-        ("42", []),
-    ],
-)
-def test_calls_are_found_in_text(text, names) -> None:
-    assert [made["name"] for made in calls_in(text)] == names
 
 
 @pytest.mark.real
