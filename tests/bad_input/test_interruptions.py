@@ -112,6 +112,6 @@ def test_an_interrupted_init_leaves_no_file(folder: Path, home: Path, monkeypatc
     def interrupt(*_arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rung.climb.document.card", interrupt)
+    monkeypatch.setattr("rung.propose.propose.card", interrupt)
     assert run(["init", "messages.csv"]) == 130
     assert sorted(file.name for file in folder.iterdir()) == ["messages.csv"]
