@@ -108,7 +108,7 @@ def ours(model, rows, settings: dict, epochs: int) -> dict:
         ends.append((time.perf_counter(), time.process_time()))
     counted = tokens_of(rows) * epochs * (order.steps - 1) / order.steps
     wall, cpu = (last - first for first, last in zip(ends[0], ends[-1], strict=True))
-    return {"tokens_per_s": counted / wall, "tokens_per_cpu_s": counted / cpu, "lora": trainable.lora, "steps": order.steps}
+    return {"tokens_per_s": counted / wall, "tokens_per_cpu_s": counted / cpu, "lora": trainable.adapter, "steps": order.steps}
 
 
 def trl(python: Path, base: Path, rows, settings: dict, options: argparse.Namespace) -> dict:

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from rung.engine.local import precision
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.model import LocalModel
-from rung.engine.local.weights import DecoderConfig
 from rung.errors import BrokenEnvironment, UserError
 
 CPU = torch.device("cpu")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
+from rung.engine.local.adapter import SETTINGS_FILE, TENSORS_FILE, load_adapter
 from rung.engine.local.decoder import Decoder
-from rung.engine.local.lora import Factors, LowRank, load_lora
+from rung.engine.local.low_rank import LowRank, stacked
+from rung.engine.local.update import Sum, Update
 from rung.errors import UserError
 
 KEPT_ADAPTERS = 8
-_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 class AdapterCache:
@@ -22,20 +21,18 @@ class AdapterCache:
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
-        self._kept: OrderedDict[str, LowRank] = OrderedDict()
+        self._kept: OrderedDict[str, Update] = OrderedDict()
 
-    def get(self, folders: Sequence[Path]) -> tuple[tuple[str, ...], LowRank | None]:
+    def get(self, folders: Sequence[Path]) -> tuple[tuple[str, ...], Update | None]:
         """(digests, the sum of the adapters' updates or None). Raises UserError for an adapter that cannot be applied exactly."""
         digests = tuple(adapter_digest(folder) for folder in folders)
         updates = [self._one(folder, digest) for folder, digest in zip(folders, digests, strict=True)]
-        if len(updates) < 2:
-            return digests, updates[0] if updates else None
-        return digests, LowRank([_stacked(layers) for layers in zip(*(update.layers for update in updates), strict=True)])
+        return digests, together(updates) if updates else None
 
-    def _one(self, folder: Path, digest: str) -> LowRank:
+    def _one(self, folder: Path, digest: str) -> Update:
         if digest not in self._kept:
-            lora = load_lora(folder, self._decoder.config, self._decoder.device)
-            self._kept[digest] = lora.update(self._decoder.dtype)
+            adapter = load_adapter(folder, self._decoder.config, self._decoder.device)
+            self._kept[digest] = adapter.update(self._decoder.dtype)
         self._kept.move_to_end(digest)
         if len(self._kept) > KEPT_ADAPTERS:
             self._kept.popitem(last=False)
@@ -45,7 +42,7 @@ class AdapterCache:
 def adapter_digest(folder: Path) -> str:
     """SHA-256 over the adapter's settings and factors. Raises UserError where a file is missing."""
     whole = hashlib.sha256()
-    for name in _FILES:
+    for name in (SETTINGS_FILE, TENSORS_FILE):
         if not (folder / name).is_file():
             raise UserError(f"the adapter has no {name}", where=str(folder), mend="An adapter is a folder in PEFT's format.")
         with open(folder / name, "rb") as file:
@@ -53,11 +50,9 @@ def adapter_digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def _stacked(layers: Sequence[Mapping[str, Factors]]) -> dict[str, Factors]:
-    """Several updates of one layer as one: A stacked, B side by side, which sums them."""
-    products = dict.fromkeys(product for layer in layers for product in layer)
-    found = {product: [layer[product] for layer in layers if product in layer] for product in products}
-    return {
-        product: Factors(torch.cat([part.down for part in parts]), torch.cat([part.up for part in parts], dim=1))
-        for product, parts in found.items()
-    }
+def together(updates: Sequence[Update]) -> Update:
+    """At least one update, and the sum of several; those of low rank stay one product."""
+    low = [update for update in updates if isinstance(update, LowRank)]
+    others = [update for update in updates if not isinstance(update, LowRank)]
+    summed = [*([stacked(low)] if len(low) > 1 else low), *others]
+    return summed[0] if len(summed) == 1 else Sum(summed)
