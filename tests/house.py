@@ -48,7 +48,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "score_bytes": ("config", "shape", "item", "positions"),
     },
     "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
-    "checks": {"check": ("examples", "config")},
+    "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "architectures": {
         "MODEL_TYPES": (),

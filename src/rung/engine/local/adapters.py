@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from pathlib import Path
 
-from rung.engine.local.adapter import SETTINGS_FILE, TENSORS_FILE, load_adapter
+from rung.engine.backend import AdapterUse
+from rung.engine.local.adapter import load_adapter
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.low_rank import LowRank, stacked
 from rung.engine.local.update import Sum, Update
-from rung.errors import UserError
 
 KEPT_ADAPTERS = 8
 
@@ -23,31 +21,20 @@ class AdapterCache:
         self._decoder = decoder
         self._kept: OrderedDict[str, Update] = OrderedDict()
 
-    def get(self, folders: Sequence[Path]) -> tuple[tuple[str, ...], Update | None]:
+    def get(self, uses: Sequence[AdapterUse]) -> tuple[tuple[str, ...], Update | None]:
         """(digests, the sum of the adapters' updates or None). Raises UserError for an adapter that cannot be applied exactly."""
-        digests = tuple(adapter_digest(folder) for folder in folders)
-        updates = [self._one(folder, digest) for folder, digest in zip(folders, digests, strict=True)]
+        digests = tuple(use.digest for use in uses)
+        updates = [self._one(use) for use in uses]
         return digests, together(updates) if updates else None
 
-    def _one(self, folder: Path, digest: str) -> Update:
-        if digest not in self._kept:
-            adapter = load_adapter(folder, self._decoder.config, self._decoder.device)
-            self._kept[digest] = adapter.update(self._decoder.dtype)
-        self._kept.move_to_end(digest)
+    def _one(self, use: AdapterUse) -> Update:
+        if use.digest not in self._kept:
+            adapter = load_adapter(use.folder, self._decoder.config, self._decoder.device)
+            self._kept[use.digest] = adapter.update(self._decoder.dtype)
+        self._kept.move_to_end(use.digest)
         if len(self._kept) > KEPT_ADAPTERS:
             self._kept.popitem(last=False)
-        return self._kept[digest]
-
-
-def adapter_digest(folder: Path) -> str:
-    """SHA-256 over the adapter's settings and factors. Raises UserError where a file is missing."""
-    whole = hashlib.sha256()
-    for name in (SETTINGS_FILE, TENSORS_FILE):
-        if not (folder / name).is_file():
-            raise UserError(f"the adapter has no {name}", where=str(folder), mend="An adapter is a folder in PEFT's format.")
-        with open(folder / name, "rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()
+        return self._kept[use.digest]
 
 
 def together(updates: Sequence[Update]) -> Update:
