@@ -21,14 +21,15 @@ def command(task: Path, as_json: bool) -> None:
     """
     from rung.climb.diagnosis.diagnose import diagnose
     from rung.registry.home import open_home
+    from rung.registry.typed import plain
     from rung.report.missing import diagnosis_table
     from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
             locked = load_task(task, home.downloads)
-        told = diagnose(locked, home, progress=progress).as_json()
+        record = diagnose(locked, home, progress=progress).record()
     if as_json:
-        print_json(told)
+        print_json(plain(record))
     else:
-        show(diagnosis_table(told))
+        show(diagnosis_table(plain(record)))

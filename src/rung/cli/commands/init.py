@@ -94,7 +94,7 @@ def _write(draft: _Draft) -> tuple[float, list[str]]:
     try:
         at_least = _provable(draft.write(wished, []), wished)
         task = draft.write(at_least, [])
-        lines = [line["text"] for line in card(task, alpha_shares(task))]
+        lines = [line.text for line in card(task, alpha_shares(task))]
         draft.write(at_least, lines)
         refuse_existing(draft.out)
         draft.file.rename(draft.out)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from rung.cli.climbing import show_document, write_report
-from rung.cli.output import example, json_option, print_json
+from rung.cli.climbing import finish, stored_document, write_report
+from rung.cli.output import example, json_option
 from rung.errors import UserError
 
 if TYPE_CHECKING:
+    from rung.registry.documents import ClimbDocument
     from rung.registry.home import Home
 
 
@@ -29,20 +30,19 @@ def command(climb: str | None, out: Path | None, as_json: bool) -> None:
     with open_home() as home:
         document = find(home, climb)
         page = write_report(document, home, out)
-    if as_json:
-        print_json(document)
-    else:
-        show_document(document, page)
+    finish(document, page, as_json=as_json)
 
 
-def find(home: Home, ref: str | None) -> dict[str, Any]:
-    """The climb document that `ref` means. Raises UserError where there is none, or the climb has not finished."""
+def find(home: Home, ref: str | None) -> ClimbDocument:
+    """The climb document that `ref` means. Raises UserError where there is none.
+
+    Also where the climb has not finished, or an earlier version wrote it.
+    """
     ids = [climb["climb"] for climb in home.climbs()]
     if ref is not None:
         ids = _matching(home, ref, ids)
-    documents = [home.fact(climb, "document") for climb in reversed(ids)]
-    for document in documents:
-        if document:
+    for climb in reversed(ids):
+        if document := stored_document(home, climb):
             return document
     if ids:
         raise UserError(

@@ -17,7 +17,7 @@ from rung.climb.fits import refuse_long_rows
 from rung.rungs.base import alpha_shares, is_remote, labelled, longest_answer, why_skipped
 from rung.rungs.settings import check_settings
 from rung.rungs.training import train_rows
-from rung.types import Candidate, Progress, Task
+from rung.types import Candidate, Progress, Task, as_json
 from rung.verify.judge import random_order
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     return {
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
-        "card": card(task, shares),
+        "card": [as_json(line) for line in card(task, shares)],
         "problem": problem,
         "rungs": rungs,
         "probes": foreseen(task),
