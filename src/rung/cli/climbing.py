@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from rung.errors import UserError
 if TYPE_CHECKING:
     from rung.registry.documents import ClimbDocument
     from rung.registry.home import Home
+    from rung.registry.names import Version
 
 
 def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
@@ -69,14 +70,14 @@ def stored_document(home: Home, climb: str) -> ClimbDocument | None:
     """The document of a climb; None where it has not finished. Raises UserError where an earlier version wrote it."""
     from rung.registry.documents import from_json
 
-    stored = home.fact(climb, "document")
+    stored = home.climbs.fact(climb, "document")
     return from_json(stored) if stored else None
 
 
-def sentence(home: Home, evidence: Mapping[str, Any]) -> str | None:
-    """The verdict of the climb that a name's evidence points to; None where there is no document that this version can read."""
+def told_version(home: Home, version: Version) -> dict[str, Any]:
+    """A version as JSON, with the `sentence` of the climb that it rests on; None where it kept none that this version can read."""
     try:
-        document = stored_document(home, evidence.get("climb", ""))
+        document = stored_document(home, version.evidence.climb)
     except UserError:
-        return None
-    return document.verdict.sentence if document else None
+        document = None
+    return asdict(version) | {"sentence": document.verdict.sentence if document else None}

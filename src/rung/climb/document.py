@@ -22,6 +22,7 @@ from rung.registry.documents import (
 )
 from rung.registry.typed import read
 from rung.types import Run, Task, Verdict
+from rung.verify.split_size import card
 
 if TYPE_CHECKING:
     from rung.climb.session import Session
@@ -32,6 +33,7 @@ def document(session: Session, end: Finish) -> ClimbDocument:
     runs = _dev_runs(session)
     registered = session.facts.get("registered") if end.winner else None
     lock = session.facts["lock"]
+    shares = len([reason for reason in lock["skipped"].values() if not reason]) + 1
     rungs = tuple(rung_record(session, state, runs) for state in session.states())
     found = session.facts.get("diagnosis")
     return ClimbDocument(
@@ -47,10 +49,7 @@ def document(session: Session, end: Finish) -> ClimbDocument:
             rung=end.winner,
         ),
         task=_task(session.task),
-        card=(
-            *card(session.task, len([reason for reason in lock["skipped"].values() if not reason]) + 1),
-            *_measured_groups(session.task, runs),
-        ),
+        card=tuple(_card_line(line) for line in (*card(session.task, shares), *_measured_groups(session.task, runs))),
         findings=tuple(read(Finding, finding) for finding in lock.get("findings", ())),
         rungs=rungs,
         diagnosis=read(DiagnosisRecord, found) if found else None,
@@ -62,27 +61,11 @@ def document(session: Session, end: Finish) -> ClimbDocument:
     )
 
 
-def card(task: Task, shares: int) -> list[CardLine]:
-    """What this task's gate can and cannot prove, a line each."""
-    from rung.verify.stats.card import sample_size_card
-    from rung.verify.stats.clusters import count
-
-    gate = task.split("gate")
-    lines = sample_size_card(
-        n_gate=len(gate),
-        clusters=count([row.group for row in gate]),
-        bar=task.quality.at_least,
-        alpha=task.alpha,
-        rungs=shares,
-    )
-    return [_card_line(line) for line in lines]
-
-
 def _card_line(line: Mapping[str, Any]) -> CardLine:
     return CardLine(text=line["text"], figures={key: value for key, value in line.items() if key != "text"})
 
 
-def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[CardLine]:
+def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[Mapping[str, Any]]:
     """Where rows come in groups: what they are worth by the scores of the last rung on dev."""
     from rung.verify.stats.bounds import design_effect
     from rung.verify.stats.card import measured_line
@@ -93,8 +76,7 @@ def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[CardLine]:
     of = labels([group for _, group in last])
     if len(set(of)) < 2 or len(set(of)) == len(of):
         return []
-    line = measured_line(len(task.split("gate")), design_effect([value for value, _ in last], of), list(runs)[-1])
-    return [_card_line(line)]
+    return [measured_line(len(task.split("gate")), design_effect([value for value, _ in last], of), list(runs)[-1])]
 
 
 def _task(task: Task) -> LockedTask:
@@ -129,10 +111,8 @@ def _lock(session: Session) -> Lock:
 
 
 def _looks(session: Session) -> tuple[Look, ...]:
-    looks = session.home.looks(session.task.digest)
-    return tuple(
-        Look(candidate=look["candidate"], rung=session.home.candidate(look["candidate"]).rung, n=look["n"]) for look in looks
-    )
+    looks = session.home.looks.of(session.task.digest)
+    return tuple(Look(candidate=look.candidate, rung=session.home.candidates.get(look.candidate).rung, n=look.n) for look in looks)
 
 
 def _cheaper(session: Session) -> tuple[CheaperForm, ...]:
@@ -157,7 +137,7 @@ def _dev_runs(session: Session) -> dict[str, Run]:
     found = {}
     for name in session.facts["lock"]["skipped"]:
         if dev := session.facts.get(f"dev/{name}"):
-            found[name] = session.home.run(dev["run"])
+            found[name] = session.home.runs.get(dev["run"])
     return found
 
 

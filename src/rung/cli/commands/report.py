@@ -38,7 +38,7 @@ def find(home: Home, ref: str | None) -> ClimbDocument:
 
     Also where the climb has not finished, or an earlier version wrote it.
     """
-    ids = [climb["climb"] for climb in home.climbs()]
+    ids = [record.climb for record in home.climbs.all()]
     if ref is not None:
         ids = _matching(home, ref, ids)
     for climb in reversed(ids):
@@ -57,7 +57,7 @@ def find(home: Home, ref: str | None) -> ClimbDocument:
 
 def _matching(home: Home, ref: str, ids: list[str]) -> list[str]:
     name, _, version = ref.partition("@")
-    versions = [row for row in home.names() if row["name"] == name and version in ("", str(row["version"]))]
+    versions = [known for known in home.names.all() if known.name == name and version in ("", str(known.version))]
     if versions:
-        return [versions[-1]["evidence"].get("climb", "")]
+        return [versions[-1].evidence.climb]
     return [climb for climb in ids if climb.startswith(ref)]

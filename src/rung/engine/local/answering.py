@@ -18,11 +18,11 @@ from rung.engine.constrain import Constraint, Grammars
 from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens, choose
-from rung.engine.local.decoder import Update
 from rung.engine.local.generate import FORCED_AT_ONCE, Ask, Completion, Start, end_tokens, generate
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
+from rung.engine.local.update import Update
 from rung.errors import UserError, did_you_mean
 from rung.types import Answer
 
