@@ -42,20 +42,18 @@ def finish(document: ClimbDocument, page: Path, *, as_json: bool) -> None:
 
 def write_report(document: ClimbDocument, home: Home, out: Path | None = None) -> Path:
     """Writes a climb's HTML to `out`, by default under RUNG_HOME; returns where it is."""
-    from rung.registry import documents
     from rung.report.html import write_html
 
     page = out or home.path / "reports" / f"{document.name}.html"
-    write_html(documents.as_json(document), page)
+    write_html(document, page)
     return page
 
 
 def show_document(document: ClimbDocument, page: Path) -> None:
     """The verdict and the ladder, and what to do next."""
-    from rung.registry import documents
     from rung.report.tables import ladder_table
 
-    show(ladder_table(documents.as_json(document)), f"Report  {page}")
+    show(ladder_table(document), f"Report  {page}")
     for curve in document.forecast.curves if document.forecast else ():
         show(*[f"Forecast  {curve.title}: {curve.sentence}"] if curve.sentence else [])
     if document.version:

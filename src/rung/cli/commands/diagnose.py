@@ -32,4 +32,4 @@ def command(task: Path, as_json: bool) -> None:
     if as_json:
         print_json(plain(record))
     else:
-        show(diagnosis_table(plain(record)))
+        show(diagnosis_table(record))
