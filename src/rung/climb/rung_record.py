@@ -11,7 +11,6 @@ from rung.climb.decide import RungState
 from rung.registry.documents import Change, DevScore, Finding, Found, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
 from rung.registry.typed import plain, read
-from rung.rungs.base import is_remote
 from rung.types import Answer, Example, Run, Task, Verdict
 
 if TYPE_CHECKING:
@@ -32,8 +31,8 @@ def rung_record(session: Session, state: RungState, runs: Mapping[str, Run]) -> 
     gate = session.facts.get(f"gate/{state.name}")
     records = built["records"] if built else ()
     answers = [row.answer for row in runs[state.name].rows] if state.name in runs else []
-    remote = bool(is_remote(session.task.base))
-    waits = _known(answer.latency_s for answer in answers) if remote else (gate or {}).get("waits_s") or ()
+    served = session.task.base.startswith(("http://", "https://"))
+    waits = _known(answer.latency_s for answer in answers) if served else (gate or {}).get("waits_s") or ()
     cost = _mean([answer.cost_usd for answer in answers])
     fixed, broke = _changes(session.task, state.name, runs)
     return RungRecord(
@@ -49,7 +48,7 @@ def rung_record(session: Session, state: RungState, runs: Mapping[str, Run]) -> 
         trials=_of_kind(records, "trial", Trial),
         build_s=built["seconds"] if built else None,
         gate_s=gate["seconds"] if gate else None,
-        answer_s=None if remote else _mean([answer.latency_s for answer in answers]),
+        answer_s=None if served else _mean([answer.latency_s for answer in answers]),
         wait_p50_s=quantile(waits, 0.5),
         wait_p95_s=quantile(waits, 0.95),
         prompt_tokens=_mean([answer.prompt_tokens for answer in answers]),
