@@ -18,6 +18,7 @@ from rung.errors import BrokenEnvironment
 from rung.registry.documents import ClimbDocument, TrainingStep
 from rung.report import html
 from rung.report.html import page, write_html
+from rung.types import Finding
 
 Ended = Callable[[str], ClimbDocument]
 FETCHING = {"script", "link", "img", "iframe", "object", "embed", "form", "base", "audio", "video"}
@@ -233,6 +234,15 @@ def test_parts_with_nothing_to_say_are_left_out(ended: Ended) -> None:
     words = Page(page(ended("linear"))).text
     for part in ("Something cheaper?", "What is missing", "What more would bring", "What was found in the data"):
         assert part not in words
+
+
+def test_what_the_audit_found_is_told_with_where_it_stands(ended: Ended) -> None:
+    document = ended("failed")
+    found = Finding(severity="warning", message="7 rows hold <b>", check="pii", count=7, places=("rows.csv:3", "rows.csv:9"))
+    words = Page(page(replace(document, findings=(*document.findings, found)))).text
+    assert "What was found in the data" in words
+    assert "warning 7 rows hold <b> rows.csv:3, rows.csv:9, …" in words
+    assert all(finding.message in words for finding in document.findings)
 
 
 def test_what_is_missing_is_drawn_with_its_bounds(ended: Ended) -> None:

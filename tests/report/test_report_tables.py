@@ -11,7 +11,7 @@ import pytest
 from real_climbs import WAYS, rung_of, with_rung
 from rich.console import Console
 
-from rung.registry.documents import ClimbDocument, Finding
+from rung.registry.documents import ClimbDocument
 from rung.report.missing import diagnosis_table
 from rung.report.tables import ladder_table
 
@@ -62,13 +62,9 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii(ended: Ended, name: str) ->
 
 def test_hostile_text_cannot_drive_the_terminal(ended: Ended) -> None:
     hostile = "[bold red]no[/] \x1b]0;owned\x07 \u202e documents"
-    finding = Finding(check="pii", severity="warning", message=hostile, examples=(), count=1)
-    document = with_rung(
-        replace(ended("linear"), findings=(finding,)), "r2_retrieve", reason=hostile, rung="[link=http://x]r2[/link]"
-    )
-    shown = printed(ladder_table(document))
+    shown = printed(ladder_table(with_rung(ended("linear"), "r2_retrieve", reason=hostile, rung="[link=http://x]r2[/link]")))
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
-    assert shown.count("[bold red]no[/] ⟨U+001B⟩]0;owned⟨U+0007⟩ ⟨U+202E⟩ documents") == 2
+    assert "[bold red]no[/] ⟨U+001B⟩]0;owned⟨U+0007⟩ ⟨U+202E⟩ documents" in shown
 
 
 def test_the_terminal_shows_every_way_that_was_asked_and_where_failures_come_from(ended: Ended) -> None:

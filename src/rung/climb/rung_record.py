@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung import plugins
 from rung.climb.decide import RungState
-from rung.registry.documents import Change, DevScore, Finding, Found, RungRecord, TrainingStep, Trial
+from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
 from rung.registry.typed import plain, read
-from rung.types import Answer, Example, Run, Task, Verdict
+from rung.types import Answer, Example, Finding, Run, Task, Verdict
 
 if TYPE_CHECKING:
     from rung.climb.session import Session

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from rung.data.audit import texts
+from rung.data.findings import texts
 from rung.propose.profile import Profile
 from rung.task.keys import DEFAULT_BASE
 from rung.types import Example, canonical_json

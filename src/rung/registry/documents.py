@@ -13,7 +13,7 @@ from typing import Any, Literal
 from rung.errors import UserError
 from rung.registry.forecasts import Forecast
 from rung.registry.typed import Misfit, plain, read
-from rung.types import Bar, Limits, Status, Verdict
+from rung.types import Bar, Finding, Limits, Status, Verdict
 
 RungState = Literal["passed", "failed", "undecided", "skipped", "not_tried"]
 
@@ -56,17 +56,6 @@ class CardLine:
 
     text: str
     figures: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What one check found in the data: how bad, in words, how many rows, and the ids of the first few."""
-
-    check: str
-    severity: str
-    message: str
-    examples: tuple[str, ...]
-    count: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,8 +57,6 @@ class LadderTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield _verdict_line(self.document, options)
         yield Padding(_table(self.document, options), (1, 0))
-        for finding in self.document.findings:
-            yield Text(safe(f"{finding.severity}: {finding.message}", options), style="dim")
         yield Group(*[_reason(rung, options) for rung in self.document.rungs if not rung.verdict and rung.reason])
 
 

@@ -16,7 +16,7 @@ from rung.climb.fits import refuse_long_rows
 from rung.rungs.base import alpha_shares, is_remote, labelled, longest_answer, why_skipped
 from rung.rungs.settings import check_settings
 from rung.rungs.training import train_rows
-from rung.types import Candidate, Progress, Task
+from rung.types import Candidate, Progress, Task, as_json
 from rung.verify.judge import random_order
 from rung.verify.split_size import card
 
@@ -132,6 +132,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
         "card": card(task, shares),
+        "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,
         "rungs": rungs,
         "probes": foreseen(task),
