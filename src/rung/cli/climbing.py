@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from rung.cli.output import EXIT_CODE, print_json, show, watching
 from rung.cli.words import finding_lines
-from rung.errors import UserError
 
 if TYPE_CHECKING:
+    from rung.registry.climbs import ClimbRecord
     from rung.registry.documents import ClimbDocument
     from rung.registry.home import Home
     from rung.registry.names import Version
@@ -76,9 +76,12 @@ def stored_document(home: Home, climb: str) -> ClimbDocument | None:
 
 
 def told_version(home: Home, version: Version) -> dict[str, Any]:
-    """A version as JSON, with the `sentence` of the climb that it rests on; None where it kept none that this version can read."""
-    try:
-        document = stored_document(home, version.evidence.climb)
-    except UserError:
-        document = None
-    return asdict(version) | {"sentence": document.verdict.sentence if document else None}
+    """A version as JSON, with the `sentence` of the climb that it rests on; None where that climb kept no document."""
+    from rung.registry.documents import sentence_in
+
+    return asdict(version) | {"sentence": sentence_in(home.climbs.fact(version.evidence.climb, "document"))}
+
+
+def climbed_anew(home: Home, record: ClimbRecord) -> str:
+    """How to repeat a climb whose record an earlier version of rung wrote."""
+    return f"`rung climb {home.tasks.get(record.task).path}` climbs its task anew; what it registered stays."

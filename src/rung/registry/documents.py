@@ -313,6 +313,13 @@ def from_json(stored: Any) -> ClimbDocument:
         ) from None
 
 
+def sentence_in(stored: Any) -> str | None:
+    """The verdict in words, of a stored document of any version; None where there is none."""
+    verdict = stored.get("verdict") if isinstance(stored, Mapping) else None
+    sentence = verdict.get("sentence") if isinstance(verdict, Mapping) else None
+    return sentence if isinstance(sentence, str) else None
+
+
 def _path_in(stored: Any) -> str:
     task = stored.get("task") if isinstance(stored, Mapping) else None
     return str(task.get("path") if isinstance(task, Mapping) and task.get("path") else "task.yaml")
