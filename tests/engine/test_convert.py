@@ -15,8 +15,9 @@ import pytest
 from packages import make_wheel
 from tiny import make_tiny_model
 
+from rung.engine.bases import convert
 from rung.engine.bases.folder import answer_files
-from rung.engine.bases.resolve import convert, resolve
+from rung.engine.bases.resolve import resolve
 from rung.engine.chat import chat_template
 from rung.errors import BrokenEnvironment, UserError
 from rung.progress import Silent
@@ -75,7 +76,8 @@ def test_killed_conversion_leaves_nothing_that_counts(tiny_base, home, package_i
     """kill -9 while the folder is being made: the next resolve sweeps the remains and makes it anew."""
     make_wheel(package_index, _members(tiny_base, "tinypkg"), name="tinypkg")
     script = (
-        "import os, signal, sys; from pathlib import Path; from rung.engine.bases import convert; from rung.progress import Silent\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from rung.engine.bases import convert; from rung.progress import Silent\n"
         "from rung.wheels import Wheel\n"
         "real = Wheel.extract\n"
         "def extract(wheel, member, target):\n"
