@@ -10,6 +10,7 @@ from rung.cli.output import EXIT_CODE, print_json, show, watching
 from rung.cli.words import finding_lines
 
 if TYPE_CHECKING:
+    from rung.registry.climbs import ClimbRecord
     from rung.registry.home import Home
     from rung.registry.names import Version
 
@@ -63,3 +64,8 @@ def told_version(home: Home, version: Version) -> dict[str, Any]:
     """A version as JSON, with the `sentence` of the climb that it rests on; None where that climb kept no document."""
     document = home.climbs.fact(version.evidence.climb, "document")
     return asdict(version) | {"sentence": document["verdict"]["sentence"] if document else None}
+
+
+def climbed_anew(home: Home, record: ClimbRecord) -> str:
+    """How to repeat a climb whose record an earlier version of rung wrote."""
+    return f"`rung climb {home.tasks.get(record.task).path}` climbs its task anew; what it registered stays."

@@ -24,21 +24,22 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
 
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
     Raises UserError, before anything is spent or written down, for settings of a rung that are wrong, a baseline that is not known,
-    a gate that is too small for its bar, and rows that the base has no room to read.
+    a gate that is too small for its bar, rows that the base has no room to read, and a task that another process is climbing.
     """
     check_settings(task)
     check_probe_settings(task)
     refuse_unknown_baselines(task, home)
     _refuse_hopeless_gate(task)
     session = Session(task, home, progress, every=every_rung)
-    while not isinstance(step := session.next_step(), Finish):
-        _perform(session, step)
-    if step.winner:
-        session.register(step.winner)
-    elif not learns(task, "r0_linear"):
-        _draw(session, "r0_linear")
-    told = document(session, step)
-    session.put("document", told)
+    with session.lease:
+        while not isinstance(step := session.next_step(), Finish):
+            _perform(session, step)
+        if step.winner:
+            session.register(step.winner)
+        elif not learns(task, "r0_linear"):
+            _draw(session, "r0_linear")
+        told = document(session, step)
+        session.put("document", told)
     return told
 
 

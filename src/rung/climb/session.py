@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 # A record of another form is not resumed.
-FORM = 2
+FORM = 3
 
 
 class Session:
@@ -36,6 +36,9 @@ class Session:
         base = lock_base(task, home, progress)
         refuse_long_rows(task, home.path)
         self.id = digest([FORM, task.digest, base])
+        # Before the facts are read: what another process adds to them after that would be done anew.
+        self.lease = home.leases.take(self.id, task.name)
+        home.climbs.begin(self.id, form=FORM, task=task.digest)
         self.desk = desk_for(task, home, self.id)
         self.facts: dict[str, Any] = home.climbs.facts(self.id)
         home.tasks.add(task)
