@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
@@ -11,6 +11,7 @@ from rung.climb.document import document
 from rung.climb.outlook.learning_curve import draw_curve, learns
 from rung.climb.session import Session
 from rung.errors import UserError
+from rung.registry.documents import ClimbDocument, as_json
 from rung.rungs.base import alpha_shares
 from rung.rungs.settings import check_settings
 from rung.types import Progress, Task
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 
-def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = False) -> dict[str, Any]:
+def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = False) -> ClimbDocument:
     """Climb, or go on climbing, and return the climb document. What is finished is never done again.
 
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
@@ -39,7 +40,7 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
         elif not learns(task, "r0_linear"):
             _draw(session, "r0_linear")
         told = document(session, step)
-        session.put("document", told)
+        session.put("document", as_json(told))
     return told
 
 

@@ -16,6 +16,7 @@ from rung.climb.diagnosis.diagnose import Known, diagnose_on
 from rung.climb.fits import refuse_long_rows
 from rung.climb.measure import measure_rows
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
+from rung.registry.typed import plain
 from rung.rungs.base import why_skipped
 from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
 from rung.verify.environment import environment
@@ -148,7 +149,7 @@ class Session:
         bench = ClimbBench(self.task, self.desk, work, self.progress)
         found = diagnose_on(self.task, bench, Known(parent=parent, statuses=statuses))
         self.progress.note(found.sentence)
-        self.put("diagnosis", found.as_json() | {"seconds": time.monotonic() - started})
+        self.put("diagnosis", plain(found.record(time.monotonic() - started)))
         shutil.rmtree(work, ignore_errors=True)
 
     def parent(self, rung: str) -> Candidate | None:

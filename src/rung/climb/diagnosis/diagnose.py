@@ -124,6 +124,7 @@ def _reading(name: str, module: ModuleType, evidence: Evidence, case: Case) -> P
         ceiling=evidence.ceiling,
         likely_ceiling=evidence.likely_ceiling,
         facts=evidence.facts,
+        said=evidence.said,
         reason=evidence.reason,
     )
 
