@@ -15,8 +15,8 @@ import pytest
 from packages import make_wheel
 from tiny import make_tiny_model
 
-from rung.engine.bases.folder import answer_files
 from rung.engine.bases import fetch
+from rung.engine.bases.folder import answer_files
 from rung.engine.bases.resolve import resolve
 from rung.engine.chat import chat_template
 from rung.errors import BrokenEnvironment, UserError

@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs.base import is_remote
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, training_start
 from rung.types import Bench, Candidate, Task
@@ -35,7 +34,7 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs the base's weights."""
-    return is_remote(task.base)
+    return task.base_reference.why_not_trainable
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs.base import is_remote
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, training_start
+from rung.sources.base import BaseReference
 from rung.types import Bench, Candidate, Task
 
 TITLE = "full fine-tuning"
@@ -33,7 +33,7 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs the base's weights."""
-    return is_remote(task.base)
+    return task.base_reference.why_not_trainable
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
@@ -46,4 +46,8 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     config = read_settings(task, "r5_full", Config)
     start = training_start("r5_full", task, parent, bench, config.dev_rows)
     settings = config.model_dump(exclude_none=True) | {"method": "full"}
-    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, base=f"tree:{digest}"), bench, parent)
+    return fine_tune(task, start, settings, _on, bench, parent)
+
+
+def _on(candidate: Candidate, digest: str) -> Candidate:
+    return replace(candidate, base=str(BaseReference.tree(digest)))

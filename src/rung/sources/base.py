@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from rung.sources.reference import Reference, read_reference
 Kind = Literal["linear", "tree", "pip", "hf", "gguf", "folder", "server", "scripted"]
 # As messages list them.
 PREFIXES = ("pip:", "hf:", "tree:", "https://", "scripted:")
-_PIN = re.compile(r"(?P<bare>.+)@sha256:(?P<pin>[0-9a-f]{64})", re.DOTALL)
+_PIN = re.compile(r"(?P<bare>.+)@sha256:(?P<pin>[0-9a-f]+)", re.DOTALL)
 _FORMS = {
     "pip": "Write pip:name, pip:name==1.2 or pip:name==1.2#model.gguf.",
     "hf": "Write hf:org/name@revision.",
@@ -51,6 +52,16 @@ class BaseReference:
         pinned = _PIN.fullmatch(text)
         bare, pin = (pinned["bare"], pinned["pin"]) if pinned else (text, "")
         return replace(_read(bare), pin=pin)
+
+    @classmethod
+    def linear(cls, digest: str) -> BaseReference:
+        """A linear model of the blob store."""
+        return cls(kind="linear", name=digest)
+
+    @classmethod
+    def tree(cls, digest: str) -> BaseReference:
+        """A full fine-tune in the blob store."""
+        return cls(kind="tree", name=digest)
 
     @property
     def bare(self) -> str:
@@ -114,19 +125,8 @@ def _read(text: str) -> BaseReference:
     if re.match(r"https?://", text):
         return _server(text)
     prefix, colon, rest = text.partition(":")
-    match prefix + colon:
-        case "linear:":
-            return BaseReference(kind="linear", name=rest)
-        case "tree:":
-            return BaseReference(kind="tree", name=rest)
-        case "scripted:":
-            return _script(text, rest)
-        case "pip:":
-            found = read_reference(text, _FORMS["pip"])
-            return BaseReference(kind="pip", name=found.name, version=found.version, member=found.member)
-        case "hf:":
-            return _hub(text)
-    return BaseReference(kind="gguf" if text.endswith(".gguf") else "folder", name=text)
+    read = _READERS.get(prefix) if colon else None
+    return read(text, rest) if read else BaseReference(kind="gguf" if text.endswith(".gguf") else "folder", name=text)
 
 
 def _server(text: str) -> BaseReference:
@@ -143,8 +143,22 @@ def _script(text: str, rest: str) -> BaseReference:
     return BaseReference(kind="scripted", name=file, member=function)
 
 
-def _hub(text: str) -> BaseReference:
+def _package(text: str, rest: str) -> BaseReference:
+    found = read_reference(text, _FORMS["pip"])
+    return BaseReference(kind="pip", name=found.name, version=found.version, member=found.member)
+
+
+def _hub(text: str, rest: str) -> BaseReference:
     found = read_reference(text, _FORMS["hf"])
     if found.member or "/" not in found.name:
         raise UserError("not a hub reference", where=text, mend=_FORMS["hf"])
     return BaseReference(kind="hf", name=found.name, version=found.version)
+
+
+_READERS: dict[str, Callable[[str, str], BaseReference]] = {
+    "linear": lambda text, rest: BaseReference.linear(rest),
+    "tree": lambda text, rest: BaseReference.tree(rest),
+    "scripted": _script,
+    "pip": _package,
+    "hf": _hub,
+}

@@ -1,4 +1,4 @@
-"""Bases that are brought here: a package, a hub model or a GGUF file becomes, once, a folder of safetensors that loads like any other.
+"""A package, a hub model or a GGUF file becomes, once, a folder of safetensors that loads like any other.
 
 Each is made in a folder of its own and renamed into place, so a kill at any moment leaves the finished one or none.
 """

@@ -22,6 +22,7 @@ def folder_of_model(reference: BaseReference, bases: Path, progress: Progress) -
     except ImportError as error:
         raise BrokenEnvironment("the hub's client is not installed", mend="pip install 'rung[hub]'") from error
 
+    http_error: type[Exception] = vars(errors)["HTTPError"]  # of whichever HTTP client the hub's own uses
     endpoint, name, where = os.environ.get("HF_ENDPOINT") or None, reference.name, reference.bare
     try:
         commit = HfApi(endpoint=endpoint).model_info(name, revision=reference.version or None).sha or ""
@@ -37,6 +38,6 @@ def folder_of_model(reference: BaseReference, bases: Path, progress: Progress) -
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         mend = "Check it, or set HF_TOKEN if private."
         raise UserError("the hub has no such model or revision", where=where, mend=mend) from error
-    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, errors.HTTPError) as error:
+    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, http_error) as error:
         problem = f"the hub cannot be reached: {str(error).splitlines()[0]}"
         raise BrokenEnvironment(problem, where=where, mend="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE.") from error

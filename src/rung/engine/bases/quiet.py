@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Without transformers' and the hub client's own bars and notes."""
+    import transformers.utils.logging
     from transformers import modeling_gguf_pytorch_utils as reader
-    from transformers.utils import logging
+
+    logging: Any = transformers.utils.logging
 
     # The GGUF reader's own bar does not listen to the switch for bars.
     bar = vars(reader).get("tqdm")

@@ -84,7 +84,7 @@ def open_backend(
     purse   what a server's answers are paid from; a limit needs prices
     """
     base = resolve(reference, home, blobs=blobs, progress=progress)
-    backend = plugins.load("backends", base.kind).open(base, prices=prices)
+    backend: Backend = plugins.load("backends", base.kind).open(base, prices=prices)
     if purse is not None and hasattr(backend, "pay_from"):
         backend.pay_from(purse)
     return backend

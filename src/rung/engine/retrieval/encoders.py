@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import digest_folder
+from rung.engine.bases.quiet import quiet
 from rung.engine.retrieval.vectors import VectorStore
 from rung.errors import BrokenEnvironment, UserError
 from rung.progress import Silent
@@ -56,7 +57,8 @@ class Encoder:
                 self.store.add(key, known[key])
                 stage.advance(1)
         self.store.flush()
-        return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
+        found: np.ndarray[Any, Any] = np.stack([known[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
+        return found
 
     def query(self, text: str) -> np.ndarray:
         """One question's vector; it is not kept."""
@@ -112,7 +114,7 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
 
 def _is_static(folder: Path) -> bool:
     """A transformer always names its kind; model2vec does not always."""
-    return _config(folder, "config.json").get("model_type", "model2vec") == "model2vec"
+    return bool(_config(folder, "config.json").get("model_type", "model2vec") == "model2vec")
 
 
 class _StaticModel:
@@ -154,17 +156,12 @@ class _Transformer:
 def load_transformer(folder: Path, kind: str, called: str) -> tuple[Any, Any, list[str]]:
     """(tokenizer, model, weights that the folder lacks) by an Auto class of transformers, from the folder's files alone."""
     import transformers
-    from transformers.utils import logging
 
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        options = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
-        model, loading = getattr(transformers, kind).from_pretrained(folder, **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"this {called} cannot be loaded: {error}", where=str(folder)) from None
-    finally:
-        if bars:
-            logging.enable_progress_bar()
+    with quiet():
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            options = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
+            model, loading = getattr(transformers, kind).from_pretrained(folder, **options)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"this {called} cannot be loaded: {error}", where=str(folder)) from None
     return tokenizer, model.eval(), sorted(loading["missing_keys"])
