@@ -133,9 +133,9 @@ def finish(config: DecoderConfig, final_norm: Tensor, x: Tensor) -> Tensor:
 
 
 def kept_bytes(config: DecoderConfig, item: int, seen: int) -> int:
-    """A block keeps: 2 widths (its input, the sum between), queries four times (rotated; scaled for the row and for the prefix; what
-    attention gives, in parts), keys and values twice, two feed-forward widths, and the attention weights (float32, and rounded)
-    unless rows are so long that the fused kernel never writes them.
+    """A block keeps: 2 widths (its input, the sum between), queries four times (rotated; scaled for the row and for the prefix;
+    what attention gives, in parts), keys and values twice, two feed-forward widths, and the attention weights (float32, and
+    rounded) unless rows are so long that the fused kernel never writes them.
     """
     norms = 2 * config.width
     attention = 4 * config.query_width + 4 * config.key_value_width
