@@ -265,7 +265,7 @@ def _encoder(task: Task, config: Config, bench: Bench) -> Encoder | None:
             raise
         message = f"only lexical search was tried: the default encoder is not to be had ({error.problem})"
         bench.progress.note(message)
-        bench.record("finding", {"check": "encoder", "severity": "warning", "message": message, "examples": (), "count": 1})
+        bench.record("finding", asdict(Finding(check="encoder", severity="warning", message=message, count=1)))
         return None
     return encoder
 
