@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from oracle import ask, load, reference_model
+from oracle import TEXTS, ask, load, reference_model
 
 from rung.engine.backend import AdapterUse
 from rung.engine.local.adapter import Adapter, halve, kind_of, load_adapter, parameter_count
@@ -91,7 +92,7 @@ def test_with_an_adapter_of_another_kind_both_add_what_they_add_alone(tiny, adap
     uses = [AdapterUse(folder=folder, digest=folder.name) for folder in (saved(tmp_path / "ia3", tiny), adapter)]
     x = torch.randn(5, tiny.config.width, generator=torch.Generator().manual_seed(1))
     layer = tiny.decoder.weights.layers[0]
-    both, *alone = (AdapterCache(tiny.decoder).get(some)[1] for some in (uses, uses[:1], uses[1:]))
+    both, *alone = (AdapterCache(tiny.decoder).stack(some).update for some in (uses, uses[:1], uses[1:]))
     base, of_both, *of_each = (
         torch.nn.functional.linear(x, layer.qkv),
         *(update.linear(0, "qkv", x, layer.qkv, None) for update in (both, *alone)),
@@ -100,10 +101,13 @@ def test_with_an_adapter_of_another_kind_both_add_what_they_add_alone(tiny, adap
     assert all((y - base).abs().max() > 0.1 for y in of_each)
 
 
-def test_it_answers(tiny, tmp_path: Path) -> None:
-    use = AdapterUse(folder=saved(tmp_path / "one", tiny), digest="one")
-    plain, scaled = ([ask("Worst service ever.", max_tokens=12, adapters=uses)] for uses in ((), (use,)))
-    assert Answering(tiny).answer(plain)[0].text != Answering(tiny).answer(scaled)[0].text
+def test_it_answers_beside_others_what_it_answers_alone(tiny, adapter: Path, tmp_path: Path) -> None:
+    ia3, lora = (AdapterUse(folder=folder, digest=folder.name) for folder in (saved(tmp_path / "ia3", tiny), adapter))
+    stacks = ((), (ia3,), (lora,), (ia3, lora), (replace(ia3, weight=0.5),))
+    requests = [ask(text, max_tokens=12, adapters=uses) for text in TEXTS[:3] for uses in stacks]
+    alone = [Answering(tiny).answer([request])[0].text for request in requests]
+    assert [answer.text for answer in Answering(tiny).answer(requests)] == alone
+    assert len(set(alone[:5])) == 5
 
 
 def test_what_cannot_be_applied_exactly_is_refused(tiny, tmp_path: Path) -> None:
