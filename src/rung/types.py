@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from rung.sources.base import BaseReference
+
 if TYPE_CHECKING:
     from rung.storage import Blobs
 
@@ -159,6 +161,11 @@ class Task:
     path: str = ""
     findings: tuple[Finding, ...] = ()
 
+    @cached_property
+    def base_reference(self) -> BaseReference:
+        """What `base` names."""
+        return BaseReference.read(self.base)
+
     def split(self, name: str) -> tuple[Example, ...]:
         """The examples of one split, in the task's order."""
         return self._by_split.get(name, ())
@@ -221,12 +228,16 @@ class Candidate:
         """SHA-256 of all fields."""
         return digest(as_json(self))
 
+    @cached_property
+    def base_reference(self) -> BaseReference:
+        """What `base` names."""
+        return BaseReference.read(self.base)
+
     @property
     def artefacts(self) -> tuple[str, ...]:
         """Digests of all that it adds to its base, in the blob store: a model, demonstrations, an index, tools' files, adapters."""
-        kind, _, model = self.base.partition(":")
         named = (
-            model if kind in ("linear", "tree") else None,
+            self.base_reference.stored,
             self.demos and self.demos["pool"],
             self.retriever and self.retriever["index"],
             self.tools and self.tools.get("files"),

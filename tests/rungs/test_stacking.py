@@ -91,7 +91,7 @@ def stacked(task, bench, *, documents: bool, tools: bool) -> Candidate:
     files = bundle(task.tools, bench.work.parent / "task", bench.blobs, bench.work)
     return Candidate(
         rung="r3_tools",
-        base=base.reference,
+        base=str(base.reference),
         template=base.template,
         prompt=task.instruction,
         constraint={"kind": "json_schema", "schema": {"type": "integer"}},

@@ -126,10 +126,10 @@ def resolve_constraint(constraint: Mapping[str, Any] | None, tools: Sequence[Map
 
 
 def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[Answer]:
-    if candidate.base.startswith("linear:"):
+    if candidate.base_reference.is_linear:
         from rung.engine.linear import predict
 
-        return predict(desk.blobs.local(candidate.base.removeprefix("linear:")), examples)
+        return predict(desk.blobs.local(candidate.base_reference.stored), examples)
     pool = Pool.read(desk.blobs.local(candidate.demos["pool"])) if candidate.demos else None
     retriever = desk.retriever(candidate)
     answers = {}

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.errors import UserError
 from rung.rungs.base import labelled
 from rung.rungs.settings import read_settings
+from rung.sources.base import BaseReference
 from rung.types import Bench, Candidate, Example, Task, canonical_json
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     told = tuple(_fit(name, values, features, _Search(config, task.seed, bench)) for name, values in wanted.items())
     folder = bench.work / "linear"
     linear.save(linear.LinearModel(terms=terms, idf=idf, fields=told), folder)
-    base = f"linear:{bench.blobs.put_tree(folder)}"
+    base = str(BaseReference.linear(bench.blobs.put_tree(folder)))
     candidate = Candidate(rung="r0_linear", base=base, parent=parent.id if parent else None)
     return candidate
 

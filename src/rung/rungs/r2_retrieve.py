@@ -19,6 +19,7 @@ from rung.errors import BrokenEnvironment, UserError
 from rung.rungs.base import longest_answer, retriever_of
 from rung.rungs.settings import read_settings
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
+from rung.sources.base import BaseReference
 from rung.types import Bench, Candidate, Example, Finding, Run, Task
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def _beside(task: Task, key: str) -> str | None:
     """What `knowledge:` names under this key; a folder is looked for beside the task file."""
     told: Mapping[str, Any] = task.knowledge or {}
     name = told.get(key)
-    return str(Path(told["folder"]) / name) if name and not name.startswith(("pip:", "hf:", "~")) else name
+    return str(Path(told["folder"]) / name) if name and BaseReference.read(name).is_path and not name.startswith("~") else name
 
 
 def _encoder(task: Task, config: Config, bench: Bench) -> Encoder | None:

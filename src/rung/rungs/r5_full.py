@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs.base import is_remote
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, train_config, training_start
+from rung.sources.base import BaseReference
 from rung.types import Bench, Candidate, Task
 
 TITLE = "full fine-tuning"
@@ -34,7 +34,7 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs the base's weights."""
-    return is_remote(task.base)
+    return task.base_reference.why_not_trainable
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
@@ -51,8 +51,12 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
         task,
         start,
         train_config(task, config, method=METHOD, objective=OBJECTIVE),
-        lambda candidate, digest: replace(candidate, base=f"tree:{digest}"),
+        _on,
         bench,
         dev_rows=config.dev_rows,
         parent=parent,
     )
+
+
+def _on(candidate: Candidate, digest: str) -> Candidate:
+    return replace(candidate, base=str(BaseReference.tree(digest)))
