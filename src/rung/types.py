@@ -317,7 +317,7 @@ class Verdict:
 
 
 class Progress(Protocol):
-    """Where long work says how far it is. The command line draws bars; a pipe gets nothing."""
+    """Where long work says how far it is. The command line draws bars; a pipe gets lines."""
 
     def stage(self, title: str, total: int | None = None) -> AbstractContextManager[Stage]: ...
 
