@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rung.engine.answer import Desk, answer, compose, resolve_constraint
+from rung.engine.answer import answer
 from rung.engine.backend import ContextTooLong
 from rung.engine.chat import tools_text
 from rung.engine.demos import Demo, Pool, pool_bytes
+from rung.engine.runtime import Runtime, compose, resolve_constraint
 from rung.errors import UserError
 from rung.types import Answer, Candidate, Example
 
@@ -67,8 +68,8 @@ class Echo:
         return [Answer(text=f"{said} in {'|'.join(self.batches[-1])}") for said in self.batches[-1]]
 
 
-def desk(backend, tmp_path, cache=None, chunk=4) -> Desk:
-    return Desk(backend_for=lambda base: backend, blobs=Blobs(tmp_path), cache=cache, chunk=chunk)
+def runtime(backend, tmp_path, cache=None, chunk=4) -> Runtime:
+    return Runtime(backend_for=lambda base: backend, blobs=Blobs(tmp_path), cache=cache, chunk=chunk)
 
 
 CANDIDATE = Candidate(rung="r1_prompt", base="b", prompt="Say yes or no.")
@@ -76,21 +77,21 @@ ROWS = [row(f"q{i}") for i in range(10)]
 
 
 def test_killed_evaluation_goes_on_with_the_same_batches(tmp_path):
-    whole = answer(CANDIDATE, ROWS, desk(Echo(), tmp_path))
+    whole = answer(CANDIDATE, ROWS, runtime(Echo(), tmp_path))
     cache, first, second = Cache(), Echo(die_at=1), Echo()
     with pytest.raises(KeyboardInterrupt):
-        answer(CANDIDATE, ROWS, desk(first, tmp_path, cache))
+        answer(CANDIDATE, ROWS, runtime(first, tmp_path, cache))
     assert cache.stored == [4]
-    assert answer(CANDIDATE, ROWS, desk(second, tmp_path, cache)) == whole
+    assert answer(CANDIDATE, ROWS, runtime(second, tmp_path, cache)) == whole
     assert [len(batch) for batch in second.batches] == [4, 2] and cache.stored == [4, 4, 2]
     third = Echo()
-    assert answer(CANDIDATE, ROWS, desk(third, tmp_path, cache)) == whole and third.batches == []
+    assert answer(CANDIDATE, ROWS, runtime(third, tmp_path, cache)) == whole and third.batches == []
 
 
 def test_what_is_known_is_not_asked_again_nor_are_equal_examples(tmp_path):
     cache, backend = Cache(), Echo()
     cache.store(CANDIDATE.id, {ROWS[5].digest: Answer(text="from another batch")})
-    said = answer(CANDIDATE, [*ROWS, ROWS[2]], desk(backend, tmp_path, cache))
+    said = answer(CANDIDATE, [*ROWS, ROWS[2]], runtime(backend, tmp_path, cache))
     assert [len(batch) for batch in backend.batches] == [4, 4, 1]
     assert said[5].text == "from another batch" and said[10] == said[2] and said[6].text == "q6 in q4|q6|q7|q8"
 
@@ -104,7 +105,7 @@ def test_progress_counts_every_row_and_adapters_become_paths(tmp_path):
 
     stage, backend = Stage(), Echo()
     tuned = Candidate(rung="r4_adapter", base="b", adapters=("abc",))
-    answer(tuned, ROWS, desk(backend, tmp_path), stage=stage)
+    answer(tuned, ROWS, runtime(backend, tmp_path), stage=stage)
     assert stage.done == 10 and backend.adapters[0] == [tmp_path / "abc"]
 
 
@@ -177,7 +178,7 @@ def test_demonstrations_come_as_turns_the_most_similar_last(pool):
 def test_demonstrations_travel_through_answer(tmp_path, pool):
     backend = Echo()
     made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 1})
-    assert answer(made, [row("lovely")], desk(backend, tmp_path))[0].text == "lovely in lovely"
+    assert answer(made, [row("lovely")], runtime(backend, tmp_path))[0].text == "lovely in lovely"
 
 
 class Narrow(Echo):
@@ -200,7 +201,7 @@ def test_fewer_demonstrations_where_not_all_fit(tmp_path, pool):
     """The nearest stay; a question with room for all keeps all."""
     made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 4})
     backend = Narrow(200)
-    said = answer(made, [row("tea"), row("arrived " * 12), row("parcel " * 22)], desk(backend, tmp_path))
+    said = answer(made, [row("tea"), row("arrived " * 12), row("parcel " * 22)], runtime(backend, tmp_path))
     assert len(said) == 3
     assert backend.turns == [9, 5, 3]
 
@@ -209,7 +210,7 @@ def test_a_question_that_does_not_fit_alone_names_its_row(tmp_path, pool):
     made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 2})
     asked = [row("tea"), replace(row("parcel " * 50), source="rows.csv:7")]
     with pytest.raises(ContextTooLong, match=r"rows\.csv:7: the prompt has 350 tokens, and the base reads at most 200"):
-        answer(made, asked, desk(Narrow(200), tmp_path))
+        answer(made, asked, runtime(Narrow(200), tmp_path))
 
 
 def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp_path):
@@ -274,7 +275,7 @@ def test_call_schema_puts_references_in_place_and_compiles():
 def test_what_this_version_cannot_run_is_refused(tmp_path):
     searching = {"index": "0", "mode": "dense", "k": 1, "form": "cited", "encoder": "x"}
     with pytest.raises(UserError, match="no encoder can be opened here"):
-        answer(Candidate(rung="r2_retrieve", base="b", retriever=searching), ROWS, desk(Echo(), tmp_path))
+        answer(Candidate(rung="r2_retrieve", base="b", retriever=searching), ROWS, runtime(Echo(), tmp_path))
 
 
 def test_an_enum_meant_for_an_arrays_items_stands_there():

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import pytest
 from stand_in import Server, completion
 
-from rung.engine.answer import Desk, answer
+from rung.engine.answer import answer
 from rung.engine.backend import Purse, Request, price_usd
 from rung.engine.backends import openai_http
 from rung.engine.backends.openai_http import BudgetSpent, Patience
 from rung.engine.bases.resolve import open_backend
 from rung.engine.demos import pool_bytes
+from rung.engine.runtime import Runtime
 from rung.errors import BrokenEnvironment, UserError
 from rung.types import Answer, Candidate, Example
 
@@ -163,7 +164,7 @@ def test_fewer_demonstrations_where_the_server_says_too_long(backend, server, ho
     made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 4})
     asked = [Example(id=text, messages=({"role": "user", "content": text},)) for text in ("a", "b" * 100)]
     blobs = SimpleNamespace(path=lambda name: home / name)
-    assert [said.text for said in answer(made, asked, Desk(backend_for=lambda _: backend, blobs=blobs))] == ["hello", "hello"]
+    assert [said.text for said in answer(made, asked, Runtime(backend_for=lambda _: backend, blobs=blobs))] == ["hello", "hello"]
     assert sorted(len(body["messages"]) for body in server.bodies) == [5, 9, 9]
     assert backend.purse.spent_usd == pytest.approx(2 * 120e-6)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from rung.engine.answer import Desk, answer
+from rung.engine.answer import answer
 from rung.engine.backend import ContextTooLong
 from rung.engine.chat import chat_template, prompt_text
 from rung.engine.demos import pool_bytes
+from rung.engine.runtime import Runtime
 from rung.engine.tools.declare import declare
 from rung.engine.tools.toolbox import call_turns, calls_in
 from rung.types import Answer, Candidate, Example
@@ -91,7 +92,7 @@ def ask(shop, function, examples, *, steps=2, forced=0, constraint=None, demos=N
         rung="r3_tools", base="b", prompt="P", tools={**tools, "steps": steps, "forced": forced}, constraint=constraint, demos=demos
     )
     backend = Scripted(function)
-    return answer(candidate, examples, Desk(backend_for=lambda _: backend, blobs=Blobs(folder), cache=cache)), backend
+    return answer(candidate, examples, Runtime(backend_for=lambda _: backend, blobs=Blobs(folder), cache=cache)), backend
 
 
 def call(name: str, /, **arguments) -> str:
@@ -171,12 +172,12 @@ def test_a_result_that_leaves_no_room_is_left_out(shop) -> None:
     tools, folder, _ = shop
     backend = Narrow(lambda r: call("page", name="x") if len(r.messages) < 4 else r.messages[-1]["content"])
     made = Candidate(rung="r3_tools", base="b", prompt="P", tools={**tools, "steps": 3, "forced": 0})
-    desk = Desk(backend_for=lambda _: backend, blobs=Blobs(folder))
-    said = answer(made, [row("tell me " * 24), row("q")], desk)
+    runtime = Runtime(backend_for=lambda _: backend, blobs=Blobs(folder))
+    said = answer(made, [row("tell me " * 24), row("q")], runtime)
     assert "leaves the model no room" in said[0].text and "result" not in said[0].calls[-1]
     assert "Nice page" in said[1].text
     with pytest.raises(ContextTooLong, match="too long"):
-        answer(made, [row("tell me " * 80)], desk)
+        answer(made, [row("tell me " * 80)], runtime)
 
 
 def test_seconds_are_bounded_too(shop) -> None:
@@ -223,7 +224,7 @@ def test_recorded_results_are_for_evaluation_alone(shop) -> None:
     candidate = Candidate(rung="r3_tools", base="b", tools={**tools, "recorded": rows, "steps": 1, "forced": 1})
     for live, outcome in ((False, "recorded"), (True, "queued")):
         backend = Scripted(lambda r: call("delete_all") if r.messages[-1]["role"] == "user" else "done")
-        [said] = answer(candidate, [row("q")], Desk(backend_for=lambda _, by=backend: by, blobs=Blobs(folder), live=live))
+        [said] = answer(candidate, [row("q")], Runtime(backend_for=lambda _, by=backend: by, blobs=Blobs(folder), live=live))
         assert [made["outcome"] for made in said.calls] == [outcome]
     assert not mark.exists()
 
@@ -311,7 +312,7 @@ def test_the_real_model_cannot_be_talked_into_an_irreversible_call(real_base, sh
     candidate = Candidate(rung="r3_tools", base="b", tools=looped, retriever=retriever, max_tokens=8)
     backend = open_backend(str(real_base), folder)
     rows = [row(f"What does page {number} say?") for number in range(100)]
-    said = answer(candidate, rows, Desk(backend_for=lambda _: backend, blobs=Blobs(folder)))
+    said = answer(candidate, rows, Runtime(backend_for=lambda _: backend, blobs=Blobs(folder)))
     made = [call for one in said for call in one.calls]
     assert len(made) == 100 and not mark.exists()
     wanted = [call["outcome"] for call in made if call["name"] == "delete_all"]

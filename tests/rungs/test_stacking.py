@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from rung.climb.bench import ClimbBench
 from rung.climb.climb import climb
-from rung.climb.desk import desk_for
+from rung.climb.runtime import runtime_for
 from rung.data.documents.collect import collect
 from rung.data.documents.files import DocumentSource
 from rung.engine.local import answering
@@ -17,6 +16,7 @@ from rung.engine.tools.declare import bundle
 from rung.progress import Silent
 from rung.registry.home import open_home
 from rung.rungs import r4_adapter, training
+from rung.rungs.base import BuildContext
 from rung.task.load import load_task
 from rung.train import loop
 from rung.train.rows import encode_rows
@@ -66,7 +66,7 @@ class _Stop(Exception):
     pass
 
 
-def built_by_r4(task, parent, bench, monkeypatch):
+def built_by_r4(task, parent, context, monkeypatch):
     """The rows that r4 would train on, and what it would train."""
     seen = []
 
@@ -75,19 +75,19 @@ def built_by_r4(task, parent, bench, monkeypatch):
         raise _Stop
 
     monkeypatch.setattr(loop, "train", stop)
-    monkeypatch.setattr(training, "worth_keeping", lambda parent, bench, rows: parent.retriever)
+    monkeypatch.setattr(training, "worth_keeping", lambda parent, context, rows: parent.retriever)
     with pytest.raises(_Stop):
-        r4_adapter.build(task, parent, bench)
+        r4_adapter.build(task, parent, context)
     return seen
 
 
-def stacked(task, bench, *, documents: bool, tools: bool) -> Candidate:
-    base = bench.open_base(task.base)
-    source = DocumentSource(references=("docs",), base_folder=bench.work.parent / "task", downloads=bench.work)
+def stacked(task, context, *, documents: bool, tools: bool) -> Candidate:
+    base = context.runtime.backend_for(task.base)
+    source = DocumentSource(references=("docs",), base_folder=context.work.parent / "task", downloads=context.work)
     chunks = [piece.as_json() for piece in collect(source, Silent()).chunks(200)]
-    index = store_index(chunks, None, bench.blobs, Silent())
+    index = store_index(chunks, None, context.blobs, Silent())
     retriever = {"index": index, "mode": "lexical", "k": 2, "form": "question_twice", "abstain": None}
-    files = bundle(task.tools, bench.work.parent / "task", bench.blobs, bench.work)
+    files = bundle(task.tools, context.work.parent / "task", context.blobs, context.work)
     return Candidate(
         rung="r3_tools",
         base=base.reference,
@@ -107,12 +107,12 @@ def test_the_training_prompt_is_the_evaluation_prompt_token_for_token(task_file,
     own = answering.prompt_tokens
     monkeypatch.setattr(answering, "prompt_tokens", lambda *given: asked.append(own(*given)) or asked[-1])
     with open_home(home, write=True) as opened:
-        bench = ClimbBench(task, desk_for(task, opened), task_file.parent.parent / "work", Silent())
-        parent = stacked(task, bench, documents=documents, tools=tools)
-        rows = built_by_r4(task, parent, bench, monkeypatch)
+        context = BuildContext(task, runtime_for(task, opened), task_file.parent.parent / "work", Silent())
+        parent = stacked(task, context, documents=documents, tools=tools)
+        rows = built_by_r4(task, parent, context, monkeypatch)
         asked.clear()
-        run = bench.measure(replace(parent, demos=None), "train")
-        tokenizer = bench.open_base(task.base).model.tokenizer
+        run = context.measure(replace(parent, demos=None), "train")
+        tokenizer = context.runtime.backend_for(task.base).model.tokenizer
         encoded = encode_rows(tokenizer, rows, 10_000)
     trained = [list(row.ids[: row.start]) for row in encoded]
     assert len(trained) == (12 if tools else 6)

@@ -69,14 +69,14 @@ def first_search(profile: Profile) -> dict[str, Any]:
 
 
 def _target(example: Example) -> str:
-    from rung.types import canonical_json
+    from rung.json_form import canonical_json
 
     return example.target if isinstance(example.target, str) else canonical_json(example.target)
 
 
 def _chars(example: Example) -> int:
     from rung.data.gate import texts
-    from rung.types import canonical_json
+    from rung.json_form import canonical_json
 
     return len(texts(example)) + len(canonical_json(list(example.tools)))
 

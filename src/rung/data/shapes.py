@@ -6,12 +6,13 @@ Shapes that say so themselves are told by their fields' names; any other is name
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rung.data import messages as talk
 from rung.data.calls import as_calls, as_tools, looks_like_calls
 from rung.data.rows import RowError
+from rung.parts import Gold
 
 Row = Mapping[str, Any]
 COLUMN_KEYS = ("input", "target", "id", "group", "origin", "split", "system", "tools", "gold", "calls")
@@ -31,7 +32,9 @@ class Parts:
     messages: list[dict[str, Any]]
     target: Any
     tools: tuple[dict[str, Any], ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    gold: tuple[Gold, ...] = ()
+    calls: tuple[Mapping[str, Any], ...] | None = None
+    rejected: Any = None
 
 
 def shape_of(row: Row) -> str | None:
@@ -54,9 +57,9 @@ def convert_columns(row: Row, columns: Mapping[str, str]) -> Parts:
     _refuse_answered(asked)
     # The calls that lead to the target, where the task brings the tools: not what is asked for, so no part of the target.
     calls = row.get(columns["calls"]) if "calls" in columns else None
-    metadata = {"calls": as_calls(calls, ())} if calls else {}
     target = _target(row[columns["target"]], tools, columns["target"])
-    return _checked(Parts(messages=asked, target=target, tools=tools, metadata=metadata))
+    told = None if calls in (None, "") else tuple(as_calls(calls, ()))
+    return _checked(Parts(messages=asked, target=target, tools=tools, calls=told))
 
 
 def _checked(parts: Parts) -> Parts:
@@ -136,7 +139,7 @@ def _sharegpt(row: Row) -> Parts:
 
 
 def _preference(row: Row) -> Parts:
-    """The chosen answer is the target, the rejected one goes to metadata. Without a prompt, it is what both conversations share."""
+    """The chosen answer is the target, the rejected one is kept. Without a prompt, it is what both conversations share."""
     tools, chosen, rejected = _row_tools(row), row["chosen"], row["rejected"]
     if row.get("prompt") is None:
         asked, target = talk.split_answer(talk.as_messages(chosen))
@@ -146,7 +149,7 @@ def _preference(row: Row) -> Parts:
     else:
         asked = _with_system(talk.as_messages(row["prompt"]), row.get("system"))
         target, bad = _said(chosen, "the chosen answer"), _said(rejected, "the rejected answer")
-    return Parts(messages=asked, target=target, tools=tools, metadata={"rejected": bad})
+    return Parts(messages=asked, target=target, tools=tools, rejected=bad)
 
 
 def _openai_preference(row: Row) -> Parts:

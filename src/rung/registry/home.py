@@ -21,11 +21,12 @@ from sqlalchemy import func, insert, select
 
 from rung import __version__
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
+from rung.json_form import canonical_json
 from rung.registry import db, lock, records
 from rung.registry.answers import StoredAnswers
 from rung.registry.faults import explained
 from rung.registry.store import BlobStore
-from rung.types import Candidate, Run, canonical_json
+from rung.types import Candidate, Run
 
 FORMAT = 1
 SHORTEST_PREFIX = 6

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rung.errors import BrokenEnvironment, UserError
+from rung.json_form import digest as json_digest
 from rung.registry.faults import explained
-from rung.types import digest as json_digest
 
 
 class BlobStore:

@@ -10,8 +10,8 @@ import pytest
 import torch
 from oracle import LONG_SYSTEM, TEXTS, ask, greedy, reference_model
 
-from rung.engine.answer import Desk, compose
 from rung.engine.answer import answer as answer_rows
+from rung.engine.answer import compose
 from rung.engine.backend import ContextTooLong
 from rung.engine.demos import Pool, pool_bytes
 from rung.engine.local.answering import Answering
@@ -66,9 +66,9 @@ def test_sampling_follows_seed_and_distribution(tiny, tiny_reference) -> None:
     from rung.engine.chat import prompt_tokens
 
     requests = [ask(TEXTS[0], max_tokens=1, temperature=0.7, top_p=0.6, seed=seed) for seed in range(1500)]
-    desk = Answering(tiny)
-    first = [answer.text for answer in desk.answer(requests)]
-    assert first == [answer.text for answer in desk.answer(requests)]
+    runtime = Answering(tiny)
+    first = [answer.text for answer in runtime.answer(requests)]
+    assert first == [answer.text for answer in runtime.answer(requests)]
     ids = prompt_tokens(tiny.tokenizer, requests[0].messages)
     with torch.inference_mode():
         logits = tiny_reference(torch.tensor([ids])).logits[0, -1].double()
@@ -96,10 +96,10 @@ def test_demonstrations_that_leave_no_room_are_left_out(tiny, tmp_path: Path) ->
     made = Candidate(rung="r1_prompt", base="tiny", demos={"pool": "pool", "k": 3}, max_tokens=2)
     blobs = SimpleNamespace(path=lambda digest: tmp_path / digest)
     asked = Example(id="asked", messages=({"role": "user", "content": "late " * 250},))
-    said = answer_rows(made, [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
+    said = answer_rows(made, [asked], Runtime(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
     with pytest.raises(ContextTooLong):
         Answering(tiny).answer([compose(made, asked, Pool.read(tmp_path / "pool"))])
-    bare = answer_rows(replace(made, demos=None), [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
+    bare = answer_rows(replace(made, demos=None), [asked], Runtime(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
     assert bare.prompt_tokens < said.prompt_tokens < 2048
 
 

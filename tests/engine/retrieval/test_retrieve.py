@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from tiny_encoder import WORDS, make_static
 
-from rung.engine.answer import Desk, answer
+from rung.engine.answer import answer
 from rung.engine.retrieval import index as index_module
 from rung.engine.retrieval.encoders import open_encoder
 from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieval.retriever import Retriever, _fused, open_retriever
+from rung.engine.runtime import Runtime
 from rung.progress import Silent
 from rung.registry.store import BlobStore
 from rung.types import Answer, Candidate, Example
@@ -124,7 +125,7 @@ def test_an_answer_gets_its_passages_or_the_refusal(blobs):
     settings["abstain"] = {"below": 0.1, "answer": "not in the documents"}
     candidate = Candidate(rung="r2_retrieve", base="b", prompt="Be brief.", retriever=settings)
     rows = [asked("what is a zebra"), asked("when is the gate open"), asked("a zebra again")]
-    said = answer(candidate, rows, Desk(backend_for=lambda _: Backend(), blobs=blobs))
+    said = answer(candidate, rows, Runtime(backend_for=lambda _: Backend(), blobs=blobs))
     assert [one.text for one in said] == ["not in the documents", "nine", "not in the documents"]
     assert [one.finish_reason for one in said] == ["abstained", "stop", "abstained"]
     [request] = asked_for
@@ -152,5 +153,5 @@ def test_an_answer_that_is_to_cite_keeps_what_it_was_shown(blobs):
     for form, kept in (("cited", ({key: CHUNKS[0][key] for key in keys},)), ("question_last", ())):
         settings = {"index": index, "mode": "lexical", "k": 1, "form": form}
         candidate = Candidate(rung="r2_retrieve", base="b", retriever=settings)
-        [said] = answer(candidate, [asked("when is the gate open")], Desk(backend_for=lambda _: Backend(), blobs=blobs))
+        [said] = answer(candidate, [asked("when is the gate open")], Runtime(backend_for=lambda _: Backend(), blobs=blobs))
         assert said.passages == kept

@@ -116,7 +116,7 @@ def test_a_call_that_hangs_crashes_or_shouts_fails_alone(folder) -> None:
     """Rows are asked in batches, in one session with the server: what one row's call does to it must not reach another's."""
     tools = declare(said(command=[sys.executable, "server.py"]), folder)
     box = Box(tools={**tools, "limits": {"seconds": 3.0, "output_kb": 1}}, files=None)
-    calls = [{"name": "price", "arguments": {"item": item}} for item in ("desk", "slow", "lamp", "die", "vase")]
+    calls = [{"name": "price", "arguments": {"item": item}} for item in ("runtime", "slow", "lamp", "die", "vase")]
     found = box.perform([*calls, {"name": "shout", "arguments": {}}, *calls[:1]])
     assert [call["outcome"] for call in found] == ["ran", "failed", "ran", "failed", "ran", "failed", "ran"]
     assert "more than 3 seconds" in found[1]["reason"] and "wrote more than 1 KiB" in found[5]["reason"]
@@ -144,8 +144,8 @@ def test_a_server_over_http_and_its_absence(folder) -> None:
     with served(folder) as url:
         tools = declare(said(url=url), folder)
         box = Box(tools=tools, files=None)
-        assert box.perform([{"name": "price", "arguments": {"item": "desk"}}])[0]["result"] == 4
-    gone = box.perform([{"name": "price", "arguments": {"item": "desk"}}])[0]
+        assert box.perform([{"name": "price", "arguments": {"item": "runtime"}}])[0]["result"] == 4
+    gone = box.perform([{"name": "price", "arguments": {"item": "runtime"}}])[0]
     assert gone["outcome"] == "failed" and gone["reason"]
     with pytest.raises(UserError, match=r"(?s)MCP server 'shop'.*does not answer"):
         declare(said(url=url), folder)

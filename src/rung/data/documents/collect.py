@@ -11,7 +11,8 @@ from rung.data.documents.instructions import instruction_in
 from rung.data.documents.parsed import BadDocument, Parsed
 from rung.data.gate import Finding
 from rung.errors import UserError
-from rung.types import Progress, digest
+from rung.json_form import digest
+from rung.types import Progress
 
 SHOWN = 10
 

@@ -18,8 +18,9 @@ from rung.engine.bases.convert import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, read_template
 from rung.engine.chat import no_template, template_digest
 from rung.errors import UserError
+from rung.json_form import digest
 from rung.progress import Silent
-from rung.types import Blobs, Progress, digest
+from rung.types import Blobs, Progress
 
 _PIN = re.compile(r"^(?P<reference>.+)@sha256:(?P<digest>[0-9a-f]{64})$", re.DOTALL)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import BrokenEnvironment
-from rung.types import Blobs, Progress, canonical_json
+from rung.json_form import canonical_json
+from rung.types import Blobs, Progress
 
 if TYPE_CHECKING:
     import numpy as np
