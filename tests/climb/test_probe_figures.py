@@ -50,7 +50,7 @@ def test_answers_that_cannot_be_scored_do_not_stand_against_the_labels(tmp_path:
             messages=({"role": "user", "content": f"{place}"},),
             target=f"answer {place}",
             split="dev",
-            metadata={"repeats": [f"answer {place}" if place % 2 else "broken"]},
+            repeats=(f"answer {place}" if place % 2 else "broken",),
         )
         for place in range(40)
     ]

@@ -89,7 +89,7 @@ def test_without_tools_it_is_skipped_and_says_why(task_file, home) -> None:
 def test_the_lock_covers_the_tools(task_file, home) -> None:
     task = load_task(task_file, home)
     assert load_task(task_file, home).digest == task.digest
-    assert replace(task, tools={**task.tools, "unattended": ["read", "irreversible"]}).digest != task.digest
+    assert replace(task, tools=replace(task.tools, unattended=("irreversible", "read"))).digest != task.digest
     (task_file.parent / "tools.py").write_text(TOOLS + "# changed\n")
     assert load_task(task_file, home).digest != task.digest
     with open_home(home, write=True) as opened:
@@ -103,7 +103,7 @@ def test_training_rows_carry_the_calls_that_serving_will(task_file, home, told) 
     task = load_task(task_file, home)
     if told:
         calls = [{"name": "price", "arguments": {"item": "item3"}}]
-        task = replace(task, examples=tuple(replace(row, metadata={"calls": calls}) for row in task.examples))
+        task = replace(task, examples=tuple(replace(row, calls=tuple(calls)) for row in task.examples))
     with open_home(home, write=True) as opened:
         context = BuildContext(task, runtime_for(task, opened), home / "work", Silent())
         candidate = r3_tools.build(task, None, context)
@@ -122,7 +122,7 @@ def test_training_rows_carry_the_calls_that_serving_will(task_file, home, told) 
 def test_right_calls_of_which_none_gives_a_result_are_an_error(task_file, home) -> None:
     task = load_task(task_file, home)
     calls = [{"name": "price", "arguments": {"item": "no such thing"}}]
-    task = replace(task, examples=tuple(replace(row, metadata={"calls": calls}) for row in task.examples))
+    task = replace(task, examples=tuple(replace(row, calls=tuple(calls)) for row in task.examples))
     with open_home(home, write=True) as opened:
         context = BuildContext(task, runtime_for(task, opened), home / "work", Silent())
         plain = r3_tools.plain_candidate(task, None, context)

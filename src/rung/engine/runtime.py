@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rung.engine.retrieval.retriever import Retriever, open_retriever
+from rung.engine.retrieval.retriever import Retriever, no_encoder, no_reranker, open_retriever
 from rung.engine.tools.toolbox import Toolbox
-from rung.errors import BrokenEnvironment
 from rung.parts import ToolUse
 from rung.types import Answer, AnswerCache, Blobs, Candidate
 
@@ -41,14 +40,6 @@ class Answered:
 Observer = Callable[[Answered], None]
 
 
-def _no_encoder(reference: str) -> Any:
-    raise BrokenEnvironment(f"this candidate searches by vectors, and no encoder can be opened here ({reference})")
-
-
-def _no_reranker(reference: str) -> Any:
-    raise BrokenEnvironment(f"this candidate reranks what it finds, and no reranker can be opened here ({reference})")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
     """What answers, opened.
@@ -64,8 +55,8 @@ class Runtime:
 
     backend_for: Callable[[str], Backend]
     blobs: Blobs
-    encoder_for: Callable[[str], Encoder] = _no_encoder
-    reranker_for: Callable[[str], Reranker] = _no_reranker
+    encoder_for: Callable[[str], Encoder] = no_encoder
+    reranker_for: Callable[[str], Reranker] = no_reranker
     cache: AnswerCache | None = None
     chunk: int = 64
     live: bool = False

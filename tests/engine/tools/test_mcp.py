@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ import pytest
 pytest.importorskip("mcp")
 
 from rung.engine.tools.box import Box
-from rung.engine.tools.declare import declare
+from rung.engine.tools.declare import Declaration, declare
 from rung.errors import BrokenEnvironment, UserError
+from rung.parts import CallLimits, ToolServer
 
 SERVER = '''
 import os, sys, time
@@ -65,16 +67,9 @@ else:
 '''
 
 
-def said(**server) -> dict:
-    return {
-        "files": [],
-        "with": [],
-        "servers": [{"name": "shop", **server}],
-        "unattended": ["read"],
-        "consequences": {},
-        "limits": {"seconds": 3.0},
-        "recorded": [],
-    }
+def said(**server) -> Declaration:
+    parts = {key: tuple(value) if isinstance(value, list) else value for key, value in server.items()}
+    return Declaration(servers=(ToolServer(name="shop", **parts),), limits=CallLimits(seconds=3.0))
 
 
 @pytest.fixture
@@ -87,8 +82,8 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "granted")
     monkeypatch.setenv("RUNG_API_KEY", "hunter2")
     tools = declare(said(command=[sys.executable, "server.py"], env=["SHOP_TOKEN"]), folder)
-    assert [tool["name"] for tool in tools["list"]] == ["buy", "price", "shout", "token"]
-    assert {name: rule["consequence"] for name, rule in tools["gate"].items()} == {
+    assert [tool.name for tool in tools.tools] == ["buy", "price", "shout", "token"]
+    assert {tool.name: tool.consequence for tool in tools.tools} == {
         "price": "read",
         "shout": "read",
         "token": "read",
@@ -115,8 +110,8 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
 def test_a_call_that_hangs_crashes_or_shouts_fails_alone(folder) -> None:
     """Rows are asked in batches, in one session with the server: what one row's call does to it must not reach another's."""
     tools = declare(said(command=[sys.executable, "server.py"]), folder)
-    box = Box(tools={**tools, "limits": {"seconds": 3.0, "output_kb": 1}}, files=None)
-    calls = [{"name": "price", "arguments": {"item": item}} for item in ("runtime", "slow", "lamp", "die", "vase")]
+    box = Box(tools=replace(tools, limits=CallLimits(seconds=3.0, output_kb=1)), files=None)
+    calls = [{"name": "price", "arguments": {"item": item}} for item in ("desk", "slow", "lamp", "die", "vase")]
     found = box.perform([*calls, {"name": "shout", "arguments": {}}, *calls[:1]])
     assert [call["outcome"] for call in found] == ["ran", "failed", "ran", "failed", "ran", "failed", "ran"]
     assert "more than 3 seconds" in found[1]["reason"] and "wrote more than 1 KiB" in found[5]["reason"]
@@ -144,8 +139,8 @@ def test_a_server_over_http_and_its_absence(folder) -> None:
     with served(folder) as url:
         tools = declare(said(url=url), folder)
         box = Box(tools=tools, files=None)
-        assert box.perform([{"name": "price", "arguments": {"item": "runtime"}}])[0]["result"] == 4
-    gone = box.perform([{"name": "price", "arguments": {"item": "runtime"}}])[0]
+        assert box.perform([{"name": "price", "arguments": {"item": "desk"}}])[0]["result"] == 4
+    gone = box.perform([{"name": "price", "arguments": {"item": "desk"}}])[0]
     assert gone["outcome"] == "failed" and gone["reason"]
     with pytest.raises(UserError, match=r"(?s)MCP server 'shop'.*does not answer"):
         declare(said(url=url), folder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rung.engine.chat import text_of
 from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, searched_text
+from rung.errors import BrokenEnvironment
 from rung.parts import Abstention, Retrieval
 from rung.types import Answer, Blobs, Example, Message
 
@@ -110,8 +111,21 @@ class Retriever:
         return Answer(text=self.abstain.answer, latency_s=0.0, prompt_tokens=0, completion_tokens=0, finish_reason="abstained")
 
 
+def no_encoder(reference: str) -> Encoder:
+    """Where none can be opened: raises BrokenEnvironment."""
+    raise BrokenEnvironment(f"this candidate searches by vectors, and no encoder can be opened here ({reference})")
+
+
+def no_reranker(reference: str) -> Reranker:
+    """Where none can be opened: raises BrokenEnvironment."""
+    raise BrokenEnvironment(f"this candidate reranks what it finds, and no reranker can be opened here ({reference})")
+
+
 def open_retriever(
-    retrieval: Retrieval, blobs: Blobs, encoder_for: Callable[[str], Encoder], reranker_for: Callable[[str], Reranker]
+    retrieval: Retrieval,
+    blobs: Blobs,
+    encoder_for: Callable[[str], Encoder] = no_encoder,
+    reranker_for: Callable[[str], Reranker] = no_reranker,
 ) -> Retriever:
     """The retriever that a Candidate's field describes. Raises BrokenEnvironment for a model that cannot be opened here."""
     return Retriever(
