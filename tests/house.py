@@ -45,7 +45,8 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "methods": {"apply": ("model", "config")},
     "objectives": {"loss": ("decoder", "update", "batch", "total")},
-    "checks": {"check": ("examples", "config")},
+    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
+    "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},
 }

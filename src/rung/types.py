@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from rung.json_form import as_json, digest
@@ -19,6 +18,7 @@ from rung.parts import Calibration, Constraint, Demonstrations, Gold, Knowledge,
 Message = Mapping[str, Any]
 Origin = Literal["human", "log", "synthetic", "augmented"]
 Status = Literal["pass", "fail", "undecided"]
+Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "gate")
 
 
@@ -104,9 +104,24 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check of the data found: how bad it is, in words, in how many rows, and where the first of them stand (`file:line`).
+
+    No field repeats a secret or a personal datum in full.
+    """
+
+    severity: Severity
+    message: str
+    check: str = ""
+    count: int = 0
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
+    `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
     `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd); no part of the lock.
     """
 
@@ -127,6 +142,7 @@ class Task:
     tools: ToolSet | None = None
     probes: ProbeSettings = field(default_factory=ProbeSettings)
     path: str = ""
+    findings: tuple[Finding, ...] = ()
 
     def split(self, name: str) -> tuple[Example, ...]:
         """The examples of one split, in the task's order."""
@@ -139,7 +155,7 @@ class Task:
     @cached_property
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
-        outside = ("examples", "path", "traffic")
+        outside = ("examples", "path", "traffic", "findings")
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         return digest([fields, [[row.digest, row.group, row.split] for row in self.examples]])
 
@@ -277,24 +293,6 @@ class Stage(Protocol):
     """One bar: `advance` by n done; `facts` (loss=..., tokens_per_s=...) are shown beside it."""
 
     def advance(self, n: int = 1, **facts: Any) -> None: ...
-
-
-class Blobs(Protocol):
-    """A content-addressed store: the digest is the name, so that what is stored cannot change."""
-
-    def put_bytes(self, data: bytes) -> str: ...
-
-    def put_tree(self, folder: Path) -> str: ...
-
-    def path(self, digest: str) -> Path: ...
-
-
-class AnswerCache(Protocol):
-    """Answers by (candidate id, example digest). `store` keeps a whole batch or nothing."""
-
-    def load(self, candidate: str, examples: Sequence[str]) -> dict[str, Answer]: ...
-
-    def store(self, candidate: str, answers: Mapping[str, Answer]) -> None: ...
 
 
 def batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

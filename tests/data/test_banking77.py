@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rung.data.gate import inspect_examples
-from rung.data.inspect import inspect_file
-from rung.data.load import Source, load_examples
+from rung.data.audit import audit
+from rung.data.load import load_examples
+from rung.data.read.source import Source
 from rung.data.split import deduplicate, leaks, split
+from rung.propose.profile import look_at
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "banking77"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the banking77 files are not beside the project")
@@ -34,7 +35,7 @@ def test_every_row_loads(rows):
 def test_test_rows_that_stand_in_train(rows):
     """7 by case, width and blanks; 25 is the number where punctuation is folded too, which would also make -5 of 5."""
     assert len(leaks(rows)) == 7
-    assert [(f.check, f.count) for f in inspect_examples(rows) if f.severity == "error"] == [("contamination", 7)]
+    assert [(f.check, f.count) for f in audit(rows, "split") if f.severity == "error"] == [("contamination", 7)]
 
     def bare(example):
         return " ".join(re.sub(r"\W+", " ", example.messages[0]["content"].lower()).split())
@@ -51,6 +52,6 @@ def test_duplicates_go_within_their_split_and_across_an_own_one(rows):
 
 
 def test_a_first_look():
-    profile = inspect_file(FOLDER / "train.csv")
+    profile = look_at(FOLDER / "train.csv")
     assert profile.columns == {"input": "text", "target": "category"}
     assert (profile.scorer, len(profile.classes), profile.at_least, profile.rows) == ("choice", 77, 0.8, 10_003)

@@ -34,7 +34,7 @@ class Blobs:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def path(self, digest: str) -> Path:
+    def local(self, digest: str) -> Path:
         return self.folder / digest
 
 
@@ -61,11 +61,11 @@ class Echo:
     def __init__(self, die_at: int = -1):
         self.batches, self.adapters, self.die_at = [], [], die_at
 
-    def answer(self, requests, adapters=()):
+    def answer(self, requests):
         if len(self.batches) == self.die_at:
             raise KeyboardInterrupt
         self.batches.append([request.messages[-1]["content"] for request in requests])
-        self.adapters.append(list(adapters))
+        self.adapters.append(requests[0].adapters)
         return [Answer(text=f"{said} in {'|'.join(self.batches[-1])}") for said in self.batches[-1]]
 
 
@@ -194,13 +194,13 @@ class Narrow(Echo):
         super().__init__()
         self.context, self.turns = context, []
 
-    def answer(self, requests, adapters=()):
+    def answer(self, requests):
         sizes = [sum(len(turn["content"]) for turn in request.messages) for request in requests]
         if too_long := {index: size for index, size in enumerate(sizes) if size > self.context}:
             said = "the prompt has {} tokens, and the base reads at most {}"
             raise ContextTooLong({index: said.format(size, self.context) for index, size in too_long.items()})
         self.turns += [len(request.messages) for request in requests]
-        return super().answer(requests, adapters)
+        return super().answer(requests)
 
 
 def test_fewer_demonstrations_where_not_all_fit(tmp_path, pool):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rung.engine.backend import Asked, ContextTooLong, Request, ask_until_they_fit
+from rung.engine.backend import AdapterUse, Asked, ContextTooLong, Request, ask_until_they_fit
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieval.retriever import Retriever
@@ -104,8 +104,8 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime) ->
     if candidate.base.startswith("linear:"):
         from rung.engine.linear import predict
 
-        return predict(runtime.blobs.path(candidate.base.removeprefix("linear:")), examples)
-    pool = Pool.read(runtime.blobs.path(candidate.demonstrations.pool)) if candidate.demonstrations else None
+        return predict(runtime.blobs.local(candidate.base.removeprefix("linear:")), examples)
+    pool = Pool.read(runtime.blobs.local(candidate.demonstrations.pool)) if candidate.demonstrations else None
     retriever = runtime.retriever(candidate)
     answers = {}
     if retriever:
@@ -119,10 +119,14 @@ def _say(
     candidate: Candidate, examples: Sequence[Example], pool: Pool | None, retriever: Retriever | None, runtime: Runtime
 ) -> list[Answer]:
     """What the model says; of questions that leave no room, with fewer demonstrations, then fewer passages."""
-    requests = [compose(candidate, example, pool, retriever=retriever) for example in examples]
+    adapters = tuple(AdapterUse(folder=runtime.blobs.local(name), digest=name) for name in candidate.adapters)
+
+    def put(example: Example, k: int | None = None, passages: int | None = None) -> Request:
+        return replace(compose(candidate, example, pool, k, retriever=retriever, passages=passages), adapters=adapters)
+
+    requests = [put(example) for example in examples]
     shown = [_shown(candidate)] * len(requests)
     passages = [retriever.k if retriever else 0] * len(requests)
-    adapters = [runtime.blobs.path(name) for name in candidate.adapters]
     backend = runtime.backend_for(candidate.base)
 
     def shorter(index: int, problem: str) -> Request:
@@ -133,12 +137,12 @@ def _say(
             shown[index] //= 2
         else:
             passages[index] //= 2
-        return compose(candidate, examples[index], pool, shown[index], retriever=retriever, passages=passages[index])
+        return put(examples[index], shown[index], passages[index])
 
     if candidate.tools:
-        said = runtime.toolbox(candidate.tools).answer(requests, lambda some: backend.answer(some, adapters), shorter)
+        said = runtime.toolbox(candidate.tools).answer(requests, backend.answer, shorter)
     else:
-        said = _fitting(requests, lambda some: backend.answer(some, adapters), shorter)
+        said = _fitting(requests, backend.answer, shorter)
     if not retriever or retriever.form != "cited":
         return said
     return [replace(one, passages=retriever.shown(row.messages, k)) for one, row, k in zip(said, examples, passages, strict=True)]

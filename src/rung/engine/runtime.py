@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from rung.engine.retrieval.retriever import Retriever, no_encoder, no_reranker, open_retriever
 from rung.engine.tools.toolbox import Toolbox
 from rung.parts import ToolUse
-from rung.types import Answer, AnswerCache, Blobs, Candidate
+from rung.storage import AnswerCache, Blobs
+from rung.types import Answer, Candidate
 
 if TYPE_CHECKING:
     from rung.engine.backend import Backend, Purse

@@ -9,7 +9,8 @@ from typing import Any
 from rung import plugins
 from rung.engine.runtime import Runtime
 from rung.errors import UserError
-from rung.types import Blobs, Candidate, Example, Progress, Run, Task
+from rung.storage import Blobs
+from rung.types import Candidate, Example, Progress, Run, Task
 from rung.verify.run import evaluate, random_order
 
 

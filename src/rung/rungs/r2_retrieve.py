@@ -20,11 +20,10 @@ from rung.parts import Abstention, Retrieval
 from rung.rungs.base import BuildContext, longest_answer
 from rung.rungs.settings import read_settings
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
-from rung.types import Candidate, Example, Run, Task
+from rung.types import Candidate, Example, Finding, Run, Task
 
 if TYPE_CHECKING:
     from rung.data.documents.collect import Library
-    from rung.data.gate import Finding
     from rung.engine.retrieval.encoders import Encoder
     from rung.engine.retrieval.rerank import Reranker
     from rung.engine.retrieval.retriever import Found
@@ -224,8 +223,6 @@ def documents_of(task: Task, progress: Any) -> Library:
 
 def _unknown_gold(task: Task, library: Library) -> list[Finding]:
     """Rows whose gold names a document that is not there: it cannot be found, and counts as not found."""
-    from rung.data.gate import Finding
-
     known = {document.name for document in library.documents}
     named = {row.id: [part.source for part in row.gold] for row in task.examples}
     missing = {row: name for row, names in named.items() for name in names if name not in known}
@@ -233,7 +230,7 @@ def _unknown_gold(task: Task, library: Library) -> list[Finding]:
         return []
     shown = ", ".join(sorted(set(missing.values()))[:3])
     message = f"the gold of {len(missing)} rows names what is no readable document: {shown}"
-    return [Finding(check="gold", severity="warning", message=message, examples=tuple(missing)[:10], count=len(missing))]
+    return [Finding(check="gold", severity="warning", message=message, places=tuple(missing)[:10], count=len(missing))]
 
 
 def _encoder_name(task: Task) -> str:

@@ -119,7 +119,7 @@ def test_an_answer_gets_its_passages_or_the_refusal(blobs):
     asked_for = []
 
     class Backend:
-        def answer(self, requests, adapters=()):
+        def answer(self, requests):
             asked_for.extend(requests)
             return [Answer(text="nine") for _ in requests]
 
@@ -138,7 +138,7 @@ def test_an_answer_gets_its_passages_or_the_refusal(blobs):
 
 
 def test_the_index_read_is_the_index_stored(blobs, encoder):
-    index = Index.read(blobs.path(store_index(CHUNKS, encoder, blobs, Silent())))
+    index = Index.read(blobs.local(store_index(CHUNKS, encoder, blobs, Silent())))
     assert list(index.chunks) == CHUNKS
     assert np.array_equal(index.vectors, encoder.embed([one["text"] for one in CHUNKS]))
     assert isinstance(
@@ -148,7 +148,7 @@ def test_the_index_read_is_the_index_stored(blobs, encoder):
 
 def test_an_answer_that_is_to_cite_keeps_what_it_was_shown(blobs):
     class Backend:
-        def answer(self, requests, adapters=()):
+        def answer(self, requests):
             return [Answer(text="nine [00000000]") for _ in requests]
 
     index = store_index(CHUNKS, None, blobs, Silent())

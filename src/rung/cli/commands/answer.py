@@ -40,7 +40,7 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     from rung.registry.home import open_home
 
     with open_home() as home:
-        candidate = home.candidate(name)
+        candidate = home.candidates.get(name)
         said = answer(candidate, [asked], replace(open_runtime(home.path, home.blobs), live=True, asker="rung answer"))[0]
     if as_json:
         print_json({"name": name, "candidate": candidate.id, "answer": plain(said)})

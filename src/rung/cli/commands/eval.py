@@ -39,8 +39,8 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
             locked = load_task(task, home.downloads)
-        candidate = home.candidate(ref)
-        home.add_task(locked.digest, {"name": locked.name, "base": locked.base, "path": locked.path})
+        candidate = home.candidates.get(ref)
+        home.tasks.add(locked)
         run = _measured(locked, candidate, split, home, progress)
     bars = [read_bar(bar, run, locked.alpha) for bar in (locked.quality, *locked.guards)]
     if as_json:
@@ -66,9 +66,9 @@ def _measured(task: Task, candidate: Candidate, split: str, home: Home, progress
 
     rows = task.split(split)
     run = evaluate(task, candidate, split, rows, runtime_for(task, home), progress)
-    home.add_run(run)
+    home.runs.add(run)
     if split == "gate":
-        home.look(task.digest, candidate.id, len(rows))
+        home.looks.add(task.digest, candidate.id, len(rows))
     return run
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.cli.words import UNKNOWN
+from rung.cli.words import UNKNOWN, finding_lines
 from rung.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def command(task: Path, as_json: bool) -> int:
     if as_json:
         print_json(document)
     else:
+        show(*finding_lines(locked.findings))
         _show(document)
         show(*_tool_lines(locked.tools) if locked.tools else [])
         show(*[f"Next: rung climb {task}"] if not document["problem"] else [])

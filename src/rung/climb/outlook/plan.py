@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.diagnosis.diagnose import foreseen
-from rung.climb.document import card
 from rung.climb.fits import refuse_long_rows
 from rung.climb.runtime import runtime_for
+from rung.json_form import as_json
 from rung.parts import Demonstrations
 from rung.rungs.base import alpha_shares, is_remote, labelled, longest_answer, why_skipped
 from rung.rungs.settings import check_settings
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
 from rung.verify.run import random_order
+from rung.verify.split_size import card
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -131,6 +132,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
         "card": card(task, shares),
+        "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,
         "rungs": rungs,
         "probes": foreseen(task),

@@ -9,10 +9,9 @@ from rung.data.documents.contain import DOCUMENT_S, Contained
 from rung.data.documents.files import DocumentSource, read_files
 from rung.data.documents.instructions import instruction_in
 from rung.data.documents.parsed import BadDocument, Parsed
-from rung.data.gate import Finding
 from rung.errors import UserError
 from rung.json_form import digest
-from rung.types import Progress
+from rung.types import Finding, Progress
 
 SHOWN = 10
 
@@ -85,4 +84,4 @@ def _finding(check: str, what: str, told: dict[str, str]) -> list[Finding]:
     more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
     noun = "document" if len(told) == 1 else "documents"
     message = f"{len(told)} {noun} {what}: {', '.join([*shown, *more])}"
-    return [Finding(check=check, severity="warning", message=message, examples=tuple(told)[:SHOWN], count=len(told))]
+    return [Finding(check=check, severity="warning", message=message, places=tuple(told)[:SHOWN], count=len(told))]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import BrokenEnvironment
 from rung.json_form import canonical_json
-from rung.types import Blobs, Progress
+from rung.storage import Blobs
+from rung.types import Progress
 
 if TYPE_CHECKING:
     import numpy as np

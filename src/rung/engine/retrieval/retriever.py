@@ -12,7 +12,8 @@ from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, searched_text
 from rung.errors import BrokenEnvironment
 from rung.parts import Abstention, Retrieval
-from rung.types import Answer, Blobs, Example, Message
+from rung.storage import Blobs
+from rung.types import Answer, Example, Message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,7 +130,7 @@ def open_retriever(
 ) -> Retriever:
     """The retriever that a Candidate's field describes. Raises BrokenEnvironment for a model that cannot be opened here."""
     return Retriever(
-        index=Index.read(blobs.path(retrieval.index)),
+        index=Index.read(blobs.local(retrieval.index)),
         mode=retrieval.mode,
         k=retrieval.k,
         form=retrieval.form,

@@ -19,7 +19,7 @@ from rung.engine.tools.sandbox import run_worker
 from rung.engine.tools.schema import check_grammar
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
 from rung.parts import CallLimits, RecordedResult, Tool, ToolServer, ToolSet
-from rung.types import Blobs
+from rung.storage import Blobs
 
 # Imports of the user's file, or an MCP server's start, happen once more here than in a call.
 DESCRIBE_S = 30.0

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +19,8 @@ from rung.engine.answer import answer
 from rung.engine.backend import Backend, Request
 from rung.json_form import digest
 from rung.parts import ChoiceConstraint
-from rung.types import Answer, AnswerCache, Candidate, Example, Task
+from rung.storage import AnswerCache
+from rung.types import Answer, Candidate, Example, Task
 from rung.verify.scoring import scorer_of
 from rung.verify.stats.samples import choice_pass_at_k, pass_at_k
 
@@ -114,9 +114,9 @@ class _Warm:
         self.backend, self.draw = backend, draw
         self.reference, self.template = backend.reference, backend.template
 
-    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         drawn = [replace(one, temperature=self.draw.temperature, seed=self.draw.seed) for one in requests]
-        return self.backend.answer(drawn, adapters)
+        return self.backend.answer(drawn)
 
 
 def _warm(backend_for: Callable[[str], Backend], draw: _Draw, reference: str) -> Backend:
