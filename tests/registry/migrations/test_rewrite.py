@@ -17,6 +17,7 @@ from rung.errors import UserError
 from rung.registry.db import Database
 from rung.registry.home import open_home
 from rung.registry.migrations.rewrite import rewrite_candidates
+from rung.registry.migrations.s003_candidates_of_classes import in_classes
 
 
 def longer(fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -59,17 +60,18 @@ def test_all_that_named_a_candidate_names_it_by_its_new_id(old: Path, times: int
 
 
 def test_what_does_not_change_keeps_its_id_and_the_order_of_its_keys(old: Path) -> None:
-    rewritten(old, dict)
+    open_home(old).close()
     raw = sqlite3.connect(old / "registry.db")
-    assert raw.execute("SELECT count(*) FROM aliases").fetchone() == (0,)
-    assert {name for (name,) in raw.execute("SELECT id FROM candidates")} == {sha256(PROMPT), sha256(ADAPTER)}
-    (text,) = raw.execute("SELECT fields FROM candidates WHERE id = ?", (sha256(PROMPT),)).fetchone()
+    before = raw.execute("SELECT * FROM candidates").fetchall(), raw.execute("SELECT count(*) FROM aliases").fetchone()
+    rewritten(old, dict)
+    assert (raw.execute("SELECT * FROM candidates").fetchall(), raw.execute("SELECT count(*) FROM aliases").fetchone()) == before
+    (text,) = raw.execute("SELECT fields FROM candidates WHERE id = ?", (sha256(in_classes(PROMPT)),)).fetchone()
     raw.close()
     assert text.index('"rung"') < text.index('"base"') < text.index('"choices"') < text.index('"bias"')
 
 
 def test_two_that_become_one_are_one(old: Path) -> None:
-    rewritten(old, lambda fields: PROMPT | {"parent": None})
+    rewritten(old, lambda fields: in_classes(PROMPT) | {"parent": None})
     with open_home() as home:
         both = {home.candidates.get(sha256(was)).id for was in (PROMPT, ADAPTER)}
         assert len(both) == 1
