@@ -11,6 +11,7 @@ import pytest
 
 from rung import plugins
 from rung.errors import UserError
+from rung.parts import Demonstrations, ToolSet, ToolUse
 from rung.rungs.settings import check_settings, settings_kind
 from rung.rungs.training import train_config, training_start
 from rung.types import Bar, Candidate, Example, Task
@@ -25,9 +26,17 @@ def test_without_a_rung_below_the_longest_target_has_room():
     start = training_start("r4_adapter", task, None, context, 50)
     assert (start.rung, start.base, start.template, start.prompt) == ("r4_adapter", "b@sha256:00", "tt", "Tell.")
     assert start.max_tokens >= 1000 and start.parent is None
-    parent = Candidate(rung="r1_prompt", base="b", prompt="x", demos={"pool": "p", "k": 4}, max_tokens=9, tools={"list": []})
+    parent = Candidate(
+        rung="r1_prompt",
+        base="b",
+        prompt="x",
+        demonstrations=Demonstrations(pool="p", k=4),
+        max_tokens=9,
+        tools=ToolUse(toolset=ToolSet(tools=()), files=None),
+    )
     below = training_start("r4_adapter", task, parent, context, 50)
-    assert (below.prompt, below.demos, below.max_tokens, below.parent, below.tools) == ("Tell.", None, 9, parent.id, parent.tools)
+    assert (below.prompt, below.demonstrations, below.max_tokens) == ("Tell.", None, 9)
+    assert (below.parent, below.tools) == (parent.id, parent.tools)
 
 
 def adapter_settings(tmp_path: Path, given: dict) -> Task:
@@ -68,7 +77,8 @@ def test_settings_that_the_method_does_not_have_are_told_before_anything_runs(tm
 
 def test_without_settings_of_a_method_nothing_heavy_is_loaded(tmp_path: Path):
     script = (
-        "import sys; from rung.rungs.settings import settings_kind\n"
+        "import sys; from rung.parts import Demonstrations, ToolSet, ToolUse
+from rung.rungs.settings import settings_kind\n"
         "settings_kind('r4_adapter', {'epochs': 1, 'method': 'lora'}).model_validate({'epochs': 1, 'method': 'lora'})\n"
         "assert 'torch' not in sys.modules"
     )
