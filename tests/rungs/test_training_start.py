@@ -77,8 +77,7 @@ def test_settings_that_the_method_does_not_have_are_told_before_anything_runs(tm
 
 def test_without_settings_of_a_method_nothing_heavy_is_loaded(tmp_path: Path):
     script = (
-        "import sys; from rung.parts import Demonstrations, ToolSet, ToolUse
-from rung.rungs.settings import settings_kind\n"
+        "import sys; from rung.rungs.settings import settings_kind\n"
         "settings_kind('r4_adapter', {'epochs': 1, 'method': 'lora'}).model_validate({'epochs': 1, 'method': 'lora'})\n"
         "assert 'torch' not in sys.modules"
     )
