@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.climb.decide import Finish, RungState
 from rung.climb.outlook.learning_curve import forecast
-from rung.types import Run, Task, as_json
+from rung.json_form import as_json
+from rung.types import Run, Task
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
