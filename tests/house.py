@@ -45,7 +45,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "methods": {"apply": ("model", "config")},
     "objectives": {"loss": ("decoder", "update", "batch", "total")},
-    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
+    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "FIELDS": (), "fits": ("row",), "convert": ("row",)},
     "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},

@@ -48,7 +48,7 @@ def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
 def _document(proposal: Proposal) -> dict[str, Any]:
     profile = proposal.profile
     findings = [{"check": f.check, "severity": f.severity, "message": f.message, "count": f.count} for f in profile.findings]
-    seen = {name: getattr(profile, name) for name in SHOWN}
+    seen = {name: getattr(profile, name) for name in SHOWN} | {"columns": profile.columns.named() or None}
     return {"out": str(proposal.out), "at_least": proposal.at_least, "card": proposal.card, **seen, "findings": findings}
 
 
