@@ -33,7 +33,7 @@ def adapted(tmp_path):
     folder.mkdir()
     weights = {"x.lora_A.weight": torch.randn(4, 8), "x.lora_B.weight": torch.randn(8, 4)}
     save_file(weights, str(folder / "adapter_model.safetensors"))
-    (folder / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 8}))
     (folder / "rung.json").write_text("{}")
     blobs = BlobStore(tmp_path / "blobs", writable=True)
     return replace(WHOLE, adapters=(blobs.put_tree(folder),)), blobs
@@ -63,15 +63,15 @@ def test_every_part_is_removed_in_turn(adapted, tmp_path):
 @pytest.mark.parametrize(
     ("kept", "names"),
     [
-        ({"demos"}, ["without the demonstrations"]),
-        ({"retriever"}, ["with half the documents"]),
+        ({"demonstrations"}, ["without the demonstrations"]),
+        ({"retrieval"}, ["with half the documents"]),
         ({"tools"}, []),
-        ({"tools", "retriever"}, ["without the documents", "with half the documents", "without the tools"]),
+        ({"tools", "retrieval"}, ["without the documents", "with half the documents", "without the tools"]),
         (set(), []),
     ],
 )
 def test_the_last_part_stays_for_without_it_the_prompt_rung_was_judged(kept, names, tmp_path):
-    candidate = replace(WHOLE, **{part: None for part in ("demos", "retriever", "tools") if part not in kept})
+    candidate = replace(WHOLE, **{part: None for part in ("demonstrations", "retrieval", "tools") if part not in kept})
     blobs = BlobStore(tmp_path / "blobs", writable=True)
     assert [name for name, _ in simpler(candidate, blobs, tmp_path / "work")] == names
 

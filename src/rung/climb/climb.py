@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
@@ -11,6 +11,7 @@ from rung.climb.document import document
 from rung.climb.outlook.learning_curve import draw_curve, learns
 from rung.climb.session import Session
 from rung.errors import UserError
+from rung.registry.documents import ClimbDocument, as_json
 from rung.rungs.base import alpha_shares
 from rung.rungs.settings import check_settings
 from rung.types import Progress, Task
@@ -19,26 +20,27 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 
-def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = False) -> dict[str, Any]:
+def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = False) -> ClimbDocument:
     """Climb, or go on climbing, and return the climb document. What is finished is never done again.
 
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
     Raises UserError, before anything is spent or written down, for settings of a rung that are wrong, a baseline that is not known,
-    a gate that is too small for its bar, and rows that the base has no room to read.
+    a gate that is too small for its bar, rows that the base has no room to read, and a task that another process is climbing.
     """
     check_settings(task)
     check_probe_settings(task)
     refuse_unknown_baselines(task, home)
     _refuse_hopeless_gate(task)
     session = Session(task, home, progress, every=every_rung)
-    while not isinstance(step := session.next_step(), Finish):
-        _perform(session, step)
-    if step.winner:
-        session.register(step.winner)
-    elif not learns(task, "r0_linear"):
-        _draw(session, "r0_linear")
-    told = document(session, step)
-    session.put("document", told)
+    with session.lease:
+        while not isinstance(step := session.next_step(), Finish):
+            _perform(session, step)
+        if step.winner:
+            session.register(step.winner)
+        elif not learns(task, "r0_linear"):
+            _draw(session, "r0_linear")
+        told = document(session, step)
+        session.put("document", as_json(told))
     return told
 
 

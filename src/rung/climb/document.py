@@ -1,60 +1,70 @@
-"""The climb document: everything the report shows, from stored facts and Runs. Plain JSON; unknown figures are None."""
+"""The climb document of a finished climb, from its stored facts and Runs. Unknown figures are None."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rung import plugins
-from rung.climb.decide import Finish, RungState
+from rung.climb.decide import Finish
 from rung.climb.outlook.learning_curve import forecast
-from rung.json_form import as_json
-from rung.types import Run, Task
+from rung.climb.rung_record import rung_record
+from rung.registry.documents import (
+    CardLine,
+    CheaperForm,
+    ClimbDocument,
+    ClimbVerdict,
+    DiagnosisRecord,
+    Lock,
+    LockedTask,
+    Look,
+    RungRecord,
+)
+from rung.registry.typed import read
+from rung.types import Run, Task, Verdict
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
     from rung.climb.session import Session
 
-STATES = {"pass": "passed", "fail": "failed", "undecided": "undecided"}
-CASES_SHOWN = 8
 
-
-def document(session: Session, end: Finish) -> dict[str, Any]:
+def document(session: Session, end: Finish) -> ClimbDocument:
     """The document of a finished climb."""
     runs = _dev_runs(session)
     registered = session.facts.get("registered") if end.winner else None
     lock = session.facts["lock"]
-    rungs = [_rung(session, state, runs) for state in session.states()]
-    return {
-        "climb": session.id,
-        "finished": True,
-        "name": session.task.name,
-        "version": registered["version"] if registered else None,
-        "started": lock["started"],
-        "seconds": session.seconds,
-        "verdict": {
-            "status": end.status,
-            "sentence": _sentence(session, end, rungs),
-            "winner": registered["candidate"] if registered else None,
-            "rung": end.winner,
-        },
-        "task": _task(session.task),
-        "card": [
-            *card(session.task, len([reason for reason in lock["skipped"].values() if not reason]) + 1),
-            *_measured_groups(session.task, runs),
-        ],
-        "rungs": rungs,
-        "diagnosis": session.facts.get("diagnosis"),
-        "cheaper": _cheaper(session),
-        "forecast": forecast(session),
-        "notes": [f"{state.name}: {state.skipped}" for state in session.states() if state.skipped],
-        "lock": _lock(session),
-        "looks": _looks(session),
-    }
+    shares = len([reason for reason in lock["skipped"].values() if not reason]) + 1
+    rungs = tuple(rung_record(session, state, runs) for state in session.states())
+    found = session.facts.get("diagnosis")
+    return ClimbDocument(
+        climb=session.id,
+        name=session.task.name,
+        version=registered["version"] if registered else None,
+        started=lock["started"],
+        seconds=session.seconds,
+        verdict=ClimbVerdict(
+            status=end.status,
+            sentence=_sentence(session, end, rungs),
+            winner=registered["candidate"] if registered else None,
+            rung=end.winner,
+        ),
+        task=_task(session.task),
+        card=tuple(_card_line(line) for line in (*card(session.task, shares), *_measured_groups(session.task, runs))),
+        findings=session.task.findings,
+        rungs=rungs,
+        diagnosis=read(DiagnosisRecord, found) if found else None,
+        cheaper=_cheaper(session),
+        forecast=forecast(session),
+        notes=tuple(f"{state.name}: {state.skipped}" for state in session.states() if state.skipped),
+        lock=_lock(session),
+        looks=_looks(session),
+    )
 
 
-def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[dict[str, Any]]:
+def _card_line(line: Mapping[str, Any]) -> CardLine:
+    return CardLine(text=line["text"], figures={key: value for key, value in line.items() if key != "text"})
+
+
+def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[Mapping[str, Any]]:
     """Where rows come in groups: what they are worth by the scores of the last rung on dev."""
     from rung.verify.stats.bounds import design_effect
     from rung.verify.stats.card import measured_line
@@ -68,91 +78,57 @@ def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[dict[str, Any]
     return [measured_line(len(task.split("gate")), design_effect([value for value, _ in last], of), list(runs)[-1])]
 
 
-def _task(task: Task) -> dict[str, Any]:
-    return {
-        "name": task.name,
-        "digest": task.digest,
-        "base": task.base,
-        "instruction": task.instruction,
-        "bar": as_json(task.quality),
-        "guards": [as_json(guard) for guard in task.guards],
-        "limits": as_json(task.limits),
-        "alpha": task.alpha,
-        "consequence": task.consequence,
-        "seed": task.seed,
-        "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
-        "path": task.path,
-    }
+def _task(task: Task) -> LockedTask:
+    return LockedTask(
+        name=task.name,
+        digest=task.digest,
+        base=task.base,
+        instruction=task.instruction,
+        bar=task.quality,
+        guards=task.guards,
+        limits=task.limits,
+        alpha=task.alpha,
+        consequence=task.consequence,
+        seed=task.seed,
+        rows={name: len(task.split(name)) for name in ("train", "dev", "gate")},
+        path=task.path,
+    )
 
 
-def _lock(session: Session) -> dict[str, Any]:
+def _lock(session: Session) -> Lock:
     lock = session.facts["lock"]
-    return {
-        "task": lock["task"],
-        "data": lock["data"],
-        "base": lock["base"]["pinned"],
-        "template": lock["base"]["template"],
-        "packages": lock["environment"]["packages"] | {"rung": lock["environment"]["rung"]},
-        "seed": lock["environment"]["seed"],
-        "hardware": lock["environment"]["hardware"],
-        "repeat": f"rung climb {session.task.path}",
-    }
+    return Lock(
+        task=lock["task"],
+        data=lock["data"],
+        base=lock["base"]["pinned"],
+        template=lock["base"]["template"],
+        packages=lock["environment"]["packages"] | {"rung": lock["environment"]["rung"]},
+        seed=lock["environment"]["seed"],
+        hardware=lock["environment"]["hardware"],
+        repeat=f"rung climb {session.task.path}",
+    )
 
 
-def _looks(session: Session) -> list[dict[str, Any]]:
+def _looks(session: Session) -> tuple[Look, ...]:
     looks = session.home.looks.of(session.task.digest)
-    return [{"candidate": look.candidate, "rung": session.home.candidates.get(look.candidate).rung, "n": look.n} for look in looks]
+    return tuple(Look(candidate=look.candidate, rung=session.home.candidates.get(look.candidate).rung, n=look.n) for look in looks)
 
 
-def _cheaper(session: Session) -> list[dict[str, Any]]:
-    keys = ("name", "id", "verdict", "artefact_bytes", "part_added")
-    told: list[dict[str, Any]] = []
-    for fact in (fact for key, fact in session.facts.items() if key.startswith("cheaper/")):
-        told += [
-            {key: tried[key] for key in keys} | {"held": tried["status"] == "pass", "kept": tried["id"] == fact.get("id")}
-            for tried in fact["tries"]
-        ]
-    return told
-
-
-def _rung(session: Session, state: RungState, runs: Mapping[str, Run]) -> dict[str, Any]:
-    module = plugins.load("rungs", state.name)
-    built = session.facts.get(f"built/{state.name}")
-    dev = session.facts.get(f"dev/{state.name}")
-    gate = session.facts.get(f"gate/{state.name}")
-    records = built["records"] if built else []
-    return {
-        "rung": state.name,
-        "title": module.TITLE,
-        "state": _state(state),
-        "reason": state.skipped or (gate["verdict"]["reason"] if gate else state.exempt or "a cheaper rung passed"),
-        "candidate": built["id"] if built else None,
-        "alpha": session.facts["lock"]["alpha"].get(state.name),
-        "verdict": gate["verdict"] if gate else None,
-        "guards": gate["guards"] if gate else [],
-        "dev": {"mean": dev["mean"], "n": dev["n"]} if dev else None,
-        "trials": [_without_kind(fact) for fact in records if fact["kind"] == "trial"],
-        "build_s": built["seconds"] if built else None,
-        "gate_s": gate["seconds"] if gate else None,
-        **_costs(runs.get(state.name)),
-        "artefact_bytes": built["artefact_bytes"] if built else None,
-        "undo": module.UNDO,
-        "settings": dict(session.task.settings.get(state.name, {})),
-        "findings": [_without_kind(fact) for fact in records if fact["kind"] == "finding"],
-        "retrieval": next((_without_kind(fact) for fact in records if fact["kind"] == "retrieval"), None),
-        "history": [_without_kind(fact) for fact in records if fact["kind"] == "history"],
-        **_changes(session, state.name, runs),
-    }
-
-
-def _state(state: RungState) -> str:
-    if state.skipped:
-        return "skipped"
-    return STATES[state.status] if state.status else "not_tried"
-
-
-def _without_kind(fact: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fact.items() if key != "kind"}
+def _cheaper(session: Session) -> tuple[CheaperForm, ...]:
+    facts = [fact for key, fact in session.facts.items() if key.startswith("cheaper/")]
+    return tuple(
+        CheaperForm(
+            name=tried["name"],
+            id=tried["id"],
+            verdict=read(Verdict, tried["verdict"]),
+            artefact_bytes=tried["artefact_bytes"],
+            part_added=tried["part_added"],
+            held=tried["status"] == "pass",
+            kept=tried["id"] == fact.get("id"),
+        )
+        for fact in facts
+        for tried in fact["tries"]
+    )
 
 
 def _dev_runs(session: Session) -> dict[str, Run]:
@@ -162,62 +138,6 @@ def _dev_runs(session: Session) -> dict[str, Run]:
         if dev := session.facts.get(f"dev/{name}"):
             found[name] = session.home.runs.get(dev["run"])
     return found
-
-
-def _costs(run: Run | None) -> dict[str, Any]:
-    """Latency, tokens and cost of an answer, over the dev rows; None where the backend did not say."""
-    answers = [row.answer for row in run.rows] if run else []
-    latencies = sorted(answer.latency_s for answer in answers if answer.latency_s is not None)
-    cost = _mean([answer.cost_usd for answer in answers])
-    return {
-        "latency_p50_s": _quantile(latencies, 0.5),
-        "latency_p95_s": _quantile(latencies, 0.95),
-        "prompt_tokens": _mean([answer.prompt_tokens for answer in answers]),
-        "completion_tokens": _mean([answer.completion_tokens for answer in answers]),
-        "cost_usd_per_1k": cost * 1000 if cost is not None else None,
-    }
-
-
-def _mean(figures: Sequence[float | None]) -> float | None:
-    known = [figure for figure in figures if figure is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    """The least figure that this share of them does not exceed, which is what the gate asks of the limit on latency."""
-    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)] if ordered else None
-
-
-def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, Any]:
-    """Dev rows that this rung got right and the one below did not, and the other way round: some of them, and how many in all."""
-    order = list(runs)
-    if rung not in runs or order.index(rung) == 0:
-        return {"fixed": [], "broke": [], "fixed_total": 0, "broke_total": 0}
-    below, here = runs[order[order.index(rung) - 1]], runs[rung]
-    examples = {row.id: row for row in session.task.split("dev")}
-    fixed: list[dict[str, Any]] = []
-    broke: list[dict[str, Any]] = []
-    for before, after in zip(below.rows, here.rows, strict=True):
-        old, new = before.scores["quality"].value, after.scores["quality"].value
-        if old is None or new is None or old == new:
-            continue
-        example = examples[after.example]
-        case = {
-            "example": example.id,
-            "question": _question(example.messages),
-            "target": example.target,
-            "before": before.answer.text,
-            "after": after.answer.text,
-        }
-        (fixed if new > old else broke).append(case)
-    totals = {"fixed_total": len(fixed), "broke_total": len(broke)}
-    return {"fixed": fixed[:CASES_SHOWN], "broke": broke[:CASES_SHOWN], **totals}
-
-
-def _question(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The last thing the user said."""
-    asked = [str(message.get("content", "")) for message in messages if message.get("role") == "user"]
-    return asked[-1] if asked else ""
 
 
 def _kept(session: Session, rung: str) -> str:
@@ -232,23 +152,22 @@ def _missing(session: Session) -> str:
     return f" {found['sentence']}" if found.get("cause") == "labels" else ""
 
 
-def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]]) -> str:
+def _sentence(session: Session, end: Finish, rungs: Sequence[RungRecord]) -> str:
     task = session.task
-    if end.status == "pass" and end.winner:
-        won = next(rung for rung in rungs if rung["rung"] == end.winner)
-        verdict = won["verdict"]
+    won = next((rung for rung in rungs if rung.rung == end.winner), None)
+    if end.status == "pass" and won and won.verdict:
         bar = f"the bar of {task.quality.at_least:.1%}" if task.quality.at_least is not None else "its bar"
         return (
-            f"Ship the {won['title']}: {verdict['estimate']:.1%} on {verdict['n']} gate rows, {bar} passed at a chance of at most "
-            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(session, end.winner)}"
+            f"Ship the {won.title}: {won.verdict.estimate:.1%} on {won.verdict.n} gate rows, {bar} passed at a chance of at most "
+            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(session, won.rung)}"
         )
-    tried = [rung for rung in rungs if rung["verdict"]]
-    scored = [rung for rung in tried if rung["verdict"]["estimate"] is not None]
-    best = max(scored, key=lambda rung: rung["verdict"]["estimate"], default=None)
-    told = f" The best was the {best['title']} with {best['verdict']['estimate']:.1%}." if best else ""
-    told += _missing(session)
+    verdicts = {rung.title: rung.verdict for rung in rungs if rung.verdict}
+    scored = {title: verdict.estimate for title, verdict in verdicts.items() if verdict.estimate is not None}
+    best = max(scored, key=lambda title: scored[title], default=None)
+    more = f" The best was the {best} with {scored[best]:.1%}." if best else ""
+    more += _missing(session)
     if end.status == "fail":
-        return f"No rung passes: every one that was tried is shown to be below the bar.{told}"
-    needed = [rung["verdict"]["needed"] for rung in tried if rung["verdict"]["needed"]]
-    more = f" About {min(needed)} more gate labels could decide it." if needed else ""
-    return f"Undecided: no rung is shown to pass.{told}{more}"
+        return f"No rung passes: every one that was tried is shown to be below the bar.{more}"
+    needed = min((verdict.needed for verdict in verdicts.values() if verdict.needed), default=None)
+    labels = f" About {needed} more gate labels could decide it." if needed else ""
+    return f"Undecided: no rung is shown to pass.{more}{labels}"

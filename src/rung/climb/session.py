@@ -15,6 +15,7 @@ from rung.climb.fits import refuse_long_rows
 from rung.climb.runtime import runtime_for
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.json_form import as_json, canonical_json, digest
+from rung.registry.typed import plain
 from rung.rungs.base import BuildContext, why_skipped
 from rung.types import Candidate, Progress, Task
 from rung.verify.environment import environment
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 # A record of another form is not resumed.
-FORM = 2
+FORM = 3
 
 
 class Session:
@@ -36,6 +37,9 @@ class Session:
         base = lock_base(task, home, progress)
         refuse_long_rows(task, home.path)
         self.id = digest([FORM, task.digest, base])
+        # Before the facts are read: what another process adds to them after that would be done anew.
+        self.lease = home.leases.take(self.id, task.name)
+        home.climbs.begin(self.id, form=FORM, task=task.digest)
         self.runtime = runtime_for(task, home, self.id)
         self.facts: dict[str, Any] = home.climbs.facts(self.id)
         home.tasks.add(task)
@@ -145,7 +149,7 @@ class Session:
         context = BuildContext(self.task, self.runtime, work, self.progress)
         found = diagnose_on(self.task, context, Known(parent=parent, statuses=statuses))
         self.progress.note(found.sentence)
-        self.put("diagnosis", found.as_json() | {"seconds": time.monotonic() - started})
+        self.put("diagnosis", plain(found.record(time.monotonic() - started)))
         shutil.rmtree(work, ignore_errors=True)
 
     def parent(self, rung: str) -> Candidate | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,8 +28,15 @@ def read_settings(task: Task, rung: str, kind: type[Settings]) -> Settings:
         raise error_in(task.path, [Problem(("rungs", rung, *problem.path), problem.text) for problem in problems]) from None
 
 
+def settings_kind(rung: str, given: Mapping[str, Any]) -> type[BaseModel] | None:
+    """What checks these settings of a rung: its Config, or what it says itself that some of them call for (`config_for`)."""
+    module = plugins.load("rungs", rung)
+    kind: type[BaseModel] | None = module.config_for(given) if hasattr(module, "config_for") else getattr(module, "Config", None)
+    return kind
+
+
 def check_settings(task: Task) -> None:
     """Raises UserError for what is wrong with the settings of any rung, before the first of them runs."""
     for rung in plugins.names("rungs"):
-        if "Config" in dir(module := plugins.load("rungs", rung)):
-            read_settings(task, rung, module.Config)
+        if kind := settings_kind(rung, task.settings.get(rung, {})):
+            read_settings(task, rung, kind)

@@ -10,7 +10,6 @@ import torch
 
 from rung.engine.backend import AdapterUse, Request
 from rung.engine.chat import prompt_tokens
-from rung.engine.local.generate import end_tokens
 from rung.engine.local.model import LocalModel
 
 TEXTS = (
@@ -53,7 +52,7 @@ def adapted(requests: Sequence[Request], *adapters: Path) -> list[Request]:
 def greedy(reference, model: LocalModel, request: Request) -> tuple[list[int], str]:
     """(tokens, text) of transformers' own greedy generate, one prompt alone."""
     ids = torch.tensor([prompt_tokens(model.tokenizer, request.messages, request.tools)])
-    ends = end_tokens(model)
+    ends = model.end_tokens
     out = reference.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
@@ -75,12 +74,13 @@ def sequence_log_probability(reference, prompt: list[int], answer: list[int]) ->
 
 def random_adapter(folder: Path, model: LocalModel, *, seed: int = 1, rank: int = 4, strength: float = 0.3) -> Path:
     """A LoRA adapter whose B factors are not zero, saved by the project."""
-    from rung.engine.local.lora import Lora, LoraConfig, save_lora
+    from rung.engine.local.adapter import Adapter
+    from rung.engine.local.adapter_kinds import lora as kind
 
-    lora = Lora.initialise(LoraConfig(rank=rank, alpha=8.0), model.config, seed, torch.device("cpu"))
+    lora = Adapter.initialise(kind, kind.Config(rank=rank, alpha=8.0), model.config, seed, torch.device("cpu"))
     generator = torch.Generator().manual_seed(seed)
-    for name, tensor in lora.factors.items():
+    for name, tensor in lora.tensors.items():
         if ".lora_B." in name:
             tensor.copy_(torch.randn(tensor.shape, generator=generator) * strength)
-    save_lora(lora, folder, {"base": "tiny"})
+    lora.save(folder, {"base": "tiny"})
     return folder

@@ -17,7 +17,7 @@ from rung.engine.demos import Pool, pool_bytes
 from rung.engine.local.answering import Answering
 from rung.engine.runtime import Runtime
 from rung.errors import UserError
-from rung.parts import Demonstrations, SchemaConstraint
+from rung.parts import SchemaConstraint
 from rung.types import Candidate, Example
 
 
@@ -41,13 +41,13 @@ def test_greedy_equals_transformers(tiny, tiny_base: Path, adapter: Path, system
 def test_rows_that_end_leave_the_batch(tiny, tiny_reference) -> None:
     """End tokens at different steps: made likely by stopping at a frequent token."""
     from rung.engine.chat import prompt_tokens
-    from rung.engine.local.generate import Ask, Start, generate
+    from rung.engine.local.batch import Batch, complete
+    from rung.engine.local.rows import Ask
 
     prompts = [prompt_tokens(tiny.tokenizer, ask(text).messages) for text in TEXTS * 2]
-    with torch.inference_mode():
-        plain = generate(tiny.decoder, [Ask(ids=ids, max_tokens=40) for ids in prompts], frozenset(), None, Start())
-        ends = frozenset({plain[1].ids[3], plain[2].ids[9], plain[3].ids[0]})
-        found = generate(tiny.decoder, [Ask(ids=ids, max_tokens=40) for ids in prompts], ends, None, Start())
+    plain = complete(Batch(tiny.decoder, frozenset()), [Ask(ids=ids, max_tokens=40) for ids in prompts])
+    ends = frozenset({plain[1].ids[3], plain[2].ids[9], plain[3].ids[0]})
+    found = complete(Batch(tiny.decoder, ends), [Ask(ids=ids, max_tokens=40) for ids in prompts])
     for whole, cut in zip(plain, found, strict=True):
         expected = next((place + 1 for place, token in enumerate(whole.ids) if token in ends), 40)
         assert cut.ids == whole.ids[:expected]
@@ -95,8 +95,8 @@ def test_demonstrations_that_leave_no_room_are_left_out(tiny, tmp_path: Path) ->
     """The whole way from a Candidate to this engine: three demonstrations do not fit, one does."""
     rows = [Example(id=str(n), messages=({"role": "user", "content": f"{n} " + "late " * 250},), target="yes") for n in range(3)]
     (tmp_path / "pool").write_bytes(pool_bytes(rows, lambda row: str(row.target)))
-    made = Candidate(rung="r1_prompt", base="tiny", demonstrations=Demonstrations(pool="pool", k=3), max_tokens=2)
-    blobs = SimpleNamespace(path=lambda digest: tmp_path / digest)
+    made = Candidate(rung="r1_prompt", base="tiny", demos={"pool": "pool", "k": 3}, max_tokens=2)
+    blobs = SimpleNamespace(local=lambda digest: tmp_path / digest)
     asked = Example(id="asked", messages=({"role": "user", "content": "late " * 250},))
     said = answer_rows(made, [asked], Runtime(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
     with pytest.raises(ContextTooLong):
@@ -140,7 +140,7 @@ def test_constrained_output_always_fits_the_schema(tiny, temperature: float) -> 
     answers = Answering(tiny).answer([*requests, free])
     for request, answer in zip(requests, answers, strict=False):
         assert answer.finish_reason == "stop", answer
-        jsonschema.validate(json.loads(answer.text), request.constraint["schema"])
+        jsonschema.validate(json.loads(answer.text), request.constraint.schema)
     compact = [
         json.dumps(json.loads(answer.text), separators=(",", ":"), ensure_ascii=False) for answer in answers[: len(requests)]
     ]
@@ -175,8 +175,3 @@ def test_a_schema_without_a_grammar_is_refused(tiny, schema: dict, said: str) ->
     with pytest.raises(UserError, match="cannot be turned into a grammar") as caught:
         Answering(tiny).answer([ask("x", constraint=SchemaConstraint(schema=schema))])
     assert said in caught.value.message
-
-
-def test_an_unknown_constraint_is_refused(tiny) -> None:
-    with pytest.raises(UserError, match="Did you mean 'json_schema'"):
-        Answering(tiny).answer([ask("x", constraint={"kind": "json_shema", "schema": {}})])

@@ -13,6 +13,7 @@ from rung.engine.local import answering
 from rung.engine.local.answering import Answering
 from rung.engine.local.batching import ALIKE, Budget, alike, common_length, plan, shared_prefix
 from rung.engine.local.model import LocalModel
+from rung.parts import ChoiceConstraint
 
 
 def test_shared_prefix_is_the_longest_that_leaves_each_row_a_token() -> None:
@@ -96,8 +97,8 @@ def test_stacked_adapters_add_up(tiny, tiny_base: Path, adapter: Path, other_ada
     ids = torch.arange(3, 40)
     attention = PrefixedRows(prefix_tokens=0, rows=1, row_length=len(ids))
     with torch.inference_mode():
-        _, update = AdapterCache(tiny.decoder).get([AdapterUse.of(adapter), AdapterUse.of(other_adapter)])
-        ours = tiny.decoder.logits(tiny.decoder.hidden(ids, torch.arange(len(ids)), attention, update))
+        stack = AdapterCache(tiny.decoder).stack([AdapterUse.of(adapter), AdapterUse.of(other_adapter)])
+        ours = tiny.decoder.logits(tiny.decoder.hidden(ids, torch.arange(len(ids)), attention, stack.update))
         assert torch.allclose(ours, reference(ids[None]).logits[0], atol=1e-4)
 
 
@@ -139,7 +140,7 @@ def test_an_adapter_of_another_base_is_refused(tiny, tmp_path: Path) -> None:
 def test_a_kept_prefix_changes_no_bit_of_an_answer(tiny_base: Path) -> None:
     """In bfloat16, where any other order of sums would show."""
     model = LocalModel.load(tiny_base, dtype=torch.bfloat16, device="cpu")
-    choice = {"kind": "choice", "choices": ["positive", "negative", "my order", "my card"]}
+    choice = ChoiceConstraint(choices=("positive", "negative", "my order", "my card"))
     requests = [ask(text, system=LONG_SYSTEM, constraint=choice) for text in TEXTS]
     runtime = Answering(model)
     cold, warm, other = runtime.answer(requests), runtime.answer(requests), Answering(model).answer(requests)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from rung.cli.climbing import show_document, write_report
-from rung.cli.output import example, json_option, print_json
+from rung.cli.climbing import climbed_anew, finish, stored_document, write_report
+from rung.cli.output import example, json_option
 from rung.errors import UserError
 
 if TYPE_CHECKING:
+    from rung.registry.climbs import ClimbRecord
+    from rung.registry.documents import ClimbDocument
     from rung.registry.home import Home
 
 
@@ -29,25 +31,23 @@ def command(climb: str | None, out: Path | None, as_json: bool) -> None:
     with open_home() as home:
         document = find(home, climb)
         page = write_report(document, home, out)
-    if as_json:
-        print_json(document)
-    else:
-        show_document(document, page)
+    finish(document, page, as_json=as_json)
 
 
-def find(home: Home, ref: str | None) -> dict[str, Any]:
-    """The climb document that `ref` means. Raises UserError where there is none, or the climb has not finished."""
-    ids = [record.climb for record in home.climbs.all()]
-    if ref is not None:
-        ids = _matching(home, ref, ids)
-    documents = [home.climbs.fact(climb, "document") for climb in reversed(ids)]
-    for document in documents:
+def find(home: Home, ref: str | None) -> ClimbDocument:
+    """The climb document that `ref` means. Raises UserError where there is none.
+
+    Also where the climb has not finished, or an earlier version wrote it.
+    """
+    from rung.climb.session import FORM
+
+    climbs = home.climbs.all() if ref is None else _matching(home, ref)
+    for record in reversed(climbs):
+        document = stored_document(home, record.climb) if record.form == FORM else None
         if document:
             return document
-    if ids:
-        raise UserError(
-            "this climb has not finished", where=ids[-1][:12], mend="Run the same `rung climb` again: it goes on where it stopped."
-        )
+    if climbs:
+        raise _not_shown(home, climbs[-1], earlier=climbs[-1].form != FORM)
     raise UserError(
         f"there is no climb '{ref}'" if ref else "there is no climb yet",
         where=str(home.path),
@@ -55,9 +55,18 @@ def find(home: Home, ref: str | None) -> dict[str, Any]:
     )
 
 
-def _matching(home: Home, ref: str, ids: list[str]) -> list[str]:
+def _matching(home: Home, ref: str) -> list[ClimbRecord]:
     name, _, version = ref.partition("@")
     versions = [known for known in home.names.all() if known.name == name and version in ("", str(known.version))]
-    if versions:
-        return [versions[-1].evidence.climb]
-    return [climb for climb in ids if climb.startswith(ref)]
+    beginning = versions[-1].evidence.climb if versions else ref
+    return [record for record in home.climbs.all() if record.climb.startswith(beginning)]
+
+
+def _not_shown(home: Home, record: ClimbRecord, *, earlier: bool) -> UserError:
+    where = record.climb[:12]
+    if not earlier:
+        return UserError(
+            "this climb has not finished", where=where, mend="Run the same `rung climb` again: it goes on where it stopped."
+        )
+    problem = "an earlier version of rung wrote the record of this climb, and this version cannot show it"
+    return UserError(problem, where=where, mend=climbed_anew(home, record))

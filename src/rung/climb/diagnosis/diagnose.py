@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -14,6 +13,7 @@ from rung import plugins
 from rung.climb.diagnosis.attribution import RESOURCES, Patient, ProbeReading, flips, most_reached, rank, read_arm
 from rung.climb.diagnosis.case import Case, Evidence, open_case, threshold, with_tried
 from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed
+from rung.disk import scratch
 from rung.errors import UserError
 from rung.rungs.base import BuildContext, why_skipped
 from rung.types import Candidate, Progress, Task
@@ -42,11 +42,8 @@ def diagnose(task: Task, home: Home, *, progress: Progress) -> Diagnosis:
     check_settings(task)
     check_probe_settings(task)
     refuse_long_rows(task, home.path)
-    work = home.path / "climbs" / f"diagnosis-{task.digest[:16]}"
-    try:
+    with scratch(home.path / "climbs") as work:
         return diagnose_on(task, BuildContext(task, runtime_for(task, home), work, progress), Known())
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def diagnose_on(task: Task, context: BuildContext, known: Known) -> Diagnosis:
@@ -126,6 +123,7 @@ def _reading(name: str, module: ModuleType, evidence: Evidence, case: Case) -> P
         ceiling=evidence.ceiling,
         likely_ceiling=evidence.likely_ceiling,
         facts=evidence.facts,
+        said=evidence.said,
         reason=evidence.reason,
     )
 

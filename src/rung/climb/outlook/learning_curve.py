@@ -10,11 +10,12 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rung import plugins
 from rung.climb.outlook.costs import breakeven
 from rung.errors import UserError, did_you_mean
+from rung.registry.forecasts import Ahead, CurvePoint, Expected, Forecast, LabelsNeeded, LearningCurve
 from rung.rungs.base import BuildContext, labelled, longest_answer, why_skipped
 from rung.types import Candidate, Example, Task
 from rung.verify.run import random_order
@@ -55,11 +56,11 @@ def draw_curve(session: Session, rung: str) -> None:
             _measure_subset(session, rung, part, whole=len(part.split("train")) == len(whole))
 
 
-def forecast(session: Session) -> dict[str, Any] | None:
-    """All curves and break-evens known so far, as plain JSON; None where there are none."""
-    curves = [told for rung in session.facts["lock"]["skipped"] if (told := _curve(session, rung))]
+def forecast(session: Session) -> Forecast | None:
+    """All curves and break-evens known so far; None where there are none."""
+    curves = tuple(curve for rung in session.facts["lock"]["skipped"] if (curve := _curve(session, rung)))
     costs = breakeven(session)
-    return {"curves": curves, "breakeven": costs} if curves or costs else None
+    return Forecast(curves=curves, breakeven=costs) if curves or costs else None
 
 
 def _sizes(rows: int) -> list[int]:
@@ -121,7 +122,7 @@ def _parent(session: Session, rung: str) -> Candidate | None:
     )
 
 
-def _curve(session: Session, rung: str) -> dict[str, Any] | None:
+def _curve(session: Session, rung: str) -> LearningCurve | None:
     """A rung's fitted curve with its band and what it says of the bar; None with fewer than two subsets or no scored row."""
     from rung.verify.stats.curve import describe, fit_curve
 
@@ -143,24 +144,24 @@ def _curve(session: Session, rung: str) -> dict[str, Any] | None:
     )
     bar = session.task.quality.at_least
     labels = curve.labels_for(bar) if bar is not None else None
-    return {
-        "rung": rung,
-        "title": plugins.load("rungs", rung).TITLE,
-        "n": curve.items,
-        "clusters": curve.clusters,
-        "missing": len(dev) - len(scored),
-        "level": curve.level,
-        "points": [{"rows": rows, "mean": mean} for rows, mean in zip(curve.sizes, curve.means, strict=True)],
-        "ahead": [{"times": times, **asdict(curve.at(times * curve.sizes[-1]))} for times in AHEAD],
-        "band": _band(curve),
-        "bar": bar,
-        "labels": asdict(labels) | {"futile": labels.futile} if labels else None,
-        "doubt": curve.doubt,
-        "sentence": describe(curve, labels) if labels else "",
-    }
+    return LearningCurve(
+        rung=rung,
+        title=plugins.load("rungs", rung).TITLE,
+        n=curve.items,
+        clusters=curve.clusters,
+        missing=len(dev) - len(scored),
+        level=curve.level,
+        points=tuple(CurvePoint(rows=rows, mean=mean) for rows, mean in zip(curve.sizes, curve.means, strict=True)),
+        ahead=tuple(Ahead(times=times, **asdict(curve.at(times * curve.sizes[-1]))) for times in AHEAD),
+        band=_band(curve),
+        bar=bar,
+        labels=LabelsNeeded(**asdict(labels), futile=labels.futile) if labels else None,
+        doubt=curve.doubt,
+        sentence=describe(curve, labels) if labels else "",
+    )
 
 
-def _band(curve: Curve) -> list[dict[str, Any]]:
+def _band(curve: Curve) -> tuple[Expected, ...]:
     first, last = curve.sizes[0], AHEAD[-1] * curve.sizes[-1]
     steps = {round(first * (last / first) ** (step / (DRAWN - 1))) for step in range(DRAWN)}
-    return [asdict(curve.at(rows)) for rows in sorted(steps | set(curve.sizes))]
+    return tuple(Expected(**asdict(curve.at(rows))) for rows in sorted(steps | set(curve.sizes)))

@@ -1,0 +1,123 @@
+"""What the climb document says of one rung, from its stored facts and its Run on dev."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rung import plugins
+from rung.climb.decide import RungState
+from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
+from rung.registry.documents import RungState as Standing
+from rung.registry.typed import plain, read
+from rung.types import Answer, Example, Finding, Run, Task, Verdict
+
+if TYPE_CHECKING:
+    from rung.climb.session import Session
+
+STATES: Mapping[str, Standing] = {"pass": "passed", "fail": "failed", "undecided": "undecided"}
+CASES_SHOWN = 8
+# What a record may leave out, and what that says.
+ABSENT: Mapping[type, Mapping[str, None]] = {Trial: {"prompt": None, "calls": None}}
+T = TypeVar("T")
+
+
+def rung_record(session: Session, state: RungState, runs: Mapping[str, Run]) -> RungRecord:
+    """What a rung showed and took; `runs` are the Runs on dev of the rungs that were built, cheapest first."""
+    module = plugins.load("rungs", state.name)
+    built = session.facts.get(f"built/{state.name}")
+    dev = session.facts.get(f"dev/{state.name}")
+    gate = session.facts.get(f"gate/{state.name}")
+    records = built["records"] if built else ()
+    answers = [row.answer for row in runs[state.name].rows] if state.name in runs else []
+    served = session.task.base.startswith(("http://", "https://"))
+    waits = _known(answer.latency_s for answer in answers) if served else (gate or {}).get("waits_s") or ()
+    cost = _mean([answer.cost_usd for answer in answers])
+    fixed, broke = _changes(session.task, state.name, runs)
+    return RungRecord(
+        rung=state.name,
+        title=module.TITLE,
+        state=_standing(state),
+        reason=state.skipped or (gate["verdict"]["reason"] if gate else state.exempt or "a cheaper rung passed"),
+        candidate=built["id"] if built else None,
+        alpha=session.facts["lock"]["alpha"].get(state.name),
+        verdict=read(Verdict, gate["verdict"]) if gate else None,
+        guards=tuple(read(Verdict, guard) for guard in gate["guards"]) if gate else (),
+        dev=DevScore(mean=dev["mean"], n=dev["n"]) if dev else None,
+        trials=_of_kind(records, "trial", Trial),
+        build_s=built["seconds"] if built else None,
+        gate_s=gate["seconds"] if gate else None,
+        answer_s=None if served else _mean([answer.latency_s for answer in answers]),
+        wait_p50_s=quantile(waits, 0.5),
+        wait_p95_s=quantile(waits, 0.95),
+        prompt_tokens=_mean([answer.prompt_tokens for answer in answers]),
+        completion_tokens=_mean([answer.completion_tokens for answer in answers]),
+        cost_usd_per_1k=cost * 1000 if cost is not None else None,
+        artefact_bytes=built["artefact_bytes"] if built else None,
+        undo=module.UNDO,
+        settings=dict(session.task.settings.get(state.name, {})),
+        findings=_of_kind(records, "finding", Finding),
+        retrieval=next(iter(_of_kind(records, "retrieval", Found)), None),
+        history=_of_kind(records, "history", TrainingStep),
+        fixed=tuple(fixed[:CASES_SHOWN]),
+        broke=tuple(broke[:CASES_SHOWN]),
+        fixed_total=len(fixed),
+        broke_total=len(broke),
+    )
+
+
+def _standing(state: RungState) -> Standing:
+    if state.skipped:
+        return "skipped"
+    return STATES[state.status] if state.status else "not_tried"
+
+
+def _of_kind(records: Sequence[Mapping[str, Any]], kind: str, noun: type[T]) -> tuple[T, ...]:
+    """What a rung recorded of one kind while it was built."""
+    facts = [{key: value for key, value in record.items() if key != "kind"} for record in records if record["kind"] == kind]
+    return tuple(read(noun, plain({**ABSENT.get(noun, {}), **fact})) for fact in facts)
+
+
+def _known(figures: Iterable[float | None]) -> list[float]:
+    return [figure for figure in figures if figure is not None]
+
+
+def _mean(figures: Iterable[float | None]) -> float | None:
+    known = _known(figures)
+    return sum(known) / len(known) if known else None
+
+
+def quantile(figures: Sequence[float], share: float) -> float | None:
+    """The least figure that this share of them does not exceed, which is what a limit on it asks; None of none."""
+    ordered = sorted(figures)
+    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)] if ordered else None
+
+
+def _changes(task: Task, rung: str, runs: Mapping[str, Run]) -> tuple[list[Change], list[Change]]:
+    """Dev rows that this rung got right and the one below did not, and the other way round."""
+    order = list(runs)
+    if rung not in runs or order.index(rung) == 0:
+        return [], []
+    below, here = runs[order[order.index(rung) - 1]], runs[rung]
+    examples = {row.id: row for row in task.split("dev")}
+    fixed: list[Change] = []
+    broke: list[Change] = []
+    for before, after in zip(below.rows, here.rows, strict=True):
+        old, new = before.scores["quality"].value, after.scores["quality"].value
+        if old is None or new is None or old == new:
+            continue
+        change = _change(examples[after.example], before.answer, after.answer)
+        (fixed if new > old else broke).append(change)
+    return fixed, broke
+
+
+def _change(example: Example, before: Answer, after: Answer) -> Change:
+    question = _question(example.messages)
+    return Change(example=example.id, question=question, target=example.target, before=before.text, after=after.text)
+
+
+def _question(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The last thing the user said."""
+    asked = [str(message.get("content", "")) for message in messages if message.get("role") == "user"]
+    return asked[-1] if asked else ""
