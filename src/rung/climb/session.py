@@ -157,7 +157,7 @@ class Session:
         below = [name for name in self.facts["lock"]["skipped"] if name < rung and f"built/{name}" in self.facts]
         # A linear model's Candidate says nothing that a language model could build on.
         candidates = [self.candidate(name) for name in below]
-        return next((candidate for candidate in reversed(candidates) if not candidate.base.startswith("linear:")), None)
+        return next((candidate for candidate in reversed(candidates) if not candidate.base_reference.is_linear), None)
 
     def gate(self, rung: str) -> None:
         """Let the gate judge the rung's Candidate."""

@@ -53,13 +53,6 @@ def alpha_shares(task: Task) -> int:
     return 1 + sum(not why_skipped(task, name) for name in plugins.names("rungs"))
 
 
-def is_remote(base: str) -> str:
-    """Why a base cannot be trained here, or "" where it can."""
-    if base.startswith(("http://", "https://")):
-        return "the base answers over HTTP: its weights are not here to train"
-    return "the base is a script: it has no weights to train" if base.startswith("scripted:") else ""
-
-
 def labelled(task: Task) -> list[Example]:
     """The train rows that have a target: some scorers can judge an answer without one."""
     return [row for row in task.split("train") if row.target is not None]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rung import plugins
 from rung.errors import did_you_mean
-from rung.rungs.base import BuildContext, is_remote
+from rung.rungs.base import BuildContext
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, train_config, training_start, with_method
 from rung.types import Candidate, Task
@@ -51,7 +51,7 @@ def config_for(given: Mapping[str, Any]) -> type[Config]:
 
 def applies(task: Task) -> str:
     """Needs the base's weights."""
-    return is_remote(task.base)
+    return task.base_reference.why_not_trainable
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:

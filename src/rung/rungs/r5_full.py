@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs.base import BuildContext, is_remote
+from rung.rungs.base import BuildContext
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, train_config, training_start
+from rung.sources.base import BaseReference
 from rung.types import Candidate, Task
 
 TITLE = "full fine-tuning"
@@ -34,7 +35,7 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs the base's weights."""
-    return is_remote(task.base)
+    return task.base_reference.why_not_trainable
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
@@ -51,8 +52,12 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
         task,
         start,
         train_config(task, config, method=METHOD, objective=OBJECTIVE),
-        lambda candidate, digest: replace(candidate, base=f"tree:{digest}"),
+        _on,
         context,
         dev_rows=config.dev_rows,
         parent=parent,
     )
+
+
+def _on(candidate: Candidate, digest: str) -> Candidate:
+    return replace(candidate, base=str(BaseReference.tree(digest)))

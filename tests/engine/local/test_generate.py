@@ -17,7 +17,7 @@ from rung.engine.demos import Pool, pool_bytes
 from rung.engine.local.answering import Answering
 from rung.engine.runtime import Runtime
 from rung.errors import UserError
-from rung.parts import SchemaConstraint
+from rung.parts import Demonstrations, SchemaConstraint
 from rung.types import Candidate, Example
 
 
@@ -95,7 +95,7 @@ def test_demonstrations_that_leave_no_room_are_left_out(tiny, tmp_path: Path) ->
     """The whole way from a Candidate to this engine: three demonstrations do not fit, one does."""
     rows = [Example(id=str(n), messages=({"role": "user", "content": f"{n} " + "late " * 250},), target="yes") for n in range(3)]
     (tmp_path / "pool").write_bytes(pool_bytes(rows, lambda row: str(row.target)))
-    made = Candidate(rung="r1_prompt", base="tiny", demos={"pool": "pool", "k": 3}, max_tokens=2)
+    made = Candidate(rung="r1_prompt", base="tiny", demonstrations=Demonstrations(pool="pool", k=3), max_tokens=2)
     blobs = SimpleNamespace(local=lambda digest: tmp_path / digest)
     asked = Example(id="asked", messages=({"role": "user", "content": "late " * 250},))
     said = answer_rows(made, [asked], Runtime(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]

@@ -15,7 +15,7 @@ from rung.climb.fits import refuse_long_rows
 from rung.climb.runtime import runtime_for
 from rung.json_form import as_json
 from rung.parts import Demonstrations
-from rung.rungs.base import alpha_shares, is_remote, labelled, longest_answer, why_skipped
+from rung.rungs.base import alpha_shares, labelled, longest_answer, why_skipped
 from rung.rungs.settings import check_settings
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
@@ -42,7 +42,7 @@ class Speeds:
     @property
     def measurable(self) -> bool:
         """A remote base is not asked: that would spend money."""
-        return not is_remote(self.task.base)
+        return not self.task.base_reference.why_not_trainable
 
     def candidate(self, k: int) -> Candidate:
         """The plain prompt with the scorer's constraint and k demonstrations."""

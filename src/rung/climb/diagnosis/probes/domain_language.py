@@ -16,7 +16,6 @@ from rung.climb.diagnosis.case import Case, Evidence
 from rung.engine.backend import trainable_model
 from rung.engine.linear import question_text
 from rung.rungs import r2_retrieve
-from rung.rungs.base import is_remote
 from rung.types import Task
 
 TITLE = "the task's language against everyday language"
@@ -45,7 +44,7 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs the base's probabilities."""
-    return "the base does not say how likely it finds a text" if is_remote(task.base) else ""
+    return "the base does not say how likely it finds a text" if task.base_reference.why_not_trainable else ""
 
 
 def probe(case: Case, config: Config) -> Evidence:
