@@ -10,7 +10,7 @@ import click
 
 from rung.cli.climbing import stored_document
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.cli.words import percent
+from rung.report.text import percent
 
 if TYPE_CHECKING:
     from rung.registry.forecasts import Costs, Forecast, LearningCurve
