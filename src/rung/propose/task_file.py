@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from rung.data.findings import texts
+from rung.json_form import canonical_json
 from rung.propose.profile import Profile
 from rung.task.keys import DEFAULT_BASE
-from rung.types import Example, canonical_json
+from rung.types import Example
 
 COMMENT_WIDTH = 110
 MOST_CLASSES_SHOWN = 20
