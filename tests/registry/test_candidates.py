@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from nouns import a_candidate
 
@@ -45,3 +47,15 @@ def test_a_beginning_that_two_ids_share_is_refused(registry: Home, monkeypatch: 
     shared = next(digit for digit in firsts if firsts.count(digit) > 1)
     with pytest.raises(UserError, match="the beginning of"):
         registry.candidates.get(shared)
+
+
+def test_an_id_of_an_earlier_version_still_leads_to_it(registry: Home) -> None:
+    candidate, other = a_candidate("one"), a_candidate("two")
+    for each in (candidate, other):
+        registry.candidates.add(each, "t" * 64)
+    with sqlite3.connect(registry.path / "registry.db") as raw:
+        raw.execute("INSERT INTO aliases (old, candidate, created) VALUES (?, ?, '')", ("0a1d" * 16, candidate.id))
+    raw.close()
+    assert registry.candidates.get("0a1d" * 16) == registry.candidates.get("0a1d0a") == candidate
+    with pytest.raises(UserError, match="no candidate is called '0a1d0b'"):
+        registry.candidates.get("0a1d0b")
