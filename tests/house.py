@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-L0 = frozenset({"types", "errors", "plugins", "progress", "disk", "wheels", "storage", "calls", "sources", "user_code"})
+L0 = frozenset(
+    {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "wheels", "storage", "calls", "sources", "user_code"}
+)
 # What each part may import besides itself; the parts of a layer know nothing of each other.
 LAYERS: Mapping[str, frozenset[str] | None] = {
     **dict.fromkeys(L0, L0),
@@ -34,7 +36,13 @@ TORCH_AT_HOME = ("rung.engine.local", "rung.train")
 # What a plug-in of each slot must define, and the first arguments of what is called; () says that it is no function of ours.
 CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "scorers": {"Config": (), "score": ("example", "output", "config")},
-    "rungs": {"TITLE": (), "UNDO": (), "applies": ("task",), "build": ("task", "parent", "bench"), "forecast": ("task", "speeds")},
+    "rungs": {
+        "TITLE": (),
+        "UNDO": (),
+        "applies": ("task",),
+        "build": ("task", "parent", "context"),
+        "forecast": ("task", "speeds"),
+    },
     "methods": {
         "Config": (),
         "LEARNING_RATE": (),
@@ -47,7 +55,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "loss": ("decoder", "update", "batch", "total", "config"),
         "score_bytes": ("config", "shape", "item", "positions"),
     },
-    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
+    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "FIELDS": (), "fits": ("row",), "convert": ("row",)},
     "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "architectures": {

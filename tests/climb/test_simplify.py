@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
+from rung.parts import Demonstrations, Retrieval, ToolSet, ToolUse
 from rung.registry.store import BlobStore
 from rung.types import Answer, Candidate, Row, Run, Score
 
 WHOLE = Candidate(
     rung="r4_adapter",
     base="b",
-    demos={"pool": "p", "k": 2},
-    retriever={"index": "i", "mode": "lexical", "k": 3, "form": "cited"},
-    tools={"list": [], "steps": 1},
+    demonstrations=Demonstrations(pool="p", k=2),
+    retrieval=Retrieval(index="i", mode="lexical", k=3, form="cited"),
+    tools=ToolUse(toolset=ToolSet(tools=()), files=None),
 )
 
 
@@ -49,9 +50,9 @@ def test_every_part_is_removed_in_turn(adapted, tmp_path):
         "without the adapter",
         "with half the rank",
     ]
-    assert forms["without the demonstrations"] == replace(candidate, demos=None)
-    assert forms["without the documents"] == replace(candidate, retriever=None)
-    assert forms["with half the documents"].retriever["k"] == 1
+    assert forms["without the demonstrations"] == replace(candidate, demonstrations=None)
+    assert forms["without the documents"] == replace(candidate, retrieval=None)
+    assert forms["with half the documents"].retrieval.k == 1
     assert forms["without the tools"] == replace(candidate, tools=None)
     assert forms["without the adapter"] == replace(candidate, adapters=())
     halved = forms["with half the rank"]
@@ -62,15 +63,15 @@ def test_every_part_is_removed_in_turn(adapted, tmp_path):
 @pytest.mark.parametrize(
     ("kept", "names"),
     [
-        ({"demos"}, ["without the demonstrations"]),
-        ({"retriever"}, ["with half the documents"]),
+        ({"demonstrations"}, ["without the demonstrations"]),
+        ({"retrieval"}, ["with half the documents"]),
         ({"tools"}, []),
-        ({"tools", "retriever"}, ["without the documents", "with half the documents", "without the tools"]),
+        ({"tools", "retrieval"}, ["without the documents", "with half the documents", "without the tools"]),
         (set(), []),
     ],
 )
 def test_the_last_part_stays_for_without_it_the_prompt_rung_was_judged(kept, names, tmp_path):
-    candidate = replace(WHOLE, **{part: None for part in ("demos", "retriever", "tools") if part not in kept})
+    candidate = replace(WHOLE, **{part: None for part in ("demonstrations", "retrieval", "tools") if part not in kept})
     blobs = BlobStore(tmp_path / "blobs", writable=True)
     assert [name for name, _ in simpler(candidate, blobs, tmp_path / "work")] == names
 

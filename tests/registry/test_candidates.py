@@ -6,14 +6,23 @@ import pytest
 from nouns import a_candidate
 
 from rung.errors import UserError
+from rung.parts import Abstention, ChoiceConstraint, Demonstrations, Retrieval, Tool, ToolServer, ToolSet, ToolUse
 from rung.registry.home import Home
 from rung.registry.names import Evidence
+
+TOOLS = ToolSet(
+    tools=(Tool(name="price", description="A price.", parameters={"type": "object"}, consequence="read", origin="tools.py"),),
+    digests={"tools.py": "f" * 64},
+    servers=(ToolServer(name="shop", digest="0" * 64, command=("python", "server.py"), env=("TOKEN",)),),
+)
 
 
 def test_a_candidate_comes_back_with_the_same_id(registry: Home) -> None:
     whole = a_candidate(
-        demos={"pool": "a" * 64, "k": 4},
-        constraint={"kind": "choice", "choices": ["yes", "no"]},
+        demonstrations=Demonstrations(pool="a" * 64, k=4),
+        constraint=ChoiceConstraint(choices=("yes", "no")),
+        retrieval=Retrieval(index="d" * 64, mode="lexical", k=2, form="cited", abstain=Abstention(below=0.5, answer="unknown")),
+        tools=ToolUse(toolset=TOOLS, files="e" * 64, steps=2),
         adapters=("b" * 64,),
         parent="c" * 64,
     )

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.climb.baselines import baselines_of
-from rung.climb.bench import ClimbBench
 from rung.climb.decide import RungState, Step, next_step
-from rung.climb.desk import desk_for
 from rung.climb.diagnosis.diagnose import Known, diagnose_on
 from rung.climb.fits import refuse_long_rows
-from rung.climb.measure import measure_rows
+from rung.climb.runtime import runtime_for
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
-from rung.registry.typed import plain
-from rung.rungs.base import why_skipped
-from rung.types import Candidate, Progress, Run, Task, as_json, canonical_json, digest
+from rung.json_form import as_json, canonical_json, digest
+from rung.rungs.base import BuildContext, why_skipped
+from rung.types import Candidate, Progress, Task
 from rung.verify.environment import environment
-from rung.verify.judge import Trial, judge, random_order
+from rung.verify.judge import Trial, judge
+from rung.verify.run import evaluate, random_order
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -40,7 +39,7 @@ class Session:
         # Before the facts are read: what another process adds to them after that would be done anew.
         self.lease = home.leases.take(self.id, task.name)
         home.climbs.begin(self.id, form=FORM, task=task.digest)
-        self.desk = desk_for(task, home, self.id)
+        self.runtime = runtime_for(task, home, self.id)
         self.facts: dict[str, Any] = home.climbs.facts(self.id)
         home.tasks.add(task)
         if "lock" not in self.facts:
@@ -121,12 +120,12 @@ class Session:
         """Make the rung's Candidate. A crash in here is taken up again by the rung itself, from its work folder."""
         started = time.monotonic()
         work = self.home.path / "climbs" / self.id[:16] / rung
-        bench = ClimbBench(self.task, self.desk, work, self.progress)
-        candidate = plugins.load("rungs", rung).build(self.task, self.parent(rung), bench)
+        context = BuildContext(self.task, self.runtime, work, self.progress)
+        candidate = plugins.load("rungs", rung).build(self.task, self.parent(rung), context)
         self.home.candidates.add(candidate, self.task.digest)
         fact = {
             "id": candidate.id,
-            "records": bench.records,
+            "records": context.records,
             "artefact_bytes": artefact_bytes(candidate, self.home),
             "seconds": time.monotonic() - started,
         }
@@ -136,7 +135,7 @@ class Session:
     def measure(self, rung: str) -> None:
         """What the rung's Candidate answers on the whole of dev."""
         started = time.monotonic()
-        run = measure_rows(self.task, self.candidate(rung), "dev", random_order(self.task, "dev"), self.desk, self.progress)
+        run = evaluate(self.task, self.candidate(rung), "dev", random_order(self.task, "dev"), self.runtime, self.progress)
         fact = {"run": self.home.runs.add(run), "mean": run.mean(), "n": len(run.rows)}
         self.put(f"dev/{rung}", fact | {"seconds": time.monotonic() - started})
 
@@ -146,10 +145,10 @@ class Session:
         work = self.home.path / "climbs" / self.id[:16] / "diagnosis"
         statuses = {state.name: state.status for state in self.states() if state.status}
         parent = self.candidate("r1_prompt") if "built/r1_prompt" in self.facts else None
-        bench = ClimbBench(self.task, self.desk, work, self.progress)
-        found = diagnose_on(self.task, bench, Known(parent=parent, statuses=statuses))
+        context = BuildContext(self.task, self.runtime, work, self.progress)
+        found = diagnose_on(self.task, context, Known(parent=parent, statuses=statuses))
         self.progress.note(found.sentence)
-        self.put("diagnosis", plain(found.record(time.monotonic() - started)))
+        self.put("diagnosis", as_json(found.record(time.monotonic() - started)))
         shutil.rmtree(work, ignore_errors=True)
 
     def parent(self, rung: str) -> Candidate | None:
@@ -186,28 +185,17 @@ class Session:
         return {"name": name, "id": candidate.id, "artefact_bytes": size, "part_added": added, **judged}
 
     def _judged(self, rung: str, candidate: Candidate, alpha: float) -> dict[str, Any]:
-        from rung.engine.answer import answer
-
         started = time.monotonic()
         trial = Trial(task=self.task, candidate=candidate, alpha=alpha, baselines=self._baselines())
-        total = len(self.task.split("gate"))
-        with self.progress.stage(f"{rung} at the gate", total) as stage:
-            outcome = judge(trial, lambda who, rows: answer(who, rows, self.desk), stage.advance)
-        run = Run(
-            candidate=candidate.id,
-            task=self.task.digest,
-            split="gate",
-            rows=outcome.rows,
-            environment=environment(self.task.seed),
-        )
-        self.home.looks.add(self.task.digest, candidate.id, len(outcome.rows))
-        verdict = as_json(outcome.verdict)
-        self.progress.note(f"{rung}: {outcome.status} after {len(outcome.rows)} of {total} gate rows. {outcome.verdict.reason}")
+        judged = judge(trial, self.runtime, self.progress)
+        looked, total = len(judged.run.rows), len(self.task.split("gate"))
+        self.home.looks.add(self.task.digest, candidate.id, looked)
+        self.progress.note(f"{rung}: {judged.status} after {looked} of {total} gate rows. {judged.verdict.reason}")
         return {
-            "status": outcome.status,
-            "verdict": verdict,
-            "guards": [as_json(guard) for guard in outcome.guards],
-            "run": self.home.runs.add(run),
+            "status": judged.status,
+            "verdict": as_json(judged.verdict),
+            "guards": [as_json(guard) for guard in judged.guards],
+            "run": self.home.runs.add(judged.run),
             "alpha": alpha,
             "seconds": time.monotonic() - started,
         }

@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from rung.data.findings import texts
+from rung.json_form import canonical_json
 from rung.propose.profile import Profile
 from rung.task.keys import DEFAULT_BASE
-from rung.types import Example, canonical_json
+from rung.types import Example
 
 COMMENT_WIDTH = 110
 MOST_CLASSES_SHOWN = 20
@@ -90,7 +91,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
     `base` None is the default base.
     """
     data: dict[str, Any] = {"examples": os.path.relpath(profile.path, out.parent)}
-    optional = {"columns": profile.columns, "where": profile.where, "group": profile.group, "encoding": profile.encoding}
+    optional = {"columns": profile.columns.named(), "where": profile.where, "group": profile.group, "encoding": profile.encoding}
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
     split = _indented(_commented(ABOUT_SPLIT) + _yaml({"split": dict(profile.split)}))

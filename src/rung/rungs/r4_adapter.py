@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rung import plugins
 from rung.errors import did_you_mean
+from rung.rungs.base import BuildContext
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, train_config, training_start, with_method
-from rung.types import Bench, Candidate, Task
+from rung.types import Candidate, Task
 
 TITLE = "LoRA adapter"
 UNDO = "point the name at the version before: the base is untouched, the adapter is a file beside it"
@@ -59,16 +60,16 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     return forecast_training(task, speeds, train_config(task, config, objective=OBJECTIVE), config.dev_rows)
 
 
-def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Train on the user's own instruction: the demonstrations and generated instructions of the rung below become weights."""
     config = _settings(task)
-    start = training_start("r4_adapter", task, parent, bench, config.dev_rows)
+    start = training_start("r4_adapter", task, parent, context, config.dev_rows)
     return fine_tune(
         task,
         start,
         train_config(task, config, objective=OBJECTIVE),
         lambda candidate, digest: replace(candidate, adapters=(digest,)),
-        bench,
+        context,
         dev_rows=config.dev_rows,
         parent=parent,
     )

@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rung.rungs.base import BuildContext
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, train_config, training_start
 from rung.sources.base import BaseReference
-from rung.types import Bench, Candidate, Task
+from rung.types import Candidate, Task
 
 TITLE = "full fine-tuning"
 UNDO = "point the name at the version before and load the base again: this model shares nothing with it"
@@ -43,16 +44,16 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     return forecast_training(task, speeds, train_config(task, config, method=METHOD, objective=OBJECTIVE), config.dev_rows)
 
 
-def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Train every weight on the same rows, prompt and constraint as the adapter."""
     config = read_settings(task, "r5_full", Config)
-    start = training_start("r5_full", task, parent, bench, config.dev_rows)
+    start = training_start("r5_full", task, parent, context, config.dev_rows)
     return fine_tune(
         task,
         start,
         train_config(task, config, method=METHOD, objective=OBJECTIVE),
         _on,
-        bench,
+        context,
         dev_rows=config.dev_rows,
         parent=parent,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ from rung.data.balance import balance
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, load_examples
 from rung.data.read.source import Source
+from rung.data.shapes.columns import Columns
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
 from rung.errors import UserError, did_you_mean
+from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.sources.base import BaseReference
 from rung.task.checks import read_checks, refuse_errors
 from rung.task.positions import Located, read_yaml
@@ -25,7 +27,7 @@ from rung.verify.scoring import BoundScorer, read_settings
 from rung.verify.split_size import gate_problem
 
 if TYPE_CHECKING:
-    from rung.task.keys import TaskSpec
+    from rung.task.keys import ProbesSpec, TaskSpec
     from rung.verify.problems import Path as KeyPath
 
 __all__ = ["TaskFile", "gate_problem", "load_task", "read_task"]
@@ -162,7 +164,7 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         reference=data.examples,
         base_folder=path.parent,
         downloads=downloads,
-        columns=data.columns,
+        columns=Columns.read(data.columns or {}),
         where=data.where,
         leave_out=data.leave_out,
         group=data.group,
@@ -172,7 +174,7 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
     )
 
 
-def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) -> Mapping[str, Any] | None:
+def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) -> Knowledge | None:
     """What the file says of the documents, and their digest: they are read to the last byte, but not yet understood."""
     told = spec.knowledge
     if told is None:
@@ -189,8 +191,18 @@ def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) ->
             where=located.where(("knowledge",)),
             mend=error.mend,
         ) from None
-    places = {"source": list(told.source), "folder": str(folder), "downloads": str(source.downloads)}
-    return places | told.model_dump(exclude={"source"}, exclude_none=True) | asdict(found)
+    return Knowledge(
+        source=tuple(told.source),
+        folder=str(folder),
+        downloads=str(source.downloads),
+        include=tuple(told.include),
+        encoder=told.encoder,
+        reranker=told.reranker,
+        abstain=told.abstain,
+        digest=found.digest,
+        documents=found.documents,
+        size_bytes=found.size_bytes,
+    )
 
 
 def _at_its_key(error: UserError, located: Located, reference: str) -> UserError:
@@ -235,17 +247,16 @@ def _located_base(base: str, folder: Path) -> str:
     return str(reference.at(beside.resolve())) if reference.is_path and beside.exists() else base
 
 
-def _probes(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _probes(said: ProbesSpec, folder: Path) -> ProbeSettings:
     """What the file says of the diagnosis; another base than the task's is located as that is."""
-    ceiling = settings.get("ceiling", {})
-    if not isinstance(ceiling.get("base"), str):
-        return settings
-    return settings | {"ceiling": {**ceiling, "base": _located_base(ceiling["base"], folder)}}
+    of: dict[str, Mapping[str, Any]] = dict(said.model_extra or {})
+    for name, own in of.items():
+        if isinstance(own.get("base"), str):
+            of[name] = {**own, "base": _located_base(own["base"], folder)}
+    return ProbeSettings(dev_rows=said.dev_rows, of=of)
 
 
-def _task(
-    spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path, *, tools: Mapping[str, Any] | None
-) -> Task:
+def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path, *, tools: ToolSet | None) -> Task:
     limits = spec.limits
     return Task(
         name=spec.name,
@@ -265,5 +276,5 @@ def _task(
         traffic={key: value for key, value in spec.traffic if value is not None},
         path=str(path),
         tools=tools,
-        probes=_probes(spec.probes.model_dump(exclude_none=True), path.parent),
+        probes=_probes(spec.probes, path.parent),
     )

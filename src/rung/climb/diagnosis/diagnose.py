@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from rung import plugins
-from rung.climb.bench import ClimbBench
 from rung.climb.diagnosis.attribution import RESOURCES, Patient, ProbeReading, flips, most_reached, rank, read_arm
 from rung.climb.diagnosis.case import Case, Evidence, open_case, threshold, with_tried
 from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed
 from rung.disk import scratch
 from rung.errors import UserError
-from rung.rungs.base import why_skipped
+from rung.rungs.base import BuildContext, why_skipped
 from rung.types import Candidate, Progress, Task
 
 if TYPE_CHECKING:
@@ -36,20 +35,20 @@ def diagnose(task: Task, home: Home, *, progress: Progress) -> Diagnosis:
 
     Raises UserError for settings that are wrong, before anything is asked.
     """
-    from rung.climb.desk import desk_for
     from rung.climb.fits import refuse_long_rows
+    from rung.climb.runtime import runtime_for
     from rung.rungs.settings import check_settings
 
     check_settings(task)
     check_probe_settings(task)
     refuse_long_rows(task, home.path)
     with scratch(home.path / "climbs") as work:
-        return diagnose_on(task, ClimbBench(task, desk_for(task, home), work, progress), Known())
+        return diagnose_on(task, BuildContext(task, runtime_for(task, home), work, progress), Known())
 
 
-def diagnose_on(task: Task, bench: ClimbBench, known: Known) -> Diagnosis:
+def diagnose_on(task: Task, context: BuildContext, known: Known) -> Diagnosis:
     """The same with what a climb has to work with."""
-    case = open_case(task, bench, known.parent)
+    case = open_case(task, context, known.parent)
     readings = []
     for name in in_order():
         module = plugins.load("probes", name)
@@ -71,7 +70,7 @@ def foreseen(task: Task) -> dict[str, str]:
 
 
 def _no_probe(task: Task, name: str, module: ModuleType) -> str:
-    return "the task file skips it" if task.probes.get(name, {}).get("skip") else str(module.applies(task))
+    return "the task file skips it" if task.probes.of.get(name, {}).get("skip") else str(module.applies(task))
 
 
 def check_probe_settings(task: Task) -> None:
@@ -82,7 +81,7 @@ def check_probe_settings(task: Task) -> None:
     problems = []
     for name in plugins.names("probes"):
         config = plugins.load("probes", name).Config
-        settings = task.probes.get(name, {})
+        settings = task.probes.of.get(name, {})
         if not isinstance(settings.get("skip", False), bool):
             problems.append(Problem(("probes", name, "skip"), f"'skip' cannot be {settings['skip']!r}: it is true or false"))
         try:
@@ -101,13 +100,13 @@ def _own(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _run(module: ModuleType, case: Case, name: str) -> Evidence:
     if reason := _no_probe(case.task, name, module):
         return Evidence(reason=reason)
-    settings = case.task.probes.get(name, {})
+    settings = case.task.probes.of.get(name, {})
     try:
-        with case.bench.progress.stage(f"Probing: {module.TITLE}"):
+        with case.context.progress.stage(f"Probing: {module.TITLE}"):
             found: Evidence = module.probe(case, module.Config.model_validate(_own(settings)))
     except UserError as error:
         # A passage or demonstrations that the base has no room for, a server that refuses: no more than a gap.
-        case.bench.progress.note(f"{name}: {error.problem}")
+        case.context.progress.note(f"{name}: {error.problem}")
         return Evidence(reason=error.problem)
     return found
 

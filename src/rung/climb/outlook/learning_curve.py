@@ -13,13 +13,12 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from rung import plugins
-from rung.climb.bench import ClimbBench
 from rung.climb.outlook.costs import breakeven
 from rung.errors import UserError, did_you_mean
 from rung.registry.forecasts import Ahead, CurvePoint, Expected, Forecast, LabelsNeeded, LearningCurve
-from rung.rungs.base import labelled, longest_answer, why_skipped
+from rung.rungs.base import BuildContext, labelled, longest_answer, why_skipped
 from rung.types import Candidate, Example, Task
-from rung.verify.judge import random_order
+from rung.verify.run import random_order
 
 if TYPE_CHECKING:
     from rung.climb.session import Session
@@ -93,10 +92,10 @@ def _measure_subset(session: Session, rung: str, part: Task, *, whole: bool) -> 
         return
     started = time.monotonic()
     work = session.home.path / "climbs" / session.id[:16] / f"curve-{rung}-{rows}"
-    bench = ClimbBench(session.task, session.desk, work, session.progress)
+    context = BuildContext(session.task, session.runtime, work, session.progress)
     with session.progress.stage(f"{rung} on {rows:,} train rows"):
-        candidate = plugins.load("rungs", rung).build(part, _parent(session, rung), bench)
-        run = bench.measure(candidate, "dev")
+        candidate = plugins.load("rungs", rung).build(part, _parent(session, rung), context)
+        run = context.measure(candidate, "dev")
     session.home.candidates.add(candidate, session.task.digest)
     # "took_s", not "seconds": those count towards limits.minutes of the climb.
     fact = {"rows": rows, "id": candidate.id, "run": session.home.runs.add(run), "took_s": time.monotonic() - started}
@@ -112,7 +111,7 @@ def _parent(session: Session, rung: str) -> Candidate | None:
         return None
     if parent := session.parent(rung):
         return parent
-    backend = session.desk.backend_for(session.task.base)
+    backend = session.runtime.backend_for(session.task.base)
     return Candidate(
         rung="r1_prompt",
         base=backend.reference,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from rung.data.read.rows import RowError
+from rung.data.read.rows import Row, RowError
 from rung.data.shapes.conversation import as_messages, filled, split_answer
-from rung.data.shapes.parts import Parts, Row, tools_of, with_system
+from rung.data.shapes.parts import Parts, tools_of, with_system
 
 TITLE = "preference"
 ORDER = 10
 EXAMPLE = '{"prompt", "chosen", "rejected"}'
+FIELDS = ("prompt", "chosen", "rejected", "system")
 
 
 def fits(row: Row) -> bool:
@@ -19,7 +20,7 @@ def fits(row: Row) -> bool:
 
 
 def convert(row: Row) -> Parts:
-    """The rejected answer goes to metadata."""
+    """The rejected answer is kept beside the chosen one."""
     tools, chosen, rejected = tools_of(row), row["chosen"], row["rejected"]
     if row.get("prompt") is None:
         asked, target = split_answer(as_messages(chosen))
@@ -29,7 +30,7 @@ def convert(row: Row) -> Parts:
     else:
         asked = with_system(as_messages(row["prompt"]), row.get("system"))
         target, bad = _answer(chosen, "the chosen answer"), _answer(rejected, "the rejected answer")
-    return Parts(messages=asked, target=target, tools=tools, metadata={"rejected": bad})
+    return Parts(messages=asked, target=target, tools=tools, rejected=bad)
 
 
 def _answer(value: Any, what: str) -> Any:

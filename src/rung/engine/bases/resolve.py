@@ -17,10 +17,11 @@ from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, read_template
 from rung.engine.chat import no_template, template_digest
 from rung.errors import UserError
+from rung.json_form import digest
 from rung.progress import Silent
 from rung.sources.base import PREFIXES, BaseReference
 from rung.storage import Blobs
-from rung.types import Progress, digest
+from rung.types import Progress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,13 +22,13 @@ from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
 from rung.engine.local.rows import FORCED_AT_ONCE, Ask
-from rung.errors import UserError, did_you_mean
+from rung.errors import UserError
+from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import Answer
 
 # Rows in a batch, tokens in its first pass and bytes of its keys and values, by kind of device.
 LIMITS = {"cpu": (64, 4096, 1 << 30), "cuda": (256, 32768, 8 << 30)}
 KEPT_CHOICE_SETS = 16
-KINDS = ("choice", "json_schema")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class _Question:
 
 
 class Answering:
-    """One model's desk: its adapters, grammars, choice sets and prefixes stay between calls."""
+    """One model's runtime: its adapters, grammars, choice sets and prefixes stay between calls."""
 
     def __init__(self, model: LocalModel) -> None:
         self.model, self.decoder = model, model.decoder
@@ -121,13 +121,14 @@ class Answering:
 
     def _ask(self, question: _Question) -> Ask:
         request = question.request
+        held = request.constraint
         return Ask(
             ids=question.ids,
             max_tokens=min(request.max_tokens, self.model.config.max_positions - len(question.ids)),
             temperature=request.temperature,
             top_p=request.top_p,
             seed=request.seed,
-            constraint=self._grammars.constraint(request.constraint["schema"]) if request.constraint else None,
+            constraint=self._grammars.constraint(held.schema) if isinstance(held, SchemaConstraint) else None,
             prefix=question.prefix,
             stack=question.stack,
         )
@@ -198,15 +199,9 @@ def _in_batches(
 
 def _kind(request: Request) -> tuple[str, ...]:
     """The choices, where one of them must be the answer; else nothing."""
-    constraint = request.constraint
-    if not constraint:
+    if not isinstance(request.constraint, ChoiceConstraint):
         return ()
-    kind = str(constraint.get("kind"))
-    if kind not in KINDS:
-        raise UserError(f"no constraint is called '{kind}'", mend=did_you_mean(kind, KINDS))
-    if kind == "json_schema":
-        return ()
-    names = tuple(dict.fromkeys(constraint["choices"]))
+    names = tuple(dict.fromkeys(request.constraint.choices))
     if not names:
         raise UserError("the constraint offers no choices")
     return names

@@ -18,9 +18,10 @@ from rung.engine.bases.folder import digest_folder
 from rung.engine.bases.quiet import quiet
 from rung.engine.retrieval.vectors import VectorStore
 from rung.errors import BrokenEnvironment, UserError
+from rung.json_form import digest
 from rung.progress import Silent
 from rung.sources.base import BaseReference
-from rung.types import Progress, digest
+from rung.types import Progress
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from rung.json_form import digest
 from rung.registry.db import now
 from rung.registry.migrations.triggers import lifted
-from rung.types import digest
 
 REWRITTEN = ("candidates", "runs", "looks", "names", "aliases")
 # Ids that a cache or a ledger may hold under the new id as well, where two candidates became one.

@@ -1,8 +1,10 @@
-"""Frozen dataclasses to plain JSON and back: every field is there, nothing else is, and each value is of its field's type."""
+"""Frozen classes as plain JSON and back, in one place: what does not fit a class's fields is an error, not guessed at."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
@@ -12,23 +14,36 @@ T = TypeVar("T")
 MAPPINGS = (Mapping, dict)
 
 
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text (in the way of RFC 8785).
+
+    Raises ValueError for NaN and infinities, which JSON cannot say.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """SHA-256, as 64 hex digits, of a JSON value's canonical text."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class Misfit(ValueError):
     """A stored value that its class has no room for; says where it stands."""
 
 
-def plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A value of dataclasses, mappings and sequences as plain JSON: dicts, lists, and what JSON knows itself."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def read(kind: type[T], value: Any) -> T:
-    """What `plain` made of an instance of the dataclass `kind`, as that instance again.
+def from_json(kind: type[T], value: Any) -> T:
+    """What `as_json` made of an instance of the dataclass `kind`, as that instance again.
 
-    Raises Misfit for a key that is missing or not known, and for a value of another type; nothing is guessed at.
+    Raises Misfit for a key that is not known, one that is missing and has no default, and for a value of another type.
     """
     read_whole: T = _read(kind, value, kind.__name__)
     return read_whole
@@ -60,17 +75,24 @@ def _items(kind: Any, value: Any, where: str) -> Any:
 def _noun(kind: Any, value: Any, where: str) -> Any:
     hints = _hints(kind)
     given = _of(dict, value, where)
-    if missing := [name for name in hints if name not in given]:
+    if missing := [name for name in _needed(kind) if name not in given]:
         raise Misfit(f"{where} lacks '{missing[0]}'")
     if unknown := [name for name in given if name not in hints]:
         raise Misfit(f"{where} has an unknown '{unknown[0]}'")
-    return kind(**{name: _read(hint, given[name], f"{where}.{name}") for name, hint in hints.items()})
+    return kind(**{name: _read(hints[name], part, f"{where}.{name}") for name, part in given.items()})
 
 
 @cache
 def _hints(kind: Any) -> dict[str, Any]:
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
+
+
+@cache
+def _needed(kind: Any) -> tuple[str, ...]:
+    fields = (field for field in dataclasses.fields(kind) if field.init)
+    without = dataclasses.MISSING
+    return tuple(field.name for field in fields if field.default is without and field.default_factory is without)
 
 
 def _any_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
