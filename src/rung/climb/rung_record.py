@@ -31,7 +31,7 @@ def rung_record(session: Session, state: RungState, runs: Mapping[str, Run]) -> 
     gate = session.facts.get(f"gate/{state.name}")
     records = built["records"] if built else ()
     answers = [row.answer for row in runs[state.name].rows] if state.name in runs else []
-    served = session.task.base.startswith(("http://", "https://"))
+    served = session.task.base_reference.is_server
     waits = _known(answer.latency_s for answer in answers) if served else (gate or {}).get("waits_s") or ()
     cost = _mean([answer.cost_usd for answer in answers])
     fixed, broke = _changes(session.task, state.name, runs)
