@@ -93,13 +93,13 @@ def _fresh_home(home: Path) -> Path:
 
 
 def _climbs() -> set[str]:
-    return {climb["climb"] for climb in home.climbs()} if (home := _open_home()) else set()
+    return {record.climb for record in home.climbs.all()} if (home := _open_home()) else set()
 
 
 def _verdicts(known: set[str]) -> dict[str, str]:
     """Status by rung of the one climb that is not among `known`; empty before it has any."""
     home = _open_home()
-    facts = {key: fact for climb in _climbs() - known for key, fact in home.facts(climb).items()} if home else {}
+    facts = {key: fact for climb in _climbs() - known for key, fact in home.climbs.facts(climb).items()} if home else {}
     return {key.removeprefix("gate/"): fact["status"] for key, fact in facts.items() if key.startswith("gate/")}
 
 

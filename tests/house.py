@@ -37,6 +37,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "rungs": {"TITLE": (), "UNDO": (), "applies": ("task",), "build": ("task", "parent", "bench"), "forecast": ("task", "speeds")},
     "methods": {"apply": ("model", "config")},
     "objectives": {"loss": ("decoder", "update", "batch", "total")},
+    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
     "checks": {"check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},

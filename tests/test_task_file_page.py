@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 from rung import plugins
-from rung.data.shapes import COLUMN_KEYS
+from rung.data.shapes.columns import COLUMN_KEYS
 from rung.errors import UserError
 from rung.task.keys import BarSpec, TaskSpec
 from rung.task.load import _checked

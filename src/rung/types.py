@@ -13,7 +13,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from rung.storage import Blobs
 
 Message = Mapping[str, Any]
 Origin = Literal["human", "log", "synthetic", "augmented"]
@@ -297,24 +300,6 @@ class Stage(Protocol):
     """One bar: `advance` by n done; `facts` (loss=..., tokens_per_s=...) are shown beside it."""
 
     def advance(self, n: int = 1, **facts: Any) -> None: ...
-
-
-class Blobs(Protocol):
-    """A content-addressed store: the digest is the name, so that what is stored cannot change."""
-
-    def put_bytes(self, data: bytes) -> str: ...
-
-    def put_tree(self, folder: Path) -> str: ...
-
-    def path(self, digest: str) -> Path: ...
-
-
-class AnswerCache(Protocol):
-    """Answers by (candidate id, example digest). `store` keeps a whole batch or nothing."""
-
-    def load(self, candidate: str, examples: Sequence[str]) -> dict[str, Answer]: ...
-
-    def store(self, candidate: str, answers: Mapping[str, Answer]) -> None: ...
 
 
 class Bench(Protocol):

@@ -14,6 +14,7 @@ import yaml
 
 from rung.cli.app import run
 from rung.registry.home import open_home
+from rung.registry.names import Evidence
 from rung.types import Answer, Candidate, Row, Run, Score
 
 Edit = Callable[[dict[str, Any]], object]
@@ -37,10 +38,10 @@ def home(home: Path) -> Path:
     candidate = Candidate(rung="r1_prompt", base="pip:llm@sha256:00", prompt="Say yes or no.")
     scored = Row(example="e", group="g", answer=Answer(text="yes"), scores={"quality": Score(value=1.0)})
     with open_home(write=True) as opened:
-        opened.add_candidate(candidate, "t" * 64)
-        opened.add_run(Run(candidate=candidate.id, task="t" * 64, split="dev", rows=(scored,)))
+        opened.candidates.add(candidate, "t" * 64)
+        opened.runs.add(Run(candidate=candidate.id, task="t" * 64, split="dev", rows=(scored,)))
         opened.answers.store(candidate.id, {"d": Answer(text="yes")})
-        opened.register("kept", candidate.id, {"climb": "c0ffee"})
+        opened.names.register("kept", candidate.id, Evidence(climb="c0ffee"))
     return home
 
 

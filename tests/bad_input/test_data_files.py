@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from rung.data.load import Source, load_examples
+from rung.data.load import load_examples
+from rung.data.read.source import Source
 
 GOOD = {"prompt": "2 + 2?", "completion": "4"}
 COLUMNS = b"text,tone\n"

@@ -58,7 +58,7 @@ def test_a_climb_passes_registers_and_answers(task_file: Path, home: Path, capsy
     assert document["version"] == "toy@1"
     assert (home / "reports" / "toy.html").exists()
     with open_home() as opened:
-        assert opened.fact(document["climb"], "document") == document
+        assert opened.climbs.fact(document["climb"], "document") == document
 
     assert run(["climb", str(task_file)]) == 0
     said = capsys.readouterr().out
@@ -92,7 +92,7 @@ def test_eval_measures_a_registered_candidate(task_file: Path, home: Path, capsy
     assert bar["lower"] < bar["estimate"] < bar["upper"]
     assert (bar["n"], bar["missing"], bar["status"]) == (140, 0, "pass")
     with open_home() as opened:
-        assert opened.looks(said["task"])[-1]["candidate"] == winner
+        assert opened.looks.of(said["task"])[-1].candidate == winner
     write_task(task_file, at_least=0.95)
     assert run(["eval", str(task_file), "--candidate", "toy@1"]) == 1
     assert "95% confidence" in capsys.readouterr().out

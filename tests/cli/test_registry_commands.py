@@ -7,6 +7,7 @@ import pytest
 
 from rung.cli.app import run
 from rung.registry.home import open_home
+from rung.registry.names import Evidence
 from rung.types import Answer, Candidate, Row, Run, Score
 
 SENTENCE = "Ship r1_prompt: 84.0% is at least 80%."
@@ -24,12 +25,12 @@ def registered(home: Path, tmp_path: Path) -> Candidate:
             rung="r4_adapter", base=parent.base, prompt=parent.prompt, adapters=(opened.blobs.put_tree(adapter),), parent=parent.id
         )
         for candidate in (parent, child):
-            opened.add_candidate(candidate, "t" * 64)
+            opened.candidates.add(candidate, "t" * 64)
         scored = Row(example="e", group="g", answer=Answer(text="yes"), scores={"quality": Score(value=1.0)})
-        opened.add_run(Run(candidate=child.id, task="t" * 64, split="dev", rows=(scored,)))
-        opened.put_fact("c0ffee", "document", document("c0ffee"))
-        opened.put_fact("beef00", "lock", {})
-        opened.register("tone", child.id, {"climb": "c0ffee"})
+        opened.runs.add(Run(candidate=child.id, task="t" * 64, split="dev", rows=(scored,)))
+        opened.climbs.put("c0ffee", "document", document("c0ffee"))
+        opened.climbs.put("beef00", "lock", {})
+        opened.names.register("tone", child.id, Evidence(climb="c0ffee"))
     return child
 
 
@@ -82,7 +83,7 @@ def test_show_says_how_it_answers_and_what_it_came_from(registered: Candidate, c
 
 def test_show_sees_a_changed_artefact(registered: Candidate, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with open_home() as opened:
-        file = opened.blobs.path(registered.adapters[0]) / "weights"
+        file = opened.blobs.local(registered.adapters[0]) / "weights"
     file.chmod(0o644)
     file.write_bytes(b"1" * 1500)
     assert run(["show", "tone"]) == 0

@@ -50,8 +50,8 @@ def test_a_climb_that_goes_on_does_not_spend_its_budget_anew(server: Server, tas
             climbs(task_file)
     assert 0.005 < len(server.bodies) * ANSWER_USD <= 0.01
     with open_home() as opened:
-        (record,) = opened.climbs()
-        assert opened.fact(record["climb"], "spent")["usd"] == pytest.approx(len(server.bodies) * ANSWER_USD)
+        (record,) = opened.climbs.all()
+        assert opened.climbs.fact(record.climb, "spent")["usd"] == pytest.approx(len(server.bodies) * ANSWER_USD)
 
 
 def test_a_batch_that_was_killed_counts_at_its_most(server: Server, task_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,19 +59,19 @@ def test_a_batch_that_was_killed_counts_at_its_most(server: Server, task_file: P
         """As sudden as kill -9: nothing is written down after it."""
 
     with open_home(write=True) as opened, monkeypatch.context() as patch:
-        kept = opened.put_fact
+        kept = opened.climbs.put
 
         def until_asked(climb_id: str, key: str, payload: object) -> None:
             if key == "spent" and server.bodies:
                 raise Killed
             kept(climb_id, key, payload)
 
-        patch.setattr(opened, "put_fact", until_asked)
+        patch.setattr(opened.climbs, "put", until_asked)
         with pytest.raises(Killed):
             climb(load_task(task_file, opened.downloads), opened, progress=Silent())
     with open_home() as opened:
-        (record,) = opened.climbs()
-        assert opened.fact(record["climb"], "spent")["usd"] > len(server.bodies) * ANSWER_USD
+        (record,) = opened.climbs.all()
+        assert opened.climbs.fact(record.climb, "spent")["usd"] > len(server.bodies) * ANSWER_USD
     with pytest.raises(BudgetSpent):
         climbs(task_file)
     assert len(server.bodies) * ANSWER_USD <= 0.01

@@ -98,7 +98,7 @@ def test_a_clean_task_passes_at_the_linear_rung_and_is_registered(tiny_base, tmp
     assert document["version"] == "toy@1"
     assert [rung["state"] for rung in document["rungs"]] == ["passed", "not_tried", "skipped", "skipped", "not_tried", "not_tried"]
     with open_home(tmp_path / "home") as home:
-        assert home.candidate("toy").rung == "r0_linear"
+        assert home.candidates.get("toy").rung == "r0_linear"
 
 
 def test_all_measures_what_the_climb_left_out(tiny_base, tmp_path):

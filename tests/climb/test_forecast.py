@@ -186,7 +186,7 @@ def test_an_adapters_curve_on_the_tiny_model(tiny_base: Path, tmp_path: Path, ho
         draw_curve(session, "r4_adapter")
         told = forecast(session)
         kept = {key: fact["id"] for key, fact in session.facts.items() if key.startswith("curve/")}
-        assert len({opened.candidate(name).adapters for name in kept.values()}) == 4
-        assert opened.candidate(kept["curve/r4_adapter/2"]).constraint["kind"] == "choice"
+        assert len({opened.candidates.get(name).adapters for name in kept.values()}) == 4
+        assert opened.candidates.get(kept["curve/r4_adapter/2"]).constraint["kind"] == "choice"
     assert told and [point["rows"] for point in told["curves"][0]["points"]] == [2, 4, 8, 16]
     assert not list((home / "climbs").rglob("curve-*"))

@@ -1,25 +1,11 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rung.data.load import Loaded, Source, load_examples
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a file: text, bytes, or rows as JSONL."""
-
-    def _write(name: str, content: str | bytes | list[Any]) -> Path:
-        path = tmp_path / name
-        if isinstance(content, list):
-            content = "".join(json.dumps(row) + "\n" for row in content)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return _write
+from rung.data.load import Loaded, load_examples
+from rung.data.read.source import Source
 
 
 @pytest.fixture

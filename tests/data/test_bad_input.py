@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from rung.data import load as load_module
+from rung.data.read import source as source_module
 from rung.errors import UserError
 
 COLUMNS = {"input": "text", "target": "label"}
@@ -123,14 +123,14 @@ def test_a_truncated_gzip_file(load):
 
 
 def test_too_many_rows_name_the_limit(load, monkeypatch):
-    monkeypatch.setattr(load_module, "MAX_ROWS", 10)
+    monkeypatch.setattr(source_module, "MAX_ROWS", 10)
     with pytest.raises(UserError, match=r"(?s)more than 10 rows.*data\.limit"):
         load("rows.jsonl", [GOOD] * 11)
     assert len(load("rows.jsonl", [GOOD] * 11, limit=5).examples) == 5
 
 
 def test_an_endless_line(load, monkeypatch):
-    from rung.data import files
+    from rung.data.read import files
 
     monkeypatch.setattr(files, "MAX_LINE_BYTES", 1000)
     with pytest.raises(UserError, match=r"rows.jsonl:2: the line is longer"):
@@ -232,7 +232,8 @@ def test_ten_million_lines_stay_within_memory(tmp_path):
     """100,000 lines stand for ten million, to stay fast: with a limit, memory follows the limit and not the file."""
     import tracemalloc
 
-    from rung.data.load import Source, load_examples
+    from rung.data.load import load_examples
+    from rung.data.read.source import Source
 
     path = tmp_path / "rows.jsonl"
     with path.open("w") as file:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from rung.data.gate import inspect_examples
-from rung.data.inspect import inspect_file
-from rung.data.load import Source, load_examples
+from rung.data.audit import inspect_examples
+from rung.data.load import load_examples
+from rung.data.read.source import Source
 from rung.data.split import deduplicate, leaks, split
+from rung.propose.profile import look_at
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "banking77"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the banking77 files are not beside the project")
@@ -51,6 +52,6 @@ def test_duplicates_go_within_their_split_and_across_an_own_one(rows):
 
 
 def test_a_first_look():
-    profile = inspect_file(FOLDER / "train.csv")
+    profile = look_at(FOLDER / "train.csv")
     assert profile.columns == {"input": "text", "target": "category"}
     assert (profile.scorer, len(profile.classes), profile.at_least, profile.rows) == ("choice", 77, 0.8, 10_003)

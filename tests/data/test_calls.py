@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rung.data.calls import as_calls, as_schema, as_tools, looks_like_calls
-from rung.data.rows import RowError
+from rung.data.read.rows import RowError
 
 PLAIN = [{"name": "area", "arguments": {"base": 10}}]
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from rung.data.load import Source, load_examples
+from rung.data.load import load_examples
+from rung.data.read.source import Source
 from rung.errors import UserError
 from rung.types import Example
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from packages import make_wheel
 
-from rung.data.load import Source, load_examples
+from rung.data.load import load_examples
+from rung.data.read.source import Source
 from rung.data.sources import fetch
 from rung.errors import BrokenEnvironment, UserError
 

@@ -32,7 +32,7 @@ class Blobs:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def path(self, digest: str) -> Path:
+    def local(self, digest: str) -> Path:
         return self.folder / digest
 
 

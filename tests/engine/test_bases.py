@@ -112,7 +112,7 @@ def test_remote_reference_is_its_address_and_model(home):
 
 def test_tree_of_the_blob_store(tiny_base, home):
     class Blobs:
-        def path(self, digest):
+        def local(self, digest):
             assert digest == "abc"
             return tiny_base
 

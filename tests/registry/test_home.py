@@ -12,7 +12,9 @@ import pytest
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.registry.home import Home, default_path, open_home
-from rung.types import Answer, Candidate, Row, Run, Score
+from rung.registry.names import Evidence
+from rung.registry.tasks import TaskRecord
+from rung.types import Answer, Bar, Candidate, Row, Run, Score, Task
 
 
 @pytest.fixture
@@ -23,6 +25,11 @@ def registry(home: Path) -> Iterator[Home]:
 
 def a_candidate(prompt: str = "Reply with one word.", **fields: object) -> Candidate:
     return Candidate(rung="r1_prompt", base="pip:llm@sha256:00", prompt=prompt, **fields)  # type: ignore[arg-type]
+
+
+def a_task(path: str = "task.yaml") -> Task:
+    quality = Bar(scorer="choice", at_least=0.8)
+    return Task(name="tone", base="pip:llm", instruction="Is it good?", examples=(), quality=quality, path=path)
 
 
 def a_run(candidate: Candidate, split: str = "dev") -> Run:
@@ -51,96 +58,98 @@ def test_a_candidate_comes_back_with_the_same_id(registry: Home) -> None:
         adapters=("b" * 64,),
         parent="c" * 64,
     )
-    registry.add_candidate(whole, "t" * 64)
-    registry.add_candidate(whole, "t" * 64)
-    assert registry.candidate(whole.id) == registry.candidate(whole.id[:8]) == whole
-    assert registry.candidate(whole.id).id == whole.id
+    registry.candidates.add(whole, "t" * 64)
+    registry.candidates.add(whole, "t" * 64)
+    assert registry.candidates.get(whole.id) == registry.candidates.get(whole.id[:8]) == whole
+    assert registry.candidates.get(whole.id).id == whole.id
 
 
 def test_names_have_versions_and_keep_their_history(registry: Home) -> None:
     first, second = a_candidate("one"), a_candidate("two")
     for candidate in (first, second):
-        registry.add_candidate(candidate, "t" * 64)
-    assert registry.register("tone", first.id, {"climb": "c1"}) == "tone@1"
-    assert registry.register("tone", first.id, {"climb": "c1", "seconds": 2}) == "tone@1"
-    assert registry.register("tone", second.id, {"climb": "c2"}) == "tone@2"
-    assert registry.register("tone", first.id, {"climb": "c3"}) == "tone@3"
-    assert registry.candidate("tone") == first
-    assert registry.candidate("tone@2") == second
-    assert [(row["name"], row["version"], row["candidate"]) for row in registry.names()] == [
+        registry.candidates.add(candidate, "t" * 64)
+    assert registry.names.register("tone", first.id, Evidence(climb="c1")) == "tone@1"
+    assert registry.names.register("tone", first.id, Evidence(climb="c1", rung="r1_prompt")) == "tone@1"
+    assert registry.names.register("tone", second.id, Evidence(climb="c2")) == "tone@2"
+    assert registry.names.register("tone", first.id, Evidence(climb="c3")) == "tone@3"
+    assert registry.candidates.get("tone") == first
+    assert registry.candidates.get("tone@2") == second
+    assert [(row.name, row.version, row.candidate) for row in registry.names.all()] == [
         ("tone", 1, first.id),
         ("tone", 2, second.id),
         ("tone", 3, first.id),
     ]
-    assert registry.names()[0]["evidence"] == {"climb": "c1"}
-    assert registry.names()[0]["rung"] == "r1_prompt"
+    assert registry.names.all()[0].evidence == Evidence(climb="c1")
+    assert registry.names.all()[0].rung == "r1_prompt"
 
 
 def test_what_is_not_there_is_said_with_the_nearest_name(registry: Home) -> None:
     with pytest.raises(UserError, match="Nothing is registered yet"):
-        registry.candidate("tone")
+        registry.candidates.get("tone")
     candidate = a_candidate()
-    registry.add_candidate(candidate, "t" * 64)
-    registry.register("tone", candidate.id, {})
+    registry.candidates.add(candidate, "t" * 64)
+    registry.names.register("tone", candidate.id, Evidence())
     for wrong in ("tune", "tone@2", "tone@x"):
         with pytest.raises(UserError, match="Did you mean 'tone'"):
-            registry.candidate(wrong)
+            registry.candidates.get(wrong)
     with pytest.raises(UserError, match="cannot be a name"):
-        registry.register("../tone", candidate.id, {})
+        registry.names.register("../tone", candidate.id, Evidence())
     with pytest.raises(UserError, match="no candidate 000000000000 is stored"):
-        registry.register("tone", "0" * 64, {})
+        registry.names.register("tone", "0" * 64, Evidence())
 
 
 def test_a_beginning_that_two_ids_share_is_refused(registry: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rung.registry.home.SHORTEST_PREFIX", 1)
+    monkeypatch.setattr("rung.registry.candidates.SHORTEST_PREFIX", 1)
     candidates = [a_candidate(str(i)) for i in range(17)]
     for candidate in candidates:
-        registry.add_candidate(candidate, "t" * 64)
+        registry.candidates.add(candidate, "t" * 64)
     firsts = [candidate.id[0] for candidate in candidates]
     shared = next(digit for digit in firsts if firsts.count(digit) > 1)
     with pytest.raises(UserError, match="the beginning of"):
-        registry.candidate(shared)
+        registry.candidates.get(shared)
 
 
 def test_runs_come_back_whole(registry: Home) -> None:
     candidate = a_candidate()
     dev, gate = a_run(candidate), a_run(candidate, "gate")
     for run in (dev, gate, dev):
-        registry.add_run(run)
-    assert registry.runs(candidate.id) == [dev, gate] == registry.runs(task="t" * 64)
-    assert registry.runs("f" * 64) == []
-    record = registry.run_records(candidate.id)[0]
-    assert (record["split"], record["n"], record["mean"]) == ("dev", 3, 0.5)
+        registry.runs.add(run)
+    assert registry.runs.of(candidate.id) == [dev, gate] == registry.runs.of(task="t" * 64)
+    assert registry.runs.of("f" * 64) == []
+    record = registry.runs.records(candidate.id)[0]
+    assert (record.split, record.n, record.mean) == ("dev", 3, 0.5)
 
 
 def test_facts_keep_their_order_and_the_last_word(registry: Home) -> None:
     for key, payload in [("plan", {"n": 1}), ("r0", None), ("plan", {"n": 2}), ("r1", [1.5])]:
-        registry.put_fact("c1", key, payload)
-    registry.put_fact("c1", "r1", [1.5])
-    registry.put_fact("c2", "plan", "other")
-    assert (registry.fact("c1", "plan"), registry.fact("c1", "r9")) == ({"n": 2}, None)
+        registry.climbs.put("c1", key, payload)
+    registry.climbs.put("c1", "r1", [1.5])
+    registry.climbs.put("c2", "plan", "other")
+    assert (registry.climbs.fact("c1", "plan"), registry.climbs.fact("c1", "r9")) == ({"n": 2}, None)
     raw = sqlite3.connect(registry.path / "registry.db")
     assert raw.execute("SELECT count(*) FROM facts WHERE climb = 'c1'").fetchone() == (4,)
     raw.close()
-    assert list(registry.facts("c1").items()) == [("plan", {"n": 2}), ("r0", None), ("r1", [1.5])]
-    assert [climb["climb"] for climb in registry.climbs()] == ["c1", "c2"]
+    assert list(registry.climbs.facts("c1").items()) == [("plan", {"n": 2}), ("r0", None), ("r1", [1.5])]
+    assert [record.climb for record in registry.climbs.all()] == ["c1", "c2"]
     with pytest.raises(ValueError, match="JSON compliant"):
-        registry.put_fact("c1", "bad", float("nan"))
+        registry.climbs.put("c1", "bad", float("nan"))
 
 
 def test_the_same_look_is_counted_once(registry: Home) -> None:
     for n in (100, 200, 100):
-        registry.look("t1", "cand", n)
-    registry.look("t2", "cand", 100)
-    assert [(look["candidate"], look["n"]) for look in registry.looks("t1")] == [("cand", 100), ("cand", 200)]
+        registry.looks.add("t1", "cand", n)
+    registry.looks.add("t2", "cand", 100)
+    assert [(look.candidate, look.n) for look in registry.looks.of("t1")] == [("cand", 100), ("cand", 200)]
 
 
 def test_a_task_is_kept_as_it_was_locked(registry: Home) -> None:
-    registry.add_task("t1", {"name": "tone"})
-    registry.add_task("t1", {"name": "other"})
-    assert registry.task("t1") == {"name": "tone"}
+    locked, moved = a_task(path="task.yaml"), a_task(path="elsewhere.yaml")
+    assert locked.digest == moved.digest
+    for task in (locked, moved):
+        registry.tasks.add(task)
+    assert registry.tasks.get(locked.digest) == TaskRecord(name="tone", base="pip:llm", path="task.yaml")
     with pytest.raises(UserError, match="no task t2"):
-        registry.task("t2")
+        registry.tasks.get("t2")
 
 
 def test_answers_are_kept_by_the_batch(registry: Home) -> None:
@@ -157,12 +166,12 @@ def test_answers_are_kept_by_the_batch(registry: Home) -> None:
 
 def test_history_cannot_be_changed_or_removed(registry: Home) -> None:
     candidate = a_candidate()
-    registry.add_candidate(candidate, "t" * 64)
-    registry.add_run(a_run(candidate))
-    registry.register("tone", candidate.id, {})
-    registry.look("t", candidate.id, 1)
-    registry.put_fact("c", "k", 1)
-    registry.add_task("t", {})
+    registry.candidates.add(candidate, "t" * 64)
+    registry.runs.add(a_run(candidate))
+    registry.names.register("tone", candidate.id, Evidence())
+    registry.looks.add("t", candidate.id, 1)
+    registry.climbs.put("c", "k", 1)
+    registry.tasks.add(a_task())
     raw = sqlite3.connect(registry.path / "registry.db")
     for table in ("tasks", "candidates", "runs", "looks", "names", "facts"):
         for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET created = ''"):
@@ -177,11 +186,11 @@ def test_two_writers_at_once_are_refused_and_readers_are_not(registry: Home) -> 
     with pytest.raises(UserError, match=rf"another climb \(pid {os.getpid()}, since 2.*is using this RUNG_HOME") as caught:
         open_home(write=True)
     assert "Wait until it has finished, or set RUNG_HOME" in caught.value.message
-    registry.put_fact("c", "k", 1)
+    registry.climbs.put("c", "k", 1)
     with open_home() as reader:
-        assert reader.facts("c") == {"k": 1}
+        assert reader.climbs.facts("c") == {"k": 1}
         with pytest.raises(RuntimeError, match="opened to read"):
-            reader.put_fact("c", "k", 2)
+            reader.climbs.put("c", "k", 2)
         with pytest.raises(RuntimeError, match="opened to read"):
             reader.blobs.put_bytes(b"x")
 
@@ -199,7 +208,7 @@ home = open_home(write=True)
 print("ready", flush=True)
 i = 0
 while True:
-    home.put_fact("c", str(i), {"blob": home.blobs.put_bytes(b"%d" % i * 5000)})
+    home.climbs.put("c", str(i), {"blob": home.blobs.put_bytes(b"%d" % i * 5000)})
     home.answers.store("c", {f"{i}-{j}": Answer(text="x") for j in range(20)})
     i += 1
 """
@@ -212,12 +221,12 @@ def test_kill_9_loses_nothing_that_was_said(home: Path) -> None:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
         with open_home() as reader:
-            while len(reader.facts("c")) < 5 * (round_ + 1) and writer.poll() is None:
+            while len(reader.climbs.facts("c")) < 5 * (round_ + 1) and writer.poll() is None:
                 pass
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
         with open_home(write=True) as reopened:
-            facts = reopened.facts("c")
+            facts = reopened.climbs.facts("c")
             assert len(facts) >= 5 * (round_ + 1)
             assert all(reopened.blobs.is_intact(fact["blob"]) for fact in facts.values())
             assert not (reopened.blobs.root / "tmp").exists()

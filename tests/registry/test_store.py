@@ -36,15 +36,17 @@ def _everything_in(root: Path) -> list[Path]:
 def test_bytes_are_kept_under_their_sha256(store: BlobStore) -> None:
     name = store.put_bytes(b"hello")
     assert name == hashlib.sha256(b"hello").hexdigest()
-    assert store.path(name) == store.root / name[:2] / name[2:]
-    assert store.path(name).read_bytes() == b"hello"
+    assert store.local(name) == store.root / name[:2] / name[2:]
+    assert store.local(name).read_bytes() == b"hello"
+    with store.open(name) as stream:
+        assert stream.read() == b"hello"
     assert store.put_bytes(b"hello") == name
-    assert _everything_in(store.root) == [store.path(name)]
+    assert _everything_in(store.root) == [store.local(name)]
 
 
 def test_a_folder_keeps_its_names_and_bytes_and_digest(store: BlobStore, folder: Path) -> None:
     name = store.put_tree(folder)
-    kept = store.path(name)
+    kept = store.local(name)
     assert (kept / "deep" / "weights.bin").read_bytes() == bytes(range(256))
     assert tree_digest(kept) == name == store.put_tree(folder)
     assert store.size_bytes(name) == 258
@@ -63,7 +65,7 @@ def test_a_folders_digest_sees_names_and_bytes_but_not_where_it_stands(folder: P
 
 def test_a_changed_blob_is_seen(store: BlobStore, folder: Path) -> None:
     name = store.put_tree(folder)
-    file = store.path(name) / "adapter_config.json"
+    file = store.local(name) / "adapter_config.json"
     file.chmod(0o644)
     file.write_text("tampered")
     assert not store.is_intact(name)
@@ -80,9 +82,11 @@ def test_links_and_empty_folders_are_refused(store: BlobStore, folder: Path, tmp
 
 def test_an_unknown_digest_and_a_digest_that_is_a_path_are_refused(store: BlobStore) -> None:
     with pytest.raises(BrokenEnvironment, match="the store has no blob 000000000000"):
-        store.path("0" * 64)
+        store.local("0" * 64)
+    with pytest.raises(BrokenEnvironment, match="the store has no blob 000000000000"):
+        store.open("0" * 64)
     with pytest.raises(UserError, match="not a SHA-256"):
-        store.path("../../etc/passwd")
+        store.local("../../etc/passwd")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -118,11 +122,11 @@ def test_a_really_full_disk_loses_nothing(small_disk: Path) -> None:
         with pytest.raises(OSError, match="No space"):
             (small_disk / "filler").write_bytes(bytes(2_000_000))
         with pytest.raises(BrokenEnvironment, match="no space left"):
-            home.put_fact("climb", "big", "x" * 300_000)
+            home.climbs.put("climb", "big", "x" * 300_000)
         (small_disk / "filler").unlink()
-        home.put_fact("climb", "small", 1)
+        home.climbs.put("climb", "small", 1)
         assert home.blobs.is_intact(kept)
-        assert home.facts("climb") == {"small": 1}
+        assert home.climbs.facts("climb") == {"small": 1}
 
 
 def test_a_read_only_disk_says_so(small_disk: Path) -> None:

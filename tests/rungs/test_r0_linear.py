@@ -149,7 +149,7 @@ def test_banking77_reaches_the_known_accuracy(tmp_path):
     run = bench.measure(candidate, "dev")
     print(f"\nBANKING77: {run.mean():.1%} of {len(run.rows)} test rows")
     assert run.mean() >= 0.90
-    model = load(bench.blobs.path(candidate.base.removeprefix("linear:")))
+    model = load(bench.blobs.local(candidate.base.removeprefix("linear:")))
     sure = [max(row.answer.logprobs.values()) > -0.1 for row in run.rows]
     right = [row.scores["quality"].value for row in run.rows]
     assert sum(r for r, s in zip(right, sure, strict=True) if s) / sum(sure) > 0.95

@@ -112,7 +112,7 @@ def test_retrieval_wins_where_the_documents_hold_the_answers(tmp_path, static):
     }  # fmt: skip
     assert told["artefact_bytes"] > 5000
     with open_home(tmp_path / "home") as home:
-        winner = home.candidate("towns")
+        winner = home.candidates.get("towns")
         assert winner.retriever["mode"] == "lexical" and winner.retriever["k"] == 1
         assert home.blobs.is_intact(winner.retriever["index"])
 
@@ -156,7 +156,7 @@ def test_what_the_documents_do_not_hold_is_refused_at_a_threshold_found_on_dev(t
     document = run(path, tmp_path / "home")
     assert document["verdict"]["rung"] == "r2_retrieve"
     with open_home(tmp_path / "home") as home:
-        assert home.candidate("towns").retriever["abstain"]["answer"] == "unknown"
+        assert home.candidates.get("towns").retriever["abstain"]["answer"] == "unknown"
     told = next(rung for rung in document["rungs"] if rung["rung"] == "r2_retrieve")
     assert told["dev"]["mean"] > max(trial["mean"] for trial in told["trials"]) + 0.3
 
@@ -236,7 +236,7 @@ def test_a_reranker_that_helps_is_part_of_the_candidate(tmp_path, monkeypatch):
     document = run(path, tmp_path / "home")
     assert document["verdict"]["rung"] == "r2_retrieve"
     with open_home(tmp_path / "home") as home:
-        pinned = home.candidate("towns").retriever["reranker"]
+        pinned = home.candidates.get("towns").retriever["reranker"]
     assert pinned.startswith(str(tmp_path / "task" / "reranker") + "@sha256:")
 
 
@@ -278,8 +278,8 @@ def test_citations_are_asked_for_where_they_are_scored_and_abstaining_is_rewarde
     document = run(path, tmp_path / "home")
     assert document["verdict"]["rung"] == "r2_retrieve"
     with open_home(tmp_path / "home") as home:
-        winner = home.candidate("towns")
-        rows = next(found for found in home.runs(winner.id) if found.split == "gate").rows
+        winner = home.candidates.get("towns")
+        rows = next(found for found in home.runs.of(winner.id) if found.split == "gate").rows
     assert winner.retriever["form"] == "cited" and winner.retriever["abstain"]["answer"] == "unknown"
     assert {row.answer.finish_reason for row in rows} == {"stop", "abstained"}
     assert all(len(row.answer.passages) == (row.answer.finish_reason == "stop") for row in rows)

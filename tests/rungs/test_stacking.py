@@ -145,7 +145,7 @@ def test_documents_are_tried_beside_tools_and_kept_where_they_help(tmp_path, hom
     (folder / "task.yaml").write_text(STACKED_TASK)
     with open_home(home, write=True) as opened:
         document = climb(load_task(folder / "task.yaml", opened.downloads), opened, progress=Silent())
-        winner = opened.candidate("stacked")
+        winner = opened.candidates.get("stacked")
     assert document["verdict"]["rung"] == "r3_tools" and winner.retriever and winner.tools
     print(document["cheaper"])
     print([(r["rung"], r["dev"], r["verdict"]) for r in document["rungs"]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from rung.cli.output import EXIT_CODE, print_json, show, watching
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
+    from rung.registry.names import Version
 
 
 def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
@@ -55,7 +56,7 @@ def show_document(document: dict[str, Any], page: Path) -> None:
     show(f"What more labels would bring  rung forecast {document['task']['path']}")
 
 
-def sentence(home: Home, evidence: Mapping[str, Any]) -> str | None:
-    """The verdict of the climb that a name's evidence points to; None where that climb kept no document."""
-    document = home.fact(evidence.get("climb", ""), "document")
-    return document["verdict"]["sentence"] if document else None
+def told_version(home: Home, version: Version) -> dict[str, Any]:
+    """A version as JSON, with the `sentence` of the climb that it rests on; None where that climb kept no document."""
+    document = home.climbs.fact(version.evidence.climb, "document")
+    return asdict(version) | {"sentence": document["verdict"]["sentence"] if document else None}

@@ -43,8 +43,8 @@ def _unusable(task: Task, home: Home, name: str | None) -> str:
         reason = why_skipped(task, name)
         return f"the bar compares with {name}, which this climb leaves out: {reason}" if reason else ""
     try:
-        home.candidate(name)
+        home.candidates.get(name)
     except UserError:
-        known = {*rungs, *(row["name"] for row in home.names())}
+        known = {*rungs, *(version.name for version in home.names.all())}
         return f"the bar compares with '{name}', which is neither a rung nor registered. {did_you_mean(name, known)}"
     return ""

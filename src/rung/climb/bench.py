@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rung.climb.measure import measure_rows
 from rung.errors import BrokenEnvironment, UserError
-from rung.types import Blobs, Candidate, Progress, Run, Task
+from rung.storage import Blobs
+from rung.types import Candidate, Progress, Run, Task
 from rung.verify.judge import random_order
 
 if TYPE_CHECKING:

@@ -52,6 +52,6 @@ def desk_for(task: Task, home: Home, climb: str | None = None) -> Desk:
 
     purse = Purse(limit_usd=task.limits.usd)
     if climb is not None and purse.limit_usd is not None:
-        purse.spent_usd = (home.fact(climb, "spent") or {"usd": 0.0})["usd"]
-        purse.keep = lambda usd: home.put_fact(climb, "spent", {"usd": usd})
+        purse.spent_usd = (home.climbs.fact(climb, "spent") or {"usd": 0.0})["usd"]
+        purse.keep = lambda usd: home.climbs.put(climb, "spent", {"usd": usd})
     return open_desk(home, task.prices or None, purse)

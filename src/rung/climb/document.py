@@ -10,6 +10,7 @@ from rung import plugins
 from rung.climb.decide import Finish, RungState
 from rung.climb.outlook.learning_curve import forecast
 from rung.types import Run, Task, as_json
+from rung.verify.split_size import card
 
 if TYPE_CHECKING:
     from rung.climb.session import Session
@@ -50,21 +51,6 @@ def document(session: Session, end: Finish) -> dict[str, Any]:
         "lock": _lock(session),
         "looks": _looks(session),
     }
-
-
-def card(task: Task, shares: int) -> list[dict[str, Any]]:
-    """What this task's gate can and cannot prove, a line each."""
-    from rung.verify.stats.card import sample_size_card
-    from rung.verify.stats.clusters import count
-
-    gate = task.split("gate")
-    return sample_size_card(
-        n_gate=len(gate),
-        clusters=count([row.group for row in gate]),
-        bar=task.quality.at_least,
-        alpha=task.alpha,
-        rungs=shares,
-    )
 
 
 def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[dict[str, Any]]:
@@ -113,10 +99,8 @@ def _lock(session: Session) -> dict[str, Any]:
 
 
 def _looks(session: Session) -> list[dict[str, Any]]:
-    looks = session.home.looks(session.task.digest)
-    return [
-        {"candidate": look["candidate"], "rung": session.home.candidate(look["candidate"]).rung, "n": look["n"]} for look in looks
-    ]
+    looks = session.home.looks.of(session.task.digest)
+    return [{"candidate": look.candidate, "rung": session.home.candidates.get(look.candidate).rung, "n": look.n} for look in looks]
 
 
 def _cheaper(session: Session) -> list[dict[str, Any]]:
@@ -175,7 +159,7 @@ def _dev_runs(session: Session) -> dict[str, Run]:
     found = {}
     for name in session.facts["lock"]["skipped"]:
         if dev := session.facts.get(f"dev/{name}"):
-            found[name] = session.home.run(dev["run"])
+            found[name] = session.home.runs.get(dev["run"])
     return found
 
 

@@ -29,7 +29,7 @@ def measure(task: Task, candidate: Candidate, split: str, home: Home, progress: 
 
     rows = task.split(split)
     run = measure_rows(task, candidate, split, rows, desk_for(task, home), progress)
-    home.add_run(run)
+    home.runs.add(run)
     if split == "gate":
-        home.look(task.digest, candidate.id, len(rows))
+        home.looks.add(task.digest, candidate.id, len(rows))
     return run

@@ -37,14 +37,14 @@ class Session:
         refuse_long_rows(task, home.path)
         self.id = digest([FORM, task.digest, base])
         self.desk = desk_for(task, home, self.id)
-        self.facts: dict[str, Any] = home.facts(self.id)
-        home.add_task(task.digest, {"name": task.name, "base": task.base, "path": task.path})
+        self.facts: dict[str, Any] = home.climbs.facts(self.id)
+        home.tasks.add(task)
         if "lock" not in self.facts:
             self.put("lock", self._lock(base))
 
     def put(self, key: str, payload: Any) -> None:
         """Write a fact down, here and in the store."""
-        self.home.put_fact(self.id, key, payload)
+        self.home.climbs.put(self.id, key, payload)
         self.facts[key] = payload
 
     def _lock(self, base: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Session:
 
     def candidate(self, rung: str) -> Candidate:
         """The frozen Candidate that a rung built."""
-        return self.home.candidate(self.facts[f"built/{rung}"]["id"])
+        return self.home.candidates.get(self.facts[f"built/{rung}"]["id"])
 
     def build(self, rung: str) -> None:
         """Make the rung's Candidate. A crash in here is taken up again by the rung itself, from its work folder."""
@@ -119,7 +119,7 @@ class Session:
         work = self.home.path / "climbs" / self.id[:16] / rung
         bench = ClimbBench(self.task, self.desk, work, self.progress)
         candidate = plugins.load("rungs", rung).build(self.task, self.parent(rung), bench)
-        self.home.add_candidate(candidate, self.task.digest)
+        self.home.candidates.add(candidate, self.task.digest)
         fact = {
             "id": candidate.id,
             "records": bench.records,
@@ -133,7 +133,7 @@ class Session:
         """What the rung's Candidate answers on the whole of dev."""
         started = time.monotonic()
         run = measure_rows(self.task, self.candidate(rung), "dev", random_order(self.task, "dev"), self.desk, self.progress)
-        fact = {"run": self.home.add_run(run), "mean": run.mean(), "n": len(run.rows)}
+        fact = {"run": self.home.runs.add(run), "mean": run.mean(), "n": len(run.rows)}
         self.put(f"dev/{rung}", fact | {"seconds": time.monotonic() - started})
 
     def diagnose(self) -> None:
@@ -169,15 +169,15 @@ class Session:
                 share = share_of(self.facts["lock"]["alpha"]["cheaper"], len(forms), tries)
                 self.put(key, self._tried(rung, name, candidate, share))
             tries.append(self.facts[key])
-        held = [(fact, self.home.run(fact["run"])) for fact in tries if fact["status"] == "pass"]
+        held = [(fact, self.home.runs.get(fact["run"])) for fact in tries if fact["status"] == "pass"]
         kept = cheapest(held) or {"name": None}
         self.put(f"cheaper/{rung}", {key: kept[key] for key in ("name", "id", "status") if key in kept} | {"tries": tries})
 
     def _tried(self, rung: str, name: str, candidate: Candidate, alpha: float) -> dict[str, Any]:
         self.progress.note(f"trying it {name}")
-        self.home.add_candidate(candidate, self.task.digest)
+        self.home.candidates.add(candidate, self.task.digest)
         judged = self._judged(rung, candidate, alpha)
-        added = part_added(self.home.run(self.facts[f"gate/{rung}"]["run"]), self.home.run(judged["run"]))
+        added = part_added(self.home.runs.get(self.facts[f"gate/{rung}"]["run"]), self.home.runs.get(judged["run"]))
         size = artefact_bytes(candidate, self.home)
         return {"name": name, "id": candidate.id, "artefact_bytes": size, "part_added": added, **judged}
 
@@ -196,14 +196,14 @@ class Session:
             rows=outcome.rows,
             environment=environment(self.task.seed),
         )
-        self.home.look(self.task.digest, candidate.id, len(outcome.rows))
+        self.home.looks.add(self.task.digest, candidate.id, len(outcome.rows))
         verdict = as_json(outcome.verdict)
         self.progress.note(f"{rung}: {outcome.status} after {len(outcome.rows)} of {total} gate rows. {outcome.verdict.reason}")
         return {
             "status": outcome.status,
             "verdict": verdict,
             "guards": [as_json(guard) for guard in outcome.guards],
-            "run": self.home.add_run(run),
+            "run": self.home.runs.add(run),
             "alpha": alpha,
             "seconds": time.monotonic() - started,
         }
@@ -211,16 +211,19 @@ class Session:
     def _baselines(self) -> dict[str, Candidate]:
         rungs = self.facts["lock"]["skipped"]
         named = baselines_of(self.task)
-        return {bar: self.candidate(name) if name in rungs else self.home.candidate(name) for bar, name in named.items()}
+        return {bar: self.candidate(name) if name in rungs else self.home.candidates.get(name) for bar, name in named.items()}
 
     def register(self, rung: str) -> None:
         """Give the winner, or its cheaper form where that held, the next version of the task's name."""
         if "registered" in self.facts:
             return
+        from rung.registry.names import Evidence
+
         cheaper = self.facts.get(f"cheaper/{rung}", {})
         winner = cheaper["id"] if cheaper.get("status") == "pass" else self.facts[f"built/{rung}"]["id"]
-        evidence = {"climb": self.id, "rung": rung, "task": self.task.digest}
-        self.put("registered", {"version": self.home.register(self.task.name, winner, evidence), "candidate": winner, "rung": rung})
+        evidence = Evidence(climb=self.id, rung=rung, task=self.task.digest)
+        version = self.home.names.register(self.task.name, winner, evidence)
+        self.put("registered", {"version": version, "candidate": winner, "rung": rung})
 
 
 def lock_base(task: Task, home: Home, progress: Progress) -> dict[str, Any]:

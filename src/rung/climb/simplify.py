@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rung.types import Blobs, Candidate, Run
+from rung.storage import Blobs
+from rung.types import Candidate, Run
 
 
 def simpler(candidate: Candidate, blobs: Blobs, work: Path) -> list[tuple[str, Candidate]]:
@@ -71,5 +72,5 @@ def _half_rank(candidate: Candidate, blobs: Blobs, work: Path) -> Candidate | No
 
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        halved = halve_rank(blobs.path(candidate.adapters[0]), Path(folder) / "adapter")
+        halved = halve_rank(blobs.local(candidate.adapters[0]), Path(folder) / "adapter")
         return replace(candidate, adapters=(blobs.put_tree(halved),)) if halved else None

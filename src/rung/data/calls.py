@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rung.data.formats import parse_json
-from rung.data.rows import RowError
+from rung.data.read.formats import parse_json
+from rung.data.read.rows import RowError
 
 # The benchmark's type names in Python, Java and JavaScript, and the JSON schema's; "any" has no counterpart and is left out.
 SCHEMA_TYPES = {

@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 
-from rung.data import calls, shapes, user_rows
-from rung.data.formats import open_table, parse_json
-from rung.data.rows import MAX_ROWS, Problems, RawRow, RowError, Table
-from rung.data.sources import fetch
-from rung.data.where import Filter, as_text
+from rung.data import calls
+from rung.data.read.formats import parse_json
+from rung.data.read.rows import Problems, RowError
+from rung.data.read.source import Source, read_rows
+from rung.data.read.where import as_text
+from rung.data.shapes.columns import from_columns
+from rung.data.shapes.parts import Parts
+from rung.data.shapes.recognise import convert_row, known_shapes, shape_of
 from rung.errors import UserError, did_you_mean
 from rung.types import SPLITS, Example, Origin, canonical_json
 
 ORIGINS = ("human", "log", "synthetic", "augmented")
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "validation": "dev", "valid": "dev", "val": "dev", "test": "gate", "eval": "gate"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where the rows are and how to read them.
-
-    columns   which column is what: input, target, and optionally id, group, origin, split, system, tools, calls (those that lead
-              to the target); None where rows say so
-    where     which rows take part (see `where.py`)
-    leave_out ids of rows that take no part: a row's own, else `file:line`
-    group     the cluster key's column; columns.group says the same
-    limit     at most so many rows: a seeded random sample of the rows that `where` lets through, in file order; not the first ones
-    encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
-    """
-
-    reference: str
-    base_folder: Path
-    downloads: Path
-    columns: Mapping[str, str] | None = None
-    where: Mapping[str, Any] | None = None
-    leave_out: Sequence[str] = ()
-    group: str | None = None
-    limit: int | None = None
-    seed: int = 0
-    encoding: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,17 +31,6 @@ class Loaded:
     skipped: Mapping[str, int] = field(default_factory=dict)
     shape: str = ""
     format: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Read:
-    """Rows with their lines, as the file has them."""
-
-    rows: Sequence[tuple[int, Mapping[str, Any]]]
-    rows_read: int
-    skipped: Mapping[str, int]
-    problems: Problems
-    format: str
 
 
 def load_examples(source: Source) -> Loaded:
@@ -84,89 +49,6 @@ def load_examples(source: Source) -> Loaded:
     )
 
 
-def read_rows(source: Source) -> Read:
-    """The rows that take part, before they are understood. Raises as `load_examples`, but for bad rows, which are in `problems`."""
-    _check_settings(source)
-    table = _open(source)
-    problems, keep = Problems(table.shown), Filter(source.where, table.shown)
-    raw, rows_read = _sample(table, source, keep, problems)
-    keep.check_names()
-    rows = [(line, row) for line, row in raw] if keep.tests else _parsed(raw, table, problems)
-    if not rows and not problems.count:
-        reasons = "; ".join(f"{count:,} rows: {reason}" for reason, count in keep.skipped.most_common(5))
-        raise UserError("no row is left to use", where=table.shown, mend=f"data.where leaves out {reasons}" if reasons else "")
-    return Read(rows=rows, rows_read=rows_read, skipped=dict(keep.skipped), problems=problems, format=table.format)
-
-
-def _check_settings(source: Source) -> None:
-    for key in source.columns or {}:
-        if key not in shapes.COLUMN_KEYS:
-            raise UserError(f"data.columns: unknown key '{key}'", where="data.columns", mend=did_you_mean(key, shapes.COLUMN_KEYS))
-    if source.columns and ("input" in source.columns) != ("target" in source.columns):
-        raise UserError("data.columns needs both input and target", where="data.columns", mend="Or neither, where rows say so.")
-    if source.limit is not None and (isinstance(source.limit, bool) or source.limit < 1):
-        raise UserError(f"data.limit is {source.limit}", where="data.limit", mend="Give the number of rows to keep, at least 1.")
-
-
-def _open(source: Source) -> Table:
-    if source.reference.startswith("python:"):
-        return user_rows.open_table(source.reference, source.base_folder, lambda wanted: _path(wanted, source))
-    path = _path(source.reference, source)
-    return open_table(path, _shown(path, source), source.encoding)
-
-
-def _path(reference: str, source: Source) -> Path:
-    path = fetch(reference, source.downloads)
-    return path if path.is_absolute() else source.base_folder / path
-
-
-def _shown(path: Path, source: Source) -> str:
-    """The path as its user knows it: within the task's folder, or as written."""
-    if source.reference.startswith(("pip:", "hf:")):
-        return source.reference
-    return str(path.relative_to(source.base_folder)) if path.is_relative_to(source.base_folder) else str(path)
-
-
-def _sample(table: Table, source: Source, keep: Filter, problems: Problems) -> tuple[list[RawRow], int]:
-    """The rows that pass the filter, or `limit` of them by reservoir sampling (Vitter's algorithm R), which reads the file once and
-    keeps only the sample in memory; and the number of rows read."""
-    rng, kept, passed, rows_read = random.Random(source.seed), list[RawRow](), 0, 0
-    for raw in table.rows:
-        rows_read += 1
-        row = _filtered(raw, table, keep, problems) if keep.tests else raw
-        if row is None:
-            continue
-        passed += 1
-        if source.limit is None and passed > MAX_ROWS:
-            mend = "Set data.limit (a seeded random sample of that many rows is taken), or narrow data.where."
-            raise UserError(f"more than {MAX_ROWS:,} rows, which would have to fit in memory", where=table.shown, mend=mend)
-        if source.limit is None or len(kept) < source.limit:
-            kept.append(row)
-        elif (slot := int(rng.random() * passed)) < source.limit:
-            kept[slot] = row
-    return sorted(kept, key=lambda row: row.line), rows_read
-
-
-def _filtered(raw: RawRow, table: Table, keep: Filter, problems: Problems) -> RawRow | None:
-    """The row, parsed, where it passes the filter."""
-    try:
-        row = table.parse(raw.content)
-    except RowError as error:
-        problems.add(raw.line, str(error))
-        return None
-    return RawRow(raw.line, row) if keep.keeps(row) else None
-
-
-def _parsed(raw: Sequence[RawRow], table: Table, problems: Problems) -> list[tuple[int, Mapping[str, Any]]]:
-    rows = []
-    for line, content in raw:
-        try:
-            rows.append((line, table.parse(content)))
-        except RowError as error:
-            problems.add(line, str(error))
-    return rows
-
-
 def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown: str) -> str | None:
     """The shape of most rows, None where `columns` says what is what; rows of another shape are bad rows."""
     known = {name for _, row in rows for name in row}
@@ -177,10 +59,10 @@ def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown:
             raise UserError(f"{shown} has no column '{column}'", where=where, mend=did_you_mean(column, known))
     if "input" in named or not rows:
         return None
-    counts = Counter(shape for _, row in rows if (shape := shapes.shape_of(row)))
+    counts = Counter(shape for _, row in rows if (shape := shape_of(row)))
     if not counts:
         columns = ", ".join(sorted(known)[:20])
-        mend = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes without: {shapes.KNOWN_SHAPES}."
+        mend = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes without: {known_shapes()}."
         raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0][0]}", mend=mend)
     return counts.most_common(1)[0][0]
 
@@ -251,17 +133,17 @@ def _is_span(part: Mapping[str, Any]) -> bool:
     return set(part) == {"source", "start", "end"} and isinstance(part["source"], str) and all(type(at) is int for at in places)
 
 
-def _parts(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str]) -> shapes.Parts:
+def _parts(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str]) -> Parts:
     if not shape:
-        return shapes.convert_columns(row, columns)
-    found = shapes.shape_of(row)
+        return from_columns(row, columns)
+    found = shape_of(row)
     if found != shape:
         has = f"is shaped {found}" if found else f"has only {', '.join(list(row)[:8]) or 'no fields'}"
         raise RowError(f"the row {has}; the file's rows are shaped {shape}")
-    return shapes.convert(row, shape)
+    return convert_row(row, shape)
 
 
-def _example(parts: shapes.Parts, given: Mapping[str, str], where: str) -> Example:
+def _example(parts: Parts, given: Mapping[str, str], where: str) -> Example:
     try:
         canonical_json([parts.messages, parts.target, parts.tools, dict(parts.metadata)]).encode("utf-8")
     except (ValueError, TypeError) as error:

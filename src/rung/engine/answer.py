@@ -13,7 +13,8 @@ from rung.engine.retrieval.retriever import Retriever, open_retriever
 from rung.engine.tools.schema import calls_schema
 from rung.engine.tools.toolbox import Toolbox
 from rung.errors import UserError
-from rung.types import Answer, AnswerCache, Blobs, Candidate, Example, Stage, batches
+from rung.storage import AnswerCache, Blobs
+from rung.types import Answer, Candidate, Example, Stage, batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +129,8 @@ def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[
     if candidate.base.startswith("linear:"):
         from rung.engine.linear import predict
 
-        return predict(desk.blobs.path(candidate.base.removeprefix("linear:")), examples)
-    pool = Pool.read(desk.blobs.path(candidate.demos["pool"])) if candidate.demos else None
+        return predict(desk.blobs.local(candidate.base.removeprefix("linear:")), examples)
+    pool = Pool.read(desk.blobs.local(candidate.demos["pool"])) if candidate.demos else None
     retriever = desk.retriever(candidate)
     answers = {}
     if retriever:
@@ -146,7 +147,7 @@ def _say(
     requests = [compose(candidate, example, pool, retriever=retriever) for example in examples]
     shown = [_shown(candidate)] * len(requests)
     passages = [retriever.k if retriever else 0] * len(requests)
-    adapters = [desk.blobs.path(name) for name in candidate.adapters]
+    adapters = [desk.blobs.local(name) for name in candidate.adapters]
     backend = desk.backend_for(candidate.base)
 
     def shorter(index: int, problem: str) -> Request:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import insert, select
 
-from rung.registry import db, records
+from rung.registry import records, tables
+from rung.registry.db import Database
 from rung.types import Answer, batches
 
 # SQLite takes at most 999 parameters in one statement before version 3.32.
@@ -14,15 +15,15 @@ IN_ONE_SELECT = 900
 
 
 class StoredAnswers:
-    """The cache of one RUNG_HOME; rung.types.AnswerCache."""
+    """The cache of one RUNG_HOME; rung.storage.AnswerCache."""
 
-    def __init__(self, database: db.Database) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def load(self, candidate: str, examples: Sequence[str]) -> dict[str, Answer]:
         """The known answers of a candidate id to those example digests; an unknown one is left out."""
         found: dict[str, Answer] = {}
-        table = db.answers
+        table = tables.answers
         with self._database.reading() as connection:
             for some in batches(examples, IN_ONE_SELECT):
                 wanted = select(table.c.example, table.c.payload).where(table.c.candidate == candidate, table.c.example.in_(some))
@@ -34,4 +35,4 @@ class StoredAnswers:
         rows = [{"candidate": candidate, "example": example, "payload": records.dump(said)} for example, said in answers.items()]
         if rows:
             with self._database.writing() as connection:
-                connection.execute(insert(db.answers).prefix_with("OR REPLACE"), rows)
+                connection.execute(insert(tables.answers).prefix_with("OR REPLACE"), rows)

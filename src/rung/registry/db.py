@@ -1,77 +1,19 @@
-"""The SQLite file: tables that only grow, held to it by triggers, and the cache of answers, which may be rewritten."""
+"""The SQLite file: one connection pool, a transaction for each thing said, what it refuses told in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    create_engine,
-    event,
-    inspect,
-)
+from sqlalchemy import Connection, Engine, Row, Select, Table, create_engine, event, insert, inspect
 
 from rung.registry.faults import explained
+from rung.registry.tables import HISTORY, metadata
 
 BUSY_TIMEOUT_MS = 20_000
-
-metadata = MetaData()
-
-
-def _table(name: str, *columns: Any) -> Table:
-    """A history table: a running number first, the moment of writing last."""
-    return Table(name, metadata, Column("seq", Integer, primary_key=True), *columns, Column("created", Text, nullable=False))
-
-
-def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, Text, nullable=False, **options)
-
-
-tasks = _table("tasks", _text("digest", unique=True), _text("summary"))
-candidates = _table("candidates", _text("id", unique=True), _text("built_for"), _text("fields"))
-runs = _table(
-    "runs",
-    _text("id", unique=True),
-    _text("candidate", index=True),
-    _text("task", index=True),
-    _text("split"),
-    Column("n", Integer, nullable=False),
-    Column("mean", Float),
-    _text("blob"),
-)
-looks = _table(
-    "looks", _text("task"), _text("candidate"), Column("n", Integer, nullable=False), UniqueConstraint("task", "candidate", "n")
-)
-names = _table(
-    "names",
-    _text("name"),
-    Column("version", Integer, nullable=False),
-    _text("candidate"),
-    _text("evidence"),
-    UniqueConstraint("name", "version"),
-)
-facts = _table("facts", _text("climb", index=True), _text("key"), _text("payload"))
-HISTORY = tuple(metadata.sorted_tables)
-
-answers = Table(
-    "answers",
-    metadata,
-    Column("candidate", Text, primary_key=True),
-    Column("example", Text, primary_key=True),
-    _text("payload"),
-)
 
 
 class Database:
@@ -96,6 +38,16 @@ class Database:
             raise RuntimeError("this RUNG_HOME was opened to read: open_home(write=True) writes")
         with explained(self.path), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
             yield connection
+
+    def rows(self, statement: Select[Any]) -> list[Row[Any]]:
+        """All rows of a query, as the database is at one moment."""
+        with self.reading() as connection:
+            return list(connection.execute(statement))
+
+    def append(self, table: Table, row: Mapping[str, Any]) -> None:
+        """Adds a row, unless the table has it already by one of its unique keys."""
+        with self.writing() as connection:
+            connection.execute(insert(table).prefix_with("OR IGNORE"), {**row, "created": now()})
 
     def close(self) -> None:
         """Closes the pool's connections."""

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.registry.faults import explained
@@ -20,7 +21,7 @@ from rung.types import digest as json_digest
 
 
 class BlobStore:
-    """The blobs of one RUNG_HOME; rung.types.Blobs."""
+    """The blobs of one RUNG_HOME; rung.storage.Blobs."""
 
     def __init__(self, root: Path, *, writable: bool) -> None:
         self.root, self.writable = root, writable
@@ -50,8 +51,13 @@ class BlobStore:
                 self._keep(copy, name)
         return name
 
-    def path(self, digest: str) -> Path:
-        """Where a blob stands. Raises BrokenEnvironment where the store has none of that digest."""
+    def open(self, digest: str) -> BinaryIO:
+        """A stored file's bytes, from its beginning; close it. Raises BrokenEnvironment where the store has none of that digest."""
+        with explained(self.root):
+            return self.local(digest).open("rb")
+
+    def local(self, digest: str) -> Path:
+        """The stored file or folder, on this machine: read it, never write to it. Raises BrokenEnvironment as `open` does."""
         place = self._place(digest)
         if not place.exists():
             raise BrokenEnvironment(
@@ -61,12 +67,12 @@ class BlobStore:
 
     def is_intact(self, digest: str) -> bool:
         """True where what stands under `digest` still hashes to it."""
-        place = self.path(digest)
+        place = self.local(digest)
         return (tree_digest(place) if place.is_dir() else file_digest(place)) == digest
 
     def size_bytes(self, digest: str) -> int:
         """The bytes that a blob takes."""
-        place = self.path(digest)
+        place = self.local(digest)
         return sum(file.stat().st_size for file in (_files(place) if place.is_dir() else [place]))
 
     def clear_leftovers(self) -> None:

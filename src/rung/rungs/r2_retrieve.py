@@ -22,8 +22,8 @@ from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
 from rung.types import Bench, Candidate, Example, Run, Task
 
 if TYPE_CHECKING:
+    from rung.data.audit import Finding
     from rung.data.documents.collect import Library
-    from rung.data.gate import Finding
     from rung.engine.retrieval.encoders import Encoder
     from rung.engine.retrieval.rerank import Reranker
     from rung.engine.retrieval.retriever import Found
@@ -225,7 +225,7 @@ def documents_of(task: Task, progress: Any) -> Library:
 
 def _unknown_gold(task: Task, library: Library) -> list[Finding]:
     """Rows whose gold names a document that is not there: it cannot be found, and counts as not found."""
-    from rung.data.gate import Finding
+    from rung.data.audit import Finding
 
     known = {document.name for document in library.documents}
     named = {

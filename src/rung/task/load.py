@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.data.balance import balance
 from rung.data.documents.files import DocumentSource, fingerprint
-from rung.data.load import Loaded, Source, load_examples
+from rung.data.load import Loaded, load_examples
+from rung.data.read.source import Source
 from rung.data.split import Deduplicated, Leak, deduplicate, leaks, refuse_leaks, split, with_repeats
 from rung.errors import UserError, did_you_mean
 from rung.task.positions import Located, read_yaml

@@ -1,9 +1,10 @@
-"""Whether a gate is large enough for its bars to be passed at all, told before anything is spent."""
+"""What a gate of its size can prove, and whether its bars can be passed at all, told before anything is spent."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from rung.types import Bar, Example, Task
 
@@ -34,6 +35,16 @@ def gate_problem(task: Task, rungs: int) -> str | None:
                 f"even if every answer is right (alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]})"
             )
     return None
+
+
+def card(task: Task, shares: int) -> list[dict[str, Any]]:
+    """What this task's gate can and cannot prove where alpha is split over `shares`, a line each."""
+    from rung.verify.stats.card import sample_size_card
+    from rung.verify.stats.clusters import count
+
+    gate = task.split("gate")
+    clusters = count([row.group for row in gate])
+    return sample_size_card(n_gate=len(gate), clusters=clusters, bar=task.quality.at_least, alpha=task.alpha, rungs=shares)
 
 
 def _chance_per_row(bar: Bar) -> tuple[float, str]:

@@ -81,7 +81,7 @@ def test_hybrid_search_is_not_worse_than_the_better_of_its_halves(chunks, judged
     cache.mkdir(parents=True, exist_ok=True)
     encoder = open_encoder(DEFAULT_ENCODER, cache)
     blobs = BlobStore(tmp_path / "blobs", writable=True)
-    index = Index.read(blobs.path(store_index(chunks, encoder, blobs, Silent())))
+    index = Index.read(blobs.local(store_index(chunks, encoder, blobs, Silent())))
     scores = {
         mode: mean_ndcg(Retriever(index=index, mode=mode, k=10, form="cited", encoder=encoder), judged)
         for mode in ("lexical", "dense", "hybrid")

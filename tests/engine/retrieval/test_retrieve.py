@@ -134,7 +134,7 @@ def test_an_answer_gets_its_passages_or_the_refusal(blobs):
 
 
 def test_the_index_read_is_the_index_stored(blobs, encoder):
-    index = Index.read(blobs.path(store_index(CHUNKS, encoder, blobs, Silent())))
+    index = Index.read(blobs.local(store_index(CHUNKS, encoder, blobs, Silent())))
     assert list(index.chunks) == CHUNKS
     assert np.array_equal(index.vectors, encoder.embed([one["text"] for one in CHUNKS]))
     assert isinstance(

@@ -40,7 +40,7 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     from rung.types import as_json as plain
 
     with open_home() as home:
-        candidate = home.candidate(name)
+        candidate = home.candidates.get(name)
         said = answer(candidate, [asked], replace(open_desk(home), cache=None, live=True))[0]
     if as_json:
         print_json({"name": name, "candidate": candidate.id, "answer": plain(said)})

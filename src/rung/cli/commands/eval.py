@@ -36,8 +36,8 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
             locked = load_task(task, home.downloads)
-        candidate = home.candidate(ref)
-        home.add_task(locked.digest, {"name": locked.name, "base": locked.base, "path": locked.path})
+        candidate = home.candidates.get(ref)
+        home.tasks.add(locked)
         run = measure(locked, candidate, split, home, progress)
     bars = [judged(bar, run, locked) for bar in (locked.quality, *locked.guards)]
     if as_json:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
-from rung.cli.climbing import sentence
+from rung.cli.climbing import told_version
 from rung.cli.output import example, json_option, print_json, show, table
 
 
@@ -15,10 +17,8 @@ def command(as_json: bool) -> None:
     from rung.registry.home import open_home
 
     with open_home() as home:
-        names = home.names()
-        for row in names:
-            row["sentence"] = sentence(home, row["evidence"])
-        unfinished = [climb for climb in home.climbs() if home.fact(climb["climb"], "document") is None]
+        names = [told_version(home, version) for version in home.names.all()]
+        unfinished = [asdict(record) for record in home.climbs.all() if home.climbs.fact(record.climb, "document") is None]
     if as_json:
         print_json({"names": names, "unfinished": unfinished})
         return

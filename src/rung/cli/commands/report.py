@@ -37,10 +37,10 @@ def command(climb: str | None, out: Path | None, as_json: bool) -> None:
 
 def find(home: Home, ref: str | None) -> dict[str, Any]:
     """The climb document that `ref` means. Raises UserError where there is none, or the climb has not finished."""
-    ids = [climb["climb"] for climb in home.climbs()]
+    ids = [record.climb for record in home.climbs.all()]
     if ref is not None:
         ids = _matching(home, ref, ids)
-    documents = [home.fact(climb, "document") for climb in reversed(ids)]
+    documents = [home.climbs.fact(climb, "document") for climb in reversed(ids)]
     for document in documents:
         if document:
             return document
@@ -57,7 +57,7 @@ def find(home: Home, ref: str | None) -> dict[str, Any]:
 
 def _matching(home: Home, ref: str, ids: list[str]) -> list[str]:
     name, _, version = ref.partition("@")
-    versions = [row for row in home.names() if row["name"] == name and version in ("", str(row["version"]))]
+    versions = [known for known in home.names.all() if known.name == name and version in ("", str(known.version))]
     if versions:
-        return [versions[-1]["evidence"].get("climb", "")]
+        return [versions[-1].evidence.climb]
     return [climb for climb in ids if climb.startswith(ref)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import sentence
+from rung.cli.climbing import told_version
 from rung.cli.output import example, fields, json_option, print_json, show, table
 from rung.cli.words import percent, size
 
@@ -37,19 +38,17 @@ def describe(home: Home, ref: str) -> dict[str, Any]:
     """All that the registry knows of a candidate, as one JSON document."""
     from rung.types import as_json
 
-    candidate = home.candidate(ref)
+    candidate = home.candidates.get(ref)
     return {
         "id": candidate.id,
-        "versions": [
-            row | {"sentence": sentence(home, row["evidence"])} for row in home.names() if row["candidate"] == candidate.id
-        ],
+        "versions": [told_version(home, version) for version in home.names.all() if version.candidate == candidate.id],
         "candidate": as_json(candidate),
         "lineage": _lineage(home, candidate),
         "artefacts": [
             {"digest": digest, "bytes": home.blobs.size_bytes(digest), "intact": home.blobs.is_intact(digest)}
             for digest in candidate.artefacts
         ],
-        "runs": home.run_records(candidate.id),
+        "runs": [asdict(record) for record in home.runs.records(candidate.id)],
     }
 
 
@@ -60,7 +59,7 @@ def _lineage(home: Home, candidate: Candidate) -> list[dict[str, str]]:
     found = []
     while candidate.parent:
         try:
-            candidate = home.candidate(candidate.parent)
+            candidate = home.candidates.get(candidate.parent)
         except UserError:  # a parent that was only a starting point and never measured is not stored
             break
         found.append({"id": candidate.id, "rung": candidate.rung})

@@ -39,7 +39,7 @@ def _measured(session: Session, rung: str) -> Measured:
 
     built, dev, gate = session.facts[f"built/{rung}"], session.facts[f"dev/{rung}"], session.facts.get(f"gate/{rung}")
     candidate = session.candidate(rung)
-    answers = {row.example: row.answer for row in session.home.run(dev["run"]).rows}
+    answers = {row.example: row.answer for row in session.home.runs.get(dev["run"]).rows}
     return Measured(
         name=rung,
         answers=tuple(answers[row.id] for row in session.task.split("dev")),

@@ -96,9 +96,9 @@ def _measure_subset(session: Session, rung: str, part: Task, *, whole: bool) -> 
     with session.progress.stage(f"{rung} on {rows:,} train rows"):
         candidate = plugins.load("rungs", rung).build(part, _parent(session, rung), bench)
         run = bench.measure(candidate, "dev")
-    session.home.add_candidate(candidate, session.task.digest)
+    session.home.candidates.add(candidate, session.task.digest)
     # "took_s", not "seconds": those count towards limits.minutes of the climb.
-    fact = {"rows": rows, "id": candidate.id, "run": session.home.add_run(run), "took_s": time.monotonic() - started}
+    fact = {"rows": rows, "id": candidate.id, "run": session.home.runs.add(run), "took_s": time.monotonic() - started}
     session.put(key, fact)
     shutil.rmtree(work, ignore_errors=True)
 
@@ -130,7 +130,7 @@ def _curve(session: Session, rung: str) -> dict[str, Any] | None:
     points = sorted(facts, key=lambda fact: fact["rows"])
     if len(points) < 2:
         return None
-    tables = [{row.example: row.scores["quality"].value for row in session.home.run(point["run"]).rows} for point in points]
+    tables = [{row.example: row.scores["quality"].value for row in session.home.runs.get(point["run"]).rows} for point in points]
     dev = session.task.split("dev")
     # The scores are paired: a row without a score on one subset is left out of all.
     scored = [row for row in dev if all(table.get(row.id) is not None for table in tables)]

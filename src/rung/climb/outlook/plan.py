@@ -12,13 +12,13 @@ from rung import plugins
 from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.desk import desk_for
 from rung.climb.diagnosis.diagnose import foreseen
-from rung.climb.document import card
 from rung.climb.fits import refuse_long_rows
 from rung.rungs.base import alpha_shares, is_remote, labelled, longest_answer, why_skipped
 from rung.rungs.settings import check_settings
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
 from rung.verify.judge import random_order
+from rung.verify.split_size import card
 
 if TYPE_CHECKING:
     from rung.registry.home import Home

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.gate import Finding, first_ids
+from rung.data.audit import Finding, first_ids
 from rung.data.split import leaks
 from rung.types import Example
 

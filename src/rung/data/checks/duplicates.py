@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.gate import Finding, removal_findings
+from rung.data.audit import Finding, removal_findings
 from rung.data.split import deduplicate
 from rung.types import Example
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from rung.data.gate import Finding, first_ids, in_rows, texts
+from rung.data.audit import Finding, first_ids, in_rows, texts
 from rung.types import Example
 
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}(?![\w-])")

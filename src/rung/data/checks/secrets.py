@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.gate import Finding, first_ids, in_rows, texts
+from rung.data.audit import Finding, first_ids, in_rows, texts
 from rung.types import Example
 
 PATTERNS = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rung.data.audit import Finding
 from rung.data.documents.chunk import Chunk, chunk, short_ids
 from rung.data.documents.contain import DOCUMENT_S, Contained
 from rung.data.documents.files import DocumentSource, read_files
 from rung.data.documents.instructions import instruction_in
 from rung.data.documents.parsed import BadDocument, Parsed
-from rung.data.gate import Finding
 from rung.errors import UserError
 from rung.types import Progress, digest
 

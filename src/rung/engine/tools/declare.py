@@ -17,7 +17,7 @@ from typing import Any
 from rung.engine.tools.sandbox import Limits, run_worker
 from rung.engine.tools.schema import check_grammar
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
-from rung.types import Blobs
+from rung.storage import Blobs
 
 # Imports of the user's file, or an MCP server's start, happen once more here than in a call.
 DESCRIBE_S = 30.0

@@ -17,7 +17,8 @@ from rung.engine.backend import ContextTooLong, Request, ask_until_they_fit
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
 from rung.engine.tools.values import plain_value
-from rung.types import Answer, Blobs, Message, canonical_json
+from rung.storage import Blobs
+from rung.types import Answer, Message, canonical_json
 
 CALL_TOKENS = 160
 
@@ -82,7 +83,7 @@ class Toolbox:
     @classmethod
     def open(cls, tools: Mapping[str, Any], blobs: Blobs) -> Toolbox:
         """The tools that a Candidate names, their source from the store."""
-        files = blobs.path(tools["files"]) if tools.get("files") else None
+        files = blobs.local(tools["files"]) if tools.get("files") else None
         return cls(tools=tools, box=Box(tools=tools, files=files))
 
     def answer(self, requests: Sequence[Request], ask: Ask, shorter: Shorter) -> list[Answer]:

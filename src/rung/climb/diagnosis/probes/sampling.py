@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.climb.diagnosis.case import Case, Evidence
 from rung.engine.answer import answer
 from rung.engine.backend import Backend, Request
-from rung.types import Answer, AnswerCache, Candidate, Example, Task, digest
+from rung.storage import AnswerCache
+from rung.types import Answer, Candidate, Example, Task, digest
 from rung.verify.scoring import scorer_of
 from rung.verify.stats.samples import choice_pass_at_k, pass_at_k
 

@@ -37,7 +37,8 @@ def inspect_examples(examples: Sequence[Example]) -> list[Finding]:
 
 def _run(name: str, examples: Sequence[Example]) -> list[Finding]:
     check = plugins.load("checks", name)
-    return check.check(examples, check.Config())
+    found: list[Finding] = check.check(examples, check.Config())
+    return found
 
 
 def removal_findings(deduplicated: Deduplicated) -> list[Finding]:

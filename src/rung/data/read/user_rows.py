@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rung.data.formats import plain
-from rung.data.rows import RawRow, RowError, Table
+from rung.data.read.formats import plain
+from rung.data.read.rows import RawRow, RowError, Table
 from rung.errors import RungError, UserError, did_you_mean
 
 

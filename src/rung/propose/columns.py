@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rung.data.load import SPLIT_NAMES
-from rung.data.where import as_text, number
+from rung.data.read.where import as_text, number
 from rung.errors import UserError
 from rung.types import SPLITS
 

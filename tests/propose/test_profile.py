@@ -5,10 +5,11 @@ from dataclasses import asdict
 
 import pytest
 
-from rung.data.inspect import inspect_file
-from rung.data.load import Source, load_examples
+from rung.data.load import load_examples
+from rung.data.read.source import Source
 from rung.data.split import deduplicate, split
 from rung.errors import UserError
+from rung.propose.profile import look_at
 
 TOOL = {"name": "add", "description": "Adds.", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}
 
@@ -32,7 +33,7 @@ def climbs(path, profile) -> int:
 def test_a_csv_of_labels(write):
     lines = [f'{n},"message number {n}, quite long",{"good" if n % 4 else "bad"},0.{n % 10},c{n % 25}\n' for n in range(200)]
     path = write("my.csv", "id,text,sentiment,confidence,customer_id\n" + "".join(lines) + lines[0].replace("0,", "900,", 1))
-    profile = inspect_file(path)
+    profile = look_at(path)
     assert profile.columns == {"input": "text", "target": "sentiment", "id": "id"}
     assert (profile.kind, profile.scorer, profile.config) == ("closed set", "choice", {})
     assert profile.classes == {"good": 150, "bad": 50}
@@ -51,7 +52,7 @@ def test_prompt_and_completion(write):
         for n in range(50)
     ]
     path = write("my.jsonl", rows)
-    profile = inspect_file(path)
+    profile = look_at(path)
     assert (profile.shape, profile.columns, profile.kind, profile.scorer) == ("prompt/completion", None, "text", "overlap")
     assert climbs(path, profile) == 50
 
@@ -63,7 +64,7 @@ def test_chat(write):
         for n in range(90)
     ]  # fmt: skip
     path = write("chat.jsonl", rows)
-    profile = inspect_file(path)
+    profile = look_at(path)
     assert (profile.shape, profile.columns, profile.kind, profile.group) == ("messages", None, "closed set", "customer")
     assert profile.classes == {"spam": 30, "ham": 30, "news": 30}
     assert profile.instruction == "Follow the instructions of the conversation."
@@ -87,7 +88,7 @@ def test_tool_calls(write, shape):
         return {"messages": [{"role": "user", "content": f"add {n}"}, answer if n % 5 else talk], "tools": [TOOL]}
 
     path = write("calls.jsonl", [row(n) for n in range(40)])
-    profile = inspect_file(path)
+    profile = look_at(path)
     assert (profile.columns, profile.kind, profile.scorer, profile.config) == (None, "tool calls", "tool_call", {})
     assert climbs(path, profile) == 40
 
@@ -105,7 +106,7 @@ def test_extraction_to_json(write, form):
         path = write("notes.jsonl", [{"document": f"Note {n} on a person", "extracted": people(n)} for n in range(60)])
     else:
         path = write("notes.jsonl", [{"prompt": f"Note {n} on a person", "completion": json.dumps(people(n))} for n in range(60)])
-    profile = inspect_file(path)
+    profile = look_at(path)
     named = {"prompt": None, "csv": {"input": "note", "target": "json"}, "columns": {"input": "document", "target": "extracted"}}
     assert profile.columns == named[form]
     assert (profile.kind, profile.scorer) == ("JSON object", "json_fields")
@@ -116,15 +117,15 @@ def test_extraction_to_json(write, form):
 
 def test_numbers_and_short_answers(write):
     numbers = write("n.jsonl", [{"prompt": f"{n} times 3?", "completion": str(3 * n)} for n in range(200)])
-    assert inspect_file(numbers).scorer == "numeric"
+    assert look_at(numbers).scorer == "numeric"
     words = write("w.jsonl", [{"prompt": f"Capital of land {n}?", "completion": f"City {n}"} for n in range(200)])
-    assert (inspect_file(words).scorer, inspect_file(words).config) == ("exact", {"ignore_case": True, "ignore_space": True})
+    assert (look_at(words).scorer, look_at(words).config) == ("exact", {"ignore_case": True, "ignore_space": True})
 
 
 def test_rows_without_an_answer_are_left_out(write):
     lines = "".join(f"a text that is number {n},{'' if n % 10 == 0 else 'ab'[n % 2]}\n" for n in range(100))
     path = write("gaps.csv", "body,label\n" + lines)
-    profile = inspect_file(path)
+    profile = look_at(path)
     assert profile.where == {"label": "not empty"}
     assert "10 rows without an answer are left out." in profile.remarks
     assert climbs(path, profile) == 90
@@ -133,21 +134,21 @@ def test_rows_without_an_answer_are_left_out(write):
 def test_a_class_in_two_spellings_is_told(write):
     labels = ["Billing", "billing", "Delivery"]
     lines = "".join(f"a text that is number {n},{labels[min(n % 10, 2)]}\n" for n in range(100))
-    profile = inspect_file(write("spelled.csv", "body,label\n" + lines))
+    profile = look_at(write("spelled.csv", "body,label\n" + lines))
     told = "One class in several spellings? 'Billing' (10) and 'billing' (10). Mend the file, or keep one by data.where."
     assert profile.remarks[0] == told
 
 
 def test_a_column_of_right_calls_is_found(write):
     lines = [{"question": f"What is {n}?", "answer": str(n), "calls": [{"name": "f", "arguments": {"n": n}}]} for n in range(40)]
-    profile = inspect_file(write("calls.jsonl", "\n".join(map(json.dumps, lines))))
+    profile = look_at(write("calls.jsonl", "\n".join(map(json.dumps, lines))))
     assert profile.columns == {"input": "question", "target": "answer", "calls": "calls"}
 
 
 def test_another_encoding_is_told(write):
     lines = "".join(f"caf\u00e9 number {n} was fine,{'ab'[n % 2]}\n" for n in range(60))
     path = write("old.csv", ("text,label\n" + lines).encode("cp1252"))
-    profile = inspect_file(path)
+    profile = look_at(path)
     assert profile.encoding == "cp1252"
     assert climbs(path, profile) == 60
 
@@ -155,14 +156,14 @@ def test_another_encoding_is_told(write):
 def test_an_own_split_is_taken_over(write):
     names = ["train", "validation", "test"]
     path = write("own.csv", "text,label,split\n" + "".join(f"text number {n},{'ab'[n % 2]},{names[n % 3]}\n" for n in range(60)))
-    profile = inspect_file(path)
+    profile = look_at(path)
     assert profile.columns == {"input": "text", "target": "label", "split": "split"}
     assert climbs(path, profile) == 60
 
 
 def test_a_large_file_gets_row_counts(write):
     path = write("big.csv", "text,label\n" + "".join(f"text number {n},{'ab'[n % 2]}\n" for n in range(6000)))
-    profile = inspect_file(path)
+    profile = look_at(path)
     assert profile.split == {"train": 1200, "dev": 200, "gate": 1000}
     assert climbs(path, profile) == 2400
 
@@ -178,11 +179,11 @@ def test_a_large_file_gets_row_counts(write):
 )
 def test_files_that_say_too_little(write, content, message):
     with pytest.raises(UserError, match=message):
-        inspect_file(write("my.csv", content))
+        look_at(write("my.csv", content))
 
 
 def test_a_profile_is_plain_values(write):
-    profile = inspect_file(write("my.csv", "text,label\n" + "".join(f"text {n} is here,{'ab'[n % 2]}\n" for n in range(60))))
+    profile = look_at(write("my.csv", "text,label\n" + "".join(f"text {n} is here,{'ab'[n % 2]}\n" for n in range(60))))
     plain = asdict(profile)
     plain.pop("path")
     assert json.loads(json.dumps(plain))["classes"] == {"a": 30, "b": 30}

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from rung.data.rows import MAX_LINE_BYTES
+from rung.data.read.rows import MAX_LINE_BYTES
 from rung.errors import UserError, did_you_mean
 
 GZIP_MAGIC = b"\x1f\x8b"

@@ -7,11 +7,14 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from rung.data.inspect import Profile
-    from rung.types import Example
+import yaml
+
+from rung.data.audit import texts
+from rung.propose.profile import Profile
+from rung.task.keys import DEFAULT_BASE
+from rung.types import Example, canonical_json
 
 COMMENT_WIDTH = 110
 MOST_CLASSES_SHOWN = 20
@@ -69,15 +72,10 @@ def first_search(profile: Profile) -> dict[str, Any]:
 
 
 def _target(example: Example) -> str:
-    from rung.types import canonical_json
-
     return example.target if isinstance(example.target, str) else canonical_json(example.target)
 
 
 def _chars(example: Example) -> int:
-    from rung.data.gate import texts
-    from rung.types import canonical_json
-
     return len(texts(example)) + len(canonical_json(list(example.tools)))
 
 
@@ -140,8 +138,6 @@ def plain(text: str) -> str:
 
 def _base(wanted: str | None, folder: Path) -> str:
     """The base, a path on this machine as seen from the task file."""
-    from rung.task.keys import DEFAULT_BASE
-
     if wanted is None:
         return DEFAULT_BASE
     path = Path(wanted).expanduser()
@@ -149,8 +145,6 @@ def _base(wanted: str | None, folder: Path) -> str:
 
 
 def _yaml(value: dict[str, Any]) -> str:
-    import yaml
-
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rung.data import files
-from rung.data.rows import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES, RawRow, RowError, Table
+from rung.data.read import files
+from rung.data.read.rows import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES, RawRow, RowError, Table
 from rung.errors import BrokenEnvironment, UserError
 
 DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rung.data.calls import as_calls
-from rung.data.rows import RowError
+from rung.data.read.rows import RowError
 from rung.errors import did_you_mean
 
 ROLES = ("system", "developer", "user", "assistant", "tool")

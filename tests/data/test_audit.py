@@ -2,8 +2,8 @@
 
 import pytest
 
+from rung.data.audit import inspect_examples, removal_findings
 from rung.data.checks import pii
-from rung.data.gate import inspect_examples, removal_findings
 from rung.data.split import deduplicate
 from rung.types import Example
 

@@ -1,0 +1,51 @@
+"""What a shape makes of a row, and what shapes share in doing so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rung.data.calls import as_calls, as_tools, looks_like_calls
+from rung.data.read.rows import RowError
+
+Row = Mapping[str, Any]
+TOOL_KEYS = ("tools", "functions", "function")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a row says, before ids, groups and splits: `target` is text, a number, an object, or a list of tool calls."""
+
+    messages: list[dict[str, Any]]
+    target: Any
+    tools: tuple[dict[str, Any], ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def as_target(value: Any, tools: tuple[dict[str, Any], ...], name: str) -> Any:
+    """What the field `name` says is right: calls where the row has tools and they look so, else the value. Raises RowError."""
+    if tools and value is not None and looks_like_calls(value):
+        return as_calls(value, tools)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise RowError(f"the target ({name}) is empty")
+    return value.strip() if isinstance(value, str) else value
+
+
+def with_system(messages: list[dict[str, Any]], system: Any) -> list[dict[str, Any]]:
+    """The conversation behind its system message, unless it begins with one."""
+    if not system or not str(system).strip() or messages[0]["role"] in ("system", "developer"):
+        return messages
+    return [{"role": "system", "content": str(system)}, *messages]
+
+
+def refuse_answered(messages: list[dict[str, Any]]) -> None:
+    """Raises RowError where the conversation of a row with a target ends in an answer."""
+    if messages[-1]["role"] == "assistant":
+        raise RowError("the row has both a target and a last assistant message; which one is right?")
+
+
+def tools_of(row: Row) -> tuple[dict[str, Any], ...]:
+    """The tools that a row brings along, under any of their names."""
+    key = next((key for key in TOOL_KEYS if row.get(key)), None)
+    return as_tools(row[key]) if key else ()

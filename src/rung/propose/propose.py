@@ -1,0 +1,100 @@
+"""A task for a data file: looked at, tried, and written so that it loads, and can be proven, without an edit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rung.errors import RungError, UserError
+from rung.propose.profile import Profile
+from rung.propose.task_file import write_task
+from rung.task.load import load_task
+from rung.types import Bar, Task
+from rung.verify.scoring import bind
+from rung.verify.split_size import card, gate_problem
+
+BAR_STEP = 0.05
+MOST_LEFT_OUT = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A task file that was written: what it is about, the bar that it sets, and what its gate can and cannot prove."""
+
+    profile: Profile
+    out: Path
+    at_least: float
+    card: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A task file that is not there yet.
+
+    base       the model to change, as its user wrote it; None is the default one
+    downloads  where packages that the task file names are kept
+    shares     into how many parts a climb of a task splits alpha
+    """
+
+    profile: Profile
+    out: Path
+    base: str | None
+    downloads: Path
+    shares: Callable[[Task], int]
+
+    def write(self, at_least: float, lines: Sequence[str]) -> Task:
+        """Writes the text beside its place, and loads it."""
+        self.file.write_text(write_task(self.profile, self.out, at_least, lines, self.base), "utf-8")
+        return load_task(self.file, self.downloads)
+
+    @property
+    def file(self) -> Path:
+        """In the same folder, so that what it names is where it will be."""
+        return self.out.with_name(f".{self.out.name}.{os.getpid()}")
+
+
+def refuse_existing(out: Path) -> None:
+    """Raises UserError where something stands already."""
+    if out.exists():
+        raise UserError("there is a file already", where=str(out), mend="Choose another with --out, or move it away.")
+
+
+def propose(draft: Draft) -> Proposal:
+    """Writes the task file. Raises UserError, leaving nothing behind, where it would not load or its gate could prove no bar."""
+    draft = replace(draft, profile=replace(draft.profile, leave_out=_unmatchable(draft.profile)))
+    wished = draft.profile.at_least
+    try:
+        at_least = _provable(draft, draft.write(wished, []))
+        task = draft.write(at_least, [])
+        lines = tuple(line["text"] for line in card(task, draft.shares(task)))
+        draft.write(at_least, lines)
+        refuse_existing(draft.out)
+        draft.file.rename(draft.out)
+    except OSError as error:
+        raise UserError(f"cannot be written: {error.strerror}", where=str(draft.out)) from error
+    except RungError as error:
+        problem, where = (text.replace(str(draft.file), str(draft.out)) for text in (error.problem, error.where))
+        raise type(error)(problem, where=where, mend=error.mend) from None
+    finally:
+        draft.file.unlink(missing_ok=True)
+    return Proposal(profile=draft.profile, out=draft.out, at_least=at_least, card=lines)
+
+
+def _unmatchable(profile: Profile) -> Mapping[str, str]:
+    """Id -> why, of rows whose target the proposed scorer could never call right, where they are few; many are told as an error."""
+    scorer = bind(Bar(scorer=profile.scorer, config=profile.config)).settle(profile.examples, profile.path.parent)
+    found = {row.id: reason for row in profile.examples if (reason := scorer.check(row))}
+    return found if len(found) <= MOST_LEFT_OUT * len(profile.examples) else {}
+
+
+def _provable(draft: Draft, task: Task) -> float:
+    """The highest bar up to the wished one that this gate could prove. Raises UserError where it can prove none."""
+    shares, wished = draft.shares(task), draft.profile.at_least
+    steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
+    for bar in [wished, *[step for step in steps if step < wished]]:
+        problem = gate_problem(replace(task, quality=replace(task.quality, at_least=bar)), shares)
+        if problem is None:
+            return bar
+    raise UserError(f"too few rows to prove anything: {problem}", where=task.path, mend="Add more examples to the file.")

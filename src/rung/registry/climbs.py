@@ -1,0 +1,61 @@
+"""What each climb has found, fact by fact, so that one that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, insert, select
+
+from rung.registry import tables
+from rung.registry.db import Database, now
+from rung.types import canonical_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClimbRecord:
+    """A climb that has facts: its id, and when the first and the last was written (ISO 8601, UTC)."""
+
+    climb: str
+    started: str
+    updated: str
+
+
+class Climbs:
+    """The climbs of one RUNG_HOME."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, climb: str, key: str, payload: Any) -> None:
+        """Writes down what a climb has found. Saying a key anew adds to the history; `facts` gives what was said last."""
+        text = canonical_json(payload)
+        with self._database.writing() as connection:
+            known = connection.execute(_last_said(climb, key)).first()
+            if known is None or known.payload != text:
+                row = {"climb": climb, "key": key, "payload": text, "created": now()}
+                connection.execute(insert(tables.facts), row)
+
+    def fact(self, climb: str, key: str) -> Any:
+        """What was last said under a key; None where nothing was."""
+        found = self._database.rows(_last_said(climb, key))
+        return json.loads(found[0].payload) if found else None
+
+    def facts(self, climb: str) -> dict[str, Any]:
+        """A climb's facts by key, in the order in which the keys were first written."""
+        columns = tables.facts.c
+        wanted = select(columns.key, columns.payload).where(columns.climb == climb).order_by(columns.seq)
+        return {row.key: json.loads(row.payload) for row in self._database.rows(wanted)}
+
+    def all(self) -> list[ClimbRecord]:
+        """The climbs that have facts; the last one started is last."""
+        columns = tables.facts.c
+        started, updated = func.min(columns.created).label("started"), func.max(columns.created).label("updated")
+        wanted = select(columns.climb, started, updated).group_by(columns.climb).order_by(func.min(columns.seq))
+        return [ClimbRecord(**row._mapping) for row in self._database.rows(wanted)]
+
+
+def _last_said(climb: str, key: str) -> Select[Any]:
+    columns = tables.facts.c
+    return select(columns.payload).where(columns.climb == climb, columns.key == key).order_by(columns.seq.desc()).limit(1)

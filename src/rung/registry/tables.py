@@ -1,0 +1,53 @@
+"""The tables as they are now, for queries. Triggers hold history to growing only; the cache of answers may be rewritten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, Float, Integer, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Any) -> Table:
+    """A history table: a running number first, the moment of writing last."""
+    return Table(name, metadata, Column("seq", Integer, primary_key=True), *columns, Column("created", Text, nullable=False))
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, Text, nullable=False, **options)
+
+
+tasks = _table("tasks", _text("digest", unique=True), _text("summary"))
+candidates = _table("candidates", _text("id", unique=True), _text("built_for"), _text("fields"))
+runs = _table(
+    "runs",
+    _text("id", unique=True),
+    _text("candidate", index=True),
+    _text("task", index=True),
+    _text("split"),
+    Column("n", Integer, nullable=False),
+    Column("mean", Float),
+    _text("blob"),
+)
+looks = _table(
+    "looks", _text("task"), _text("candidate"), Column("n", Integer, nullable=False), UniqueConstraint("task", "candidate", "n")
+)
+names = _table(
+    "names",
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("candidate"),
+    _text("evidence"),
+    UniqueConstraint("name", "version"),
+)
+facts = _table("facts", _text("climb", index=True), _text("key"), _text("payload"))
+HISTORY = tuple(metadata.sorted_tables)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("candidate", Text, primary_key=True),
+    Column("example", Text, primary_key=True),
+    _text("payload"),
+)
