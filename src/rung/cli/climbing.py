@@ -58,5 +58,7 @@ def show_document(document: dict[str, Any], page: Path) -> None:
 
 def told_version(home: Home, version: Version) -> dict[str, Any]:
     """A version as JSON, with the `sentence` of the climb that it rests on; None where that climb kept no document."""
-    document = home.climbs.fact(version.evidence.climb, "document")
+    from rung.climb.record import document_of
+
+    document = document_of(home, version.evidence.climb)
     return asdict(version) | {"sentence": document["verdict"]["sentence"] if document else None}

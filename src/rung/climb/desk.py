@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rung.climb.record import keep_spent, spent_usd
 from rung.types import Task
 
 if TYPE_CHECKING:
@@ -52,6 +53,6 @@ def desk_for(task: Task, home: Home, climb: str | None = None) -> Desk:
 
     purse = Purse(limit_usd=task.limits.usd)
     if climb is not None and purse.limit_usd is not None:
-        purse.spent_usd = (home.climbs.fact(climb, "spent") or {"usd": 0.0})["usd"]
-        purse.keep = lambda usd: home.climbs.put(climb, "spent", {"usd": usd})
+        purse.spent_usd = spent_usd(home, climb)
+        purse.keep = lambda usd: keep_spent(home, climb, usd)
     return open_desk(home, task.prices or None, purse)

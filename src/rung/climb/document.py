@@ -6,50 +6,52 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rung import plugins
 from rung.climb.decide import Finish, RungState
 from rung.climb.outlook.learning_curve import forecast
+from rung.climb.states import states
+from rung.rungs.base import rung_named
+from rung.rungs.causes import LABELS
 from rung.types import Run, Task, as_json
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
-    from rung.climb.session import Session
+    from rung.climb.steps import Climb
 
 STATES = {"pass": "passed", "fail": "failed", "undecided": "undecided"}
 CASES_SHOWN = 8
 
 
-def document(session: Session, end: Finish) -> dict[str, Any]:
+def document(climb: Climb, end: Finish, *, every: bool) -> dict[str, Any]:
     """The document of a finished climb."""
-    runs = _dev_runs(session)
-    registered = session.facts.get("registered") if end.winner else None
-    lock = session.facts["lock"]
-    rungs = [_rung(session, state, runs) for state in session.states()]
+    runs, record = _dev_runs(climb), climb.record
+    registered = record.registered if end.winner else None
+    known = states(climb.task, record, every=every)
+    rungs = [_rung(climb, state, runs) for state in known]
     return {
-        "climb": session.id,
+        "climb": climb.id,
         "finished": True,
-        "name": session.task.name,
-        "version": registered["version"] if registered else None,
-        "started": lock["started"],
-        "seconds": session.seconds,
+        "name": climb.task.name,
+        "version": registered.version if registered else None,
+        "started": record.lock.started,
+        "seconds": record.seconds,
         "verdict": {
             "status": end.status,
-            "sentence": _sentence(session, end, rungs),
-            "winner": registered["candidate"] if registered else None,
+            "sentence": _sentence(climb, end, rungs),
+            "winner": registered.candidate if registered else None,
             "rung": end.winner,
         },
-        "task": _task(session.task),
+        "task": _task(climb.task),
         "card": [
-            *card(session.task, len([reason for reason in lock["skipped"].values() if not reason]) + 1),
-            *_measured_groups(session.task, runs),
+            *card(climb.task, len([rung for rung in record.lock.rungs if not rung.skipped]) + 1),
+            *_measured_groups(climb.task, runs),
         ],
         "rungs": rungs,
-        "diagnosis": session.facts.get("diagnosis"),
-        "cheaper": _cheaper(session),
-        "forecast": forecast(session),
-        "notes": [f"{state.name}: {state.skipped}" for state in session.states() if state.skipped],
-        "lock": _lock(session),
-        "looks": _looks(session),
+        "diagnosis": {**record.diagnosis.document, "seconds": record.diagnosis.seconds} if record.diagnosis else None,
+        "cheaper": _cheaper(climb),
+        "forecast": forecast(climb),
+        "notes": [f"{state.name}: {state.skipped}" for state in known if state.skipped],
+        "lock": _lock(climb),
+        "looks": _looks(climb),
     }
 
 
@@ -84,63 +86,69 @@ def _task(task: Task) -> dict[str, Any]:
     }
 
 
-def _lock(session: Session) -> dict[str, Any]:
-    lock = session.facts["lock"]
+def _lock(climb: Climb) -> dict[str, Any]:
+    lock = climb.record.lock
     return {
-        "task": lock["task"],
-        "data": lock["data"],
-        "base": lock["base"]["pinned"],
-        "template": lock["base"]["template"],
-        "packages": lock["environment"]["packages"] | {"rung": lock["environment"]["rung"]},
-        "seed": lock["environment"]["seed"],
-        "hardware": lock["environment"]["hardware"],
-        "repeat": f"rung climb {session.task.path}",
+        "task": lock.task,
+        "data": lock.data,
+        "base": lock.base.pinned,
+        "template": lock.base.template,
+        "packages": lock.environment["packages"] | {"rung": lock.environment["rung"]},
+        "seed": lock.environment["seed"],
+        "hardware": lock.environment["hardware"],
+        "repeat": f"rung climb {climb.task.path}",
     }
 
 
-def _looks(session: Session) -> list[dict[str, Any]]:
-    looks = session.home.looks.of(session.task.digest)
-    return [{"candidate": look.candidate, "rung": session.home.candidates.get(look.candidate).rung, "n": look.n} for look in looks]
+def _looks(climb: Climb) -> list[dict[str, Any]]:
+    looks = climb.home.looks.of(climb.task.digest)
+    return [{"candidate": look.candidate, "rung": climb.home.candidates.get(look.candidate).rung, "n": look.n} for look in looks]
 
 
-def _cheaper(session: Session) -> list[dict[str, Any]]:
-    keys = ("name", "id", "verdict", "artefact_bytes", "part_added")
-    told: list[dict[str, Any]] = []
-    for fact in (fact for key, fact in session.facts.items() if key.startswith("cheaper/")):
-        told += [
-            {key: tried[key] for key in keys} | {"held": tried["status"] == "pass", "kept": tried["id"] == fact.get("id")}
-            for tried in fact["tries"]
-        ]
-    return told
+def _cheaper(climb: Climb) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": tried.name,
+            "id": tried.candidate,
+            "verdict": as_json(tried.judged.verdict),
+            "artefact_bytes": tried.artefact_bytes,
+            "part_added": tried.part_added,
+            "held": tried.held,
+            "kept": tried == climb.record.kept(tried.rung),
+        }
+        for tried in climb.record.tried
+        if tried.rung in climb.record.simplified
+    ]
 
 
-def _rung(session: Session, state: RungState, runs: Mapping[str, Run]) -> dict[str, Any]:
-    module = plugins.load("rungs", state.name)
-    built = session.facts.get(f"built/{state.name}")
-    dev = session.facts.get(f"dev/{state.name}")
-    gate = session.facts.get(f"gate/{state.name}")
-    records = built["records"] if built else []
+def _rung(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> dict[str, Any]:
+    rung, record = rung_named(state.name), climb.record
+    built, dev, gate = record.built.get(state.name), record.measured.get(state.name), record.judged.get(state.name)
+    records = {
+        kind: [dict(told) for told in built.recorded(kind)] if built else []
+        for kind in ("trial", "finding", "retrieval", "history")
+    }
     return {
         "rung": state.name,
-        "title": module.TITLE,
+        "title": rung.title,
         "state": _state(state),
-        "reason": state.skipped or (gate["verdict"]["reason"] if gate else state.exempt or "a cheaper rung passed"),
-        "candidate": built["id"] if built else None,
-        "alpha": session.facts["lock"]["alpha"].get(state.name),
-        "verdict": gate["verdict"] if gate else None,
-        "guards": gate["guards"] if gate else [],
-        "dev": {"mean": dev["mean"], "n": dev["n"]} if dev else None,
-        "trials": [_without_kind(fact) for fact in records if fact["kind"] == "trial"],
-        "build_s": built["seconds"] if built else None,
-        "gate_s": gate["seconds"] if gate else None,
+        "reason": state.skipped or (gate.verdict.reason if gate else state.exempt or "a cheaper rung passed"),
+        "candidate": built.candidate if built else None,
+        "alpha": record.lock.rung(state.name).alpha,
+        "verdict": as_json(gate.verdict) if gate else None,
+        "guards": [as_json(guard) for guard in gate.guards] if gate else [],
+        "dev": {"mean": dev.mean, "n": dev.n} if dev else None,
+        "trials": records["trial"],
+        "build_s": built.seconds if built else None,
+        "gate_s": gate.seconds if gate else None,
         **_costs(runs.get(state.name)),
-        "artefact_bytes": built["artefact_bytes"] if built else None,
-        "undo": module.UNDO,
-        "settings": dict(session.task.settings.get(state.name, {})),
-        "findings": [_without_kind(fact) for fact in records if fact["kind"] == "finding"],
-        "retrieval": next((_without_kind(fact) for fact in records if fact["kind"] == "retrieval"), None),
-        "history": [_without_kind(fact) for fact in records if fact["kind"] == "history"],
-        **_changes(session, state.name, runs),
+        "artefact_bytes": built.artefact_bytes if built else None,
+        "undo": rung.undo,
+        "settings": dict(climb.task.settings.get(state.name, {})),
+        "findings": records["finding"],
+        "retrieval": next(iter(records["retrieval"]), None),
+        "history": records["history"],
+        **_changes(climb, state.name, runs),
     }
 
 
@@ -150,16 +158,12 @@ def _state(state: RungState) -> str:
     return STATES[state.status] if state.status else "not_tried"
 
 
-def _without_kind(fact: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fact.items() if key != "kind"}
-
-
-def _dev_runs(session: Session) -> dict[str, Run]:
+def _dev_runs(climb: Climb) -> dict[str, Run]:
     """Each built rung's Run on dev, the split whose rows may be shown."""
     found = {}
-    for name in session.facts["lock"]["skipped"]:
-        if dev := session.facts.get(f"dev/{name}"):
-            found[name] = session.home.runs.get(dev["run"])
+    for name in climb.record.lock.names:
+        if dev := climb.record.measured.get(name):
+            found[name] = climb.home.runs.get(dev.run)
     return found
 
 
@@ -187,13 +191,13 @@ def _quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)] if ordered else None
 
 
-def _changes(session: Session, rung: str, runs: Mapping[str, Run]) -> dict[str, Any]:
+def _changes(climb: Climb, rung: str, runs: Mapping[str, Run]) -> dict[str, Any]:
     """Dev rows that this rung got right and the one below did not, and the other way round: some of them, and how many in all."""
     order = list(runs)
     if rung not in runs or order.index(rung) == 0:
         return {"fixed": [], "broke": [], "fixed_total": 0, "broke_total": 0}
     below, here = runs[order[order.index(rung) - 1]], runs[rung]
-    examples = {row.id: row for row in session.task.split("dev")}
+    examples = {row.id: row for row in climb.task.split("dev")}
     fixed: list[dict[str, Any]] = []
     broke: list[dict[str, Any]] = []
     for before, after in zip(below.rows, here.rows, strict=True):
@@ -219,33 +223,33 @@ def _question(messages: Sequence[Mapping[str, Any]]) -> str:
     return asked[-1] if asked else ""
 
 
-def _kept(session: Session, rung: str) -> str:
+def _kept(climb: Climb, rung: str) -> str:
     """What was registered, where it is not the rung's own Candidate."""
-    cheaper = session.facts.get(f"cheaper/{rung}", {})
-    return f" It passes {cheaper['name']} too: that is what is registered." if cheaper.get("status") == "pass" else ""
+    kept = climb.record.kept(rung)
+    return f" It passes {kept.name} too: that is what is registered." if kept else ""
 
 
-def _missing(session: Session) -> str:
+def _missing(climb: Climb) -> str:
     """What the diagnosis says, where it is that no rung can help."""
-    found = session.facts.get("diagnosis", {})
-    return f" {found['sentence']}" if found.get("cause") == "labels" else ""
+    found = climb.record.diagnosis
+    return f" {found.sentence}" if found and found.cause == LABELS.name else ""
 
 
-def _sentence(session: Session, end: Finish, rungs: Sequence[Mapping[str, Any]]) -> str:
-    task = session.task
+def _sentence(climb: Climb, end: Finish, rungs: Sequence[Mapping[str, Any]]) -> str:
+    task = climb.task
     if end.status == "pass" and end.winner:
         won = next(rung for rung in rungs if rung["rung"] == end.winner)
         verdict = won["verdict"]
         bar = f"the bar of {task.quality.at_least:.1%}" if task.quality.at_least is not None else "its bar"
         return (
             f"Ship the {won['title']}: {verdict['estimate']:.1%} on {verdict['n']} gate rows, {bar} passed at a chance of at most "
-            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(session, end.winner)}"
+            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(climb, end.winner)}"
         )
     tried = [rung for rung in rungs if rung["verdict"]]
     scored = [rung for rung in tried if rung["verdict"]["estimate"] is not None]
     best = max(scored, key=lambda rung: rung["verdict"]["estimate"], default=None)
     told = f" The best was the {best['title']} with {best['verdict']['estimate']:.1%}." if best else ""
-    told += _missing(session)
+    told += _missing(climb)
     if end.status == "fail":
         return f"No rung passes: every one that was tried is shown to be below the bar.{told}"
     needed = [rung["verdict"]["needed"] for rung in tried if rung["verdict"]["needed"]]

@@ -1,17 +1,28 @@
-"""The typed facts of one climb: what each of its steps found out, as it is kept in the home.
+"""The record of one climb: its typed facts, read from and written to the home.
 
-A fact is written down whole or not at all. Its class says under which key, and how much of the time that it took counts towards
-what the task allows a climb. No other module knows the keys or their JSON.
+A fact is written down whole or not at all. No other module knows how the home keeps them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rung.climb.facts import (
+    Built,
+    CurvePoint,
+    Diagnosed,
+    Fact,
+    Judged,
+    Lock,
+    LockedBase,
+    Measured,
+    Registered,
+    Simplified,
+    Tried,
+)
 from rung.errors import UserError
-from rung.types import Status, Verdict, as_json, digest
+from rung.types import as_json, digest
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -19,250 +30,6 @@ if TYPE_CHECKING:
 # Part of every climb's id: a record of another form is not gone on with.
 FORM = 3
 _DOCUMENT, _SPENT = "document", "spent"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """Something that a climb has found out."""
-
-    @property
-    def key(self) -> str:
-        """Where the record keeps it; saying it anew takes the place of what was said before."""
-        raise NotImplementedError
-
-    @property
-    def budget_s(self) -> float:
-        """Seconds that it took out of what `limits.minutes` allows."""
-        return 0.0
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Fact:
-        """The fact whose JSON this is."""
-        return cls(**payload)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LockedRung:
-    """A rung's place in a climb: why it is left out (`skipped`), or its share of alpha."""
-
-    name: str
-    skipped: str
-    alpha: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class LockedBase:
-    """The base, named by its digest, and the digest of its chat template."""
-
-    pinned: str
-    template: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lock(Fact):
-    """What was fixed before the first rung ran.
-
-    task         the task's digest; `data` holds those of its splits
-    rungs        the ladder, the cheapest first
-    cheaper      the share of alpha of all cheaper forms of what passed
-    environment  packages, seed and hardware
-    started      when, ISO 8601
-    """
-
-    task: str
-    data: Mapping[str, str]
-    base: LockedBase
-    rungs: tuple[LockedRung, ...]
-    cheaper: float
-    environment: Mapping[str, Any]
-    started: str
-
-    @property
-    def key(self) -> str:
-        return "lock"
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The rungs' names, the cheapest first."""
-        return tuple(rung.name for rung in self.rungs)
-
-    def rung(self, name: str) -> LockedRung:
-        """The rung of this name."""
-        return next(rung for rung in self.rungs if rung.name == name)
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Lock:
-        rungs = tuple(LockedRung(**rung) for rung in payload["rungs"])
-        return cls(**{**payload, "base": LockedBase(**payload["base"]), "rungs": rungs})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
-    """One thing that a rung told of its own building, for the report: a trial, a finding, a line of training history."""
-
-    kind: str
-    figures: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Built(Fact):
-    """A rung's frozen Candidate, by its id."""
-
-    rung: str
-    candidate: str
-    records: tuple[Recorded, ...]
-    artefact_bytes: int
-    seconds: float
-
-    @property
-    def key(self) -> str:
-        return f"built/{self.rung}"
-
-    @property
-    def budget_s(self) -> float:
-        return self.seconds
-
-    def recorded(self, kind: str) -> list[Mapping[str, Any]]:
-        """What the rung told of this kind, in its order."""
-        return [recorded.figures for recorded in self.records if recorded.kind == kind]
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Built:
-        return cls(**{**payload, "records": tuple(Recorded(**recorded) for recorded in payload["records"])})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged(Fact):
-    """What the locked split said of a rung's Candidate: the verdict on quality and on every guard, at this share of alpha."""
-
-    rung: str
-    status: Status
-    verdict: Verdict
-    guards: tuple[Verdict, ...]
-    run: str
-    alpha: float
-    seconds: float
-
-    @property
-    def key(self) -> str:
-        return f"judged/{self.rung}"
-
-    @property
-    def budget_s(self) -> float:
-        return self.seconds
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Judged:
-        guards = tuple(Verdict(**guard) for guard in payload["guards"])
-        return cls(**{**payload, "verdict": Verdict(**payload["verdict"]), "guards": guards})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured(Fact):
-    """A rung's Candidate on the whole of dev, whose rows the report may show."""
-
-    rung: str
-    run: str
-    mean: float | None
-    n: int
-    seconds: float
-
-    @property
-    def key(self) -> str:
-        return f"measured/{self.rung}"
-
-    @property
-    def budget_s(self) -> float:
-        return self.seconds
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tried(Fact):
-    """A cheaper form of a rung's Candidate before the locked split. `part_added` is how much more the whole scores than this."""
-
-    rung: str
-    name: str
-    candidate: str
-    artefact_bytes: int
-    part_added: float | None
-    judged: Judged
-
-    @property
-    def key(self) -> str:
-        return f"tried/{self.rung}/{self.name}"
-
-    @property
-    def budget_s(self) -> float:
-        return self.judged.seconds
-
-    @property
-    def held(self) -> bool:
-        return self.judged.status == "pass"
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Tried:
-        return cls(**{**payload, "judged": Judged.read(payload["judged"])})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Simplified(Fact):
-    """All cheaper forms have been tried: the name of the one that is kept, if any."""
-
-    rung: str
-    kept: str | None
-
-    @property
-    def key(self) -> str:
-        return f"simplified/{self.rung}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Diagnosed(Fact):
-    """What is missing: the cause, in a sentence, and the rungs that need not be tried. `document` is all of it, for the report."""
-
-    cause: str
-    sentence: str
-    skips: Mapping[str, str]
-    document: Mapping[str, Any]
-    seconds: float
-
-    @property
-    def key(self) -> str:
-        return "diagnosed"
-
-    @property
-    def budget_s(self) -> float:
-        return self.seconds
-
-
-@dataclass(frozen=True, kw_only=True)
-class CurvePoint(Fact):
-    """A rung built on the first `rows` of train. What a learning curve takes is no part of the climb's time."""
-
-    rung: str
-    rows: int
-    candidate: str
-    run: str
-    seconds: float
-
-    @property
-    def key(self) -> str:
-        return f"curve/{self.rung}/{self.rows}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registered(Fact):
-    """What passed, under its version of the task's name."""
-
-    version: str
-    candidate: str
-    rung: str
-
-    @property
-    def key(self) -> str:
-        return "registered"
-
-
 _KINDS: Mapping[str, type[Fact]] = {
     "lock": Lock,
     "built": Built,
@@ -285,13 +52,13 @@ class Record:
 
     def __init__(self, home: Home, climb: str) -> None:
         self.home, self.climb = home, climb
-        stored = home.facts(climb)
+        stored = home.climbs.facts(climb)
         self._facts = {key: _read(climb, key, payload) for key, payload in stored.items() if key not in (_DOCUMENT, _SPENT)}
         self._document: Mapping[str, Any] | None = stored.get(_DOCUMENT)
 
     def add(self, fact: Fact) -> None:
         """Writes a fact down, here and in the home."""
-        self.home.put_fact(self.climb, fact.key, as_json(fact))
+        self.home.climbs.put(self.climb, fact.key, as_json(fact))
         self._facts[fact.key] = fact
 
     @property
@@ -369,7 +136,7 @@ class Record:
 
     def keep_document(self, document: Mapping[str, Any]) -> None:
         """Keeps the climb document, in the place of the one before."""
-        self.home.put_fact(self.climb, _DOCUMENT, document)
+        self.home.climbs.put(self.climb, _DOCUMENT, document)
         self._document = document
 
     def _all(self, kind: type[Known]) -> list[Known]:
@@ -393,21 +160,21 @@ def climb_id(task: str, base: LockedBase, form: int = FORM) -> str:
 
 def earlier_form(home: Home, task: str, base: LockedBase) -> str | None:
     """The id of the same climb as an earlier version began it, whose record cannot be gone on with; None where there is none."""
-    known = {climb["climb"] for climb in home.climbs()}
+    known = {begun.climb for begun in home.climbs.all()}
     return next((name for form in range(FORM - 1, 0, -1) if (name := climb_id(task, base, form)) in known), None)
 
 
 def document_of(home: Home, climb: str) -> dict[str, Any] | None:
     """The document of a climb that has ended, whatever version of rung wrote it; None where there is none."""
-    document: dict[str, Any] | None = home.fact(climb, _DOCUMENT)
+    document: dict[str, Any] | None = home.climbs.fact(climb, _DOCUMENT)
     return document
 
 
 def spent_usd(home: Home, climb: str) -> float:
     """What a climb has paid so far."""
-    return float((home.fact(climb, _SPENT) or {"usd": 0.0})["usd"])
+    return float((home.climbs.fact(climb, _SPENT) or {"usd": 0.0})["usd"])
 
 
 def keep_spent(home: Home, climb: str, usd: float) -> None:
     """Writes down what a climb has paid so far."""
-    home.put_fact(climb, _SPENT, {"usd": usd})
+    home.climbs.put(climb, _SPENT, {"usd": usd})

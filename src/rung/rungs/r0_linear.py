@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rung.errors import UserError
 from rung.rungs.base import labelled
+from rung.rungs.causes import TRIVIAL
 from rung.rungs.settings import read_settings
 from rung.types import Bench, Candidate, Example, Task, canonical_json
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 TITLE = "linear model"
 UNDO = "point the name at the version before: the model is one file that nothing else uses"
+ORDER = 0
+CHEAP = True
+MENDS = (TRIVIAL,)
+# Its model is no language model: nothing above can build on it.
+STACKS = False
 # It has a learning curve: `rung forecast` builds it on subsets of train.
 LEARNS = True
 

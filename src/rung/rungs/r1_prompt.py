@@ -6,18 +6,24 @@ Each trial changes one thing. A dearer form is kept only where it beats the chea
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.rungs.base import labelled, longest_answer
+from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
+from rung.rungs.first_search import first_search
 from rung.rungs.settings import read_settings
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
-from rung.types import Bench, Candidate, Task
+from rung.types import Bench, Candidate, Example, Task
 
 TITLE = "prompt"
 UNDO = "point the name at the version before: nothing but text changes"
+ORDER = 10
+CHEAP = True
+MENDS = (SOLVED, FORMAT, DECISION, DEMONSTRATIONS)
 # Forms of the prompt tried without demonstrations: the instruction free and constrained, with the format, the format alone.
 FORMS = 4
 
@@ -56,6 +62,11 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     calibration = (config.calibration_rows + rows) * max(each.values()) if config.calibrate else 0.0
     rest = len(task.split("dev")) + len(task.split("gate"))
     return trials + calibration + rest * max(each.values()), None
+
+
+def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, Any]:
+    """Settings for a task file that is written from these rows: a first verdict within minutes."""
+    return first_search(rows, classes, FORMS)
 
 
 def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:

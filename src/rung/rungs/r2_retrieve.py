@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.rungs.base import longest_answer, retriever_of
+from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.settings import read_settings
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
 from rung.types import Bench, Candidate, Example, Run, Task
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 TITLE = "retrieval"
 UNDO = "point the name at the version before: the index is a file beside it, the base is untouched"
+ORDER = 20
+MENDS = (KNOWLEDGE,)
 Mode = Literal["lexical", "dense", "hybrid"]
 Form = Literal["question_last", "question_first", "question_twice", "cited"]
 # What encoding one question costs beside the passages, in prompt tokens' worth: a 22M encoder and a dozen words.
@@ -203,8 +206,10 @@ class _Search:
 
 def settings_of(task: Task) -> Config:
     """The settings; where citations are scored, documents are shown in the one form that asks for them."""
+    from rung.verify.scoring import scorer_of
+
     config = read_settings(task, "r2_retrieve", Config)
-    cited = "cited" in {bar.scorer for bar in (task.quality, *task.guards)}
+    cited = any(scorer_of(task, bar).cites for bar in (task.quality, *task.guards))
     return config.model_copy(update={"forms": ("cited",)}) if cited else config
 
 

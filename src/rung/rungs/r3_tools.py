@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.rungs.base import labelled, longest_answer
+from rung.rungs.causes import TOOL
 from rung.rungs.settings import read_settings
 from rung.rungs.traces import traces
 from rung.rungs.trials import Trial, simplest_of_the_best, try_out
@@ -22,6 +23,8 @@ from rung.types import Bench, Candidate, Run, Task
 
 TITLE = "tools"
 UNDO = "point the name at the version before: the tools stay where they are, unused"
+ORDER = 30
+MENDS = (TOOL,)
 
 
 class Config(BaseModel):

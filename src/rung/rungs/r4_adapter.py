@@ -7,13 +7,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs.base import is_remote
+from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, training_start
 from rung.types import Bench, Candidate, Task
 
 TITLE = "LoRA adapter"
 UNDO = "point the name at the version before: the base is untouched, the adapter is a file beside it"
+ORDER = 40
+MENDS = (SKILL,)
+NEEDS_WEIGHTS = True
 # It has a learning curve: `rung forecast` builds it on subsets of train.
 LEARNS = True
 
@@ -34,8 +37,8 @@ class Config(BaseModel):
 
 
 def applies(task: Task) -> str:
-    """Needs the base's weights."""
-    return is_remote(task.base)
+    """Any task whose base's weights are here."""
+    return ""
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:

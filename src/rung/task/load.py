@@ -236,11 +236,9 @@ def _located_base(base: str, folder: Path) -> str:
 
 
 def _probes(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What the file says of the diagnosis; another base than the task's is located as that is."""
-    ceiling = settings.get("ceiling", {})
-    if not isinstance(ceiling.get("base"), str):
-        return settings
-    return settings | {"ceiling": {**ceiling, "base": _located_base(ceiling["base"], folder)}}
+    """What the file says of the diagnosis; another base than the task's, of any probe, is located as that is."""
+    named = {name: own["base"] for name, own in settings.items() if isinstance(own, dict) and isinstance(own.get("base"), str)}
+    return settings | {name: {**settings[name], "base": _located_base(base, folder)} for name, base in named.items()}
 
 
 def _task(

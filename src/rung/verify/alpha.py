@@ -1,4 +1,4 @@
-"""The plan of alpha: what each rung of a climb may spend, so that the whole climb passes something wrongly at most alpha of the time."""
+"""The plan of alpha: what each rung may spend, so that a whole climb passes something wrongly at most alpha of the time."""
 
 from __future__ import annotations
 

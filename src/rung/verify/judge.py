@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rung.types import Answer, Bar, Candidate, Example, Row, Task, Verdict, batches
+from rung.types import Answer, Bar, Candidate, Example, Row, Status, Task, Verdict, batches
 
 # Rows between two looks: enough to fill a batch, few enough that a clear case stops early.
 LOOK_EVERY_ROWS = 24
@@ -36,7 +36,7 @@ class Outcome:
     rows: tuple[Row, ...]
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """Every bar must hold: an intersection-union test, each at the rung's whole alpha (Berger, 1982)."""
         statuses = [self.verdict.status, *(guard.status for guard in self.guards)]
         if "fail" in statuses:

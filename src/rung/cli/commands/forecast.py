@@ -12,11 +12,11 @@ from rung.cli.output import example, json_option, print_json, show, table, watch
 from rung.cli.words import percent
 
 
-@click.command(epilog=example("rung forecast tasks/tone/task.yaml --rung r4_adapter"))
+@click.command(epilog=example("rung forecast tasks/tone/task.yaml"))
 @click.argument("task", type=click.Path(path_type=Path))
-@click.option("--rung", default="r0_linear", show_default=True, help="Whose learning curve; it is built four times.")
+@click.option("--rung", help="Whose learning curve, by default the cheapest that learns from rows; it is built four times.")
 @json_option
-def command(task: Path, rung: str, as_json: bool) -> None:
+def command(task: Path, rung: str | None, as_json: bool) -> None:
     """Say what more labels, and more answers, would bring TASK.
 
     Builds the rung on an eighth, a quarter, half and all of the train rows, scores each on dev, and forecasts the score with two
@@ -24,21 +24,19 @@ def command(task: Path, rung: str, as_json: bool) -> None:
     rung has paid for itself. A forecast proves nothing: only the gate does. Interrupt it when you like: it goes on where it
     stopped.
     """
-    from rung.climb.outlook.learning_curve import draw_curve, forecast
-    from rung.climb.session import Session
+    from rung.climb.outlook.learning_curve import draw_curve, forecast, learners
+    from rung.climb.steps import open_climb
     from rung.registry.home import open_home
-    from rung.rungs.settings import check_settings
     from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
             locked = load_task(task, home.downloads)
-        check_settings(locked)
-        session = Session(locked, home, progress)
-        draw_curve(session, rung)
-        told = forecast(session) or {"curves": [], "breakeven": None}
-        if document := session.facts.get("document"):
-            session.put("document", document | {"forecast": told})
+        climb = open_climb(locked, home, progress)
+        draw_curve(climb, rung or learners()[0])
+        told = forecast(climb) or {"curves": [], "breakeven": None}
+        if document := climb.record.document:
+            climb.record.keep_document({**document, "forecast": told})
     if as_json:
         print_json(told)
     else:

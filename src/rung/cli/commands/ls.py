@@ -14,11 +14,12 @@ from rung.cli.output import example, json_option, print_json, show, table
 @json_option
 def command(as_json: bool) -> None:
     """List what is registered and which climbs are unfinished."""
+    from rung.climb.record import document_of
     from rung.registry.home import open_home
 
     with open_home() as home:
         names = [told_version(home, version) for version in home.names.all()]
-        unfinished = [asdict(record) for record in home.climbs.all() if home.climbs.fact(record.climb, "document") is None]
+        unfinished = [asdict(record) for record in home.climbs.all() if document_of(home, record.climb) is None]
     if as_json:
         print_json({"names": names, "unfinished": unfinished})
         return

@@ -37,10 +37,12 @@ def command(climb: str | None, out: Path | None, as_json: bool) -> None:
 
 def find(home: Home, ref: str | None) -> dict[str, Any]:
     """The climb document that `ref` means. Raises UserError where there is none, or the climb has not finished."""
+    from rung.climb.record import document_of
+
     ids = [record.climb for record in home.climbs.all()]
     if ref is not None:
         ids = _matching(home, ref, ids)
-    documents = [home.climbs.fact(climb, "document") for climb in reversed(ids)]
+    documents = [document_of(home, climb) for climb in reversed(ids)]
     for document in documents:
         if document:
             return document

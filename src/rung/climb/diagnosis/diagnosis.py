@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rung.climb.diagnosis.attribution import CAUSES, Patient, ProbeReading, attribution, cost, leading, skips
+from rung.climb.diagnosis.attribution import Patient, ProbeReading, attribution, cost, leading, rung_of, skips
 from rung.climb.diagnosis.wording import told
+from rung.rungs.causes import Cause
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
     """What is missing. `as_json` is what is stored, shown and printed."""
 
-    cause: str
+    cause: Cause
     sentence: str
     patient: Patient
     probes: tuple[ProbeReading, ...]
@@ -24,12 +25,12 @@ class Diagnosis:
     @property
     def rung(self) -> str | None:
         """The rung that the cause points at."""
-        return CAUSES[self.cause]
+        return rung_of(self.cause)
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return {
-            "cause": self.cause,
+            "cause": self.cause.name,
             "rung": self.rung,
             "sentence": self.sentence,
             "n": self.patient.n,
@@ -50,7 +51,7 @@ def _probe_json(probe: ProbeReading) -> dict[str, Any]:
     return {
         "name": probe.name,
         "title": probe.title,
-        "cause": probe.cause,
+        "cause": probe.cause.name if probe.cause else "",
         **figures,
         "flipped": len(probe.flips),
         "state": "ran" if probe.ran else "skipped",

@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Case, Evidence
 from rung.rungs import r1_prompt
+from rung.rungs.causes import DECISION
 from rung.types import Candidate, Task
 from rung.verify.scoring import scorer_of
 
 TITLE = "label bias taken out"
-CAUSE = "decision"
+CAUSE = DECISION
 
 
 class Config(BaseModel):

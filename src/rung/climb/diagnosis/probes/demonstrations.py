@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.climb.diagnosis.case import Case, Evidence
 from rung.rungs import r1_prompt
 from rung.rungs.base import labelled
+from rung.rungs.causes import DEMONSTRATIONS
 from rung.types import Task
 
 TITLE = "worked rows before the question"
-CAUSE = "demonstrations"
+CAUSE = DEMONSTRATIONS
 
 
 class Config(BaseModel):

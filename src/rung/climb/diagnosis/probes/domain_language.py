@@ -19,7 +19,7 @@ from rung.rungs.base import is_remote
 from rung.types import Task
 
 TITLE = "the task's language against everyday language"
-CAUSE = ""
+CAUSE = None
 # Everyday English, written for this purpose, so that no base can have read it.
 EVERYDAY = (
     "The bus was late again this morning, so I walked the last two stops and bought a coffee on the way. My sister called while I "

@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.climb.diagnosis.probes.readings import readings
 from rung.rungs import r1_prompt
+from rung.rungs.causes import FORMAT
 from rung.types import Task
 from rung.verify.scoring import scorer_of
 
 TITLE = "the same answers, in the right format"
-CAUSE = "format"
+CAUSE = FORMAT
 
 
 class Config(BaseModel):

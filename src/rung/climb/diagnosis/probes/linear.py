@@ -6,10 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.rungs import r0_linear
+from rung.rungs.causes import TRIVIAL
 from rung.types import Task
 
 TITLE = "a linear model in the base's place"
-CAUSE = "trivial"
+CAUSE = TRIVIAL
 
 
 class Config(BaseModel):

@@ -19,12 +19,13 @@ from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieval.retriever import question_of
 from rung.rungs import r2_retrieve
+from rung.rungs.causes import KNOWLEDGE
 from rung.types import Candidate, Example, Task
 from rung.verify.retrieval import is_in
 from rung.verify.scoring import scorer_of, target_text
 
 TITLE = "the right passage beside the question"
-CAUSE = "knowledge"
+CAUSE = KNOWLEDGE
 FORM = "question_last"
 # A target shorter than this stands in many a passage by chance.
 SHORTEST_TARGET = 2

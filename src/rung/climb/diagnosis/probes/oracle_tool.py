@@ -17,12 +17,13 @@ from rung.engine.tools.toolbox import call_turns
 from rung.errors import UserError
 from rung.rungs import r3_tools
 from rung.rungs.base import labelled
+from rung.rungs.causes import TOOL
 from rung.rungs.traces import traces
 from rung.types import Candidate, Example, Task
 from rung.verify.scoring import target_text
 
 TITLE = "the right tool's result beside the question"
-CAUSE = "tool"
+CAUSE = TOOL
 USELESS = (
     {
         "name": "tide_height",

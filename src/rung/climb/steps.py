@@ -1,0 +1,240 @@
+"""The steps of a climb: each does its work, and adds to the record what came of it, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rung.climb.baselines import baselines_of
+from rung.climb.bench import ClimbBench
+from rung.climb.desk import desk_for
+from rung.climb.diagnosis.diagnose import Known, diagnose_on
+from rung.climb.facts import (
+    Built,
+    Diagnosed,
+    Judged,
+    Lock,
+    LockedBase,
+    LockedRung,
+    Measured,
+    Recorded,
+    Registered,
+    Simplified,
+    Tried,
+)
+from rung.climb.measure import measure_rows
+from rung.climb.preflight import Cleared, preflight
+from rung.climb.record import Record, climb_id, earlier_form
+from rung.climb.simplify import cheapest, part_added, share_of, simpler
+from rung.rungs.base import mending, rung_named
+from rung.rungs.causes import SOLVED
+from rung.types import Candidate, Progress, Task, as_json, canonical_json
+from rung.verify.environment import environment
+from rung.verify.judge import Trial, judge, random_order
+
+if TYPE_CHECKING:
+    from rung.engine.answer import Desk
+    from rung.registry.home import Home
+
+
+@dataclass(frozen=True, kw_only=True)
+class Climb:
+    """A climb under way: its task, what it works with, and the record that every step adds to."""
+
+    task: Task
+    home: Home
+    record: Record
+    desk: Desk
+    progress: Progress
+
+    @property
+    def id(self) -> str:
+        return self.record.climb
+
+    def work(self, name: str) -> Path:
+        """A folder for what is under way, which survives a crash."""
+        return self.home.path / "climbs" / self.id[:16] / name
+
+    def bench(self, name: str) -> ClimbBench:
+        """What a rung is given to build with, in a work folder of this name."""
+        return ClimbBench(self.task, self.desk, self.work(name), self.progress)
+
+    def candidate(self, rung: str) -> Candidate:
+        """The frozen Candidate that a rung built."""
+        return self.home.candidates.get(self.record.built[rung].candidate)
+
+    def parent(self, rung: str) -> Candidate | None:
+        """What a rung builds on: the nearest one below it that was built and stacks."""
+        names = self.record.lock.names
+        below = [name for name in names[: names.index(rung)] if name in self.record.built and rung_named(name).stacks]
+        return self.candidate(below[-1]) if below else None
+
+
+def open_climb(task: Task, home: Home, progress: Progress) -> Climb:
+    """Begins a climb, or goes on with one. Raises UserError, before anything is spent or written down; see `preflight`."""
+    cleared = preflight(task, home, progress)
+    base = LockedBase(pinned=cleared.base.pinned, template=cleared.base.template_digest)
+    record = Record(home, climb_id(task.digest, base))
+    home.tasks.add(task)
+    if not record.begun:
+        if earlier := earlier_form(home, task.digest, base):
+            progress.note(
+                f"An earlier version of rung began this climb ({earlier[:12]}). Its record has another form and cannot be gone on "
+                "with: this climb begins anew, and answers that are kept are not asked again."
+            )
+        record.add(_lock(task, cleared, base))
+    return Climb(task=task, home=home, record=record, desk=desk_for(task, home, record.climb), progress=progress)
+
+
+def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
+    from rung.data.digest import data_digests
+
+    shares = cleared.alpha.rungs
+    rungs = [LockedRung(name=name, skipped=reason, alpha=shares.get(name)) for name, reason in cleared.skipped.items()]
+    return Lock(
+        task=task.digest,
+        data=data_digests(task.examples),
+        base=base,
+        rungs=tuple(rungs),
+        cheaper=cleared.alpha.cheaper,
+        environment=environment(task.seed),
+        started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )
+
+
+def build(climb: Climb, rung: str) -> None:
+    """Make the rung's Candidate. A crash in here is taken up again by the rung itself, from its work folder."""
+    started = time.monotonic()
+    bench = climb.bench(rung)
+    candidate = rung_named(rung).build(climb.task, climb.parent(rung), bench)
+    climb.home.candidates.add(candidate, climb.task.digest)
+    records = [
+        Recorded(kind=told["kind"], figures={key: value for key, value in told.items() if key != "kind"}) for told in bench.records
+    ]
+    built = Built(
+        rung=rung,
+        candidate=candidate.id,
+        records=tuple(records),
+        artefact_bytes=artefact_bytes(candidate, climb.home),
+        seconds=time.monotonic() - started,
+    )
+    climb.record.add(built)
+    shutil.rmtree(climb.work(rung), ignore_errors=True)
+
+
+def measure(climb: Climb, rung: str) -> None:
+    """What the rung's Candidate answers on the whole of dev."""
+    started = time.monotonic()
+    rows = random_order(climb.task, "dev")
+    run = measure_rows(climb.task, climb.candidate(rung), "dev", rows, climb.desk, climb.progress)
+    stored = climb.home.runs.add(run)
+    seconds = time.monotonic() - started
+    climb.record.add(Measured(rung=rung, run=stored, mean=run.mean(), n=len(run.rows), seconds=seconds))
+
+
+def diagnose(climb: Climb) -> None:
+    """Find out what is missing. What was asked of dev stays known, so that a crash in here costs little."""
+    started = time.monotonic()
+    prompted = mending(SOLVED)
+    parent = climb.candidate(prompted.name) if prompted and prompted.name in climb.record.built else None
+    statuses = {rung: judged.status for rung, judged in climb.record.judged.items()}
+    found = diagnose_on(climb.task, climb.bench("diagnosis"), Known(parent=parent, statuses=statuses))
+    climb.progress.note(found.sentence)
+    diagnosed = Diagnosed(
+        cause=found.cause.name,
+        sentence=found.sentence,
+        skips=found.skips,
+        document=found.as_json(),
+        seconds=time.monotonic() - started,
+    )
+    climb.record.add(diagnosed)
+    shutil.rmtree(climb.work("diagnosis"), ignore_errors=True)
+
+
+def gate(climb: Climb, rung: str) -> None:
+    """Let the locked split judge the rung's Candidate."""
+    alpha = climb.record.lock.rung(rung).alpha
+    assert alpha is not None, "a rung that is left out is never judged"
+    climb.record.add(_judged(climb, rung, climb.candidate(rung), alpha))
+
+
+def simplify(climb: Climb, rung: str) -> None:
+    """Try cheaper forms of what passed, each at the gate on its part of one share of alpha; the cheapest that holds is kept."""
+    forms = simpler(climb.candidate(rung), climb.home.blobs, climb.home.path / "climbs")
+    tries: list[Tried] = []
+    for name, candidate in forms:
+        tried = climb.record.form(rung, name)
+        if tried is None:
+            alpha = share_of(climb.record.lock.cheaper, len(forms), [before.judged for before in tries])
+            tried = _tried(climb, rung, name, candidate, alpha)
+            climb.record.add(tried)
+        tries.append(tried)
+    kept = cheapest([(tried, climb.home.runs.get(tried.judged.run)) for tried in tries if tried.held])
+    climb.record.add(Simplified(rung=rung, kept=kept.name if kept else None))
+
+
+def register(climb: Climb, rung: str) -> None:
+    """Give the winner, or its cheaper form where that held, the next version of the task's name."""
+    from rung.registry.names import Evidence
+
+    if climb.record.registered:
+        return
+    kept = climb.record.kept(rung)
+    winner = kept.candidate if kept else climb.record.built[rung].candidate
+    version = climb.home.names.register(climb.task.name, winner, Evidence(climb=climb.id, rung=rung, task=climb.task.digest))
+    climb.record.add(Registered(version=version, candidate=winner, rung=rung))
+
+
+def _tried(climb: Climb, rung: str, name: str, candidate: Candidate, alpha: float) -> Tried:
+    climb.progress.note(f"trying it {name}")
+    climb.home.candidates.add(candidate, climb.task.digest)
+    judged = _judged(climb, rung, candidate, alpha)
+    whole, form = climb.home.runs.get(climb.record.judged[rung].run), climb.home.runs.get(judged.run)
+    return Tried(
+        rung=rung,
+        name=name,
+        candidate=candidate.id,
+        artefact_bytes=artefact_bytes(candidate, climb.home),
+        part_added=part_added(whole, form),
+        judged=judged,
+    )
+
+
+def _judged(climb: Climb, rung: str, candidate: Candidate, alpha: float) -> Judged:
+    from rung.engine.answer import answer
+    from rung.types import Run
+
+    started = time.monotonic()
+    task = climb.task
+    trial = Trial(task=task, candidate=candidate, alpha=alpha, baselines=_baselines(climb))
+    total = len(task.split("gate"))
+    with climb.progress.stage(f"{rung} at the gate", total) as stage:
+        outcome = judge(trial, lambda who, rows: answer(who, rows, climb.desk), stage.advance)
+    run = Run(candidate=candidate.id, task=task.digest, split="gate", rows=outcome.rows, environment=environment(task.seed))
+    climb.home.looks.add(task.digest, candidate.id, len(outcome.rows))
+    climb.progress.note(f"{rung}: {outcome.status} after {len(outcome.rows)} of {total} gate rows. {outcome.verdict.reason}")
+    return Judged(
+        rung=rung,
+        status=outcome.status,
+        verdict=outcome.verdict,
+        guards=outcome.guards,
+        run=climb.home.runs.add(run),
+        alpha=alpha,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _baselines(climb: Climb) -> dict[str, Candidate]:
+    """What each relative bar compares with, by the bar's name."""
+    named = baselines_of(climb.task)
+    rungs = climb.record.lock.names
+    return {bar: climb.candidate(name) if name in rungs else climb.home.candidates.get(name) for bar, name in named.items()}
+
+
+def artefact_bytes(candidate: Candidate, home: Home) -> int:
+    """Bytes on disk of everything that this Candidate adds to its base."""
+    text = len(canonical_json(as_json(replace(candidate, parent=None))).encode("utf-8"))
+    return text + sum(home.blobs.size_bytes(name) for name in candidate.artefacts)
