@@ -137,7 +137,7 @@ def dev_loss(model, lora, rows) -> float:
     from rung.train.objectives import sft
 
     total = sum(row.supervised for row in rows)
-    update = lora.compute_form(model.decoder.dtype)
+    update = lora.update(model.decoder.dtype)
     with torch.no_grad():
         parts = (collate(part, model.decoder.device) for part in micro_batches(rows, 2048))
         return sum(sft.loss(model.decoder, update, part, total).item() for part in parts)

@@ -38,7 +38,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "methods": {"apply": ("model", "config")},
     "objectives": {"loss": ("decoder", "update", "batch", "total")},
     "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
-    "checks": {"check": ("examples", "config")},
+    "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},
 }

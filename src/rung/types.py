@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Message = Mapping[str, Any]
 Origin = Literal["human", "log", "synthetic", "augmented"]
 Status = Literal["pass", "fail", "undecided"]
+Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "gate")
 
 
@@ -112,6 +113,20 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check of the data found: how bad it is, in words, in how many rows, and where the first of them stand (`file:line`).
+
+    No field repeats a secret or a personal datum in full.
+    """
+
+    severity: Severity
+    message: str
+    check: str = ""
+    count: int = 0
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
@@ -120,6 +135,7 @@ class Task:
     part of the lock, what they say is.
     `tools` is None or what `engine.tools.declare` found: each tool with its schema and consequence, the digests of the files that
     hold them, and which consequences may come about unattended.
+    `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
     `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd); no part of the lock.
     `probes` holds what the task file says of the diagnosis: "dev_rows", and settings under a probe's name.
     """
@@ -141,6 +157,7 @@ class Task:
     tools: Mapping[str, Any] | None = None
     probes: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
+    findings: tuple[Finding, ...] = ()
 
     def split(self, name: str) -> tuple[Example, ...]:
         """The examples of one split, in the task's order."""
@@ -156,7 +173,7 @@ class Task:
         fields = {
             f.name: getattr(self, f.name)
             for f in dataclasses.fields(self)
-            if f.name not in ("examples", "path", "knowledge", "traffic")
+            if f.name not in ("examples", "path", "knowledge", "traffic", "findings")
         }
         for absent in ("tools", "probes"):
             if not fields[absent]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rung.data.audit import inspect_examples
+from rung.data.audit import audit
 from rung.data.load import load_examples
 from rung.data.read.source import Source
 from rung.data.split import deduplicate, leaks, split
@@ -35,7 +35,7 @@ def test_every_row_loads(rows):
 def test_test_rows_that_stand_in_train(rows):
     """7 by case, width and blanks; 25 is the number where punctuation is folded too, which would also make -5 of 5."""
     assert len(leaks(rows)) == 7
-    assert [(f.check, f.count) for f in inspect_examples(rows) if f.severity == "error"] == [("contamination", 7)]
+    assert [(f.check, f.count) for f in audit(rows, "split") if f.severity == "error"] == [("contamination", 7)]
 
     def bare(example):
         return " ".join(re.sub(r"\W+", " ", example.messages[0]["content"].lower()).split())

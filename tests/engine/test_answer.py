@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rung.engine.answer import Desk, answer, compose, resolve_constraint
-from rung.engine.backend import ContextTooLong
+from rung.engine.backend import AdapterUse, ContextTooLong
 from rung.engine.chat import tools_text
 from rung.engine.demos import Demo, Pool, pool_bytes
 from rung.errors import UserError
@@ -59,11 +59,11 @@ class Echo:
     def __init__(self, die_at: int = -1):
         self.batches, self.adapters, self.die_at = [], [], die_at
 
-    def answer(self, requests, adapters=()):
+    def answer(self, requests):
         if len(self.batches) == self.die_at:
             raise KeyboardInterrupt
         self.batches.append([request.messages[-1]["content"] for request in requests])
-        self.adapters.append(list(adapters))
+        self.adapters.append(requests[0].adapters)
         return [Answer(text=f"{said} in {'|'.join(self.batches[-1])}") for said in self.batches[-1]]
 
 
@@ -105,7 +105,7 @@ def test_progress_counts_every_row_and_adapters_become_paths(tmp_path):
     stage, backend = Stage(), Echo()
     tuned = Candidate(rung="r4_adapter", base="b", adapters=("abc",))
     answer(tuned, ROWS, desk(backend, tmp_path), stage=stage)
-    assert stage.done == 10 and backend.adapters[0] == [tmp_path / "abc"]
+    assert stage.done == 10 and backend.adapters[0] == (AdapterUse(folder=tmp_path / "abc", digest="abc"),)
 
 
 def test_prompt_and_the_examples_own_system_turn_are_joined():
@@ -187,13 +187,13 @@ class Narrow(Echo):
         super().__init__()
         self.context, self.turns = context, []
 
-    def answer(self, requests, adapters=()):
+    def answer(self, requests):
         sizes = [sum(len(turn["content"]) for turn in request.messages) for request in requests]
         if too_long := {index: size for index, size in enumerate(sizes) if size > self.context}:
             said = "the prompt has {} tokens, and the base reads at most {}"
             raise ContextTooLong({index: said.format(size, self.context) for index, size in too_long.items()})
         self.turns += [len(request.messages) for request in requests]
-        return super().answer(requests, adapters)
+        return super().answer(requests)
 
 
 def test_fewer_demonstrations_where_not_all_fit(tmp_path, pool):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,14 +133,22 @@ def test_scripted_backend(home, tmp_path, monkeypatch):
         "def bad(request):\n    return 1 / 0\n"
         "def none(request):\n    return None\n"
     )
-    from rung.engine.backend import Request
+    from rung.engine.backend import AdapterUse, Request
 
     ask = [Request(messages=({"role": "user", "content": "hi"},))]
     backend = open_backend("scripted:fake.py#loud", home)
     assert backend.reference == resolve("scripted:fake.py#loud", home).pinned
     assert [answer.text for answer in backend.answer(ask)] == ["HI"]
-    rich = open_backend("scripted:fake.py#rich", home).answer(ask, [Path("a")])[0]
-    assert (rich.text, rich.prompt_tokens, rich.completion_tokens, rich.cost_usd, rich.latency_s) == ("['a']", 3, None, 0.5, 0.25)
+    rich = open_backend("scripted:fake.py#rich", home).answer(
+        [replace(ask[0], adapters=(AdapterUse(folder=Path("a"), digest="d", weight=0.5),))]
+    )[0]
+    assert (rich.text, rich.prompt_tokens, rich.completion_tokens, rich.cost_usd, rich.latency_s) == (
+        str([{"folder": "a", "digest": "d", "weight": 0.5}]),
+        3,
+        None,
+        0.5,
+        0.25,
+    )
     for name, message in {"odd": "unknown 'tokens'", "bad": "ZeroDivisionError", "none": "returned NoneType"}.items():
         with pytest.raises(UserError, match=message):
             open_backend(f"scripted:fake.py#{name}", home).answer(ask)

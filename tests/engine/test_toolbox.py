@@ -13,7 +13,7 @@ from rung.engine.backend import ContextTooLong
 from rung.engine.chat import chat_template, prompt_text
 from rung.engine.demos import pool_bytes
 from rung.engine.tools.declare import declare
-from rung.engine.tools.toolbox import call_turns, calls_in
+from rung.engine.tools.toolbox import call_turns
 from rung.types import Answer, Candidate, Example
 
 TOOLS = '''
@@ -60,7 +60,7 @@ class Scripted:
     def __init__(self, function):
         self.function, self.asked = function, []
 
-    def answer(self, requests, adapters=()):
+    def answer(self, requests):
         self.asked.append(list(requests))
         said = [self.function(request) for request in requests]
         return [Answer(text=text, latency_s=0.5, prompt_tokens=10, completion_tokens=2, cached_tokens=0) for text in said]
@@ -162,11 +162,11 @@ def test_a_result_that_leaves_no_room_is_left_out(shop) -> None:
     """What a tool returns must not end the evaluation: the model is told that the result is missing, and answers."""
 
     class Narrow(Scripted):
-        def answer(self, requests, adapters=()):
+        def answer(self, requests):
             sizes = [sum(len(turn["content"] or "") for turn in request.messages) for request in requests]
             if wide := {index: "too long" for index, size in enumerate(sizes) if size > 280}:
                 raise ContextTooLong(wide)
-            return super().answer(requests, adapters)
+            return super().answer(requests)
 
     tools, folder, _ = shop
     backend = Narrow(lambda r: call("page", name="x") if len(r.messages) < 4 else r.messages[-1]["content"])
@@ -274,24 +274,6 @@ def test_answers_are_kept_with_their_calls(shop, home) -> None:
         first, _ = ask(shop, copy_price, [row("lamp")], cache=opened.answers)
         again, backend = ask(shop, copy_price, [row("lamp")], cache=opened.answers)
     assert again == first and backend.asked == []
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ('<tool_call>\n{"name": "f", "arguments": {"a": {"b": 1}}}\n</tool_call>', ["f"]),
-        ('[{"name": "f", "arguments": {}}, {"name": "g", "parameters": {}}]', ["f", "g"]),
-        ('{"type": "function", "function": {"name": "f", "arguments": "{}"}}', ["f"]),
-        ('{"name": "Ann", "age": 3}', []),
-        ('{"name": "f", "arguments": "x"} {{{', []),
-        ("{" * 2000, []),
-        ('{"name": "f", "arguments": "' + "[" * 9000 + '"}', []),
-        ('{"name": "\\ud800", "arguments": {"a": "\\ud800"}}', ["?"]),
-        ("42", []),
-    ],
-)
-def test_calls_are_found_in_text(text, names) -> None:
-    assert [made["name"] for made in calls_in(text)] == names
 
 
 @pytest.mark.real

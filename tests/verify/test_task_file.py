@@ -104,9 +104,10 @@ rungs: {r4_adapter: {epochs: 2, rank: 16}}
             file.write("MESSAGE number 1,positive,c0\nmessage number 2,negative,c1\n,positive,c1\n"[: -len(",positive,c1\n")])
         Path("task.yaml").write_text(GOOD, "utf-8")
         found = read_task(Path("task.yaml"), folder)
+        found = read_task(Path("task.yaml"), folder)
         assert found.loaded.rows_read == 102
         assert [pair.kind for pair in found.deduplicated.removed] == ["normalised", "conflict"]
-        assert found.leaks == ()
+        assert [(finding.check, finding.count) for finding in found.task.findings] == [("labels", 1), ("duplicates", 1)]
 
     def test_target_text(self) -> None:
         task = load(GOOD)
@@ -299,7 +300,8 @@ class TestMistakesInTheData:
         assert "rows.csv:32 stands at rows.csv:2" in message
         allowed = text.replace("quality:", "  allow_leaks: true\nquality:")
         Path("task.yaml").write_text(allowed, "utf-8")
-        assert len(read_task(Path("task.yaml"), folder).leaks) == 2
+        told = load_task(Path("task.yaml"), folder).findings
+        assert [(f.severity, f.count) for f in told if f.check == "contamination"] == [("warning", 2)]
 
 
 def test_loading_a_task_needs_no_torch(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.cli.output import EXIT_CODE, print_json, show, watching
+from rung.cli.words import finding_lines
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -22,6 +23,8 @@ def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task_file}"):
             task = load_task(task_file, home.downloads)
+        for line in finding_lines(task.findings):
+            progress.note(line)
         document = climb(task, home, progress=progress, every_rung=every_rung)
         page = write_report(document, home)
     if as_json:

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rung.types import Finding
+
 UNKNOWN = "—"
+SHOWN_PLACES = 2
+
+
+def finding_lines(findings: Sequence[Finding]) -> list[str]:
+    """What the audit of the data found, a line each, with where the first rows stand."""
+    return [f"Data  {finding.severity}: {finding.message}{_places(finding)}" for finding in findings]
+
+
+def _places(finding: Finding) -> str:
+    if not finding.places:
+        return ""
+    more = ", ..." if finding.count > SHOWN_PLACES else ""
+    return f" ({', '.join(finding.places[:SHOWN_PLACES])}{more})"
 
 
 def percent(share: float | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rung.types import Status, Verdict
+from rung.types import Finding, Status, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,7 @@ class Lock(Fact):
     task         the task's digest; `data` holds those of its splits
     rungs        the ladder, the cheapest first
     cheaper      the share of alpha of all cheaper forms of what passed
+    findings     what the audit of the data found
     environment  packages, seed and hardware
     started      when, ISO 8601
     """
@@ -62,6 +63,7 @@ class Lock(Fact):
     base: LockedBase
     rungs: tuple[LockedRung, ...]
     cheaper: float
+    findings: tuple[Finding, ...]
     environment: Mapping[str, Any]
     started: str
 
@@ -81,7 +83,8 @@ class Lock(Fact):
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Lock:
         rungs = tuple(LockedRung(**rung) for rung in payload["rungs"])
-        return cls(**{**payload, "base": LockedBase(**payload["base"]), "rungs": rungs})
+        findings = tuple(Finding(**{**found, "places": tuple(found["places"])}) for found in payload["findings"])
+        return cls(**{**payload, "base": LockedBase(**payload["base"]), "rungs": rungs, "findings": findings})
 
 
 @dataclass(frozen=True, kw_only=True)

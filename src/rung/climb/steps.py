@@ -100,6 +100,7 @@ def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
         base=base,
         rungs=tuple(rungs),
         cheaper=cleared.alpha.cheaper,
+        findings=task.findings,
         environment=environment(task.seed),
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rung.calls import NotCalls, read_calls
 from rung.data.read.formats import parse_json
 from rung.data.read.rows import RowError
 
@@ -39,12 +40,15 @@ def as_tools(value: Any) -> tuple[dict[str, Any], ...]:
 def as_calls(value: Any, tools: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
     """A target's calls in canonical form. Raises RowError where `value` is no call or list of calls."""
     value = _from_text(value, "the tool-call target")
-    found = value if isinstance(value, list) else [value]
-    return [_call(entry, tools) for entry in found]
+    entries = value if isinstance(value, list) else [value]
+    if not any(_is_allowed(entry) for entry in entries):
+        return _read(value)
+    nested = [[_allowed_call(entry, tools)] if _is_allowed(entry) else _read([entry]) for entry in entries]
+    return [call for calls in nested for call in calls]
 
 
 def looks_like_calls(value: Any) -> bool:
-    """Whether a target (a value, or its JSON text) is a call or a list of calls in any of the known forms."""
+    """Whether a target (a value, or its JSON text) is a call or a list of calls in any of the known forms, or was meant to be."""
     if isinstance(value, str):
         if not value.lstrip().startswith(("[", "{")):
             return False
@@ -52,8 +56,28 @@ def looks_like_calls(value: Any) -> bool:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return False
-    found = value if isinstance(value, list) else [value]
-    return isinstance(value, (list, dict)) and all(_is_call(entry) for entry in found)
+    entries = value if isinstance(value, list) else [value]
+    if entries and all(_is_allowed(entry) for entry in entries):
+        return True
+    try:
+        read_calls([entry for entry in entries if not _is_allowed(entry)] if isinstance(value, list) else value, target=True)
+    except NotCalls as error:
+        return error.meant
+    return True
+
+
+def _read(value: Any) -> list[dict[str, Any]]:
+    try:
+        calls = read_calls(value, target=True)
+    except NotCalls as error:
+        either = "" if error.meant else " or {name: {argument: [allowed values]}}"
+        raise RowError(f"{error}{either}") from None
+    if faulty := next((call for call in calls if call.fault), None):
+        raise RowError(f"the arguments of {faulty.name}: {faulty.fault}")
+    return [
+        {"name": call.name, "arguments": call.arguments} | ({} if call.allowed is None else {"allowed": call.allowed})
+        for call in calls
+    ]
 
 
 def _from_text(value: Any, what: str) -> Any:
@@ -67,43 +91,19 @@ def _from_text(value: Any, what: str) -> Any:
         raise RowError(f"{what}: {error}") from None
 
 
-def _is_call(entry: Any) -> bool:
-    if not isinstance(entry, dict):
-        return False
-    if isinstance(entry.get("function"), dict):
-        return "name" in entry["function"]
-    return (isinstance(entry.get("name"), str) and "arguments" in entry) or _is_allowed(entry)
-
-
-def _is_allowed(entry: Mapping[str, Any]) -> bool:
-    """`{function: {argument: [allowed values]}}`."""
-    if len(entry) != 1 or entry.keys() & {"name", "arguments", "function"}:
+def _is_allowed(entry: Any) -> bool:
+    """`{function: {argument: [allowed values]}}`, the benchmark's own form, which a model does not write."""
+    if not isinstance(entry, dict) or len(entry) != 1 or entry.keys() & {"name", "arguments", "function", "tool_calls"}:
         return False
     (arguments,) = entry.values()
     return isinstance(arguments, dict) and all(isinstance(values, list) for values in arguments.values())
 
 
-def _call(entry: Any, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    if not _is_call(entry):
-        raise RowError('a tool call must be {"name": ..., "arguments": {...}} or {name: {argument: [allowed values]}}')
-    if isinstance(entry.get("function"), dict) and "name" in entry["function"]:
-        entry = entry["function"]
-    if isinstance(entry.get("name"), str) and not _is_allowed(entry):
-        call = {"name": entry["name"], "arguments": _arguments(entry.get("arguments"), entry["name"])}
-        return call | ({"allowed": entry["allowed"]} if isinstance(entry.get("allowed"), dict) else {})
+def _allowed_call(entry: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     ((name, allowed),) = entry.items()
     required = _required(name, tools)
     chosen = {argument: _first(values, argument in required) for argument, values in allowed.items()}
     return {"name": name, "arguments": {a: v for a, v in chosen.items() if v is not _OMITTED}, "allowed": allowed}
-
-
-def _arguments(value: Any, name: str) -> dict[str, Any]:
-    found = _from_text(value, f"the arguments of {name}")
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise RowError(f"the arguments of {name} are not an object")
-    return found
 
 
 _OMITTED = object()

@@ -13,7 +13,6 @@ from rung.errors import UserError, did_you_mean
 from rung.types import SPLITS, Example, digest
 
 Kind = Literal["exact", "normalised", "conflict"]
-SHOWN_LEAKS = 10
 
 
 class Removed(NamedTuple):
@@ -206,15 +205,3 @@ def leaks(examples: Sequence[Example]) -> tuple[Leak, ...]:
             train.setdefault(question_key(example), example)
     pairs = ((example, train.get(question_key(example))) for example in examples if example.split == "gate")
     return tuple(Leak(gate, twin) for gate, twin in pairs if twin is not None)
-
-
-def refuse_leaks(examples: Sequence[Example]) -> None:
-    """Raises UserError that lists the gate rows standing in train."""
-    found = leaks(examples)
-    if not found:
-        return
-    shown = [f"{pair.gate.source or pair.gate.id} stands at {pair.train.source or pair.train.id}" for pair in found[:SHOWN_LEAKS]]
-    rest = [f"... and {len(found) - len(shown)} more"] if len(found) > len(shown) else []
-    noun = "row of gate stands" if len(found) == 1 else "rows of gate stand"
-    listing = "\n  ".join([f"{len(found)} {noun} in train too", *shown, *rest])
-    raise UserError(listing, where="data.split", mend="Remove them, or set data.allow_leaks: true and say so with the result.")

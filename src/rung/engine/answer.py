@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rung.engine.backend import Backend, ContextTooLong, Request, ask_until_they_fit
+from rung.engine.backend import AdapterUse, Backend, ContextTooLong, Request, ask_until_they_fit
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieval.retriever import Retriever, open_retriever
@@ -144,10 +144,14 @@ def _say(
     candidate: Candidate, examples: Sequence[Example], pool: Pool | None, retriever: Retriever | None, desk: Desk
 ) -> list[Answer]:
     """What the model says; of questions that leave no room, with fewer demonstrations, then fewer passages."""
-    requests = [compose(candidate, example, pool, retriever=retriever) for example in examples]
+    adapters = tuple(AdapterUse(folder=desk.blobs.local(name), digest=name) for name in candidate.adapters)
+
+    def put(example: Example, k: int | None = None, passages: int | None = None) -> Request:
+        return replace(compose(candidate, example, pool, k, retriever=retriever, passages=passages), adapters=adapters)
+
+    requests = [put(example) for example in examples]
     shown = [_shown(candidate)] * len(requests)
     passages = [retriever.k if retriever else 0] * len(requests)
-    adapters = [desk.blobs.local(name) for name in candidate.adapters]
     backend = desk.backend_for(candidate.base)
 
     def shorter(index: int, problem: str) -> Request:
@@ -158,12 +162,12 @@ def _say(
             shown[index] //= 2
         else:
             passages[index] //= 2
-        return compose(candidate, examples[index], pool, shown[index], retriever=retriever, passages=passages[index])
+        return put(examples[index], shown[index], passages[index])
 
     if candidate.tools:
-        said = desk.toolbox(candidate.tools).answer(requests, lambda some: backend.answer(some, adapters), shorter)
+        said = desk.toolbox(candidate.tools).answer(requests, backend.answer, shorter)
     else:
-        said = _fitting(requests, lambda some: backend.answer(some, adapters), shorter)
+        said = _fitting(requests, backend.answer, shorter)
     if not retriever or retriever.form != "cited":
         return said
     return [replace(one, passages=retriever.shown(row.messages, k)) for one, row, k in zip(said, examples, passages, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,29 @@ from typing import Any, Protocol
 from rung.errors import UserError
 from rung.types import Answer, Message
 
+# What a folder in PEFT's format holds: the settings and the weights.
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterUse:
+    """One adapter that a request is answered with. `digest` names its bytes: who opens it knows it, and no call hashes it again."""
+
+    folder: Path
+    digest: str
+    weight: float = 1.0
+
+    @classmethod
+    def of(cls, folder: Path, weight: float = 1.0) -> AdapterUse:
+        """A folder whose digest nobody knows yet. Raises UserError where it holds no adapter."""
+        whole = hashlib.sha256()
+        for name in ADAPTER_FILES:
+            if not (folder / name).is_file():
+                raise UserError(f"the adapter has no {name}", where=str(folder), mend="An adapter is a folder in PEFT's format.")
+            with open(folder / name, "rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        return cls(folder=folder, digest=whole.hexdigest(), weight=weight)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -19,6 +43,7 @@ class Request:
     messages    the whole conversation so far, system message and demonstrations included
     constraint  as in Candidate, with {"kind": "tools"} already resolved to {"kind": "json_schema"}
     temperature 0 is greedy
+    adapters    added to the model for this question: the sum of their updates, each times its weight
     """
 
     messages: tuple[Message, ...]
@@ -28,6 +53,7 @@ class Request:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    adapters: tuple[AdapterUse, ...] = ()
 
 
 class ContextTooLong(UserError):
@@ -99,8 +125,9 @@ class Backend(Protocol):
     reference: str
     template: str
 
-    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One Answer for each Request, in the same order. Batching is the backend's business.
 
-        Raises ContextTooLong for requests that do not fit, before anything is computed where it knows that beforehand.
+        Raises ContextTooLong for requests that do not fit, before anything is computed where it knows that beforehand, and
+        UserError for adapters that it cannot apply.
         """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rung.data.audit import Finding, inspect_examples, removal_findings
+from rung.data.audit import audit
 from rung.data.load import load_examples
 from rung.data.read import files
 from rung.data.read.source import Source, read_rows
@@ -17,7 +17,7 @@ from rung.data.split import deduplicate
 from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
 from rung.propose.instruction import instruction_for
 from rung.propose.scorer import Kind, bar_for, kind_of, scorer_for
-from rung.types import Example
+from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
 FRACTIONS = {"train": 0.5, "dev": 0.2, "gate": 0.3}
@@ -88,7 +88,7 @@ def look_at(path: Path) -> Profile:
         at_least=bar_for(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
         instruction=instruction_for(kind, classes, unique.examples, guess.columns.get("target", "")),
-        findings=tuple([*removal_findings(unique), *inspect_examples(unique.examples)]),
+        findings=audit(loaded.examples, "raw"),
         remarks=(*_spellings(classes), *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer)),
         examples=unique.examples,
     )

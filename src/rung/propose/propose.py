@@ -66,9 +66,11 @@ def propose(draft: Draft) -> Proposal:
     draft = replace(draft, profile=replace(draft.profile, leave_out=_unmatchable(draft.profile)))
     wished = draft.profile.at_least
     try:
-        at_least = _provable(draft, draft.write(wished, []))
-        task = draft.write(at_least, [])
-        lines = tuple(line["text"] for line in card(task, draft.shares(task)))
+        task = draft.write(wished, [])
+        at_least = _provable(draft, task)
+        lines = tuple(line["text"] for line in card(_with_bar(task, at_least), draft.shares(task)))
+        # What the split rows show is only known once there is a task.
+        draft = replace(draft, profile=replace(draft.profile, findings=task.findings))
         draft.write(at_least, lines)
         refuse_existing(draft.out)
         draft.file.rename(draft.out)
@@ -94,7 +96,11 @@ def _provable(draft: Draft, task: Task) -> float:
     shares, wished = draft.shares(task), draft.profile.at_least
     steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
     for bar in [wished, *[step for step in steps if step < wished]]:
-        problem = gate_problem(replace(task, quality=replace(task.quality, at_least=bar)), shares)
+        problem = gate_problem(_with_bar(task, bar), shares)
         if problem is None:
             return bar
     raise UserError(f"too few rows to prove anything: {problem}", where=task.path, mend="Add more examples to the file.")
+
+
+def _with_bar(task: Task, at_least: float) -> Task:
+    return replace(task, quality=replace(task.quality, at_least=at_least))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rung.data.audit import texts
+from rung.data.findings import texts
 from rung.types import Example, canonical_json
 
 # Tokens that two cores read in about a minute and a half with a base of 135 million weights.

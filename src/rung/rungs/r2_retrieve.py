@@ -20,10 +20,9 @@ from rung.rungs.base import longest_answer, retriever_of
 from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.settings import read_settings
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
-from rung.types import Bench, Candidate, Example, Run, Task
+from rung.types import Bench, Candidate, Example, Finding, Run, Task
 
 if TYPE_CHECKING:
-    from rung.data.audit import Finding
     from rung.data.documents.collect import Library
     from rung.engine.retrieval.encoders import Encoder
     from rung.engine.retrieval.rerank import Reranker
@@ -230,8 +229,6 @@ def documents_of(task: Task, progress: Any) -> Library:
 
 def _unknown_gold(task: Task, library: Library) -> list[Finding]:
     """Rows whose gold names a document that is not there: it cannot be found, and counts as not found."""
-    from rung.data.audit import Finding
-
     known = {document.name for document in library.documents}
     named = {
         row.id: [part if isinstance(part, str) else part["source"] for part in row.metadata.get("gold", ())]
@@ -242,7 +239,7 @@ def _unknown_gold(task: Task, library: Library) -> list[Finding]:
         return []
     shown = ", ".join(sorted(set(missing.values()))[:3])
     message = f"the gold of {len(missing)} rows names what is no readable document: {shown}"
-    return [Finding(check="gold", severity="warning", message=message, examples=tuple(missing)[:10], count=len(missing))]
+    return [Finding(check="gold", severity="warning", message=message, places=tuple(missing)[:10], count=len(missing))]
 
 
 def _encoder_name(task: Task) -> str:

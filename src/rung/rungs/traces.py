@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rung.calls import Call, read_calls
 from rung.errors import UserError
 from rung.types import Bench, Candidate, Example, Task, digest
 
@@ -23,7 +24,7 @@ def traces(rows: Sequence[Example], candidate: Candidate, bench: Bench) -> dict[
     Where the rows say which calls are right (`data.columns.calls`), those are made, through the same gate as ever. Where none does,
     the candidate answers the rows, and its calls are taken where its answer was right.
     """
-    gold = {row.id: row.metadata["calls"] for row in rows if row.metadata.get("calls")}
+    gold = {row.id: read_calls(row.metadata["calls"]) for row in rows if row.metadata.get("calls")}
     return _made(gold, candidate, bench) if gold else _found(candidate, bench, len(rows))
 
 
@@ -52,7 +53,7 @@ def call_rows(
     return made
 
 
-def _made(gold: Mapping[str, Calls], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
+def _made(gold: Mapping[str, Sequence[Call]], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
     """Each distinct call made once. Rows of which one was refused or failed are left out; UserError where that leaves none."""
     from rung.engine.tools.toolbox import Toolbox
 
@@ -84,8 +85,8 @@ def _found(candidate: Candidate, bench: Bench, limit: int) -> dict[str, Calls]:
     return {row.example: row.answer.calls for row in run.rows if row.answer.calls and row.scores["quality"].value == 1.0}
 
 
-def _key(call: Mapping[str, Any]) -> str:
-    return digest([call["name"], call["arguments"]])
+def _key(call: Call) -> str:
+    return digest([call.name, call.arguments])
 
 
 def _call_text(call: Mapping[str, Any]) -> str:

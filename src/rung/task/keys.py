@@ -74,6 +74,7 @@ class DataSpec(Strict):
     balance: bool = False
     encoding: str | None = None
     allow_leaks: bool = False
+    checks: dict[str, Any] = {}
 
 
 class KnowledgeSpec(Strict):

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung import plugins
+from rung.data.audit import CheckSettings, audit, by_gravity
 from rung.data.balance import balance
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, load_examples
 from rung.data.read.source import Source
-from rung.data.split import Deduplicated, Leak, deduplicate, leaks, refuse_leaks, split, with_repeats
+from rung.data.split import Deduplicated, deduplicate, split, with_repeats
 from rung.errors import UserError, did_you_mean
+from rung.task.checks import read_checks, refuse_errors
 from rung.task.positions import Located, read_yaml
 from rung.types import Bar, Example, Limits, Task
 from rung.verify.problems import Problem, keys_of, problems_of
@@ -38,7 +40,6 @@ class TaskFile:
     task: Task
     loaded: Loaded
     deduplicated: Deduplicated
-    leaks: tuple[Leak, ...]
 
 
 def load_task(path: Path, downloads: Path) -> Task:
@@ -51,31 +52,30 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     from rung.task.tools import task_tools
 
     located = read_yaml(path)
-    spec, bars = _checked(located)
+    spec, bars, checks = _checked(located)
     try:
         loaded = load_examples(_source(spec, path, downloads))
         unique = deduplicate(loaded.examples)
         rows = with_repeats(unique)
         kept = balance(rows, spec.seed) if spec.data.balance else rows
         examples = split(kept, spec.data.split.shares(), spec.seed)
-        if not spec.data.allow_leaks:
-            refuse_leaks(examples)
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples) from None
+    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks)])
+    refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
     for bar, scorer in settled:
         _refuse_unmatchable(bar, scorer, examples)
     return TaskFile(
-        task=replace(_task(spec, examples, [bar for bar, _ in settled], path, tools=tools), knowledge=knowledge),
+        task=replace(_task(spec, examples, [bar for bar, _ in settled], path, tools=tools), knowledge=knowledge, findings=findings),
         loaded=loaded,
         deduplicated=unique,
-        leaks=leaks(examples),
     )
 
 
-def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]]]:
+def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]], Mapping[str, CheckSettings]]:
     """The file's own faults, all at once, before any data is read."""
     from pydantic import ValidationError
 
@@ -90,13 +90,15 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]]]
         problems += faults
     problems += _unknown_plugins("rungs", value.get("rungs"), ())
     problems += _unknown_plugins("probes", value.get("probes"), ("dev_rows",))
+    checks, faults = read_checks(value.get("data"))
+    problems += faults
     try:
         spec = TaskSpec.model_validate(value)
     except ValidationError as error:
         raise located.error([*problems, *problems_of(error, TaskSpec)]) from None
     if problems:
         raise located.error(problems)
-    return spec, [bar for bar in bars if bar is not None]
+    return spec, [bar for bar in bars if bar is not None], checks
 
 
 def _of_later(value: dict[str, Any]) -> list[Problem]:

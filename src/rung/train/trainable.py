@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from safetensors import SafetensorError
 from torch import Tensor
 
-from rung.engine.local.decoder import Decoder, Update
+from rung.engine.local.decoder import Decoder
+from rung.engine.local.update import Update
 from rung.errors import BrokenEnvironment
 
 
@@ -20,7 +21,7 @@ class Trainable(Protocol):
     """A model under training. `masters` are float32 leaf tensors by name, the only ones that the optimizer changes.
 
     decoder    computes the forward pass
-    update()   the adapter's compute form for it, or None; differentiable with respect to the masters
+    update()   what the adapter adds to it, or None; differentiable with respect to the masters
     collect()  after each backward pass: adds what it left elsewhere to the masters' gradients
     refresh()  after the masters changed: compute copies follow them
     save()     writes what answers: an adapter, or a whole model

@@ -1,4 +1,4 @@
-"""Function calls: reading them from targets and answers, and whether one is the call that was wanted.
+"""Whether the calls of an answer are those that were wanted; `rung.calls` says what is a call.
 
 A target is a list of calls `{"name": str, "arguments": {...}, "allowed": {argument: [values...]}}`, or one of them. `allowed` is
 optional; an argument named there may have any of its values, and may be left out where `""` is one of them. An object among the
@@ -12,46 +12,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from rung.verify.parse import NotJson, find_all_json, strict_json
+from rung.calls import Call, NotCalls, read_calls
+from rung.verify.parse import NotJson, strict_json
 
 _LOOSE = re.compile(r"[ ,./\-_*^]")  # what the benchmark's standardize_string drops
-_BROKEN_CALL = re.compile(r'<tool_call>|"name"\s*:.*"(arguments|parameters)"\s*:', re.DOTALL)
 _LEFT_OUT = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One call. `allowed` stands only in targets."""
-
-    name: str
-    arguments: Mapping[str, Any]
-    allowed: Mapping[str, Sequence[Any]]
 
 
 def target_calls(target: Any) -> list[Call] | None:
     """The calls that a target asks for, none for prose (a reply without a call is right); None where it cannot be read."""
-    if isinstance(target, str):
-        if not target.lstrip().startswith(("{", "[")):
-            return []
-        try:
-            target = strict_json(target)
-        except NotJson:
-            return None
-    return _read(target, is_target=True)
-
-
-def answered_calls(text: str) -> list[Call]:
-    """The calls in an answer: JSON objects or lists of them, in prose, code fences or tags, or OpenAI `tool_calls`."""
-    found = (_read(value, is_target=False) for value in find_all_json(text))
-    return [call for calls in found if calls for call in calls]
-
-
-def is_broken_call(text: str) -> bool:
-    """Whether an answer without a readable call set out to make one."""
-    return bool(_BROKEN_CALL.search(text))
+    if isinstance(target, str) and not target.lstrip().startswith(("{", "[")):
+        return []
+    try:
+        calls = read_calls(strict_json(target) if isinstance(target, str) else target, target=True)
+    except (NotJson, NotCalls):
+        return None
+    return None if any(call.fault for call in calls) else calls
 
 
 def calls_fault(calls: Sequence[Call], wanted: Sequence[Call], tools: Sequence[Mapping[str, Any]]) -> str | None:
@@ -67,6 +45,8 @@ def calls_fault(calls: Sequence[Call], wanted: Sequence[Call], tools: Sequence[M
 
 def call_fault(call: Call, wanted: Call, tools: Sequence[Mapping[str, Any]]) -> str | None:
     """What is wrong with one call; None where it is the wanted one."""
+    if call.fault:
+        return f"{call.name}: {call.fault}"
     if _name_key(call.name) != _name_key(wanted.name):
         return f"calls {call.name}, expected {wanted.name}"
     parameters = parameters_of(wanted.name, tools)
@@ -85,39 +65,12 @@ def parameters_of(name: str, tools: Sequence[Mapping[str, Any]]) -> Mapping[str,
     return None
 
 
-def _read(value: Any, *, is_target: bool) -> list[Call] | None:
-    if isinstance(value, list):
-        parts = [_read(item, is_target=is_target) for item in value]
-        return None if any(part is None or len(part) != 1 for part in parts) else [part[0] for part in parts if part]
-    if not isinstance(value, Mapping):
-        return None
-    for wrapper in ("tool_calls", "function"):
-        if isinstance(value.get(wrapper), Mapping | list):
-            return _read(value[wrapper], is_target=is_target)
-    call = _read_one(value, is_target=is_target)
-    return [call] if call else None
-
-
-def _read_one(value: Mapping[str, Any], *, is_target: bool) -> Call | None:
-    allowed = value.get("allowed", {}) if is_target else {}
-    arguments = value.get("arguments", value.get("parameters"))
-    if isinstance(arguments, str):
-        try:
-            arguments = strict_json(arguments)
-        except NotJson:
-            return None
-    if not isinstance(value.get("name"), str) or not isinstance(arguments, Mapping) or not isinstance(allowed, Mapping):
-        return None
-    listed = all(isinstance(values, list) for values in allowed.values())
-    return Call(name=value["name"], arguments=arguments, allowed=allowed) if listed else None
-
-
 def _is_choice_object(value: Any) -> bool:
     return isinstance(value, Mapping) and bool(value) and all(isinstance(part, list) and part for part in value.values())
 
 
 def _accepted(wanted: Call) -> dict[str, Sequence[Any]]:
-    return {name: [value] for name, value in wanted.arguments.items()} | dict(wanted.allowed)
+    return {name: [value] for name, value in wanted.arguments.items()} | dict(wanted.allowed or {})
 
 
 def _unknown(call: Call, wanted: Call, parameters: Mapping[str, Any] | None) -> str | None:
@@ -131,13 +84,14 @@ def _unknown(call: Call, wanted: Call, parameters: Mapping[str, Any] | None) -> 
 
 
 def _wrong_value(call: Call, wanted: Call, parameters: Mapping[str, Any]) -> str | None:
+    chosen = wanted.allowed or {}
     for name, values in _accepted(wanted).items():
         if name not in call.arguments:
-            if name in wanted.allowed and _LEFT_OUT in values:
+            if name in chosen and _LEFT_OUT in values:
                 continue
             return f"{call.name}: the argument '{name}' is missing"
         schema = _part(parameters, "properties", name)
-        if not any(_same(call.arguments[name], value, schema, name in wanted.allowed) for value in values):
+        if not any(_same(call.arguments[name], value, schema, name in chosen) for value in values):
             return f"{call.name}: '{name}' is {call.arguments[name]!r}, expected " + " or ".join(map(repr, values))
     return None
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from rung.calls import outermost_json, refuse_constant
+
 _NUMBER = re.compile(
     r"(?P<sign>[-+−])?\s?(?:[$€£¥]\s?(?P<inner_sign>[-−])?)?"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>[eE][-+]?\d+)?(?P<percent>\s?%)?"
@@ -49,7 +51,7 @@ def as_texts(target: Any) -> list[str]:
 def strict_json(text: str) -> Any:
     """The JSON value that the whole text is. Raises NotJson, also for NaN and infinities, which are not JSON."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None
 
@@ -63,26 +65,8 @@ def find_json(text: str, kinds: tuple[type, ...] = (dict, list)) -> Any:
 
 
 def find_all_json(text: str) -> Iterator[Any]:
-    """Every outermost JSON object or list in the text, in order, whatever stands around it (prose, code fences, tags).
-
-    A value that the end of the text cuts off, or that is nested thousands deep, ends the search: its inner pieces are not what the
-    model meant to say.
-    """
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-    end = len(text.rstrip())
-    start = 0
-    while (opening := _next_opening(text, start)) >= 0:
-        try:
-            value, start = decoder.raw_decode(text, opening)
-            yield value
-        except json.JSONDecodeError as error:
-            if error.pos >= end or error.msg.startswith("Unterminated string"):
-                return
-            start = opening + 1
-        except ValueError:
-            start = opening + 1
-        except RecursionError:
-            return
+    """Every outermost JSON object or list in the text, in order; what is cut off, and NaN, are not JSON."""
+    return outermost_json(text, constants=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,15 +126,6 @@ def read_date(value: Any, *, day_first: bool = False) -> date | None:
         except ValueError:
             continue
     return None
-
-
-def _next_opening(text: str, start: int) -> int:
-    found = [place for place in (text.find("{", start), text.find("[", start)) if place >= 0]
-    return min(found, default=-1)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _whole_number(text: str) -> Number | None:

@@ -9,15 +9,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rung.calls import Call
 from rung.types import Run, Task
-from rung.verify.calls import Call, call_fault, paired, target_calls
+from rung.verify.calls import call_fault, paired, target_calls
 
 KINDS = ("right", "wrong_arguments", "wrong_tool", "needless", "missing")
 
 
 def count_calls(made: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> dict[str, int]:
     """How many calls are of each of KINDS: a wanted one is right, wrong or missing, a made one right, wrong or needless."""
-    left = [Call(name=str(call["name"]), arguments=call["arguments"], allowed={}) for call in made]
+    left = [Call(name=str(call["name"]), arguments=call["arguments"]) for call in made]
     goals = target_calls(list(wanted)) or []
     counts = dict.fromkeys(KINDS, 0)
     for kind, fits in (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from rung.engine.backend import Request
+from rung.engine.backend import AdapterUse, Request
 from rung.engine.chat import prompt_tokens
 from rung.engine.local.generate import end_tokens
 from rung.engine.local.model import LocalModel
@@ -39,6 +41,12 @@ def reference_model(folder: Path, adapter: Path | None = None):
 def ask(text: str, *, system: str = "", **settings) -> Request:
     turns = [{"role": "system", "content": system}] if system else []
     return Request(messages=(*turns, {"role": "user", "content": text}), **settings)
+
+
+def adapted(requests: Sequence[Request], *adapters: Path) -> list[Request]:
+    """The same requests, answered with these adapters."""
+    uses = tuple(AdapterUse.of(folder) for folder in adapters)
+    return [replace(request, adapters=uses) for request in requests]
 
 
 @torch.inference_mode()

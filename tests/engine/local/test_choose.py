@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from oracle import LONG_SYSTEM, TEXTS, ask, reference_model, sequence_log_probability
+from oracle import LONG_SYSTEM, TEXTS, adapted, ask, reference_model, sequence_log_probability
 
 from rung.engine.chat import prompt_tokens, training_tokens
 from rung.engine.local.answering import Answering
@@ -20,14 +20,14 @@ def answers_to(names: list[str]) -> dict:
 
 
 @pytest.mark.parametrize("system", ["", LONG_SYSTEM])
-@pytest.mark.parametrize("adapted", [False, True])
+@pytest.mark.parametrize("with_adapter", [False, True])
 @pytest.mark.parametrize("names", [DISTINCT, SHARED])
 def test_log_probabilities_equal_a_plain_forward(
-    tiny, tiny_base: Path, adapter: Path, system: str, adapted: bool, names: list[str]
+    tiny, tiny_base: Path, adapter: Path, system: str, with_adapter: bool, names: list[str]
 ) -> None:
-    reference = reference_model(tiny_base, adapter if adapted else None)
+    reference = reference_model(tiny_base, adapter if with_adapter else None)
     requests = [ask(text, system=system, **answers_to(names)) for text in TEXTS]
-    answers = Answering(tiny).answer(requests, [adapter] if adapted else [])
+    answers = Answering(tiny).answer(adapted(requests, adapter) if with_adapter else requests)
     choices = choice_tokens(tiny.tokenizer, names)
     assert choices.distinct == (names is DISTINCT)
     for request, answer in zip(requests, answers, strict=True):

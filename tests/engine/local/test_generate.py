@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 import torch
-from oracle import LONG_SYSTEM, TEXTS, ask, greedy, reference_model
+from oracle import LONG_SYSTEM, TEXTS, adapted, ask, greedy, reference_model
 
 from rung.engine.answer import Desk, compose
 from rung.engine.answer import answer as answer_rows
@@ -20,12 +20,12 @@ from rung.types import Candidate, Example
 
 
 @pytest.mark.parametrize("system", ["", LONG_SYSTEM])
-@pytest.mark.parametrize("adapted", [False, True])
-def test_greedy_equals_transformers(tiny, tiny_base: Path, adapter: Path, system: str, adapted: bool) -> None:
+@pytest.mark.parametrize("with_adapter", [False, True])
+def test_greedy_equals_transformers(tiny, tiny_base: Path, adapter: Path, system: str, with_adapter: bool) -> None:
     """Against PEFT where there is an adapter: a PEFT-readable folder, written here, applied here."""
-    reference = reference_model(tiny_base, adapter if adapted else None)
+    reference = reference_model(tiny_base, adapter if with_adapter else None)
     requests = [ask(text, system=system, max_tokens=6 + 5 * index) for index, text in enumerate(TEXTS)]
-    answers = Answering(tiny).answer(requests, [adapter] if adapted else [])
+    answers = Answering(tiny).answer(adapted(requests, adapter) if with_adapter else requests)
     for request, answer in zip(requests, answers, strict=True):
         tokens, text = greedy(reference, tiny, request)
         assert answer.text == text

@@ -13,7 +13,7 @@ from rung.errors import UserError
 
 
 def logits(model, adapter: Path) -> torch.Tensor:
-    update = load_lora(adapter, model.config, torch.device("cpu")).compute_form(torch.float32)
+    update = load_lora(adapter, model.config, torch.device("cpu")).update(torch.float32)
     attention = PrefixedRows(prefix_tokens=0, rows=1, row_length=60)
     with torch.inference_mode():
         return model.decoder.logits(model.decoder.hidden(torch.arange(60), torch.arange(60), attention, update))

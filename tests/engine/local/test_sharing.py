@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from oracle import LONG_SYSTEM, TEXTS, ask, load, random_adapter, reference_model
+from oracle import LONG_SYSTEM, TEXTS, adapted, ask, load, random_adapter, reference_model
 
 from rung.engine.local import answering
 from rung.engine.local.answering import Answering
@@ -61,11 +61,11 @@ def test_a_prefix_is_computed_once_and_only_under_its_own_adapter(
     requests = [ask(text, system=LONG_SYSTEM, max_tokens=12) for text in TEXTS]
     desk = Answering(tiny)
     plans = [[], [adapter], [other_adapter], [adapter, other_adapter]]
-    cold = [Answering(tiny).answer(requests, adapters) for adapters in plans]
+    cold = [Answering(tiny).answer(adapted(requests, *adapters)) for adapters in plans]
     computed.clear()
-    first = [desk.answer(requests, adapters) for adapters in plans]
+    first = [desk.answer(adapted(requests, *adapters)) for adapters in plans]
     assert len(computed) == 4
-    warm = [desk.answer(requests, adapters) for adapters in plans]
+    warm = [desk.answer(adapted(requests, *adapters)) for adapters in plans]
     assert len(computed) == 4
     texts = [[answer.text for answer in answers] for answers in cold]
     assert texts == [[a.text for a in answers] for answers in first] == [[a.text for a in answers] for answers in warm]
@@ -81,11 +81,12 @@ def test_a_folder_written_anew_is_another_adapter(tiny, adapter: Path, other_ada
     for source in (adapter, other_adapter, adapter):
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(source, place)
-        found.append([answer.text for answer in desk.answer(requests, [place])])
+        found.append([answer.text for answer in desk.answer(adapted(requests, place))])
     assert found[0] == found[2] != found[1]
 
 
 def test_stacked_adapters_add_up(tiny, tiny_base: Path, adapter: Path, other_adapter: Path) -> None:
+    from rung.engine.backend import AdapterUse
     from rung.engine.local.adapters import AdapterCache
     from rung.engine.local.attention import PrefixedRows
 
@@ -95,7 +96,7 @@ def test_stacked_adapters_add_up(tiny, tiny_base: Path, adapter: Path, other_ada
     ids = torch.arange(3, 40)
     attention = PrefixedRows(prefix_tokens=0, rows=1, row_length=len(ids))
     with torch.inference_mode():
-        _, update = AdapterCache(tiny.decoder).get([adapter, other_adapter])
+        _, update = AdapterCache(tiny.decoder).get([AdapterUse.of(adapter), AdapterUse.of(other_adapter)])
         ours = tiny.decoder.logits(tiny.decoder.hidden(ids, torch.arange(len(ids)), attention, update))
         assert torch.allclose(ours, reference(ids[None]).logits[0], atol=1e-4)
 
@@ -113,11 +114,11 @@ def test_the_backend_answers_counts_and_prices(tiny_base: Path, adapter: Path, t
 
     prices = {"input_usd_per_million": 2.0, "output_usd_per_million": 10.0}
     backend = open_backend(str(tiny_base), tmp_path, prices=prices)
-    answer = backend.answer([ask("hello there", max_tokens=4)], [adapter])[0]
+    answer = backend.answer(adapted([ask("hello there", max_tokens=4)], adapter))[0]
     assert answer.prompt_tokens and answer.completion_tokens
     assert answer.cost_usd == pytest.approx((2 * answer.prompt_tokens + 10 * answer.completion_tokens) / 1e6)
     assert "@sha256:" in backend.reference and len(backend.template) == 64
-    free = open_backend(str(tiny_base), tmp_path).answer([ask("hello there", max_tokens=4)], [adapter])[0]
+    free = open_backend(str(tiny_base), tmp_path).answer(adapted([ask("hello there", max_tokens=4)], adapter))[0]
     assert free.cost_usd is None and free.text == answer.text
 
 
@@ -129,10 +130,10 @@ def test_an_adapter_of_another_base_is_refused(tiny, tmp_path: Path) -> None:
     small = load(make_tiny_model(tmp_path / "small", layers=2))
     foreign = random_adapter(tmp_path / "adapter", small)
     with pytest.raises(UserError, match="does not fit the base"):
-        Answering(tiny).answer([ask("x")], [foreign])
+        Answering(tiny).answer(adapted([ask("x")], foreign))
     (foreign / "adapter_model.safetensors").unlink()
     with pytest.raises(UserError, match=r"has no adapter_model\.safetensors"):
-        Answering(tiny).answer([ask("x")], [foreign])
+        adapted([ask("x")], foreign)
 
 
 def test_a_kept_prefix_changes_no_bit_of_an_answer(tiny_base: Path) -> None:

@@ -115,7 +115,7 @@ def test_an_answer_gets_its_passages_or_the_refusal(blobs):
     asked_for = []
 
     class Backend:
-        def answer(self, requests, adapters=()):
+        def answer(self, requests):
             asked_for.extend(requests)
             return [Answer(text="nine") for _ in requests]
 
@@ -144,7 +144,7 @@ def test_the_index_read_is_the_index_stored(blobs, encoder):
 
 def test_an_answer_that_is_to_cite_keeps_what_it_was_shown(blobs):
     class Backend:
-        def answer(self, requests, adapters=()):
+        def answer(self, requests):
             return [Answer(text="nine [00000000]") for _ in requests]
 
     index = store_index(CHUNKS, None, blobs, Silent())

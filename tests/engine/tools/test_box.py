@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import rung.engine.tools
+from rung.calls import Call
 from rung.engine.tools import guard
 from rung.engine.tools.box import Box
 from rung.engine.tools.declare import declare
@@ -162,7 +163,7 @@ def box(folder) -> Box:
 
 
 def one(box: Box, name: str, /, **arguments) -> dict:
-    return box.perform([{"name": name, "arguments": arguments}])[0]
+    return box.perform([Call(name=name, arguments=arguments)])[0]
 
 
 def test_tools_are_described_from_signature_and_docstring(box) -> None:
@@ -223,7 +224,7 @@ def test_wrong_calls_are_refused_and_not_run(box, name, arguments, reason) -> No
     ],
 )
 def test_a_tool_that_misbehaves_fails_alone(box, name, reason) -> None:
-    bad, good = box.perform([{"name": name, "arguments": {}}, {"name": "add", "arguments": {"a": 1}}])
+    bad, good = box.perform([Call(name=name, arguments={}), Call(name="add", arguments={"a": 1})])
     assert bad["outcome"] == "failed" and reason in bad["reason"]
     assert good["result"] == 2
 

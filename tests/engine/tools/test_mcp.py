@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("mcp")
 
+from rung.calls import Call
 from rung.engine.tools.box import Box
 from rung.engine.tools.declare import declare
 from rung.errors import BrokenEnvironment, UserError
@@ -97,18 +98,18 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
     box = Box(tools=tools, files=None)
     found = box.perform(
         [
-            {"name": "price", "arguments": {"item": "lamp"}},
-            {"name": "buy", "arguments": {"item": "lamp"}},
-            {"name": "price", "arguments": {"item": "none"}},
-            {"name": "price", "arguments": {"thing": "lamp"}},
-            {"name": "token", "arguments": {}},
+            Call(name="price", arguments={"item": "lamp"}),
+            Call(name="buy", arguments={"item": "lamp"}),
+            Call(name="price", arguments={"item": "none"}),
+            Call(name="price", arguments={"thing": "lamp"}),
+            Call(name="token", arguments={}),
         ]
     )
     assert [call["outcome"] for call in found] == ["ran", "queued", "failed", "refused", "ran"]
     assert found[0]["result"] == 4 and "price" in found[2]["reason"]
     assert "granted" in found[4]["result"] and "hunter2" not in found[4]["result"]
     (folder / "changed").touch()
-    changed = box.perform([{"name": "price", "arguments": {"item": "lamp"}}])[0]
+    changed = box.perform([Call(name="price", arguments={"item": "lamp"})])[0]
     assert changed["outcome"] == "failed" and "no longer those that the task was locked with" in changed["reason"]
 
 
@@ -116,8 +117,8 @@ def test_a_call_that_hangs_crashes_or_shouts_fails_alone(folder) -> None:
     """Rows are asked in batches, in one session with the server: what one row's call does to it must not reach another's."""
     tools = declare(said(command=[sys.executable, "server.py"]), folder)
     box = Box(tools={**tools, "limits": {"seconds": 3.0, "output_kb": 1}}, files=None)
-    calls = [{"name": "price", "arguments": {"item": item}} for item in ("desk", "slow", "lamp", "die", "vase")]
-    found = box.perform([*calls, {"name": "shout", "arguments": {}}, *calls[:1]])
+    calls = [Call(name="price", arguments={"item": item}) for item in ("desk", "slow", "lamp", "die", "vase")]
+    found = box.perform([*calls, Call(name="shout", arguments={}), *calls[:1]])
     assert [call["outcome"] for call in found] == ["ran", "failed", "ran", "failed", "ran", "failed", "ran"]
     assert "more than 3 seconds" in found[1]["reason"] and "wrote more than 1 KiB" in found[5]["reason"]
     assert found[1]["seconds"] >= 3.0 and all(call["seconds"] > 0 for call in found)
@@ -144,8 +145,8 @@ def test_a_server_over_http_and_its_absence(folder) -> None:
     with served(folder) as url:
         tools = declare(said(url=url), folder)
         box = Box(tools=tools, files=None)
-        assert box.perform([{"name": "price", "arguments": {"item": "desk"}}])[0]["result"] == 4
-    gone = box.perform([{"name": "price", "arguments": {"item": "desk"}}])[0]
+        assert box.perform([Call(name="price", arguments={"item": "desk"})])[0]["result"] == 4
+    gone = box.perform([Call(name="price", arguments={"item": "desk"})])[0]
     assert gone["outcome"] == "failed" and gone["reason"]
     with pytest.raises(UserError, match=r"(?s)MCP server 'shop'.*does not answer"):
         declare(said(url=url), folder)

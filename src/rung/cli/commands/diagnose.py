@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from rung.cli.output import example, json_option, print_json, show, watching
+from rung.cli.words import finding_lines
 
 
 @click.command(epilog=example("rung diagnose tasks/ledger/task.yaml"))
@@ -27,6 +28,8 @@ def command(task: Path, as_json: bool) -> None:
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
             locked = load_task(task, home.downloads)
+        for line in finding_lines(locked.findings):
+            progress.note(line)
         told = diagnose(locked, home, progress=progress).as_json()
     if as_json:
         print_json(told)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.cli.words import UNKNOWN
+from rung.cli.words import UNKNOWN, finding_lines
 from rung.errors import UserError
 
 
@@ -33,6 +33,7 @@ def command(task: Path, as_json: bool) -> int:
     if as_json:
         print_json(document)
     else:
+        show(*finding_lines(locked.findings))
         _show(document)
         _show_tools(locked.tools or {"list": ()})
         show(*[f"Next: rung climb {task}"] if not document["problem"] else [])

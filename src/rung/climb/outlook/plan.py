@@ -13,7 +13,7 @@ from rung.climb.diagnosis.diagnose import foreseen
 from rung.climb.preflight import HopelessSplit, preflight
 from rung.rungs.base import Rung, is_remote, labelled, ladder, longest_answer, plan_of_alpha
 from rung.rungs.training import train_rows
-from rung.types import Candidate, Progress, Task
+from rung.types import Candidate, Progress, Task, as_json
 from rung.verify.judge import random_order
 from rung.verify.split_size import card
 
@@ -131,6 +131,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
         "card": card(task, shares),
+        "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,
         "rungs": rungs,
         "probes": foreseen(task),

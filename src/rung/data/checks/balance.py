@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from rung.data.audit import Finding, first_ids
-from rung.types import Example
+from rung.data.findings import found
+from rung.data.sensitive import shown
+from rung.types import Example, Finding, Severity
+
+ROWS = "split"
+SEVERITY: Severity = "warning"
+NAMED = 5
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """`most_classes`: targets with more distinct values are free text. `largest_share` of one class and `fewest_rows` of a class in
     train before a word is said."""
 
-    most_classes: int = 100
-    largest_share: float = 0.9
-    fewest_rows: int = 5
+    most_classes: int = Field(default=100, ge=2)
+    largest_share: float = Field(default=0.9, gt=0, le=1)
+    fewest_rows: int = Field(default=5, ge=0)
 
 
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
@@ -33,24 +38,27 @@ def _one_class(rows: Sequence[Example], classes: Counter[str], config: Config) -
     name, count = classes.most_common(1)[0]
     if count / len(rows) <= config.largest_share:
         return []
-    message = f"{count / len(rows):.0%} of the rows are '{name}': always answering so scores as much"
-    return [Finding(check="balance", severity="warning", message=message, count=count)]
+    message = f"{count / len(rows):.0%} of the rows are '{shown(name)}': always answering so scores as much"
+    return [Finding(severity=SEVERITY, message=message, count=count)]
 
 
 def _unseen(rows: Sequence[Example]) -> list[Finding]:
-    shown = {example.target for example in rows if example.split == "train"}
-    unseen = [example for example in rows if example.split == "gate" and shown and example.target not in shown]
+    known = {example.target for example in rows if example.split == "train"}
+    unseen = [example for example in rows if example.split == "gate" and known and example.target not in known]
     if not unseen:
         return []
-    names = ", ".join(sorted({example.target for example in unseen})[:5])
-    message = f"{len(unseen):,} gate rows are of classes that train never shows: {names}"
-    return [Finding(check="balance", severity="warning", message=message, examples=first_ids(unseen), count=len(unseen))]
+    message = f"{len(unseen):,} gate rows are of classes that train never shows: {_names({e.target for e in unseen})}"
+    return [found(SEVERITY, message, unseen)]
 
 
 def _rare(rows: Sequence[Example], config: Config) -> list[Finding]:
     train = Counter(example.target for example in rows if example.split == "train")
-    rare = sorted(name for name, count in train.items() if count < config.fewest_rows)
+    rare = {name for name, count in train.items() if count < config.fewest_rows}
     if not rare:
         return []
-    message = f"{len(rare)} classes have fewer than {config.fewest_rows} rows in train: {', '.join(rare[:5])}"
-    return [Finding(check="balance", severity="info", message=message, count=len(rare))]
+    message = f"{len(rare)} classes have fewer than {config.fewest_rows} rows in train: {_names(rare)}"
+    return [Finding(severity="info", message=message, count=len(rare))]
+
+
+def _names(classes: set[str]) -> str:
+    return ", ".join(map(shown, sorted(classes)[:NAMED]))

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.audit import Finding, first_ids
+from rung.data.findings import SHOWN_PLACES, place
 from rung.data.split import leaks
-from rung.types import Example
+from rung.types import Example, Finding, Severity
+
+ROWS = "split"
+SEVERITY: Severity = "error"
+ALLOWED_BY = "allow_leaks"
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -16,11 +20,10 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
-    """An error where any gate row stands in train."""
-    found = leaks(examples)
-    if not found:
+    """One where any gate row stands in train, which only rows can that name their own split."""
+    pairs = leaks(examples)
+    if not pairs:
         return []
-    rows = sum(example.split == "gate" for example in examples)
-    message = f"{len(found):,} of {rows:,} gate rows stand in train too"
-    ids = first_ids([pair.gate for pair in found])
-    return [Finding(check="contamination", severity="error", message=message, examples=ids, count=len(found))]
+    message = f"{len(pairs):,} {'row of gate stands' if len(pairs) == 1 else 'rows of gate stand'} in train too"
+    places = tuple(f"{place(pair.gate)} stands at {place(pair.train)}" for pair in pairs[:SHOWN_PLACES])
+    return [Finding(severity=SEVERITY, message=message, count=len(pairs), places=places)]

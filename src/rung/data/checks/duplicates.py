@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.audit import Finding, removal_findings
+from rung.data.findings import SHOWN_PLACES, in_rows, place
 from rung.data.split import deduplicate
-from rung.types import Example
+from rung.types import Example, Finding, Severity
+
+ROWS = "raw"
+SEVERITY: Severity = "info"
+KINDS = {"exact": "exact duplicates", "normalised": "duplicates but for case and blanks"}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -16,5 +20,12 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
-    """One finding for each kind of duplicate, counting the rows beyond the first."""
-    return [finding for finding in removal_findings(deduplicate(examples)) if finding.check == "duplicates"]
+    """One for each kind of duplicate, counting the rows beyond the first: those take no part."""
+    removed = deduplicate(examples).removed
+    findings = []
+    for kind, words in KINDS.items():
+        pairs = [pair for pair in removed if pair.kind == kind]
+        places = tuple(f"{place(pair.dropped)} (as {place(pair.kept)})" for pair in pairs[:SHOWN_PLACES])
+        message = f"{words} in {in_rows(len(pairs))}; the first of each counts"
+        findings += [Finding(severity=SEVERITY, message=message, count=len(pairs), places=places)] if pairs else []
+    return findings

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.audit import Finding, removal_findings
+from rung.data.findings import SHOWN_PLACES, in_rows, place
 from rung.data.split import deduplicate
-from rung.types import Example
+from rung.types import Example, Finding, Severity
+
+ROWS = "raw"
+SEVERITY: Severity = "warning"
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -16,5 +19,10 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
-    """A warning where rows expect another answer than the first row with their question."""
-    return [finding for finding in removal_findings(deduplicate(examples)) if finding.check == "labels"]
+    """One where rows expect another answer than the first row with their question."""
+    pairs = [pair for pair in deduplicate(examples).removed if pair.kind == "conflict"]
+    if not pairs:
+        return []
+    message = f"another answer to an earlier row's question in {in_rows(len(pairs))}; the first of each counts"
+    places = tuple(f"{place(pair.dropped)} (against {place(pair.kept)})" for pair in pairs[:SHOWN_PLACES])
+    return [Finding(severity=SEVERITY, message=message, count=len(pairs), places=places)]

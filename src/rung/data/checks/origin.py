@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.audit import Finding, first_ids
-from rung.types import Example
+from rung.data.findings import found
+from rung.types import Example, Finding, Severity
+
+ROWS = "split"
+SEVERITY: Severity = "warning"
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -15,14 +18,15 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
-    """The share of synthetic and augmented rows, and a warning for those that the gate would be judged on."""
+    """The share of synthetic and augmented rows, which is only good to know; and those that the gate would be judged on."""
     made = [example for example in examples if example.origin in ("synthetic", "augmented")]
     judged = [example for example in made if example.split == "gate"]
-    found = []
+    findings = []
     if made:
-        message = f"{len(made):,} of {len(examples):,} rows ({len(made) / len(examples):.0%}) are synthetic or augmented"
-        found.append(Finding(check="origin", severity="info", message=message, examples=first_ids(made), count=len(made)))
+        share = len(made) / len(examples)
+        message = f"{len(made):,} of {len(examples):,} rows ({share:.0%}) are synthetic or augmented"
+        findings.append(found("info", message, made))
     if judged:
         message = f"{len(judged):,} gate rows are synthetic or augmented: the verdict is about made-up rows in that part"
-        found.append(Finding(check="origin", severity="warning", message=message, examples=first_ids(judged), count=len(judged)))
-    return found
+        findings.append(found(SEVERITY, message, judged))
+    return findings

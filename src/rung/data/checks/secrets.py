@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from rung.data.audit import Finding, first_ids, in_rows, texts
-from rung.types import Example
+from rung.data.findings import found, in_rows, texts
+from rung.data.sensitive import SECRETS
+from rung.types import Example, Finding, Severity
 
-PATTERNS = {
-    "AWS access keys": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    "GitHub tokens": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{82})\b"),
-    "private keys": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),
-    "Slack tokens": re.compile(r"\bxox[abprs]-\d{8,}-[\w-]{8,}"),
-    "Google API keys": re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b"),
-    "Stripe keys": re.compile(r"\b[rs]k_live_[0-9A-Za-z]{24,}\b"),
-    "OpenAI or Anthropic keys": re.compile(r"\bsk-(?:proj-|ant-[a-z0-9]+-)?[A-Za-z0-9_-]{32,}\b"),
-    "Hugging Face tokens": re.compile(r"\bhf_[A-Za-z0-9]{34}\b"),
-    "JSON web tokens": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-}
+ROWS = "raw"
+SEVERITY: Severity = "warning"
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -28,12 +19,11 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
-    """A warning for each kind that stands in any row; the secret itself is not repeated."""
+    """One for each kind that stands in any row; the secret itself is not repeated."""
     said = [(example, texts(example)) for example in examples]
-    found = []
-    for name, pattern in PATTERNS.items():
-        rows = [example for example, text in said if pattern.search(text)]
-        if rows:
-            message = f"{name} in {in_rows(len(rows))}: revoke them and take them out"
-            found.append(Finding(check="secrets", severity="warning", message=message, examples=first_ids(rows), count=len(rows)))
-    return found
+    holding = {name: [example for example, text in said if any(finder(text))] for name, finder in SECRETS.items()}
+    return [
+        found(SEVERITY, f"{name} in {in_rows(len(rows))}: revoke them and take them out", rows)
+        for name, rows in holding.items()
+        if rows
+    ]

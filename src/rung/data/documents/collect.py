@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rung.data.audit import Finding
 from rung.data.documents.chunk import Chunk, chunk, short_ids
 from rung.data.documents.contain import DOCUMENT_S, Contained
 from rung.data.documents.files import DocumentSource, read_files
 from rung.data.documents.instructions import instruction_in
 from rung.data.documents.parsed import BadDocument, Parsed
 from rung.errors import UserError
-from rung.types import Progress, digest
+from rung.types import Finding, Progress, digest
 
 SHOWN = 10
 
@@ -84,4 +83,4 @@ def _finding(check: str, what: str, told: dict[str, str]) -> list[Finding]:
     more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
     noun = "document" if len(told) == 1 else "documents"
     message = f"{len(told)} {noun} {what}: {', '.join([*shown, *more])}"
-    return [Finding(check=check, severity="warning", message=message, examples=tuple(told)[:SHOWN], count=len(told))]
+    return [Finding(check=check, severity="warning", message=message, places=tuple(told)[:SHOWN], count=len(told))]

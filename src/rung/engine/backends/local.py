@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -38,9 +37,9 @@ class LocalBackend:
         """For training: the same weights in memory."""
         return self._answering.model
 
-    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         with self._lock:
-            return [self._priced(answer) for answer in self._answering.answer(requests, adapters)]
+            return [self._priced(answer) for answer in self._answering.answer(requests)]
 
     @cached_property
     def _answering(self) -> Answering:

@@ -16,7 +16,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,11 +75,11 @@ class OpenAIHTTP:
             )
         self.purse = purse
 
-    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One call for each request, a few at a time. Raises UserError, ContextTooLong, BudgetSpent, BrokenEnvironment."""
         import httpx
 
-        if adapters:
+        if any(request.adapters for request in requests):
             raise UserError(
                 "a server's model cannot be adapted from here", where=self.address, mend="Use a local base for r4 and r5."
             )

@@ -1,7 +1,7 @@
 """A function of yours that answers in the place of a model: for tests, and for systems that are asked in their own way.
 
 `scripted:file.py#function` calls `function(request)` with a plain dict (messages, tools, constraint, max_tokens, temperature,
-top_p, seed, adapters: folders as text) and takes the answer's text, or a dict of rung.types.Answer's fields.
+top_p, seed, adapters: a list of {folder, digest, weight}) and takes the answer's text, or a dict of rung.types.Answer's fields.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ class Scripted:
     function: Callable[[dict[str, Any]], Any]
     template: str = ""
 
-    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Raises UserError where the function fails, or returns something that is no answer."""
-        return [self._one(request, [str(path) for path in adapters]) for request in requests]
+        return [self._one(request) for request in requests]
 
-    def _one(self, request: Request, adapters: list[str]) -> Answer:
+    def _one(self, request: Request) -> Answer:
+        adapters = [{**dataclasses.asdict(use), "folder": str(use.folder)} for use in request.adapters]
         began = time.perf_counter()
         try:
             said = self.function({**dataclasses.asdict(request), "messages": list(request.messages), "adapters": adapters})

@@ -8,21 +8,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 import torch
 
-from rung.engine.backend import ContextTooLong, Request
+from rung.engine.backend import AdapterUse, ContextTooLong, Request
 from rung.engine.chat import prompt_tokens, text_of
 from rung.engine.constrain import Constraint, Grammars
 from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens, choose
-from rung.engine.local.decoder import Update
 from rung.engine.local.generate import FORCED_AT_ONCE, Ask, Completion, Start, end_tokens, generate
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
+from rung.engine.local.update import Update
 from rung.errors import UserError, did_you_mean
 from rung.types import Answer
 
@@ -41,11 +40,19 @@ class Answering:
         self._choices: OrderedDict[tuple[str, ...], Choices] = OrderedDict()
 
     @torch.inference_mode()
-    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One Answer for each Request, in order. Raises ContextTooLong, and UserError for a constraint that cannot be held."""
-        kinds = [_kind(request) for request in requests]
         prompts = [prompt_tokens(self.model.tokenizer, request.messages, request.tools) for request in requests]
         self._check_lengths(requests, prompts)
+        answers: dict[int, Answer] = {}
+        for adapters in dict.fromkeys(request.adapters for request in requests):
+            members = [index for index, request in enumerate(requests) if request.adapters == adapters]
+            found = self._alike([requests[index] for index in members], [prompts[index] for index in members], adapters)
+            answers |= dict(zip(members, found, strict=True))
+        return [answers[index] for index in range(len(requests))]
+
+    def _alike(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]], adapters: Sequence[AdapterUse]) -> list[Answer]:
+        kinds = [_kind(request) for request in requests]
         digests, update = self._adapters.get(adapters)
         began = time.perf_counter()
         prefix, fresh = self._shared(prompts, digests, update)

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.attention import attend_rows, masked_attention
-from rung.engine.local.decoder import Decoder, Update
+from rung.engine.local.decoder import Decoder
 from rung.engine.local.prefix import Prefix
+from rung.engine.local.update import Update
 
 
 class RowCache:

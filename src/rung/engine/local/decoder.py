@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rung.engine.local.functions import GatedSiLU, LowRankLinear, RMSNorm, Rotary
-from rung.engine.local.lora import Factors
+from rung.engine.local.functions import GatedSiLU, RMSNorm, Rotary
+from rung.engine.local.update import Untouched, Update
 from rung.engine.local.weights import DecoderConfig, Layer, Weights, rope_settings
 
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-Update = list[dict[str, Factors]]
 
 
 class Decoder:
@@ -38,16 +37,17 @@ class Decoder:
 
         ids, positions  (n,) integer: flat tokens and where each stands in its conversation
         attention       mixes tokens; knows the layout, see `attention.py`
-        update          a LoRA adapter's compute form, or None for the base alone
+        update          what adapters add, or None for the base alone
         only            (s,) indices: past the last block's attention nothing else is computed
         """
         angles = positions[:, None].float() * self._frequencies
         cos = (angles.cos() * self._rope_scale).to(self.dtype)[:, None]
         sin = (angles.sin() * self._rope_scale).to(self.dtype)[:, None]
-        x = F.embedding(ids, self.weights.embedding)
+        update = update or Untouched()
+        x = update.embedding(ids, F.embedding(ids, self.weights.embedding))
         for index, layer in enumerate(self.weights.layers):
             last = only if index == self.config.layers - 1 else None
-            x = self._block(x, index, layer, (cos, sin), attention, update[index] if update else {}, last)
+            x = self._block(x, index, layer, (cos, sin), attention, update, last)
         return RMSNorm.apply(x, self.weights.final_norm, self.config.norm_epsilon)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -61,12 +61,12 @@ class Decoder:
         layer: Layer,
         rotation: tuple[Tensor, Tensor],
         attention: Attention,
-        update: dict[str, Factors],
+        update: Update,
         only: Tensor | None,
     ) -> Tensor:
         config, epsilon = self.config, self.config.norm_epsilon
         normed = RMSNorm.apply(x, layer.input_norm, epsilon)
-        qkv = _linear(normed, layer.qkv, layer.qkv_bias, update.get("qkv")).view(len(x), -1, config.head_width)
+        qkv = update.linear(index, "qkv", normed, layer.qkv, layer.qkv_bias).view(len(x), -1, config.head_width)
         queries_keys, values = qkv.split([config.heads + config.key_value_heads, config.key_value_heads], dim=1)
         if layer.query_norm is not None and layer.key_norm is not None:
             queries, keys = queries_keys.split([config.heads, config.key_value_heads], dim=1)
@@ -74,19 +74,14 @@ class Decoder:
                 (RMSNorm.apply(queries, layer.query_norm, epsilon), RMSNorm.apply(keys, layer.key_norm, epsilon)), dim=1
             )
         queries, keys = Rotary.apply(queries_keys, *rotation).split([config.heads, config.key_value_heads], dim=1)
-        attended = attention(index, queries, keys, values)
+        attended = attention(index, queries, *update.keys_values(index, keys, values))
         if only is not None:
+            update = update.of(only)
             x, attended = x.index_select(0, only), attended.index_select(0, only)
-        x = x + _linear(attended, layer.output, None, update.get("output"))
+        x = x + update.linear(index, "output", attended, layer.output, None)
         normed = RMSNorm.apply(x, layer.post_norm, epsilon)
-        gated = GatedSiLU.apply(_linear(normed, layer.gate_up, None, update.get("gate_up")))
-        return x + _linear(gated, layer.down, None, update.get("down"))
-
-
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, factors: Factors | None) -> Tensor:
-    if factors is None:
-        return F.linear(x, weight, bias)
-    return LowRankLinear.apply(x, weight, bias, factors.down, factors.up)
+        gated = GatedSiLU.apply(update.linear(index, "gate_up", normed, layer.gate_up, None))
+        return update.residual(index, x + update.linear(index, "down", gated, layer.down, None))
 
 
 def rotary_frequencies(config: DecoderConfig, device: torch.device) -> tuple[Tensor, float]:

@@ -14,9 +14,10 @@ from rung.engine.chat import stop_tokens
 from rung.engine.constrain import Constraint, Grammars
 from rung.engine.local.batching import alike
 from rung.engine.local.cache import RowCache, extend_together
-from rung.engine.local.decoder import Decoder, Update
+from rung.engine.local.decoder import Decoder
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix
+from rung.engine.local.update import Update
 
 # Forced tokens computed in one pass: long runs, in one row, would pad the attention of all others.
 FORCED_AT_ONCE = 16

@@ -16,6 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rung.engine.local.functions import LowRankLinear
+from rung.engine.local.update import Untouched
 from rung.engine.local.weights import DecoderConfig
 from rung.errors import UserError
 
@@ -52,8 +54,21 @@ class Factors:
     up: Tensor
 
 
+class LowRank(Untouched):
+    """An adapter in compute precision: for each layer, the Factors of each merged product that is adapted."""
+
+    def __init__(self, layers: Sequence[Mapping[str, Factors]]) -> None:
+        self.layers = layers
+
+    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if product not in self.layers[layer]:
+            return super().linear(layer, product, x, weight, bias)
+        factors = self.layers[layer][product]
+        return LowRankLinear.apply(x, weight, bias, factors.down, factors.up)
+
+
 class Lora:
-    """One adapter: float32 factors by (layer, module), and the compute-precision form that the decoder uses."""
+    """One adapter: float32 factors by (layer, module), and the Update that the decoder uses."""
 
     def __init__(self, config: LoraConfig, shape: DecoderConfig, factors: dict[str, Tensor]) -> None:
         self.config, self.shape, self.factors = config, shape, factors
@@ -70,16 +85,10 @@ class Lora:
             factors[f"{name}.lora_B.weight"] = torch.zeros(width_out, config.rank, device=device)
         return cls(config, shape, factors)
 
-    def compute_form(self, dtype: torch.dtype) -> list[dict[str, Factors]]:
-        """For each layer, the Factors of each merged product that is adapted. Differentiable with respect to `factors`."""
-        return [
-            {
-                product: self._merge(index, product, dtype)
-                for product, modules in PARTS.items()
-                if any(module in self.config.target_modules for module in modules)
-            }
-            for index in range(self.shape.layers)
-        ]
+    def update(self, dtype: torch.dtype) -> LowRank:
+        """What the decoder takes, in its precision. Differentiable with respect to `factors`."""
+        adapted = [product for product, modules in PARTS.items() if any(module in self.config.target_modules for module in modules)]
+        return LowRank([{product: self._merge(index, product, dtype) for product in adapted} for index in range(self.shape.layers)])
 
     def _merge(self, index: int, product: str, dtype: torch.dtype) -> Factors:
         downs, ups = [], []

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from rung.engine.local.attention import KeyValues, PrefixedRows
-from rung.engine.local.decoder import Decoder, Update
+from rung.engine.local.decoder import Decoder
+from rung.engine.local.update import Update
 
 KEPT_PREFIXES = 4
 

@@ -13,17 +13,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rung.calls import Call, plain_value
 from rung.engine.tools.declare import environment_of
 from rung.engine.tools.sandbox import Limits, Outcome, run_worker
-from rung.engine.tools.values import plain_value
 from rung.errors import RungError
 from rung.types import canonical_json, digest
 
 AT_ONCE = 4
 # An MCP server is started for every batch of calls; its start is not the tool's time.
 START_S = 20.0
-
-Call = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +32,9 @@ class Box:
     files: Path | None
 
     def perform(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
-        """What came of each call {"name", "arguments"}, in order: that with "outcome", "result" or "reason", and "seconds".
+        """What came of each call, in order: {"name", "arguments", "outcome", "result" or "reason", "seconds"}.
 
-        refused   no such tool, or arguments that its schema does not allow, or that have a "fault" (`toolbox.calls_in`)
+        refused   no such tool, or arguments that its schema does not allow, or that have a fault
         recorded  the result is one that the task's author recorded
         queued    its consequence needs a person, and nobody is there: not run
         ran       run under guard
@@ -46,16 +44,16 @@ class Box:
         may_run = [index for index, said in enumerate(told) if not said]
         for index, outcome in zip(may_run, self._run([calls[index] for index in may_run]), strict=True):
             told[index] = self._told(outcome)
-        return [{"name": call["name"], "arguments": call["arguments"], **said} for call, said in zip(calls, told, strict=True)]
+        return [{"name": call.name, "arguments": call.arguments, **said} for call, said in zip(calls, told, strict=True)]
 
     def _decided(self, call: Call) -> dict[str, Any]:
         """What a call comes to without being run; nothing where it may run."""
-        rule = self.tools["gate"].get(call["name"])
+        rule = self.tools["gate"].get(call.name)
         if rule is None:
             return {"outcome": "refused", "reason": "there is no such tool", "seconds": 0.0}
-        if fault := call.get("fault") or self._argument_fault(call):
+        if fault := call.fault or self._argument_fault(call):
             return {"outcome": "refused", "reason": f"wrong arguments: {fault}"[:300], "seconds": 0.0}
-        key = digest([call["name"], call["arguments"]])
+        key = digest([call.name, call.arguments])
         if key in self._recorded:
             return {"outcome": "recorded", "result": self._recorded[key], "seconds": 0.0}
         if rule["consequence"] not in self.tools["unattended"]:
@@ -78,13 +76,13 @@ class Box:
         return {"outcome": "ran", "result": value, "seconds": outcome.seconds}
 
     def _argument_fault(self, call: Call) -> str:
-        validator = self._validators[call["name"]]
-        fault = next(iter(validator.iter_errors(call["arguments"])), None)
+        validator = self._validators[call.name]
+        fault = next(iter(validator.iter_errors(call.arguments)), None)
         return str(fault.message) if fault else ""
 
     def _run(self, calls: Sequence[Call]) -> list[Outcome]:
         """Functions side by side, each in a process of its own; a server's calls one after the other in one session."""
-        sources = [self.tools["gate"][call["name"]]["from"] for call in calls]
+        sources = [self.tools["gate"][call.name]["from"] for call in calls]
         found: dict[int, Outcome] = {}
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             own = [index for index, source in enumerate(sources) if not source.startswith("mcp:")]
@@ -96,7 +94,7 @@ class Box:
         return [found[index] for index in range(len(calls))]
 
     def _function(self, call: Call, file: str) -> Outcome:
-        job = {"mode": "call", "file": file, "name": call["name"], "arguments": call["arguments"]}
+        job = {"mode": "call", "file": file, "name": call.name, "arguments": call.arguments}
         return run_worker("python_worker", job, self.files, self.limits)
 
     def _served(self, server: Mapping[str, Any], calls: Sequence[Call]) -> list[Outcome]:
@@ -113,7 +111,7 @@ class Box:
     def _session(self, server: Mapping[str, Any], environment: Mapping[str, str], calls: Sequence[Call]) -> list[Outcome]:
         """What came of the first of the calls, one at least; of all where there was no session at all."""
         limits = self.limits
-        asked = [{"name": call["name"], "arguments": call["arguments"]} for call in calls]
+        asked = [{"name": call.name, "arguments": call.arguments} for call in calls]
         job = {"mode": "call", "server": server, "env": environment, "calls": asked, "digest": server["digest"]}
         job |= {"seconds": limits.seconds, "most_kb": limits.output_kb}
         room = replace(limits, output_kb=(limits.output_kb + 1) * len(calls))

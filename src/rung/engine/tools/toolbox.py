@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from rung.calls import Call, calls_in, plain_value
 from rung.engine.backend import ContextTooLong, Request, ask_until_they_fit
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
-from rung.engine.tools.values import plain_value
 from rung.storage import Blobs
 from rung.types import Answer, Message, canonical_json
 
@@ -25,10 +25,10 @@ CALL_TOKENS = 160
 Ask = Callable[[Sequence[Request]], list[Answer]]
 # (row, what the base said of it) -> the row's question with fewer demonstrations; raises ContextTooLong where it has none
 Shorter = Callable[[int, str], Request]
-Call = Mapping[str, Any]
+Made = Mapping[str, Any]
 
 
-def call_turns(calls: Sequence[Call]) -> list[Message]:
+def call_turns(calls: Sequence[Made]) -> list[Message]:
     """The turns that calls and their results stand for: the same in evaluation, demonstrations and training.
 
     A result is one line of JSON, in which no line break can stand bare: what a tool returns cannot look like what follows it.
@@ -41,25 +41,6 @@ def call_turns(calls: Sequence[Call]) -> list[Message]:
         turns.append({"role": "assistant", "content": None, "tool_calls": [made]})
         turns.append({"role": "tool", "name": call["name"], "tool_call_id": identity, "content": _result_text(call)})
     return turns
-
-
-def calls_in(text: str) -> list[dict[str, Any]]:
-    """The calls {"name", "arguments"} that an answer makes: JSON objects anywhere in it, or lists of them.
-
-    One whose arguments no tool could be given has none, and a "fault": it is a call, to be refused and told.
-    """
-    found: list[dict[str, Any]] = []
-    decoder, start = json.JSONDecoder(), text.find("{")
-    while start >= 0:
-        try:
-            value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            end = start + 1
-        else:
-            call = _as_call(value)
-            found += [call] if call else []
-        start = text.find("{", end)
-    return found
 
 
 @dataclass
@@ -133,7 +114,7 @@ class Toolbox:
         calls = self._schema.get("anyOf", [self._schema])
         return {"kind": "json_schema", "schema": {"anyOf": [*calls, answer]}}
 
-    def _wanted(self, row: _Open) -> list[dict[str, Any]]:
+    def _wanted(self, row: _Open) -> list[Call]:
         """The calls in what was said last, as many as are still allowed; none where it is the answer.
 
         A forced call that was broken off is a call all the same, so that it is refused and counted.
@@ -143,7 +124,7 @@ class Toolbox:
         text = row.said[-1].text
         calls = calls_in(text)
         if not calls and len(row.calls) < self.tools["forced"]:
-            calls = [{"name": plain_value(text[:80]), "arguments": {}}]
+            calls = [Call(name=plain_value(text[:80]), arguments={})]
         return calls[: self.tools["steps"] - len(row.calls)]
 
     @cached_property
@@ -151,27 +132,7 @@ class Toolbox:
         return calls_schema(self.tools["list"])
 
 
-def _as_call(value: Any) -> dict[str, Any] | None:
-    if not isinstance(value, Mapping):
-        return None
-    inner = value.get("function")
-    function = inner if isinstance(inner, Mapping) else value
-    arguments = function.get("arguments", function.get("parameters"))
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
-            return None
-    if not isinstance(function.get("name"), str) or not isinstance(arguments, Mapping):
-        return None
-    name = plain_value(function["name"])
-    try:
-        return {"name": name, "arguments": plain_value(arguments)}
-    except ValueError as error:
-        return {"name": name, "arguments": {}, "fault": str(error)}
-
-
-def _result_text(call: Call) -> str:
+def _result_text(call: Made) -> str:
     if "result" in call:
         return f"Result of {call['name']}:\n{canonical_json(call['result'])}"
     return f"{call['name']} gave no result: {canonical_json(call['reason'])}"

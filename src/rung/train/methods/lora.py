@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rung.engine.local.decoder import Update
 from rung.engine.local.lora import Lora, LoraConfig, save_lora
 from rung.engine.local.model import LocalModel
+from rung.engine.local.update import Update
 from rung.train.config import TrainConfig
 
 LEARNING_RATE = 5e-4
@@ -29,13 +29,13 @@ class TrainedLora:
             factor.requires_grad_(True)
 
     def update(self) -> Update:
-        return self.lora.compute_form(self.decoder.dtype)
+        return self.lora.update(self.decoder.dtype)
 
     def collect(self) -> None:
         """Gradients are on the masters already."""
 
     def refresh(self) -> None:
-        """Compute forms are made for each pass."""
+        """The update is made for each pass."""
 
     def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """PEFT's files and `rung.json`. Raises UserError for an update that is null or not finite."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from rung.engine.local.decoder import Decoder, Update
+from rung.engine.local.decoder import Decoder
+from rung.engine.local.update import Update
 from rung.train.batches import Batch
 from rung.train.loss import HeadLoss
 

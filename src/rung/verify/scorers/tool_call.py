@@ -3,7 +3,7 @@
 Compared by abstract syntax, in the way of the Berkeley function-calling benchmark (Patil et al., 2025): the function's name, its
 required arguments, no unknown ones, each value within the allowed set; texts without regard to case, spaces and `,./-_*^`; a whole
 number where a fraction is asked for, but not the other way round; several calls in any order. `rung.verify.calls` says what a
-target may look like.
+target may look like, `rung.calls` what is a call.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from rung.calls import Call, calls_in, sets_out_to_call
 from rung.errors import UserError
 from rung.types import Example, Score
-from rung.verify.calls import Call, answered_calls, calls_fault, is_broken_call, parameters_of, target_calls
+from rung.verify.calls import calls_fault, parameters_of, target_calls
 from rung.verify.parse import as_text
 from rung.verify.schema import in_schema_order
 from rung.verify.scoring import missing_target
@@ -33,8 +34,8 @@ def score(example: Example, output: str, config: Config) -> Score:
     wanted = target_calls(example.target)
     if wanted is None:
         return Score(value=None, reason="the target is not a function call")
-    calls = answered_calls(output)
-    if not calls and is_broken_call(output):
+    calls = calls_in(output)
+    if not calls and sets_out_to_call(output):
         return Score(value=0.0, reason="the call cannot be read: it is not whole JSON")
     fault = calls_fault(calls, wanted, example.tools)
     return Score(value=0.0, reason=fault) if fault else Score(value=1.0)

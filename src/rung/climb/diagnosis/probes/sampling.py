@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -113,9 +112,9 @@ class _Warm:
         self.backend, self.draw = backend, draw
         self.reference, self.template = backend.reference, backend.template
 
-    def answer(self, requests: Sequence[Request], adapters: Sequence[Path] = ()) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
         drawn = [replace(one, temperature=self.draw.temperature, seed=self.draw.seed) for one in requests]
-        return self.backend.answer(drawn, adapters)
+        return self.backend.answer(drawn)
 
 
 def _warm(backend_for: Callable[[str], Backend], draw: _Draw, reference: str) -> Backend:
