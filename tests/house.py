@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +35,14 @@ TORCH_AT_HOME = ("rung.engine.local", "rung.train")
 # What a plug-in of each slot must define, and the first arguments of what is called; () says that it is no function of ours.
 CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "scorers": {"Config": (), "score": ("example", "output", "config")},
-    "rungs": {"TITLE": (), "UNDO": (), "applies": ("task",), "build": ("task", "parent", "bench"), "forecast": ("task", "speeds")},
+    "rungs": {
+        "ORDER": (),
+        "TITLE": (),
+        "UNDO": (),
+        "applies": ("task",),
+        "build": ("task", "parent", "bench"),
+        "forecast": ("task", "speeds"),
+    },
     "methods": {"apply": ("model", "config")},
     "objectives": {"loss": ("decoder", "update", "batch", "total")},
     "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
@@ -42,6 +50,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "backends": {"open": ("base",)},
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},
 }
+RUNG_NAME = re.compile(r"\br\d+_[a-z]\w*")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_OPTIONS = 60
@@ -115,6 +124,25 @@ def heavy_imports(package: Path) -> list[str]:
     return problems
 
 
+def underscore_imports(package: Path) -> list[str]:
+    """Names and modules that begin with an underscore, imported from another folder than their own."""
+    known = modules(package)
+    problems = []
+    for name, file in known.items():
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            source = _absolute(node, name, is_package=file.stem == "__init__") if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                whole = f"{source}.{alias.name}".strip(".")
+                home = known.get(whole) or known.get(source)
+                private = any(part.startswith("_") and not part.startswith("__") for part in whole.split("."))
+                if whole.split(".")[0] == package.name and private and (home is None or home.parent != file.parent):
+                    where = f"{file}:{node.lineno}: {_source_line(file, node.lineno)}"
+                    problems.append(f"{where}  ({alias.name} is its own folder's)")
+    return problems
+
+
 def limit_violations(folder: Path) -> list[str]:
     """Files and functions that are too long."""
     problems = []
@@ -162,6 +190,91 @@ def _plugin_problems(file: Path, slot: str) -> list[str]:
             if given != arguments:
                 problems.append(f"{file}:{node.lineno}: {name}({', '.join(given)}), not {name}({', '.join(arguments)})")
     return problems
+
+
+def name_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
+    """Places outside a slot's folder that name one of its plug-ins: who needs to know something of it asks the plug-in.
+
+    Many plug-ins are called by words that mean other things elsewhere ("format", "labels", "exact", "local", "full"), so that a
+    string is taken for a plug-in's name only where the program says that it is one:
+
+    - it is compared with, or given to, what has the slot's own noun for a name (`config.method == "full"`, `scorer="exact"`,
+      `{"scorer": "exact"}`, `method: str = "lora"`), or is handed to `plugins.load` and `plugins.help_line`
+    - the name is a rung's (`r4_adapter`), which is no word of any language: then it stands in no string at all
+    - its module is imported
+
+    Docstrings may name what they like.
+    """
+    problems = []
+    found = imports(package)
+    for slot, dotted in slots.items():
+        folder = package.joinpath(*dotted.split(".")[1:])
+        names = {
+            file.stem for file in folder.glob("*.py") if set(CONTRACT[slot]) & set(_top_level(ast.parse(file.read_text("utf-8"))))
+        }
+        own = set(folder.rglob("*.py"))
+        homes = {f"{dotted}.{name}": name for name in names}
+        problems += [
+            f"{one}  (imports {homes[one.target]} by name)" for one in found if one.target in homes and one.file not in own
+        ]
+        for file in sorted(set(package.rglob("*.py")) - own):
+            for line, name in _named(file, slot, names):
+                problems.append(f"{file}:{line}: {_source_line(file, line)}  (names {name}, which is one of the {slot})")
+    return problems
+
+
+def _named(file: Path, slot: str, names: set[str]) -> Iterator[tuple[int, str]]:
+    """The line and the name of each string that names a plug-in of the slot."""
+    tree = ast.parse(file.read_text("utf-8"))
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs and slot == "rungs":
+            yield from ((node.lineno, name) for name in RUNG_NAME.findall(node.value))
+        for value in _said_of(node, slot):
+            yield from ((text.lineno, str(text.value)) for text in _texts(value) if text.value in names)
+
+
+def _said_of(node: ast.AST, slot: str) -> list[ast.expr | None]:
+    """What a node compares with, or gives to, something called by the slot's noun; what it loads from the slot."""
+    noun = slot.removesuffix("s")
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        return list(sides) if any(_is_called(side, noun) for side in sides) else []
+    if isinstance(node, ast.Call):
+        given = [keyword.value for keyword in node.keywords if keyword.arg == noun]
+        loads = _called(node) in ("plugins.load", "plugins.help_line") and slot in [text.value for text in _texts(node.args[0])]
+        return [*given, *(node.args[1:] if loads else [])]
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return [value for key, value in pairs if isinstance(key, ast.Constant) and key.value == noun]
+    if isinstance(node, ast.Assign):
+        return [node.value] if any(_is_called(target, noun) for target in node.targets) else []
+    if isinstance(node, ast.AnnAssign):
+        return [node.value] if _is_called(node.target, noun) else []
+    if isinstance(node, ast.arguments):
+        known = [*node.posonlyargs, *node.args]
+        pairs = [*zip(known[len(known) - len(node.defaults) :], node.defaults, strict=True)]
+        named = zip(node.kwonlyargs, node.kw_defaults, strict=True)
+        return [default for argument, default in [*pairs, *named] if argument.arg == noun]
+    return []
+
+
+def _is_called(node: ast.expr, noun: str) -> bool:
+    """Whether an expression is `noun`, `x.noun`, `x["noun"]` or `x.get("noun")`."""
+    if isinstance(node, ast.Call):
+        return _called(node).endswith(".get") and bool(node.args) and noun in [text.value for text in _texts(node.args[0])]
+    if isinstance(node, ast.Subscript):
+        return noun in [text.value for text in _texts(node.slice)]
+    return (isinstance(node, ast.Name) and node.id == noun) or (isinstance(node, ast.Attribute) and node.attr == noun)
+
+
+def _texts(node: ast.expr | None) -> list[ast.Constant]:
+    """A literal, or those of a literal tuple, list or set, or the ends of `a if x else b`."""
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return [text for item in node.elts for text in _texts(item)]
+    if isinstance(node, ast.IfExp):
+        return [*_texts(node.body), *_texts(node.orelse)]
+    return [node] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
 def _top_level(tree: ast.Module) -> dict[str, ast.stmt]:

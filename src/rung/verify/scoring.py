@@ -4,6 +4,8 @@ A plug-in has `Config` and `score`. It may say of itself, where it is so:
 
     VERBATIM = True    it wants the target and not a word beside it
     CITES = True       it looks for the passages that an answer was shown: documents are shown in the form that asks to cite them
+    PROPOSED = {kind: settings}    the kinds of answers (`rung.propose.scorer`) for which `rung init` proposes it, and with what
+    NEEDS = (package, install)     a package that it needs for what is proposed, and how to install it
 
 Its other hooks are optional, with the defaults of BoundScorer:
 
