@@ -15,33 +15,33 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rung.climb.bench import ClimbBench
-from rung.climb.desk import open_desk
 from rung.climb.outlook.learning_curve import AHEAD, SHARES
+from rung.climb.runtime import open_runtime
 from rung.progress import Silent
 from rung.registry.home import open_home
 from rung.rungs import r0_linear
+from rung.rungs.base import BuildContext
 from rung.task.load import load_task
 from rung.types import Example, Task
-from rung.verify.judge import random_order
+from rung.verify.run import random_order
 from rung.verify.stats.curve import Prediction, fit_curve
 
 TASK = Path(__file__).parents[1] / "tasks" / "tone" / "task.yaml"
 
 
-def scores(task: Task, rows: Sequence[Example], bench: ClimbBench) -> list[float]:
+def scores(task: Task, rows: Sequence[Example], context: BuildContext) -> list[float]:
     """The linear model's score on each dev row after training on `rows`."""
     part = replace(task, examples=(*rows, *task.split("dev")))
-    return [value or 0.0 for value in bench.measure(r0_linear.build(part, None, bench), "dev").values()]
+    return [value or 0.0 for value in context.measure(r0_linear.build(part, None, context), "dev").values()]
 
 
-def compared(task: Task, order: Sequence[Example], rows: int, bench: ClimbBench) -> Iterator[tuple[Prediction, float]]:
+def compared(task: Task, order: Sequence[Example], rows: int, context: BuildContext) -> Iterator[tuple[Prediction, float]]:
     """Forecast and measured score at twice and four times `rows`, as far as there are rows."""
     sizes = [round(share * rows) for share in SHARES]
     groups = [row.group for row in random_order(task, "dev")]
-    curve = fit_curve(sizes, [scores(task, order[:size], bench) for size in sizes], groups)
+    curve = fit_curve(sizes, [scores(task, order[:size], context) for size in sizes], groups)
     for more in (times * rows for times in AHEAD if times * rows <= len(order)):
-        real = scores(task, order[:more], bench)
+        real = scores(task, order[:more], context)
         yield curve.at(more), sum(real) / len(real)
 
 
@@ -55,10 +55,10 @@ def main() -> None:
     pool = [replace(row, split="train") for row in task.examples if row.split != "dev"]
     held = []
     with TemporaryDirectory() as folder, open_home(Path(folder) / "home", write=True) as home:
-        bench = ClimbBench(task, open_desk(home), Path(folder) / "work", Silent())
+        context = BuildContext(task, open_runtime(home), Path(folder) / "work", Silent())
         for rows in chosen.rows:
             for repeat in range(chosen.repeats):
-                for said, real in compared(task, random.Random(repeat).sample(pool, len(pool)), rows, bench):
+                for said, real in compared(task, random.Random(repeat).sample(pool, len(pool)), rows, context):
                     held.append(said.lower <= real <= said.upper)
                     ends = f"{said.estimate:.1%} [{said.lower:.1%}, {said.upper:.1%}]"
                     print(f"{rows:,} -> {said.rows:,} rows: {ends}, measured {real:.1%}", flush=True)

@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-L0 = frozenset({"types", "errors", "plugins", "progress", "disk", "wheels", "storage", "calls", "sources", "user_code"})
+L0 = frozenset(
+    {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "wheels", "storage", "calls", "sources", "user_code"}
+)
 # What each part may import besides itself; the parts of a layer know nothing of each other.
 LAYERS: Mapping[str, frozenset[str] | None] = {
     **dict.fromkeys(L0, L0),
@@ -40,7 +43,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "TITLE": (),
         "UNDO": (),
         "applies": ("task",),
-        "build": ("task", "parent", "bench"),
+        "build": ("task", "parent", "context"),
         "forecast": ("task", "speeds"),
     },
     "methods": {"apply": ("model", "config")},
@@ -237,30 +240,34 @@ def _named(file: Path, slot: str, names: set[str]) -> Iterator[tuple[int, str]]:
 def _said_of(node: ast.AST, slot: str) -> list[ast.expr | None]:
     """What a node compares with, or gives to, something called by the slot's noun; what it loads from the slot."""
     noun = slot.removesuffix("s")
+    given: list[tuple[Any, Any]] = []
     if isinstance(node, ast.Compare):
         sides = [node.left, *node.comparators]
-        return list(sides) if any(_is_called(side, noun) for side in sides) else []
-    if isinstance(node, ast.Call):
-        given = [keyword.value for keyword in node.keywords if keyword.arg == noun]
-        loads = _called(node) in ("plugins.load", "plugins.help_line") and slot in [text.value for text in _texts(node.args[0])]
-        return [*given, *(node.args[1:] if loads else [])]
-    if isinstance(node, ast.Dict):
-        pairs = zip(node.keys, node.values, strict=True)
-        return [value for key, value in pairs if isinstance(key, ast.Constant) and key.value == noun]
-    if isinstance(node, ast.Assign):
-        return [node.value] if any(_is_called(target, noun) for target in node.targets) else []
-    if isinstance(node, ast.AnnAssign):
-        return [node.value] if _is_called(node.target, noun) else []
-    if isinstance(node, ast.arguments):
+        given = [(side, other) for side in sides for other in sides]
+    elif isinstance(node, ast.Call):
+        given = [(keyword.arg, keyword.value) for keyword in node.keywords]
+        if _called(node) in ("plugins.load", "plugins.help_line") and slot in [text.value for text in _texts(node.args[0])]:
+            given += [(noun, value) for value in node.args[1:]]
+    elif isinstance(node, ast.Dict):
+        given = list(zip(node.keys, node.values, strict=True))
+    elif isinstance(node, ast.Assign):
+        given = [(target, node.value) for target in node.targets]
+    elif isinstance(node, ast.AnnAssign):
+        given = [(node.target, node.value)]
+    elif isinstance(node, ast.arguments):
         known = [*node.posonlyargs, *node.args]
-        pairs = [*zip(known[len(known) - len(node.defaults) :], node.defaults, strict=True)]
-        named = zip(node.kwonlyargs, node.kw_defaults, strict=True)
-        return [default for argument, default in [*pairs, *named] if argument.arg == noun]
-    return []
+        given = [
+            (argument.arg, default)
+            for argument, default in zip(known[-len(node.defaults) or len(known) :], node.defaults, strict=True)
+        ]
+        given += [(argument.arg, default) for argument, default in zip(node.kwonlyargs, node.kw_defaults, strict=True)]
+    return [value for name, value in given if name == noun or _is_called(name, noun)]
 
 
-def _is_called(node: ast.expr, noun: str) -> bool:
-    """Whether an expression is `noun`, `x.noun`, `x["noun"]` or `x.get("noun")`."""
+def _is_called(node: Any, noun: str) -> bool:
+    """Whether an expression is `noun`, "noun", `x.noun`, `x["noun"]` or `x.get("noun")`."""
+    if isinstance(node, ast.Constant):
+        return bool(node.value == noun)
     if isinstance(node, ast.Call):
         return _called(node).endswith(".get") and bool(node.args) and noun in [text.value for text in _texts(node.args[0])]
     if isinstance(node, ast.Subscript):

@@ -6,17 +6,14 @@ All are frozen, keyword-only dataclasses of plain JSON values, so that each can 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
-if TYPE_CHECKING:
-    from rung.storage import Blobs
+from rung.json_form import as_json, digest
+from rung.parts import Calibration, Constraint, Demonstrations, Gold, Knowledge, ProbeSettings, Retrieval, ToolSet, ToolUse
 
 Message = Mapping[str, Any]
 Origin = Literal["human", "log", "synthetic", "augmented"]
@@ -25,31 +22,20 @@ Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "gate")
 
 
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text (in the way of RFC 8785).
-
-    Raises ValueError for NaN and infinities, which JSON cannot say.
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest(value: Any) -> str:
-    """SHA-256, as 64 hex digits, of a JSON value's canonical text."""
-    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def as_json(noun: Any) -> dict[str, Any]:
-    """A noun's fields as plain JSON values (tuples become lists)."""
-    return dataclasses.asdict(noun)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Example:
     """One row in the OpenAI message format.
 
     `messages` is the conversation up to, not including, the answer. `target` is what the scorer compares the answer with:
     any JSON value, None where the row has none. Rows of one `group` (customer, document, template) never straddle splits.
-    `source` says where the row stood: `file:line`. `metadata` may hold a `rejected` answer of a preference row.
+    `source` says where the row stood: `file:line`.
+
+    gold      the documents, or places in them, that hold the answer; empty where the row names none
+    calls     the tool calls that lead to the target; None where the row does not say, empty where none is needed
+    repeats   targets of rows that asked the same and were left out
+    shown     the passages that the answer was asked to cite
+    rejected  the worse answer of a preference row
+    said      the text that stood where no call was right
     """
 
     id: str
@@ -60,7 +46,12 @@ class Example:
     origin: Origin = "human"
     source: str = ""
     split: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    gold: tuple[Gold, ...] = ()
+    calls: tuple[Mapping[str, Any], ...] | None = None
+    repeats: tuple[Any, ...] = ()
+    shown: tuple[Mapping[str, Any], ...] = ()
+    rejected: Any = None
+    said: str | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -130,14 +121,8 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    `knowledge` is None or what the retrieval rung may look up: {"source", "folder", "include", "encoder", "reranker", "abstain"} as
-    the task file says, and the documents' "digest", "documents" and "size_bytes" when they were locked. Where they stand is not
-    part of the lock, what they say is.
-    `tools` is None or what `engine.tools.declare` found: each tool with its schema and consequence, the digests of the files that
-    hold them, and which consequences may come about unattended.
     `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
     `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd); no part of the lock.
-    `probes` holds what the task file says of the diagnosis: "dev_rows", and settings under a probe's name.
     """
 
     name: str
@@ -153,9 +138,9 @@ class Task:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
     traffic: Mapping[str, float] = field(default_factory=dict)
-    knowledge: Mapping[str, Any] | None = None
-    tools: Mapping[str, Any] | None = None
-    probes: Mapping[str, Any] = field(default_factory=dict)
+    knowledge: Knowledge | None = None
+    tools: ToolSet | None = None
+    probes: ProbeSettings = field(default_factory=ProbeSettings)
     path: str = ""
     findings: tuple[Finding, ...] = ()
 
@@ -170,20 +155,16 @@ class Task:
     @cached_property
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
-        fields = {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)
-            if f.name not in ("examples", "path", "knowledge", "traffic", "findings")
-        }
-        for absent in ("tools", "probes"):
-            if not fields[absent]:
-                del fields[absent]
-        fields |= {"quality": as_json(self.quality), "guards": [as_json(g) for g in self.guards], "limits": as_json(self.limits)}
-        if self.knowledge:
-            fields["knowledge"] = {
-                key: value for key, value in self.knowledge.items() if key not in ("source", "folder", "downloads")
-            }
+        outside = ("examples", "path", "traffic", "findings")
+        fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         return digest([fields, [[row.digest, row.group, row.split] for row in self.examples]])
+
+
+def _locked(value: Any) -> Any:
+    """A field of a Task as far as it is part of the lock."""
+    if isinstance(value, Knowledge):
+        return {key: part for key, part in as_json(value).items() if key not in ("source", "folder", "downloads")}
+    return as_json(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,14 +173,9 @@ class Candidate:
 
     `base` names the model that answers: on rung 0 the linear model (`linear:<digest>`), after full fine-tuning the new model
     (`tree:<digest>`), else a language model, `<reference>@sha256:<digest>`. Files are named by the digest under which the blob
-    store keeps them: `demos["pool"]`, `retriever["index"]`, `adapters`.
+    store keeps them: the demonstrations' pool, the retrieval index, the tools' source, `adapters`.
 
     prompt       the system message
-    demos        None or {"pool": digest, "k": int}: k nearest rows of the pool, shown as earlier turns
-    constraint   None, {"kind": "choice", "choices": [...]}, {"kind": "json_schema", "schema": {...}} or {"kind": "tools"}
-    retriever    None or {"index": digest, "mode", "k", "form", "abstain", "encoder", "reranker"} (`engine.retrieve.Retriever`)
-    calibration  None or {"bias": {choice: float}}: added to each choice's log-probability before the largest is taken
-    tools        None or the task's `tools` with "files" (digest of a tree), "steps" and "forced": see engine.toolbox
     max_tokens   the longest answer, in tokens
     """
 
@@ -207,11 +183,11 @@ class Candidate:
     base: str
     template: str = ""
     prompt: str = ""
-    demos: Mapping[str, Any] | None = None
-    constraint: Mapping[str, Any] | None = None
-    calibration: Mapping[str, Any] | None = None
-    retriever: Mapping[str, Any] | None = None
-    tools: Mapping[str, Any] | None = None
+    demonstrations: Demonstrations | None = None
+    constraint: Constraint | None = None
+    calibration: Calibration | None = None
+    retrieval: Retrieval | None = None
+    tools: ToolUse | None = None
     adapters: tuple[str, ...] = ()
     max_tokens: int = 256
     parent: str | None = None
@@ -227,11 +203,11 @@ class Candidate:
         kind, _, model = self.base.partition(":")
         named = (
             model if kind in ("linear", "tree") else None,
-            self.demos and self.demos["pool"],
-            self.retriever and self.retriever["index"],
-            self.tools and self.tools.get("files"),
+            self.demonstrations.pool if self.demonstrations else None,
+            self.retrieval.index if self.retrieval else None,
+            self.tools.files if self.tools else None,
         )
-        return (*filter(None, named), *self.adapters)
+        return (*[name for name in named if name], *self.adapters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,29 +293,6 @@ class Stage(Protocol):
     """One bar: `advance` by n done; `facts` (loss=..., tokens_per_s=...) are shown beside it."""
 
     def advance(self, n: int = 1, **facts: Any) -> None: ...
-
-
-class Bench(Protocol):
-    """What a rung is given to work with: a store, a folder that survives a crash, a way to measure, and a place to report to."""
-
-    blobs: Blobs
-    work: Path
-    progress: Progress
-
-    def open_base(self, reference: str) -> Any:
-        """The `engine.backend.Backend` of the language model that `reference` names, opened once."""
-
-    def open_encoder(self, reference: str) -> Any:
-        """The `engine.retrieval.encoders.Encoder` that `reference` names, opened once."""
-
-    def open_reranker(self, reference: str) -> Any:
-        """The `engine.retrieval.rerank.Reranker` that `reference` names, opened once."""
-
-    def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
-        """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely: never `gate`."""
-
-    def record(self, kind: str, fact: Mapping[str, Any]) -> None:
-        """Keep a fact of this build for the report: a `trial` on dev, a line of training `history`."""
 
 
 def batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

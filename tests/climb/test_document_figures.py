@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rung.climb.document import _quantile
+from rung.parts import Demonstrations, Retrieval, ToolSet, ToolUse
 from rung.types import Candidate
 
 
@@ -24,10 +25,10 @@ def test_artefacts_are_all_that_a_candidate_names_in_the_store():
     whole = Candidate(
         rung="r4_adapter",
         base="tree:aa",
-        demos={"pool": "bb", "k": 4},
-        retriever={"index": "cc", "k": 3},
-        tools={"files": "dd"},
+        demonstrations=Demonstrations(pool="bb", k=4),
+        retrieval=Retrieval(index="cc", mode="lexical", k=3, form="cited"),
+        tools=ToolUse(toolset=ToolSet(tools=()), files="dd"),
         adapters=("ee", "ff"),
     )
     assert whole.artefacts == ("aa", "bb", "cc", "dd", "ee", "ff")
-    assert Candidate(rung="r3_tools", base="b", tools={"files": None}).artefacts == ()
+    assert Candidate(rung="r3_tools", base="b", tools=ToolUse(toolset=ToolSet(tools=()), files=None)).artefacts == ()

@@ -50,7 +50,7 @@ def test_answers_that_cannot_be_scored_do_not_stand_against_the_labels(tmp_path:
             messages=({"role": "user", "content": f"{place}"},),
             target=f"answer {place}",
             split="dev",
-            metadata={"repeats": [f"answer {place}" if place % 2 else "broken"]},
+            repeats=(f"answer {place}" if place % 2 else "broken",),
         )
         for place in range(40)
     ]
@@ -69,6 +69,6 @@ def test_an_arm_asks_fewer_rows_where_tools_make_the_prompts_long():
     for name, tools in (("without", ()), ("with", (tool,))):
         examples = tuple(replace(row, tools=tools) for row in rows)
         sample = take_sample(examples, [0.0] * 100, 1.0, 100)
-        case = Case(task=SimpleNamespace(), bench=SimpleNamespace(), sample=sample, plain=plain, bar=0.5)
+        case = Case(task=SimpleNamespace(), context=SimpleNamespace(), sample=sample, plain=plain, bar=0.5)
         asked[name] = len(case.places(case.chars(plain)))
     assert asked == {"without": 100, "with": 25}

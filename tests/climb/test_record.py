@@ -24,7 +24,6 @@ from rung.climb.facts import (
     LockedBase,
     LockedRung,
     Measured,
-    Recorded,
     Registered,
     Simplified,
     Tried,
@@ -35,6 +34,7 @@ from rung.engine.bases.resolve import resolve
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.registry.home import Home, open_home
+from rung.rungs.base import Recorded
 from rung.task.load import load_task
 from rung.types import Finding, Task, Verdict
 
@@ -129,22 +129,27 @@ def test_a_fact_that_is_not_known_is_told(record: Record, opened: Home) -> None:
         Record(opened, "other")
 
 
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
 def test_a_record_of_an_earlier_form_is_not_gone_on_with_and_that_is_told(opened: Home, tmp_path: Path) -> None:
-    class Notes(Silent):
-        said: list[str] = []
-
-        def note(self, text: str) -> None:
-            self.said.append(text)
-
+    notes = Notes()
     task = load_task(write(tmp_path / "task", "solved"), opened.downloads)
     fresh = load_task(write(tmp_path / "fresh", "solved", seed=1), opened.downloads)
-    base = open_climb(task, opened, Notes()).record.lock.base
-    assert earlier_form(opened, task.digest, base) is None and Notes.said == []
+    base = open_climb(task, opened, notes).record.lock.base
+    assert earlier_form(opened, task.digest, base) is None and notes.said == []
     old = climb_id(fresh.digest, open_climb_base(fresh, opened), FORM - 1)
     opened.climbs.put(old, "lock", {"task": fresh.digest})
-    begun = open_climb(fresh, opened, Notes())
+    begun = open_climb(fresh, opened, notes)
     assert begun.id != old and begun.record.lock.task == fresh.digest
-    assert [f"An earlier version of rung began this climb ({old[:12]})" in note for note in Notes.said] == [True]
+    assert [f"An earlier version of rung began this climb ({old[:12]})" in note for note in notes.said] == [True]
 
 
 def open_climb_base(task: Task, opened: Home) -> LockedBase:

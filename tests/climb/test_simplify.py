@@ -9,15 +9,16 @@ import pytest
 
 from rung.climb.facts import Judged, Tried
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
+from rung.parts import Demonstrations, Retrieval, ToolSet, ToolUse
 from rung.registry.store import BlobStore
 from rung.types import Answer, Candidate, Row, Run, Score, Verdict
 
 WHOLE = Candidate(
     rung="r4_adapter",
     base="b",
-    demos={"pool": "p", "k": 2},
-    retriever={"index": "i", "mode": "lexical", "k": 3, "form": "cited"},
-    tools={"list": [], "steps": 1},
+    demonstrations=Demonstrations(pool="p", k=2),
+    retrieval=Retrieval(index="i", mode="lexical", k=3, form="cited"),
+    tools=ToolUse(toolset=ToolSet(tools=()), files=None),
 )
 
 
@@ -50,9 +51,9 @@ def test_every_part_is_removed_in_turn(adapted, tmp_path):
         "without the adapter",
         "with half the rank",
     ]
-    assert forms["without the demonstrations"] == replace(candidate, demos=None)
-    assert forms["without the documents"] == replace(candidate, retriever=None)
-    assert forms["with half the documents"].retriever["k"] == 1
+    assert forms["without the demonstrations"] == replace(candidate, demonstrations=None)
+    assert forms["without the documents"] == replace(candidate, retrieval=None)
+    assert forms["with half the documents"].retrieval.k == 1
     assert forms["without the tools"] == replace(candidate, tools=None)
     assert forms["without the adapter"] == replace(candidate, adapters=())
     halved = forms["with half the rank"]

@@ -7,6 +7,7 @@ import pytest
 from rung.data.load import load_examples
 from rung.data.read.source import Source
 from rung.errors import UserError
+from rung.parts import Gold
 from rung.types import Example
 
 ASK = [{"role": "user", "content": "2 + 2?"}]
@@ -41,7 +42,7 @@ def test_every_shape_says_the_same(load, row):
     assert example.target == "4"
     assert example.source == "rows.jsonl:1"
     assert example.group == example.id == "rows.jsonl:1"
-    assert example.metadata == ({"rejected": "5"} if {"rejected", "non_preferred_output"} & set(row) else {})
+    assert example.rejected == ("5" if {"rejected", "non_preferred_output"} & set(row) else None)
 
 
 def test_alpaca_input_and_system(load):
@@ -76,7 +77,7 @@ def test_text_where_others_call_means_that_no_call_is_right(load):
     talking = {"messages": [*ASK, {"role": "assistant", "content": "I cannot."}], "tools": [TOOL]}
     loaded = load("rows.jsonl", [calling, talking])
     assert [example.target for example in loaded.examples] == [[{"name": "add", "arguments": {"a": 1}}], []]
-    assert loaded.examples[1].metadata == {"said": "I cannot."}
+    assert loaded.examples[1].said == "I cannot."
     assert only(load, talking).target == "I cannot."
 
 
@@ -264,6 +265,6 @@ def test_rows_from_a_function(tmp_path):
 @pytest.mark.parametrize("end", ["2", None, 2.5, True])
 def test_gold_whose_places_are_no_characters_is_refused(load, end):
     good = {"prompt": "q", "completion": "a", "gold": ["b.md", {"source": "a.md", "start": 1, "end": 2}]}
-    assert only(load, good).metadata["gold"] == good["gold"]
+    assert only(load, good).gold == (Gold(source="b.md"), Gold(source="a.md", start=1, end=2))
     with pytest.raises(UserError, match="gold is no list of document names"):
         load("rows.jsonl", [{**good, "gold": [{"source": "a.md", "start": 1, "end": end}]}])

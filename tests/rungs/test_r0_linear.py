@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from rung.climb.bench import ClimbBench
-from rung.engine.answer import Desk, answer
+from rung.engine.answer import answer
 from rung.engine.linear import load
+from rung.engine.runtime import Runtime
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.registry.store import BlobStore
 from rung.rungs import r0_linear
+from rung.rungs.base import BuildContext
 from rung.types import Bar, Candidate, Example, Task
 
 BANKING77 = Path(__file__).resolve().parents[3] / "shared" / "data" / "banking77"
@@ -34,14 +35,14 @@ def _bench(task, folder):
     def no_backend(reference):
         raise AssertionError("the linear model asks no language model")
 
-    desk = Desk(backend_for=no_backend, blobs=BlobStore(folder / "blobs", writable=True))
-    return ClimbBench(task, desk, folder / "work", Silent())
+    runtime = Runtime(backend_for=no_backend, blobs=BlobStore(folder / "blobs", writable=True))
+    return BuildContext(task, runtime, folder / "work", Silent())
 
 
 def _build(task, folder, parent=None):
-    bench = _bench(task, folder)
-    candidate = r0_linear.build(task, parent, bench)
-    return candidate, bench
+    context = _bench(task, folder)
+    candidate = r0_linear.build(task, parent, context)
+    return candidate, context
 
 
 def _messages(rows, seed):
@@ -66,32 +67,35 @@ def _tones(rows, seed):
 def test_one_label(tmp_path):
     task = _task(_tones(120, 1), _tones(40, 2))
     assert r0_linear.applies(task) == ""
-    candidate, bench = _build(task, tmp_path)
+    candidate, context = _build(task, tmp_path)
     assert (candidate.rung, candidate.parent) == ("r0_linear", None)
-    answers = answer(candidate, task.split("dev"), bench.desk)
+    answers = answer(candidate, task.split("dev"), context.runtime)
     assert [a.text for a in answers] == [row.target for row in task.split("dev")]
     assert set(answers[0].logprobs) == {"positive", "negative"}
     assert max(answers[0].logprobs, key=answers[0].logprobs.get) == answers[0].text
-    assert bench.measure(candidate, "dev").mean() == 1.0
-    trials = [record for record in bench.records if record["kind"] == "trial"]
+    assert context.measure(candidate, "dev").mean() == 1.0
+    trials = [record.figures for record in context.records if record.kind == "trial"]
     assert len(trials) == 3 and sum(trial["chosen"] for trial in trials) == 1 and trials[0]["n"] == 120
 
 
 def test_each_field_of_an_object(tmp_path):
     task = _task(_messages(90, 1), _messages(30, 2), scorer="json_fields")
     assert r0_linear.applies(task) == ""
-    candidate, bench = _build(task, tmp_path)
-    answers = answer(candidate, task.split("dev"), bench.desk)
+    candidate, context = _build(task, tmp_path)
+    answers = answer(candidate, task.split("dev"), context.runtime)
     assert [json.loads(a.text) for a in answers] == [row.target for row in task.split("dev")]
-    assert answers[0].logprobs is None and bench.measure(candidate, "dev").mean() == 1.0
+    assert answers[0].logprobs is None and context.measure(candidate, "dev").mean() == 1.0
 
 
 def test_a_field_that_is_sometimes_left_out(tmp_path):
     pairs = [(f"{text} {n}", {"tone": text, **({"why": "price"} if n % 2 else {})}) for n, text in enumerate(["good", "bad"] * 30)]
     task = _task([(text + (" too dear" if "why" in target else ""), target) for text, target in pairs], [], scorer="json_fields")
-    candidate, bench = _build(task, tmp_path)
+    candidate, context = _build(task, tmp_path)
     row = _rows([("bad 99 too dear", None), ("good 98", None)], "dev")
-    assert [json.loads(a.text) for a in answer(candidate, row, bench.desk)] == [{"tone": "bad", "why": "price"}, {"tone": "good"}]
+    assert [json.loads(a.text) for a in answer(candidate, row, context.runtime)] == [
+        {"tone": "bad", "why": "price"},
+        {"tone": "good"},
+    ]
 
 
 @pytest.mark.parametrize("kind", ["label", "object"])
@@ -126,8 +130,12 @@ def test_messages_without_text_are_refused(tmp_path):
 
 
 def test_few_rows_of_a_rare_class_do_not_stop_it(tmp_path):
-    candidate, bench = _build(_task([*_tones(60, 1), ("odd one", "neutral")], _tones(5, 2)), tmp_path)
-    assert set(answer(candidate, _rows([("great", None)], "dev"), bench.desk)[0].logprobs) == {"positive", "negative", "neutral"}
+    candidate, context = _build(_task([*_tones(60, 1), ("odd one", "neutral")], _tones(5, 2)), tmp_path)
+    assert set(answer(candidate, _rows([("great", None)], "dev"), context.runtime)[0].logprobs) == {
+        "positive",
+        "negative",
+        "neutral",
+    }
 
 
 def test_a_parent_is_named(tmp_path):
@@ -145,11 +153,11 @@ def _banking(name):
 def test_banking77_reaches_the_known_accuracy(tmp_path):
     """The whole train split and the published test split; TF-IDF + LinearSVC is known to reach about 91% there."""
     task = _task(_banking("train"), _banking("test"), settings={"r0_linear": {"search_rows": 1500, "penalties": [0.3, 1.0]}})
-    candidate, bench = _build(task, tmp_path)
-    run = bench.measure(candidate, "dev")
+    candidate, context = _build(task, tmp_path)
+    run = context.measure(candidate, "dev")
     print(f"\nBANKING77: {run.mean():.1%} of {len(run.rows)} test rows")
     assert run.mean() >= 0.90
-    model = load(bench.blobs.local(candidate.base.removeprefix("linear:")))
+    model = load(context.blobs.local(candidate.base.removeprefix("linear:")))
     sure = [max(row.answer.logprobs.values()) > -0.1 for row in run.rows]
     right = [row.scores["quality"].value for row in run.rows]
     assert sum(r for r, s in zip(right, sure, strict=True) if s) / sum(sure) > 0.95
@@ -159,5 +167,5 @@ def test_banking77_reaches_the_known_accuracy(tmp_path):
 def test_a_sample_of_banking77(tmp_path):
     pairs = _banking("train")
     random.Random(0).shuffle(pairs)
-    candidate, bench = _build(_task(pairs[:1200], pairs[1200:1700]), tmp_path)
-    assert bench.measure(candidate, "dev").mean() > 0.65
+    candidate, context = _build(_task(pairs[:1200], pairs[1200:1700]), tmp_path)
+    assert context.measure(candidate, "dev").mean() > 0.65

@@ -13,6 +13,7 @@ from rung.climb.climb import climb
 from rung.engine.answer import compose
 from rung.engine.retrieval.retriever import open_retriever
 from rung.errors import UserError
+from rung.parts import Retrieval
 from rung.plugins import load
 from rung.progress import Silent
 from rung.registry.home import open_home
@@ -113,8 +114,8 @@ def test_retrieval_wins_where_the_documents_hold_the_answers(tmp_path, static):
     assert told["artefact_bytes"] > 5000
     with open_home(tmp_path / "home") as home:
         winner = home.candidates.get("towns")
-        assert winner.retriever["mode"] == "lexical" and winner.retriever["k"] == 1
-        assert home.blobs.is_intact(winner.retriever["index"])
+        assert winner.retrieval.mode == "lexical" and winner.retrieval.k == 1
+        assert home.blobs.is_intact(winner.retrieval.index)
 
 
 def test_gold_that_is_no_document_is_told(tmp_path):
@@ -156,7 +157,7 @@ def test_what_the_documents_do_not_hold_is_refused_at_a_threshold_found_on_dev(t
     document = run(path, tmp_path / "home")
     assert document["verdict"]["rung"] == "r2_retrieve"
     with open_home(tmp_path / "home") as home:
-        assert home.candidates.get("towns").retriever["abstain"]["answer"] == "unknown"
+        assert home.candidates.get("towns").retrieval.abstain.answer == "unknown"
     told = next(rung for rung in document["rungs"] if rung["rung"] == "r2_retrieve")
     assert told["dev"]["mean"] > max(trial["mean"] for trial in told["trials"]) + 0.3
 
@@ -171,9 +172,9 @@ def test_training_rows_carry_what_serving_will(tmp_path):
     blobs = BlobStore(tmp_path / "blobs", writable=True)
     source = DocumentSource(references=("docs",), base_folder=tmp_path / "task", downloads=tmp_path)
     chunks = [piece.as_json() for piece in collect(source, Silent()).chunks(200)]
-    settings = {"index": store_index(chunks, None, blobs, Silent()), "mode": "lexical", "k": 1, "form": "question_last"}
-    candidate = Candidate(rung="r4_adapter", base=task.base, prompt=task.instruction, retriever=settings)
-    retriever = open_retriever(settings, blobs, None)
+    settings = Retrieval(index=store_index(chunks, None, blobs, Silent()), mode="lexical", k=1, form="question_last")
+    candidate = Candidate(rung="r4_adapter", base=task.base, prompt=task.instruction, retrieval=settings)
+    retriever = open_retriever(settings, blobs)
     examples = task.split("train")[:3]
     rows = train_rows(task, candidate, examples, retriever)
     for row, example in zip(rows, examples, strict=True):
@@ -236,7 +237,7 @@ def test_a_reranker_that_helps_is_part_of_the_candidate(tmp_path, monkeypatch):
     document = run(path, tmp_path / "home")
     assert document["verdict"]["rung"] == "r2_retrieve"
     with open_home(tmp_path / "home") as home:
-        pinned = home.candidates.get("towns").retriever["reranker"]
+        pinned = home.candidates.get("towns").retrieval.reranker
     assert pinned.startswith(str(tmp_path / "task" / "reranker") + "@sha256:")
 
 
@@ -280,6 +281,6 @@ def test_citations_are_asked_for_where_they_are_scored_and_abstaining_is_rewarde
     with open_home(tmp_path / "home") as home:
         winner = home.candidates.get("towns")
         rows = next(found for found in home.runs.of(winner.id) if found.split == "gate").rows
-    assert winner.retriever["form"] == "cited" and winner.retriever["abstain"]["answer"] == "unknown"
+    assert winner.retrieval.form == "cited" and winner.retrieval.abstain.answer == "unknown"
     assert {row.answer.finish_reason for row in rows} == {"stop", "abstained"}
     assert all(len(row.answer.passages) == (row.answer.finish_reason == "stop") for row in rows)

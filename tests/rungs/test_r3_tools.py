@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rung.climb.bench import ClimbBench
 from rung.climb.climb import climb
-from rung.climb.desk import desk_for
+from rung.climb.runtime import runtime_for
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.registry.home import open_home
 from rung.rungs import r3_tools
+from rung.rungs.base import BuildContext
 from rung.rungs.traces import call_rows, traces
 from rung.task.load import load_task
 from rung.verify.tool_use import count_calls
@@ -89,13 +89,13 @@ def test_without_tools_it_is_skipped_and_says_why(task_file, home) -> None:
 def test_the_lock_covers_the_tools(task_file, home) -> None:
     task = load_task(task_file, home)
     assert load_task(task_file, home).digest == task.digest
-    assert replace(task, tools={**task.tools, "unattended": ["read", "irreversible"]}).digest != task.digest
+    assert replace(task, tools=replace(task.tools, unattended=("irreversible", "read"))).digest != task.digest
     (task_file.parent / "tools.py").write_text(TOOLS + "# changed\n")
     assert load_task(task_file, home).digest != task.digest
     with open_home(home, write=True) as opened:
-        bench = ClimbBench(task, desk_for(task, opened), home / "work", Silent())
+        context = BuildContext(task, runtime_for(task, opened), home / "work", Silent())
         with pytest.raises(UserError, match="files have changed since the task was locked"):
-            r3_tools.build(task, None, bench)
+            r3_tools.build(task, None, context)
 
 
 @pytest.mark.parametrize("told", [False, True])
@@ -103,14 +103,14 @@ def test_training_rows_carry_the_calls_that_serving_will(task_file, home, told) 
     task = load_task(task_file, home)
     if told:
         calls = [{"name": "price", "arguments": {"item": "item3"}}]
-        task = replace(task, examples=tuple(replace(row, metadata={"calls": calls}) for row in task.examples))
+        task = replace(task, examples=tuple(replace(row, calls=tuple(calls)) for row in task.examples))
     with open_home(home, write=True) as opened:
-        bench = ClimbBench(task, desk_for(task, opened), home / "work", Silent())
-        candidate = r3_tools.build(task, None, bench)
-        shown = traces(task.split("train"), candidate, bench)
+        context = BuildContext(task, runtime_for(task, opened), home / "work", Silent())
+        candidate = r3_tools.build(task, None, context)
+        shown = traces(task.split("train"), candidate, context)
         rows = call_rows(task, task.split("train"), candidate, shown)
         first = next(row for row in task.split("train") if row.id in shown)
-        asked = bench.measure(candidate, "train")
+        asked = context.measure(candidate, "train")
     assert len(shown) == 12 and len(rows) == 24
     item = "item3" if told else first.messages[-1]["content"]
     assert rows[0].answer == f'{{"name":"price","arguments":{{"item":"{item}"}}}}'
@@ -122,14 +122,14 @@ def test_training_rows_carry_the_calls_that_serving_will(task_file, home, told) 
 def test_right_calls_of_which_none_gives_a_result_are_an_error(task_file, home) -> None:
     task = load_task(task_file, home)
     calls = [{"name": "price", "arguments": {"item": "no such thing"}}]
-    task = replace(task, examples=tuple(replace(row, metadata={"calls": calls}) for row in task.examples))
+    task = replace(task, examples=tuple(replace(row, calls=tuple(calls)) for row in task.examples))
     with open_home(home, write=True) as opened:
-        bench = ClimbBench(task, desk_for(task, opened), home / "work", Silent())
-        plain = r3_tools.plain_candidate(task, None, bench)
+        context = BuildContext(task, runtime_for(task, opened), home / "work", Silent())
+        plain = r3_tools.plain_candidate(task, None, context)
         with pytest.raises(
             UserError, match=r"of 12 rows whose right calls are given, none gives a result; price .* failed: "
         ) as caught:
-            traces(task.split("train"), plain, bench)
+            traces(task.split("train"), plain, context)
     assert "with: [...]" in caught.value.mend
 
 

@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from rung.climb.bench import ClimbBench
 from rung.climb.climb import climb
-from rung.climb.desk import desk_for
+from rung.climb.runtime import runtime_for
 from rung.data.documents.collect import collect
 from rung.data.documents.files import DocumentSource
 from rung.engine.local import answering
 from rung.engine.retrieval.index import store_index
 from rung.engine.tools.declare import bundle
+from rung.parts import Retrieval, SchemaConstraint, ToolUse
 from rung.progress import Silent
 from rung.registry.home import open_home
 from rung.rungs import r4_adapter, training
+from rung.rungs.base import BuildContext
 from rung.task.load import load_task
 from rung.train import loop
 from rung.train.rows import encode_rows
@@ -66,7 +67,7 @@ class _Stop(Exception):
     pass
 
 
-def built_by_r4(task, parent, bench, monkeypatch):
+def built_by_r4(task, parent, context, monkeypatch):
     """The rows that r4 would train on, and what it would train."""
     seen = []
 
@@ -75,27 +76,27 @@ def built_by_r4(task, parent, bench, monkeypatch):
         raise _Stop
 
     monkeypatch.setattr(loop, "train", stop)
-    monkeypatch.setattr(training, "worth_keeping", lambda parent, bench, rows: parent.retriever)
+    monkeypatch.setattr(training, "worth_keeping", lambda parent, context, rows: parent.retrieval)
     with pytest.raises(_Stop):
-        r4_adapter.build(task, parent, bench)
+        r4_adapter.build(task, parent, context)
     return seen
 
 
-def stacked(task, bench, *, documents: bool, tools: bool) -> Candidate:
-    base = bench.open_base(task.base)
-    source = DocumentSource(references=("docs",), base_folder=bench.work.parent / "task", downloads=bench.work)
+def stacked(task, context, *, documents: bool, tools: bool) -> Candidate:
+    base = context.runtime.backend_for(task.base)
+    source = DocumentSource(references=("docs",), base_folder=context.work.parent / "task", downloads=context.work)
     chunks = [piece.as_json() for piece in collect(source, Silent()).chunks(200)]
-    index = store_index(chunks, None, bench.blobs, Silent())
-    retriever = {"index": index, "mode": "lexical", "k": 2, "form": "question_twice", "abstain": None}
-    files = bundle(task.tools, bench.work.parent / "task", bench.blobs, bench.work)
+    index = store_index(chunks, None, context.blobs, Silent())
+    retrieval = Retrieval(index=index, mode="lexical", k=2, form="question_twice")
+    files = bundle(task.tools, context.work.parent / "task", context.blobs, context.work)
     return Candidate(
         rung="r3_tools",
         base=base.reference,
         template=base.template,
         prompt=task.instruction,
-        constraint={"kind": "json_schema", "schema": {"type": "integer"}},
-        retriever=retriever if documents else None,
-        tools={**task.tools, "files": files, "steps": 1, "forced": 1} if tools else None,
+        constraint=SchemaConstraint(schema={"type": "integer"}),
+        retrieval=retrieval if documents else None,
+        tools=ToolUse(toolset=task.tools, files=files, steps=1, forced=1) if tools else None,
         max_tokens=8,
     )
 
@@ -107,12 +108,12 @@ def test_the_training_prompt_is_the_evaluation_prompt_token_for_token(task_file,
     own = answering.prompt_tokens
     monkeypatch.setattr(answering, "prompt_tokens", lambda *given: asked.append(own(*given)) or asked[-1])
     with open_home(home, write=True) as opened:
-        bench = ClimbBench(task, desk_for(task, opened), task_file.parent.parent / "work", Silent())
-        parent = stacked(task, bench, documents=documents, tools=tools)
-        rows = built_by_r4(task, parent, bench, monkeypatch)
+        context = BuildContext(task, runtime_for(task, opened), task_file.parent.parent / "work", Silent())
+        parent = stacked(task, context, documents=documents, tools=tools)
+        rows = built_by_r4(task, parent, context, monkeypatch)
         asked.clear()
-        run = bench.measure(replace(parent, demos=None), "train")
-        tokenizer = bench.open_base(task.base).model.tokenizer
+        run = context.measure(replace(parent, demonstrations=None), "train")
+        tokenizer = context.runtime.backend_for(task.base).model.tokenizer
         encoded = encode_rows(tokenizer, rows, 10_000)
     trained = [list(row.ids[: row.start]) for row in encoded]
     assert len(trained) == (12 if tools else 6)
@@ -146,7 +147,7 @@ def test_documents_are_tried_beside_tools_and_kept_where_they_help(tmp_path, hom
     with open_home(home, write=True) as opened:
         document = climb(load_task(folder / "task.yaml", opened.downloads), opened, progress=Silent())
         winner = opened.candidates.get("stacked")
-    assert document["verdict"]["rung"] == "r3_tools" and winner.retriever and winner.tools
+    assert document["verdict"]["rung"] == "r3_tools" and winner.retrieval and winner.tools
     print(document["cheaper"])
     print([(r["rung"], r["dev"], r["verdict"]) for r in document["rungs"]])
     tried = {row["name"]: row for row in document["cheaper"]}
@@ -154,7 +155,7 @@ def test_documents_are_tried_beside_tools_and_kept_where_they_help(tmp_path, hom
     assert [row["held"] for row in tried.values()] == [False, True, False]
     assert [row["kept"] for row in tried.values()] == [False, True, False]
     assert tried["without the tools"]["part_added"] == 1.0 and tried["with half the documents"]["part_added"] == 0.0
-    assert winner.retriever["k"] == 1
+    assert winner.retrieval.k == 1
 
 
 STACKED_TASK = """\

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rung.parts import Gold
 from rung.verify.retrieval import documents_of, gold_relevance, ndcg_at, recall_at, reciprocal_rank
 
 CRANFIELD = Path(__file__).resolve().parents[3] / "shared" / "data" / "cranfield"
@@ -65,8 +66,8 @@ def test_gold_is_a_document_or_a_span():
 
     ranked = [passage("a", 0, 10), passage("b", 0, 10), passage("b", 10, 20), passage("a", 10, 20)]
     assert documents_of(ranked) == ["a", "b"]
-    found, relevance = gold_relevance(["b"], ranked)
+    found, relevance = gold_relevance([Gold(source="b")], ranked)
     assert (found, relevance) == (["a", "b"], {"b": 1})
-    found, relevance = gold_relevance([{"source": "b", "start": 12, "end": 14}], ranked)
+    found, relevance = gold_relevance([Gold(source="b", start=12, end=14)], ranked)
     assert relevance == {"b:12-14": 1}
     assert reciprocal_rank(found, relevance) == 1 / 3

@@ -29,14 +29,14 @@ SETTINGS = {
 }
 
 
-def _learnt(task, parent, bench) -> Candidate:
+def _learnt(task, parent, context) -> Candidate:
     """The Candidate that an adapter would be: its folder says rank 1, so that there is no cheaper form of it."""
-    backend = bench.open_base(task.base)
-    folder = bench.work / "adapter"
+    backend = context.runtime.backend_for(task.base)
+    folder = context.work / "adapter"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter_config.json").write_text('{"r": 1}')
     start = parent or Candidate(rung="r4_adapter", base=backend.reference, prompt=task.instruction)
-    return replace(start, rung="r4_adapter", demos=None, adapters=(bench.blobs.put_tree(folder),), parent=None)
+    return replace(start, rung="r4_adapter", demos=None, adapters=(context.blobs.put_tree(folder),), parent=None)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from rung.climb.decide import Finish, RungState
 from rung.climb.outlook.learning_curve import forecast
 from rung.climb.states import states
+from rung.json_form import as_json
 from rung.rungs.base import rung_named
 from rung.rungs.causes import LABELS
-from rung.types import Run, Task, as_json
+from rung.types import Run, Task
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:

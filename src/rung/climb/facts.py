@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rung.rungs.base import Recorded
 from rung.types import Finding, Status, Verdict
 
 
@@ -22,11 +23,6 @@ class Fact:
     def budget_s(self) -> float:
         """Seconds that it took out of what `limits.minutes` allows."""
         return 0.0
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Fact:
-        """The fact whose JSON this is."""
-        return cls(**payload)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,20 +76,6 @@ class Lock(Fact):
         """The rung of this name."""
         return next(rung for rung in self.rungs if rung.name == name)
 
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Lock:
-        rungs = tuple(LockedRung(**rung) for rung in payload["rungs"])
-        findings = tuple(Finding(**{**found, "places": tuple(found["places"])}) for found in payload["findings"])
-        return cls(**{**payload, "base": LockedBase(**payload["base"]), "rungs": rungs, "findings": findings})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
-    """One thing that a rung told of its own building, for the report: a trial, a finding, a line of training history."""
-
-    kind: str
-    figures: Mapping[str, Any]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Built(Fact):
@@ -117,10 +99,6 @@ class Built(Fact):
         """What the rung told of this kind, in its order."""
         return [recorded.figures for recorded in self.records if recorded.kind == kind]
 
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Built:
-        return cls(**{**payload, "records": tuple(Recorded(**recorded) for recorded in payload["records"])})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Judged(Fact):
@@ -141,11 +119,6 @@ class Judged(Fact):
     @property
     def budget_s(self) -> float:
         return self.seconds
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Judged:
-        guards = tuple(Verdict(**guard) for guard in payload["guards"])
-        return cls(**{**payload, "verdict": Verdict(**payload["verdict"]), "guards": guards})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,10 +162,6 @@ class Tried(Fact):
     @property
     def held(self) -> bool:
         return self.judged.status == "pass"
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Tried:
-        return cls(**{**payload, "judged": Judged.read(payload["judged"])})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from rung.climb.facts import (
     Tried,
 )
 from rung.errors import UserError
-from rung.types import as_json, digest
+from rung.json_form import as_json, digest, from_json
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -145,8 +145,8 @@ class Record:
 
 def _read(climb: str, key: str, payload: Any) -> Fact:
     try:
-        return _KINDS[key.partition("/")[0]].read(payload)
-    except (KeyError, TypeError, AttributeError):
+        return from_json(_KINDS[key.partition("/")[0]], payload)
+    except (KeyError, ValueError):
         raise UserError(
             f"the record of climb {climb[:12]} has a fact, '{key}', that this version of rung cannot read",
             mend="Go on with the version that wrote it, or set RUNG_HOME to another folder and climb anew.",

@@ -23,14 +23,14 @@ def simpler(candidate: Candidate, blobs: Blobs, work: Path) -> list[tuple[str, C
     Documents, tools and the adapter go one at a time where another of them stays: without any, the prompt rung has been judged.
     """
     found: list[tuple[str, Candidate]] = []
-    several = sum(map(bool, (candidate.retriever, candidate.tools, candidate.adapters))) > 1
-    if candidate.demos and candidate.demos["k"] > 0:
-        found.append(("without the demonstrations", replace(candidate, demos=None)))
-    if candidate.retriever and several:
-        found.append(("without the documents", replace(candidate, retriever=None)))
-    if candidate.retriever and candidate.retriever["k"] > 1:
-        half = {**candidate.retriever, "k": candidate.retriever["k"] // 2}
-        found.append(("with half the documents", replace(candidate, retriever=half)))
+    several = sum(map(bool, (candidate.retrieval, candidate.tools, candidate.adapters))) > 1
+    if candidate.demonstrations and candidate.demonstrations.k > 0:
+        found.append(("without the demonstrations", replace(candidate, demonstrations=None)))
+    if candidate.retrieval and several:
+        found.append(("without the documents", replace(candidate, retrieval=None)))
+    if candidate.retrieval and candidate.retrieval.k > 1:
+        half = replace(candidate.retrieval, k=candidate.retrieval.k // 2)
+        found.append(("with half the documents", replace(candidate, retrieval=half)))
     if candidate.tools and several:
         found.append(("without the tools", replace(candidate, tools=None)))
     if candidate.adapters and several:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.climb.baselines import baselines_of
-from rung.climb.bench import ClimbBench
-from rung.climb.desk import desk_for
 from rung.climb.diagnosis.diagnose import Known, diagnose_on
 from rung.climb.facts import (
     Built,
@@ -20,23 +18,24 @@ from rung.climb.facts import (
     LockedBase,
     LockedRung,
     Measured,
-    Recorded,
     Registered,
     Simplified,
     Tried,
 )
-from rung.climb.measure import measure_rows
 from rung.climb.preflight import Cleared, preflight
 from rung.climb.record import Record, climb_id, earlier_form
+from rung.climb.runtime import runtime_for
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
-from rung.rungs.base import mending, rung_named
+from rung.json_form import as_json, canonical_json
+from rung.rungs.base import BuildContext, mending, rung_named
 from rung.rungs.causes import SOLVED
-from rung.types import Candidate, Progress, Task, as_json, canonical_json
+from rung.types import Candidate, Progress, Task
 from rung.verify.environment import environment
-from rung.verify.judge import Trial, judge, random_order
+from rung.verify.judge import Trial, judge
+from rung.verify.run import evaluate, random_order
 
 if TYPE_CHECKING:
-    from rung.engine.answer import Desk
+    from rung.engine.runtime import Runtime
     from rung.registry.home import Home
 
 
@@ -47,7 +46,7 @@ class Climb:
     task: Task
     home: Home
     record: Record
-    desk: Desk
+    runtime: Runtime
     progress: Progress
 
     @property
@@ -58,9 +57,9 @@ class Climb:
         """A folder for what is under way, which survives a crash."""
         return self.home.path / "climbs" / self.id[:16] / name
 
-    def bench(self, name: str) -> ClimbBench:
+    def context(self, name: str) -> BuildContext:
         """What a rung is given to build with, in a work folder of this name."""
-        return ClimbBench(self.task, self.desk, self.work(name), self.progress)
+        return BuildContext(self.task, self.runtime, self.work(name), self.progress)
 
     def candidate(self, rung: str) -> Candidate:
         """The frozen Candidate that a rung built."""
@@ -86,7 +85,7 @@ def open_climb(task: Task, home: Home, progress: Progress) -> Climb:
                 "with: this climb begins anew, and answers that are kept are not asked again."
             )
         record.add(_lock(task, cleared, base))
-    return Climb(task=task, home=home, record=record, desk=desk_for(task, home, record.climb), progress=progress)
+    return Climb(task=task, home=home, record=record, runtime=runtime_for(task, home, record.climb), progress=progress)
 
 
 def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
@@ -109,16 +108,13 @@ def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
 def build(climb: Climb, rung: str) -> None:
     """Make the rung's Candidate. A crash in here is taken up again by the rung itself, from its work folder."""
     started = time.monotonic()
-    bench = climb.bench(rung)
-    candidate = rung_named(rung).build(climb.task, climb.parent(rung), bench)
+    context = climb.context(rung)
+    candidate = rung_named(rung).build(climb.task, climb.parent(rung), context)
     climb.home.candidates.add(candidate, climb.task.digest)
-    records = [
-        Recorded(kind=told["kind"], figures={key: value for key, value in told.items() if key != "kind"}) for told in bench.records
-    ]
     built = Built(
         rung=rung,
         candidate=candidate.id,
-        records=tuple(records),
+        records=tuple(context.records),
         artefact_bytes=artefact_bytes(candidate, climb.home),
         seconds=time.monotonic() - started,
     )
@@ -130,7 +126,7 @@ def measure(climb: Climb, rung: str) -> None:
     """What the rung's Candidate answers on the whole of dev."""
     started = time.monotonic()
     rows = random_order(climb.task, "dev")
-    run = measure_rows(climb.task, climb.candidate(rung), "dev", rows, climb.desk, climb.progress)
+    run = evaluate(climb.task, climb.candidate(rung), "dev", rows, climb.runtime, climb.progress)
     stored = climb.home.runs.add(run)
     seconds = time.monotonic() - started
     climb.record.add(Measured(rung=rung, run=stored, mean=run.mean(), n=len(run.rows), seconds=seconds))
@@ -142,7 +138,7 @@ def diagnose(climb: Climb) -> None:
     prompted = mending(SOLVED)
     parent = climb.candidate(prompted.name) if prompted and prompted.name in climb.record.built else None
     statuses = {rung: judged.status for rung, judged in climb.record.judged.items()}
-    found = diagnose_on(climb.task, climb.bench("diagnosis"), Known(parent=parent, statuses=statuses))
+    found = diagnose_on(climb.task, climb.context("diagnosis"), Known(parent=parent, statuses=statuses))
     climb.progress.note(found.sentence)
     diagnosed = Diagnosed(
         cause=found.cause.name,
@@ -205,24 +201,18 @@ def _tried(climb: Climb, rung: str, name: str, candidate: Candidate, alpha: floa
 
 
 def _judged(climb: Climb, rung: str, candidate: Candidate, alpha: float) -> Judged:
-    from rung.engine.answer import answer
-    from rung.types import Run
-
     started = time.monotonic()
     task = climb.task
-    trial = Trial(task=task, candidate=candidate, alpha=alpha, baselines=_baselines(climb))
-    total = len(task.split("gate"))
-    with climb.progress.stage(f"{rung} at the gate", total) as stage:
-        outcome = judge(trial, lambda who, rows: answer(who, rows, climb.desk), stage.advance)
-    run = Run(candidate=candidate.id, task=task.digest, split="gate", rows=outcome.rows, environment=environment(task.seed))
-    climb.home.looks.add(task.digest, candidate.id, len(outcome.rows))
-    climb.progress.note(f"{rung}: {outcome.status} after {len(outcome.rows)} of {total} gate rows. {outcome.verdict.reason}")
+    outcome = judge(Trial(task=task, candidate=candidate, alpha=alpha, baselines=_baselines(climb)), climb.runtime, climb.progress)
+    looked, total = len(outcome.run.rows), len(task.split("gate"))
+    climb.home.looks.add(task.digest, candidate.id, looked)
+    climb.progress.note(f"{rung}: {outcome.status} after {looked} of {total} gate rows. {outcome.verdict.reason}")
     return Judged(
         rung=rung,
         status=outcome.status,
         verdict=outcome.verdict,
         guards=outcome.guards,
-        run=climb.home.runs.add(run),
+        run=climb.home.runs.add(outcome.run),
         alpha=alpha,
         seconds=time.monotonic() - started,
     )

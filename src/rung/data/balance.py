@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from rung.errors import UserError
-from rung.types import Example, canonical_json
+from rung.json_form import canonical_json
+from rung.types import Example
 
 MOST_TARGETS = 1000
 

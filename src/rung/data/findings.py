@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rung.types import Example, Finding, Message, Severity, canonical_json
+from rung.json_form import canonical_json
+from rung.types import Example, Finding, Message, Severity
 
 SHOWN_PLACES = 20
 

@@ -16,7 +16,9 @@ from rung.data.shapes.columns import from_columns
 from rung.data.shapes.parts import Parts
 from rung.data.shapes.recognise import convert_row, known_shapes, shape_of
 from rung.errors import UserError, did_you_mean
-from rung.types import SPLITS, Example, Origin, canonical_json
+from rung.json_form import canonical_json
+from rung.parts import Gold
+from rung.types import SPLITS, Example, Origin
 
 ORIGINS = ("human", "log", "synthetic", "augmented")
 SPLIT_NAMES = {**{name: name for name in SPLITS}, "validation": "dev", "valid": "dev", "val": "dev", "test": "gate", "eval": "gate"}
@@ -76,7 +78,7 @@ def _examples(
     for line, row in rows:
         try:
             parts = _parts(row, shape, source.columns or {})
-            parts = replace(parts, metadata={**parts.metadata, **_gold(row, (source.columns or {}).get("gold", "gold"))})
+            parts = replace(parts, gold=_gold(row, (source.columns or {}).get("gold", "gold")))
             example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
             if example.id in lines_by_id:
                 raise RowError(f"the id '{example.id}' stands at line {lines_by_id[example.id]} already")
@@ -116,16 +118,16 @@ def _given(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in given.items() if value}
 
 
-def _gold(row: Mapping[str, Any], column: str) -> dict[str, Any]:
+def _gold(row: Mapping[str, Any], column: str) -> tuple[Gold, ...]:
     """The documents that hold the row's answer, where it names them: names, or {"source", "start", "end"} in characters."""
     value = row.get(column)
     if value is None or value in ("", []):
-        return {}
+        return ()
     gold = value if isinstance(value, list) else [value]
     spans = [part for part in gold if isinstance(part, Mapping) and _is_span(part)]
     if len(spans) + sum(isinstance(part, str) for part in gold) < len(gold):
         raise RowError(f"{column} is no list of document names, nor of {{source, start, end}}")
-    return {"gold": gold}
+    return tuple(Gold(**part) if isinstance(part, Mapping) else Gold(source=part) for part in gold)
 
 
 def _is_span(part: Mapping[str, Any]) -> bool:
@@ -145,7 +147,7 @@ def _parts(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str]
 
 def _example(parts: Parts, given: Mapping[str, str], where: str) -> Example:
     try:
-        canonical_json([parts.messages, parts.target, parts.tools, dict(parts.metadata)]).encode("utf-8")
+        canonical_json([parts.messages, parts.target, parts.tools, parts.calls, parts.rejected]).encode("utf-8")
     except (ValueError, TypeError) as error:
         raise RowError(f"the row cannot be written as JSON: {error}") from None
     identity = given.get("id", where.rsplit("/", 1)[-1])
@@ -158,7 +160,9 @@ def _example(parts: Parts, given: Mapping[str, str], where: str) -> Example:
         origin=cast(Origin, _one_of(given.get("origin", "human"), {name: name for name in ORIGINS}, "origin")),
         source=where,
         split=_one_of(given["split"], SPLIT_NAMES, "split") if "split" in given else "",
-        metadata=parts.metadata,
+        gold=parts.gold,
+        calls=parts.calls,
+        rejected=parts.rejected,
     )
 
 
@@ -172,7 +176,7 @@ def _settled(examples: Sequence[Example]) -> tuple[Example, ...]:
     """Two things that only the whole file shows.
 
     Where some targets are tool calls, text in answer to a user who offered tools means that no call is right: the target becomes
-    the empty list, the text stays as metadata `said`. Where every target is the text of a JSON object, targets become objects.
+    the empty list, the text stays as `said`. Where every target is the text of a JSON object, targets become objects.
     """
     if any(_is_calls(example.target) for example in examples):
         return tuple(_without_call(example) for example in examples)
@@ -192,4 +196,4 @@ def _is_calls(target: Any) -> bool:
 def _without_call(example: Example) -> Example:
     if not isinstance(example.target, str) or not example.tools or example.messages[-1]["role"] != "user":
         return example
-    return replace(example, target=[], metadata={**example.metadata, "said": example.target})
+    return replace(example, target=[], said=example.target)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from rung.errors import UserError, did_you_mean
-from rung.types import SPLITS, Example, digest
+from rung.json_form import digest
+from rung.types import SPLITS, Example
 
 Kind = Literal["exact", "normalised", "conflict"]
 
@@ -37,14 +38,11 @@ class Deduplicated:
 
 
 def with_repeats(found: Deduplicated) -> tuple[Example, ...]:
-    """The examples that are left; those that were repeated with their twins' targets as `metadata["repeats"]`."""
+    """The examples that are left; those that were repeated with their twins' targets as `repeats`."""
     repeats: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for pair in found.removed:
         repeats[pair.kept.split, pair.kept.id].append(pair.dropped.target)
-    return tuple(
-        replace(row, metadata={**row.metadata, "repeats": told}) if (told := repeats.get((row.split, row.id))) else row
-        for row in found.examples
-    )
+    return tuple(replace(row, repeats=tuple(told)) if (told := repeats.get((row.split, row.id))) else row for row in found.examples)
 
 
 class Leak(NamedTuple):

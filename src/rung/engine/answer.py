@@ -3,75 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from rung.engine.backend import AdapterUse, Backend, ContextTooLong, Request, ask_until_they_fit
+from rung.engine.backend import AdapterUse, Asked, ContextTooLong, Request, ask_until_they_fit
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
-from rung.engine.retrieval.retriever import Retriever, open_retriever
+from rung.engine.retrieval.retriever import Retriever
+from rung.engine.runtime import Runtime
 from rung.engine.tools.schema import calls_schema
-from rung.engine.tools.toolbox import Toolbox
 from rung.errors import UserError
-from rung.storage import AnswerCache, Blobs
+from rung.parts import CallConstraint, Constraint, SchemaConstraint
 from rung.types import Answer, Candidate, Example, Stage, batches
 
 
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """Where questions are answered.
-
-    backend_for  opens (once) the backend that a Candidate's `base` names
-    encoder_for  opens (once) the encoder that a Candidate's `retriever` names; None where no Candidate needs one
-    reranker_for  the same for its reranker
-    live         somebody waits for the answer: results that were recorded for evaluation are not passed off as a tool's
-    cache        answers already known; None asks every time
-    chunk        examples asked and stored together: what a kill can lose
-    """
-
-    backend_for: Callable[[str], Backend]
-    blobs: Blobs
-    cache: AnswerCache | None = None
-    chunk: int = 64
-    encoder_for: Callable[[str], Any] | None = None
-    reranker_for: Callable[[str], Any] | None = None
-    live: bool = False
-
-    def toolbox(self, tools: Mapping[str, Any]) -> Toolbox:
-        """A Candidate's tools, ready to be used."""
-        return Toolbox.open({**tools, "recorded": []} if self.live else tools, self.blobs)
-
-    def retriever(self, candidate: Candidate) -> Retriever | None:
-        """The Candidate's retriever, opened; None where it has none."""
-        if not candidate.retriever:
-            return None
-        return open_retriever(candidate.retriever, self.blobs, self.encoder_for, self.reranker_for)
-
-
-def answer(candidate: Candidate, examples: Sequence[Example], desk: Desk, *, stage: Stage | None = None) -> list[Answer]:
+def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, *, stage: Stage | None = None) -> list[Answer]:
     """One Answer for each example, in order.
 
     A calibrated Candidate is asked as it is without calibration, and its bias is added afterwards: nothing is computed twice.
+    The runtime's observers hear every answer, known before or not.
     Chunks are a pure function of what is not yet known, and are kept one after the other: an interrupted evaluation, restarted,
     forms the same batches and so gives the same answers to the last bit. Equal examples are asked once.
 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
-    if candidate.calibration:
-        plain = answer(replace(candidate, calibration=None), examples, desk, stage=stage)
-        return [_calibrated(said, candidate.calibration["bias"]) for said in plain]
-    known = dict(desk.cache.load(candidate.id, [example.digest for example in examples])) if desk.cache else {}
+    asked = replace(candidate, calibration=None) if candidate.calibration else candidate
+    known = dict(runtime.cache.load(asked.id, [example.digest for example in examples])) if runtime.cache else {}
     missing = {example.digest: example for example in examples if example.digest not in known}
+    for example in examples:
+        if example.digest in known:
+            runtime.tell(candidate, example.id, _settled(known[example.digest], candidate), known=True)
     if stage:
         stage.advance(len(examples) - len(missing))
-    for chunk in batches(list(missing.values()), desk.chunk):
-        fresh = dict(zip((example.digest for example in chunk), _ask(candidate, chunk, desk), strict=True))
-        if desk.cache:
-            desk.cache.store(candidate.id, fresh)
+    for chunk in batches(list(missing.values()), runtime.chunk):
+        fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime), strict=True))
+        if runtime.cache:
+            runtime.cache.store(asked.id, fresh)
         known |= fresh
+        for example in chunk:
+            runtime.tell(candidate, example.id, _settled(fresh[example.digest], candidate), known=False)
         if stage:
             stage.advance(len(chunk))
-    return [known[example.digest] for example in examples]
+    return [_settled(known[example.digest], candidate) for example in examples]
+
+
+def _settled(said: Answer, candidate: Candidate) -> Answer:
+    return _calibrated(said, candidate.calibration.bias) if candidate.calibration else said
 
 
 def _calibrated(said: Answer, bias: Mapping[str, float]) -> Answer:
@@ -100,7 +77,7 @@ def compose(
     """
     own_system, question = _split_system(example.messages)
     demos = list(reversed(pool.nearest(example, _shown(candidate) if k is None else k))) if pool else []
-    tools = tuple(candidate.tools["list"]) if candidate.tools else tuple(example.tools)
+    tools = candidate.tools.toolset.offers if candidate.tools else tuple(example.tools)
     apart = not candidate.tools and any(demo.tools != tools for demo in demos)
     system = "\n\n".join(filter(None, [candidate.prompt, own_system]))
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
@@ -116,35 +93,33 @@ def compose(
     )
 
 
-def resolve_constraint(constraint: Mapping[str, Any] | None, tools: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The constraint of one example: {"kind": "tools"} becomes the JSON schema of a call to one of its tools."""
-    if not constraint or constraint["kind"] != "tools":
+def resolve_constraint(constraint: Constraint | None, tools: Sequence[Mapping[str, Any]]) -> Asked | None:
+    """The constraint of one example: a call of one of its tools becomes those calls' JSON schema."""
+    if not isinstance(constraint, CallConstraint):
         return constraint
-    if not tools:
-        return None
-    return {"kind": "json_schema", "schema": calls_schema(tools)}
+    return SchemaConstraint(schema=calls_schema(tools)) if tools else None
 
 
-def _ask(candidate: Candidate, examples: Sequence[Example], desk: Desk) -> list[Answer]:
+def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime) -> list[Answer]:
     if candidate.base.startswith("linear:"):
         from rung.engine.linear import predict
 
-        return predict(desk.blobs.local(candidate.base.removeprefix("linear:")), examples)
-    pool = Pool.read(desk.blobs.local(candidate.demos["pool"])) if candidate.demos else None
-    retriever = desk.retriever(candidate)
+        return predict(runtime.blobs.local(candidate.base.removeprefix("linear:")), examples)
+    pool = Pool.read(runtime.blobs.local(candidate.demonstrations.pool)) if candidate.demonstrations else None
+    retriever = runtime.retriever(candidate)
     answers = {}
     if retriever:
         answers = {place: no for place, row in enumerate(examples) if (no := retriever.refusal(row)) is not None}
     asked = [row for place, row in enumerate(examples) if place not in answers]
-    said = iter(_say(candidate, asked, pool, retriever, desk) if asked else [])
+    said = iter(_say(candidate, asked, pool, retriever, runtime) if asked else [])
     return [answers[place] if place in answers else next(said) for place in range(len(examples))]
 
 
 def _say(
-    candidate: Candidate, examples: Sequence[Example], pool: Pool | None, retriever: Retriever | None, desk: Desk
+    candidate: Candidate, examples: Sequence[Example], pool: Pool | None, retriever: Retriever | None, runtime: Runtime
 ) -> list[Answer]:
     """What the model says; of questions that leave no room, with fewer demonstrations, then fewer passages."""
-    adapters = tuple(AdapterUse(folder=desk.blobs.local(name), digest=name) for name in candidate.adapters)
+    adapters = tuple(AdapterUse(folder=runtime.blobs.local(name), digest=name) for name in candidate.adapters)
 
     def put(example: Example, k: int | None = None, passages: int | None = None) -> Request:
         return replace(compose(candidate, example, pool, k, retriever=retriever, passages=passages), adapters=adapters)
@@ -152,7 +127,7 @@ def _say(
     requests = [put(example) for example in examples]
     shown = [_shown(candidate)] * len(requests)
     passages = [retriever.k if retriever else 0] * len(requests)
-    backend = desk.backend_for(candidate.base)
+    backend = runtime.backend_for(candidate.base)
 
     def shorter(index: int, problem: str) -> Request:
         if not shown[index] and not passages[index]:
@@ -165,7 +140,7 @@ def _say(
         return put(examples[index], shown[index], passages[index])
 
     if candidate.tools:
-        said = desk.toolbox(candidate.tools).answer(requests, backend.answer, shorter)
+        said = runtime.toolbox(candidate.tools).answer(requests, backend.answer, shorter)
     else:
         said = _fitting(requests, backend.answer, shorter)
     if not retriever or retriever.form != "cited":
@@ -185,7 +160,7 @@ def _fitting(
 
 
 def _shown(candidate: Candidate) -> int:
-    return int(candidate.demos["k"]) if candidate.demos else 0
+    return candidate.demonstrations.k if candidate.demonstrations else 0
 
 
 def _split_system(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mapping[str, Any]]]:

@@ -7,11 +7,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rung.errors import UserError
+from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import Answer, Message
 
+if TYPE_CHECKING:
+    from rung.engine.local.model import LocalModel
+
+# What a model can be held to: a call of the row's tools is a schema by then.
+Asked = ChoiceConstraint | SchemaConstraint
 # What a folder in PEFT's format holds: the settings and the weights.
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -41,14 +47,14 @@ class Request:
     """One question to a model.
 
     messages    the whole conversation so far, system message and demonstrations included
-    constraint  as in Candidate, with {"kind": "tools"} already resolved to {"kind": "json_schema"}
+    constraint  as in Candidate, with a call of the row's tools already resolved to those calls' JSON schema
     temperature 0 is greedy
     adapters    added to the model for this question: the sum of their updates, each times its weight
     """
 
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] = ()
-    constraint: Mapping[str, Any] | None = None
+    constraint: Asked | None = None
     max_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
@@ -117,6 +123,14 @@ def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
     cached = min(answer.cached_tokens or 0, answer.prompt_tokens)
     reduced = prices.get("cached_input_usd_per_million", full)
     return ((answer.prompt_tokens - cached) * full + cached * reduced + answer.completion_tokens * out) / 1e6
+
+
+def trainable_model(backend: Backend) -> LocalModel:
+    """The model in memory whose weights can be trained. Raises UserError for a backend that has none."""
+    model: LocalModel | None = getattr(backend, "model", None)
+    if model is None:
+        raise UserError(f"the weights of {backend.reference} are not here to train")
+    return model
 
 
 class Backend(Protocol):

@@ -14,7 +14,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from rung.errors import UserError
-from rung.types import Message, canonical_json, digest
+from rung.json_form import canonical_json, digest
+from rung.types import Message
 
 Tools = Sequence[Mapping[str, Any]]
 

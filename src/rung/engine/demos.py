@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rung.engine.chat import text_of
-from rung.types import Example, Message, canonical_json, digest
+from rung.json_form import canonical_json, digest
+from rung.types import Example, Message
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Select, func, insert, select
 
+from rung.json_form import canonical_json
 from rung.registry import tables
 from rung.registry.db import Database, now
-from rung.types import canonical_json
 
 
 @dataclass(frozen=True, kw_only=True)

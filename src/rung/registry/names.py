@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import insert, select
 
 from rung.errors import UserError
+from rung.json_form import canonical_json
 from rung.registry import tables
 from rung.registry.db import Database, now
-from rung.types import canonical_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

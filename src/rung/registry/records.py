@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rung.types import Answer, Candidate, Row, Run, Score, as_json
+from rung.json_form import as_json, from_json
+from rung.types import Answer, Candidate, Run
 
 
 def dump(noun: Any) -> str:
@@ -15,25 +16,14 @@ def dump(noun: Any) -> str:
 
 def candidate(text: str) -> Candidate:
     """The Candidate that `dump` wrote; its id is the same."""
-    fields = json.loads(text)
-    return Candidate(**fields | {"adapters": tuple(fields["adapters"])})
+    return from_json(Candidate, json.loads(text))
 
 
 def answer(text: str) -> Answer:
     """The Answer that `dump` wrote."""
-    return _answer(json.loads(text))
+    return from_json(Answer, json.loads(text))
 
 
 def run(text: str) -> Run:
     """The Run that `dump` wrote."""
-    fields = json.loads(text)
-    return Run(**fields | {"rows": tuple(_row(row) for row in fields["rows"])})
-
-
-def _row(fields: dict[str, Any]) -> Row:
-    scores = {name: Score(**score) for name, score in fields["scores"].items()}
-    return Row(example=fields["example"], group=fields["group"], answer=_answer(fields["answer"]), scores=scores)
-
-
-def _answer(fields: dict[str, Any]) -> Answer:
-    return Answer(**fields | {name: tuple(fields.get(name, ())) for name in ("calls", "passages")})
+    return from_json(Run, json.loads(text))

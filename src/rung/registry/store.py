@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rung.errors import BrokenEnvironment, UserError
+from rung.json_form import digest as json_digest
 from rung.registry.faults import explained
-from rung.types import digest as json_digest
 
 
 class BlobStore:

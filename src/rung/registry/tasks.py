@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import select
 
 from rung.errors import UserError
+from rung.json_form import canonical_json
 from rung.registry import tables
 from rung.registry.db import Database
-from rung.types import Task, canonical_json
+from rung.types import Task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rung import plugins
+from rung.engine.runtime import Runtime
+from rung.errors import UserError
 from rung.rungs.causes import Cause
-from rung.types import Bench, Candidate, Example, Task
+from rung.storage import Blobs
+from rung.types import Candidate, Example, Progress, Run, Task
 from rung.verify.alpha import AlphaPlan, plan_alpha
+from rung.verify.run import evaluate, random_order
 
-if TYPE_CHECKING:
-    from rung.engine.retrieval.retriever import Retriever
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One thing that a rung told of its own building, for the report: a trial, a finding, a line of training history."""
+
+    kind: str
+    figures: Mapping[str, Any]
+
+
+class BuildContext:
+    """What a rung is given to build with: a store, a folder that survives a crash, a way to measure, and a place to report to.
+
+    What a build records is kept in `records` until the build is stored as a whole.
+    """
+
+    def __init__(self, task: Task, runtime: Runtime, work: Path, progress: Progress) -> None:
+        self.task, self.runtime, self.work, self.progress = task, runtime, work, progress
+        self.blobs: Blobs = runtime.blobs
+        self.records: list[Recorded] = []
+        work.mkdir(parents=True, exist_ok=True)
+
+    def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
+        """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely.
+
+        Raises UserError for the gate split: only the gate itself looks there.
+        """
+        if split == "gate":
+            raise UserError("a rung must not look at the gate split")
+        rows = random_order(self.task, split)[:limit]
+        return evaluate(self.task, candidate, split, rows, self.runtime, self.progress)
+
+    def record(self, kind: str, fact: Mapping[str, Any]) -> None:
+        """Keep a fact of this build for the report: a `trial` on dev, a line of training `history`."""
+        self.records.append(Recorded(kind=kind, figures=dict(fact)))
 
 
 @dataclass(frozen=True)
@@ -59,9 +97,9 @@ class Rung:
             return reason
         return str(self.module.applies(task))
 
-    def build(self, task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+    def build(self, task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
         """The frozen Candidate."""
-        built: Candidate = self.module.build(task, parent, bench)
+        built: Candidate = self.module.build(task, parent, context)
         return built
 
     def forecast(self, task: Task, speeds: Any) -> tuple[float | None, int | None]:
@@ -118,12 +156,3 @@ def longest_answer(task: Task) -> int:
     from rung.verify.scoring import target_text
 
     return 16 + max((len(target_text(task, row)) for row in labelled(task)), default=480) // 2
-
-
-def retriever_of(candidate: Candidate, bench: Bench) -> Retriever | None:
-    """The candidate's retriever, opened; None where it has none."""
-    from rung.engine.retrieval.retriever import open_retriever
-
-    if not candidate.retriever:
-        return None
-    return open_retriever(candidate.retriever, bench.blobs, bench.open_encoder, bench.open_reranker)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rung.data.findings import texts
-from rung.types import Example, canonical_json
+from rung.json_form import canonical_json
+from rung.types import Example
 
 # Tokens that two cores read in about a minute and a half with a base of 135 million weights.
 FIRST_SEARCH_TOKENS = 150_000

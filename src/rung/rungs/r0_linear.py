@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.errors import UserError
-from rung.rungs.base import labelled
+from rung.json_form import canonical_json
+from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import TRIVIAL
 from rung.rungs.settings import read_settings
-from rung.types import Bench, Candidate, Example, Task, canonical_json
+from rung.types import Candidate, Example, Task
 
 if TYPE_CHECKING:
     from rung.engine import linear
@@ -64,7 +65,7 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     return 1 + 0.01 * len(task.split("train")) + 0.001 * answers, None
 
 
-def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Train on the train split. Raises UserError where it does not apply or the messages hold no text."""
     from rung.engine import linear
 
@@ -78,10 +79,10 @@ def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
     if not any(terms.values()):
         raise UserError("the messages of the train rows hold no text to learn from", where=task.path)
     features = linear.LinearModel(terms=terms, idf=idf, fields=()).features(texts)
-    told = tuple(_fit(name, values, features, _Search(config, task.seed, bench)) for name, values in wanted.items())
-    folder = bench.work / "linear"
+    told = tuple(_fit(name, values, features, _Search(config, task.seed, context)) for name, values in wanted.items())
+    folder = context.work / "linear"
     linear.save(linear.LinearModel(terms=terms, idf=idf, fields=told), folder)
-    base = f"linear:{bench.blobs.put_tree(folder)}"
+    base = f"linear:{context.blobs.put_tree(folder)}"
     candidate = Candidate(rung="r0_linear", base=base, parent=parent.id if parent else None)
     return candidate
 
@@ -170,8 +171,8 @@ def _vocabularies(texts: Sequence[str]) -> tuple[dict[str, list[str]], dict[str,
 class _Search:
     """The cross-validation on train: which penalty, and the scale that makes scores log-odds."""
 
-    def __init__(self, config: Config, seed: int, bench: Bench) -> None:
-        self.config, self.seed, self.bench = config, seed, bench
+    def __init__(self, config: Config, seed: int, context: BuildContext) -> None:
+        self.config, self.seed, self.context = config, seed, context
 
     def run(self, name: str | None, classes: Sequence[str], labels: Any, features: Any) -> tuple[float, float]:
         """The penalty and the scale. Without enough rows to hold any out: the middle penalty, unscaled."""
@@ -192,7 +193,7 @@ class _Search:
         best = max(right, key=lambda c: (right[c], -c))
         for c, share in right.items():
             trial = f"penalty C = {c:g}{f', field {name}' if name else ''} (cross-validated on train)"
-            self.bench.record("trial", {"name": trial, "mean": share, "n": len(rows), "chosen": c == best})
+            self.context.record("trial", {"name": trial, "mean": share, "n": len(rows), "chosen": c == best})
         return best, _scale(held_out[best], labels)
 
 
@@ -224,7 +225,7 @@ def _fit(name: str | None, values: Sequence[str], features: Any, search: _Search
     penalty, scale = search.run(name, classes, labels, features)
     model = _classifier(penalty, search.seed).fit(features, labels)
     weights, intercept = model.coef_.astype(np.float32), np.atleast_1d(model.intercept_).astype(np.float32)
-    search.bench.progress.note(f"linear model{f', field {name}' if name else ''}: {len(classes)} classes, C = {penalty:g}")
+    search.context.progress.note(f"linear model{f', field {name}' if name else ''}: {len(classes)} classes, C = {penalty:g}")
     return Told(name=name, classes=classes, weights=weights, intercept=intercept, scale=scale)
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs.base import labelled, longest_answer
+from rung.parts import Calibration, ChoiceConstraint, Demonstrations
+from rung.rungs.base import BuildContext, labelled, longest_answer
 from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
 from rung.rungs.first_search import first_search
 from rung.rungs.settings import read_settings
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
-from rung.types import Bench, Candidate, Example, Task
+from rung.types import Candidate, Example, Task
 
 TITLE = "prompt"
 UNDO = "point the name at the version before: nothing but text changes"
@@ -69,22 +70,22 @@ def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, An
     return first_search(rows, classes, FORMS)
 
 
-def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Try instructions, the output constraint, demonstrations and calibration, in that order, each on dev."""
     config = read_settings(task, "r1_prompt", Config)
-    trials = [try_out(name, form, bench, config.dev_rows) for name, form in forms(task, plain_candidate(task, bench)).items()]
+    trials = [try_out(name, form, context, config.dev_rows) for name, form in forms(task, plain_candidate(task, context)).items()]
     best = simplest_of_the_best(trials)
-    shown = _demonstrated(task, best, bench, config)
+    shown = _demonstrated(task, best, context, config)
     best = simplest_of_the_best([best, *shown])
-    tuned = _calibrated(task, best, bench, config)
+    tuned = _calibrated(task, best, context, config)
     chosen = tuned if tuned and tuned.mean > best.mean else best
-    record([*trials, *shown, *([tuned] if tuned else [])], chosen, bench)
+    record([*trials, *shown, *([tuned] if tuned else [])], chosen, context)
     return chosen.candidate
 
 
-def plain_candidate(task: Task, bench: Bench) -> Candidate:
+def plain_candidate(task: Task, context: BuildContext) -> Candidate:
     """The user's own instruction and nothing else: what every other form is compared with."""
-    backend = bench.open_base(task.base)
+    backend = context.runtime.backend_for(task.base)
     return Candidate(
         rung="r1_prompt",
         base=backend.reference,
@@ -115,44 +116,44 @@ def _variants(instruction: str, description: str) -> list[tuple[str, str]]:
     return [("instruction and format", both), ("format alone", description)] if instruction.strip() else [("format", description)]
 
 
-def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list[Trial]:
+def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Trial]:
     """With ever more demonstrations, until more of them no longer help: each number costs as many prompt tokens at every answer."""
     trials = [best]
     for k in sorted(config.demonstrations):
         if k >= len(labelled(task)) or (len(trials) > 1 and trials[-1].mean <= trials[-2].mean):
             break
-        shown = with_demonstrations(task, best.candidate, k, bench)
-        trials.append(try_out(f"{best.name} + {k} demonstrations", shown, bench, config.dev_rows))
+        shown = with_demonstrations(task, best.candidate, k, context)
+        trials.append(try_out(f"{best.name} + {k} demonstrations", shown, context, config.dev_rows))
     return trials[1:]
 
 
-def with_demonstrations(task: Task, candidate: Candidate, k: int, bench: Bench) -> Candidate:
+def with_demonstrations(task: Task, candidate: Candidate, k: int, context: BuildContext) -> Candidate:
     """The same with the k train rows nearest to each question shown before it."""
     from rung.engine.demos import pool_bytes
     from rung.verify.scoring import target_text
 
-    pool = bench.blobs.put_bytes(pool_bytes(labelled(task), lambda row: target_text(task, row)))
-    return replace(candidate, demos={"pool": pool, "k": k})
+    pool = context.blobs.put_bytes(pool_bytes(labelled(task), lambda row: target_text(task, row)))
+    return replace(candidate, demonstrations=Demonstrations(pool=pool, k=k))
 
 
-def _calibrated(task: Task, best: Trial, bench: Bench, config: Config) -> Trial | None:
+def _calibrated(task: Task, best: Trial, context: BuildContext, config: Config) -> Trial | None:
     """Label bias fitted on train rows by maximum likelihood, then tried on dev (Zhao et al., arXiv 2102.09690, with labels)."""
-    candidate = calibrated(task, best.candidate, bench) if config.calibrate else None
-    return try_out(f"{best.name}, calibrated", candidate, bench, config.dev_rows) if candidate else None
+    candidate = calibrated(task, best.candidate, context) if config.calibrate else None
+    return try_out(f"{best.name}, calibrated", candidate, context, config.dev_rows) if candidate else None
 
 
-def calibrated(task: Task, candidate: Candidate, bench: Bench) -> Candidate | None:
+def calibrated(task: Task, candidate: Candidate, context: BuildContext) -> Candidate | None:
     """The same with label bias fitted on train rows; None where it makes no choice, or the base says no log-probabilities."""
     constraint = candidate.constraint
-    if not constraint or constraint["kind"] != "choice":
+    if not isinstance(constraint, ChoiceConstraint):
         return None
     from rung.verify.scoring import target_text
 
-    run = bench.measure(candidate, "train", read_settings(task, "r1_prompt", Config).calibration_rows)
+    run = context.measure(candidate, "train", read_settings(task, "r1_prompt", Config).calibration_rows)
     targets = {row.id: target_text(task, row) for row in labelled(task)}
     pairs = [(row.answer.logprobs, targets[row.example]) for row in run.rows if row.answer.logprobs]
     if not pairs:
         return None
     from rung.verify.stats.calibrate import fit_bias
 
-    return replace(candidate, calibration={"bias": fit_bias(pairs, tuple(constraint["choices"]))})
+    return replace(candidate, calibration=Calibration(bias=fit_bias(pairs, constraint.choices)))

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.errors import BrokenEnvironment, UserError
-from rung.rungs.base import longest_answer, retriever_of
+from rung.parts import Abstention, Retrieval
+from rung.rungs.base import BuildContext, longest_answer
 from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.settings import read_settings
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
-from rung.types import Bench, Candidate, Example, Finding, Run, Task
+from rung.types import Candidate, Example, Finding, Run, Task
 
 if TYPE_CHECKING:
     from rung.data.documents.collect import Library
@@ -95,9 +96,9 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     if not speeds.measurable:
         return None, None
     chunks = [piece.as_json() for piece in documents_of(task, speeds.progress).chunks(config.chunk_chars[0])]
-    settings: dict[str, Any] = {"index": store_index(chunks, None, speeds.desk.blobs, speeds.progress), "mode": "lexical"}
-    settings |= {"k": config.passages[0], "form": config.forms[0]}
-    each = speeds.asked_s(replace(speeds.candidate(0), retriever=settings), "with documents")
+    index = store_index(chunks, None, speeds.runtime.blobs, speeds.progress)
+    settings = Retrieval(index=index, mode="lexical", k=config.passages[0], form=config.forms[0])
+    each = speeds.asked_s(replace(speeds.candidate(0), retrieval=settings), "with documents")
     reranker = _reranker_name(task)
     trials = 3 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms)) + bool(reranker)
     rows = trials * min(config.dev_rows, len(task.split("dev"))) + len(task.split("dev")) + len(task.split("gate"))
@@ -110,20 +111,20 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     return seconds, None
 
 
-def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Index the documents, then find the setup that does best on dev."""
     config = settings_of(task)
-    library = documents_of(task, bench.progress)
+    library = documents_of(task, context.progress)
     for finding in [*library.findings(), *_unknown_gold(task, library)]:
-        bench.progress.note(finding.message)
-        bench.record("finding", asdict(finding))
-    encoder = _encoder(task, config, bench)
-    reranker = bench.open_reranker(name) if (name := _reranker_name(task)) else None
-    search = _Search(config, bench, library, (encoder, reranker), _starts(task, parent, bench))
+        context.progress.note(finding.message)
+        context.record("finding", asdict(finding))
+    encoder = _encoder(task, config, context)
+    reranker = context.runtime.reranker_for(name) if (name := _reranker_name(task)) else None
+    search = _Search(config, context, library, (encoder, reranker), _starts(task, parent, context))
     best = search.run()
-    candidate = _abstaining(task, best, bench)
-    record(search.trials, best, bench)
-    bench.record("retrieval", _quality(task, candidate, bench))
+    candidate = _abstaining(task, best, context)
+    record(search.trials, best, context)
+    context.record("retrieval", _quality(task, candidate, context))
     return candidate
 
 
@@ -133,12 +134,12 @@ class _Search:
     def __init__(
         self,
         config: Config,
-        bench: Bench,
+        context: BuildContext,
         library: Library,
         searchers: tuple[Encoder | None, Reranker | None],
         starts: Mapping[str, Candidate],
     ) -> None:
-        self.config, self.bench, self.library, self.starts = config, bench, library, starts
+        self.config, self.context, self.library, self.starts = config, context, library, starts
         self.encoder, self.reranker = searchers
         self.modes: tuple[Mode, ...] = config.modes if self.encoder else ("lexical",)
         self.trials: list[Trial] = []
@@ -178,20 +179,19 @@ class _Search:
             try:
                 yield self._try(other)
             except UserError as error:
-                self.bench.progress.note(f"{other.name}: not tried: {error.problem}")
+                self.context.progress.note(f"{other.name}: not tried: {error.problem}")
 
     def _try(self, setup: Setup) -> Trial:
-        retriever = {
-            "index": self.index(setup.chunk_chars, setup.mode != "lexical"),
-            "mode": setup.mode,
-            "k": setup.passages,
-            "form": setup.form,
-            "abstain": None,
-            "encoder": self.encoder.reference if self.encoder and setup.mode != "lexical" else None,
-            "reranker": self.reranker.reference if self.reranker and setup.reranked else None,
-        }
-        candidate = replace(self.starts[setup.start], retriever=retriever)
-        trial = try_out(setup.name, candidate, self.bench, self.config.dev_rows, setup.extra_tokens)
+        retrieval = Retrieval(
+            index=self.index(setup.chunk_chars, setup.mode != "lexical"),
+            mode=setup.mode,
+            k=setup.passages,
+            form=setup.form,
+            encoder=self.encoder.reference if self.encoder and setup.mode != "lexical" else None,
+            reranker=self.reranker.reference if self.reranker and setup.reranked else None,
+        )
+        candidate = replace(self.starts[setup.start], retrieval=retrieval)
+        trial = try_out(setup.name, candidate, self.context, self.config.dev_rows, setup.extra_tokens)
         self.trials.append(trial)
         self.setups[setup.name] = setup
         return trial
@@ -200,7 +200,7 @@ class _Search:
         from rung.engine.retrieval.index import store_index
 
         chunks = [piece.as_json() for piece in self.library.chunks(chunk_chars)]
-        return store_index(chunks, self.encoder if vectors else None, self.bench.blobs, self.bench.progress)
+        return store_index(chunks, self.encoder if vectors else None, self.context.blobs, self.context.progress)
 
 
 def settings_of(task: Task) -> Config:
@@ -217,23 +217,19 @@ def documents_of(task: Task, progress: Any) -> Library:
     from rung.data.documents.collect import collect
     from rung.data.documents.files import DocumentSource
 
-    told: Mapping[str, Any] = task.knowledge or {}
+    told = task.knowledge
+    if told is None:
+        raise UserError(applies(task), where=task.path)
     source = DocumentSource(
-        references=tuple(told["source"]),
-        base_folder=Path(told["folder"]),
-        downloads=Path(told["downloads"]),
-        include=tuple(told.get("include", ())),
+        references=told.source, base_folder=Path(told.folder), downloads=Path(told.downloads), include=told.include
     )
-    return collect(source, progress, expected=told["digest"])
+    return collect(source, progress, expected=told.digest)
 
 
 def _unknown_gold(task: Task, library: Library) -> list[Finding]:
     """Rows whose gold names a document that is not there: it cannot be found, and counts as not found."""
     known = {document.name for document in library.documents}
-    named = {
-        row.id: [part if isinstance(part, str) else part["source"] for part in row.metadata.get("gold", ())]
-        for row in task.examples
-    }
+    named = {row.id: [part.source for part in row.gold] for row in task.examples}
     missing = {row: name for row, names in named.items() for name in names if name not in known}
     if not missing:
         return []
@@ -245,44 +241,44 @@ def _unknown_gold(task: Task, library: Library) -> list[Finding]:
 def _encoder_name(task: Task) -> str:
     from rung.engine.retrieval.encoders import DEFAULT_ENCODER
 
-    return _beside(task, "encoder") or DEFAULT_ENCODER
+    return _beside(task, task.knowledge.encoder if task.knowledge else None) or DEFAULT_ENCODER
 
 
 def _reranker_name(task: Task) -> str | None:
-    return _beside(task, "reranker")
+    return _beside(task, task.knowledge.reranker if task.knowledge else None)
 
 
-def _beside(task: Task, key: str) -> str | None:
-    """What `knowledge:` names under this key; a folder is looked for beside the task file."""
-    told: Mapping[str, Any] = task.knowledge or {}
-    name = told.get(key)
-    return str(Path(told["folder"]) / name) if name and not name.startswith(("pip:", "hf:", "~")) else name
+def _beside(task: Task, name: str | None) -> str | None:
+    """A model that `knowledge:` names; a folder is looked for beside the task file."""
+    return (
+        str(Path(task.knowledge.folder) / name) if name and task.knowledge and not name.startswith(("pip:", "hf:", "~")) else name
+    )
 
 
-def _encoder(task: Task, config: Config, bench: Bench) -> Encoder | None:
+def _encoder(task: Task, config: Config, context: BuildContext) -> Encoder | None:
     """The encoder; None where none is asked for, or where the default one cannot be had, which is told."""
     if set(config.modes) == {"lexical"}:
         return None
     try:
-        encoder: Encoder = bench.open_encoder(_encoder_name(task))
+        encoder: Encoder = context.runtime.encoder_for(_encoder_name(task))
     except BrokenEnvironment as error:
-        if (task.knowledge or {}).get("encoder") or "lexical" not in config.modes:
+        if (task.knowledge and task.knowledge.encoder) or "lexical" not in config.modes:
             raise
         message = f"only lexical search was tried: the default encoder is not to be had ({error.problem})"
-        bench.progress.note(message)
-        bench.record("finding", {"check": "encoder", "severity": "warning", "message": message, "examples": (), "count": 1})
+        context.progress.note(message)
+        context.record("finding", {"check": "encoder", "severity": "warning", "message": message, "examples": (), "count": 1})
         return None
     return encoder
 
 
-def _starts(task: Task, parent: Candidate | None, bench: Bench) -> dict[str, Candidate]:
+def _starts(task: Task, parent: Candidate | None, context: BuildContext) -> dict[str, Candidate]:
     """Prompts to put documents into: the rung below, that without demonstrations, and the plain instruction in its scorer's form.
 
     The rung below was chosen among prompts to which the documents were missing: where all of them fail, that choice says nothing.
     """
     from rung.verify.scoring import scorer_of
 
-    backend = bench.open_base(task.base)
+    backend = context.runtime.backend_for(task.base)
     plain = Candidate(
         rung="r2_retrieve",
         base=backend.reference,
@@ -295,19 +291,19 @@ def _starts(task: Task, parent: Candidate | None, bench: Bench) -> dict[str, Can
     if parent is None:
         return {"": plain}
     below = replace(parent, rung="r2_retrieve", parent=parent.id, calibration=None)
-    starts = {"demonstrations": below} if below.demos else {}
-    starts[""] = replace(below, demos=None)
+    starts = {"demonstrations": below} if below.demonstrations else {}
+    starts[""] = replace(below, demonstrations=None)
     return starts | ({} if starts[""] == plain else {"your instruction": plain})
 
 
-def _abstaining(task: Task, best: Trial, bench: Bench) -> Candidate:
+def _abstaining(task: Task, best: Trial, context: BuildContext) -> Candidate:
     """The best Candidate with the threshold that lifts its dev score by more than a standard error; else as it is.
 
     What it would say is known (its answer or the refusal), so that every threshold is scored without asking the model again.
     """
-    words = (task.knowledge or {}).get("abstain")
-    retriever = retriever_of(best.candidate, bench)
-    if not words or retriever is None:
+    words = task.knowledge.abstain if task.knowledge else None
+    retriever, retrieval = context.runtime.retriever(best.candidate), best.candidate.retrieval
+    if not words or retriever is None or retrieval is None:
         return best.candidate
     from rung.verify.scoring import scorer_of
     from rung.verify.stats.select import one_standard_error
@@ -325,9 +321,8 @@ def _abstaining(task: Task, best: Trial, bench: Bench) -> Candidate:
     top = max(range(len(scored)), key=lambda place: sum(value or 0.0 for value in scored[place]))
     if one_standard_error([(0.0, plain), (1.0, scored[top])]) == 0:
         return best.candidate
-    bench.progress.note(f"says '{words}' where no passage is as near as {thresholds[top]:.3g}")
-    settings = {**(best.candidate.retriever or {}), "abstain": {"below": thresholds[top], "answer": words}}
-    return replace(best.candidate, retriever=settings)
+    context.progress.note(f"says '{words}' where no passage is as near as {thresholds[top]:.3g}")
+    return replace(best.candidate, retrieval=replace(retrieval, abstain=Abstention(below=thresholds[top], answer=words)))
 
 
 def _rows(task: Task, run: Run) -> list[Example]:
@@ -335,12 +330,12 @@ def _rows(task: Task, run: Run) -> list[Example]:
     return [examples[row.example] for row in run.rows]
 
 
-def _quality(task: Task, candidate: Candidate, bench: Bench) -> dict[str, Any]:
+def _quality(task: Task, candidate: Candidate, context: BuildContext) -> dict[str, Any]:
     """How well passages are found on dev: against gold where rows name it, and how often the target's text is in what is shown."""
     from rung.verify import retrieval
     from rung.verify.scoring import target_text
 
-    retriever = retriever_of(candidate, bench)
+    retriever = context.runtime.retriever(candidate)
     assert retriever is not None
     rows = task.split("dev")
     found: list[Found] = [retriever.find(row.messages) for row in rows]
@@ -349,11 +344,7 @@ def _quality(task: Task, candidate: Candidate, bench: Bench) -> dict[str, Any]:
         for row, hit in zip(rows, found, strict=True)
         if row.target is not None
     ]
-    judged = [
-        retrieval.gold_relevance(row.metadata["gold"], hit.passages)
-        for row, hit in zip(rows, found, strict=True)
-        if row.metadata.get("gold")
-    ]
+    judged = [retrieval.gold_relevance(row.gold, hit.passages) for row, hit in zip(rows, found, strict=True) if row.gold]
     k = retriever.k
     return {
         "k": k,

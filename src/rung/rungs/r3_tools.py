@@ -14,12 +14,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.rungs.base import labelled, longest_answer
+from rung.errors import UserError
+from rung.parts import Demonstrations, ToolUse
+from rung.rungs.base import BuildContext, labelled, longest_answer
 from rung.rungs.causes import TOOL
 from rung.rungs.settings import read_settings
 from rung.rungs.traces import traces
 from rung.rungs.trials import Trial, simplest_of_the_best, try_out
-from rung.types import Bench, Candidate, Run, Task
+from rung.types import Candidate, Run, Task
 
 TITLE = "tools"
 UNDO = "point the name at the version before: the tools stay where they are, unused"
@@ -60,43 +62,44 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     return (trials + dev + gate) * each * (1 + config.steps), None
 
 
-def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Try the forms of the loop, what the rung below has (its prompt, its documents), and demonstrations, in that order, on dev."""
     config = read_settings(task, "r3_tools", Config)
-    plain = plain_candidate(task, parent, bench)
-    trials = [try_out(name, _looped(plain, **form), bench, config.dev_rows) for name, form in _forms(config.steps).items()]
+    plain = plain_candidate(task, parent, context)
+    trials = [try_out(name, _looped(plain, **form), context, config.dev_rows) for name, form in _forms(config.steps).items()]
     best = simplest_of_the_best(trials)
     if parent and parent.prompt != plain.prompt:
         prompted = replace(best.candidate, prompt=parent.prompt)
-        trials.append(try_out(f"{best.name}, the prompt of the rung below", prompted, bench, config.dev_rows))
+        trials.append(try_out(f"{best.name}, the prompt of the rung below", prompted, context, config.dev_rows))
         best = simplest_of_the_best(trials)
-    if parent and parent.retriever:
-        informed = replace(best.candidate, retriever=parent.retriever)
-        trials.append(try_out(f"{best.name}, with documents", informed, bench, config.dev_rows))
+    if parent and parent.retrieval:
+        informed = replace(best.candidate, retrieval=parent.retrieval)
+        trials.append(try_out(f"{best.name}, with documents", informed, context, config.dev_rows))
         best = simplest_of_the_best(trials)
-    trials += _demonstrated(task, best, bench, config)
+    trials += _demonstrated(task, best, context, config)
     chosen = simplest_of_the_best(trials)
     for trial in trials:
         fact = {"name": trial.name, "mean": trial.run.mean(), "n": len(trial.run.rows), "chosen": trial is chosen}
-        bench.record("trial", fact | {"prompt": trial.candidate.prompt, "calls": _report(task, trial.run)})
+        context.record("trial", fact | {"prompt": trial.candidate.prompt, "calls": _report(task, trial.run)})
     return chosen.candidate
 
 
-def plain_candidate(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def plain_candidate(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """The instruction, the answer held to its scorer's natural form, and the tools' files put into the store."""
     from rung.engine.tools.declare import bundle
     from rung.verify.scoring import scorer_of
 
-    backend = bench.open_base(task.base)
-    tools = dict(task.tools or {})
-    tools["files"] = bundle(tools, Path(task.path).parent, bench.blobs, bench.work)
+    backend = context.runtime.backend_for(task.base)
+    if task.tools is None:
+        raise UserError(applies(task), where=task.path)
+    files = bundle(task.tools, Path(task.path).parent, context.blobs, context.work)
     return Candidate(
         rung="r3_tools",
         base=backend.reference,
         template=backend.template,
         prompt=task.instruction,
         constraint=scorer_of(task).constraint(task.split("train")),
-        tools=tools,
+        tools=ToolUse(toolset=task.tools, files=files),
         max_tokens=parent.max_tokens if parent else longest_answer(task),
         parent=parent.id if parent else None,
     )
@@ -113,24 +116,24 @@ def one_call(plain: Candidate) -> Candidate:
 
 
 def _looped(candidate: Candidate, *, steps: int, forced: int) -> Candidate:
-    return replace(candidate, tools={**(candidate.tools or {}), "steps": steps, "forced": forced})
+    return replace(candidate, tools=replace(candidate.tools, steps=steps, forced=forced) if candidate.tools else None)
 
 
-def _demonstrated(task: Task, best: Trial, bench: Bench, config: Config) -> list[Trial]:
+def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Trial]:
     """Worked questions with the calls that lead to their answers, ever more of them until more no longer help."""
     from rung.engine.demos import pool_bytes
     from rung.engine.tools.toolbox import call_turns
     from rung.verify.scoring import target_text
 
-    shown = traces(labelled(task)[: config.pool_rows], best.candidate, bench)
+    shown = traces(labelled(task)[: config.pool_rows], best.candidate, context)
     rows = [row for row in labelled(task) if row.id in shown]
-    pool = bench.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(task, row), lambda row: call_turns(shown[row.id])))
+    pool = context.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(task, row), lambda row: call_turns(shown[row.id])))
     found: list[Trial] = []
     for k in sorted(config.demonstrations):
         if not 0 < k < len(rows) or (found and found[-1].mean <= [best, *found][-2].mean):
             break
-        candidate = replace(best.candidate, demos={"pool": pool, "k": k})
-        found.append(try_out(f"{best.name} + {k} demonstrations", candidate, bench, config.dev_rows))
+        candidate = replace(best.candidate, demonstrations=Demonstrations(pool=pool, k=k))
+        found.append(try_out(f"{best.name} + {k} demonstrations", candidate, context, config.dev_rows))
     return found
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, training_start
-from rung.types import Bench, Candidate, Task
+from rung.types import Candidate, Task
 
 TITLE = "LoRA adapter"
 UNDO = "point the name at the version before: the base is untouched, the adapter is a file beside it"
@@ -46,9 +47,9 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     return forecast_training(task, speeds, "lora", read_settings(task, "r4_adapter", Config))
 
 
-def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Train on the user's own instruction: the demonstrations and generated instructions of the rung below become weights."""
     config = read_settings(task, "r4_adapter", Config)
-    start = training_start("r4_adapter", task, parent, bench, config.dev_rows)
+    start = training_start("r4_adapter", task, parent, context, config.dev_rows)
     settings = config.model_dump(exclude_none=True) | {"method": "lora"}
-    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, adapters=(digest,)), bench, parent)
+    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, adapters=(digest,)), context, parent)

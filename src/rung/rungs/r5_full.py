@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, training_start
-from rung.types import Bench, Candidate, Task
+from rung.types import Candidate, Task
 
 TITLE = "full fine-tuning"
 UNDO = "point the name at the version before and load the base again: this model shares nothing with it"
@@ -44,9 +45,9 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     return forecast_training(task, speeds, "full", read_settings(task, "r5_full", Config))
 
 
-def build(task: Task, parent: Candidate | None, bench: Bench) -> Candidate:
+def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Train every weight on the same rows, prompt and constraint as the adapter."""
     config = read_settings(task, "r5_full", Config)
-    start = training_start("r5_full", task, parent, bench, config.dev_rows)
+    start = training_start("r5_full", task, parent, context, config.dev_rows)
     settings = config.model_dump(exclude_none=True) | {"method": "full"}
-    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, base=f"tree:{digest}"), bench, parent)
+    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, base=f"tree:{digest}"), context, parent)

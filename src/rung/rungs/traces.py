@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rung.calls import Call, read_calls
 from rung.errors import UserError
-from rung.types import Bench, Candidate, Example, Task, digest
+from rung.json_form import digest
+from rung.rungs.base import BuildContext
+from rung.types import Candidate, Example, Task
 
 if TYPE_CHECKING:
     from rung.engine.retrieval.retriever import Retriever
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
 Calls = Sequence[Mapping[str, Any]]
 
 
-def traces(rows: Sequence[Example], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
+def traces(rows: Sequence[Example], candidate: Candidate, context: BuildContext) -> dict[str, Calls]:
     """Calls with their results, by the id of the train row that they lead to the answer of. `rows` are the first of the split.
 
     Where the rows say which calls are right (`data.columns.calls`), those are made, through the same gate as ever. Where none does,
     the candidate answers the rows, and its calls are taken where its answer was right.
     """
-    gold = {row.id: read_calls(row.metadata["calls"]) for row in rows if row.metadata.get("calls")}
-    return _made(gold, candidate, bench) if gold else _found(candidate, bench, len(rows))
+    gold = {row.id: read_calls(row.calls) for row in rows if row.calls}
+    return _made(gold, candidate, context) if gold else _found(candidate, context, len(rows))
 
 
 def call_rows(
@@ -40,7 +42,7 @@ def call_rows(
     from rung.train.rows import TrainRow
     from rung.verify.scoring import target_text
 
-    bare, made = replace(candidate, demos=None), []
+    bare, made = replace(candidate, demonstrations=None), []
     for example in rows:
         calls = shown.get(example.id)
         if not calls:
@@ -53,11 +55,13 @@ def call_rows(
     return made
 
 
-def _made(gold: Mapping[str, Sequence[Call]], candidate: Candidate, bench: Bench) -> dict[str, Calls]:
+def _made(gold: Mapping[str, Sequence[Call]], candidate: Candidate, context: BuildContext) -> dict[str, Calls]:
     """Each distinct call made once. Rows of which one was refused or failed are left out; UserError where that leaves none."""
     from rung.engine.tools.toolbox import Toolbox
 
-    box = Toolbox.open(candidate.tools or {}, bench.blobs).box
+    if candidate.tools is None:
+        raise UserError("the candidate has no tools to call")
+    box = Toolbox.open(candidate.tools, context.blobs).box
     distinct = {_key(call): call for calls in gold.values() for call in calls}
     outcomes = dict(zip(distinct, box.perform(list(distinct.values())), strict=True))
     made = {name: [outcomes[_key(call)] for call in calls] for name, calls in gold.items()}
@@ -80,8 +84,8 @@ def _refuse_failing(call: Mapping[str, Any], rows: int) -> None:
     )
 
 
-def _found(candidate: Candidate, bench: Bench, limit: int) -> dict[str, Calls]:
-    run = bench.measure(candidate, "train", limit)
+def _found(candidate: Candidate, context: BuildContext, limit: int) -> dict[str, Calls]:
+    run = context.measure(candidate, "train", limit)
     return {row.example: row.answer.calls for row in run.rows if row.answer.calls and row.scores["quality"].value == 1.0}
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rung.engine.backend import trainable_model
 from rung.errors import UserError
-from rung.rungs.base import labelled, longest_answer, retriever_of
+from rung.parts import Retrieval
+from rung.rungs.base import BuildContext, labelled, longest_answer
 from rung.rungs.traces import call_rows, traces
-from rung.types import Bench, Candidate, Example, Task
+from rung.types import Candidate, Example, Task
 
 if TYPE_CHECKING:
     from rung.engine.retrieval.retriever import Retriever
@@ -27,7 +29,7 @@ def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example], re
     from rung.train.rows import TrainRow
     from rung.verify.scoring import target_text
 
-    bare = replace(candidate, demos=None)
+    bare = replace(candidate, demonstrations=None)
     return [
         TrainRow(
             messages=compose(bare, example, retriever=retriever).messages, tools=example.tools, answer=target_text(task, example)
@@ -36,14 +38,14 @@ def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example], re
     ]
 
 
-def worth_keeping(parent: Candidate | None, bench: Bench, dev_rows: int) -> Mapping[str, Any] | None:
-    """The parent's retriever, where the parent does better with it on dev by more than a standard error; else None."""
-    if parent is None or parent.retriever is None:
+def worth_keeping(parent: Candidate | None, context: BuildContext, dev_rows: int) -> Retrieval | None:
+    """The parent's retrieval, where the parent does better with it on dev by more than a standard error; else None."""
+    if parent is None or parent.retrieval is None:
         return None
     from rung.verify.stats.select import one_standard_error
 
-    runs = [bench.measure(candidate, "dev", dev_rows) for candidate in (replace(parent, retriever=None), parent)]
-    return (None, parent.retriever)[one_standard_error([(cost, run.values()) for cost, run in enumerate(runs)])]
+    runs = [context.measure(candidate, "dev", dev_rows) for candidate in (replace(parent, retrieval=None), parent)]
+    return (None, parent.retrieval)[one_standard_error([(cost, run.values()) for cost, run in enumerate(runs)])]
 
 
 def forecast_training(task: Task, speeds: Any, method: str, config: Any) -> tuple[float | None, int | None]:
@@ -55,19 +57,19 @@ def forecast_training(task: Task, speeds: Any, method: str, config: Any) -> tupl
     return fit.seconds + (dev + len(task.split("gate"))) * speeds.answer_s(0), fit.memory.total
 
 
-def training_start(rung: str, task: Task, parent: Candidate | None, bench: Bench, dev_rows: int) -> Candidate:
+def training_start(rung: str, task: Task, parent: Candidate | None, context: BuildContext, dev_rows: int) -> Candidate:
     """The user's own instruction on the base: demonstrations and generated instructions of the rung below become weights.
 
     What is not learnt stays: the output's constraint, tools, and documents where they are worth keeping on dev.
     """
-    backend = bench.open_base(task.base)
+    backend = context.runtime.backend_for(task.base)
     return Candidate(
         rung=rung,
         base=backend.reference,
         template=backend.template,
         prompt=task.instruction,
         constraint=parent.constraint if parent else None,
-        retriever=worth_keeping(parent, bench, dev_rows),
+        retrieval=worth_keeping(parent, context, dev_rows),
         tools=parent.tools if parent else None,
         max_tokens=parent.max_tokens if parent else longest_answer(task),
         parent=parent.id if parent else None,
@@ -75,22 +77,23 @@ def training_start(rung: str, task: Task, parent: Candidate | None, bench: Bench
 
 
 def fine_tune(
-    task: Task, start: Candidate, settings: Mapping[str, Any], freeze: Any, bench: Bench, parent: Candidate | None = None
+    task: Task, start: Candidate, settings: Mapping[str, Any], freeze: Any, context: BuildContext, parent: Candidate | None = None
 ) -> Candidate:
     """Train `start` on the train split, early-stopped by the task's own scorer on dev.
 
     `settings` are TrainConfig's fields beside the seed, and `dev_rows`; `freeze(start, digest)` names the trained files in a
     Candidate. Without a train row that shows how its tools are called (`parent` finds none), it is trained without tools.
     """
-    from rung.train.loop import TrainConfig, train
+    from rung.train.config import TrainConfig
+    from rung.train.loop import train
 
-    backend = bench.open_base(task.base)
+    backend = context.runtime.backend_for(task.base)
     dev_rows, training = settings["dev_rows"], {key: value for key, value in settings.items() if key != "dev_rows"}
     config = TrainConfig(seed=task.seed, too_long="drop", **training)
-    start, rows = _taught(task, start, bench, parent or start)
+    start, rows = _taught(task, start, context, parent or start)
 
     def dev_score(folder: Path) -> float:
-        run = bench.measure(freeze(start, bench.blobs.put_tree(folder)), "dev", dev_rows)
+        run = context.measure(freeze(start, context.blobs.put_tree(folder)), "dev", dev_rows)
         mean = run.mean()
         if mean is None:
             raise UserError("no dev row could be scored, so training cannot be stopped by the score", where=task.path)
@@ -98,20 +101,20 @@ def fine_tune(
 
     facts = {"base": start.base, "template": start.template, "task": task.digest, "prompt": start.prompt}
     trained: Trained = train(
-        backend.model, rows, config, work=bench.work, dev_score=dev_score, progress=bench.progress, facts=facts
+        trainable_model(backend), rows, config, work=context.work, dev_score=dev_score, progress=context.progress, facts=facts
     )
     for line in trained.history:
-        bench.record("history", line)
-    candidate = freeze(start, bench.blobs.put_tree(trained.folder))
+        context.record("history", line)
+    candidate: Candidate = freeze(start, context.blobs.put_tree(trained.folder))
     return candidate
 
 
-def _taught(task: Task, start: Candidate, bench: Bench, caller: Candidate) -> tuple[Candidate, list[TrainRow]]:
+def _taught(task: Task, start: Candidate, context: BuildContext, caller: Candidate) -> tuple[Candidate, list[TrainRow]]:
     """What is trained, and the rows that it learns from: with tools also the calls that `caller` makes, where it makes any."""
-    rows, retriever = labelled(task), retriever_of(start, bench)
+    rows, retriever = labelled(task), context.runtime.retriever(start)
     if start.tools:
-        if shown := traces(rows, caller, bench):
+        if shown := traces(rows, caller, context):
             return start, call_rows(task, rows, start, shown, retriever)
-        bench.progress.note("no train row shows how the tools are called: training without them")
+        context.progress.note("no train row shows how the tools are called: training without them")
         start = replace(start, tools=None)
     return start, train_rows(task, start, rows, retriever)

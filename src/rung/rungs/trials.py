@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rung.types import Bench, Candidate, Run
+from rung.rungs.base import BuildContext
+from rung.types import Candidate, Run
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class Trial:
         return mean if mean is not None else -1.0
 
 
-def try_out(name: str, candidate: Candidate, bench: Bench, dev_rows: int, extra_tokens: float = 0.0) -> Trial:
+def try_out(name: str, candidate: Candidate, context: BuildContext, dev_rows: int, extra_tokens: float = 0.0) -> Trial:
     """The Candidate on the first `dev_rows` rows of dev."""
-    trial = Trial(name, candidate, bench.measure(candidate, "dev", dev_rows), extra_tokens)
-    bench.progress.note(f"{name}: {trial.mean:.1%} on {len(trial.run.rows)} dev rows")
+    trial = Trial(name, candidate, context.measure(candidate, "dev", dev_rows), extra_tokens)
+    context.progress.note(f"{name}: {trial.mean:.1%} on {len(trial.run.rows)} dev rows")
     return trial
 
 
@@ -45,8 +46,8 @@ def simplest_of_the_best(trials: Sequence[Trial]) -> Trial:
     return trials[one_standard_error([(trial.cost, trial.run.values()) for trial in trials])]
 
 
-def record(trials: Sequence[Trial], chosen: Trial, bench: Bench) -> None:
+def record(trials: Sequence[Trial], chosen: Trial, context: BuildContext) -> None:
     """Keep the trials for the report."""
     for trial in trials:
         fact = {"name": trial.name, "mean": trial.run.mean(), "n": len(trial.run.rows), "chosen": trial is chosen}
-        bench.record("trial", fact | {"prompt": trial.candidate.prompt})
+        context.record("trial", fact | {"prompt": trial.candidate.prompt})

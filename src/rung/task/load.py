@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from rung.data.load import Loaded, load_examples
 from rung.data.read.source import Source
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
 from rung.errors import UserError, did_you_mean
+from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.task.checks import read_checks, refuse_errors
 from rung.task.positions import Located, read_yaml
 from rung.types import Bar, Example, Limits, Task
@@ -24,7 +25,7 @@ from rung.verify.scoring import BoundScorer, read_settings
 from rung.verify.split_size import gate_problem
 
 if TYPE_CHECKING:
-    from rung.task.keys import TaskSpec
+    from rung.task.keys import ProbesSpec, TaskSpec
     from rung.verify.problems import Path as KeyPath
 
 __all__ = ["TaskFile", "gate_problem", "load_task", "read_task"]
@@ -171,7 +172,7 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
     )
 
 
-def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) -> Mapping[str, Any] | None:
+def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) -> Knowledge | None:
     """What the file says of the documents, and their digest: they are read to the last byte, but not yet understood."""
     told = spec.knowledge
     if told is None:
@@ -188,8 +189,18 @@ def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) ->
             where=located.where(("knowledge",)),
             mend=error.mend,
         ) from None
-    places = {"source": list(told.source), "folder": str(folder), "downloads": str(source.downloads)}
-    return places | told.model_dump(exclude={"source"}, exclude_none=True) | asdict(found)
+    return Knowledge(
+        source=tuple(told.source),
+        folder=str(folder),
+        downloads=str(source.downloads),
+        include=tuple(told.include),
+        encoder=told.encoder,
+        reranker=told.reranker,
+        abstain=told.abstain,
+        digest=found.digest,
+        documents=found.documents,
+        size_bytes=found.size_bytes,
+    )
 
 
 def _at_its_key(error: UserError, located: Located, reference: str) -> UserError:
@@ -237,15 +248,16 @@ def _located_base(base: str, folder: Path) -> str:
     return f"{kind}:{beside.resolve()}{mark}{function}" if kind else str(beside.resolve())
 
 
-def _probes(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _probes(said: ProbesSpec, folder: Path) -> ProbeSettings:
     """What the file says of the diagnosis; another base than the task's, of any probe, is located as that is."""
-    named = {name: own["base"] for name, own in settings.items() if isinstance(own, dict) and isinstance(own.get("base"), str)}
-    return settings | {name: {**settings[name], "base": _located_base(base, folder)} for name, base in named.items()}
+    of: dict[str, Mapping[str, Any]] = dict(said.model_extra or {})
+    for name, own in of.items():
+        if isinstance(own.get("base"), str):
+            of[name] = {**own, "base": _located_base(own["base"], folder)}
+    return ProbeSettings(dev_rows=said.dev_rows, of=of)
 
 
-def _task(
-    spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path, *, tools: Mapping[str, Any] | None
-) -> Task:
+def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], path: Path, *, tools: ToolSet | None) -> Task:
     limits = spec.limits
     return Task(
         name=spec.name,
@@ -265,5 +277,5 @@ def _task(
         traffic={key: value for key, value in spec.traffic if value is not None},
         path=str(path),
         tools=tools,
-        probes=_probes(spec.probes.model_dump(exclude_none=True), path.parent),
+        probes=_probes(spec.probes, path.parent),
     )

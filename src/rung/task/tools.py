@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rung.engine.tools.declare import declare
+from rung.engine.tools.declare import Declaration, declare
 from rung.errors import UserError
+from rung.parts import CallLimits, RecordedResult, ToolServer, ToolSet
 from rung.types import Example
 
 Consequence = Literal["read", "reversible", "irreversible"]
@@ -21,7 +22,7 @@ class _Strict(BaseModel):
 
 
 class LimitsSpec(_Strict):
-    """What one call may take (`engine.tools.sandbox.Limits`)."""
+    """What one call may take (`parts.CallLimits`)."""
 
     seconds: float = Field(default=10.0, gt=0, le=600)
     memory_mb: int = Field(default=512, ge=64)
@@ -81,7 +82,7 @@ def in_full(value: Any) -> Any:
     return value
 
 
-def task_tools(spec: ToolsSpec | None, folder: Path, examples: tuple[Example, ...]) -> dict[str, Any] | None:
+def task_tools(spec: ToolsSpec | None, folder: Path, examples: tuple[Example, ...]) -> ToolSet | None:
     """Task.tools. Raises UserError where the tools cannot be read, or rows bring tools of their own that nobody could run."""
     if spec is None:
         return None
@@ -92,22 +93,23 @@ def task_tools(spec: ToolsSpec | None, folder: Path, examples: tuple[Example, ..
             where=own.source,
             mend="Leave out 'tools:', or the rows' own tools.",
         )
-    servers = [server.model_dump(exclude_none=True) for server in spec.mcp]
-    return declare(
-        {
-            "files": spec.files,
-            "with": spec.beside,
-            "servers": servers,
-            "unattended": spec.unattended,
-            "consequences": spec.consequences,
-            "limits": spec.limits.model_dump(),
-            "recorded": _recorded(folder / spec.recorded) if spec.recorded else [],
-        },
-        folder,
+    said = Declaration(
+        files=tuple(spec.files),
+        beside=tuple(spec.beside),
+        servers=tuple(ToolServer(name=one.name, command=_frozen(one.command), url=one.url, env=tuple(one.env)) for one in spec.mcp),
+        unattended=spec.unattended,
+        consequences=spec.consequences,
+        limits=CallLimits(**spec.limits.model_dump()),
+        recorded=_recorded(folder / spec.recorded) if spec.recorded else (),
     )
+    return declare(said, folder)
 
 
-def _recorded(path: Path) -> list[dict[str, Any]]:
+def _frozen(command: list[str] | None) -> tuple[str, ...] | None:
+    return tuple(command) if command else None
+
+
+def _recorded(path: Path) -> tuple[RecordedResult, ...]:
     """Results that stand in for calls: lines of {"name", "arguments", "result"}."""
     try:
         lines = path.read_text("utf-8").splitlines()
@@ -123,5 +125,5 @@ def _recorded(path: Path) -> list[dict[str, Any]]:
             row = None
         if not isinstance(row, dict) or set(row) != {"name", "arguments", "result"}:
             raise UserError('not of the form {"name", "arguments", "result"}', where=f"{path}:{number}")
-        rows.append(row)
-    return rows
+        rows.append(RecordedResult(**row))
+    return tuple(rows)

@@ -16,13 +16,14 @@ from rung import plugins
 from rung.engine.local.memory import give_back_freed_memory, resident_bytes
 from rung.engine.local.model import LocalModel
 from rung.errors import UserError
+from rung.json_form import digest
 from rung.train.batches import Order, collate, micro_batches
 from rung.train.config import TrainConfig
 from rung.train.resume import State, best_folder, forget_others, read_checkpoint, write_checkpoint
 from rung.train.rows import EncodedRow, TrainRow, encode_rows, rows_digest
 from rung.train.schedule import dev_steps, learning_rate
 from rung.train.trainable import Trainable, whole_folder
-from rung.types import Progress, Stage, digest
+from rung.types import Progress, Stage
 
 DevScore = Callable[[Path], float]
 # Freed activations that the process may sit on between two steps: giving all of them back after each costs time, never doing so

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from rung.engine.chat import training_tokens
 from rung.errors import UserError
-from rung.types import Message, digest
+from rung.json_form import digest
+from rung.types import Message
 
 SHOWN = 10
 

@@ -1,16 +1,17 @@
-"""One frozen Candidate before the gate split: rows in a fixed random order, a look after each slice, a stop once it is clear."""
+"""A Run to a Verdict. The gate: one frozen Candidate, rows in a random order, a look after each slice, a stop once it is clear."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rung.types import Answer, Bar, Candidate, Example, Row, Status, Task, Verdict, batches
+from rung.engine.answer import answer
+from rung.engine.runtime import Runtime
+from rung.types import Bar, Candidate, Progress, Row, Run, Stage, Status, Task, Verdict, batches
+from rung.verify.run import make_run, random_order, score_rows
 
 # Rows between two looks: enough to fill a batch, few enough that a clear case stops early.
 LOOK_EVERY_ROWS = 24
-
-AnswerRows = Callable[[Candidate, Sequence[Example]], Sequence[Answer]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +29,12 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The verdict on every bar, and the rows that were looked at. `verdict` is on quality, `guards` on the rest."""
+class Judgement:
+    """The verdict on every bar, and the Run over the rows that were looked at. `verdict` is on quality, `guards` on the rest."""
 
     verdict: Verdict
     guards: tuple[Verdict, ...]
-    rows: tuple[Row, ...]
+    run: Run
 
     @property
     def status(self) -> Status:
@@ -44,18 +45,13 @@ class Outcome:
         return "pass" if all(status == "pass" for status in statuses) else "undecided"
 
 
-def random_order(task: Task, split: str) -> tuple[Example, ...]:
-    """A split's rows in a random order fixed by the task's seed, rows of a group together: every prefix is a random sample."""
-    from rung.verify.stats import clusters
-
-    rows = task.split(split)
-    return tuple(rows[index] for index in clusters.gate_order([row.group for row in rows], task.seed))
+def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
+    """Answer and look until every bar is decided, one has failed, or the rows are used up."""
+    with progress.stage(f"{trial.candidate.rung} at the gate", len(trial.task.split("gate"))) as stage:
+        return _looked(trial, runtime, stage)
 
 
-def judge(trial: Trial, answer: AnswerRows, advance: Callable[[int], None]) -> Outcome:
-    """Answer and look until every bar is decided, one has failed, or the rows are used up; `advance` hears of each look's rows."""
-    from rung.verify.run import score_rows
-
+def _looked(trial: Trial, runtime: Runtime, stage: Stage) -> Judgement:
     order = random_order(trial.task, "gate")
     groups = [row.group for row in order]
     rows: list[Row] = []
@@ -63,18 +59,19 @@ def judge(trial: Trial, answer: AnswerRows, advance: Callable[[int], None]) -> O
     against: dict[str, list[Row]] = {name: [] for name in others}
     settled: dict[str, Verdict] = {}
     for part in batches(order, LOOK_EVERY_ROWS):
-        rows += score_rows(trial.task, part, answer(trial.candidate, part))
+        rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
         for name, other in others.items():
-            against[name] += score_rows(trial.task, part, answer(other, part))
+            against[name] += score_rows(trial.task, part, answer(other, part, runtime))
         settled |= _look(trial, rows, against, settled, groups)
-        advance(len(part))
+        stage.advance(len(part))
         if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
             break
     for bar in trial.bars:
         settled.setdefault(bar.name, _cut_short(bar, rows, trial.alpha, len(order)))
     verdicts = [settled[bar.name] for bar in trial.bars]
     limits = tuple(_limits(trial, rows))
-    return Outcome(verdict=verdicts[0], guards=(*verdicts[1:], *limits), rows=tuple(rows))
+    run = make_run(trial.task, trial.candidate, "gate", rows)
+    return Judgement(verdict=verdicts[0], guards=(*verdicts[1:], *limits), run=run)
 
 
 def _look(
@@ -131,9 +128,9 @@ def _limits(trial: Trial, rows: Sequence[Row]) -> list[Verdict]:
 def _limit(name: str, limit: float, figures: Sequence[float | None]) -> Verdict:
     known = [figure for figure in figures if figure is not None]
     share = sum(figure <= limit for figure in known) / len(known) if known else None
-    status = "undecided" if share is None else ("pass" if share >= 0.95 else "fail")
+    status: Status = "undecided" if share is None else ("pass" if share >= 0.95 else "fail")
     return Verdict(
-        status=status,  # type: ignore[arg-type]
+        status=status,
         estimate=share,
         lower=None,
         upper=None,
@@ -146,3 +143,55 @@ def _limit(name: str, limit: float, figures: Sequence[float | None]) -> Verdict:
         reason="not measured by this backend" if share is None else f"{share:.1%} of the answers were within {limit:g}",
         name=name,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One bar's estimate and bounds over a Run, outside of any gate; None where no row has a score.
+
+    `status` is None for a relative bar.
+    """
+
+    name: str
+    scorer: str
+    at_least: float | None
+    n: int
+    missing: int
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    status: Status | None
+
+
+def read_bar(bar: Bar, run: Run, alpha: float) -> Reading:
+    """Each bound one-sided at `alpha`. A missing score counts as wrong towards the lower bound and as right towards the upper."""
+    from rung.verify.stats.bounds import fixed_bounds
+    from rung.verify.stats.clusters import labels
+
+    values, of = run.values(bar.name), labels([row.group for row in run.rows])
+    missing = sum(value is None for value in values)
+    lower = upper = None
+    if missing < len(values):
+        worst, best = ([stand_in if value is None else value for value in values] for stand_in in (0.0, 1.0))
+        lower, upper = fixed_bounds(worst, of, alpha).lower, fixed_bounds(best, of, alpha).upper
+    return Reading(
+        name=bar.name,
+        scorer=bar.scorer,
+        at_least=bar.at_least,
+        n=len(values),
+        missing=missing,
+        estimate=run.mean(bar.name),
+        lower=lower,
+        upper=upper,
+        status=_status(bar.at_least, lower, upper),
+    )
+
+
+def _status(at_least: float | None, lower: float | None, upper: float | None) -> Status | None:
+    if at_least is None:
+        return None
+    if lower is None or upper is None:
+        return "undecided"
+    if upper < at_least:
+        return "fail"
+    return "pass" if lower >= at_least else "undecided"

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rung.parts import Gold
+
 
 def recall_at(found: Sequence[str], relevance: Mapping[str, int], k: int) -> float:
     """The share of relevant documents (relevance above 0) among the first k. Raises ValueError where none is relevant."""
@@ -34,10 +36,10 @@ def documents_of(passages: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(passage["source"] for passage in passages))
 
 
-def gold_relevance(gold: Sequence[Any], passages: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, int]]:
+def gold_relevance(gold: Sequence[Gold], passages: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, int]]:
     """(what was found, relevance) of ranked passages against a row's `gold`.
 
-    gold  document names, or {"source", "start", "end"}: any passage that shares a character with the span has found it
+    gold  documents, or characters of them: any passage that shares a character with the span has found it
     """
     relevance = {_key(part): 1 for part in gold}
     found: list[str] = []
@@ -47,15 +49,15 @@ def gold_relevance(gold: Sequence[Any], passages: Sequence[Mapping[str, Any]]) -
     return list(dict.fromkeys(found)), relevance
 
 
-def _key(part: Any) -> str:
-    return part if isinstance(part, str) else f"{part['source']}:{part['start']}-{part['end']}"
+def _key(part: Gold) -> str:
+    return part.source if part.start is None else f"{part.source}:{part.start}-{part.end}"
 
 
-def is_in(part: Any, passage: Mapping[str, Any]) -> bool:
+def is_in(part: Gold, passage: Mapping[str, Any]) -> bool:
     """Whether a passage is of a document that gold names, or shares a character with a span that it names."""
-    if isinstance(part, str):
-        return bool(part == passage["source"])
-    return bool(part["source"] == passage["source"] and part["start"] < passage["end"] and passage["start"] < part["end"])
+    if part.source != passage["source"] or part.start is None or part.end is None:
+        return part.source == passage["source"]
+    return bool(part.start < passage["end"] and passage["start"] < part.end)
 
 
 def _relevant(relevance: Mapping[str, int]) -> set[str]:

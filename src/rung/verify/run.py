@@ -1,39 +1,51 @@
-"""Answers to a Run: each row scored by every bar of the task."""
+"""Task and Candidate and rows to a Run: answered through the runtime, each row scored by every bar of the task."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from rung.types import Answer, Candidate, Example, Row, Run, Task
+from rung.engine.answer import answer
+from rung.engine.runtime import Runtime
+from rung.types import Answer, Candidate, Example, Progress, Row, Run, Task
+from rung.verify.environment import environment
 from rung.verify.scoring import scorer_of
+
+
+def evaluate(task: Task, candidate: Candidate, split: str, rows: Sequence[Example], runtime: Runtime, progress: Progress) -> Run:
+    """The Candidate's Run on (a part of) a split. Long work shows how far it is; what was answered before costs nothing.
+
+    Raises what `engine.answer.answer` raises.
+    """
+    with progress.stage(f"{candidate.rung} answers {len(rows)} {split} rows", len(rows)) as stage:
+        answers = answer(candidate, rows, runtime, stage=stage)
+    return make_run(task, candidate, split, score_rows(task, rows, answers))
+
+
+def make_run(task: Task, candidate: Candidate, split: str, rows: Sequence[Row]) -> Run:
+    """Scored rows, and what they were computed with."""
+    return Run(candidate=candidate.id, task=task.digest, split=split, rows=tuple(rows), environment=environment(task.seed))
 
 
 def score_rows(task: Task, examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[Row, ...]:
     """One Row for each example and its answer, with a score for `quality` and for each guard under its name.
 
-    A scorer finds the passages that an answer was asked to cite in the example's `metadata["shown"]`.
+    A scorer finds the passages that an answer was asked to cite in the example's `shown`.
     Raises ValueError where there are not as many answers as examples.
     """
     scorers = {bar.name: scorer_of(task, bar) for bar in (task.quality, *task.guards)}
 
     def scored(example: Example, answer: Answer) -> Row:
-        judged = replace(example, metadata={**example.metadata, "shown": answer.passages}) if answer.passages else example
+        judged = replace(example, shown=tuple(answer.passages)) if answer.passages else example
         scores = {name: scorer.score(judged, answer.text) for name, scorer in scorers.items()}
         return Row(example=example.id, group=example.group, answer=answer, scores=scores)
 
     return tuple(scored(example, answer) for example, answer in zip(examples, answers, strict=True))
 
 
-def make_run(
-    task: Task,
-    candidate: Candidate,
-    split: str,
-    examples: Sequence[Example],
-    answers: Sequence[Answer],
-    environment: Mapping[str, Any],
-) -> Run:
-    """What a Candidate answered on (a part of) a split, scored."""
-    rows = score_rows(task, examples, answers)
-    return Run(candidate=candidate.id, task=task.digest, split=split, rows=rows, environment=environment)
+def random_order(task: Task, split: str) -> tuple[Example, ...]:
+    """A split's rows in a random order fixed by the task's seed, rows of a group together: every prefix is a random sample."""
+    from rung.verify.stats import clusters
+
+    rows = task.split(split)
+    return tuple(rows[index] for index in clusters.gate_order([row.group for row in rows], task.seed))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from rung.types import canonical_json
+from rung.json_form import canonical_json
 
 CLOSED_SET_SIZE = 20
 ROWS_PER_VALUE = 10  # below this a text that was never seen is too likely to be the right answer of a later row

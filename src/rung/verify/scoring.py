@@ -12,7 +12,7 @@ Its other hooks are optional, with the defaults of BoundScorer:
     render(target, config) -> str                          the ideal answer as text
     ideal(example, config) -> str                          the same, for a row whose tools or messages shape it
     check(example, config) -> str | None                   why no answer could ever match this row's target
-    constraint(examples, config) -> Mapping | None         what an answer may look like, in the form of Candidate.constraint
+    constraint(examples, config) -> Constraint | None       what an answer may look like, in the form of Candidate.constraint
     describe(examples, config) -> str                      a sentence that tells a model the form of the answer
     closed_set(examples, config) -> tuple[str, ...] | None every answer that can be right, where they are few
     settle(examples, config, folder) -> Config             fills in, once, what the settings leave to the data or to files
@@ -32,6 +32,7 @@ from typing import Any
 
 from rung import plugins
 from rung.errors import UserError
+from rung.parts import Constraint
 from rung.types import Bar, Example, Score, Task
 from rung.verify.parse import as_text
 from rung.verify.problems import Problem, problems_of
@@ -74,7 +75,7 @@ class BoundScorer:
         """Why no answer could ever match this row's target; None where one could. Default: a row needs a target."""
         return self._hook("check", missing_target)(example)
 
-    def constraint(self, examples: Sequence[Example]) -> Mapping[str, Any] | None:
+    def constraint(self, examples: Sequence[Example]) -> Constraint | None:
         """The natural constraint on an answer's form, as in Candidate.constraint; None where answers are free text."""
         return self._hook("constraint", lambda _: None)(examples)
 

@@ -35,8 +35,8 @@ def count_calls(made: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str,
 
 def call_report(task: Task, run: Run) -> dict[str, Any]:
     """Totals over a Run: calls made, their outcomes, and, over the rows that say which calls are right, the counts of each kind."""
-    tools = (task.tools or {}).get("list", ())
-    gold = {row.id: row.metadata["calls"] for row in task.examples if "calls" in row.metadata}
+    tools = task.tools.offers if task.tools else ()
+    gold = {row.id: row.calls for row in task.examples if row.calls is not None}
     totals: Counter[str] = Counter()
     for row in run.rows:
         if row.example in gold:

@@ -10,12 +10,14 @@ import pytest
 import torch
 from oracle import LONG_SYSTEM, TEXTS, adapted, ask, greedy, reference_model
 
-from rung.engine.answer import Desk, compose
 from rung.engine.answer import answer as answer_rows
+from rung.engine.answer import compose
 from rung.engine.backend import ContextTooLong
 from rung.engine.demos import Pool, pool_bytes
 from rung.engine.local.answering import Answering
+from rung.engine.runtime import Runtime
 from rung.errors import UserError
+from rung.parts import Demonstrations, SchemaConstraint
 from rung.types import Candidate, Example
 
 
@@ -66,9 +68,9 @@ def test_sampling_follows_seed_and_distribution(tiny, tiny_reference) -> None:
     from rung.engine.chat import prompt_tokens
 
     requests = [ask(TEXTS[0], max_tokens=1, temperature=0.7, top_p=0.6, seed=seed) for seed in range(1500)]
-    desk = Answering(tiny)
-    first = [answer.text for answer in desk.answer(requests)]
-    assert first == [answer.text for answer in desk.answer(requests)]
+    runtime = Answering(tiny)
+    first = [answer.text for answer in runtime.answer(requests)]
+    assert first == [answer.text for answer in runtime.answer(requests)]
     ids = prompt_tokens(tiny.tokenizer, requests[0].messages)
     with torch.inference_mode():
         logits = tiny_reference(torch.tensor([ids])).logits[0, -1].double()
@@ -93,13 +95,13 @@ def test_demonstrations_that_leave_no_room_are_left_out(tiny, tmp_path: Path) ->
     """The whole way from a Candidate to this engine: three demonstrations do not fit, one does."""
     rows = [Example(id=str(n), messages=({"role": "user", "content": f"{n} " + "late " * 250},), target="yes") for n in range(3)]
     (tmp_path / "pool").write_bytes(pool_bytes(rows, lambda row: str(row.target)))
-    made = Candidate(rung="r1_prompt", base="tiny", demos={"pool": "pool", "k": 3}, max_tokens=2)
+    made = Candidate(rung="r1_prompt", base="tiny", demonstrations=Demonstrations(pool="pool", k=3), max_tokens=2)
     blobs = SimpleNamespace(path=lambda digest: tmp_path / digest)
     asked = Example(id="asked", messages=({"role": "user", "content": "late " * 250},))
-    said = answer_rows(made, [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
+    said = answer_rows(made, [asked], Runtime(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
     with pytest.raises(ContextTooLong):
         Answering(tiny).answer([compose(made, asked, Pool.read(tmp_path / "pool"))])
-    bare = answer_rows(replace(made, demos=None), [asked], Desk(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
+    bare = answer_rows(replace(made, demonstrations=None), [asked], Runtime(backend_for=lambda _: Answering(tiny), blobs=blobs))[0]
     assert bare.prompt_tokens < said.prompt_tokens < 2048
 
 
@@ -130,7 +132,7 @@ SCHEMAS = (
 def test_constrained_output_always_fits_the_schema(tiny, temperature: float) -> None:
     """From a model of random weights, with unconstrained rows in the same batch."""
     requests = [
-        ask(text, max_tokens=120, temperature=temperature, seed=seed, constraint={"kind": "json_schema", "schema": schema})
+        ask(text, max_tokens=120, temperature=temperature, seed=seed, constraint=SchemaConstraint(schema=schema))
         for seed, text in enumerate(TEXTS)
         for schema in SCHEMAS
     ]
@@ -148,9 +150,7 @@ def test_constrained_output_always_fits_the_schema(tiny, temperature: float) -> 
 
 def test_forced_tokens_change_nothing(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is forced is what masks alone, a token at a time, would give."""
-    requests = [
-        ask(text, max_tokens=60, constraint={"kind": "json_schema", "schema": schema}) for text in TEXTS for schema in SCHEMAS
-    ]
+    requests = [ask(text, max_tokens=60, constraint=SchemaConstraint(schema=schema)) for text in TEXTS for schema in SCHEMAS]
     quick = Answering(tiny).answer(requests)
     monkeypatch.setattr("rung.engine.constrain.Constraint.forced", lambda self, limit: [])
     slow = Answering(tiny).answer(requests)
@@ -159,7 +159,7 @@ def test_forced_tokens_change_nothing(tiny, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_constrained_output_is_cut_at_max_tokens(tiny) -> None:
     for limit in (1, 3, 7):
-        answer = Answering(tiny).answer([ask("x", max_tokens=limit, constraint={"kind": "json_schema", "schema": SCHEMAS[0]})])[0]
+        answer = Answering(tiny).answer([ask("x", max_tokens=limit, constraint=SchemaConstraint(schema=SCHEMAS[0]))])[0]
         assert (answer.finish_reason, answer.completion_tokens) == ("length", limit)
 
 
@@ -173,7 +173,7 @@ def test_constrained_output_is_cut_at_max_tokens(tiny) -> None:
 )
 def test_a_schema_without_a_grammar_is_refused(tiny, schema: dict, said: str) -> None:
     with pytest.raises(UserError, match="cannot be turned into a grammar") as caught:
-        Answering(tiny).answer([ask("x", constraint={"kind": "json_schema", "schema": schema})])
+        Answering(tiny).answer([ask("x", constraint=SchemaConstraint(schema=schema))])
     assert said in caught.value.message
 
 

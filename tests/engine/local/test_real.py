@@ -10,6 +10,7 @@ from rung.engine.chat import prompt_tokens
 from rung.engine.local.answering import Answering
 from rung.engine.local.choose import choice_tokens
 from rung.engine.local.precision import self_check
+from rung.parts import ChoiceConstraint
 
 pytestmark = pytest.mark.real
 
@@ -21,7 +22,7 @@ def test_a_real_model_answers_as_in_transformers(real_base: Path) -> None:
     for request, answer in zip(requests, Answering(model).answer(requests), strict=True):
         assert answer.text == greedy(reference, model, request)[1]
     names = ["very positive", "very negative", "neutral"]
-    asked = ask(TEXTS[1], system=system, constraint={"kind": "choice", "choices": names})
+    asked = ask(TEXTS[1], system=system, constraint=ChoiceConstraint(choices=tuple(names)))
     answer = Answering(model).answer([asked])[0]
     prompt = prompt_tokens(model.tokenizer, asked.messages)
     tokens = choice_tokens(model.tokenizer, names).tokens

@@ -59,13 +59,13 @@ def test_a_prefix_is_computed_once_and_only_under_its_own_adapter(
     real = answering.compute_prefix
     monkeypatch.setattr(answering, "compute_prefix", lambda *parts: computed.append(1) or real(*parts))
     requests = [ask(text, system=LONG_SYSTEM, max_tokens=12) for text in TEXTS]
-    desk = Answering(tiny)
+    runtime = Answering(tiny)
     plans = [[], [adapter], [other_adapter], [adapter, other_adapter]]
     cold = [Answering(tiny).answer(adapted(requests, *adapters)) for adapters in plans]
     computed.clear()
-    first = [desk.answer(adapted(requests, *adapters)) for adapters in plans]
+    first = [runtime.answer(requests, adapters) for adapters in plans]
     assert len(computed) == 4
-    warm = [desk.answer(adapted(requests, *adapters)) for adapters in plans]
+    warm = [runtime.answer(requests, adapters) for adapters in plans]
     assert len(computed) == 4
     texts = [[answer.text for answer in answers] for answers in cold]
     assert texts == [[a.text for a in answers] for answers in first] == [[a.text for a in answers] for answers in warm]
@@ -76,12 +76,12 @@ def test_a_prefix_is_computed_once_and_only_under_its_own_adapter(
 def test_a_folder_written_anew_is_another_adapter(tiny, adapter: Path, other_adapter: Path, tmp_path: Path) -> None:
     place = tmp_path / "adapter"
     requests = [ask(text, system=LONG_SYSTEM, max_tokens=12) for text in TEXTS]
-    desk = Answering(tiny)
+    runtime = Answering(tiny)
     found = []
     for source in (adapter, other_adapter, adapter):
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(source, place)
-        found.append([answer.text for answer in desk.answer(adapted(requests, place))])
+        found.append([answer.text for answer in runtime.answer(requests, [place])])
     assert found[0] == found[2] != found[1]
 
 
@@ -141,7 +141,7 @@ def test_a_kept_prefix_changes_no_bit_of_an_answer(tiny_base: Path) -> None:
     model = LocalModel.load(tiny_base, dtype=torch.bfloat16, device="cpu")
     choice = {"kind": "choice", "choices": ["positive", "negative", "my order", "my card"]}
     requests = [ask(text, system=LONG_SYSTEM, constraint=choice) for text in TEXTS]
-    desk = Answering(model)
-    cold, warm, other = desk.answer(requests), desk.answer(requests), Answering(model).answer(requests)
+    runtime = Answering(model)
+    cold, warm, other = runtime.answer(requests), runtime.answer(requests), Answering(model).answer(requests)
     assert warm[0].cached_tokens and not cold[0].cached_tokens
     assert [a.logprobs for a in cold] == [a.logprobs for a in warm] == [a.logprobs for a in other]

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from tiny_encoder import make_cross_encoder, make_transformer
 
-from rung.engine.retrieval.index import Index, searched_text
+from rung.engine.retrieval.index import Index, searched_text, store_index
 from rung.engine.retrieval.rerank import Reranker, open_reranker
 from rung.engine.retrieval.retriever import RERANKED, Retriever, open_retriever
-from rung.errors import UserError
+from rung.errors import BrokenEnvironment, UserError
+from rung.parts import Retrieval
+from rung.progress import Silent
+from rung.registry.store import BlobStore
 
 QUESTION = "when does the gate open"
 PASSAGES = ["the gate opens at nine", "the window closes in rain, never at noon", "go", "green door " * 200]
@@ -90,6 +93,7 @@ def test_what_was_found_is_put_in_the_rerankers_order():
 
 
 def test_a_candidate_that_reranks_needs_a_reranker(tmp_path):
-    settings = {"index": "x", "mode": "lexical", "k": 1, "form": "cited", "reranker": "r"}
-    with pytest.raises(UserError, match="no reranker can be opened here"):
-        open_retriever(settings, None, None)
+    blobs = BlobStore(tmp_path / "blobs", writable=True)
+    index = store_index([], None, blobs, Silent())
+    with pytest.raises(BrokenEnvironment, match="no reranker can be opened here"):
+        open_retriever(Retrieval(index=index, mode="lexical", k=1, form="cited", reranker="r"), blobs)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tiny_encoder import WORDS, make_static
 
-from rung.engine.answer import Desk, answer
+from rung.engine.answer import answer
 from rung.engine.retrieval import index as index_module
 from rung.engine.retrieval.encoders import open_encoder
 from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieval.retriever import Retriever, _fused, open_retriever
+from rung.engine.runtime import Runtime
+from rung.parts import Abstention, Retrieval
 from rung.progress import Silent
 from rung.registry.store import BlobStore
 from rung.types import Answer, Candidate, Example
@@ -45,7 +48,7 @@ def test_lexical_search_is_bm25s_alone(blobs):
     import bm25s
 
     retriever = open_retriever(
-        {"index": store_index(CHUNKS, None, blobs, Silent()), "mode": "lexical", "k": 2, "form": "question_last"}, blobs, None
+        Retrieval(index=store_index(CHUNKS, None, blobs, Silent()), mode="lexical", k=2, form="question_last"), blobs
     )
     alone = bm25s.BM25()
     alone.index(bm25s.tokenize(list(TEXTS), show_progress=False), show_progress=False)
@@ -62,18 +65,19 @@ def test_lexical_search_is_bm25s_alone(blobs):
 def test_headings_are_searched_too(blobs):
     chunks = [*CHUNKS, chunk(9, "At noon it is shut.", headings=("Harbour", "Hours"))]
     found = open_retriever(
-        {"index": store_index(chunks, None, blobs, Silent()), "mode": "lexical", "k": 1, "form": "cited"}, blobs, None
+        Retrieval(index=store_index(chunks, None, blobs, Silent()), mode="lexical", k=1, form="cited"), blobs
     ).search("harbour hours", 1)
     assert found.passages[0]["id"] == "00000009"
 
 
 def test_dense_and_hybrid_search(blobs, encoder):
-    settings = {"index": store_index(CHUNKS, encoder, blobs, Silent()), "k": 2, "form": "cited", "encoder": encoder.reference}
-    dense = open_retriever({**settings, "mode": "dense"}, blobs, lambda _: encoder)
+    index = store_index(CHUNKS, encoder, blobs, Silent())
+    settings = Retrieval(index=index, mode="dense", k=2, form="cited", encoder=encoder.reference)
+    dense = open_retriever(settings, blobs, lambda _: encoder)
     vectors = encoder.embed(list(TEXTS))
     order = np.argsort(-(vectors @ encoder.query("go green")), kind="stable")
     assert [int(p["id"], 16) for p in dense.search("go green", 2).passages] == list(order[:2])
-    hybrid = open_retriever({**settings, "mode": "hybrid"}, blobs, lambda _: encoder)
+    hybrid = open_retriever(replace(settings, mode="hybrid"), blobs, lambda _: encoder)
     assert hybrid.search("go green", 1).passages[0]["id"] == "00000003"
 
 
@@ -120,11 +124,11 @@ def test_an_answer_gets_its_passages_or_the_refusal(blobs):
             return [Answer(text="nine") for _ in requests]
 
     index = store_index(CHUNKS, None, blobs, Silent())
-    settings = {"index": index, "mode": "lexical", "k": 1, "form": "question_last"}
-    settings["abstain"] = {"below": 0.1, "answer": "not in the documents"}
-    candidate = Candidate(rung="r2_retrieve", base="b", prompt="Be brief.", retriever=settings)
+    abstain = Abstention(below=0.1, answer="not in the documents")
+    settings = Retrieval(index=index, mode="lexical", k=1, form="question_last", abstain=abstain)
+    candidate = Candidate(rung="r2_retrieve", base="b", prompt="Be brief.", retrieval=settings)
     rows = [asked("what is a zebra"), asked("when is the gate open"), asked("a zebra again")]
-    said = answer(candidate, rows, Desk(backend_for=lambda _: Backend(), blobs=blobs))
+    said = answer(candidate, rows, Runtime(backend_for=lambda _: Backend(), blobs=blobs))
     assert [one.text for one in said] == ["not in the documents", "nine", "not in the documents"]
     assert [one.finish_reason for one in said] == ["abstained", "stop", "abstained"]
     [request] = asked_for
@@ -150,7 +154,7 @@ def test_an_answer_that_is_to_cite_keeps_what_it_was_shown(blobs):
     index = store_index(CHUNKS, None, blobs, Silent())
     keys = ("id", "source", "start", "end", "text")
     for form, kept in (("cited", ({key: CHUNKS[0][key] for key in keys},)), ("question_last", ())):
-        settings = {"index": index, "mode": "lexical", "k": 1, "form": form}
-        candidate = Candidate(rung="r2_retrieve", base="b", retriever=settings)
-        [said] = answer(candidate, [asked("when is the gate open")], Desk(backend_for=lambda _: Backend(), blobs=blobs))
+        settings = Retrieval(index=index, mode="lexical", k=1, form=form)
+        candidate = Candidate(rung="r2_retrieve", base="b", retrieval=settings)
+        [said] = answer(candidate, [asked("when is the gate open")], Runtime(backend_for=lambda _: Backend(), blobs=blobs))
         assert said.passages == kept

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ import rung.engine.tools
 from rung.calls import Call
 from rung.engine.tools import guard
 from rung.engine.tools.box import Box
-from rung.engine.tools.declare import declare
+from rung.engine.tools.declare import Declaration, declare
 from rung.engine.tools.schema import check_grammar
 from rung.errors import UserError
+from rung.parts import CallLimits, RecordedResult, Tool, ToolSet
 
 HOSTILE = '''
 import ctypes, os, sys, time
@@ -138,15 +140,13 @@ undo_me.consequence = "reversible"
 def _private(x):
     return x
 '''
-SAID = {
-    "files": ["tools.py"],
-    "with": ["data.txt"],
-    "servers": [],
-    "unattended": ["read", "reversible", "irreversible"],
-    "consequences": {},
-    "limits": {"seconds": 5.0, "memory_mb": 512},
-    "recorded": [],
-}
+SAID = Declaration(
+    files=("tools.py",),
+    beside=("data.txt",),
+    unattended=("read", "reversible", "irreversible"),
+    limits=CallLimits(seconds=5.0, memory_mb=512),
+)
+ALONE = replace(SAID, beside=())
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +167,8 @@ def one(box: Box, name: str, /, **arguments) -> dict:
 
 
 def test_tools_are_described_from_signature_and_docstring(box) -> None:
-    tools = {tool["name"]: tool for tool in box.tools["list"]}
-    assert tools["add"] == {
+    tools = {tool.name: tool for tool in box.tools.tools}
+    assert tools["add"].offer == {
         "name": "add",
         "description": "Adds two numbers.",
         "parameters": {
@@ -179,9 +179,9 @@ def test_tools_are_described_from_signature_and_docstring(box) -> None:
         },
     }
     assert "_private" not in tools and "Path" not in tools and "Unit" not in tools
-    assert box.tools["gate"]["add"]["consequence"] == "read"
-    assert box.tools["gate"]["undo_me"]["consequence"] == "reversible"
-    assert box.tools["gate"]["delete_all"]["consequence"] == "irreversible", "the most careful where nothing is said"
+    assert tools["add"].consequence == "read"
+    assert tools["undo_me"].consequence == "reversible"
+    assert tools["delete_all"].consequence == "irreversible", "the most careful where nothing is said"
 
 
 def test_a_call_runs_and_is_told(box) -> None:
@@ -235,7 +235,7 @@ def test_what_no_tokenizer_takes_is_replaced(box) -> None:
 
 @pytest.mark.parametrize("name", ["hang", "spin"])
 def test_a_tool_that_does_not_end_is_ended(box, name) -> None:
-    quick = Box(tools={**box.tools, "limits": {"seconds": 0.5}}, files=box.files)
+    quick = Box(tools=replace(box.tools, limits=CallLimits(seconds=0.5)), files=box.files)
     said = one(quick, name)
     assert said["outcome"] == "failed" and "more than 0.5 seconds" in said["reason"]
 
@@ -294,13 +294,13 @@ def test_it_sees_a_copy_of_its_files_and_none_of_our_environment(box, monkeypatc
 
 
 def test_what_nobody_consented_to_is_queued_and_not_run(box) -> None:
-    careful = Box(tools={**box.tools, "unattended": ["read"]}, files=box.files)
+    careful = Box(tools=replace(box.tools, unattended=("read",)), files=box.files)
     for name in ("delete_all", "undo_me"):
         said = one(careful, name)
         assert said["outcome"] == "queued" and "needs a person's consent" in said["reason"]
     assert one(careful, "add", a=1)["outcome"] == "ran"
-    rows = [{"name": "delete_all", "arguments": {}, "result": "would delete 3 rows"}]
-    recorded = Box(tools={**careful.tools, "recorded": rows}, files=box.files)
+    rows = (RecordedResult(name="delete_all", arguments={}, result="would delete 3 rows"),)
+    recorded = Box(tools=replace(careful.tools, recorded=rows), files=box.files)
     said = one(recorded, "delete_all")
     assert (said["outcome"], said["result"]) == ("recorded", "would delete 3 rows")
 
@@ -341,32 +341,32 @@ def test_tools_that_cannot_be_used_are_told_before_anything_is_asked(tmp_path, m
     monkeypatch.setattr("rung.engine.tools.declare.DESCRIBE_S", 5.0)
     (tmp_path / "tools.py").write_text(source)
     with pytest.raises(UserError, match=re.escape(message)):
-        declare({**SAID, "with": [], "limits": {"seconds": 1.0}}, tmp_path)
+        declare(replace(ALONE, limits=CallLimits(seconds=1.0)), tmp_path)
 
 
 def test_files_and_names_that_cannot_be_used(tmp_path) -> None:
     with pytest.raises(UserError, match="there is no such file"):
         declare(SAID, tmp_path)
     with pytest.raises(UserError, match="not beside the task file"):
-        declare({**SAID, "with": ["../data.txt"]}, tmp_path)
+        declare(replace(SAID, beside=("../data.txt",)), tmp_path)
     (tmp_path / "tools.py").write_text("def f() -> int:\n    return 1\n")
     (tmp_path / "more.py").write_text("def f() -> int:\n    return 1\n")
     with pytest.raises(UserError, match=r"two tools are called 'f': in tools.py and more.py"):
-        declare({**SAID, "with": [], "files": ["tools.py", "more.py"]}, tmp_path)
+        declare(replace(ALONE, files=("tools.py", "more.py")), tmp_path)
     with pytest.raises(UserError, match="no tool is called 'g'"):
-        declare({**SAID, "with": [], "consequences": {"g": "read"}}, tmp_path)
-    assert declare({**SAID, "with": [], "consequences": {"f": "read"}}, tmp_path)["gate"]["f"]["consequence"] == "read"
+        declare(replace(ALONE, consequences={"g": "read"}), tmp_path)
+    assert declare(replace(ALONE, consequences={"f": "read"}), tmp_path).tools[0].consequence == "read"
 
 
 def test_tools_of_which_none_would_be_run_are_refused_unless_their_author_means_it(tmp_path) -> None:
-    said = {**SAID, "with": [], "unattended": ["read"]}
+    said = replace(ALONE, unattended=("read",))
     (tmp_path / "tools.py").write_text("def f() -> int:\n    return 1\n")
     with pytest.raises(UserError, match="no tool would ever be run: no consequence is stated by f") as caught:
         declare(said, tmp_path)
     assert "`Consequence: read`" in caught.value.mend
-    assert declare({**said, "consequences": {"f": "irreversible"}}, tmp_path)["gate"]["f"]["consequence"] == "irreversible"
-    recorded = [{"name": "f", "arguments": {}, "result": 1}]
-    assert declare({**said, "recorded": recorded}, tmp_path)["recorded"] == recorded
+    assert declare(replace(said, consequences={"f": "irreversible"}), tmp_path).tools[0].consequence == "irreversible"
+    recorded = (RecordedResult(name="f", arguments={}, result=1),)
+    assert declare(replace(said, recorded=recorded), tmp_path).recorded == recorded
 
 
 def test_an_ended_climb_leaves_no_folder_behind(box, tmp_path, monkeypatch) -> None:
@@ -386,7 +386,6 @@ def test_an_ended_climb_leaves_no_folder_behind(box, tmp_path, monkeypatch) -> N
 def test_schemas_that_a_server_may_bring(parameters, right, wrong) -> None:
     """A schema may be `true`, and its arguments may be listed behind a reference."""
     check_grammar({"name": "f", "parameters": parameters}, "here")
-    gate = {"f": {"consequence": "irreversible", "from": "tools.py"}}
-    listed = {"list": [{"name": "f", "parameters": parameters}], "gate": gate}
-    bare = Box(tools={**listed, "recorded": [], "servers": [], "unattended": [], "limits": {}}, files=None)
+    tool = Tool(name="f", description="", parameters=parameters, consequence="irreversible", origin="tools.py")
+    bare = Box(tools=ToolSet(tools=(tool,), unattended=()), files=None)
     assert [one(bare, "f", **arguments)["outcome"] for arguments in (right, wrong)] == ["queued", "refused"]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ pytest.importorskip("mcp")
 
 from rung.calls import Call
 from rung.engine.tools.box import Box
-from rung.engine.tools.declare import declare
+from rung.engine.tools.declare import Declaration, declare
 from rung.errors import BrokenEnvironment, UserError
+from rung.parts import CallLimits, ToolServer
 
 SERVER = '''
 import os, sys, time
@@ -66,16 +68,9 @@ else:
 '''
 
 
-def said(**server) -> dict:
-    return {
-        "files": [],
-        "with": [],
-        "servers": [{"name": "shop", **server}],
-        "unattended": ["read"],
-        "consequences": {},
-        "limits": {"seconds": 3.0},
-        "recorded": [],
-    }
+def said(**server) -> Declaration:
+    parts = {key: tuple(value) if isinstance(value, list) else value for key, value in server.items()}
+    return Declaration(servers=(ToolServer(name="shop", **parts),), limits=CallLimits(seconds=3.0))
 
 
 @pytest.fixture
@@ -88,8 +83,8 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "granted")
     monkeypatch.setenv("RUNG_API_KEY", "hunter2")
     tools = declare(said(command=[sys.executable, "server.py"], env=["SHOP_TOKEN"]), folder)
-    assert [tool["name"] for tool in tools["list"]] == ["buy", "price", "shout", "token"]
-    assert {name: rule["consequence"] for name, rule in tools["gate"].items()} == {
+    assert [tool.name for tool in tools.tools] == ["buy", "price", "shout", "token"]
+    assert {tool.name: tool.consequence for tool in tools.tools} == {
         "price": "read",
         "shout": "read",
         "token": "read",
@@ -116,9 +111,9 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
 def test_a_call_that_hangs_crashes_or_shouts_fails_alone(folder) -> None:
     """Rows are asked in batches, in one session with the server: what one row's call does to it must not reach another's."""
     tools = declare(said(command=[sys.executable, "server.py"]), folder)
-    box = Box(tools={**tools, "limits": {"seconds": 3.0, "output_kb": 1}}, files=None)
-    calls = [Call(name="price", arguments={"item": item}) for item in ("desk", "slow", "lamp", "die", "vase")]
-    found = box.perform([*calls, Call(name="shout", arguments={}), *calls[:1]])
+    box = Box(tools=replace(tools, limits=CallLimits(seconds=3.0, output_kb=1)), files=None)
+    calls = [{"name": "price", "arguments": {"item": item}} for item in ("desk", "slow", "lamp", "die", "vase")]
+    found = box.perform([*calls, {"name": "shout", "arguments": {}}, *calls[:1]])
     assert [call["outcome"] for call in found] == ["ran", "failed", "ran", "failed", "ran", "failed", "ran"]
     assert "more than 3 seconds" in found[1]["reason"] and "wrote more than 1 KiB" in found[5]["reason"]
     assert found[1]["seconds"] >= 3.0 and all(call["seconds"] > 0 for call in found)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from scorer_rows import row, scorer
 
+from rung.parts import Gold
 from rung.types import Answer, Bar, Task
 from rung.verify.run import score_rows
 
@@ -18,7 +19,8 @@ SHOWN = (
 
 
 def value(output, target="nine", gold=None, **settings):
-    example = replace(row(target), metadata={"shown": SHOWN} | ({"gold": gold} if gold else {}))
+    named = tuple(part if isinstance(part, Gold) else Gold(source=part) for part in gold or ())
+    example = replace(row(target), shown=SHOWN, gold=named)
     return scorer("cited", **settings).score(example, output).value
 
 
@@ -42,8 +44,8 @@ def test_citations_earn_what_they_find(output, f1, precision, recall):
 
 
 def test_gold_says_which_passages_hold_the_answer_where_rows_name_it():
-    assert value("nine [0000000b]", gold=[{"source": "gate.md", "start": 50, "end": 60}]) == 1.0
-    assert value("nine [0000000a]", gold=[{"source": "gate.md", "start": 50, "end": 60}]) == 0.0
+    assert value("nine [0000000b]", gold=[Gold(source="gate.md", start=50, end=60)]) == 1.0
+    assert value("nine [0000000a]", gold=[Gold(source="gate.md", start=50, end=60)]) == 0.0
     assert value("green [0000000c]", "green", gold=["door.md"]) == 1.0
     assert value("nine [0000000a]", gold=["absent.md"]) == 0.0
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from scorer_rows import row, scorer
 
 from rung import plugins
-from rung.types import Example, Score, canonical_json
+from rung.json_form import canonical_json
+from rung.types import Example, Score
 from rung.verify.scoring import BoundScorer
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}}

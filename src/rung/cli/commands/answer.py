@@ -34,14 +34,14 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     asked = _asked(text, conversation)
     from dataclasses import replace
 
-    from rung.climb.desk import open_desk
     from rung.engine.answer import answer
+    from rung.engine.runtime import open_runtime
+    from rung.json_form import as_json as plain
     from rung.registry.home import open_home
-    from rung.types import as_json as plain
 
     with open_home() as home:
         candidate = home.candidates.get(name)
-        said = answer(candidate, [asked], replace(open_desk(home), cache=None, live=True))[0]
+        said = answer(candidate, [asked], replace(open_runtime(home.path, home.blobs), live=True, asker="rung answer"))[0]
     if as_json:
         print_json({"name": name, "candidate": candidate.id, "answer": plain(said)})
     else:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
 from rung.cli.words import UNKNOWN, finding_lines
 from rung.errors import UserError
+
+if TYPE_CHECKING:
+    from rung.parts import ToolSet
 
 
 @click.command(epilog=example("rung plan tasks/tone/task.yaml"))
@@ -35,7 +37,7 @@ def command(task: Path, as_json: bool) -> int:
     else:
         show(*finding_lines(locked.findings))
         _show(document)
-        _show_tools(locked.tools or {"list": ()})
+        show(*_tool_lines(locked.tools) if locked.tools else [])
         show(*[f"Next: rung climb {task}"] if not document["problem"] else [])
     return UserError.exit_code if document["problem"] else 0
 
@@ -63,13 +65,14 @@ def _show(document: dict[str, Any]) -> None:
         show(f"It cannot be climbed as it is: {document['problem']}")
 
 
-def _show_tools(tools: Mapping[str, Any]) -> None:
+def _tool_lines(toolset: ToolSet) -> list[str]:
     """What each tool is taken for: a docstring that was forgotten shows here."""
-    for tool in tools["list"]:
-        consequence = tools["gate"][tool["name"]]["consequence"]
-        runs = "its calls run" if consequence in tools["unattended"] else "its calls are queued for a person, not run"
-        blind = "" if tool["description"] else "; it has no docstring, so that the model does not know what it does"
-        show(f"tool {tool['name']}: {consequence}, {runs}{blind}")
+    lines = []
+    for tool in toolset.tools:
+        runs = "its calls run" if tool.consequence in toolset.unattended else "its calls are queued for a person, not run"
+        blind = "" if tool.description else "; it has no docstring, so that the model does not know what it does"
+        lines.append(f"tool {tool.name}: {tool.consequence}, {runs}{blind}")
+    return lines
 
 
 def _figure(value: float | None) -> str | None:

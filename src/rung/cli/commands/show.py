@@ -36,7 +36,7 @@ def command(name: str, as_json: bool) -> None:
 
 def describe(home: Home, ref: str) -> dict[str, Any]:
     """All that the registry knows of a candidate, as one JSON document."""
-    from rung.types import as_json
+    from rung.json_form import as_json
 
     candidate = home.candidates.get(ref)
     return {
@@ -79,7 +79,7 @@ def _show(document: dict[str, Any]) -> None:
                 "rung": candidate["rung"],
                 "base": candidate["base"],
                 "prompt": candidate["prompt"] or None,
-                "demonstrations": f"{candidate['demos']['k']} nearest" if candidate["demos"] else None,
+                "demonstrations": f"{shown['k']} nearest" if (shown := candidate["demonstrations"]) else None,
                 "constraint": candidate["constraint"]["kind"] if candidate["constraint"] else None,
                 "artefacts": "\n".join(artefacts) or None,
                 "made from": ", ".join(f"{row['rung']} {row['id'][:12]}" for row in document["lineage"]) or None,

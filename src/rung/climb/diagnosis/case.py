@@ -7,17 +7,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rung.climb.measure import measure_rows
 from rung.engine.chat import text_of, tools_text
 from rung.rungs.base import mending
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Run, Task
-from rung.verify.judge import random_order
+from rung.verify.run import evaluate, random_order
 from rung.verify.stats.select import standard_error
 from rung.verify.stats.strata import Strata
 
 if TYPE_CHECKING:
-    from rung.climb.bench import ClimbBench
+    from rung.rungs.base import BuildContext
 
 DEV_ROWS = 160
 # Dev rows that the plain instruction is asked, to find the failing ones among.
@@ -88,14 +87,14 @@ class Evidence:
 class Case:
     """A task under diagnosis.
 
-    bench   what a rung is given: a store, a way to ask
+    context   what a rung is given: a store, a way to ask
     plain   the user's own instruction, as it is
     parent  what the prompt rung chose, where it was built; else None
     tried   arms that a rung could ship, so far
     """
 
     task: Task
-    bench: ClimbBench
+    context: BuildContext
     sample: Sample
     plain: Candidate
     bar: float | None
@@ -131,7 +130,7 @@ class Case:
 
     def run(self, candidate: Candidate, examples: Sequence[Example]) -> Run:
         """The candidate's answers to examples, which may carry more than the dev rows that they stand for."""
-        return measure_rows(self.task, candidate, "dev", examples, self.bench.desk, self.bench.progress)
+        return evaluate(self.task, candidate, "dev", examples, self.context.runtime, self.context.progress)
 
     def places(self, chars: float, limit: int | None = None) -> tuple[int, ...]:
         """Which of the sample's rows an arm may ask at so many characters a row; of each kind in its share."""
@@ -141,8 +140,8 @@ class Case:
 
     def chars(self, candidate: Candidate, extra: float = 0.0) -> float:
         """Characters a row, about: the prompt with its demonstrations, `extra`, and the longest answer."""
-        shown = candidate.demos["k"] if candidate.demos else 0
-        passages = candidate.retriever["k"] * 800 if candidate.retriever else 0
+        shown = candidate.demonstrations.k if candidate.demonstrations else 0
+        passages = candidate.retrieval.k * 800 if candidate.retrieval else 0
         prompt = len(candidate.prompt) + self._question_chars * (1 + shown) + passages
         return prompt + extra + CHARS_OF_AN_ANSWER_TOKEN * candidate.max_tokens
 
@@ -161,17 +160,17 @@ class Case:
         return max(good, key=lambda pair: pair[0])[1].candidate or self.plain if good else self.plain
 
 
-def open_case(task: Task, bench: ClimbBench, parent: Candidate | None) -> Case:
+def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Case:
     """Asks the plain instruction on dev and takes the sample."""
     from rung.rungs.r1_prompt import plain_candidate
 
-    plain = plain_candidate(task, bench)
+    plain = plain_candidate(task, context)
     rows = _to_look_at(task, plain)
-    values = tuple(measure_rows(task, plain, "dev", rows, bench.desk, bench.progress).values())
-    sample = take_sample(rows, values, threshold(task), task.probes.get("dev_rows", DEV_ROWS))
+    values = tuple(evaluate(task, plain, "dev", rows, context.runtime, context.progress).values())
+    sample = take_sample(rows, values, threshold(task), task.probes.dev_rows or DEV_ROWS)
     present = [value for value in values if value is not None]
     bar = bar_of(task, sum(present) / len(present) if present else None)
-    return Case(task=task, bench=bench, sample=sample, plain=plain, bar=bar, parent=parent)
+    return Case(task=task, context=context, sample=sample, plain=plain, bar=bar, parent=parent)
 
 
 def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:

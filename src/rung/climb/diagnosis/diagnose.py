@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rung.climb.bench import ClimbBench
 from rung.climb.diagnosis.attribution import Patient, ProbeReading, flips, most_reached, read_arm
 from rung.climb.diagnosis.case import Case, Evidence, open_case, threshold, with_tried
 from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed
 from rung.climb.diagnosis.probe import Probe, probes
 from rung.climb.preflight import preflight
 from rung.errors import UserError
-from rung.rungs.base import ladder
+from rung.rungs.base import BuildContext, ladder
 from rung.types import Candidate, Progress, Task
 from rung.verify.scoring import scorer_of
 
@@ -35,19 +34,19 @@ def diagnose(task: Task, home: Home, *, progress: Progress) -> Diagnosis:
 
     Raises UserError, before anything is asked; see `preflight`.
     """
-    from rung.climb.desk import desk_for
+    from rung.climb.runtime import runtime_for
 
     preflight(task, home, progress)
     work = home.path / "climbs" / f"diagnosis-{task.digest[:16]}"
     try:
-        return diagnose_on(task, ClimbBench(task, desk_for(task, home), work, progress), Known())
+        return diagnose_on(task, BuildContext(task, runtime_for(task, home), work, progress), Known())
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def diagnose_on(task: Task, bench: ClimbBench, known: Known) -> Diagnosis:
+def diagnose_on(task: Task, context: BuildContext, known: Known) -> Diagnosis:
     """The same with what a climb has to work with."""
-    case = open_case(task, bench, known.parent)
+    case = open_case(task, context, known.parent)
     readings = []
     for probe in probes():
         evidence = _run(probe, case)
@@ -65,11 +64,11 @@ def _run(probe: Probe, case: Case) -> Evidence:
     if reason := probe.why_skipped(case.task):
         return Evidence(reason=reason)
     try:
-        with case.bench.progress.stage(f"Probing: {probe.title}"):
+        with case.context.progress.stage(f"Probing: {probe.title}"):
             return probe.run(case)
     except UserError as error:
         # A passage or demonstrations that the base has no room for, a server that refuses: no more than a gap.
-        case.bench.progress.note(f"{probe.name}: {error.problem}")
+        case.context.progress.note(f"{probe.name}: {error.problem}")
         return Evidence(reason=error.problem)
 
 

@@ -51,8 +51,7 @@ class Probe:
         return evidence
 
     def _given(self, task: Task) -> Mapping[str, Any]:
-        given: Mapping[str, Any] = task.probes.get(self.name, {})
-        return given
+        return task.probes.of.get(self.name, {})
 
 
 @cache

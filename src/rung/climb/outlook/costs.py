@@ -54,7 +54,7 @@ def _measured(climb: Climb, rung: str) -> Measured:
 def _learnt(candidate: Candidate) -> bool:
     """Whether a Candidate needs the targets of train."""
     trained = candidate.base.startswith(("linear:", "tree:")) or candidate.adapters
-    return bool(trained or candidate.demos or candidate.calibration)
+    return bool(trained or candidate.demonstrations or candidate.calibration)
 
 
 def _told(measured: Measured, cost: Cost) -> dict[str, Any]:

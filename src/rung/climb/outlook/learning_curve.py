@@ -18,7 +18,7 @@ from rung.errors import UserError
 from rung.rungs.base import labelled, ladder, longest_answer, mending, rung_named, why_skipped
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Task
-from rung.verify.judge import random_order
+from rung.verify.run import random_order
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
@@ -93,10 +93,10 @@ def _measure_subset(climb: Climb, rung: str, part: Task, *, whole: bool) -> None
         return
     started = time.monotonic()
     work = f"curve-{rung}-{rows}"
-    bench = climb.bench(work)
+    context = climb.context(work)
     with climb.progress.stage(f"{rung} on {rows:,} train rows"):
-        candidate = rung_named(rung).build(part, _parent(climb, rung), bench)
-        run = bench.measure(candidate, "dev")
+        candidate = rung_named(rung).build(part, _parent(climb, rung), context)
+        run = context.measure(candidate, "dev")
     climb.home.candidates.add(candidate, climb.task.digest)
     stored = climb.home.runs.add(run)
     seconds = time.monotonic() - started
@@ -113,7 +113,7 @@ def _parent(climb: Climb, rung: str) -> Candidate | None:
     if parent := climb.parent(rung):
         return parent
     prompted = mending(SOLVED)
-    backend = climb.desk.backend_for(climb.task.base)
+    backend = climb.runtime.backend_for(climb.task.base)
     return Candidate(
         rung=prompted.name if prompted else "",
         base=backend.reference,

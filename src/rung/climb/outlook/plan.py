@@ -8,13 +8,15 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from rung.climb.desk import desk_for
 from rung.climb.diagnosis.diagnose import foreseen
 from rung.climb.preflight import HopelessSplit, preflight
+from rung.climb.runtime import runtime_for
+from rung.json_form import as_json
+from rung.parts import Demonstrations
 from rung.rungs.base import Rung, is_remote, labelled, ladder, longest_answer, plan_of_alpha
 from rung.rungs.training import train_rows
-from rung.types import Candidate, Progress, Task, as_json
-from rung.verify.judge import random_order
+from rung.types import Candidate, Progress, Task
+from rung.verify.run import random_order
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class Speeds:
 
     def __init__(self, task: Task, home: Home, progress: Progress) -> None:
         self.task, self.progress = task, progress
-        self.desk = replace(desk_for(task, home), cache=None)
+        self.runtime = replace(runtime_for(task, home), cache=None)
         self.answer_s = cache(self._answer_s)
         self.train = cache(self._train)
 
@@ -43,16 +45,16 @@ class Speeds:
         from rung.engine.demos import pool_bytes
         from rung.verify.scoring import scorer_of, target_text
 
-        backend = self.desk.backend_for(self.task.base)
+        backend = self.runtime.backend_for(self.task.base)
         train = labelled(self.task)
-        pool = self.desk.blobs.put_bytes(pool_bytes(train, lambda row: target_text(self.task, row))) if k else ""
+        pool = self.runtime.blobs.put_bytes(pool_bytes(train, lambda row: target_text(self.task, row))) if k else ""
         return Candidate(
             rung="plan",
             base=backend.reference,
             template=backend.template,
             prompt=self.task.instruction,
             constraint=scorer_of(self.task).constraint(train),
-            demos={"pool": pool, "k": k} if k else None,
+            demonstrations=Demonstrations(pool=pool, k=k) if k else None,
             max_tokens=longest_answer(self.task),
         )
 
@@ -66,15 +68,14 @@ class Speeds:
 
         rows = random_order(self.task, "dev")[:CALIBRATION_ROWS]
         with self.progress.stage(f"Measuring answers {what}", len(rows)) as stage:
-            answer(candidate, rows[:2], self.desk)
+            answer(candidate, rows[:2], self.runtime)
             started = time.monotonic()
-            answer(candidate, rows, self.desk, stage=stage)
+            answer(candidate, rows, self.runtime, stage=stage)
         return (time.monotonic() - started) / len(rows)
 
     def encoding_s(self, encoder: str, texts: Sequence[str]) -> float:
         """Seconds that this encoder takes for a text like these; the encoder is downloaded where it must be."""
-        opened = self.desk.encoder_for(encoder) if self.desk.encoder_for else None
-        assert opened is not None
+        opened = self.runtime.encoder_for(encoder)
         opened.query(texts[0])
         started = time.monotonic()
         for text in texts:
@@ -85,8 +86,7 @@ class Speeds:
         """Seconds that this reranker takes for all that it reads of a question, which are texts like these."""
         from rung.engine.retrieval.retriever import RERANKED
 
-        opened = self.desk.reranker_for(reranker) if self.desk.reranker_for else None
-        assert opened is not None
+        opened = self.runtime.reranker_for(reranker)
         opened.score(texts[0], texts[:1])
         started = time.monotonic()
         opened.score(texts[0], texts)
@@ -100,7 +100,7 @@ class Speeds:
 
         if not self.measurable:
             return None
-        backend: Any = self.desk.backend_for(self.task.base)
+        backend: Any = self.runtime.backend_for(self.task.base)
         model = backend.model
         rows = train_rows(self.task, self.candidate(0), labelled(self.task))
         config = TrainConfig(method=method, epochs=epochs, batch_rows=batch_rows, rank=rank, seed=self.task.seed)

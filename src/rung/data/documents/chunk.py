@@ -10,7 +10,7 @@ from typing import Any
 
 from rung.data.documents.parsed import Parsed
 from rung.errors import BrokenEnvironment
-from rung.types import digest
+from rung.json_form import digest
 
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 # reStructuredText and many a text file: a title, and as long a line of one mark under it.

@@ -10,7 +10,8 @@ from rung.data.documents.files import DocumentSource, read_files
 from rung.data.documents.instructions import instruction_in
 from rung.data.documents.parsed import BadDocument, Parsed
 from rung.errors import UserError
-from rung.types import Finding, Progress, digest
+from rung.json_form import digest
+from rung.types import Finding, Progress
 
 SHOWN = 10
 

@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 
 from rung.data.sources import fetch
 from rung.errors import UserError
-from rung.types import digest
+from rung.json_form import digest
 
 KINDS = {
     ".md": "markdown",

@@ -22,7 +22,7 @@ def from_columns(row: Row, columns: Mapping[str, str]) -> Parts:
     refuse_answered(asked)
     # The calls that lead to the target, where the task brings the tools: not what is asked for, so no part of the target.
     calls = row.get(columns["calls"]) if "calls" in columns else None
-    metadata = {"calls": as_calls(calls, ())} if calls else {}
+    told = None if calls in (None, "") else tuple(as_calls(calls, ()))
     target = as_target(row[columns["target"]], tools, columns["target"])
     check_question(asked)
-    return Parts(messages=asked, target=target, tools=tools, metadata=metadata)
+    return Parts(messages=asked, target=target, tools=tools, calls=told)

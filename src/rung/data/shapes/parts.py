@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from rung.data.calls import as_calls, as_tools, looks_like_calls
 from rung.data.read.rows import RowError
+from rung.parts import Gold
 
 Row = Mapping[str, Any]
 TOOL_KEYS = ("tools", "functions", "function")
@@ -20,7 +21,9 @@ class Parts:
     messages: list[dict[str, Any]]
     target: Any
     tools: tuple[dict[str, Any], ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    gold: tuple[Gold, ...] = ()
+    calls: tuple[Mapping[str, Any], ...] | None = None
+    rejected: Any = None
 
 
 def as_target(value: Any, tools: tuple[dict[str, Any], ...], name: str) -> Any:

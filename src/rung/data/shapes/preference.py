@@ -19,7 +19,7 @@ def fits(row: Row) -> bool:
 
 
 def convert(row: Row) -> Parts:
-    """The rejected answer goes to metadata."""
+    """The rejected answer is kept beside the chosen one."""
     tools, chosen, rejected = tools_of(row), row["chosen"], row["rejected"]
     if row.get("prompt") is None:
         asked, target = split_answer(as_messages(chosen))
@@ -29,7 +29,7 @@ def convert(row: Row) -> Parts:
     else:
         asked = with_system(as_messages(row["prompt"]), row.get("system"))
         target, bad = _answer(chosen, "the chosen answer"), _answer(rejected, "the rejected answer")
-    return Parts(messages=asked, target=target, tools=tools, metadata={"rejected": bad})
+    return Parts(messages=asked, target=target, tools=tools, rejected=bad)
 
 
 def _answer(value: Any, what: str) -> Any:

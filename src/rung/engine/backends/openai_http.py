@@ -23,6 +23,7 @@ from rung.engine.backend import ContextTooLong, Purse, Request, price_usd
 from rung.engine.bases.resolve import Base
 from rung.engine.chat import calls_text, text_of, with_tools_in_words, wrapped_tool
 from rung.errors import BrokenEnvironment, UserError
+from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import Answer
 
 _PASSING = {408, 409, 425, 429, 500, 502, 503, 504, 529}
@@ -234,7 +235,7 @@ class OpenAIHTTP:
         usage = reply.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
         answer = Answer(
-            text=_choice(text, request.constraint["choices"]) if request.constraint and _kind(request) == "choice" else text,
+            text=_choice(text, request.constraint.choices) if isinstance(request.constraint, ChoiceConstraint) else text,
             latency_s=seconds,
             prompt_tokens=usage.get("prompt_tokens"),
             cached_tokens=details.get("cached_tokens"),
@@ -269,19 +270,19 @@ def _checked(prices: Mapping[str, float] | None) -> Mapping[str, float]:
 
 
 def _kind(request: Request) -> str:
-    return str((request.constraint or {}).get("kind", ""))
+    return request.constraint.kind if request.constraint else ""
 
 
 def _clean(turn: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in turn.items() if value is not None or key == "content"}
 
 
-def _response_format(constraint: Mapping[str, Any]) -> dict[str, Any]:
-    if constraint["kind"] == "choice":
-        answer = {"type": "string", "enum": list(constraint["choices"])}
+def _response_format(constraint: ChoiceConstraint | SchemaConstraint) -> dict[str, Any]:
+    if isinstance(constraint, ChoiceConstraint):
+        answer = {"type": "string", "enum": list(constraint.choices)}
         schema = {"type": "object", "properties": {"answer": answer}, "required": ["answer"], "additionalProperties": False}
     else:
-        schema = dict(constraint["schema"])
+        schema = dict(constraint.schema)
     strict = {"strict": True} if _is_closed(schema) else {}
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, **strict}}
 

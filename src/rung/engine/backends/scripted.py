@@ -17,6 +17,7 @@ from typing import Any
 from rung.engine.backend import Request
 from rung.engine.bases.resolve import Base
 from rung.errors import UserError, did_you_mean
+from rung.json_form import as_json
 from rung.types import Answer
 
 _FIELDS = {field.name for field in dataclasses.fields(Answer)}
@@ -45,7 +46,7 @@ class Scripted:
         adapters = [{**dataclasses.asdict(use), "folder": str(use.folder)} for use in request.adapters]
         began = time.perf_counter()
         try:
-            said = self.function({**dataclasses.asdict(request), "messages": list(request.messages), "adapters": adapters})
+            said = self.function({**as_json(request), "messages": list(request.messages), "adapters": adapters})
         except Exception as error:
             raise UserError(f"the scripted model failed: {type(error).__name__}: {error}", where=self.where) from error
         fields = {"text": said} if isinstance(said, str) else said

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.errors import UserError
-from rung.types import digest
+from rung.json_form import digest
 
 _TOKENIZER_FILES: tuple[str, ...] = (
     "tokenizer.json",

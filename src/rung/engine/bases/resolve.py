@@ -18,9 +18,10 @@ from rung.engine.bases.convert import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, read_template
 from rung.engine.chat import no_template, template_digest
 from rung.errors import UserError
+from rung.json_form import digest
 from rung.progress import Silent
 from rung.storage import Blobs
-from rung.types import Progress, digest
+from rung.types import Progress
 
 _PIN = re.compile(r"^(?P<reference>.+)@sha256:(?P<digest>[0-9a-f]{64})$", re.DOTALL)
 

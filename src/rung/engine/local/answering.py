@@ -22,17 +22,17 @@ from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
 from rung.engine.local.update import Update
-from rung.errors import UserError, did_you_mean
+from rung.errors import UserError
+from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import Answer
 
 # Rows in a batch, tokens in its first pass and bytes of its keys and values, by kind of device.
 LIMITS = {"cpu": (64, 4096, 1 << 30), "cuda": (256, 32768, 8 << 30)}
 KEPT_CHOICE_SETS = 16
-KINDS = ("choice", "json_schema")
 
 
 class Answering:
-    """One model's desk: its adapters, grammars, choice sets and prefixes stay between calls."""
+    """One model's runtime: its adapters, grammars, choice sets and prefixes stay between calls."""
 
     def __init__(self, model: LocalModel) -> None:
         self.model, self.decoder = model, model.decoder
@@ -109,7 +109,8 @@ class Answering:
         return Answer(text=text, completion_tokens=len(made.ids), finish_reason=made.finish_reason)
 
     def _constraint(self, request: Request) -> Constraint | None:
-        return self._grammars.constraint(request.constraint["schema"]) if request.constraint else None
+        held = request.constraint
+        return self._grammars.constraint(held.schema) if isinstance(held, SchemaConstraint) else None
 
     def _shared(
         self, prompts: Sequence[Sequence[int]], digests: tuple[str, ...], update: Update | None
@@ -182,15 +183,9 @@ class _Group:
 
 def _kind(request: Request) -> tuple[str, ...]:
     """The choices, where one of them must be the answer; else nothing."""
-    constraint = request.constraint
-    if not constraint:
+    if not isinstance(request.constraint, ChoiceConstraint):
         return ()
-    kind = str(constraint.get("kind"))
-    if kind not in KINDS:
-        raise UserError(f"no constraint is called '{kind}'", mend=did_you_mean(kind, KINDS))
-    if kind == "json_schema":
-        return ()
-    names = tuple(dict.fromkeys(constraint["choices"]))
+    names = tuple(dict.fromkeys(request.constraint.choices))
     if not names:
         raise UserError("the constraint offers no choices")
     return names

@@ -17,7 +17,7 @@ from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.weights import DecoderConfig, Layer, Weights, load_weights, stored_dtype
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
-from rung.types import digest
+from rung.json_form import digest
 
 PRECISIONS: Mapping[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 # Below this many parameters a model's time goes into steps, not into weights: half the bytes would buy nothing.

@@ -17,8 +17,9 @@ from rung.engine.bases.convert import fetch
 from rung.engine.bases.folder import digest_folder
 from rung.engine.retrieval.vectors import VectorStore
 from rung.errors import BrokenEnvironment, UserError
+from rung.json_form import digest
 from rung.progress import Silent
-from rung.types import Progress, digest
+from rung.types import Progress
 
 if TYPE_CHECKING:
     import numpy as np

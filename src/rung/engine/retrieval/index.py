@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.errors import BrokenEnvironment
+from rung.json_form import canonical_json
 from rung.storage import Blobs
-from rung.types import Progress, canonical_json
+from rung.types import Progress
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rung.engine.chat import text_of
 from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, searched_text
-from rung.errors import UserError
+from rung.errors import BrokenEnvironment
+from rung.parts import Abstention, Retrieval
 from rung.storage import Blobs
 from rung.types import Answer, Example, Message
 
@@ -43,17 +44,17 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Retriever:
-    """A Candidate's `retriever`, opened.
+    """A Candidate's `retrieval`, opened.
 
     mode, k, form  how passages are found, how many are shown, and how (a key of `context.FORMS`)
-    abstain        None or {"below": surety, "answer": text}: said, without asking the model, where nothing is sure enough
+    abstain        what is said, without asking the model, where nothing is sure enough
     """
 
     index: Index
     mode: str
     k: int
     form: str
-    abstain: Mapping[str, Any] | None = None
+    abstain: Abstention | None = None
     encoder: Encoder | None = None
     reranker: Reranker | None = None
 
@@ -106,31 +107,36 @@ class Retriever:
 
     def refusal(self, example: Example) -> Answer | None:
         """The answer where the documents hold nothing near the question; None where the model is to be asked."""
-        if not self.abstain or self.find(example.messages).surety >= self.abstain["below"]:
+        if not self.abstain or self.find(example.messages).surety >= self.abstain.below:
             return None
-        return Answer(text=self.abstain["answer"], latency_s=0.0, prompt_tokens=0, completion_tokens=0, finish_reason="abstained")
+        return Answer(text=self.abstain.answer, latency_s=0.0, prompt_tokens=0, completion_tokens=0, finish_reason="abstained")
+
+
+def no_encoder(reference: str) -> Encoder:
+    """Where none can be opened: raises BrokenEnvironment."""
+    raise BrokenEnvironment(f"this candidate searches by vectors, and no encoder can be opened here ({reference})")
+
+
+def no_reranker(reference: str) -> Reranker:
+    """Where none can be opened: raises BrokenEnvironment."""
+    raise BrokenEnvironment(f"this candidate reranks what it finds, and no reranker can be opened here ({reference})")
 
 
 def open_retriever(
-    settings: Mapping[str, Any],
+    retrieval: Retrieval,
     blobs: Blobs,
-    encoder_for: Callable[[str], Encoder] | None,
-    reranker_for: Callable[[str], Reranker] | None = None,
+    encoder_for: Callable[[str], Encoder] = no_encoder,
+    reranker_for: Callable[[str], Reranker] = no_reranker,
 ) -> Retriever:
-    """The retriever that a Candidate's field describes. Raises UserError where it needs a model that cannot be opened here."""
-    if settings["mode"] != "lexical" and encoder_for is None:
-        raise UserError("this candidate searches by vectors, and no encoder can be opened here")
-    reranker = settings.get("reranker")
-    if reranker and reranker_for is None:
-        raise UserError("this candidate reranks what it finds, and no reranker can be opened here")
+    """The retriever that a Candidate's field describes. Raises BrokenEnvironment for a model that cannot be opened here."""
     return Retriever(
-        index=Index.read(blobs.local(settings["index"])),
-        mode=settings["mode"],
-        k=int(settings["k"]),
-        form=settings["form"],
-        abstain=settings.get("abstain"),
-        encoder=encoder_for(settings["encoder"]) if encoder_for and settings["mode"] != "lexical" else None,
-        reranker=reranker_for(reranker) if reranker_for and reranker else None,
+        index=Index.read(blobs.local(retrieval.index)),
+        mode=retrieval.mode,
+        k=retrieval.k,
+        form=retrieval.form,
+        abstain=retrieval.abstain,
+        encoder=encoder_for(retrieval.encoder) if retrieval.encoder and retrieval.mode != "lexical" else None,
+        reranker=reranker_for(retrieval.reranker) if retrieval.reranker else None,
     )
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from rung.calls import Call, plain_value
-from rung.engine.tools.declare import environment_of
-from rung.engine.tools.sandbox import Limits, Outcome, run_worker
+from rung.engine.tools.declare import environment_of, server_job
+from rung.engine.tools.sandbox import Outcome, run_worker
 from rung.errors import RungError
-from rung.types import canonical_json, digest
+from rung.json_form import canonical_json, digest
+from rung.parts import CallLimits, Tool, ToolServer, ToolSet
 
 AT_ONCE = 4
 # An MCP server is started for every batch of calls; its start is not the tool's time.
@@ -28,7 +29,7 @@ START_S = 20.0
 class Box:
     """A Candidate's tools. `files` is the folder with their source, None where all are on servers."""
 
-    tools: Mapping[str, Any]
+    tools: ToolSet
     files: Path | None
 
     def perform(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
@@ -48,16 +49,16 @@ class Box:
 
     def _decided(self, call: Call) -> dict[str, Any]:
         """What a call comes to without being run; nothing where it may run."""
-        rule = self.tools["gate"].get(call.name)
-        if rule is None:
+        tool = self._tools.get(call.name)
+        if tool is None:
             return {"outcome": "refused", "reason": "there is no such tool", "seconds": 0.0}
         if fault := call.fault or self._argument_fault(call):
             return {"outcome": "refused", "reason": f"wrong arguments: {fault}"[:300], "seconds": 0.0}
         key = digest([call.name, call.arguments])
         if key in self._recorded:
             return {"outcome": "recorded", "result": self._recorded[key], "seconds": 0.0}
-        if rule["consequence"] not in self.tools["unattended"]:
-            reason = f"its consequence is {rule['consequence']}, which needs a person's consent"
+        if tool.consequence not in self.tools.unattended:
+            reason = f"its consequence is {tool.consequence}, which needs a person's consent"
             return {"outcome": "queued", "reason": reason, "seconds": 0.0}
         return {}
 
@@ -82,13 +83,13 @@ class Box:
 
     def _run(self, calls: Sequence[Call]) -> list[Outcome]:
         """Functions side by side, each in a process of its own; a server's calls one after the other in one session."""
-        sources = [self.tools["gate"][call.name]["from"] for call in calls]
+        sources = [self._tools[call.name].origin for call in calls]
         found: dict[int, Outcome] = {}
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             own = [index for index, source in enumerate(sources) if not source.startswith("mcp:")]
             found |= zip(own, pool.map(lambda index: self._function(calls[index], sources[index]), own), strict=True)
-        for server in self.tools["servers"]:
-            members = [index for index, source in enumerate(sources) if source == f"mcp:{server['name']}"]
+        for server in self.tools.servers:
+            members = [index for index, source in enumerate(sources) if source == f"mcp:{server.name}"]
             if members:
                 found |= zip(members, self._served(server, [calls[index] for index in members]), strict=True)
         return [found[index] for index in range(len(calls))]
@@ -97,7 +98,7 @@ class Box:
         job = {"mode": "call", "file": file, "name": call.name, "arguments": call.arguments}
         return run_worker("python_worker", job, self.files, self.limits)
 
-    def _served(self, server: Mapping[str, Any], calls: Sequence[Call]) -> list[Outcome]:
+    def _served(self, server: ToolServer, calls: Sequence[Call]) -> list[Outcome]:
         """A session that a call has broken is followed by another for the calls after it: what hangs or crashes fails alone."""
         try:
             environment = environment_of(server)
@@ -108,11 +109,17 @@ class Box:
             found += self._session(server, environment, calls[len(found) :])
         return found
 
-    def _session(self, server: Mapping[str, Any], environment: Mapping[str, str], calls: Sequence[Call]) -> list[Outcome]:
+    def _session(self, server: ToolServer, environment: Mapping[str, str], calls: Sequence[Call]) -> list[Outcome]:
         """What came of the first of the calls, one at least; of all where there was no session at all."""
         limits = self.limits
         asked = [{"name": call.name, "arguments": call.arguments} for call in calls]
-        job = {"mode": "call", "server": server, "env": environment, "calls": asked, "digest": server["digest"]}
+        job: dict[str, Any] = {
+            "mode": "call",
+            "server": server_job(server),
+            "env": environment,
+            "calls": asked,
+            "digest": server.digest,
+        }
         job |= {"seconds": limits.seconds, "most_kb": limits.output_kb}
         room = replace(limits, output_kb=(limits.output_kb + 1) * len(calls))
         together = run_worker("mcp_worker", job, None, room, seconds=START_S + limits.seconds * len(calls))
@@ -126,19 +133,23 @@ class Box:
             for said in together.value
         ]
 
+    @property
+    def limits(self) -> CallLimits:
+        return self.tools.limits
+
     @cached_property
-    def limits(self) -> Limits:
-        return Limits(**self.tools["limits"])
+    def _tools(self) -> dict[str, Tool]:
+        return {tool.name: tool for tool in self.tools.tools}
 
     @cached_property
     def _recorded(self) -> dict[str, Any]:
-        return {digest([row["name"], row["arguments"]]): row["result"] for row in self.tools["recorded"]}
+        return {digest([row.name, row.arguments]): row.result for row in self.tools.recorded}
 
     @cached_property
     def _validators(self) -> dict[str, Any]:
         from jsonschema import Draft202012Validator
 
-        return {tool["name"]: Draft202012Validator(_closed(tool["parameters"])) for tool in self.tools["list"]}
+        return {tool.name: Draft202012Validator(_closed(tool.parameters)) for tool in self.tools.tools}
 
 
 def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:

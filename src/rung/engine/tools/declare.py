@@ -11,12 +11,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rung.engine.tools.sandbox import Limits, run_worker
+from rung.engine.tools.sandbox import run_worker
 from rung.engine.tools.schema import check_grammar
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
+from rung.parts import CallLimits, RecordedResult, Tool, ToolServer, ToolSet
 from rung.storage import Blobs
 
 # Imports of the user's file, or an MCP server's start, happen once more here than in a call.
@@ -26,62 +28,85 @@ MOST_FILE_BYTES = 32 << 20
 PLACE = re.compile(r" \([^()]+, line (\d+)\)$")
 
 
-def declare(said: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The value of Task.tools.
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What a task file says of its tools. `files` and those `beside` them are relative to the task file's folder."""
 
-    said      {"files": [...], "with": [...], "servers": [...], "unattended": [...], "consequences": {...}, "limits": {...},
-              "recorded": [{"name", "arguments", "result"}, ...]}; files relative to `folder`
+    files: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    servers: tuple[ToolServer, ...] = ()
+    unattended: tuple[str, ...] = ("read",)
+    consequences: Mapping[str, str] = field(default_factory=dict)
+    limits: CallLimits = field(default_factory=CallLimits)
+    recorded: tuple[RecordedResult, ...] = ()
+
+
+def declare(said: Declaration, folder: Path) -> ToolSet:
+    """The value of Task.tools.
 
     Raises UserError for a file or server that cannot be used, or two tools of one name.
     """
-    limits = Limits(**said["limits"])
-    digests = _digests([*said["files"], *said["with"]], folder)
-    found = _of_files(said, folder, limits) if said["files"] else []
-    servers = [_of_server(server, folder, limits, found) for server in said["servers"]]
+    digests = _digests([*said.files, *said.beside], folder)
+    found = _of_files(said, folder) if said.files else []
+    servers = tuple(_of_server(server, folder, said.limits, found) for server in said.servers)
     _refuse_twins(found)
     if not found:
         raise UserError("no tool was found", where="tools", mend="Public functions of the file are tools.")
     known = [tool["name"] for tool in found]
-    for name in said["consequences"]:
+    for name in said.consequences:
         if name not in known:
             raise UserError(f"no tool is called '{name}'", where="tools.consequences", mend=did_you_mean(name, known))
     for tool in found:
-        tool["consequence"] = said["consequences"].get(tool["name"], tool["consequence"])
+        tool["consequence"] = said.consequences.get(tool["name"], tool["consequence"])
         check_grammar(tool, f"tools ({tool['from']})")
     _refuse_none_that_runs(found, said)
-    listed = [{key: tool[key] for key in ("name", "description", "parameters")} for tool in found]
-    return {
-        "list": listed,
-        "gate": {tool["name"]: {"consequence": tool["consequence"], "from": tool["from"]} for tool in found},
-        "digests": digests,
-        "servers": servers,
-        "unattended": sorted(said["unattended"]),
-        "limits": dict(said["limits"]),
-        "recorded": list(said["recorded"]),
-    }
+    return ToolSet(
+        tools=tuple(_tool(tool) for tool in found),
+        digests=digests,
+        servers=servers,
+        unattended=tuple(sorted(said.unattended)),
+        limits=said.limits,
+        recorded=said.recorded,
+    )
 
 
-def bundle(tools: Mapping[str, Any], folder: Path, blobs: Blobs, work: Path) -> str | None:
+def _tool(said: Mapping[str, Any]) -> Tool:
+    return Tool(
+        name=said["name"],
+        description=said["description"],
+        parameters=said["parameters"],
+        consequence=said["consequence"],
+        origin=said["from"],
+    )
+
+
+def bundle(tools: ToolSet, folder: Path, blobs: Blobs, work: Path) -> str | None:
     """The digest of a tree with the tools' files, as they were when the task was locked; None where there are only servers.
 
     Raises UserError where a file has changed since.
     """
-    if not tools["digests"]:
+    if not tools.digests:
         return None
-    if _digests(list(tools["digests"]), folder) != tools["digests"]:
+    if _digests(list(tools.digests), folder) != tools.digests:
         raise UserError("the tools' files have changed since the task was locked", where=str(folder), mend="Run the command again.")
     draft = work / "tools"
     shutil.rmtree(draft, ignore_errors=True)
-    _copy(tools["digests"], folder, draft)
+    _copy(tools.digests, folder, draft)
     return blobs.put_tree(draft)
 
 
-def environment_of(server: Mapping[str, Any]) -> dict[str, str]:
+def server_job(server: ToolServer) -> dict[str, Any]:
+    """A server as its worker is told of it."""
+    told = {"name": server.name, "command": list(server.command) if server.command else None, "url": server.url}
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def environment_of(server: ToolServer) -> dict[str, str]:
     """The variables that the task names for a server, as they are here; no others are handed on."""
-    missing = [name for name in server.get("env", ()) if name not in os.environ]
+    missing = [name for name in server.env if name not in os.environ]
     if missing:
-        raise BrokenEnvironment(f"the environment variable {missing[0]} is not set", where=f"tools: {server['name']}")
-    return {name: os.environ[name] for name in server.get("env", ())}
+        raise BrokenEnvironment(f"the environment variable {missing[0]} is not set", where=f"tools: {server.name}")
+    return {name: os.environ[name] for name in server.env}
 
 
 def _digests(names: Sequence[str], folder: Path) -> dict[str, str]:
@@ -105,13 +130,13 @@ def _copy(names: Iterable[str], folder: Path, to: Path) -> None:
         shutil.copyfile(folder / name, to / name)
 
 
-def _of_files(said: Mapping[str, Any], folder: Path, limits: Limits) -> list[dict[str, Any]]:
+def _of_files(said: Declaration, folder: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="rung-tools-") as stage:
-        _copy([*said["files"], *said["with"]], folder, Path(stage))
-        for name in said["files"]:
+        _copy([*said.files, *said.beside], folder, Path(stage))
+        for name in said.files:
             job = {"mode": "describe", "file": name}
-            outcome = run_worker("python_worker", job, Path(stage), limits, seconds=max(DESCRIBE_S, limits.seconds))
+            outcome = run_worker("python_worker", job, Path(stage), said.limits, seconds=max(DESCRIBE_S, said.limits.seconds))
             if outcome.fault:
                 place = PLACE.search(outcome.fault)
                 raise UserError(
@@ -123,13 +148,11 @@ def _of_files(said: Mapping[str, Any], folder: Path, limits: Limits) -> list[dic
     return found
 
 
-def _of_server(server: Mapping[str, Any], folder: Path, limits: Limits, found: list[dict[str, Any]]) -> dict[str, Any]:
+def _of_server(server: ToolServer, folder: Path, limits: CallLimits, found: list[dict[str, Any]]) -> ToolServer:
     """The server with its tools' digest; its tools are added to `found`."""
-    where = f"tools: the MCP server '{server['name']}'"
-    located = dict(server)
-    if "command" in located:
-        located["command"] = [_beside(part, folder) for part in located["command"]]
-    job = {"mode": "describe", "server": located, "env": environment_of(server)}
+    where = f"tools: the MCP server '{server.name}'"
+    located = replace(server, command=tuple(_beside(part, folder) for part in server.command)) if server.command else server
+    job = {"mode": "describe", "server": server_job(located), "env": environment_of(server)}
     outcome = run_worker("mcp_worker", job, None, limits, seconds=max(DESCRIBE_S, limits.seconds))
     if "package 'mcp' is missing" in outcome.fault:
         raise BrokenEnvironment(outcome.fault, where=where, mend="Install the extra: pip install 'rung[mcp]'.")
@@ -137,8 +160,8 @@ def _of_server(server: Mapping[str, Any], folder: Path, limits: Limits, found: l
         raise UserError(
             f"it does not answer: {outcome.fault}", where=where, mend="Check its command or address; start it if it runs by itself."
         )
-    found += [{**tool, "from": f"mcp:{server['name']}"} for tool in outcome.value["tools"]]
-    return located | {"digest": outcome.value["digest"]}
+    found += [{**tool, "from": f"mcp:{server.name}"} for tool in outcome.value["tools"]]
+    return replace(located, digest=outcome.value["digest"])
 
 
 def _beside(part: str, folder: Path) -> str:
@@ -150,11 +173,11 @@ def _beside(part: str, folder: Path) -> str:
     return str(path.absolute()) if not Path(part).is_absolute() and path.is_file() else part
 
 
-def _refuse_none_that_runs(found: Sequence[Mapping[str, Any]], said: Mapping[str, Any]) -> None:
+def _refuse_none_that_runs(found: Sequence[Mapping[str, Any]], said: Declaration) -> None:
     """Raises UserError where no tool could ever give a result, and that not because its author says so."""
-    idle = [tool["name"] for tool in found if tool["consequence"] not in said["unattended"]]
-    silent = [tool["name"] for tool in found if not tool.get("stated", True) and tool["name"] not in said["consequences"]]
-    if len(idle) == len(found) and silent and not said["recorded"]:
+    idle = [tool["name"] for tool in found if tool["consequence"] not in said.unattended]
+    silent = [tool["name"] for tool in found if not tool.get("stated", True) and tool["name"] not in said.consequences]
+    if len(idle) == len(found) and silent and not said.recorded:
         raise UserError(
             f"no tool would ever be run: no consequence is stated by {', '.join(silent)}, which counts as irreversible",
             where="tools",

@@ -20,22 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from rung.engine.tools import guard
+from rung.parts import CallLimits
 
 # Beyond the tool's own time: for the guard to start, and to end what is left.
 GRACE_S = 10.0
 _HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one tool process may take. `result_characters` bounds what of a result a model is made to read."""
-
-    seconds: float = 10.0
-    memory_mb: int = 512
-    output_kb: int = 256
-    processes: int = 8
-    result_characters: int = 2000
-    total_seconds: float = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +36,9 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run_worker(worker: str, job: Mapping[str, Any], files: Path | None, limits: Limits, *, seconds: float | None = None) -> Outcome:
+def run_worker(
+    worker: str, job: Mapping[str, Any], files: Path | None, limits: CallLimits, *, seconds: float | None = None
+) -> Outcome:
     """Run `python_worker` or `mcp_worker` on a job, in a fresh copy of `files`. Never raises for what the tool does."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rung-tool-", ignore_cleanup_errors=True) as folder:
@@ -70,7 +61,7 @@ def run_worker(worker: str, job: Mapping[str, Any], files: Path | None, limits: 
     return Outcome(fault=str(said["error"]), seconds=took) if "error" in said else Outcome(value=said["result"], seconds=took)
 
 
-def _guarded(worker: str, job: Mapping[str, Any], room: Path, limits: Limits, seconds: float) -> tuple[bytes, int]:
+def _guarded(worker: str, job: Mapping[str, Any], room: Path, limits: CallLimits, seconds: float) -> tuple[bytes, int]:
     """(what was written, how it ended: the guard's exit code, or -1 for too much output)."""
     config = {
         "argv": [sys.executable, "-s", "-P", "-B", str(_HERE / f"{worker}.py")],
@@ -141,7 +132,7 @@ def _environment(room: Path) -> dict[str, str]:
     return names | {"PATH": os.environ.get("PATH", os.defpath)}
 
 
-def _words(code: int, limits: Limits, seconds: float) -> str:
+def _words(code: int, limits: CallLimits, seconds: float) -> str:
     if code == -1:
         return f"the tool wrote more than {limits.output_kb} KiB"
     if code == guard.OUT_OF_TIME or code == guard.SIGNALLED + 24:

@@ -1,6 +1,6 @@
 """The bounded conversation between a model and its tools: a call, its result, another call or the answer.
 
-A Candidate's `tools` say how it goes: "steps" is the most calls for one question, "forced" how many of them are made before
+A Candidate's `tools` say how it goes: `steps` is the most calls for one question, `forced` how many of them are made before
 anything may be answered. While a call is forced the output is held to the calls' schemas; after the last one to the answer's own
 constraint; between, to either. Every step is one batch over the questions that are still open.
 """
@@ -14,11 +14,13 @@ from functools import cached_property
 from typing import Any
 
 from rung.calls import Call, calls_in, plain_value
-from rung.engine.backend import ContextTooLong, Request, ask_until_they_fit
+from rung.engine.backend import Asked, ContextTooLong, Request, ask_until_they_fit
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
+from rung.json_form import canonical_json
+from rung.parts import ChoiceConstraint, SchemaConstraint, ToolUse
 from rung.storage import Blobs
-from rung.types import Answer, Message, canonical_json
+from rung.types import Answer, Message
 
 CALL_TOKENS = 160
 
@@ -58,14 +60,14 @@ class _Open:
 class Toolbox:
     """A Candidate's tools, ready to be used."""
 
-    tools: Mapping[str, Any]
+    tools: ToolUse
     box: Box
 
     @classmethod
-    def open(cls, tools: Mapping[str, Any], blobs: Blobs) -> Toolbox:
+    def open(cls, tools: ToolUse, blobs: Blobs) -> Toolbox:
         """The tools that a Candidate names, their source from the store."""
-        files = blobs.local(tools["files"]) if tools.get("files") else None
-        return cls(tools=tools, box=Box(tools=tools, files=files))
+        files = blobs.local(tools.files) if tools.files else None
+        return cls(tools=tools, box=Box(tools=tools.toolset, files=files))
 
     def answer(self, requests: Sequence[Request], ask: Ask, shorter: Shorter) -> list[Answer]:
         """One Answer for each Request: figures are sums over its steps, `calls` what was called on the way."""
@@ -79,7 +81,7 @@ class Toolbox:
             for row, calls in zip(waiting, wanted, strict=True):
                 row.calls += [next(outcomes) for _ in calls]
                 spent = sum(call["seconds"] for call in row.calls)
-                row.closed = len(row.calls) >= self.tools["steps"] or spent > self.box.limits.total_seconds
+                row.closed = len(row.calls) >= self.tools.steps or spent > self.box.limits.total_seconds
             waiting = [row for row, calls in zip(waiting, wanted, strict=True) if calls]
         return [_summed(row) for row in rows]
 
@@ -99,37 +101,37 @@ class Toolbox:
     def _next(self, row: _Open) -> Request:
         """The question with all calls so far, and what may be said to it now."""
         request = replace(row.request, messages=(*row.request.messages, *call_turns(row.calls)))
-        if row.closed or self.tools["steps"] == 0:
+        if row.closed or self.tools.steps == 0:
             return request
         longest = max(request.max_tokens, CALL_TOKENS)
-        if len(row.calls) < self.tools["forced"]:
-            return replace(request, constraint={"kind": "json_schema", "schema": self._schema}, max_tokens=longest)
+        if len(row.calls) < self.tools.forced:
+            return replace(request, constraint=SchemaConstraint(schema=self._schema), max_tokens=longest)
         return replace(request, constraint=self._either(request.constraint), max_tokens=longest)
 
-    def _either(self, final: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    def _either(self, final: Asked | None) -> SchemaConstraint | None:
         """A call or the answer. Free answers stay free: a call is then found in what is said."""
         if final is None:
             return None
-        answer = {"type": "string", "enum": list(final["choices"])} if final["kind"] == "choice" else final["schema"]
+        answer = {"type": "string", "enum": list(final.choices)} if isinstance(final, ChoiceConstraint) else final.schema
         calls = self._schema.get("anyOf", [self._schema])
-        return {"kind": "json_schema", "schema": {"anyOf": [*calls, answer]}}
+        return SchemaConstraint(schema={"anyOf": [*calls, answer]})
 
     def _wanted(self, row: _Open) -> list[Call]:
         """The calls in what was said last, as many as are still allowed; none where it is the answer.
 
         A forced call that was broken off is a call all the same, so that it is refused and counted.
         """
-        if row.closed or self.tools["steps"] == 0:
+        if row.closed or self.tools.steps == 0:
             return []
         text = row.said[-1].text
         calls = calls_in(text)
-        if not calls and len(row.calls) < self.tools["forced"]:
+        if not calls and len(row.calls) < self.tools.forced:
             calls = [Call(name=plain_value(text[:80]), arguments={})]
-        return calls[: self.tools["steps"] - len(row.calls)]
+        return calls[: self.tools.steps - len(row.calls)]
 
     @cached_property
     def _schema(self) -> dict[str, Any]:
-        return calls_schema(self.tools["list"])
+        return calls_schema(self.tools.toolset.offers)
 
 
 def _result_text(call: Made) -> str:
@@ -168,7 +170,7 @@ def _summed(row: _Open) -> Answer:
 def _bare_choice(text: str, row: _Open) -> str:
     """Beside calls, a choice is said as a JSON string."""
     final = row.request.constraint
-    if not final or final["kind"] != "choice" or text in final["choices"]:
+    if not isinstance(final, ChoiceConstraint) or text in final.choices:
         return text
     try:
         said = json.loads(text)

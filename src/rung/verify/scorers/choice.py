@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, field_validator
 
 from rung.errors import UserError
+from rung.parts import ChoiceConstraint, Constraint
 from rung.types import Example, Score
 from rung.verify.parse import as_text
 from rung.verify.scoring import missing_target
@@ -80,10 +81,10 @@ def check(example: Example, config: Config) -> str | None:
     return f"the target {as_text(example.target)!r} is not one of the choices" if known and key not in known else None
 
 
-def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:
+def constraint(examples: Sequence[Example], config: Config) -> Constraint | None:
     """One of the choices and nothing else."""
     choices = closed_set(examples, config)
-    return {"kind": "choice", "choices": list(choices)} if choices else None
+    return ChoiceConstraint(choices=tuple(choices)) if choices else None
 
 
 def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] | None:

@@ -1,6 +1,6 @@
 """The answer contains the target and cites, as [id], the passages that it stands in; or says that none does.
 
-The passages shown come with the answer (`metadata["shown"]`, put there by `verify.run`). Those that hold the answer are the ones
+The passages shown come with the answer (`Example.shown`, put there by `verify.run`). Those that hold the answer are the ones
 that the row's `gold` names; without gold, the ones whose text contains the target. An id that was not shown is a wrong citation.
 """
 
@@ -73,8 +73,8 @@ def _citations(named: set[str], right: set[str], measure: str) -> Score:
 
 def _holding(example: Example, target: str) -> set[str]:
     """The ids of the shown passages that the answer stands in."""
-    shown: Sequence[Mapping[str, Any]] = example.metadata.get("shown", ())
-    if gold := example.metadata.get("gold"):
+    shown: Sequence[Mapping[str, Any]] = example.shown
+    if gold := example.gold:
         return {passage["id"] for passage in shown if any(is_in(part, passage) for part in gold)}
     return {passage["id"] for passage in shown if _key(target) in passage["text"].casefold()}
 

@@ -13,7 +13,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from rung.errors import UserError
-from rung.types import Example, Score, canonical_json
+from rung.json_form import canonical_json
+from rung.parts import SchemaConstraint
+from rung.types import Example, Score
 from rung.verify.parse import NotJson, as_text, close, find_json, read_date, read_number, strict_json
 from rung.verify.schema import closed_values, in_schema_order, infer_schema, schema_fault
 from rung.verify.scoring import missing_target
@@ -118,10 +120,10 @@ def check(example: Example, config: Config) -> str | None:
     return None
 
 
-def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:
+def constraint(examples: Sequence[Example], config: Config) -> SchemaConstraint:
     """JSON of the schema."""
     objects = [value for row in examples if (value := _object(row.target)) is not None]
-    return {"kind": "json_schema", "schema": config.json_schema or _inferred_schema(objects, config.fields)}
+    return SchemaConstraint(schema=config.json_schema or _inferred_schema(objects, config.fields))
 
 
 def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] | None:
@@ -131,7 +133,7 @@ def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] |
 
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Lists the keys, with what may stand under each."""
-    schema = (constraint(examples, config) or {})["schema"]
+    schema = constraint(examples, config).schema
     properties = schema.get("properties", {})
     names = properties or config.fields
     parts = [f'"{name}" ({_kind_in_words(properties.get(name, {}), config.fields.get(name))})' for name in names]

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, Field, field_validator
 
 from rung.errors import UserError
+from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
 from rung.verify.parse import NotJson, as_text, find_json, strict_json
 from rung.verify.schema import in_schema_order, infer_schema, schema_fault, value_fault
@@ -73,9 +74,9 @@ def check(example: Example, config: Config) -> str | None:
     return f"the target does not fit the schema: {fault}" if fault else None
 
 
-def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:
+def constraint(examples: Sequence[Example], config: Config) -> Constraint | None:
     """JSON of the schema."""
-    return {"kind": "json_schema", "schema": _schema(config)}
+    return SchemaConstraint(schema=_schema(config))
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:

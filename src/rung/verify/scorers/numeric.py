@@ -6,11 +6,12 @@ last number in it counts, as is usual for answers that reason first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
 from rung.verify.parse import Number, close, find_numbers, read_number
 from rung.verify.scoring import missing_target
@@ -45,11 +46,11 @@ def check(example: Example, config: Config) -> str | None:
     return None if read_number(example.target) else f"the target {example.target!r} is not a number"
 
 
-def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:
+def constraint(examples: Sequence[Example], config: Config) -> Constraint | None:
     """A bare number, whole where every target is."""
     numbers = [number for row in examples if (number := read_number(row.target))]
     whole = all(number.value.is_integer() and not number.percent for number in numbers)
-    return {"kind": "json_schema", "schema": {"type": "integer" if whole else "number"}}
+    return SchemaConstraint(schema={"type": "integer" if whole else "number"})
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:

@@ -19,7 +19,8 @@ from typing import Any
 from pydantic import BaseModel, field_validator
 
 from rung.errors import UserError, did_you_mean
-from rung.types import Example, Score, as_json
+from rung.json_form import as_json
+from rung.types import Example, Score
 
 
 class Config(BaseModel, extra="forbid", frozen=True):

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from rung.calls import Call, calls_in, sets_out_to_call
 from rung.errors import UserError
+from rung.parts import CallConstraint, Constraint
 from rung.types import Example, Score
 from rung.verify.calls import calls_fault, parameters_of, target_calls
 from rung.verify.parse import as_text
@@ -74,9 +75,9 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     return config
 
 
-def constraint(examples: Sequence[Example], config: Config) -> Mapping[str, Any] | None:
+def constraint(examples: Sequence[Example], config: Config) -> Constraint | None:
     """Calls of the row's own tools, where rows have tools."""
-    return {"kind": "tools"} if examples and all(row.tools for row in examples) else None
+    return CallConstraint() if examples and all(row.tools for row in examples) else None
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:

@@ -103,9 +103,9 @@ def _labels(task: Task) -> int | None:
 
 def _repeats(task: Task, rows: Sequence[Example]) -> _Pairs:
     """Rows that were asked more than once; what they were answered with the other times is kept beside them."""
-    groups = [[row, *(replace(row, target=target) for target in row.metadata.get("repeats", ()))] for row in rows]
+    groups = [[row, *(replace(row, target=target) for target in row.repeats)] for row in rows]
     dev = [row for row in rows if row.split == "dev"]
-    covered = sum(bool(row.metadata.get("repeats")) for row in dev) / max(1, len(dev))
+    covered = sum(bool(row.repeats) for row in dev) / max(1, len(dev))
     return _paired(task, groups, covered)
 
 
@@ -149,6 +149,6 @@ def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:
 
 def _stronger(case: Case, base: str) -> Arm:
     """The best form so far on another base. It only reports: what it gets right shows that the labels are not to blame."""
-    backend = case.bench.open_base(base)
+    backend = case.context.runtime.backend_for(base)
     form = replace(case.best, base=backend.reference, template=backend.template, calibration=None)
     return replace(case.arm("a stronger base", form), candidate=None, shows=False)

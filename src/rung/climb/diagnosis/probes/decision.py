@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Case, Evidence
+from rung.parts import ChoiceConstraint
 from rung.rungs import r1_prompt
 from rung.rungs.causes import DECISION
 from rung.types import Candidate, Task
@@ -25,20 +26,19 @@ class Config(BaseModel):
 def applies(task: Task) -> str:
     """Needs an answer out of a closed set."""
     constraint = scorer_of(task).constraint(task.split("train"))
-    return "" if constraint and constraint["kind"] == "choice" else "the answer is not one of a closed set"
+    return "" if isinstance(constraint, ChoiceConstraint) else "the answer is not one of a closed set"
 
 
 def probe(case: Case, config: Config) -> Evidence:
     """The choice of the largest log-probability plus bias, as rung r1_prompt calibrates it."""
     form = _form(case)
-    candidate = r1_prompt.calibrated(case.task, form, case.bench)
-    if candidate is None:
+    candidate = r1_prompt.calibrated(case.task, form, case.context)
+    if candidate is None or candidate.calibration is None:
         return Evidence(reason="the base does not say each label's log-probability")
-    bias = (candidate.calibration or {})["bias"]
-    return Evidence(arms=(case.arm("calibrated", candidate),), facts={"bias_nats": bias})
+    return Evidence(arms=(case.arm("calibrated", candidate),), facts={"bias_nats": dict(candidate.calibration.bias)})
 
 
 def _form(case: Case) -> Candidate:
     """The best form so far, held to the choices."""
-    best = replace(case.best, demos=None, calibration=None)
+    best = replace(case.best, demonstrations=None, calibration=None)
     return best if best.constraint else replace(best, constraint=scorer_of(case.task).constraint(case.task.split("train")))

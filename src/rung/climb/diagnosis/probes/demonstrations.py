@@ -31,8 +31,8 @@ def applies(task: Task) -> str:
 
 def probe(case: Case, config: Config) -> Evidence:
     """The nearest train rows shown before the question, in the form that does best without them."""
-    form = replace(case.best, demos=None, calibration=None)
+    form = replace(case.best, demonstrations=None, calibration=None)
     rows = len(labelled(case.task))
     wanted = sorted({min(k, rows - 1) for k in config.k if k > 0})
-    arms = [case.arm(f"{k} demonstrations", r1_prompt.with_demonstrations(case.task, form, k, case.bench)) for k in wanted]
+    arms = [case.arm(f"{k} demonstrations", r1_prompt.with_demonstrations(case.task, form, k, case.context)) for k in wanted]
     return Evidence(arms=tuple(arms))

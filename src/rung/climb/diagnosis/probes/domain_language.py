@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.diagnosis.case import Case, Evidence
+from rung.engine.backend import trainable_model
 from rung.engine.linear import question_text
 from rung.rungs import r2_retrieve
 from rung.rungs.base import is_remote
@@ -25,7 +26,7 @@ EVERYDAY = (
     "The bus was late again this morning, so I walked the last two stops and bought a coffee on the way. My sister called while I "
     "was waiting at the crossing; she wanted to know whether the children could stay with us over the weekend.",
     "When the rain stopped we opened the windows and carried the table out into the garden. Somebody had left a pair of gloves on "
-    "the bench, and the neighbour's cat was asleep on top of them.",
+    "the context, and the neighbour's cat was asleep on top of them.",
     "He had meant to repair the fence before winter, but there was always something else to do: the roof, the car, a letter to the "
     "bank. In the end he asked a friend for help, and they finished it in an afternoon.",
     "The shop on the corner sells bread, newspapers and a few vegetables. It closes at six, although the owner will usually open "
@@ -49,7 +50,7 @@ def applies(task: Task) -> str:
 
 def probe(case: Case, config: Config) -> Evidence:
     """Bits per byte of the documents where there are any, else of the questions; and of everyday text."""
-    model = case.bench.open_base(case.task.base).model
+    model = trainable_model(case.context.runtime.backend_for(case.task.base))
     own = bits_per_byte(model, _own_texts(case, config))
     if own is None:
         return Evidence(reason="the task has no text of two tokens or more")
@@ -59,7 +60,7 @@ def probe(case: Case, config: Config) -> Evidence:
 def _own_texts(case: Case, config: Config) -> list[str]:
     task = case.task
     if task.knowledge:
-        texts = [document.parsed.text for document in r2_retrieve.documents_of(task, case.bench.progress).documents]
+        texts = [document.parsed.text for document in r2_retrieve.documents_of(task, case.context.progress).documents]
     else:
         texts = [question_text(row) for row in task.split("train") or task.split("dev")]
     found = [

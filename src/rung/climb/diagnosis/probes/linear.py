@@ -26,7 +26,7 @@ def applies(task: Task) -> str:
 
 def probe(case: Case, config: Config) -> Evidence:
     """The linear rung's own Candidate on the sample; it costs nothing to ask."""
-    candidate = r0_linear.build(case.task, None, case.bench)
+    candidate = r0_linear.build(case.task, None, case.context)
     values = case.ask(candidate, case.sample.examples)
     places = tuple(range(len(case.sample)))
     return Evidence(arms=(Arm(name="linear model", places=places, values=values, against=case.sample.before),))

@@ -18,6 +18,7 @@ from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieval.retriever import question_of
+from rung.parts import Retrieval
 from rung.rungs import r2_retrieve
 from rung.rungs.causes import KNOWLEDGE
 from rung.types import Candidate, Example, Task
@@ -66,7 +67,7 @@ def _forms(case: Case) -> list[tuple[str, Candidate]]:
     """The prompts that the rung puts documents into. The best without documents may be the best of prompts that all fail."""
     best = replace(case.best, calibration=None)
     held = replace(case.plain, constraint=scorer_of(case.task).constraint(case.task.split("train")))
-    named = {"": replace(best, demos=None), ", with demonstrations": best, ", your instruction in the scorer's form": held}
+    named = {"": replace(best, demonstrations=None), ", with demonstrations": best, ", your instruction in the scorer's form": held}
     first = {form.id: (name, form) for name, form in reversed(named.items())}
     return list(reversed(first.values()))
 
@@ -87,9 +88,9 @@ def _retrieved(case: Case, passages: _Passages) -> Arm:
     """What lexical search finds, as many passages and shown as rung r2_retrieve begins with."""
     rung = r2_retrieve.settings_of(case.task)
     chunks = list(passages.index.chunks)
-    retriever: dict[str, Any] = {"index": store_index(chunks, None, case.bench.blobs, case.bench.progress), "mode": "lexical"}
-    retriever |= {"k": rung.passages[0], "form": rung.forms[0], "abstain": None, "encoder": None}
-    form = replace(case.best, calibration=None, rung="r2_retrieve", parent=case.best.id, retriever=retriever)
+    index = store_index(chunks, None, case.context.blobs, case.context.progress)
+    retrieval = Retrieval(index=index, mode="lexical", k=rung.passages[0], form=rung.forms[0])
+    form = replace(case.best, calibration=None, rung="r2_retrieve", parent=case.best.id, retrieval=retrieval)
     # Not among the forms of the prompt that later probes may begin with.
     return replace(case.arm("what search finds", form), candidate=None)
 
@@ -103,7 +104,7 @@ class _Passages:
 
     @cached_property
     def index(self) -> Index:
-        library = r2_retrieve.documents_of(self.case.task, self.case.bench.progress)
+        library = r2_retrieve.documents_of(self.case.task, self.case.context.progress)
         return Index(chunks=tuple(piece.as_json() for piece in library.chunks(self.config.chunk_chars)))
 
     @cached_property
@@ -119,7 +120,7 @@ class _Passages:
     def gold(self, row: Example) -> Mapping[str, Any] | None:
         """Of the right passages one with the target's words, the nearest to the question; None where none is known."""
         target = target_text(self.case.task, row).casefold() if row.target is not None else ""
-        named = row.metadata.get("gold")
+        named = row.gold
         tells = len(target) >= SHORTEST_TARGET and not self.closed_set
         if not named and not tells:
             return None

@@ -15,6 +15,7 @@ from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.engine.demos import pool_bytes
 from rung.engine.tools.toolbox import call_turns
 from rung.errors import UserError
+from rung.parts import Demonstrations
 from rung.rungs import r3_tools
 from rung.rungs.base import labelled
 from rung.rungs.causes import TOOL
@@ -55,38 +56,43 @@ def applies(task: Task) -> str:
 
 def probe(case: Case, config: Config) -> Evidence:
     """The tools rung's own plain form, with the right calls made for it, and with one forced call of its own."""
-    plain = r3_tools.plain_candidate(case.task, case.parent, case.bench)
-    made = traces(_with_calls(case.sample.examples), plain, case.bench) if _with_calls(case.sample.examples) else {}
+    plain = r3_tools.plain_candidate(case.task, case.parent, case.context)
+    made = traces(_with_calls(case.sample.examples), plain, case.context) if _with_calls(case.sample.examples) else {}
     arms = [_handed(case, name, form, made) for name, form in _forms(case, plain, config).items()] if made else []
     # Not among the forms of the prompt that later probes may begin with.
     own = replace(case.arm("its own call", r3_tools.one_call(plain)), candidate=None)
     return Evidence(arms=(*arms, own, _useless(case, plain, config)), facts={"calls_known": len(made)})
 
 
+def offers_of(candidate: Candidate) -> tuple[Mapping[str, Any], ...]:
+    """What the model is told of the candidate's tools."""
+    return candidate.tools.toolset.offers if candidate.tools else ()
+
+
 def _with_calls(rows: Sequence[Example]) -> list[Example]:
-    return [row for row in rows if row.metadata.get("calls")]
+    return [row for row in rows if row.calls]
 
 
 def _forms(case: Case, plain: Candidate, config: Config) -> dict[str, Candidate]:
     """The plain form, and the same after worked questions with their calls, as the rung tries both."""
     forms = {"the right call's result": plain}
     rows = _with_calls(labelled(case.task))[: config.pool_rows]
-    shown = traces(rows, plain, case.bench) if rows else {}
-    worked = [replace(row, tools=tuple((plain.tools or {})["list"])) for row in rows if row.id in shown]
+    shown = traces(rows, plain, case.context) if rows else {}
+    worked = [replace(row, tools=offers_of(plain)) for row in rows if row.id in shown]
     if len(worked) > config.demonstrations:
         pool = pool_bytes(worked, lambda row: target_text(case.task, row), lambda row: call_turns(shown[row.id]))
-        demos = {"pool": case.bench.blobs.put_bytes(pool), "k": config.demonstrations}
-        forms["the right call's result, after worked calls"] = replace(plain, demos=demos)
+        shown_first = Demonstrations(pool=case.context.blobs.put_bytes(pool), k=config.demonstrations)
+        forms["the right call's result, after worked calls"] = replace(plain, demonstrations=shown_first)
     return forms
 
 
 def _handed(case: Case, name: str, plain: Candidate, made: Mapping[str, Sequence[Mapping[str, Any]]]) -> Arm:
     """Each row with the right calls and their results behind it; rows that need none, or whose calls fail, stay as they are."""
     form = replace(plain, tools=None)
-    listed = tuple((plain.tools or {})["list"])
+    listed = offers_of(plain)
     places = case.places(case.chars(form, float(len(str(listed)))))
     shown = {place: _answered(row, made, listed) for place in places if (row := case.sample.examples[place]).id in made}
-    needless = [case.sample.examples[place].metadata.get("calls") == [] for place in places]
+    needless = [case.sample.examples[place].calls == () for place in places]
     unknown = tuple(place not in shown and not none for place, none in zip(places, needless, strict=True))
     return replace(case.handed(name, form, places, shown), unknown=unknown)
 
@@ -103,6 +109,6 @@ def _useless(case: Case, plain: Candidate, config: Config) -> Arm:
     try:
         values = case.ask(form, [replace(row, tools=USELESS) for row in rows])
     except UserError as error:
-        case.bench.progress.note(f"tools of no use were not offered: {error.problem}")
+        case.context.progress.note(f"tools of no use were not offered: {error.problem}")
         return Arm(name="tools of no use offered", places=(), values=(), against=(), shows=False)
     return Arm(name="tools of no use offered", places=places, values=values, against=case.ask(form, rows), shows=False)

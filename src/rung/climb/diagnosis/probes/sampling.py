@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.climb.diagnosis.case import Case, Evidence
 from rung.engine.answer import answer
 from rung.engine.backend import Backend, Request
+from rung.json_form import digest
+from rung.parts import ChoiceConstraint
 from rung.storage import AnswerCache
-from rung.types import Answer, Candidate, Example, Task, digest
+from rung.types import Answer, Candidate, Example, Task
 from rung.verify.scoring import scorer_of
 from rung.verify.stats.samples import choice_pass_at_k, pass_at_k
 
@@ -44,7 +46,7 @@ def applies(task: Task) -> str:
 def probe(case: Case, config: Config) -> Evidence:
     """Figures only: a right answer among several is no answer that could be shipped."""
     form = replace(case.best, calibration=None)
-    if form.constraint and form.constraint["kind"] == "choice":
+    if isinstance(form.constraint, ChoiceConstraint):
         found = _from_probabilities(case, form, config)
         return Evidence(facts=found) if found else Evidence(reason="the base does not say each label's log-probability")
     places = case.places(case.chars(form) * config.samples, config.rows)
@@ -88,11 +90,11 @@ def _from_probabilities(case: Case, form: Candidate, config: Config) -> Mapping[
 
 def _sampled(case: Case, form: Candidate, rows: Sequence[Example], config: Config) -> list[list[Answer]]:
     """Each row's samples, each number's with a seed of its own."""
-    desk, each = case.bench.desk, []
-    with case.bench.progress.stage(f"{config.samples} samples of {len(rows)} dev rows", config.samples * len(rows)) as stage:
+    runtime, each = case.context.runtime, []
+    with case.context.progress.stage(f"{config.samples} samples of {len(rows)} dev rows", config.samples * len(rows)) as stage:
         for number in range(config.samples):
             draw = _Draw(temperature=config.temperature, seed=case.task.seed * 1000 + number)
-            warm = replace(desk, backend_for=partial(_warm, desk.backend_for, draw), cache=_Kept(desk.cache, draw))
+            warm = replace(runtime, backend_for=partial(_warm, runtime.backend_for, draw), cache=_Kept(runtime.cache, draw))
             each.append(answer(form, rows, warm, stage=stage))
     return [list(answers) for answers in zip(*each, strict=True)]
 

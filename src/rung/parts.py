@@ -1,0 +1,191 @@
+"""What a Task and a Candidate are made of: tools, documents, demonstrations, constraints, retrieval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gold:
+    """A document that holds an answer, or the characters [start, end) of it that do."""
+
+    source: str
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A function that the model may call. `parameters` is the JSON schema of its arguments, `origin` the file or `mcp:server`."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    consequence: Literal["read", "reversible", "irreversible"]
+    origin: str
+
+    @property
+    def offer(self) -> Mapping[str, Any]:
+        """What the model is told of it."""
+        return {"name": self.name, "description": self.description, "parameters": self.parameters}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolServer:
+    """An MCP server: a command, or an address; `env` names the variables that it is given, `digest` is of what it offered."""
+
+    name: str
+    digest: str = ""
+    command: tuple[str, ...] | None = None
+    url: str | None = None
+    env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallLimits:
+    """What one call may take; `total_seconds` is for all calls of one question."""
+
+    seconds: float = 10.0
+    memory_mb: int = 512
+    output_kb: int = 256
+    processes: int = 8
+    result_characters: int = 2000
+    total_seconds: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedResult:
+    """A result that stands in for a call in an evaluation."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    result: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolSet:
+    """The tools of a task, as they were locked.
+
+    digests     SHA-256 of each file that they need, by its name beside the task file
+    unattended  the consequences that may come about without a person's consent
+    """
+
+    tools: tuple[Tool, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[ToolServer, ...] = ()
+    unattended: tuple[str, ...] = ("read",)
+    limits: CallLimits = CallLimits()
+    recorded: tuple[RecordedResult, ...] = ()
+
+    @property
+    def offers(self) -> tuple[Mapping[str, Any], ...]:
+        """What the model is told of each."""
+        return tuple(tool.offer for tool in self.tools)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knowledge:
+    """The documents that the retrieval rung may look things up in, and their digest when they were locked.
+
+    Where they stand (`source`, `folder`, `downloads`) is no part of the lock, what they say is. `abstain` is the answer that is
+    right where they hold none.
+    """
+
+    source: tuple[str, ...]
+    folder: str
+    downloads: str
+    digest: str
+    documents: int
+    size_bytes: int
+    include: tuple[str, ...] = ()
+    encoder: str | None = None
+    reranker: str | None = None
+    abstain: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """What the task file says of the diagnosis: the dev rows that it looks at, and settings under a probe's name."""
+
+    dev_rows: int | None = None
+    of: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstrations:
+    """The k rows of a pool (the digest of its blob) that are nearest to the question, shown as earlier turns."""
+
+    pool: str
+    k: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceConstraint:
+    """The answer is one of these."""
+
+    choices: tuple[str, ...]
+    kind: Literal["choice"] = "choice"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaConstraint:
+    """The answer is JSON that this schema allows, its keys in the schema's order."""
+
+    schema: Mapping[str, Any]
+    kind: Literal["json_schema"] = "json_schema"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallConstraint:
+    """The answer is a call of one of the tools that the row offers."""
+
+    kind: Literal["tools"] = "tools"
+
+
+Constraint = ChoiceConstraint | SchemaConstraint | CallConstraint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """`bias` is added to each choice's log-probability before the largest is taken."""
+
+    bias: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abstention:
+    """`answer` is given, without asking the model, where no passage is as sure as `below`."""
+
+    below: float
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieval:
+    """How passages are found, how many are shown, and in which form (a key of `engine.retrieval.context.FORMS`).
+
+    `index` is the digest of a stored index; encoder and reranker are references, where the mode needs them.
+    """
+
+    index: str
+    mode: Literal["lexical", "dense", "hybrid"]
+    k: int
+    form: str
+    abstain: Abstention | None = None
+    encoder: str | None = None
+    reranker: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolUse:
+    """A task's tools in a Candidate: `files` is the digest of a tree with their source, None where all are on servers.
+
+    `steps` is the most calls for one question, `forced` how many are made before anything may be answered.
+    """
+
+    toolset: ToolSet
+    files: str | None
+    steps: int = 1
+    forced: int = 0
