@@ -30,6 +30,7 @@ def test_a_value_is_shown_masked_before_it_is_cut() -> None:
     assert shown("x" * 45 + " jane.doe@mail.example.org") == "x" * 45 + " ja..."
     assert shown("a\nb" * 100).startswith("a ba b")
     assert len(shown("a\nb" * 100)) == 60
+    assert shown("\x1b[31mred\u202e") == "?[31mred?"
 
 
 # Texts that would take a careless pattern a time that grows with the square of their length.

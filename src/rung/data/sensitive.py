@@ -83,6 +83,6 @@ def masked(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A value from the data as a message may name it: masked, on one line, and short."""
-    line = " ".join(masked(text).split())
+    """A value from the data as a message may name it: masked, on one line, short, and nothing in it that a terminal would obey."""
+    line = "".join(char if char.isprintable() else "?" for char in " ".join(masked(text).split()))
     return line if len(line) <= SHOWN_CHARS else line[: SHOWN_CHARS - 3] + "..."

@@ -51,7 +51,7 @@ def test_balance() -> None:
     unseen = [row(f"q{n}", "new" if n > 37 else "ab"[n % 2], split="gate" if n > 35 else "train") for n in range(40)]
     assert ("warning", "2 gate rows are of classes that train never shows: new", 2) in told(unseen, "balance")
     rare = [row(f"q{n}", "rare" if n < 2 else "ab"[n % 2], split="train") for n in range(40)]
-    assert ("info", "1 classes have fewer than 5 rows in train: rare", 1) in told(rare, "balance")
+    assert ("info", "1 class has fewer than 5 rows in train: rare", 1) in told(rare, "balance")
     assert told([row(f"q{n}", f"text {n}") for n in range(40)], "balance") == []
 
 
@@ -63,7 +63,7 @@ def test_a_long_class_is_named_by_its_beginning() -> None:
 def test_origin() -> None:
     examples = [row("a", origin="synthetic", split="gate"), row("b", origin="augmented"), row("c"), row("d", origin="log")]
     assert told(examples, "origin") == [
-        ("warning", "1 gate rows are synthetic or augmented: the verdict is about made-up rows in that part", 1),
+        ("warning", "1 gate row is synthetic or augmented: the verdict is about made-up rows in that part", 1),
         ("info", "2 of 4 rows (50%) are synthetic or augmented", 2),
     ]
 

@@ -47,7 +47,8 @@ def _unseen(rows: Sequence[Example]) -> list[Finding]:
     unseen = [example for example in rows if example.split == "gate" and known and example.target not in known]
     if not unseen:
         return []
-    message = f"{len(unseen):,} gate rows are of classes that train never shows: {_names({e.target for e in unseen})}"
+    are = "gate row is" if len(unseen) == 1 else "gate rows are"
+    message = f"{len(unseen):,} {are} of classes that train never shows: {_names({e.target for e in unseen})}"
     return [found(SEVERITY, message, unseen)]
 
 
@@ -56,7 +57,8 @@ def _rare(rows: Sequence[Example], config: Config) -> list[Finding]:
     rare = {name for name, count in train.items() if count < config.fewest_rows}
     if not rare:
         return []
-    message = f"{len(rare)} classes have fewer than {config.fewest_rows} rows in train: {_names(rare)}"
+    have = "class has" if len(rare) == 1 else "classes have"
+    message = f"{len(rare)} {have} fewer than {config.fewest_rows} rows in train: {_names(rare)}"
     return [Finding(severity="info", message=message, count=len(rare))]
 
 

@@ -27,6 +27,7 @@ def check(examples: Sequence[Example], config: Config) -> list[Finding]:
         message = f"{len(made):,} of {len(examples):,} rows ({share:.0%}) are synthetic or augmented"
         findings.append(found("info", message, made))
     if judged:
-        message = f"{len(judged):,} gate rows are synthetic or augmented: the verdict is about made-up rows in that part"
+        are = "gate row is" if len(judged) == 1 else "gate rows are"
+        message = f"{len(judged):,} {are} synthetic or augmented: the verdict is about made-up rows in that part"
         findings.append(found(SEVERITY, message, judged))
     return findings
