@@ -63,7 +63,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
             raise ValueError(f"{where} is {_shown(value)}, not a list")
         part = typing.get_args(kind)[0]
         return tuple(_read(part, item, f"{where}[{place}]") for place, item in enumerate(value))
-    if origin is not None and issubclass(origin, Mapping):
+    if isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise ValueError(f"{where} is {_shown(value)}, not an object")
         return {key: _read(typing.get_args(kind)[1], part, f"{where}.{key}") for key, part in value.items()}

@@ -89,13 +89,17 @@ class Rung:
         """Whether it builds on the nearest rung below that stacks as well."""
         return bool(getattr(self.module, "STACKS", True))
 
+    def applies(self, task: Task) -> str:
+        """Why it could not be built for this task, or "" where it can be."""
+        if getattr(self.module, "NEEDS_WEIGHTS", False) and (reason := is_remote(task.base)):
+            return reason
+        return str(self.module.applies(task))
+
     def why_skipped(self, task: Task) -> str:
         """Why a climb leaves it out, or "" where it will not."""
         if task.settings.get(self.name, {}).get("skip"):
             return "the task file skips it"
-        if getattr(self.module, "NEEDS_WEIGHTS", False) and (reason := is_remote(task.base)):
-            return reason
-        return str(self.module.applies(task))
+        return self.applies(task)
 
     def build(self, task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
         """The frozen Candidate."""
@@ -124,6 +128,12 @@ def rung_named(name: str) -> Rung:
 def mending(cause: Cause) -> Rung | None:
     """The cheapest rung that mends a cause; None where none does."""
     return next((rung for rung in ladder() if cause in rung.mends), None)
+
+
+def why_not_mended(task: Task, cause: Cause) -> str:
+    """Why no rung could mend a cause on this task, or "" where one could."""
+    rung = mending(cause)
+    return rung.applies(task) if rung else f"no rung mends {cause.name}"
 
 
 def why_skipped(task: Task, rung: str) -> str:

@@ -162,7 +162,7 @@ class Case:
 
 def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Case:
     """Asks the plain instruction on dev and takes the sample."""
-    from rung.rungs.r1_prompt import plain_candidate
+    from rung.rungs.prompting import plain_candidate
 
     plain = plain_candidate(task, context)
     rows = _to_look_at(task, plain)
