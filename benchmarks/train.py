@@ -108,7 +108,7 @@ def ours(model, rows, settings: dict, epochs: int) -> dict:
         ends.append((time.perf_counter(), time.process_time()))
     counted = tokens_of(rows) * epochs * (order.steps - 1) / order.steps
     wall, cpu = (last - first for first, last in zip(ends[0], ends[-1], strict=True))
-    return {"tokens_per_s": counted / wall, "tokens_per_cpu_s": counted / cpu, "lora": trainable.lora, "steps": order.steps}
+    return {"tokens_per_s": counted / wall, "tokens_per_cpu_s": counted / cpu, "lora": trainable.adapter, "steps": order.steps}
 
 
 def trl(python: Path, base: Path, rows, settings: dict, options: argparse.Namespace) -> dict:
@@ -144,7 +144,7 @@ def dev_loss(model, lora, rows) -> float:
 
 
 def report(model, dev_rows, runs: tuple[dict, dict], theirs: dict) -> None:
-    from rung.engine.local.lora import load_lora
+    from rung.engine.local.adapter import load_adapter
 
     best = theirs["best"]
     for probe in theirs["probes"]:
@@ -152,7 +152,7 @@ def report(model, dev_rows, runs: tuple[dict, dict], theirs: dict) -> None:
     for variant, problem in theirs["refusals"].items():
         print(f"  probe: TRL {variant:18} does not run: {problem[:100]}")
     losses = [dev_loss(model, run["lora"], dev_rows) for run in runs]
-    other = dev_loss(model, load_lora(Path(best["folder"]), model.config, model.decoder.device), dev_rows)
+    other = dev_loss(model, load_adapter(Path(best["folder"]), model.config, model.decoder.device), dev_rows)
     whens = ("before TRL, seed 0", "after TRL, seed 1")
     lines = [(f"rung, {when}", run, loss) for when, run, loss in zip(whens, runs, losses, strict=True)]
     lines += [(f"TRL + PEFT, {best['variant']}", best, other)]

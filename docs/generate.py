@@ -13,7 +13,7 @@ from rung.cli.app import commands
 FOLDER = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py (`make docs`). Do not edit. -->\n"
 WIDTH = 100
-WITH_SETTINGS = ("scorers", "rungs", "checks", "probes")
+WITH_SETTINGS = ("scorers", "rungs", "checks", "probes", "methods", "adapter_kinds", "objectives")
 
 
 def cli_page() -> str:

@@ -154,7 +154,8 @@ def test_plugins_keep_their_slots_contract() -> None:
         ("verify/scorers/lame.py", '"""Help."""\nclass Config: ...\n', "a plug-in of 'scorers' without `score`"),
         (
             "train/methods/wrong.py",
-            '"""Help."""\ndef apply(config, model): ...\n',
+            '"""Help."""\nclass Config: ...\nLEARNING_RATE = 1\ndef apply(config, model): ...\n'
+            "def parameters(config, shape): ...\ndef footprint(config, shape, item): ...\n",
             "apply(config, model), not apply(model, config)",
         ),
     ],

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from rung import plugins
 from rung.data.shapes.columns import COLUMN_KEYS
 from rung.errors import UserError
+from rung.rungs.settings import settings_kind
 from rung.task.keys import BarSpec, TaskSpec
 from rung.task.load import _checked
 from rung.task.positions import Located
@@ -37,7 +37,9 @@ def test_an_example_is_taken(example: str) -> None:
     value = LEAST | yaml.safe_load(example)
     _checked(Located(value=value, shown="task.yaml"))
     for name, settings in value.get("rungs", {}).items():
-        plugins.load("rungs", name).Config.model_validate(settings)
+        kind = settings_kind(name, settings)
+        assert kind is not None
+        kind.model_validate(settings)
 
 
 def test_an_example_with_a_wrong_key_would_be_seen() -> None:

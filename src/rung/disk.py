@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rung.errors import BrokenEnvironment
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 MAKING = ".making-"
+OLD_S = 7 * 86_400.0
 
 
 def full(path: Path | str) -> BrokenEnvironment:
@@ -61,7 +63,7 @@ def scratch(folder: Path) -> Iterator[Path]:
     Removes as well what processes that are gone left there half made.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    sweep(folder)
     made = Path(tempfile.mkdtemp(prefix=f"{MAKING}{os.getpid()}-", dir=folder))
     try:
         yield made
@@ -82,10 +84,21 @@ def place(made: Path, target: Path) -> Path:
     return target
 
 
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
+    """Removes what processes that are gone left half made in `folder`, and what is too old to be still in the making."""
     for left in folder.glob(f"{MAKING}*"):
-        with contextlib.suppress(ValueError, PermissionError):
-            try:
-                os.kill(int(left.name.split("-")[1]), 0)
-            except ProcessLookupError:
-                shutil.rmtree(left, ignore_errors=True)
+        if not _is_being_made(left):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_being_made(left: Path) -> bool:
+    try:
+        os.kill(int(left.name.split("-")[1]), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        pass  # another user's process, or none of our folders
+    try:
+        return time.time() - left.stat().st_mtime < OLD_S
+    except OSError:
+        return False

@@ -22,6 +22,8 @@ SLOTS = {
     "shapes": "rung.data.shapes",
     "checks": "rung.data.checks",
     "backends": "rung.engine.backends",
+    "architectures": "rung.engine.local.models",
+    "adapter_kinds": "rung.engine.local.adapter_kinds",
     "probes": "rung.climb.diagnosis.probes",
 }
 # What a plug-in of each slot defines, and the files beside it that only help do not.
@@ -33,6 +35,8 @@ VERBS = {
     "shapes": "convert",
     "checks": "check",
     "backends": "open",
+    "architectures": "block",
+    "adapter_kinds": "update",
     "probes": "probe",
 }
 

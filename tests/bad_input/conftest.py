@@ -18,7 +18,7 @@ from rung.registry.names import Evidence
 from rung.types import Answer, Candidate, Row, Run, Score
 
 Edit = Callable[[dict[str, Any]], object]
-TABLES = ("tasks", "candidates", "runs", "looks", "names", "facts", "answers")
+TABLES = ("tasks", "candidates", "runs", "looks", "names", "facts", "climbs", "leases", "answers")
 
 
 def contents(home: Path) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_a_home_of_another_version(refused, task, home: Path, command: list[str]
     (home / "format").write_text("99\n")
     said = refused(*command, code=3)
     assert f"rung: {home}: this RUNG_HOME has format '99'; rung " in said
-    assert "Use the rung that made it, or set RUNG_HOME to another folder." in said
+    assert "Upgrade rung, or set RUNG_HOME to another folder." in said
 
 
 def test_a_home_that_is_no_folder(refused, task, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,13 +153,6 @@ def test_a_gate_too_small_for_its_bar_is_2(task_file: Path, capsys: pytest.Captu
     assert "the gate has 140 rows, and 'quality' needs at least" in capsys.readouterr().err
 
 
-def test_two_climbs_at_once_are_refused(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with open_home(write=True):
-        for command in ("climb", "plan"):
-            assert run([command, str(task_file)]) == 2
-            assert "is using this RUNG_HOME" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "registry"))
+from old_home import FINISHED, PROMPT, UNFINISHED, sha256, write_old_home
+from old_home import SENTENCE as OLD_SENTENCE
+
 from rung.cli.app import run
+from rung.climb.session import FORM
 from rung.registry.home import open_home
 from rung.registry.names import Evidence
 from rung.types import Answer, Candidate, Row, Run, Score
@@ -28,6 +34,8 @@ def registered(home: Path, tmp_path: Path) -> Candidate:
             opened.candidates.add(candidate, "t" * 64)
         scored = Row(example="e", group="g", answer=Answer(text="yes"), scores={"quality": Score(value=1.0)})
         opened.runs.add(Run(candidate=child.id, task="t" * 64, split="dev", rows=(scored,)))
+        for climb in ("c0ffee", "beef00"):
+            opened.climbs.begin(climb, form=FORM, task="t" * 64)
         opened.climbs.put("c0ffee", "document", document("c0ffee"))
         opened.climbs.put("beef00", "lock", {})
         opened.names.register("tone", child.id, Evidence(climb="c0ffee"))
@@ -119,6 +127,40 @@ def test_report_writes_where_it_is_told(registered: Candidate, tmp_path: Path, c
 def test_report_says_what_it_cannot_find(registered: Candidate, capsys: pytest.CaptureFixture[str], ref: str, words: str) -> None:
     assert run(["report", ref]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.fixture
+def earlier(home: Path) -> Path:
+    """A home of the version before: one climb that registered tone@1, and one that did not finish."""
+    write_old_home(home)
+    return home
+
+
+@pytest.mark.parametrize("ref", [[], ["tone"], ["tone@1"], [FINISHED[:8]], [UNFINISHED[:8]]])
+def test_report_on_a_climb_of_an_earlier_version_says_how_to_repeat_it(
+    earlier: Path, capsys: pytest.CaptureFixture[str], ref: list[str]
+) -> None:
+    assert run(["report", *ref]) == 2
+    said = capsys.readouterr().err
+    assert "an earlier version of rung wrote the record of this climb, and this version cannot show it" in said
+    assert "`rung climb tasks/tone/task.yaml` climbs its task anew; what it registered stays." in said
+    assert not (earlier / "reports").exists()
+
+
+def test_ls_lists_what_an_earlier_version_registered_and_left(earlier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ls"]) == 0
+    said = capsys.readouterr().out
+    for words in ("tone@1", OLD_SENTENCE, f"Unfinished: climb {UNFINISHED[:12]}, started 2026-11-20T10:00 by an earlier version"):
+        assert words in said
+    assert "`rung climb tasks/tone/task.yaml` climbs its task anew" in said
+
+
+@pytest.mark.parametrize("ref", ["tone", sha256(PROMPT), sha256(PROMPT)[:8]])
+def test_show_finds_what_an_earlier_version_registered(earlier: Path, capsys: pytest.CaptureFixture[str], ref: str) -> None:
+    assert run(["show", ref, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["candidate"]["prompt"] == "Good or bad?"
+    assert [(row["split"], row["mean"]) for row in shown["runs"]] == [("dev", 1.0)]
 
 
 def test_report_on_an_empty_home(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,15 +28,14 @@ from rung.climb.facts import (
     Simplified,
     Tried,
 )
-from rung.climb.record import FORM, Record, climb_id, earlier_form
+from rung.climb.record import FORM, Record, earlier_form
 from rung.climb.steps import open_climb
-from rung.engine.bases.resolve import resolve
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.registry.home import Home, open_home
 from rung.rungs.base import Recorded
 from rung.task.load import load_task
-from rung.types import Finding, Task, Verdict
+from rung.types import Finding, Verdict
 
 BASE = LockedBase(pinned="base@sha256:00", template="aa")
 LOCK = Lock(
@@ -90,6 +89,7 @@ def opened(home: Path) -> Iterator[Home]:
 
 @pytest.fixture
 def record(opened: Home) -> Record:
+    opened.climbs.begin("climb", form=FORM, task="t")
     made = Record(opened, "climb")
     for fact in FACTS:
         made.add(fact)
@@ -124,6 +124,7 @@ def test_a_fact_that_is_not_known_is_told(record: Record, opened: Home) -> None:
     opened.climbs.put("climb", "built/r", {"id": "c", "seconds": 1.0})
     with pytest.raises(UserError, match=r"the record of climb climb has a fact, 'built/r', that this version of rung cannot read"):
         Record(opened, "climb")
+    opened.climbs.begin("other", form=FORM, task="t")
     opened.climbs.put("other", "gate/r", {})
     with pytest.raises(UserError, match="'gate/r'"):
         Record(opened, "other")
@@ -142,20 +143,15 @@ class Notes(Silent):
 def test_a_record_of_an_earlier_form_is_not_gone_on_with_and_that_is_told(opened: Home, tmp_path: Path) -> None:
     notes = Notes()
     task = load_task(write(tmp_path / "task", "solved"), opened.downloads)
+    with open_climb(task, opened, notes).lease:
+        assert earlier_form(opened, task.digest) is None and notes.said == []
     fresh = load_task(write(tmp_path / "fresh", "solved", seed=1), opened.downloads)
-    base = open_climb(task, opened, notes).record.lock.base
-    assert earlier_form(opened, task.digest, base) is None and notes.said == []
-    old = climb_id(fresh.digest, open_climb_base(fresh, opened), FORM - 1)
-    opened.climbs.put(old, "lock", {"task": fresh.digest})
+    opened.climbs.begin("01d", form=FORM - 1, task=fresh.digest)
+    opened.climbs.put("01d", "lock", {"task": fresh.digest})
     begun = open_climb(fresh, opened, notes)
-    assert begun.id != old and begun.record.lock.task == fresh.digest
-    assert [f"An earlier version of rung began this climb ({old[:12]})" in note for note in notes.said] == [True]
-
-
-def open_climb_base(task: Task, opened: Home) -> LockedBase:
-    """The base as a climb of the task locks it."""
-    base = resolve(task.base, opened.path)
-    return LockedBase(pinned=base.pinned, template=base.template_digest)
+    with begun.lease:
+        assert begun.id != "01d" and begun.record.lock.task == fresh.digest
+    assert ["An earlier version of rung began to climb this task (01d)" in note for note in notes.said] == [True]
 
 
 def test_a_real_climbs_record_holds_all_that_its_document_says(opened: Home, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def adapted(tmp_path):
     folder.mkdir()
     weights = {"x.lora_A.weight": torch.randn(4, 8), "x.lora_B.weight": torch.randn(8, 4)}
     save_file(weights, str(folder / "adapter_model.safetensors"))
-    (folder / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 8}))
     (folder / "rung.json").write_text("{}")
     blobs = BlobStore(tmp_path / "blobs", writable=True)
     return replace(WHOLE, adapters=(blobs.put_tree(folder),)), blobs

@@ -12,10 +12,9 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from toys import FACTS, load, toy_rows
+from toys import FACTS, load, settings, toy_rows
 
 from rung.train import loop, resume
-from rung.train.config import TrainConfig
 from rung.train.loop import train
 
 SETTINGS = {"rank": 4, "epochs": 3, "batch_rows": 6, "learning_rate": 5e-3, "dev_every": 0.5, "patience": 50, "seed": 3}
@@ -53,7 +52,7 @@ class Watching:
         print(text, flush=True)
 
 
-def run(base: Path, work: Path, moment: str = "never", **settings):
+def run(base: Path, work: Path, moment: str = "never", **changed):
     trap = Trap(moment)
 
     def dev_score(folder: Path) -> float:
@@ -78,7 +77,7 @@ def run(base: Path, work: Path, moment: str = "never", **settings):
 
     resume.os.replace, loop.Session._save, loop.gradients = replace, saved, gradients
     try:
-        config = TrainConfig(**SETTINGS, **{"checkpoint_s": 0, **settings})
+        config = settings(**SETTINGS, **{"checkpoint_s": 0, **changed})
         return train(load(base), toy_rows(), config, work=work, dev_score=dev_score, progress=Watching(trap), facts=FACTS)
     finally:
         resume.os.replace, loop.Session._save, loop.gradients = write, save, differentiate

@@ -9,7 +9,6 @@ import torch
 
 from rung.engine.bases.folder import answer_files
 from rung.engine.local.model import LocalModel
-from rung.train.config import TrainConfig
 from rung.train.methods import full
 
 
@@ -20,7 +19,7 @@ def test_all_that_changes_an_answer_is_saved(tiny_base: Path, tmp_path: Path):
     (base / "additional_chat_templates" / "tools.jinja").write_text("{{ messages }}")
     (base / "vocab.txt").write_text("a\n")
     (base / "notes.txt").write_text("no part of the model")
-    trained = full.apply(LocalModel.load(base, dtype=torch.float32, device="cpu"), TrainConfig(method="full"))
+    trained = full.apply(LocalModel.load(base, dtype=torch.float32, device="cpu"), full.Config(), 0)
     trained.masters["final_norm"] += 1.0
     trained.refresh()
     trained.save(saved, {"task": "t"})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import FACTS, load, reference_loss, toy_rows
+from toys import FACTS, load, reference_loss, settings, toy_rows
 
 from rung.errors import UserError
 from rung.train.batches import collate, micro_batches, shared_prefix
@@ -46,7 +46,7 @@ def test_lora_loss_and_gradients_equal_peft(model, rows, tiny_base: Path, tmp_pa
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    config = TrainConfig(rank=4, **NO_CLIP)
+    config = settings(rank=4, **NO_CLIP)
     trainable = moved_lora(model, config)
     trainable.save(tmp_path / "adapter", FACTS)
     base = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
@@ -66,7 +66,7 @@ def test_saved_adapter_gives_the_same_logits_in_peft(model, rows, tiny_base: Pat
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    trainable = moved_lora(model, TrainConfig(rank=8))
+    trainable = moved_lora(model, settings(rank=8))
     trainable.save(tmp_path / "adapter", FACTS)
     base = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
     peft = PeftModel.from_pretrained(base, str(tmp_path / "adapter"))
@@ -81,7 +81,7 @@ def test_saved_adapter_gives_the_same_logits_in_peft(model, rows, tiny_base: Pat
 def test_full_step_equals_transformers_under_torch_adamw(model, rows, tiny_base: Path):
     from transformers import AutoModelForCausalLM
 
-    config = TrainConfig(method="full", **NO_CLIP)
+    config = settings(method="full", **NO_CLIP)
     trainable, _ = apply_method(model, config)
     optimizer = make_optimizer(trainable, config, 1e-3)
     theirs = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
@@ -104,8 +104,8 @@ def test_full_step_equals_transformers_under_torch_adamw(model, rows, tiny_base:
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_parts_of_a_batch_add_up_to_the_whole(model, rows, method: str):
-    whole = TrainConfig(method=method, rank=4, tokens_per_pass=100_000, **NO_CLIP)
-    parts = TrainConfig(method=method, rank=4, tokens_per_pass=90, **NO_CLIP)
+    whole = settings(method=method, tokens_per_pass=100_000, **NO_CLIP)
+    parts = settings(method=method, tokens_per_pass=90, **NO_CLIP)
     assert len(micro_batches(rows, whole.tokens_per_pass)) == 1
     assert len(micro_batches(rows, parts.tokens_per_pass)) >= 4
     trainable = moved_lora(model, whole) if method == "lora" else apply_method(model, whole)[0]
@@ -117,7 +117,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(model, rows, method: str):
 
 
 def test_a_shared_prefix_changes_nothing(model, rows, monkeypatch: pytest.MonkeyPatch):
-    config = TrainConfig(rank=4, **NO_CLIP)
+    config = settings(rank=4, **NO_CLIP)
     trainable = moved_lora(model, config)
     assert shared_prefix(rows) > 10
     loss = gradients(trainable, rows, config, at=1)
@@ -129,7 +129,7 @@ def test_a_shared_prefix_changes_nothing(model, rows, monkeypatch: pytest.Monkey
 
 
 def test_the_order_of_rows_in_a_batch_changes_nothing(model, rows):
-    config = TrainConfig(rank=4, **NO_CLIP)
+    config = settings(rank=4, **NO_CLIP)
     trainable = moved_lora(model, config)
     first = gradients(trainable, rows, config, at=1)
     before = taken(trainable)
@@ -140,7 +140,7 @@ def test_the_order_of_rows_in_a_batch_changes_nothing(model, rows):
 
 def test_only_the_supervised_tokens_matter(model, rows):
     """Other prompts of the same length move the loss; another label moves it by exactly that token's share."""
-    config = TrainConfig(rank=4)
+    config = settings(rank=4)
     trainable, _ = apply_method(model, config)
     row = rows[0]
     swapped = EncodedRow((*row.ids[:-1], row.ids[-2]), row.start)
@@ -154,7 +154,7 @@ def test_only_the_supervised_tokens_matter(model, rows):
 
 
 def test_the_gradient_is_clipped_to_its_norm(model, rows):
-    config = TrainConfig(rank=4, clip_norm=0.01)
+    config = settings(rank=4, clip_norm=0.01)
     trainable = moved_lora(model, config)
     gradients(trainable, rows, config, at=1)
     norm = torch.cat([gradient.flatten() for gradient in taken(trainable).values()]).norm().item()
@@ -163,7 +163,7 @@ def test_the_gradient_is_clipped_to_its_norm(model, rows):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_not_finite_stops_before_the_step(model, rows, value: float):
-    config = TrainConfig(rank=4)
+    config = settings(rank=4)
     trainable, _ = apply_method(model, config)
     name = next(name for name in trainable.masters if "lora_B" in name)
     with torch.no_grad():
@@ -176,10 +176,10 @@ def test_what_is_not_finite_stops_before_the_step(model, rows, value: float):
 
 
 def test_a_null_update_is_refused(model, tmp_path: Path):
-    trainable, _ = apply_method(model, TrainConfig())
+    trainable, _ = apply_method(model, settings())
     with pytest.raises(UserError, match="null"):
         trainable.save(tmp_path / "adapter", FACTS)
-    full, _ = apply_method(model, TrainConfig(method="full"))
+    full, _ = apply_method(model, settings(method="full"))
     with pytest.raises(UserError, match="changed no weight"):
         full.save(tmp_path / "model", FACTS)
 

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import FACTS, load, reference_loss, toy_rows
+from toys import FACTS, load, reference_loss, settings, toy_rows
 
 from rung.errors import UserError
 from rung.progress import Silent
-from rung.train.config import TrainConfig
 from rung.train.loop import train
 from rung.train.rows import encode_rows
 
 
-def go(base: Path, work: Path, settings: dict, dev_score=None):
-    config = TrainConfig(**settings)
+def go(base: Path, work: Path, chosen: dict, dev_score=None):
+    config = settings(**chosen)
     return train(load(base), toy_rows(), config, work=work, dev_score=dev_score, progress=Silent(), facts=FACTS)
 
 
@@ -39,8 +38,8 @@ def test_a_learnable_task_is_learnt(tiny_base: Path, tmp_path: Path, method: str
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    settings = {"method": method, "epochs": 15, "batch_rows": 8, "learning_rate": rate}
-    trained = go(tiny_base, tmp_path, settings)
+    chosen = {"method": method, "epochs": 15, "batch_rows": 8, "learning_rate": rate}
+    trained = go(tiny_base, tmp_path, chosen)
     losses = [entry["loss"] for entry in trained.history]
     assert len(losses) == 45 and losses[0] > 4 and losses[-1] < loss
     assert trained.stopped == "finished" and trained.rows == 24 and trained.dropped == 0
@@ -63,8 +62,8 @@ def test_the_first_best_dev_score_is_what_is_returned(tiny_base: Path, tmp_path:
         assert (folder / "adapter_config.json").is_file()
         return next(scores)
 
-    settings = {"epochs": 3, "batch_rows": 6, "dev_every": 0.5, "patience": 3, "rank": 4}
-    trained = go(tiny_base, tmp_path, settings, dev_score)
+    chosen = {"epochs": 3, "batch_rows": 6, "dev_every": 0.5, "patience": 3, "rank": 4}
+    trained = go(tiny_base, tmp_path, chosen, dev_score)
     assert seen == [f"step-{step:08d}" for step in (2, 4, 6, 8, 10)]
     assert trained.stopped == "patience"
     assert (trained.best_score, trained.best_step, trained.folder.name) == (0.7, 4, "step-00000004")
@@ -88,7 +87,7 @@ def test_a_dev_score_that_is_no_number_is_refused(tiny_base: Path, tmp_path: Pat
 def test_the_base_is_untouched_by_full_fine_tuning(tiny_base: Path, tmp_path: Path):
     model = load(tiny_base)
     before = {name: tensor.clone() for name, tensor in model.decoder.weights.named()}
-    config = TrainConfig(method="full", epochs=1, learning_rate=1e-2)
+    config = settings(method="full", epochs=1, learning_rate=1e-2)
     train(model, toy_rows(), config, work=tmp_path, dev_score=None, progress=Silent(), facts=FACTS)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.decoder.weights.named())
 
@@ -103,7 +102,7 @@ def test_bfloat16_follows_float32(tiny_base: Path, tmp_path: Path, method: str):
     model = load(tiny_base)
     half = load_weights(tiny_base, model.config, torch.bfloat16, torch.device("cpu"))
     rounded = LocalModel(folder=tiny_base, tokenizer=model.tokenizer, decoder=Decoder(model.config, half))
-    config = TrainConfig(method=method, epochs=3, rank=4, batch_rows=8, learning_rate=2e-3)
+    config = settings(method=method, epochs=3, rank=4, batch_rows=8, learning_rate=2e-3)
     runs = [
         train(one, toy_rows(), config, work=tmp_path / str(index), dev_score=None, progress=Silent(), facts=FACTS)
         for index, one in enumerate((model, rounded))

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from runner import SETTINGS, Watching, run
-from toys import FACTS, load, toy_rows
+from toys import FACTS, load, settings, toy_rows
 
 from rung.errors import BrokenEnvironment
 from rung.progress import Silent
-from rung.train.config import TrainConfig
 from rung.train.loop import Trained, train
 from rung.train.resume import FILE, read_checkpoint
 
@@ -48,7 +47,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tiny_base: Path
     assert len(uninterrupted.history) == 12
     assert uninterrupted.best_step < 12
     assert same(run(tiny_base, tmp_path / "cold"), uninterrupted)
-    config = TrainConfig(**{**SETTINGS, "seed": 4})
+    config = settings(**{**SETTINGS, "seed": 4})
     other = train(load(tiny_base), toy_rows(), config, work=tmp_path / "other", dev_score=None, progress=Silent(), facts=FACTS)
     assert (other.folder / ADAPTER).read_bytes() != (uninterrupted.folder / ADAPTER).read_bytes()
 
@@ -109,7 +108,7 @@ def test_a_checkpoint_of_other_settings_is_not_resumed(
 ):
     with pytest.raises(KeyboardInterrupt):
         run(tiny_base, tmp_path, "interrupt:4")
-    config = TrainConfig(**{**SETTINGS, "epochs": 1, **change})
+    config = settings(**{**SETTINGS, "epochs": 1, **change})
     progress = Watching(type("Never", (), {"spring": lambda self, kind: None})())
     trained = train(load(tiny_base), toy_rows(), config, work=tmp_path, dev_score=None, progress=progress, facts=FACTS)
     assert "other settings, rows or base: training starts anew" in capsys.readouterr().out

@@ -8,10 +8,12 @@ import pytest
 import torch
 from toys import load, toy_rows
 
+from rung import plugins
 from rung.engine.chat import prompt_tokens
 from rung.errors import UserError
 from rung.train.batches import Order, collate, epoch_batches, micro_batches, shared_prefix
-from rung.train.config import TrainConfig
+from rung.train.config import Shared, TrainConfig
+from rung.train.method import method_names, method_of
 from rung.train.rows import EncodedRow, TrainRow, encode_rows, rows_digest
 from rung.train.schedule import dev_steps, learning_rate
 
@@ -135,8 +137,34 @@ def test_dev_is_asked_regularly_and_at_the_end(steps: int, per_epoch: int, every
 
 def test_settings_name_every_fault_at_once():
     with pytest.raises(UserError) as caught:
-        TrainConfig.read({"epoch": 2, "rank": 0, "method": "lorra"}, "task.yaml: rungs.r4_adapter")
+        TrainConfig.read({"epoch": 2, "rank": 0, "method": "lorra", "objective": "sft"}, "task.yaml: rungs.r4_adapter")
     message = caught.value.message
     assert "unknown key 'epoch'. Did you mean 'epochs'?" in message
     assert "rank:" in message and "Did you mean 'lora'?" in message and message.startswith("task.yaml")
-    assert TrainConfig.read({"epochs": 3}).epochs == 3
+    assert TrainConfig.read({"method": "lora", "objective": "sft", "epochs": 3}).epochs == 3
+
+
+def test_settings_are_those_of_the_method():
+    with pytest.raises(UserError, match="unknown key 'rank'"):
+        TrainConfig.read({"method": "full", "objective": "sft", "rank": 4})
+    with pytest.raises(UserError, match="'method' is missing; 'objective' is missing"):
+        TrainConfig.read({"epochs": 3})
+    config = TrainConfig.read({"method": "lora", "objective": "sft", "rank": 4})
+    assert (config.method_settings.rank, config.method_settings.alpha) == (4, 32.0)
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_methods_settings_are_no_others(name: str):
+    objectives = (plugins.load("objectives", each).Config.model_fields for each in plugins.names("objectives"))
+    kind = method_of(name).Config
+    assert not set(Shared.model_fields).union(*objectives) & set(kind.model_fields)
+    assert kind.model_config["extra"] == "forbid" and kind.model_config["frozen"]
+
+
+def test_what_identifies_a_run_are_the_settings_in_use():
+    """Settings that are off or not set are left out: one that a method gains later changes no run that does not use it."""
+    identity = TrainConfig.read({"method": "lora", "objective": "sft", "rank": 4, "checkpoint_s": 7}).identity()
+    assert {"checkpoint_s", "rslora", "target_modules"}.isdisjoint(identity)
+    assert (identity["rank"], identity["alpha"], identity["method"], identity["learning_rate"]) == (4, 32.0, "lora", None)
+    changed = {"method": "lora", "objective": "sft", "rslora": True, "target_modules": ["q_proj"]}
+    assert TrainConfig.read(changed).identity().items() >= {"rslora": True, "target_modules": ["q_proj"]}.items()

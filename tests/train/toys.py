@@ -6,9 +6,11 @@ from pathlib import Path
 
 import torch
 
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.model import LocalModel
-from rung.engine.local.weights import DecoderConfig, load_weights
+from rung.engine.local.weights import load_weights
+from rung.train.config import TrainConfig
 from rung.train.rows import EncodedRow, TrainRow
 
 SYSTEM = {"role": "system", "content": "Answer with one word: positive or negative."}
@@ -25,6 +27,11 @@ def toy_rows(count: int = 24) -> list[TrainRow]:
         text = f"{words[index // 2 % 6]}, order {index}{', my friend' * (index % 5)}"
         rows.append(TrainRow(messages=(SYSTEM, {"role": "user", "content": text}), answer=answer))
     return rows
+
+
+def settings(method: str = "lora", **others: object) -> TrainConfig:
+    """A run of supervised fine-tuning."""
+    return TrainConfig.read({"method": method, "objective": "sft", **others})
 
 
 def load(folder: Path) -> LocalModel:

@@ -10,6 +10,7 @@ from rung.cli.output import EXIT_CODE, print_json, show, watching
 from rung.cli.words import finding_lines
 
 if TYPE_CHECKING:
+    from rung.registry.climbs import ClimbRecord
     from rung.registry.home import Home
     from rung.registry.names import Version
 
@@ -65,3 +66,8 @@ def told_version(home: Home, version: Version) -> dict[str, Any]:
 
     document = document_of(home, version.evidence.climb)
     return asdict(version) | {"sentence": document["verdict"]["sentence"] if document else None}
+
+
+def climbed_anew(home: Home, record: ClimbRecord) -> str:
+    """How to repeat a climb whose record an earlier version of rung wrote."""
+    return f"`rung climb {home.tasks.get(record.task).path}` climbs its task anew; what it registered stays."

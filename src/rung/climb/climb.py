@@ -22,17 +22,19 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
     """Climb, or go on climbing, and return the climb document. What is finished is never done again.
 
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
-    Raises UserError, before anything is spent or written down, for what `preflight` finds.
+    Raises UserError, before anything is spent or written down, for what `preflight` finds, and for a task that another process is
+    climbing.
     """
     under_way = open_climb(task, home, progress)
-    while not isinstance(step := step_after(task, under_way.record, every=every_rung), Finish):
-        _perform(under_way, step)
-    if step.winner:
-        steps.register(under_way, step.winner)
-    else:
-        _draw_cheap_curve(under_way)
-    told = document(under_way, step, every=every_rung)
-    under_way.record.keep_document(told)
+    with under_way.lease:
+        while not isinstance(step := step_after(task, under_way.record, every=every_rung), Finish):
+            _perform(under_way, step)
+        if step.winner:
+            steps.register(under_way, step.winner)
+        else:
+            _draw_cheap_curve(under_way)
+        told = document(under_way, step, every=every_rung)
+        under_way.record.keep_document(told)
     return told
 
 

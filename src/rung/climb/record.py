@@ -153,15 +153,14 @@ def _read(climb: str, key: str, payload: Any) -> Fact:
         ) from None
 
 
-def climb_id(task: str, base: LockedBase, form: int = FORM) -> str:
+def climb_id(task: str, base: LockedBase) -> str:
     """The id of a task's climb on a base, both named by their digests."""
-    return digest([form, task, as_json(base)])
+    return digest([FORM, task, as_json(base)])
 
 
-def earlier_form(home: Home, task: str, base: LockedBase) -> str | None:
-    """The id of the same climb as an earlier version began it, whose record cannot be gone on with; None where there is none."""
-    known = {begun.climb for begun in home.climbs.all()}
-    return next((name for form in range(FORM - 1, 0, -1) if (name := climb_id(task, base, form)) in known), None)
+def earlier_form(home: Home, task: str) -> str | None:
+    """The id of a climb of this task (digest) that an earlier version began, whose record cannot be gone on with; None for none."""
+    return next((begun.climb for begun in home.climbs.all() if begun.task == task and begun.form < FORM), None)
 
 
 def document_of(home: Home, climb: str) -> dict[str, Any] | None:

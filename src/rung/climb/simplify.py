@@ -68,9 +68,9 @@ def _tokens(run: Run) -> float:
 def _half_rank(candidate: Candidate, blobs: Blobs, work: Path) -> Candidate | None:
     if not candidate.adapters:
         return None
-    from rung.engine.local.halve import halve_rank
+    from rung.engine.local.adapter import halve
 
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        halved = halve_rank(blobs.local(candidate.adapters[0]), Path(folder) / "adapter")
+        halved = halve(blobs.local(candidate.adapters[0]), Path(folder) / "adapter")
         return replace(candidate, adapters=(blobs.put_tree(halved),)) if halved else None

@@ -23,7 +23,7 @@ from rung.climb.facts import (
     Tried,
 )
 from rung.climb.preflight import Cleared, preflight
-from rung.climb.record import Record, climb_id, earlier_form
+from rung.climb.record import FORM, Record, climb_id, earlier_form
 from rung.climb.runtime import runtime_for
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.json_form import as_json, canonical_json
@@ -37,17 +37,22 @@ from rung.verify.run import evaluate, random_order
 if TYPE_CHECKING:
     from rung.engine.runtime import Runtime
     from rung.registry.home import Home
+    from rung.registry.leases import Lease
 
 
 @dataclass(frozen=True, kw_only=True)
 class Climb:
-    """A climb under way: its task, what it works with, and the record that every step adds to."""
+    """A climb under way: its task, what it works with, and the record that every step adds to.
+
+    Give the `lease` back, as a context manager, when nothing is to be added any more.
+    """
 
     task: Task
     home: Home
     record: Record
     runtime: Runtime
     progress: Progress
+    lease: Lease
 
     @property
     def id(self) -> str:
@@ -76,16 +81,31 @@ def open_climb(task: Task, home: Home, progress: Progress) -> Climb:
     """Begins a climb, or goes on with one. Raises UserError, before anything is spent or written down; see `preflight`."""
     cleared = preflight(task, home, progress)
     base = LockedBase(pinned=cleared.base.pinned, template=cleared.base.template_digest)
-    record = Record(home, climb_id(task.digest, base))
+    name = climb_id(task.digest, base)
+    # Before the facts are read: what another process adds to them after that would be done anew.
+    lease = home.leases.take(name, task.name)
+    try:
+        record = _begun(name, task, home, cleared, base, progress)
+        runtime = runtime_for(task, home, name)
+    except BaseException:
+        lease.close()
+        raise
+    return Climb(task=task, home=home, record=record, runtime=runtime, progress=progress, lease=lease)
+
+
+def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase, progress: Progress) -> Record:
+    """The climb's record, which has its lock."""
+    home.climbs.begin(name, form=FORM, task=task.digest)
     home.tasks.add(task)
+    record = Record(home, name)
     if not record.begun:
-        if earlier := earlier_form(home, task.digest, base):
+        if earlier := earlier_form(home, task.digest):
             progress.note(
-                f"An earlier version of rung began this climb ({earlier[:12]}). Its record has another form and cannot be gone on "
-                "with: this climb begins anew, and answers that are kept are not asked again."
+                f"An earlier version of rung began to climb this task ({earlier[:12]}). Its record has another form and cannot be "
+                "gone on with: the climb begins anew. Answers that are kept are not asked again."
             )
         record.add(_lock(task, cleared, base))
-    return Climb(task=task, home=home, record=record, runtime=runtime_for(task, home, record.climb), progress=progress)
+    return record
 
 
 def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:

@@ -26,7 +26,8 @@ class Candidates:
         self._database.append(tables.candidates, row)
 
     def get(self, ref: str) -> Candidate:
-        """The Candidate that a name (its newest version), `name@version`, id or unique beginning of an id refers to.
+        """The Candidate that a name (its newest version), `name@version`, id or unique beginning of an id refers to. An id may be
+        one that it had in an earlier version of rung.
 
         Raises UserError, with the nearest name, where there is none or more than one.
         """
@@ -55,6 +56,7 @@ class Candidates:
     def _beginning(self, beginning: str) -> list[Candidate]:
         if len(beginning) < SHORTEST_PREFIX or not set(beginning) <= set("0123456789abcdef"):
             return []
-        ids = tables.candidates.c.id
-        wanted = select(tables.candidates.c.fields).where(ids.startswith(beginning)).order_by(tables.candidates.c.seq)
-        return [records.candidate(row.fields) for row in self._database.rows(wanted)]
+        candidates, aliases = tables.candidates.c, tables.aliases.c
+        once = select(aliases.candidate).where(aliases.old.startswith(beginning))
+        wanted = select(candidates.fields).where(candidates.id.startswith(beginning) | candidates.id.in_(once))
+        return [records.candidate(row.fields) for row in self._database.rows(wanted.order_by(candidates.seq))]

@@ -11,13 +11,17 @@ from sqlalchemy import Select, func, insert, select
 from rung.json_form import canonical_json
 from rung.registry import tables
 from rung.registry.db import Database, now
+from rung.registry.leases import Leases
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClimbRecord:
-    """A climb that has facts: its id, and when the first and the last was written (ISO 8601, UTC)."""
+    """A climb that has facts: its id, the form of its record, its task's digest, when the first and the last fact was written
+    (ISO 8601, UTC)."""
 
     climb: str
+    form: int
+    task: str
     started: str
     updated: str
 
@@ -25,13 +29,23 @@ class ClimbRecord:
 class Climbs:
     """The climbs of one RUNG_HOME."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, leases: Leases) -> None:
+        self._database, self._leases = database, leases
+
+    def begin(self, climb: str, *, form: int, task: str) -> None:
+        """Enters a climb of a task (digest), before its first fact; one that is known is left as it is. `form` is its record's."""
+        self._database.append(tables.climbs, {"climb": climb, "form": form, "task": task})
 
     def put(self, climb: str, key: str, payload: Any) -> None:
-        """Writes down what a climb has found. Saying a key anew adds to the history; `facts` gives what was said last."""
+        """Writes down what a climb has found. Saying a key anew adds to the history; `facts` gives what was said last.
+
+        Raises UserError where this home held the climb's lease and another process has taken it over.
+        """
         text = canonical_json(payload)
         with self._database.writing() as connection:
+            self._leases.check(connection, climb)
+            if not connection.execute(select(tables.climbs.c.seq).where(tables.climbs.c.climb == climb)).first():
+                raise RuntimeError(f"climb {climb[:12]} has not begun: home.climbs.begin(...) comes before its first fact")
             known = connection.execute(_last_said(climb, key)).first()
             if known is None or known.payload != text:
                 row = {"climb": climb, "key": key, "payload": text, "created": now()}
@@ -50,9 +64,14 @@ class Climbs:
 
     def all(self) -> list[ClimbRecord]:
         """The climbs that have facts; the last one started is last."""
-        columns = tables.facts.c
-        started, updated = func.min(columns.created).label("started"), func.max(columns.created).label("updated")
-        wanted = select(columns.climb, started, updated).group_by(columns.climb).order_by(func.min(columns.seq))
+        facts, climbs = tables.facts.c, tables.climbs.c
+        started, updated = func.min(facts.created).label("started"), func.max(facts.created).label("updated")
+        wanted = (
+            select(climbs.climb, climbs.form, climbs.task, started, updated)
+            .join(tables.facts, facts.climb == climbs.climb)
+            .group_by(climbs.climb)
+            .order_by(func.min(facts.seq))
+        )
         return [ClimbRecord(**row._mapping) for row in self._database.rows(wanted)]
 
 

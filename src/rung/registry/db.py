@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, Table, create_engine, event, insert, inspect
+from sqlalchemy import Connection, Engine, Row, Select, Table, create_engine, event, insert
+from sqlalchemy.exc import OperationalError
 
 from rung.registry.faults import explained
-from rung.registry.tables import HISTORY, metadata
 
 BUSY_TIMEOUT_MS = 20_000
 
@@ -22,8 +23,12 @@ class Database:
     def __init__(self, path: Path, *, writable: bool) -> None:
         self.path, self.writable = path, writable
         self._engine = _engine(path)
-        with explained(path):
-            _create(self._engine)
+        try:
+            with explained(path):
+                _use_wal(self._engine)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -36,6 +41,12 @@ class Database:
         """A transaction that keeps all that is done in it or nothing."""
         if not self.writable:
             raise RuntimeError("this RUNG_HOME was opened to read: open_home(write=True) writes")
+        with self.changing() as connection:
+            yield connection
+
+    @contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """The same for migrations, which whoever opens a home may have to do."""
         with explained(self.path), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
             yield connection
 
@@ -71,25 +82,22 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+        if kind := connection.get_execution_options().get("begin", "DEFERRED"):
+            connection.exec_driver_sql(f"BEGIN {kind}")
 
     return engine
 
 
-def _create(engine: Engine) -> None:
-    """Makes the tables and triggers where they are missing; WAL lets `rung ls` read while a climb writes."""
-    if inspect(engine).has_table("answers"):
-        return
-    raw = engine.raw_connection()
-    try:
-        raw.execute("PRAGMA journal_mode=WAL")
-    finally:
-        raw.close()
-    with engine.execution_options(begin="IMMEDIATE").begin() as connection:
-        metadata.create_all(connection)
-        for table in HISTORY:
-            for verb in ("UPDATE", "DELETE"):
-                connection.exec_driver_sql(
-                    f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
-                    f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-                )
+def _use_wal(engine: Engine) -> None:
+    """So that readers and a writer do not wait for each other. Two that make a new file at once may be refused without a wait."""
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            with engine.execution_options(begin="").connect() as connection:
+                if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                return
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -43,7 +43,10 @@ class Runs:
     def get(self, run_id: str) -> Run:
         """The Run that `add` gave this id."""
         with self._blobs.open(run_id) as stream:
-            return records.run(stream.read().decode("utf-8", "surrogatepass"))
+            run = records.run(stream.read().decode("utf-8", "surrogatepass"))
+        # What a migration has renamed since is right in the database alone: a blob never changes.
+        now = self._database.rows(select(tables.runs.c.candidate, tables.runs.c.split).where(tables.runs.c.id == run_id))
+        return replace(run, candidate=now[0].candidate, split=now[0].split) if now else run
 
     def of(self, candidate: str | None = None, task: str | None = None) -> list[Run]:
         """The Runs of a candidate (id), of a task (digest), or all; oldest first."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from rung.disk import place, scratch, sweep
 from rung.errors import BrokenEnvironment, UserError
 from rung.json_form import digest as json_digest
 from rung.registry.faults import explained
@@ -58,27 +58,27 @@ class BlobStore:
 
     def local(self, digest: str) -> Path:
         """The stored file or folder, on this machine: read it, never write to it. Raises BrokenEnvironment as `open` does."""
-        place = self._place(digest)
-        if not place.exists():
+        kept = self._place(digest)
+        if not kept.exists():
             raise BrokenEnvironment(
                 f"the store has no blob {digest[:12]}", where=str(self.root), mend="Was RUNG_HOME moved or cleaned?"
             )
-        return place
+        return kept
 
     def is_intact(self, digest: str) -> bool:
         """True where what stands under `digest` still hashes to it."""
-        place = self.local(digest)
-        return (tree_digest(place) if place.is_dir() else file_digest(place)) == digest
+        kept = self.local(digest)
+        return (tree_digest(kept) if kept.is_dir() else file_digest(kept)) == digest
 
     def size_bytes(self, digest: str) -> int:
         """The bytes that a blob takes."""
-        place = self.local(digest)
-        return sum(file.stat().st_size for file in (_files(place) if place.is_dir() else [place]))
+        kept = self.local(digest)
+        return sum(file.stat().st_size for file in (_files(kept) if kept.is_dir() else [kept]))
 
     def clear_leftovers(self) -> None:
-        """Removes what a killed writer left beside the blobs; for the one holder of the lock."""
+        """Removes what killed writers left beside the blobs."""
         with explained(self.root):
-            shutil.rmtree(self.root / "tmp", ignore_errors=True)
+            sweep(self.root / "tmp")
 
     def _place(self, digest: str) -> Path:
         if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
@@ -89,24 +89,18 @@ class BlobStore:
     def _temporary(self) -> Iterator[Path]:
         if not self.writable:
             raise RuntimeError("this RUNG_HOME was opened to read: open_home(write=True) stores blobs")
-        with explained(self.root):
-            (self.root / "tmp").mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+        with explained(self.root), scratch(self.root / "tmp") as folder:
+            yield folder
 
     def _keep(self, source: Path, digest: str) -> None:
-        """Renames what is finished into its place, after everything in it has reached the disk."""
+        """Renames what is finished into its place, after everything in it has reached the disk. What another writer has put
+        there meanwhile is the same, and stays."""
         for path in [*source.rglob("*"), source] if source.is_dir() else [source]:
             if path.is_file():
                 path.chmod(0o444)
             _flush(path)
-        place = self._place(digest)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(source, place)
-        _flush(place.parent)
+        target = place(source, self._place(digest))
+        _flush(target.parent)
 
 
 def file_digest(path: Path) -> str:

@@ -42,6 +42,8 @@ names = _table(
     UniqueConstraint("name", "version"),
 )
 facts = _table("facts", _text("climb", index=True), _text("key"), _text("payload"))
+climbs = _table("climbs", _text("climb", unique=True), Column("form", Integer, nullable=False), _text("task"))
+aliases = _table("aliases", _text("old", unique=True), _text("candidate"))
 HISTORY = tuple(metadata.sorted_tables)
 
 answers = Table(
@@ -50,4 +52,17 @@ answers = Table(
     Column("candidate", Text, primary_key=True),
     Column("example", Text, primary_key=True),
     _text("payload"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("climb", Text, primary_key=True),
+    _text("name"),
+    Column("pid", Integer, nullable=False),
+    _text("host"),
+    _text("started"),
+    _text("token"),
+    _text("since"),
+    Column("beat", Float, nullable=False),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.engine.runtime import Runtime
@@ -17,6 +17,9 @@ from rung.storage import Blobs
 from rung.types import Candidate, Example, Progress, Run, Task
 from rung.verify.alpha import AlphaPlan, plan_alpha
 from rung.verify.run import evaluate, random_order
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,13 @@ class Rung:
     def stacks(self) -> bool:
         """Whether it builds on the nearest rung below that stacks as well."""
         return bool(getattr(self.module, "STACKS", True))
+
+    def settings_kind(self, given: Mapping[str, Any]) -> type[BaseModel] | None:
+        """What checks these settings of it: its Config, or what it says itself that some of them call for (`config_for`)."""
+        if hasattr(self.module, "config_for"):
+            kind: type[BaseModel] = self.module.config_for(given)
+            return kind
+        return getattr(self.module, "Config", None)
 
     def applies(self, task: Task) -> str:
         """Why it could not be built for this task, or "" where it can be."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from rung import plugins
+from rung.errors import did_you_mean
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
-from rung.rungs.training import fine_tune, forecast_training, training_start
+from rung.rungs.training import fine_tune, forecast_training, train_config, training_start, with_method
 from rung.types import Candidate, Task
 
 TITLE = "LoRA adapter"
@@ -20,21 +23,34 @@ MENDS = (SKILL,)
 NEEDS_WEIGHTS = True
 # It has a learning curve: `rung forecast` builds it on subsets of train.
 LEARNS = True
+OBJECTIVE = "sft"
 
 
 class Config(BaseModel):
-    """The adapter and its training. A learning rate of None is the method's default."""
+    """The training. `method` is a kind of adapter, whose own settings stand beside these; it has a learning rate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rank: int = Field(default=16, ge=1, le=512)
-    alpha: float = Field(default=32.0, gt=0)
+    method: str = "lora"
     epochs: float = Field(default=2, gt=0)
     batch_rows: int = Field(default=16, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
     max_tokens: int = Field(default=2048, ge=8)
     patience: int = Field(default=3, ge=1)
     dev_rows: int = Field(default=200, ge=10)
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        known = plugins.names("adapter_kinds")
+        if name not in known:
+            raise ValueError(f"no kind of adapter is called '{name}'. {did_you_mean(name, known)}")
+        return name
+
+
+def config_for(given: Mapping[str, Any]) -> type[Config]:
+    """Config, with the settings of the method that these name."""
+    return with_method(Config, given)
 
 
 def applies(task: Task) -> str:
@@ -44,12 +60,24 @@ def applies(task: Task) -> str:
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     """Training, dev scores and the gate."""
-    return forecast_training(task, speeds, "lora", read_settings(task, "r4_adapter", Config))
+    config = _settings(task)
+    return forecast_training(task, speeds, train_config(task, config, objective=OBJECTIVE), config.dev_rows)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Train on the user's own instruction: the demonstrations and generated instructions of the rung below become weights."""
-    config = read_settings(task, "r4_adapter", Config)
+    config = _settings(task)
     start = training_start("r4_adapter", task, parent, context, config.dev_rows)
-    settings = config.model_dump(exclude_none=True) | {"method": "lora"}
-    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, adapters=(digest,)), context, parent)
+    return fine_tune(
+        task,
+        start,
+        train_config(task, config, objective=OBJECTIVE),
+        lambda candidate, digest: replace(candidate, adapters=(digest,)),
+        context,
+        dev_rows=config.dev_rows,
+        parent=parent,
+    )
+
+
+def _settings(task: Task) -> Config:
+    return read_settings(task, "r4_adapter", config_for(task.settings.get("r4_adapter", {})))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
-from rung.rungs.training import fine_tune, forecast_training, training_start
+from rung.rungs.training import fine_tune, forecast_training, train_config, training_start
 from rung.types import Candidate, Task
 
 TITLE = "full fine-tuning"
@@ -20,6 +20,7 @@ MENDS = (SKILL,)
 NEEDS_WEIGHTS = True
 # It has a learning curve: `rung forecast` builds it on subsets of train.
 LEARNS = True
+METHOD, OBJECTIVE = "full", "sft"
 
 
 class Config(BaseModel):
@@ -42,12 +43,20 @@ def applies(task: Task) -> str:
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     """Training, dev scores and the gate."""
-    return forecast_training(task, speeds, "full", read_settings(task, "r5_full", Config))
+    config = read_settings(task, "r5_full", Config)
+    return forecast_training(task, speeds, train_config(task, config, method=METHOD, objective=OBJECTIVE), config.dev_rows)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Train every weight on the same rows, prompt and constraint as the adapter."""
     config = read_settings(task, "r5_full", Config)
     start = training_start("r5_full", task, parent, context, config.dev_rows)
-    settings = config.model_dump(exclude_none=True) | {"method": "full"}
-    return fine_tune(task, start, settings, lambda candidate, digest: replace(candidate, base=f"tree:{digest}"), context, parent)
+    return fine_tune(
+        task,
+        start,
+        train_config(task, config, method=METHOD, objective=OBJECTIVE),
+        lambda candidate, digest: replace(candidate, base=f"tree:{digest}"),
+        context,
+        dev_rows=config.dev_rows,
+        parent=parent,
+    )

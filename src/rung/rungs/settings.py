@@ -30,8 +30,9 @@ def setting_problems(task: Task) -> list[Problem]:
     """What is wrong with the settings of any rung, each at its place in the task file."""
     found = []
     for rung in ladder():
-        if kind := getattr(rung.module, "Config", None):
-            found += validated(task.settings.get(rung.name, {}), kind, ("rungs", rung.name))[1]
+        given = task.settings.get(rung.name, {})
+        if kind := rung.settings_kind(given):
+            found += validated(given, kind, ("rungs", rung.name))[1]
     return found
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from pydantic import BaseModel, create_model
+
+from rung import plugins
 from rung.engine.backend import trainable_model
 from rung.errors import UserError
 from rung.parts import Retrieval
@@ -16,8 +19,11 @@ from rung.types import Candidate, Example, Task
 
 if TYPE_CHECKING:
     from rung.engine.retrieval.retriever import Retriever
+    from rung.train.config import TrainConfig
     from rung.train.loop import Trained
     from rung.train.rows import TrainRow
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example], retriever: Retriever | None = None) -> list[TrainRow]:
@@ -48,12 +54,34 @@ def worth_keeping(parent: Candidate | None, context: BuildContext, dev_rows: int
     return (None, parent.retrieval)[one_standard_error([(cost, run.values()) for cost, run in enumerate(runs)])]
 
 
-def forecast_training(task: Task, speeds: Any, method: str, config: Any) -> tuple[float | None, int | None]:
-    """Seconds and bytes of training by `method`, scoring dev twice an epoch, and the whole gate; None for a remote base."""
-    fit = speeds.train(method, config.epochs, config.batch_rows, getattr(config, "rank", 16))
+def with_method(kind: type[Settings], given: Mapping[str, Any]) -> type[Settings]:
+    """A rung's settings, and those of the kind of adapter that they name; without any of these, the rung's own say all.
+
+    Where the name itself is wrong, which its own check will say, the settings of no kind are taken for unknown.
+    """
+    if not given.keys() - kind.model_fields.keys() - {"skip"}:
+        return kind
+    from rung.train.method import method_of
+
+    name, known = given.get("method", kind.model_fields["method"].default), plugins.names("adapter_kinds")
+    bases: tuple[type[BaseModel], ...] = (kind, *(method_of(each).Config for each in ((name,) if name in known else known)))
+    return cast(type[Settings], create_model(kind.__name__, __base__=bases))
+
+
+def train_config(task: Task, config: BaseModel, **named: str) -> TrainConfig:
+    """The training that a rung's settings ask for. `named` are the method and the objective, where the settings do not say them."""
+    from rung.train.config import TrainConfig
+
+    settings = config.model_dump(exclude_none=True, exclude={"dev_rows"})
+    return TrainConfig.read({**named, **settings, "seed": task.seed, "too_long": "drop"}, task.path)
+
+
+def forecast_training(task: Task, speeds: Any, training: TrainConfig, dev_rows: int) -> tuple[float | None, int | None]:
+    """Seconds and bytes of training, scoring dev twice an epoch, and the whole gate; None for a remote base."""
+    fit = speeds.train(training)
     if fit is None:
         return None, None
-    dev = min(config.dev_rows, len(task.split("dev"))) * 2 * config.epochs + len(task.split("dev"))
+    dev = min(dev_rows, len(task.split("dev"))) * 2 * training.epochs + len(task.split("dev"))
     return fit.seconds + (dev + len(task.split("gate"))) * speeds.answer_s(0), fit.memory.total
 
 
@@ -77,19 +105,23 @@ def training_start(rung: str, task: Task, parent: Candidate | None, context: Bui
 
 
 def fine_tune(
-    task: Task, start: Candidate, settings: Mapping[str, Any], freeze: Any, context: BuildContext, parent: Candidate | None = None
+    task: Task,
+    start: Candidate,
+    training: TrainConfig,
+    freeze: Any,
+    context: BuildContext,
+    *,
+    dev_rows: int,
+    parent: Candidate | None = None,
 ) -> Candidate:
-    """Train `start` on the train split, early-stopped by the task's own scorer on dev.
+    """Train `start` on the train split, early-stopped by the task's own scorer on `dev_rows` of dev.
 
-    `settings` are TrainConfig's fields beside the seed, and `dev_rows`; `freeze(start, digest)` names the trained files in a
-    Candidate. Without a train row that shows how its tools are called (`parent` finds none), it is trained without tools.
+    `freeze(start, digest)` names the trained files in a Candidate. Without a train row that shows how its tools are called
+    (`parent` finds none), it is trained without tools.
     """
-    from rung.train.config import TrainConfig
     from rung.train.loop import train
 
     backend = context.runtime.backend_for(task.base)
-    dev_rows, training = settings["dev_rows"], {key: value for key, value in settings.items() if key != "dev_rows"}
-    config = TrainConfig(seed=task.seed, too_long="drop", **training)
     start, rows = _taught(task, start, context, parent or start)
 
     def dev_score(folder: Path) -> float:
@@ -101,7 +133,7 @@ def fine_tune(
 
     facts = {"base": start.base, "template": start.template, "task": task.digest, "prompt": start.prompt}
     trained: Trained = train(
-        trainable_model(backend), rows, config, work=context.work, dev_score=dev_score, progress=context.progress, facts=facts
+        trainable_model(backend), rows, training, work=context.work, dev_score=dev_score, progress=context.progress, facts=facts
     )
     for line in trained.history:
         context.record("history", line)

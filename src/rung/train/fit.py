@@ -6,14 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from rung.engine.local.attention import PLAIN_SCORES_AT_MOST
-from rung.engine.local.lora import LoraConfig, parameter_count
+from rung import plugins
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.model import LocalModel
-from rung.engine.local.weights import DecoderConfig
 from rung.train.batches import micro_batches, padded_tokens
 from rung.train.config import TrainConfig
 from rung.train.loop import apply_gradients, apply_method, gradients, make_optimizer, make_order
-from rung.train.loss import CHUNK
+from rung.train.method import method_of
 from rung.train.rows import EncodedRow
 
 # Python, torch and transformers, loaded and idle; measured with torch 2.13 for CPU.
@@ -73,42 +72,26 @@ def predict(
 
 def predict_memory(shape: DecoderConfig, item: int, config: TrainConfig, part: Sequence[EncodedRow]) -> Memory:
     """The peak of one forward and backward pass over `part`, the optimizer's state included."""
-    base = base_parameters(shape)
-    full = config.method == "full"
-    trained = base if full else parameter_count(LoraConfig(rank=config.rank, alpha=config.alpha), shape)
-    tokens, longest = padded_tokens(part), max(len(row.ids) for row in part)
+    method, objective = method_of(config.method), plugins.load("objectives", config.objective)
+    trained = method.parameters(config.method_settings, shape)
+    extra = method.footprint(config.method_settings, shape, item)
+    longest = max(len(row.ids) for row in part)
     positions = sum(row.supervised for row in part)
-    head_gradient = shape.vocabulary * shape.width * (4 + item) if full else 0
     return Memory(
         process=PROCESS_BYTES,
-        weights=base * item * (2 if full else 1),
+        weights=shape.parameters * item + extra.weights,
         masters=trained * 4,
-        gradients=trained * (4 + (item if full else 0)),
+        gradients=trained * 4 + extra.gradients,
         optimizer=trained * 8,
-        activations=round(SLACK * tokens * activation_bytes(shape, item, longest, 0 if full else config.rank)),
-        logits=min(positions, CHUNK) * shape.vocabulary * (item + 4) + head_gradient,
+        activations=round(SLACK * padded_tokens(part) * activation_bytes(shape, item, longest, config)),
+        logits=objective.score_bytes(config.objective_settings, shape, item, positions) + extra.scores,
     )
 
 
-def activation_bytes(shape: DecoderConfig, item: int, seen: int, rank: int) -> int:
-    """Bytes kept for the backward pass, a token, where each sees up to `seen` tokens: what decoder.py and attention.py save.
-
-    A block keeps: 4 widths (its input, both norms' outputs, the sum between), queries five times (rotated; scaled for the row and
-    for the prefix; what attention gives, in parts and joined), keys and values twice, three feed-forward widths, seven low-rank
-    products, and the attention weights (float32, and rounded) unless rows are so long that the fused kernel never writes them.
-    """
-    norms = 4 * shape.width
-    attention = 5 * shape.query_width + 4 * shape.key_value_width
-    feed_forward = 3 * shape.feed_forward
-    written = seen if seen * seen <= PLAIN_SCORES_AT_MOST else 1
-    weights = shape.heads * written * (4 + (item if item < 4 else 0))
-    return shape.layers * (item * (norms + attention + feed_forward + 7 * rank) + weights) + item * shape.width
-
-
-def base_parameters(shape: DecoderConfig) -> int:
-    """All numbers in the base, a tied head counted once; biases and head norms, which few have, left out."""
-    block = shape.width * (2 * shape.query_width + 2 * shape.key_value_width + 3 * shape.feed_forward + 2)
-    return shape.vocabulary * shape.width * (1 if shape.tied else 2) + shape.layers * block + shape.width
+def activation_bytes(shape: DecoderConfig, item: int, seen: int, config: TrainConfig) -> int:
+    """Bytes kept for the backward pass, a token, where each sees up to `seen` tokens: the base's own, and what the method adds."""
+    extra = method_of(config.method).footprint(config.method_settings, shape, item)
+    return shape.architecture.kept_bytes(shape, item, seen) + extra.activations
 
 
 def calibrate(model: LocalModel, rows: Sequence[EncodedRow], config: TrainConfig, seconds: float) -> float:

@@ -19,6 +19,7 @@ from rung.errors import UserError
 from rung.json_form import digest
 from rung.train.batches import Order, collate, micro_batches
 from rung.train.config import TrainConfig
+from rung.train.method import method_of
 from rung.train.resume import State, best_folder, forget_others, read_checkpoint, write_checkpoint
 from rung.train.rows import EncodedRow, TrainRow, encode_rows, rows_digest
 from rung.train.schedule import dev_steps, learning_rate
@@ -213,8 +214,8 @@ class Session:
 
 def apply_method(model: LocalModel, config: TrainConfig) -> tuple[Trainable, float]:
     """The model under training, and the learning rate's peak."""
-    method = plugins.load("methods", config.method)
-    return method.apply(model, config), config.learning_rate or method.LEARNING_RATE
+    method = method_of(config.method)
+    return method.apply(model, config.method_settings, config.seed), config.learning_rate or method.LEARNING_RATE
 
 
 def make_order(rows: Sequence[EncodedRow], config: TrainConfig) -> Order:
@@ -245,7 +246,8 @@ def gradients(trainable: Trainable, rows: Sequence[EncodedRow], config: TrainCon
     for master in trainable.masters.values():
         master.grad = None
     for part in micro_batches(rows, config.tokens_per_pass):
-        share = objective.loss(trainable.decoder, trainable.update(), collate(part, trainable.decoder.device), total)
+        batch = collate(part, trainable.decoder.device)
+        share = objective.loss(trainable.decoder, trainable.update(), batch, total, config.objective_settings)
         loss += _finite(share.item(), "loss", at)
         share.backward()
         trainable.collect()

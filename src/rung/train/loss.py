@@ -52,3 +52,9 @@ class HeadLoss(Function):
             None,
             None,
         )
+
+
+def head_loss(hidden: Tensor, head: Tensor, labels: Tensor, total: int) -> Tensor:
+    """HeadLoss, differentiable."""
+    loss: Tensor = HeadLoss.apply(hidden, head, labels, total)  # type: ignore[no-untyped-call]
+    return loss

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,22 @@ from torch import Tensor
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.update import Update
 from rung.errors import BrokenEnvironment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """Bytes that a method takes beside the base, the masters and what the optimizer keeps of them.
+
+    weights      copies of the base
+    gradients    beside the masters' own
+    activations  kept for the backward pass, a token, beside what the base's own are
+    scores       at the head, beside the objective's own
+    """
+
+    weights: int = 0
+    gradients: int = 0
+    activations: int = 0
+    scores: int = 0
 
 
 class Trainable(Protocol):

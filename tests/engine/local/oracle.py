@@ -75,12 +75,13 @@ def sequence_log_probability(reference, prompt: list[int], answer: list[int]) ->
 
 def random_adapter(folder: Path, model: LocalModel, *, seed: int = 1, rank: int = 4, strength: float = 0.3) -> Path:
     """A LoRA adapter whose B factors are not zero, saved by the project."""
-    from rung.engine.local.lora import Lora, LoraConfig, save_lora
+    from rung.engine.local.adapter import Adapter
+    from rung.engine.local.adapter_kinds import lora as kind
 
-    lora = Lora.initialise(LoraConfig(rank=rank, alpha=8.0), model.config, seed, torch.device("cpu"))
+    lora = Adapter.initialise(kind, kind.Config(rank=rank, alpha=8.0), model.config, seed, torch.device("cpu"))
     generator = torch.Generator().manual_seed(seed)
-    for name, tensor in lora.factors.items():
+    for name, tensor in lora.tensors.items():
         if ".lora_B." in name:
             tensor.copy_(torch.randn(tensor.shape, generator=generator) * strength)
-    save_lora(lora, folder, {"base": "tiny"})
+    lora.save(folder, {"base": "tiny"})
     return folder

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows, attend_rows, masked_attention
 from rung.engine.local.cache import RowCache
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.prefix import compute_prefix
-from rung.engine.local.weights import DecoderConfig, export, load_weights
+from rung.engine.local.weights import export, load_weights
 from rung.errors import UserError
 
 SHAPE = {

@@ -7,13 +7,14 @@ import pytest
 import torch
 from oracle import random_adapter, reference_model
 
+from rung.engine.local.adapter import Adapter, load_adapter, parameter_count
+from rung.engine.local.adapter_kinds import lora
 from rung.engine.local.attention import PrefixedRows
-from rung.engine.local.lora import Lora, LoraConfig, load_lora, parameter_count, save_lora
 from rung.errors import UserError
 
 
 def logits(model, adapter: Path) -> torch.Tensor:
-    update = load_lora(adapter, model.config, torch.device("cpu")).update(torch.float32)
+    update = load_adapter(adapter, model.config, torch.device("cpu")).update(torch.float32)
     attention = PrefixedRows(prefix_tokens=0, rows=1, row_length=60)
     with torch.inference_mode():
         return model.decoder.logits(model.decoder.hidden(torch.arange(60), torch.arange(60), attention, update))
@@ -44,13 +45,13 @@ def test_pefts_loads_here(tiny, tiny_base: Path, tmp_path: Path, targets: object
 
 
 def test_null_and_infinite_updates_are_refused(tiny, tmp_path: Path) -> None:
-    fresh = Lora.initialise(LoraConfig(rank=2), tiny.config, 0, torch.device("cpu"))
+    fresh = Adapter.initialise(lora, lora.Config(rank=2), tiny.config, 0, torch.device("cpu"))
     with pytest.raises(UserError, match="null"):
-        save_lora(fresh, tmp_path, {})
-    next(iter(fresh.factors.values()))[0, 0] = float("nan")
+        fresh.save(tmp_path, {})
+    next(iter(fresh.tensors.values()))[0, 0] = float("nan")
     with pytest.raises(UserError, match="not finite"):
-        save_lora(fresh, tmp_path, {})
-    assert sum(tensor.numel() for tensor in fresh.factors.values()) == parameter_count(fresh.config, tiny.config)
+        fresh.save(tmp_path, {})
+    assert sum(tensor.numel() for tensor in fresh.tensors.values()) == parameter_count(lora, fresh.config, tiny.config)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_what_cannot_be_applied_exactly_is_refused(tiny, tmp_path: Path, key: st
     path = folder / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {key: value}), "utf-8")
     with pytest.raises(UserError, match=said):
-        load_lora(folder, tiny.config, torch.device("cpu"))
+        load_adapter(folder, tiny.config, torch.device("cpu"))
 
 
 def test_same_adapter_same_bytes(tiny, tmp_path: Path) -> None:

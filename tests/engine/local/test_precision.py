@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from rung.engine.local import precision
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.model import LocalModel
-from rung.engine.local.weights import DecoderConfig
 from rung.errors import BrokenEnvironment, UserError
 
 CPU = torch.device("cpu")
@@ -45,7 +45,7 @@ def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_small_model_stays_in_float32(tiny_base: Path) -> None:
     config = DecoderConfig.read(tiny_base)
-    assert precision.parameter_count(config) < 1_000_000
+    assert config.parameters < 1_000_000
     assert precision.choose(tiny_base, config, CPU) is torch.float32
 
 

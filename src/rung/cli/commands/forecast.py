@@ -33,10 +33,11 @@ def command(task: Path, rung: str | None, as_json: bool) -> None:
         with progress.stage(f"Reading {task}"):
             locked = load_task(task, home.downloads)
         climb = open_climb(locked, home, progress)
-        draw_curve(climb, rung or learners()[0])
-        told = forecast(climb) or {"curves": [], "breakeven": None}
-        if document := climb.record.document:
-            climb.record.keep_document({**document, "forecast": told})
+        with climb.lease:
+            draw_curve(climb, rung or learners()[0])
+            told = forecast(climb) or {"curves": [], "breakeven": None}
+            if document := climb.record.document:
+                climb.record.keep_document({**document, "forecast": told})
     if as_json:
         print_json(told)
     else:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import show_document, write_report
+from rung.cli.climbing import climbed_anew, show_document, write_report
 from rung.cli.output import example, json_option, print_json
 from rung.errors import UserError
 
 if TYPE_CHECKING:
+    from rung.registry.climbs import ClimbRecord
     from rung.registry.home import Home
 
 
@@ -37,19 +38,15 @@ def command(climb: str | None, out: Path | None, as_json: bool) -> None:
 
 def find(home: Home, ref: str | None) -> dict[str, Any]:
     """The climb document that `ref` means. Raises UserError where there is none, or the climb has not finished."""
-    from rung.climb.record import document_of
+    from rung.climb.record import FORM, document_of
 
-    ids = [record.climb for record in home.climbs.all()]
-    if ref is not None:
-        ids = _matching(home, ref, ids)
-    documents = [document_of(home, climb) for climb in reversed(ids)]
-    for document in documents:
+    climbs = home.climbs.all() if ref is None else _matching(home, ref)
+    for record in reversed(climbs):
+        document = document_of(home, record.climb) if record.form == FORM else None
         if document:
             return document
-    if ids:
-        raise UserError(
-            "this climb has not finished", where=ids[-1][:12], mend="Run the same `rung climb` again: it goes on where it stopped."
-        )
+    if climbs:
+        raise _not_shown(home, climbs[-1], earlier=climbs[-1].form != FORM)
     raise UserError(
         f"there is no climb '{ref}'" if ref else "there is no climb yet",
         where=str(home.path),
@@ -57,9 +54,18 @@ def find(home: Home, ref: str | None) -> dict[str, Any]:
     )
 
 
-def _matching(home: Home, ref: str, ids: list[str]) -> list[str]:
+def _matching(home: Home, ref: str) -> list[ClimbRecord]:
     name, _, version = ref.partition("@")
     versions = [known for known in home.names.all() if known.name == name and version in ("", str(known.version))]
-    if versions:
-        return [versions[-1].evidence.climb]
-    return [climb for climb in ids if climb.startswith(ref)]
+    beginning = versions[-1].evidence.climb if versions else ref
+    return [record for record in home.climbs.all() if record.climb.startswith(beginning)]
+
+
+def _not_shown(home: Home, record: ClimbRecord, *, earlier: bool) -> UserError:
+    where = record.climb[:12]
+    if not earlier:
+        return UserError(
+            "this climb has not finished", where=where, mend="Run the same `rung climb` again: it goes on where it stopped."
+        )
+    problem = "an earlier version of rung wrote the record of this climb, and this version cannot show it"
+    return UserError(problem, where=where, mend=climbed_anew(home, record))

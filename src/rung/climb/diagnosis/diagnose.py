@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from rung.climb.diagnosis.case import Case, Evidence, open_case, threshold, with
 from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed
 from rung.climb.diagnosis.probe import Probe, probes
 from rung.climb.preflight import preflight
+from rung.disk import scratch
 from rung.errors import UserError
 from rung.rungs.base import BuildContext, ladder
 from rung.types import Candidate, Progress, Task
@@ -37,11 +37,8 @@ def diagnose(task: Task, home: Home, *, progress: Progress) -> Diagnosis:
     from rung.climb.runtime import runtime_for
 
     preflight(task, home, progress)
-    work = home.path / "climbs" / f"diagnosis-{task.digest[:16]}"
-    try:
+    with scratch(home.path / "climbs") as work:
         return diagnose_on(task, BuildContext(task, runtime_for(task, home), work, progress), Known())
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def diagnose_on(task: Task, context: BuildContext, known: Known) -> Diagnosis:

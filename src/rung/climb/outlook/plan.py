@@ -21,6 +21,7 @@ from rung.verify.split_size import card
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
+    from rung.train.config import TrainConfig
 
 CALIBRATION_ROWS = 32
 CALIBRATION_S = 12.0
@@ -92,9 +93,8 @@ class Speeds:
         opened.score(texts[0], texts)
         return (time.monotonic() - started) / len(texts) * RERANKED
 
-    def _train(self, method: str, epochs: float, batch_rows: int, rank: int) -> Any:
+    def _train(self, config: TrainConfig) -> Any:
         """A `train.fit.Fit` of the whole train split; None where the base cannot be trained here."""
-        from rung.train.config import TrainConfig
         from rung.train.fit import calibrate, predict
         from rung.train.rows import encode_rows
 
@@ -103,9 +103,8 @@ class Speeds:
         backend: Any = self.runtime.backend_for(self.task.base)
         model = backend.model
         rows = train_rows(self.task, self.candidate(0), labelled(self.task))
-        config = TrainConfig(method=method, epochs=epochs, batch_rows=batch_rows, rank=rank, seed=self.task.seed)
         encoded = encode_rows(model.tokenizer, rows, model.config.max_positions, "drop")
-        with self.progress.stage(f"Measuring training ({method})"):
+        with self.progress.stage(f"Measuring training ({config.method})"):
             tokens_per_s = calibrate(model, encoded, config, CALIBRATION_S)
         return predict(model.config, model.decoder.weights.embedding.element_size(), encoded, config, tokens_per_s)
 

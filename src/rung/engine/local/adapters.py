@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-
-import torch
+from collections.abc import Sequence
 
 from rung.engine.backend import AdapterUse
+from rung.engine.local.adapter import load_adapter
 from rung.engine.local.decoder import Decoder
-from rung.engine.local.lora import Factors, LowRank, load_lora
+from rung.engine.local.low_rank import LowRank, stacked
+from rung.engine.local.update import Sum, Update
 
 KEPT_ADAPTERS = 8
 
@@ -19,31 +19,27 @@ class AdapterCache:
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
-        self._kept: OrderedDict[str, LowRank] = OrderedDict()
+        self._kept: OrderedDict[str, Update] = OrderedDict()
 
-    def get(self, uses: Sequence[AdapterUse]) -> tuple[tuple[str, ...], LowRank | None]:
+    def get(self, uses: Sequence[AdapterUse]) -> tuple[tuple[str, ...], Update | None]:
         """(digests, the sum of the adapters' updates or None). Raises UserError for an adapter that cannot be applied exactly."""
         digests = tuple(use.digest for use in uses)
         updates = [self._one(use) for use in uses]
-        if len(updates) < 2:
-            return digests, updates[0] if updates else None
-        return digests, LowRank([_stacked(layers) for layers in zip(*(update.layers for update in updates), strict=True)])
+        return digests, together(updates) if updates else None
 
-    def _one(self, use: AdapterUse) -> LowRank:
+    def _one(self, use: AdapterUse) -> Update:
         if use.digest not in self._kept:
-            lora = load_lora(use.folder, self._decoder.config, self._decoder.device)
-            self._kept[use.digest] = lora.update(self._decoder.dtype)
+            adapter = load_adapter(use.folder, self._decoder.config, self._decoder.device)
+            self._kept[use.digest] = adapter.update(self._decoder.dtype)
         self._kept.move_to_end(use.digest)
         if len(self._kept) > KEPT_ADAPTERS:
             self._kept.popitem(last=False)
         return self._kept[use.digest]
 
 
-def _stacked(layers: Sequence[Mapping[str, Factors]]) -> dict[str, Factors]:
-    """Several updates of one layer as one: A stacked, B side by side, which sums them."""
-    products = dict.fromkeys(product for layer in layers for product in layer)
-    found = {product: [layer[product] for layer in layers if product in layer] for product in products}
-    return {
-        product: Factors(torch.cat([part.down for part in parts]), torch.cat([part.up for part in parts], dim=1))
-        for product, parts in found.items()
-    }
+def together(updates: Sequence[Update]) -> Update:
+    """At least one update, and the sum of several; those of low rank stay one product."""
+    low = [update for update in updates if isinstance(update, LowRank)]
+    others = [update for update in updates if not isinstance(update, LowRank)]
+    summed = [*([stacked(low)] if len(low) > 1 else low), *others]
+    return summed[0] if len(summed) == 1 else Sum(summed)

@@ -94,3 +94,29 @@ class LowRankLinear(Function):
         dlow = dy @ up
         dx = (dy @ weight).addmm_(dlow, down) if ctx.needs_input_grad[0] else None
         return dx, None, None, dlow.T @ x, dy.T @ low
+
+
+def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    """RMSNorm, differentiable."""
+    return _applied(RMSNorm, x, weight, epsilon)
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary, differentiable."""
+    return _applied(Rotary, x, cos, sin)
+
+
+def gated_silu(gate_up: Tensor) -> Tensor:
+    """GatedSiLU, differentiable."""
+    return _applied(GatedSiLU, gate_up)
+
+
+def low_rank_linear(x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:
+    """LowRankLinear, differentiable."""
+    return _applied(LowRankLinear, x, weight, bias, down, up)
+
+
+def _applied(function: Any, *arguments: Any) -> Tensor:
+    """Function.apply, of which torch does not say what it gives."""
+    y: Tensor = function.apply(*arguments)
+    return y

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.memory import reuse_freed_memory
-from rung.engine.local.weights import DecoderConfig, load_weights
+from rung.engine.local.weights import load_weights
 
 
 @dataclass(frozen=True, kw_only=True)

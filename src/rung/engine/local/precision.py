@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.decoder import Decoder
-from rung.engine.local.weights import DecoderConfig, Layer, Weights, load_weights, stored_dtype
+from rung.engine.local.weights import Weights, load_weights, stored_dtype
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
 from rung.json_form import digest
 
@@ -74,7 +75,7 @@ def choose(folder: Path, config: DecoderConfig, device: torch.device) -> torch.d
         if wanted not in PRECISIONS:
             raise UserError(f"RUNG_PRECISION is '{wanted}'", mend=did_you_mean(wanted, PRECISIONS))
         return PRECISIONS[wanted]
-    if not quick_bfloat16(device) or parameter_count(config) < SMALL_PARAMETERS:
+    if not quick_bfloat16(device) or config.parameters < SMALL_PARAMETERS:
         return torch.float32
     notes = folder.resolve().parent / f".{folder.resolve().name}.precision.json"
     key = _identity(folder, device)
@@ -89,14 +90,7 @@ def quick_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions that multiply bfloat16; without them it is slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-
-
-def parameter_count(config: DecoderConfig) -> int:
-    """Of the whole decoder, norms and biases left out."""
-    attention = config.width * (2 * config.query_width + 2 * config.key_value_width)
-    feed_forward = 3 * config.width * config.feed_forward
-    return config.layers * (attention + feed_forward) + config.vocabulary * config.width * (1 if config.tied else 2)
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
 def self_check(folder: Path, config: DecoderConfig, device: torch.device) -> Check:
@@ -140,27 +134,26 @@ def _in_float32(weights: Weights) -> Weights:
     embedding = weights.embedding.float()
     return Weights(
         embedding=embedding,
-        layers=_Float32Layers(weights.layers),  # type: ignore[arg-type]
+        layers=_Float32Layers(weights.layers),
         final_norm=weights.final_norm.float(),
         head=embedding if weights.head is weights.embedding else weights.head.float(),
     )
 
 
-class _Float32Layers(Sequence[Layer]):
+class _Float32Layers(Sequence[Any]):
     """Layers unpacked as they are reached and dropped again, so that the check needs no float32 copy of the model."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[Any]) -> None:
         self._layers = layers
 
     def __len__(self) -> int:
         return len(self._layers)
 
     def __getitem__(self, index: Any) -> Any:
-        stored: dict[str, Any] = vars(self._layers[index])
-        tensors: dict[str, Any] = {name: tensor if tensor is None else tensor.float() for name, tensor in stored.items()}
-        return Layer(**tensors)
+        stored = self._layers[index]
+        return type(stored)(**{name: tensor if tensor is None else tensor.float() for name, tensor in vars(stored).items()})
 
-    def __iter__(self) -> Iterator[Layer]:
+    def __iter__(self) -> Iterator[Any]:
         return (self[index] for index in range(len(self)))
 
 
@@ -176,7 +169,7 @@ def _recall(notes: Path, key: str) -> bool | None:
     with suppress(OSError, ValueError):
         noted = json.loads(notes.read_text("utf-8"))
         if isinstance(noted, dict) and noted.get("key") == key and isinstance(noted.get("bfloat16"), bool):
-            return noted["bfloat16"]
+            return bool(noted["bfloat16"])
     return None
 
 

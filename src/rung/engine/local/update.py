@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch.nn.functional as F
@@ -47,3 +48,30 @@ class Untouched:
     def of(self, tokens: Tensor) -> Update:
         """Itself: what acts on all tokens alike does not ask which they are."""
         return self
+
+
+class Sum:
+    """Several updates at once: at each place, what each of them adds by itself."""
+
+    def __init__(self, updates: Sequence[Update]) -> None:
+        self.updates = updates
+
+    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return _sum(F.linear(x, weight, bias), [update.linear(layer, product, x, weight, bias) for update in self.updates])
+
+    def residual(self, layer: int, x: Tensor) -> Tensor:
+        return _sum(x, [update.residual(layer, x) for update in self.updates])
+
+    def keys_values(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        changed = [update.keys_values(layer, keys, values) for update in self.updates]
+        return _sum(keys, [pair[0] for pair in changed]), _sum(values, [pair[1] for pair in changed])
+
+    def embedding(self, ids: Tensor, x: Tensor) -> Tensor:
+        return _sum(x, [update.embedding(ids, x) for update in self.updates])
+
+    def of(self, tokens: Tensor) -> Update:
+        return Sum([update.of(tokens) for update in self.updates])
+
+
+def _sum(plain: Tensor, changed: Sequence[Tensor]) -> Tensor:
+    return sum((tensor - plain for tensor in changed if tensor is not plain), plain)

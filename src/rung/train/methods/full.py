@@ -9,22 +9,41 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from safetensors.torch import save_file
 from torch import Tensor
 
 from rung.engine.bases.folder import answer_files
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.model import LocalModel
 from rung.engine.local.weights import export
 from rung.errors import UserError
-from rung.train.config import TrainConfig
+from rung.train.trainable import Footprint
 
 LEARNING_RATE = 5e-5
 
 
-def apply(model: LocalModel, config: TrainConfig) -> TrainedModel:
+class Config(BaseModel):
+    """There is nothing to set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def apply(model: LocalModel, config: Config, seed: int) -> TrainedModel:
     """A copy of the base under training; `model` itself stays as it was."""
     return TrainedModel(model)
+
+
+def parameters(config: Config, shape: DecoderConfig) -> int:
+    """All of the base's."""
+    return shape.parameters
+
+
+def footprint(config: Config, shape: DecoderConfig, item: int) -> Footprint:
+    """The compute copy and its gradients; the head's gradient in float32 and rounded."""
+    copy = shape.parameters * item
+    return Footprint(weights=copy, gradients=copy, scores=shape.vocabulary * shape.width * (4 + item))
 
 
 class TrainedModel:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.update import Update
 from rung.train.batches import Batch
-from rung.train.loss import HeadLoss
+from rung.train.loss import CHUNK, head_loss
 
 
-def loss(decoder: Decoder, update: Update | None, batch: Batch, total: int) -> Tensor:
+class Config(BaseModel):
+    """There is nothing to set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def loss(decoder: Decoder, update: Update | None, batch: Batch, total: int, config: Config) -> Tensor:
     """A part's share of its whole batch's mean: the sum over the part's supervised tokens divided by the batch's `total`."""
     hidden = decoder.hidden(batch.ids, batch.positions, batch.attention(), update, only=batch.supervised)
-    return HeadLoss.apply(hidden, decoder.weights.head, batch.labels, total)
+    return head_loss(hidden, decoder.weights.head, batch.labels, total)
+
+
+def score_bytes(config: Config, shape: DecoderConfig, item: int, positions: int) -> int:
+    """The scores over the vocabulary that are held at once, of `positions` supervised ones, and their gradient."""
+    return min(positions, CHUNK) * shape.vocabulary * (item + 4)

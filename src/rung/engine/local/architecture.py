@@ -1,0 +1,194 @@
+"""What a file of `models/` says of its architecture, and which of them computes a base.
+
+The file is the one place that knows how the architecture's tensors are called on disk, which of them are kept as one, and what a
+block computes. Loading and export, LoRA's modules, parameter counts and memory estimates are derived from it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+
+from rung import plugins
+from rung.engine.local.update import Update
+from rung.errors import UserError
+
+SLOT = "architectures"
+# (layer, queries, keys, values) -> what each token attends to, as `attention.py` says.
+Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A tensor in memory, and the stored tensors that are laid on top of each other in it.
+
+    name      of the tensor: a field of the architecture's Layer, or of Weights
+    stored    their names on disk, within their block
+    sizes     of each
+    optional  a model of this architecture may lack it
+    """
+
+    name: str
+    stored: tuple[str, ...]
+    sizes: tuple[tuple[int, ...], ...]
+    optional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """A linear module in the words of transformers and PEFT: `path` is its place in the model, `name` the path's last part."""
+
+    path: str
+    width_out: int
+    width_in: int
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What a block needs to know of the forward pass that it is part of.
+
+    rotation   what `rotation()` of the architecture gives for the pass's positions
+    attention  mixes tokens; knows the layout
+    update     what adapters add
+    only       (s,) indices of the tokens to go on with after this block's attention; None for all
+    """
+
+    rotation: Any
+    attention: Attention
+    update: Update
+    only: Tensor | None
+
+
+class Architecture(Protocol):
+    """A module of `models/`.
+
+    MODEL_TYPES      of a transformers configuration that it computes
+    BLOCK            where the tensors of block {} are stored
+    IGNORED          how the names of stored tensors end that need not be read
+    Layer            a dataclass of one block's tensors; a field for each of `block_tensors`
+    read()           the shape; raises UserError for what is not computed exactly
+    tensors()        those outside of the blocks, the fields of Weights: embedding, final_norm, and head where it is not tied
+    block_tensors()  those of one block. The matrices among them are the products that an Update hears of, by these names
+    angles()         for a device, what gives each pass its `rotation` from positions (n,), in a dtype
+    embed()          (n, width) for ids (n,)
+    block()          (n, width), or (s, width) where the pass goes on with s tokens alone
+    finish()         final hidden states for the last block's
+    kept_bytes()     what autograd keeps of the base for the backward pass, a token, where each sees up to `seen` tokens
+    """
+
+    MODEL_TYPES: tuple[str, ...]
+    BLOCK: str
+    IGNORED: tuple[str, ...]
+    Layer: type
+
+    def read(self, raw: Mapping[str, Any], where: str) -> DecoderConfig: ...
+
+    def tensors(self, config: DecoderConfig) -> tuple[Held, ...]: ...
+
+    def block_tensors(self, config: DecoderConfig) -> tuple[Held, ...]: ...
+
+    def angles(self, config: DecoderConfig, device: torch.device) -> Callable[[Tensor, torch.dtype], Any]: ...
+
+    def embed(self, config: DecoderConfig, embedding: Tensor, ids: Tensor) -> Tensor: ...
+
+    def block(self, config: DecoderConfig, layer: Any, index: int, x: Tensor, run: Pass) -> Tensor: ...
+
+    def finish(self, config: DecoderConfig, final_norm: Tensor, x: Tensor) -> Tensor: ...
+
+    def kept_bytes(self, config: DecoderConfig, item: int, seen: int) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """The shape of a decoder: what an architecture reads from a transformers configuration, which stays beside it as `raw`."""
+
+    vocabulary: int
+    width: int
+    feed_forward: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    head_width: int
+    norm_epsilon: float
+    max_positions: int
+    tied: bool
+    raw: Mapping[str, Any]
+
+    @property
+    def query_width(self) -> int:
+        return self.heads * self.head_width
+
+    @property
+    def key_value_width(self) -> int:
+        return self.key_value_heads * self.head_width
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        return _by_model_type()[self.raw["model_type"]]
+
+    @classmethod
+    def read(cls, folder: Path) -> DecoderConfig:
+        """Raises UserError for an architecture that is not computed exactly."""
+        raw = json.loads((folder / "config.json").read_text("utf-8"))
+        where, known = str(folder / "config.json"), _by_model_type()
+        if (kind := raw.get("model_type")) not in known:
+            raise UserError(
+                f"the local engine does not compute the architecture '{kind}'",
+                where=where,
+                mend=f"It computes {', '.join(known)}. Serve this model elsewhere and name its OpenAI-compatible address.",
+            )
+        return known[kind].read(raw, where)
+
+    @cached_property
+    def products(self) -> tuple[Mapping[str, tuple[Module, ...]], ...]:
+        """Of each block, its merged products by name, and the modules whose outputs lie side by side in each, in order."""
+        matrices = [held for held in self.architecture.block_tensors(self) if len(held.sizes[0]) == 2]
+        blocks = [self.architecture.BLOCK.format(layer) for layer in range(self.layers)]
+        return tuple({held.name: _modules(at, held) for held in matrices} for at in blocks)
+
+    @cached_property
+    def module_names(self) -> tuple[str, ...]:
+        """Of the linear modules of a block, in the order of the products."""
+        return tuple(dict.fromkeys(module.name for modules in self.products[0].values() for module in modules))
+
+    def modules(self, names: Sequence[str], where: str = "") -> tuple[Module, ...]:
+        """The linear modules of these names, in every block. Raises UserError for a name that no module has."""
+        if unknown := [name for name in names if name not in self.module_names]:
+            mend = f"Known: {', '.join(self.module_names)}."
+            raise UserError(f"unknown target modules {', '.join(unknown)}", where=where, mend=mend)
+        every = (module for block in self.products for modules in block.values() for module in modules)
+        return tuple(module for module in every if module.name in names)
+
+    @property
+    def parameters(self) -> int:
+        """All numbers in the base, a tied head counted once; what a model of the architecture may lack is left out."""
+        return _numbers(self.architecture.tensors(self)) + self.layers * _numbers(self.architecture.block_tensors(self))
+
+
+def _modules(at: str, held: Held) -> tuple[Module, ...]:
+    return tuple(
+        Module(path=f"{at}{name.removesuffix('.weight')}", width_out=size[0], width_in=size[1])
+        for name, size in zip(held.stored, held.sizes, strict=True)
+    )
+
+
+def _numbers(tensors: tuple[Held, ...]) -> int:
+    return sum(math.prod(size) for held in tensors if not held.optional for size in held.sizes)
+
+
+@cache
+def _by_model_type() -> dict[str, Architecture]:
+    found = [cast(Architecture, plugins.load(SLOT, name)) for name in plugins.names(SLOT)]
+    return {kind: architecture for architecture in found for kind in architecture.MODEL_TYPES}

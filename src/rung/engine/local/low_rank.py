@@ -1,0 +1,47 @@
+"""Updates of low rank: each merged product's y gains (x down^T) up^T. Several of them are one, stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rung.engine.local.functions import low_rank_linear
+from rung.engine.local.update import Untouched
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A merged product's update in compute precision: down (rank, in), up (out, rank), any scale folded into up."""
+
+    down: Tensor
+    up: Tensor
+
+
+class LowRank(Untouched):
+    """For each layer, the Factors of each merged product that is adapted."""
+
+    def __init__(self, layers: Sequence[Mapping[str, Factors]]) -> None:
+        self.layers = layers
+
+    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if product not in self.layers[layer]:
+            return super().linear(layer, product, x, weight, bias)
+        factors = self.layers[layer][product]
+        return low_rank_linear(x, weight, bias, factors.down, factors.up)
+
+
+def stacked(updates: Sequence[LowRank]) -> LowRank:
+    """Several updates as one, which sums them: down factors on top of each other, up factors side by side."""
+    return LowRank([_stacked_layer(layers) for layers in zip(*(update.layers for update in updates), strict=True)])
+
+
+def _stacked_layer(layers: Sequence[Mapping[str, Factors]]) -> dict[str, Factors]:
+    products = dict.fromkeys(product for layer in layers for product in layer)
+    found = {product: [layer[product] for layer in layers if product in layer] for product in products}
+    return {
+        product: Factors(torch.cat([part.down for part in parts]), torch.cat([part.up for part in parts], dim=1))
+        for product, parts in found.items()
+    }

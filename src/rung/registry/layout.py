@@ -1,0 +1,62 @@
+"""The `format` file of a RUNG_HOME: which versions of rung may open it at all.
+
+1   one climb at a time on one home, which a lock on the file `lock` saw to
+2   several; the registry remembers its migrations, and says itself whether a version is too old for it
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rung import __version__
+from rung.errors import BrokenEnvironment, UserError
+
+FORMAT, LOCKED = 2, 1
+
+
+@contextmanager
+def upgrading(folder: Path) -> Iterator[None]:
+    """Opens the home at `folder` inside the block, which makes or migrates it; then it has this version's format.
+
+    Raises BrokenEnvironment for another format, UserError where a climb of the version before holds the lock.
+    """
+    file = folder / "format"
+    found = file.read_text("utf-8", errors="replace").strip() if file.exists() else str(FORMAT)
+    if found == str(FORMAT):
+        yield
+    elif found == str(LOCKED):
+        with _no_climb(folder):
+            yield
+        (folder / "lock").unlink(missing_ok=True)
+        shutil.rmtree(folder / "blobs" / "tmp", ignore_errors=True)  # its killed writers' leftovers, without their makers' numbers
+    else:
+        newer = found.isdecimal() and int(found) > FORMAT
+        raise BrokenEnvironment(
+            f"this RUNG_HOME has format '{found[:20]}'; rung {__version__} uses format {FORMAT}",
+            where=str(folder),
+            mend=f"{'Upgrade rung' if newer else 'Use the rung that made it'}, or set RUNG_HOME to another folder.",
+        )
+    if not file.exists() or found != str(FORMAT):
+        temporary = folder / f"format.{os.getpid()}"
+        temporary.write_text(f"{FORMAT}\n", "utf-8")
+        os.replace(temporary, file)
+
+
+@contextmanager
+def _no_climb(folder: Path) -> Iterator[None]:
+    """Holds the lock of the version before, so that none of its climbs writes what is being migrated."""
+    with (folder / "lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                "a climb of an earlier version of rung is using this RUNG_HOME, which this version has to migrate",
+                where=str(folder),
+                mend="Wait until it has finished, or set RUNG_HOME to another folder.",
+            ) from None
+        yield
