@@ -1,8 +1,10 @@
 """How well climbs found what was planted: right causes, false passes, rungs dearer than needed. Pure functions of their records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from rung.registry.documents import ClimbDocument
 
 from .world import World
 
@@ -60,27 +62,27 @@ class Outcome:
         return asdict(self) | told
 
 
-def outcome(world: World, document: Mapping[str, Any], named: str, truth: float | None, skill: float | None = None) -> Outcome:
+def outcome(world: World, document: ClimbDocument, named: str, truth: float | None, skill: float | None = None) -> Outcome:
     """The record of a climb from its document.
 
     truth  what the cheapest rung truly scores, or what it scored at the gate; None where it was not judged, so that nothing says
            whether the gate could tell
     skill  the scripted model's; None for a language model, whose truth nobody knows
     """
-    chosen = document["verdict"]["rung"]
-    least = next((line["truth"] for line in document["card"] if "truth" in line), 1.0)
+    chosen = document.verdict.rung
+    least = next((line.figures["truth"] for line in document.card if "truth" in line.figures), 1.0)
     return Outcome(
         world=world.name,
         planted=world.cause,
         named=named,
         cheapest=world.rung,
         chosen=chosen,
-        status=document["verdict"]["status"],
+        status=document.verdict.status,
         bar=world.bar,
         could_tell=truth is not None and truth >= least,
-        built=tuple(told["rung"] for told in document["rungs"] if told["candidate"]),
+        built=tuple(rung.rung for rung in document.rungs if rung.candidate),
         truth=world.truth(chosen, skill) if chosen and skill is not None else None,
-        seconds=document["seconds"],
+        seconds=document.seconds,
     )
 
 

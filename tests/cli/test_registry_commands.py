@@ -5,13 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import least_document
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "registry"))
 from old_home import FINISHED, PROMPT, UNFINISHED, sha256, write_old_home
 from old_home import SENTENCE as OLD_SENTENCE
 
 from rung.cli.app import run
-from rung.climb.session import FORM
+from rung.climb.record import FORM
+from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.registry.names import Evidence
 from rung.types import Answer, Candidate, Row, Run, Score
@@ -36,30 +38,10 @@ def registered(home: Path, tmp_path: Path) -> Candidate:
         opened.runs.add(Run(candidate=child.id, task="t" * 64, split="dev", rows=(scored,)))
         for climb in ("c0ffee", "beef00"):
             opened.climbs.begin(climb, form=FORM, task="t" * 64)
-        opened.climbs.put("c0ffee", "document", document("c0ffee"))
+        opened.climbs.put("c0ffee", "document", as_json(least_document("c0ffee", SENTENCE)))
         opened.climbs.put("beef00", "lock", {})
         opened.names.register("tone", child.id, Evidence(climb="c0ffee"))
     return child
-
-
-def document(climb: str) -> dict[str, object]:
-    """The least that a climb document may hold."""
-    return {
-        "climb": climb,
-        "finished": True,
-        "name": "tone",
-        "version": "tone@1",
-        "started": "2026-11-22T10:00:00Z",
-        "seconds": 12.0,
-        "verdict": {"status": "pass", "sentence": SENTENCE, "winner": None, "rung": "r1_prompt"},
-        "task": {"name": "tone", "bar": {"scorer": "choice", "at_least": 0.8}, "rows": {"train": 6, "dev": 2, "gate": 2}},
-        "card": [],
-        "rungs": [],
-        "cheaper": [],
-        "notes": [],
-        "lock": {},
-        "looks": [],
-    }
 
 
 def test_ls_names_what_is_registered_and_what_is_unfinished(registered: Candidate, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,8 +101,21 @@ def test_report_finds_the_climb_and_writes_the_page(
 
 def test_report_writes_where_it_is_told(registered: Candidate, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "--out", str(tmp_path / "new" / "page.html"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == document("c0ffee")
+    assert json.loads(capsys.readouterr().out) == as_json(least_document("c0ffee", SENTENCE))
     assert (tmp_path / "new" / "page.html").stat().st_size > 1000
+
+
+def test_a_record_of_an_earlier_version_is_refused_with_what_to_do(
+    registered: Candidate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = as_json(least_document("c0ffee", SENTENCE)) | {"finished": True}
+    with open_home(write=True) as opened:
+        opened.climbs.put("c0ffee", "document", old)
+    assert run(["report", "tone"]) == 2
+    said = capsys.readouterr().err
+    assert "this climb's record is of an earlier version (ClimbDocument has an unknown 'finished')" in said
+    assert "Repeat it with `rung climb task.yaml`." in said and "Traceback" not in said
+    assert run(["ls"]) == run(["show", "tone"]) == 0, "what is registered can be used all the same"
 
 
 @pytest.mark.parametrize(("ref", "words"), [("beef", "this climb has not finished"), ("nothing", "there is no climb 'nothing'")])

@@ -103,16 +103,16 @@ def test_each_failure_is_counted_once_for_the_cheapest_that_puts_it_right():
         patient(failures=10),
         [probe("tool", 0.9, flips=frozenset(range(8))), probe("format", 0.5, flips=frozenset({0, 1, 70}))],
     )
-    assert [(line["cause"], line["flipped"]) for line in told] == [("format", 2), ("tool", 6), ("unexplained", 2)]
-    assert sum(line["share"] for line in told) == pytest.approx(1.0)
+    assert [(line.cause, line.flipped) for line in told] == [("format", 2), ("tool", 6), ("unexplained", 2)]
+    assert sum(line.share for line in told) == pytest.approx(1.0)
 
 
 def test_a_diagnosis_says_its_figures_and_what_it_did_not_exclude():
-    told = diagnosed(patient(rungs=("r0_linear", "r1_prompt", "r4_adapter")), [probe("demonstrations", 0.5)]).as_json()
-    assert told["cause"] == "skill" and told["rung"] == "r4_adapter"
-    assert "40.0%" in told["sentence"] and "by elimination" in told["sentence"]
-    assert "no documents and no tools" in told["sentence"]
-    assert set(CAUSES) >= {told["cause"]}
+    told = diagnosed(patient(rungs=("r0_linear", "r1_prompt", "r4_adapter")), [probe("demonstrations", 0.5)])
+    assert told.cause == "skill" and told.rung == "r4_adapter"
+    assert "40.0%" in told.sentence and "by elimination" in told.sentence
+    assert "no documents and no tools" in told.sentence
+    assert set(CAUSES) >= {told.cause}
 
 
 def test_a_probe_of_a_rung_that_failed_is_told_apart_from_what_is_still_open():

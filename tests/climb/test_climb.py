@@ -14,6 +14,7 @@ from toy import write_toy
 from rung.climb.climb import climb
 from rung.errors import UserError
 from rung.progress import Silent
+from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.task.load import load_task
 
@@ -24,7 +25,7 @@ def named(document, rung):
 
 def run(task_file: Path, home: Path, **options) -> dict:
     with open_home(home, write=True) as opened:
-        return climb(load_task(task_file, opened.downloads), opened, progress=Silent(), **options)
+        return as_json(climb(load_task(task_file, opened.downloads), opened, progress=Silent(), **options))
 
 
 def decided(document: dict) -> dict:

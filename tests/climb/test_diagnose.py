@@ -14,13 +14,15 @@ from planted import write
 from rung.climb.climb import climb
 from rung.climb.diagnosis.diagnose import diagnose
 from rung.progress import Silent
+from rung.registry.documents import as_json
 from rung.registry.home import open_home
+from rung.registry.typed import plain
 from rung.task.load import load_task
 
 
 def look(task_file: Path, home: Path) -> dict:
     with open_home(home, write=True) as opened:
-        told = diagnose(load_task(task_file, opened.downloads), opened, progress=Silent()).as_json()
+        told = plain(diagnose(load_task(task_file, opened.downloads), opened, progress=Silent()).record())
     assert json.loads(json.dumps(told)) == told
     return told
 
@@ -54,7 +56,7 @@ def test_the_planted_cause_leads(kind: str, rung: str | None, home: Path, tmp_pa
 
 def climbed(task_file: Path, home: Path, **options) -> dict:
     with open_home(home, write=True) as opened:
-        return climb(load_task(task_file, opened.downloads), opened, progress=Silent(), **options)
+        return as_json(climb(load_task(task_file, opened.downloads), opened, progress=Silent(), **options))
 
 
 def states(document: dict) -> dict[str, str]:

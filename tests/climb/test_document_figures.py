@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rung.climb.document import _quantile
+from rung.climb.rung_record import quantile
 from rung.parts import Demonstrations, Retrieval, ToolSet, ToolUse
 from rung.types import Candidate
 
@@ -13,9 +13,9 @@ from rung.types import Candidate
 def test_a_quantile_is_the_least_figure_that_its_share_does_not_exceed(n: int, p50: int, p95: int):
     """So that a p95 at the limit on latency is a limit that holds: at least 95% of the answers within it."""
     figures = [float(figure) for figure in range(1, n + 1)]
-    assert (_quantile(figures, 0.5), _quantile(figures, 0.95)) == (p50, p95)
+    assert (quantile(figures, 0.5), quantile(figures, 0.95)) == (p50, p95)
     assert sum(figure <= p95 for figure in figures) / n >= 0.95
-    assert _quantile([], 0.5) is None
+    assert quantile([], 0.5) is None
 
 
 def test_artefacts_are_all_that_a_candidate_names_in_the_store():

@@ -19,6 +19,7 @@ from rung.climb.outlook.learning_curve import draw_curve, forecast
 from rung.climb.steps import Climb, open_climb
 from rung.errors import UserError
 from rung.progress import Silent
+from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.task.load import load_task
 from rung.verify.stats import gate
@@ -46,7 +47,7 @@ def write(folder: Path, **extra: Any) -> Path:
 
 def climbed(task_file: Path) -> dict[str, Any]:
     with open_home(write=True) as opened:
-        return climb(load_task(task_file, opened.downloads), opened, progress=Silent())
+        return as_json(climb(load_task(task_file, opened.downloads), opened, progress=Silent()))
 
 
 def test_a_climb_without_a_pass_forecasts_labels_and_break_even(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +105,7 @@ def test_finished_subsets_are_not_measured_again(task_file: Path, monkeypatch: p
         draw_curve(session, "r0_linear")
         assert len(measured) == 4
         told = forecast(session)
-    assert told and told["breakeven"] is None
+    assert told and told.breakeven is None
 
 
 def test_subsets_nest(task_file: Path) -> None:
@@ -174,7 +175,7 @@ def test_groups_reach_the_gate_the_curve_and_the_card(task_file: Path, tmp_path:
     document = climbed(write(tmp_path, data=data))
     assert seen and all(len(set(groups)) < 0.6 * len(groups) for groups in seen)
     assert document["forecast"]["curves"][0]["clusters"] < document["forecast"]["curves"][0]["n"]
-    assert document["card"][-1]["design_effect"] > 0 and "measured on dev (r1_prompt)" in document["card"][-1]["text"]
+    assert document["card"][-1]["figures"]["design_effect"] > 0 and "measured on dev (r1_prompt)" in document["card"][-1]["text"]
 
 
 def test_an_adapters_curve_on_the_tiny_model(tiny_base: Path, tmp_path: Path, home: Path) -> None:
@@ -187,7 +188,7 @@ def test_an_adapters_curve_on_the_tiny_model(tiny_base: Path, tmp_path: Path, ho
         told = forecast(session)
         kept = {point.rows: opened.candidates.get(point.candidate) for point in session.record.points}
         assert len({candidate.adapters for candidate in kept.values()}) == 4
-        assert kept[2].constraint["kind"] == "choice"
+        assert kept[2].constraint.kind == "choice"
         assert session.record.seconds == 0, "a learning curve is no part of the climb's time"
-    assert told and [point["rows"] for point in told["curves"][0]["points"]] == [2, 4, 8, 16]
+    assert told and [point.rows for point in told.curves[0].points] == [2, 4, 8, 16]
     assert not list((home / "climbs").rglob("curve-*"))

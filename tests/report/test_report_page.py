@@ -1,23 +1,29 @@
-"""The HTML page: whole, self-contained, honest about what is unknown, and deaf to hostile text."""
+"""The HTML page of real climbs: whole, self-contained, honest about what is unknown, and deaf to hostile text."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from real_climbs import ARABIC, HOSTILE, WAYS, rung_of, with_rung
 
 from rung.errors import BrokenEnvironment
+from rung.registry.documents import ClimbDocument, TrainingStep
 from rung.report import html
 from rung.report.html import page, write_html
-from rung.report.markup import VOID
+from rung.types import Finding
 
-NAMES = ("passed", "failed", "undecided", "single", "unfinished")
+Ended = Callable[[str], ClimbDocument]
 FETCHING = {"script", "link", "img", "iframe", "object", "embed", "form", "base", "audio", "video"}
 LOADING = {"src", "srcset", "action", "data", "poster", "background", "ping", "xlink:href"}
+VOID = {"meta"}
 
 
 class Page(HTMLParser):
@@ -53,9 +59,9 @@ class Page(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_is_well_formed_and_fetches_nothing(documents: dict[str, Any], name: str) -> None:
-    source = page(documents[name])
+@pytest.mark.parametrize("name", WAYS)
+def test_a_page_is_well_formed_and_fetches_nothing(ended: Ended, name: str) -> None:
+    source = page(ended(name))
     read = Page(source)
     assert not FETCHING & {tag for tag, _ in read.tags}
     for _tag, attrs in read.tags:
@@ -63,120 +69,126 @@ def test_a_page_is_well_formed_and_fetches_nothing(documents: dict[str, Any], na
         assert not [key for key in attrs if key.startswith("on") or key == "style"]
         assert (attrs.get("href") or "#").startswith("#")
     style = source[source.index("<style>") : source.index("</style>")]
-    assert "url(" not in style and "@import" not in style
+    assert "url(" not in style and "@import" not in style and ".ladder" in style
     assert "default-src 'none'" in str(read.all("meta")[1]["content"])
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_links_inside_the_page_lead_somewhere_and_ids_are_unique(documents: dict[str, Any], name: str) -> None:
-    read = Page(page(documents[name]))
+@pytest.mark.parametrize("name", WAYS)
+def test_links_inside_the_page_lead_somewhere_and_ids_are_unique(ended: Ended, name: str) -> None:
+    read = Page(page(ended(name)))
     ids = [attrs["id"] for _, attrs in read.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     assert {attrs["href"] for attrs in read.all("a")} <= {f"#{one}" for one in ids}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_rung_is_there_with_its_word(documents: dict[str, Any], name: str) -> None:
-    read = Page(page(documents[name]))
-    ids = {attrs.get("id") for attrs in read.all("article")}
-    assert ids == {rung["rung"] for rung in documents[name]["rungs"]}
-    for rung in documents[name]["rungs"]:
-        assert rung["title"] in read.text
-        assert rung["state"].replace("_", " ") in read.text
-        assert rung["reason"] in read.text
+@pytest.mark.parametrize("name", WAYS)
+def test_every_rung_is_there_with_its_word(ended: Ended, name: str) -> None:
+    document = ended(name)
+    read = Page(page(document))
+    assert {attrs.get("id") for attrs in read.all("article")} == {rung.rung for rung in document.rungs}
+    assert document.verdict.sentence in read.text
+    for rung in document.rungs:
+        assert rung.title in read.text
+        assert rung.state.replace("_", " ") in read.text
+        assert rung.reason in read.text
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_tables_have_captions_and_drawings_have_words(documents: dict[str, Any], name: str) -> None:
-    read = Page(page(documents[name]))
+@pytest.mark.parametrize("name", WAYS)
+def test_tables_have_captions_and_drawings_have_words(ended: Ended, name: str) -> None:
+    document = ended(name)
+    read = Page(page(document))
     assert len(read.all("table")) == len(read.all("caption")) > 0
     assert all(attrs.get("scope") for attrs in read.all("th"))
     assert all(attrs.get("aria-label") for attrs in read.all("svg") if attrs.get("role") == "img")
     labels = " ".join(attrs["aria-label"] or "" for attrs in read.all("svg") if attrs.get("role") == "img")
-    for rung in documents[name]["rungs"]:
-        assert not rung["verdict"] or f"{rung['rung']}: estimate" in labels
+    for rung in document.rungs:
+        assert not rung.verdict or f"{rung.rung}: estimate" in labels
 
 
-def test_hostile_text_is_shown_and_never_obeyed(passed: dict[str, Any]) -> None:
-    hostile = "\"><script>alert(1)</script><!-- </style> & &lt; \u202e \x00 \ud800 'onload=x"
-    source = page(_poisoned(passed, hostile))
+def test_hostile_text_is_shown_and_never_obeyed(ended: Ended) -> None:
+    source = page(ended("hostile"))
     read = Page(source)
-    assert "<script" not in source and "alert(1)" in read.text
-    assert not re.search("[\x00-\x08\u202a-\u202e\ud800-\udfff]", source)
-    assert "⟨U+202E⟩" in read.text and "⟨U+0000⟩" in read.text and "⟨U+D800⟩" in read.text
+    assert "<script" not in source and "<img" not in source and source.count("</style>") == 1
+    assert f"{HOSTILE[0]} {HOSTILE[1]}" in read.text, "the instruction, as it was written: no template filled it in"
+    assert not re.search("[\x00-\x08\x1b\u202a-\u202e\ud800-\udfff]", source)
+    assert "⟨U+202E⟩" in read.text and "⟨U+001B⟩" in read.text
     source.encode("utf-8")
 
 
-def _poisoned(value: Any, poison: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _poisoned(item, poison) if key not in ("rung", "state", "status") else item for key, item in value.items()}
-    if isinstance(value, list):
-        return [_poisoned(item, poison) for item in value]
-    return value + poison if isinstance(value, str) else value
+def test_a_lone_surrogate_and_a_zero_byte_are_spelt_out(ended: Ended) -> None:
+    document = with_rung(ended("linear"), "r0_linear", title="\ud800 \x00 'onload=x", reason='"><b onclick=x>')
+    read = Page(page(document))
+    assert "⟨U+D800⟩ ⟨U+0000⟩ 'onload=x" in read.text and '"><b onclick=x>' in read.text
 
 
-def test_words_of_any_script_arrive_whole_in_their_own_direction(passed: dict[str, Any]) -> None:
-    source = page(passed)
-    assert '<div class="words" dir="auto">الخدمة كانت ممتازة جدا، شكرا لكم! رقم الطلب 4711.</div>' in source
-    assert "🙌🏽👩‍👩‍👧 best. support. ever!!! 🎉" in source
+def test_words_of_any_script_arrive_whole_in_their_own_direction(ended: Ended) -> None:
+    assert re.search(rf'<div class="words" dir="auto">\d+ \w+ {ARABIC}</div>', page(ended("hostile")))
 
 
-def test_long_answers_are_cut_and_say_how_much_is_left_out(passed: dict[str, Any]) -> None:
-    source = page(passed)
-    assert "21,700 more characters are left out here" in source
+def test_long_words_are_cut_and_say_how_much_is_left_out(ended: Ended) -> None:
+    document = ended("hostile")
+    longest = "🙌🏽 and on " * 12_000
+    changed = [replace(change, question=longest, after=longest) for change in rung_of(document, "r1_prompt").broke]
+    source = page(with_rung(document, "r1_prompt", broke=tuple(changed), reason=longest))
+    assert "more characters are left out here" in source
     assert len(source) < 200_000
 
 
-def test_no_more_changed_examples_than_can_be_read_are_shown(passed: dict[str, Any]) -> None:
-    read = Page(page(passed))
-    assert "Examples of dev that it fixed, against the rung below: 20 of 75 shown" in read.text
-    assert "Examples of dev that it broke, against the rung below: 1 shown" in read.text
-    assert "cost per answer are those of the dev rows" in read.text
-    assert "tone.csv:981" in read.text and "tone.csv:2060" not in read.text
+def test_changed_examples_say_how_many_there_are_in_all(ended: Ended) -> None:
+    rung = rung_of(ended("hostile"), "r1_prompt")
+    assert rung.broke_total > len(rung.broke) == 8
+    read = Page(page(ended("hostile")))
+    assert f"Examples of dev that it broke, against the rung below: 8 of {rung.broke_total} shown" in read.text
+    assert all(change.example in read.text for change in rung.broke)
 
 
-def test_an_unknown_figure_is_a_dash_and_a_known_zero_is_a_zero(passed: dict[str, Any]) -> None:
-    cells = _row(passed, "What each rung took", "r0_linear")
-    assert cells["Cost per 1,000 answers"] == "$0.00"
-    assert cells["Tokens in"] == cells["Tokens out"] == "—"
-    assert _row(passed, "What each rung took", "r4_adapter")["Cost per 1,000 answers"] == "—"
-    assert set(_row(passed, "What each rung showed on the gate", "r2_retrieve").values()) == {"skipped", "—"}
+def test_an_unknown_figure_is_a_dash_and_a_known_zero_is_a_zero(ended: Ended) -> None:
+    cells = _row(ended("prompt"), "What each rung took", "r1_prompt")
+    assert cells["Cost per 1,000 answers"] == "$0.00" and cells["Machine time per answer"] == "0.25 s"
+    assert _row(ended("failed"), "What each rung took", "r1_prompt")["Cost per 1,000 answers"] == "—"
+    assert set(_row(ended("prompt"), "What each rung showed on the gate", "r2_retrieve").values()) == {"skipped", "—"}
 
 
-def test_numbers_reach_the_tables(passed: dict[str, Any]) -> None:
-    showed = _row(passed, "What each rung showed on the gate", "r4_adapter")
-    assert showed == {
-        "Verdict": "passed", "Estimate": "83.2%", "Bounds": "80.4% to 85.6%", "Bar": "80.0%", "Looked at": "1,200 of 1,200",
-        "Alpha": "0.0125", "Score on dev": "84.1%",
-    }  # fmt: skip
-    took = _row(passed, "What each rung took", "r4_adapter")
-    assert (took["Build time"], took["Time on gate"], took["Artefact"]) == ("3 min 24 s", "34 s", "3.7 MB")
+@pytest.mark.parametrize("name", ["prompt", "failed", "relative"])
+def test_numbers_reach_the_tables(ended: Ended, name: str) -> None:
+    document = ended(name)
+    for rung in document.rungs:
+        if not rung.verdict:
+            continue
+        showed = _row(document, "What each rung showed on the gate", rung.rung)
+        figure = f"{100 * rung.verdict.estimate:+.1f} points" if name == "relative" else f"{100 * rung.verdict.estimate:.1f}%"
+        assert showed["Estimate"].replace("−", "-") == figure
+        assert showed["Looked at"] == f"{rung.verdict.n} of {rung.verdict.n_total}"
+        assert showed["Score on dev"] == f"{100 * rung.dev.mean:.1f}%"
+        assert _row(document, "What each rung took", rung.rung)["Build time"] != "—"
 
 
-def test_a_bar_on_a_difference_is_told_in_points(undecided: dict[str, Any]) -> None:
-    showed = _row(undecided, "What each rung showed on the gate", "r4_adapter")
-    assert (showed["Estimate"], showed["Bounds"], showed["Bar"]) == ("+6.2 points", "+3.1 to +9.3 points", "+5.0 points")
-    assert "Label about 1,900 more gate rows" in Page(page(undecided)).text
+def test_a_bar_on_a_difference_is_told_in_points(ended: Ended) -> None:
+    document = ended("relative")
+    read = Page(page(document))
+    assert "better than r1_prompt by 5.0 points" in read.text and "percentage points" in read.text
+    guard = re.search(r'<th scope="row" role="rowheader">no_worse</th>.*?</tr>', page(document), re.DOTALL)
+    assert guard and "−10.0 points" in unescape(guard[0])
 
 
-def _row(document: dict[str, Any], caption: str, rung: str) -> dict[str, str]:
+def _row(document: ClimbDocument, caption: str, rung: str) -> dict[str, str]:
     table = re.search(rf"<caption>{re.escape(caption)}</caption>.*?</table>", page(document), re.DOTALL)
     assert table
     row = re.search(rf'<tr[^>]*><th[^>]*><a href="#{rung}">.*?</tr>', table[0], re.DOTALL)
     assert row
     cells = re.findall(r'<td[^>]*data-label="([^"]*)"[^>]*>(.*?)</td>', row[0], re.DOTALL)
-    return {label: re.sub("<[^>]*>", "", value) for label, value in cells}
+    return {label: re.sub("<[^>]*>", "", value).strip() for label, value in cells}
 
 
-def test_the_ladder_places_bounds_on_their_sides_of_the_bar(passed: dict[str, Any]) -> None:
-    source = page(passed)
-    rows = re.findall(r'<svg [^>]*aria-label="(r\d)\w+: estimate[^>]*>(.*?)</div>', source)
+def test_the_ladder_places_bounds_on_their_sides_of_the_bar(ended: Ended) -> None:
+    source = page(ended("documents"))
+    rows = re.findall(r'<svg [^>]*aria-label="(r\d)\w+: estimate[^>]*>(.*?)</div>', source, re.DOTALL)
     bars = {_at(drawing, 'class="bar"') for _, drawing in rows}
-    assert len(rows) == 3 and len(bars) == 1
+    assert len(rows) == 2 and len(bars) == 1
     bar = bars.pop()
     spans = {name: re.search(r'x1="([\d.]+)%" x2="([\d.]+)%" y1="0" y2="0"', drawing) for name, drawing in rows}
     assert all(spans.values())
-    assert float(spans["r0"][2]) < bar < float(spans["r4"][1])  # type: ignore[index]
+    assert float(spans["r1"][2]) < bar < float(spans["r2"][1])  # type: ignore[index]
 
 
 def _at(drawing: str, kind: str) -> float:
@@ -185,51 +197,101 @@ def _at(drawing: str, kind: str) -> float:
     return float(found[1])
 
 
-def test_training_curves_skip_what_is_not_finite(passed: dict[str, Any]) -> None:
-    history = passed["rungs"][4]["history"]
-    history[3]["loss"], history[4]["loss"], history[5] = float("nan"), None, {"loss": 1.0}
-    source = page(passed)
-    assert "nan" not in re.findall(r'points="([^"]*)"', source)[0]
-    assert 'aria-label="Training loss:' in source and 'aria-label="Score on dev:' in source
+def test_a_training_is_drawn(ended: Ended) -> None:
+    source = page(ended("failed"))
+    steps = rung_of(ended("failed"), "r4_adapter").history
+    assert steps and f'aria-label="Training loss: {steps[0].loss:.3g} at step 1' in source
+    assert 'aria-label="Score on dev:' in source
 
 
-def test_a_very_long_training_draws_few_points(passed: dict[str, Any]) -> None:
-    passed["rungs"][4]["history"] = [{"step": step, "loss": 1.0 / step, "dev_score": None} for step in range(1, 20_001)]
-    points = re.findall(r'points="([^"]*)"', page(passed))
+def test_a_very_long_training_draws_few_points(ended: Ended) -> None:
+    steps = [TrainingStep(step=step, loss=1.0 / step, lr=0.1, tokens_per_s=1.0, dev_score=None) for step in range(1, 20_001)]
+    points = re.findall(r'points="([^"]*)"', page(with_rung(ended("failed"), "r4_adapter", history=tuple(steps))))
     assert 0 < max(len(line.split()) for line in points) <= 240
 
 
-def test_digests_are_short_to_see_and_whole_to_copy(passed: dict[str, Any]) -> None:
-    task = passed["lock"]["task"]
-    assert f'<code class="copy clip" title="{task}">{task}</code>' in page(passed)
+def test_digests_are_short_to_see_and_whole_to_copy(ended: Ended) -> None:
+    task = ended("linear").lock.task
+    assert f'<code class="copy clip" title="{task}">{task}</code>' in page(ended("linear"))
 
 
-def test_the_page_says_what_to_do_next(documents: dict[str, Any]) -> None:
-    said = {name: Page(page(document)).text for name, document in documents.items()}
-    assert 'rung answer tone@1 "..."' in said["passed"] and "its weights were never changed" in said["passed"]
-    assert "rung climb tasks/tone/task.yaml" in said["passed"]
-    assert "Nothing was registered" in said["failed"]
-    assert "the same command goes on" in said["unfinished"] and "passed the bar" not in said["unfinished"]
+def test_the_page_says_what_to_do_next(ended: Ended) -> None:
+    said = {name: Page(page(ended(name))).text for name in WAYS}
+    assert 'rung answer solved@1 "..."' in said["prompt"]
+    assert rung_of(ended("prompt"), "r1_prompt").undo in said["prompt"]
+    assert all(f"rung climb {ended(name).task.path}" in said[name] for name in WAYS)
+    assert "Nothing was registered, because no rung passed" in said["failed"]
+    needed = ended("undecided").fewest_labels
+    assert needed and f"Nothing was registered. Label about {needed:,} more gate rows" in said["undecided"]
 
 
-def test_parts_with_nothing_to_say_are_left_out(single: dict[str, Any]) -> None:
-    words = Page(page(single)).text
-    assert "Something cheaper?" not in words and "What was not tried" not in words and "What this gate can prove" not in words
+def test_a_cheaper_form_that_is_kept_is_told(ended: Ended) -> None:
+    words = Page(page(ended("prompt"))).text
+    assert "Something cheaper?" in words and "without the demonstrations kept" in words
 
 
-def test_a_document_with_hardly_anything_is_still_a_page() -> None:
-    assert "not finished" in Page(page({"finished": False})).text
-    assert Page(page({})).text
+def test_parts_with_nothing_to_say_are_left_out(ended: Ended) -> None:
+    words = Page(page(ended("linear"))).text
+    for part in ("Something cheaper?", "What is missing", "What more would bring", "What was found in the data"):
+        assert part not in words
 
 
-def test_the_file_is_written_whole_into_a_new_folder(passed: dict[str, Any], tmp_path: Path) -> None:
+def test_what_the_audit_found_is_told_with_where_it_stands(ended: Ended) -> None:
+    document = ended("failed")
+    found = Finding(severity="warning", message="7 rows hold <b>", check="pii", count=7, places=("rows.csv:3", "rows.csv:9"))
+    words = Page(page(replace(document, findings=(*document.findings, found)))).text
+    assert "What was found in the data" in words
+    assert "warning 7 rows hold <b> rows.csv:3, rows.csv:9, …" in words
+    assert all(finding.message in words for finding in document.findings)
+
+
+def test_what_is_missing_is_drawn_with_its_bounds(ended: Ended) -> None:
+    document = ended("documents")
+    source, found = page(document), document.diagnosis
+    read = Page(source)
+    assert found and found.sentence in read.text and "What is missing" in read.text
+    part = source[source.index('<section id="missing">') : source.index('<section id="rungs">')]
+    drawn = [probe for probe in found.probes if probe.cause not in ("", "labels") and probe.lift is not None]
+    assert drawn and part.count('class="estimate"') == len(drawn) + 1, "the probes and the key"
+    assert 'aria-label="knowledge: +100.0 points' in part
+    assert "the task gives no tools (tools:)" in part
+    said = [line for probe in found.probes for line in probe.said]
+    assert said and all(line in read.text for line in said)
+
+
+def test_what_retrieval_found_is_told(ended: Ended) -> None:
+    found = rung_of(ended("documents"), "r2_retrieve").retrieval
+    assert (
+        found and f"On {found.n} dev rows the text of the target is in the {found.k} passage" in Page(page(ended("documents"))).text
+    )
+
+
+def test_forecasts_are_drawn_and_told_as_such(ended: Ended) -> None:
+    document = ended("failed")
+    read = Page(page(document))
+    assert document.forecast and document.forecast.breakeven
+    (curve,) = document.forecast.curves
+    assert "What more would bring" in read.text and "A forecast, not a proof" in read.text
+    assert (curve.sentence[0].upper() + curve.sentence[1:]) in read.text
+    drawn = [attrs for attrs in read.all("polygon") if attrs["class"] == "band"]
+    assert len(drawn) == 1 and len(str(drawn[0]["points"]).split()) == 2 * len(curve.band)
+    lines = [str(attrs["points"]).split() for attrs in read.all("polyline") if str(attrs["class"]).startswith("curve")]
+    assert lines[-2][-1] == lines[-1][0], "the dashes go on where the line ends"
+    words = next(str(attrs["aria-label"]) for attrs in read.all("svg") if "Learning curve" in str(attrs.get("aria-label")))
+    assert f"{100 * curve.points[0].mean:.1f}% with {curve.points[0].rows} rows" in words
+    for pair in document.forecast.breakeven.pairs:
+        assert f"{pair.dearer} {pair.cheaper}" in read.text
+    assert all(note[0].upper() + note[1:] in read.text for note in document.forecast.breakeven.notes)
+
+
+def test_the_file_is_written_whole_into_a_new_folder(ended: Ended, tmp_path: Path) -> None:
     target = tmp_path / "new" / "report.html"
-    write_html(passed, target)
-    assert target.read_text("utf-8") == page(passed)
+    write_html(ended("linear"), target)
+    assert target.read_text("utf-8") == page(ended("linear"))
     assert os.listdir(target.parent) == ["report.html"]
 
 
-def test_a_failed_write_leaves_the_old_report(passed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_report(ended: Ended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "report.html"
     target.write_text("old", "utf-8")
 
@@ -238,37 +300,13 @@ def test_a_failed_write_leaves_the_old_report(passed: dict[str, Any], tmp_path: 
 
     monkeypatch.setattr(html.os, "replace", full)
     with pytest.raises(BrokenEnvironment, match="No space left on device") as caught:
-        write_html(passed, target)
+        write_html(ended("linear"), target)
     assert caught.value.exit_code == 3 and str(target) in caught.value.message
     assert target.read_text("utf-8") == "old" and os.listdir(tmp_path) == ["report.html"]
 
 
-def test_a_folder_in_the_way_is_a_clear_error(passed: dict[str, Any], tmp_path: Path) -> None:
+def test_a_folder_in_the_way_is_a_clear_error(ended: Ended, tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
     with pytest.raises(BrokenEnvironment, match="could not be written"):
-        write_html(passed, tmp_path / "report.html")
+        write_html(ended("linear"), tmp_path / "report.html")
     assert os.listdir(tmp_path) == ["report.html"]
-
-
-def test_forecasts_are_drawn_and_told_as_such(failed: dict[str, Any]) -> None:
-    source = page(failed)
-    read = Page(source)
-    assert "What more would bring" in read.text
-    assert "The bar of 80.0% is forecast to take at least 300 more train rows" in read.text
-    assert "A forecast, not a proof" in read.text
-    drawn = [attrs for attrs in read.all("polygon") if attrs["class"] == "band"]
-    assert len(drawn) == 1 and len(str(drawn[0]["points"]).split()) == 22
-    lines = [str(attrs["points"]).split() for attrs in read.all("polyline") if str(attrs["class"]).startswith("curve")]
-    assert lines[-2][-1] == lines[-1][0], "the dashes go on where the line ends"
-    words = next(str(attrs["aria-label"]) for attrs in read.all("svg") if "Learning curve" in str(attrs.get("aria-label")))
-    assert "64.0% with 150 rows" in words and "with 2,400" in words
-    assert "r4_adapter r1_prompt 41,001 answers 30,000 to never 0.4" in read.text
-    assert "r4_adapter r0_linear never — —" in read.text
-    assert "r4_adapter $600.00 — — — —" in read.text
-    assert "In answers, not months." in read.text
-
-
-def test_no_forecast_is_no_section(passed: dict[str, Any]) -> None:
-    for told in (None, {}, {"curves": [], "breakeven": None}, {"curves": [{"rung": "r0_linear", "band": [{"rows": 1}]}]}):
-        read = Page(page(passed | {"forecast": told}))
-        assert ("What more would bring" in read.text) == bool(told and told["curves"])

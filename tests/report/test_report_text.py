@@ -1,4 +1,4 @@
-"""Figures in words, axes, and the one sentence."""
+"""Figures in words, and axes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.report import text
-from rung.report.facts import answer_command, bar_line, bar_words, is_difference, repeat_command, standing
-from rung.report.markup import Html, element, visible
+from rung.report.facts import answer_command, bar_words, is_difference
 from rung.report.scale import exact, fit
-from rung.report.sentence import sentence
+from rung.report.text import visible
+from rung.types import Bar
 
 
 @pytest.mark.parametrize(
@@ -68,35 +68,27 @@ def test_moments() -> None:
 
 
 def test_bars_in_words_and_on_their_scale() -> None:
-    least = {"at_least": 0.8, "better_than": None, "by": 0.0, "not_worse_than": None, "margin": 0.0}
-    better = least | {"at_least": None, "better_than": "r1_prompt", "by": 0.1}
-    near = least | {"at_least": None, "not_worse_than": "champion", "margin": 0.02}
-    said = [(bar_words(bar), is_difference(bar), bar_line({"task": {"bar": bar}})) for bar in (least, better, near)]
-    assert said == [
+    least = Bar(scorer="choice", at_least=0.8)
+    better = Bar(scorer="choice", better_than="r1_prompt", by=0.1)
+    near = Bar(scorer="choice", not_worse_than="champion", margin=0.02)
+    assert [(bar_words(bar), is_difference(bar), bar.line) for bar in (least, better, near)] == [
         ("at least 80.0%", False, 0.8),
         ("better than r1_prompt by 10.0 points", True, 0.1),
         ("not worse than champion by more than 2.0 points", True, -0.02),
     ]
 
 
-def test_the_sentence_is_the_climbs_own_where_it_has_one(documents: dict[str, Any]) -> None:
-    assert sentence(documents["passed"]) == documents["passed"]["verdict"]["sentence"]
-    assert sentence(documents["failed"]) == "No rung reaches the bar, at least 80.0%: 4 rungs tried."
-    assert "about 1,900 more gate labels would settle it" in sentence(documents["undecided"])
-    assert sentence(documents["unfinished"]) == "This climb is not finished: 4 of 5 rungs settled so far."
-    documents["passed"]["verdict"]["sentence"] = None
-    assert sentence(documents["passed"]) == "LoRA adapter is the cheapest rung found to reach the bar, at least 80.0%."
-
-
-def test_an_interrupted_climb_never_counts_as_passed(passed: dict[str, Any]) -> None:
-    assert standing(passed).word == "passed"
-    assert standing(passed | {"finished": False}).word == "not finished"
-
-
 def test_commands_are_quoted_for_a_shell() -> None:
-    assert answer_command({"version": "x; rm -rf ~@1"}) == "rung answer 'x; rm -rf ~@1' \"...\""
-    assert answer_command({"version": None}) is None
-    assert repeat_command({"task": {"path": "my tasks/a.yaml"}}) == "rung climb 'my tasks/a.yaml'"
+    assert answer_command("x; rm -rf ~@1") == "rung answer 'x; rm -rf ~@1' \"...\""
+
+
+def test_words_that_are_too_long_say_how_many_are_left_out() -> None:
+    assert text.cut("short", 10) == "short"
+    assert text.cut("a" * 30, 10) == "a" * 10 + "… (20 more characters)"
+
+
+def test_a_sentence_begins_and_ends_as_one() -> None:
+    assert [text.sentence(words) for words in ("it is", "Is it?", "")] == ["It is.", "Is it?", "."]
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1), st.integers(3, 8))
@@ -109,13 +101,6 @@ def test_axes_hold_their_values_between_round_marks(values: list[float], marks: 
 
 
 @given(st.text())
-def test_any_text_is_escaped(words: str) -> None:
-    source = element("p", words, title=words)
-    assert source.count("<") == source.count(">") == 2
-    assert element("p", title=words).count('"') == 2
+def test_nothing_unseen_is_left(words: str) -> None:
     assert not any(ord(sign) < 32 and sign not in "\t\n" for sign in visible(words))
-
-
-def test_only_markup_passes_as_markup() -> None:
-    assert element("p", "<b>", Html("<b>"), None, ["x", 3]) == "<p>&lt;b&gt;<b>x3</p>"
-    assert element("td", data_label="a", hidden=True, title=None, class_="n") == '<td data-label="a" hidden class="n"></td>'
+    assert not any(sign in "\u202a\u202e\u2066\u200f" for sign in visible(words))

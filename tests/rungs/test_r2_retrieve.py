@@ -16,6 +16,7 @@ from rung.errors import UserError
 from rung.parts import Retrieval
 from rung.plugins import load
 from rung.progress import Silent
+from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.rungs.training import train_rows
 from rung.task.load import load_task
@@ -89,7 +90,7 @@ def task_of(path: Path, home: Path) -> Task:
 
 def run(path: Path, home_folder: Path) -> dict:
     with open_home(home_folder, write=True) as home:
-        return climb(load_task(path, home.downloads), home, progress=Silent())
+        return as_json(climb(load_task(path, home.downloads), home, progress=Silent()))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from rung.climb.climb import climb
 from rung.climb.runtime import runtime_for
 from rung.errors import UserError
 from rung.progress import Silent
+from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.rungs import r3_tools
 from rung.rungs.base import BuildContext
@@ -68,7 +69,7 @@ def task_file(tmp_path) -> Path:
 
 def test_a_climb_where_only_a_tool_helps_ends_at_the_tools_rung(task_file, home) -> None:
     with open_home(home, write=True) as opened:
-        document = climb(load_task(task_file, opened.downloads), opened, progress=Silent())
+        document = as_json(climb(load_task(task_file, opened.downloads), opened, progress=Silent()))
         assert document["verdict"]["rung"] == "r3_tools"
         rung = next(rung for rung in document["rungs"] if rung["rung"] == "r3_tools")
         assert rung["state"] == "passed"

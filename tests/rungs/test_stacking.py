@@ -15,6 +15,7 @@ from rung.engine.retrieval.index import store_index
 from rung.engine.tools.declare import bundle
 from rung.parts import Retrieval, SchemaConstraint, ToolUse
 from rung.progress import Silent
+from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.rungs import r4_adapter, training
 from rung.rungs.base import BuildContext
@@ -145,7 +146,7 @@ def test_documents_are_tried_beside_tools_and_kept_where_they_help(tmp_path, hom
     (folder / "model.py").write_text(STACKED_MODEL)
     (folder / "task.yaml").write_text(STACKED_TASK)
     with open_home(home, write=True) as opened:
-        document = climb(load_task(folder / "task.yaml", opened.downloads), opened, progress=Silent())
+        document = as_json(climb(load_task(folder / "task.yaml", opened.downloads), opened, progress=Silent()))
         winner = opened.candidates.get("stacked")
     assert document["verdict"]["rung"] == "r3_tools" and winner.retrieval and winner.tools
     print(document["cheaper"])

@@ -11,6 +11,7 @@ from rung.cli.words import finding_lines
 
 if TYPE_CHECKING:
     from rung.registry.climbs import ClimbRecord
+    from rung.registry.documents import ClimbDocument
     from rung.registry.home import Home
     from rung.registry.names import Version
 
@@ -28,44 +29,59 @@ def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
             progress.note(line)
         document = climb(task, home, progress=progress, every_rung=every_rung)
         page = write_report(document, home)
+    finish(document, page, as_json=as_json)
+    return EXIT_CODE[document.verdict.status]
+
+
+def finish(document: ClimbDocument, page: Path, *, as_json: bool) -> None:
+    """Prints a document, as JSON or for people."""
+    from rung.registry import documents
+
     if as_json:
-        print_json(document)
+        print_json(documents.as_json(document))
     else:
         show_document(document, page)
-    return EXIT_CODE[document["verdict"]["status"]]
 
 
-def write_report(document: dict[str, Any], home: Home, out: Path | None = None) -> Path:
+def write_report(document: ClimbDocument, home: Home, out: Path | None = None) -> Path:
     """Writes a climb's HTML to `out`, by default under RUNG_HOME; returns where it is."""
     from rung.report.html import write_html
 
-    page = out or home.path / "reports" / f"{document['name']}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
+    page = out or home.path / "reports" / f"{document.name}.html"
     write_html(document, page)
     return page
 
 
-def show_document(document: dict[str, Any], page: Path) -> None:
+def show_document(document: ClimbDocument, page: Path) -> None:
     """The verdict and the ladder, and what to do next."""
     from rung.report.tables import ladder_table
 
     show(ladder_table(document), f"Report  {page}")
-    for curve in (document.get("forecast") or {}).get("curves", ()):
-        show(*[f"Forecast  {curve['title']}: {curve['sentence']}"] if curve["sentence"] else [])
-    if document["version"]:
-        show(f'Ask it  rung answer {document["version"]} "..."')
+    for curve in document.forecast.curves if document.forecast else ():
+        show(*[f"Forecast  {curve.title}: {curve.sentence}"] if curve.sentence else [])
+    if document.version:
+        show(f'Ask it  rung answer {document.version} "..."')
         return
-    if document.get("diagnosis"):
-        show(f"What is missing  {document['diagnosis']['sentence']}")
-    show(f"What more labels would bring  rung forecast {document['task']['path']}")
+    if document.diagnosis:
+        show(f"What is missing  {document.diagnosis.sentence}")
+    show(f"What more labels would bring  rung forecast {document.task.path}")
+
+
+def stored_document(home: Home, climb: str) -> ClimbDocument | None:
+    """The document of a climb; None where it has not finished. Raises UserError where an earlier version wrote it."""
+    from rung.climb.record import document_of
+    from rung.registry.documents import from_json
+
+    stored = document_of(home, climb)
+    return from_json(stored) if stored else None
 
 
 def told_version(home: Home, version: Version) -> dict[str, Any]:
     """A version as JSON, with the `sentence` of the climb that it rests on; None where that climb kept no document."""
     from rung.climb.record import document_of
+    from rung.registry.documents import sentence_in
 
-    document = document_of(home, version.evidence.climb)
-    return asdict(version) | {"sentence": document["verdict"]["sentence"] if document else None}
+    return asdict(version) | {"sentence": sentence_in(document_of(home, version.evidence.climb))}
 
 
 def climbed_anew(home: Home, record: ClimbRecord) -> str:

@@ -13,6 +13,7 @@ import rung
 from rung.errors import BrokenEnvironment
 
 if TYPE_CHECKING:
+    from rung.registry.documents import ClimbDocument
     from rung.registry.home import Home
     from rung.types import Progress
 
@@ -59,15 +60,13 @@ def climb_worlds(names: Sequence[str], home: Home, progress: Progress) -> Iterat
         yield worlds.scoring.outcome(world, document, named, _reached(document, world.rung))
 
 
-def named_cause(task: Any, document: dict[str, Any], home: Home, progress: Progress) -> str:
+def named_cause(task: Any, document: ClimbDocument, home: Home, progress: Progress) -> str:
     """The cause that the climb's diagnosis names; where a cheap rung passed before one was needed, that of a diagnosis made now."""
     from rung.climb.diagnosis.diagnose import diagnose
 
-    told = document.get("diagnosis") or diagnose(task, home, progress=progress).as_json()
-    return str(told["cause"])
+    return (document.diagnosis or diagnose(task, home, progress=progress)).cause
 
 
-def _reached(document: dict[str, Any], rung_name: str | None) -> float | None:
+def _reached(document: ClimbDocument, rung_name: str | None) -> float | None:
     """What a rung scored at the gate; None where it was not judged."""
-    found = next((told for told in document["rungs"] if told["rung"] == rung_name and told["verdict"]), None)
-    return found["verdict"]["estimate"] if found else None
+    return next((rung.verdict.estimate for rung in document.rungs if rung.rung == rung_name and rung.verdict), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rung.climb import steps
 from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
@@ -11,6 +11,7 @@ from rung.climb.outlook.learning_curve import draw_curve
 from rung.climb.states import step_after
 from rung.climb.steps import Climb, open_climb
 from rung.errors import UserError
+from rung.registry.documents import ClimbDocument
 from rung.rungs.base import ladder
 from rung.types import Progress, Task
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 
-def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = False) -> dict[str, Any]:
+def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = False) -> ClimbDocument:
     """Climb, or go on climbing, and return the climb document. What is finished is never done again.
 
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.

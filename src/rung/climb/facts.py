@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rung.registry.documents import DiagnosisRecord
 from rung.rungs.base import Recorded
 from rung.types import Finding, Status, Verdict
 
@@ -72,6 +73,11 @@ class Lock(Fact):
         """The rungs' names, the cheapest first."""
         return tuple(rung.name for rung in self.rungs)
 
+    @property
+    def shares(self) -> int:
+        """Into how many parts alpha is split: one for each rung that is not left out, and one for cheaper forms."""
+        return 1 + sum(not rung.skipped for rung in self.rungs)
+
     def rung(self, name: str) -> LockedRung:
         """The rung of this name."""
         return next(rung for rung in self.rungs if rung.name == name)
@@ -102,7 +108,10 @@ class Built(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Judged(Fact):
-    """What the locked split said of a rung's Candidate: the verdict on quality and on every guard, at this share of alpha."""
+    """What the locked split said of a rung's Candidate: the verdict on quality and on every guard, at this share of alpha.
+
+    `waits_s`: seconds that a caller waited for an answer, where they were measured.
+    """
 
     rung: str
     status: Status
@@ -111,6 +120,7 @@ class Judged(Fact):
     run: str
     alpha: float
     seconds: float
+    waits_s: tuple[float, ...] = ()
 
     @property
     def key(self) -> str:
@@ -178,13 +188,9 @@ class Simplified(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosed(Fact):
-    """What is missing: the cause, in a sentence, and the rungs that need not be tried. `document` is all of it, for the report."""
+    """What is missing, and which rungs need not be tried."""
 
-    cause: str
-    sentence: str
-    skips: Mapping[str, str]
-    document: Mapping[str, Any]
-    seconds: float
+    record: DiagnosisRecord
 
     @property
     def key(self) -> str:
@@ -192,7 +198,7 @@ class Diagnosed(Fact):
 
     @property
     def budget_s(self) -> float:
-        return self.seconds
+        return self.record.seconds or 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

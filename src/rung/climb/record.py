@@ -23,6 +23,8 @@ from rung.climb.facts import (
 )
 from rung.errors import UserError
 from rung.json_form import as_json, digest, from_json
+from rung.registry import documents
+from rung.registry.documents import ClimbDocument
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -130,14 +132,14 @@ class Record:
         return sum(fact.budget_s for fact in self._facts.values())
 
     @property
-    def document(self) -> Mapping[str, Any] | None:
+    def document(self) -> ClimbDocument | None:
         """The climb document; None before the climb has ended."""
-        return self._document
+        return documents.from_json(self._document) if self._document else None
 
-    def keep_document(self, document: Mapping[str, Any]) -> None:
+    def keep_document(self, document: ClimbDocument) -> None:
         """Keeps the climb document, in the place of the one before."""
-        self.home.climbs.put(self.climb, _DOCUMENT, document)
-        self._document = document
+        self._document = documents.as_json(document)
+        self.home.climbs.put(self.climb, _DOCUMENT, self._document)
 
     def _all(self, kind: type[Known]) -> list[Known]:
         return [fact for fact in self._facts.values() if isinstance(fact, kind)]
@@ -164,7 +166,7 @@ def earlier_form(home: Home, task: str) -> str | None:
 
 
 def document_of(home: Home, climb: str) -> dict[str, Any] | None:
-    """The document of a climb that has ended, whatever version of rung wrote it; None where there is none."""
+    """The JSON of the document of a climb that has ended, whatever version of rung wrote it; None where there is none."""
     document: dict[str, Any] | None = home.climbs.fact(climb, _DOCUMENT)
     return document
 

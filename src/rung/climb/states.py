@@ -48,4 +48,4 @@ def _out_of_budget(task: Task, record: Record) -> str:
 
 def _hopeless(record: Record, rung: str) -> str:
     """Why the diagnosis says that this rung cannot reach the bar; "" where it does not say so."""
-    return record.diagnosis.skips.get(rung, "") if record.diagnosis else ""
+    return record.diagnosis.record.skips.get(rung, "") if record.diagnosis else ""

@@ -160,14 +160,7 @@ def diagnose(climb: Climb) -> None:
     statuses = {rung: judged.status for rung, judged in climb.record.judged.items()}
     found = diagnose_on(climb.task, climb.context("diagnosis"), Known(parent=parent, statuses=statuses))
     climb.progress.note(found.sentence)
-    diagnosed = Diagnosed(
-        cause=found.cause.name,
-        sentence=found.sentence,
-        skips=found.skips,
-        document=found.as_json(),
-        seconds=time.monotonic() - started,
-    )
-    climb.record.add(diagnosed)
+    climb.record.add(Diagnosed(record=found.record(time.monotonic() - started)))
     shutil.rmtree(climb.work("diagnosis"), ignore_errors=True)
 
 

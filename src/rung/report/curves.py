@@ -1,14 +1,12 @@
-"""Training curves, as inline SVG drawn at a fixed size and scaled with its column."""
+"""Training curves, drawn at a fixed size and scaled with their column."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from rung.registry.documents import TrainingStep
 from rung.report import text
-from rung.report.facts import at, listed
-from rung.report.markup import Html, element, join
 from rung.report.scale import Scale, exact, fit
 
 WIDE, HIGH = 400, 190
@@ -16,101 +14,97 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 16, 12, 26
 MOST_POINTS = 240
 NOISY = 32
 
+Spot = tuple[float, float]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One curve: what it shows, under which key the history keeps it, how to say a value, and its axis (see `scale.fit`)."""
+    """One curve: what it shows of a step, how to say a value, and its axis (see `scale.fit`)."""
 
     title: str
-    key: str
+    of: Callable[[TrainingStep], float | None]
     say: Callable[[float], str]
     least: float
     within: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A drawing in a box of WIDE x HIGH: marks at its left (height, words) and below (place, words), lines as SVG points.
+
+    `lines` are (kind, points), `points` the places of dots, `band` an area's outline, `bar` the height of the bar's line.
+    """
+
+    title: str
+    note: str
+    words: str
+    up: tuple[tuple[float, str], ...]
+    across: tuple[tuple[float, str], ...]
+    lines: tuple[tuple[str, str], ...]
+    points: tuple[Spot, ...] = ()
+    band: str = ""
+    bar: float | None = None
+
+
 PANELS = (
-    Panel(title="Training loss", key="loss", say=text.small, least=0.05),
-    Panel(title="Score on dev", key="dev_score", say=text.whole_percent, least=0.04, within=(0.0, 1.0)),
+    Panel(title="Training loss", of=lambda step: step.loss, say=text.small, least=0.05),
+    Panel(title="Score on dev", of=lambda step: step.dev_score, say=text.whole_percent, least=0.04, within=(0.0, 1.0)),
 )
 
 
-def curves(rung: Mapping[str, Any]) -> Html:
+def curves(history: Sequence[TrainingStep]) -> list[Drawing]:
     """The training loss, and the score on dev, over the optimiser's steps; nothing for a rung that trained nothing."""
-    history = [point for point in listed(rung, "history") if text.number(at(point, "step")) is not None]
-    across = exact([0.0, *(point["step"] for point in history)], least=1.0, marks=5)
-    panels = [_curve(panel, _series(history, panel.key), across) for panel in PANELS]
-    return element("div", panels, class_="curves") if any(panels) else Html("")
+    across = exact([0.0, *(point.step for point in history)], least=1.0, marks=5)
+    known = {panel: [(float(step.step), value) for step in history if (value := panel.of(step)) is not None] for panel in PANELS}
+    return [_curve(panel, _thin(series), across) for panel, series in known.items() if series]
 
 
-def _series(history: Sequence[Any], key: str) -> list[tuple[float, float]]:
-    found = [(text.number(at(point, "step")), text.number(at(point, key))) for point in history]
-    known = [(step, value) for step, value in found if step is not None and value is not None]
-    return _thin(sorted(known))
-
-
-def _thin(series: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _thin(series: list[Spot]) -> list[Spot]:
     """At most MOST_POINTS points: each the mean of as many neighbours, so that a long training draws as quickly as a short one."""
     size = -(-len(series) // MOST_POINTS)
-    if size <= 1:
-        return series
-    groups = [series[start : start + size] for start in range(0, len(series), size)]
-    return [(sum(step for step, _ in group) / len(group), sum(value for _, value in group) / len(group)) for group in groups]
+    return series if size <= 1 else [_middle(series[start : start + size]) for start in range(0, len(series), size)]
 
 
-def _smooth(series: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _middle(group: Sequence[Spot]) -> Spot:
+    return sum(step for step, _ in group) / len(group), sum(value for _, value in group) / len(group)
+
+
+def _smooth(series: list[Spot]) -> list[Spot]:
     reach = len(series) // 16
     near = [series[max(0, i - reach) : i + reach + 1] for i in range(len(series))]
-    return [(step, sum(value for _, value in group) / len(group)) for (step, _), group in zip(series, near, strict=True)]
+    return [(step, _middle(group)[1]) for (step, _), group in zip(series, near, strict=True)]
 
 
-def _curve(panel: Panel, series: list[tuple[float, float]], across: Scale) -> Html:
-    if not series:
-        return Html("")
+def _curve(panel: Panel, series: list[Spot], across: Scale) -> Drawing:
     up = fit([value for _, value in series], least=panel.least, marks=4, within=panel.within)
     noisy = len(series) >= NOISY
-    place = _places(series, across, up)
-    drawing = element(
-        "svg",
-        _axes(across, up, panel.say),
-        _path(place, "raw" if noisy else "curve"),
-        _path(_places(_smooth(series), across, up), "curve") if noisy else None,
-        None if noisy else [element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=3, class_="point") for x, y in place],
-        viewBox=f"0 0 {WIDE} {HIGH}",
-        role="img",
-        aria_label=_words(panel, series),
-    )
-    note = element("small", " by step; thin: as it was, thick: moving mean" if noisy else " by step")
-    return element("figure", element("figcaption", panel.title, note), drawing)
-
-
-def _words(panel: Panel, series: list[tuple[float, float]]) -> str:
+    whole = polyline(_places(series, across, up))
     (start, first), (end, last) = series[0], series[-1]
-    return f"{panel.title}: {panel.say(first)} at step {text.count(start)}, {panel.say(last)} at step {text.count(end)}"
-
-
-def _axes(across: Scale, up: Scale, say: Callable[[float], str]) -> Html:
-    rows = [(_y(up, tick), say(tick)) for tick in up.ticks]
-    columns = [(_x(across, tick), text.count(tick)) for tick in across.ticks if tick == int(tick)]
-    return join(
-        [
-            [element("line", x1=LEFT, x2=WIDE - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="grid") for y, _ in rows],
-            [element("text", label, x=LEFT - 8, y=f"{y + 4:.1f}", class_="last") for y, label in rows],
-            [element("text", label, x=f"{x:.1f}", y=HIGH - 8) for x, label in columns],
-        ]
+    return Drawing(
+        title=panel.title,
+        note=" by step; thin: as it was, thick: moving mean" if noisy else " by step",
+        words=f"{panel.title}: {panel.say(first)} at step {text.count(start)}, {panel.say(last)} at step {text.count(end)}",
+        up=tuple((y_of(up, tick), panel.say(tick)) for tick in up.ticks),
+        across=tuple((x_of(across, tick), text.count(tick)) for tick in across.ticks if tick == int(tick)),
+        lines=(("raw", whole), ("curve", polyline(_places(_smooth(series), across, up)))) if noisy else (("curve", whole),),
+        points=() if noisy else tuple(_places(series, across, up)),
     )
 
 
-def _path(place: list[tuple[float, float]], kind: str) -> Html:
-    return element("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in place), class_=kind)
+def polyline(spots: Iterable[Spot]) -> str:
+    """Places as the `points` of an SVG line."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
 
 
-def _places(series: list[tuple[float, float]], across: Scale, up: Scale) -> list[tuple[float, float]]:
-    return [(_x(across, step), _y(up, value)) for step, value in series]
+def _places(series: list[Spot], across: Scale, up: Scale) -> list[Spot]:
+    return [(x_of(across, step), y_of(up, value)) for step, value in series]
 
 
-def _x(scale: Scale, value: float) -> float:
+def x_of(scale: Scale, value: float) -> float:
+    """Where a value stands across the box."""
     return LEFT + scale.at(value) * (WIDE - LEFT - RIGHT)
 
 
-def _y(scale: Scale, value: float) -> float:
+def y_of(scale: Scale, value: float) -> float:
+    """Where a value stands in the height of the box."""
     return HIGH - BOTTOM - scale.at(value) * (HIGH - TOP - BOTTOM)

@@ -7,19 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from rung.errors import BrokenEnvironment
-from rung.report.closing import closing
-from rung.report.details import details
-from rung.report.facts import Document, at
-from rung.report.forecast import forecasts
-from rung.report.markup import Html, element
-from rung.report.missing import missing
-from rung.report.overview import header, overview
-from rung.report.text import plain
+from rung.registry.documents import ClimbDocument
+from rung.report import curves, facts, grids, ladder, outlook
+from rung.report.render import render
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+MOST_EXAMPLES = 20
+LONGEST_WORDS = 800
 
 
-def write_html(document: Document, path: Path) -> None:
+def write_html(document: ClimbDocument, path: Path) -> None:
     """Write the page of a climb document: the whole file or none of it. Raises BrokenEnvironment where it cannot be written."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -37,27 +34,29 @@ def write_html(document: Document, path: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def page(document: Document) -> str:
+def page(document: ClimbDocument) -> str:
     """The whole HTML document."""
-    name = plain(at(document, "task", "name"))
-    style = Path(__file__).with_name("style.css").read_text("utf-8")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"Rung: {name}"),
-        element("style", Html(style)),
+    found, ahead = document.diagnosis, document.forecast
+    return render(
+        "page.html",
+        document=document,
+        policy=POLICY,
+        key=grids.key_figures(document),
+        ladder=ladder.ladder(document),
+        showed=grids.showed(document),
+        took=grids.took(document),
+        lifts=ladder.lifts(found) if found else None,
+        attribution=grids.attribution(found) if found else None,
+        arms=grids.arms(found) if found else None,
+        guards={rung.rung: grids.guards(rung, document.task) for rung in document.rungs},
+        curves={rung.rung: curves.curves(rung.history) for rung in document.rungs},
+        outlooks=[outlook.outlook(curve) for curve in ahead.curves] if ahead else [],
+        costs=outlook.costs(ahead.breakeven) if ahead and ahead.breakeven else None,
+        pairs=outlook.pairs(ahead.breakeven) if ahead and ahead.breakeven else None,
+        cheaper=grids.cheaper(document),
+        looks=grids.looks(document),
+        repeat=facts.repeat_command(document),
+        ask=facts.answer_command(document.version) if document.version else None,
+        most_examples=MOST_EXAMPLES,
+        longest=LONGEST_WORDS,
     )
-    body = element(
-        "body",
-        header(document),
-        element("main", overview(document), missing(document), details(document), forecasts(document), closing(document)),
-        _footer(),
-    )
-    return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
-
-
-def _footer() -> Html:
-    return element("footer", "Made by Rung. This file holds everything it shows and fetches nothing.")

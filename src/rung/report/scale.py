@@ -53,5 +53,5 @@ def _multiples(low: float, high: float, step: float) -> tuple[float, ...]:
 
 
 def _round_step(raw: float) -> float:
-    power = 10 ** math.floor(math.log10(raw))
+    power = 10.0 ** math.floor(math.log10(raw))
     return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 DASH = "—"
 MINUS = "−"
 ELLIPSIS = "…"
+# C0 and C1 controls, direction overrides, isolates and lone surrogates: unseen, they can reorder or break a page or a terminal.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+
+def visible(words: str) -> str:
+    r"""`words` with control characters, direction overrides and lone surrogates spelt out (`⟨U+202E⟩`); `\r\n` becomes `\n`."""
+    return _UNSEEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", words.replace("\r\n", "\n"))
 
 
 def number(value: Any) -> float | None:
@@ -138,9 +146,27 @@ def plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def sentence(words: str) -> str:
+    """With a capital at its beginning and a full stop at its end."""
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "?", "!")) else ".")
+
+
+def listing(value: Any) -> str:
+    """A setting: words of a list side by side, anything else as `plain` says it."""
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return ", ".join(value) or DASH
+    return plain(value)
+
+
 def shorten(text: str, longest: int) -> tuple[str, int]:
     """The first `longest` characters, and how many were left out."""
     return (text, 0) if len(text) <= longest else (text[:longest].rstrip() + ELLIPSIS, len(text) - longest)
+
+
+def cut(words: str, longest: int = 800) -> str:
+    """Words of a length that a page can hold, saying how much is left out."""
+    shown, left = shorten(words, longest)
+    return f"{shown} ({left:,} more characters)" if left else shown
 
 
 def _decimals(value: float, bar: float | None) -> int:

@@ -227,7 +227,7 @@ def _encoder(task: Task, config: Config, context: BuildContext) -> Encoder | Non
             raise
         message = f"only lexical search was tried: the default encoder is not to be had ({error.problem})"
         context.progress.note(message)
-        context.record("finding", {"check": "encoder", "severity": "warning", "message": message, "examples": (), "count": 1})
+        context.record("finding", asdict(Finding(check="encoder", severity="warning", message=message, count=1)))
         return None
     return encoder
 

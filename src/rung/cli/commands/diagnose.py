@@ -22,6 +22,7 @@ def command(task: Path, as_json: bool) -> None:
     """
     from rung.climb.diagnosis.diagnose import diagnose
     from rung.registry.home import open_home
+    from rung.registry.typed import plain
     from rung.report.missing import diagnosis_table
     from rung.task.load import load_task
 
@@ -30,8 +31,8 @@ def command(task: Path, as_json: bool) -> None:
             locked = load_task(task, home.downloads)
         for line in finding_lines(locked.findings):
             progress.note(line)
-        told = diagnose(locked, home, progress=progress).as_json()
+        record = diagnose(locked, home, progress=progress).record()
     if as_json:
-        print_json(told)
+        print_json(plain(record))
     else:
-        show(diagnosis_table(told))
+        show(diagnosis_table(record))

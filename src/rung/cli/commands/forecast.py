@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
 from rung.cli.words import percent
+
+if TYPE_CHECKING:
+    from rung.registry.forecasts import Costs, Forecast, LearningCurve
 
 
 @click.command(epilog=example("rung forecast tasks/tone/task.yaml"))
@@ -26,7 +29,9 @@ def command(task: Path, rung: str | None, as_json: bool) -> None:
     """
     from rung.climb.outlook.learning_curve import draw_curve, forecast, learners
     from rung.climb.steps import open_climb
+    from rung.registry.forecasts import Forecast
     from rung.registry.home import open_home
+    from rung.registry.typed import plain
     from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
@@ -35,42 +40,39 @@ def command(task: Path, rung: str | None, as_json: bool) -> None:
         climb = open_climb(locked, home, progress)
         with climb.lease:
             draw_curve(climb, rung or learners()[0])
-            told = forecast(climb) or {"curves": [], "breakeven": None}
+            told = forecast(climb) or Forecast(curves=(), breakeven=None)
             if document := climb.record.document:
-                climb.record.keep_document({**document, "forecast": told})
+                climb.record.keep_document(replace(document, forecast=told))
     if as_json:
-        print_json(told)
+        print_json(plain(told))
     else:
         _show(told)
 
 
-def _show(told: Mapping[str, Any]) -> None:
-    for curve in told["curves"]:
+def _show(told: Forecast) -> None:
+    for curve in told.curves:
         _show_curve(curve)
-    costs = told["breakeven"]
+    costs = told.breakeven
     if costs is None:
         show("No break-even yet: that needs two rungs that a climb has measured (rung climb).")
         return
-    priced = [
-        (one["rung"], _cost(one["once"], 1, costs), _cost(one["per_answer"], 1000, costs), one["unknown"]) for one in costs["rungs"]
-    ]
+    priced = [(one.rung, _cost(one.once, 1, costs), _cost(one.per_answer, 1000, costs), one.unknown) for one in costs.rungs]
     show(table(["rung", "once", "1,000 answers", "not known"], priced, numbers=["once", "1,000 answers"]))
-    show(*[f"  {pair['sentence']}" for pair in costs["pairs"]])
-    show(*[f"  ({note})" for note in costs["notes"]])
+    show(*[f"  {pair.sentence}" for pair in costs.pairs])
+    show(*[f"  ({note})" for note in costs.notes])
 
 
-def _show_curve(curve: Mapping[str, Any]) -> None:
-    measured = [(f"{point['rows']:,}", percent(point["mean"]), "measured on dev") for point in curve["points"]]
+def _show_curve(curve: LearningCurve) -> None:
+    measured = [(f"{point.rows:,}", percent(point.mean), "measured on dev") for point in curve.points]
     ahead = [
-        (f"{one['rows']:,}", percent(one["estimate"]), f"forecast: {percent(one['lower'])} to {percent(one['upper'])}")
-        for one in curve["ahead"]
+        (f"{one.rows:,}", percent(one.estimate), f"forecast: {percent(one.lower)} to {percent(one.upper)}") for one in curve.ahead
     ]
-    show(f"{curve['title']}, on {curve['n']:,} dev rows. Forecasts with their {curve['level']:.0%} interval:")
+    show(f"{curve.title}, on {curve.n:,} dev rows. Forecasts with their {curve.level:.0%} interval:")
     show(table(["train rows", "score", ""], [*measured, *ahead], numbers=["train rows", "score"]))
-    show(*[f"  {line}" for line in (curve["sentence"], curve["doubt"]) if line])
+    show(*[f"  {line}" for line in (curve.sentence, curve.doubt) if line])
 
 
-def _cost(value: float | None, times: int, costs: Mapping[str, Any]) -> str | None:
+def _cost(value: float | None, times: int, costs: Costs) -> str | None:
     if value is None:
         return None
-    return f"${times * value:,.4g}" if costs["unit"] == "usd" else f"{times * value:,.3g} s"
+    return f"${times * value:,.4g}" if costs.unit == "usd" else f"{times * value:,.3g} s"

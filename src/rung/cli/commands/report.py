@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from rung.cli.climbing import climbed_anew, show_document, write_report
-from rung.cli.output import example, json_option, print_json
+from rung.cli.climbing import climbed_anew, finish, stored_document, write_report
+from rung.cli.output import example, json_option
 from rung.errors import UserError
 
 if TYPE_CHECKING:
     from rung.registry.climbs import ClimbRecord
+    from rung.registry.documents import ClimbDocument
     from rung.registry.home import Home
 
 
@@ -30,19 +31,19 @@ def command(climb: str | None, out: Path | None, as_json: bool) -> None:
     with open_home() as home:
         document = find(home, climb)
         page = write_report(document, home, out)
-    if as_json:
-        print_json(document)
-    else:
-        show_document(document, page)
+    finish(document, page, as_json=as_json)
 
 
-def find(home: Home, ref: str | None) -> dict[str, Any]:
-    """The climb document that `ref` means. Raises UserError where there is none, or the climb has not finished."""
-    from rung.climb.record import FORM, document_of
+def find(home: Home, ref: str | None) -> ClimbDocument:
+    """The climb document that `ref` means. Raises UserError where there is none.
+
+    Also where the climb has not finished, or an earlier version wrote it.
+    """
+    from rung.climb.record import FORM
 
     climbs = home.climbs.all() if ref is None else _matching(home, ref)
     for record in reversed(climbs):
-        document = document_of(home, record.climb) if record.form == FORM else None
+        document = stored_document(home, record.climb) if record.form == FORM else None
         if document:
             return document
     if climbs:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rung.climb.diagnosis.case import CLAIM_LEVEL, SKIP_ERROR, Arm, Sample, fails
+from rung.registry.documents import ArmReading, Attribution
 from rung.rungs.base import ladder, mending, rung_named
 from rung.rungs.causes import LABELS, SKILL, SOLVED, UNEXPLAINED, Cause
 
@@ -43,28 +44,6 @@ def resources() -> list[Cause]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArmReading:
-    """An arm in numbers: means over dev, bounds on the lift, plain failures that it turns right (`flipped`), passes it breaks.
-
-    `p` is that of the exact one-sided sign test that more clusters of rows are lifted than lowered. `holding` counts the answers
-    that fail although they hold their target, among other words.
-    """
-
-    name: str
-    before: float
-    after: float
-    lift: float
-    lower: float
-    upper: float
-    n: int
-    flipped: int
-    broken: int
-    p: float
-    shows: bool
-    holding: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
 class ProbeReading:
     """What a probe came to.
 
@@ -72,6 +51,7 @@ class ProbeReading:
     flips    places in the sample whose failure some arm that shows the cause turned right
     most     the upper bound, at this probe's share of SKIP_ERROR, on what any such arm reaches; None where it bounds nothing
     ceiling  the upper bound on what anything reaches; `likely_ceiling` is the estimate
+    said     its figures beside a lift, in words
     """
 
     name: str
@@ -83,6 +63,7 @@ class ProbeReading:
     ceiling: float | None = None
     likely_ceiling: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
     reason: str = ""
 
     @property
@@ -256,7 +237,7 @@ def doubtful(patient: Patient, probes: Sequence[ProbeReading]) -> float | None:
     return found if patient.bar is not None and found < patient.bar else None
 
 
-def attribution(patient: Patient, probes: Sequence[ProbeReading]) -> tuple[Mapping[str, Any], ...]:
+def attribution(patient: Patient, probes: Sequence[ProbeReading]) -> tuple[Attribution, ...]:
     """Failures by the cheapest cause whose probe turns them right, each once; then what is left."""
     left = {place for place, failing in enumerate(patient.failing) if failing}
     lines = []
@@ -269,9 +250,9 @@ def attribution(patient: Patient, probes: Sequence[ProbeReading]) -> tuple[Mappi
     return (*lines, _line(UNEXPLAINED, "", len(left), patient))
 
 
-def _line(cause: Cause, probe: str, flipped: int, patient: Patient) -> Mapping[str, Any]:
+def _line(cause: Cause, probe: str, flipped: int, patient: Patient) -> Attribution:
     share = flipped / patient.failures if patient.failures else 0.0
-    return {"cause": cause.name, "probe": probe, "flipped": flipped, "share": share}
+    return Attribution(cause=cause.name, probe=probe, flipped=flipped, share=share)
 
 
 def skips(patient: Patient, probes: Sequence[ProbeReading]) -> dict[str, str]:

@@ -71,7 +71,7 @@ class Arm:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What a probe found. `facts` are figures for the report; a `reason` says why there is nothing else.
+    """What a probe found. `facts` are its figures, `said` the same in words; a `reason` says why there is nothing else.
 
     `ceiling` bounds what anything can score, from above, wrong at most CLAIM_LEVEL of the time; `likely_ceiling` is its estimate.
     """
@@ -80,6 +80,7 @@ class Evidence:
     ceiling: float | None = None
     likely_ceiling: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
     reason: str = ""
 
 

@@ -81,6 +81,7 @@ def _reading(probe: Probe, evidence: Evidence, case: Case) -> ProbeReading:
         ceiling=evidence.ceiling,
         likely_ceiling=evidence.likely_ceiling,
         facts=evidence.facts,
+        said=evidence.said,
         reason=evidence.reason,
     )
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from rung.climb.diagnosis.attribution import Patient, ProbeReading, attribution, cost, leading, rung_of, skips
 from rung.climb.diagnosis.wording import told
+from rung.registry.documents import Attribution, DiagnosisRecord, ProbeRecord
 from rung.rungs.causes import Cause
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What is missing. `as_json` is what is stored, shown and printed."""
+    """What is missing, with what the probes read; its `record` is stored, shown and printed."""
 
     cause: Cause
     sentence: str
     patient: Patient
     probes: tuple[ProbeReading, ...]
-    attribution: tuple[Mapping[str, Any], ...]
+    attribution: tuple[Attribution, ...]
     skips: Mapping[str, str]
 
     @property
@@ -27,41 +27,47 @@ class Diagnosis:
         """The rung that the cause points at."""
         return rung_of(self.cause)
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {
-            "cause": self.cause.name,
-            "rung": self.rung,
-            "sentence": self.sentence,
-            "n": self.patient.n,
-            "failures": self.patient.failures,
-            "of": dict(self.patient.of),
-            "plain": self.patient.plain,
-            "bar": self.patient.bar,
-            "probes": [_probe_json(probe) for probe in self.probes],
-            "attribution": [dict(line) for line in self.attribution],
-            "skips": dict(self.skips),
-        }
+    def record(self, seconds: float | None = None) -> DiagnosisRecord:
+        """What is stored, shown and printed; `seconds` is what it took."""
+        return DiagnosisRecord(
+            cause=self.cause.name,
+            rung=self.rung,
+            sentence=self.sentence,
+            n=self.patient.n,
+            failures=self.patient.failures,
+            of=self.patient.of,
+            plain=self.patient.plain,
+            bar=self.patient.bar,
+            probes=tuple(_probe(probe) for probe in self.probes),
+            attribution=self.attribution,
+            skips=self.skips,
+            seconds=seconds,
+        )
 
 
-def _probe_json(probe: ProbeReading) -> dict[str, Any]:
-    main = asdict(probe.main) if probe.main else dict.fromkeys(("before", "after", "lift", "lower", "upper"))
-    keys = ("before", "after", "lift", "lower", "upper", "n", "flipped", "broken")
-    figures = {key: main.get(key, 0) for key in keys}
-    return {
-        "name": probe.name,
-        "title": probe.title,
-        "cause": probe.cause.name if probe.cause else "",
-        **figures,
-        "flipped": len(probe.flips),
-        "state": "ran" if probe.ran else "skipped",
-        "reason": probe.reason,
-        "most": probe.most,
-        "ceiling": probe.ceiling,
-        "likely_ceiling": probe.likely_ceiling,
-        "arms": [asdict(arm) for arm in probe.arms],
-        "facts": dict(probe.facts),
-    }
+def _probe(probe: ProbeReading) -> ProbeRecord:
+    main = probe.main
+    return ProbeRecord(
+        name=probe.name,
+        title=probe.title,
+        cause=probe.cause.name if probe.cause else "",
+        before=main.before if main else None,
+        after=main.after if main else None,
+        lift=main.lift if main else None,
+        lower=main.lower if main else None,
+        upper=main.upper if main else None,
+        n=main.n if main else 0,
+        flipped=len(probe.flips),
+        broken=main.broken if main else 0,
+        state="ran" if probe.ran else "skipped",
+        reason=probe.reason,
+        most=probe.most,
+        ceiling=probe.ceiling,
+        likely_ceiling=probe.likely_ceiling,
+        arms=probe.arms,
+        facts=probe.facts,
+        said=probe.said,
+    )
 
 
 def diagnosed(patient: Patient, probes: Sequence[ProbeReading]) -> Diagnosis:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rung.registry.forecasts import Costs, Pair, RungCost, TrafficGiven
 from rung.rungs.base import labelled
 from rung.types import Answer, Candidate, Task
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from rung.verify.stats.breakeven import Cost, Measured, Traffic, Unit
 
 
-def breakeven(climb: Climb) -> dict[str, Any] | None:
-    """Costs of each rung that was built, and of each pair of them, as plain JSON; None with fewer than two."""
+def breakeven(climb: Climb) -> Costs | None:
+    """Costs of each rung that was built, and of each pair of them; None with fewer than two."""
     from rung.verify.stats.breakeven import Traffic, break_even, cost_of, unit_of
 
     measured = [_measured(climb, rung) for rung in climb.record.lock.names if rung in climb.record.measured]
@@ -25,13 +26,13 @@ def breakeven(climb: Climb) -> dict[str, Any] | None:
     traffic = Traffic(**climb.task.traffic)
     unit = unit_of(measured, traffic)
     costs = [cost_of(one, unit, climb.task.prices, traffic) for one in measured]
-    return {
-        "unit": unit,
-        "traffic": asdict(traffic),
-        "rungs": [_told(one, cost) for one, cost in zip(measured, costs, strict=True)],
-        "pairs": [asdict(break_even(a, b, traffic, seed=climb.task.seed)) for a, b in combinations(costs, 2)],
-        "notes": _notes(climb.task, unit, traffic, measured),
-    }
+    return Costs(
+        unit=unit,
+        traffic=TrafficGiven(**asdict(traffic)),
+        rungs=tuple(_cost(one, cost) for one, cost in zip(measured, costs, strict=True)),
+        pairs=tuple(Pair(**asdict(break_even(a, b, traffic, seed=climb.task.seed))) for a, b in combinations(costs, 2)),
+        notes=tuple(_notes(climb.task, unit, traffic, measured)),
+    )
 
 
 def _measured(climb: Climb, rung: str) -> Measured:
@@ -57,19 +58,19 @@ def _learnt(candidate: Candidate) -> bool:
     return bool(trained or candidate.demonstrations or candidate.calibration)
 
 
-def _told(measured: Measured, cost: Cost) -> dict[str, Any]:
+def _cost(measured: Measured, cost: Cost) -> RungCost:
     prompt, cached, completion = (_mean(measured.answers, key) for key in ("prompt_tokens", "cached_tokens", "completion_tokens"))
-    return {
-        "rung": measured.name,
-        "once": None if cost.unknown else cost.once,
-        "per_answer": cost.per_answer,
-        "labels": measured.labels,
-        "making_s": measured.making_s,
-        "prompt_tokens": prompt,
-        "cached_share": cached / prompt if prompt and cached is not None else None,
-        "completion_tokens": completion,
-        "unknown": cost.unknown,
-    }
+    return RungCost(
+        rung=measured.name,
+        once=None if cost.unknown else cost.once,
+        per_answer=cost.per_answer,
+        labels=measured.labels,
+        making_s=measured.making_s,
+        prompt_tokens=prompt,
+        cached_share=cached / prompt if prompt and cached is not None else None,
+        completion_tokens=completion,
+        unknown=cost.unknown,
+    )
 
 
 def _mean(answers: Sequence[Answer], key: str) -> float | None:

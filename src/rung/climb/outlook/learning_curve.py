@@ -10,11 +10,12 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rung.climb.facts import CurvePoint
+from rung.climb import facts
 from rung.climb.outlook.costs import breakeven
 from rung.errors import UserError
+from rung.registry.forecasts import Ahead, CurvePoint, Expected, Forecast, LabelsNeeded, LearningCurve
 from rung.rungs.base import labelled, ladder, longest_answer, mending, rung_named, why_skipped
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Task
@@ -59,11 +60,11 @@ def draw_curve(climb: Climb, rung: str) -> None:
             _measure_subset(climb, rung, part, whole=len(part.split("train")) == len(whole))
 
 
-def forecast(climb: Climb) -> dict[str, Any] | None:
-    """All curves and break-evens known so far, as plain JSON; None where there are none."""
-    curves = [told for rung in climb.record.lock.names if (told := _curve(climb, rung))]
+def forecast(climb: Climb) -> Forecast | None:
+    """All curves and break-evens known so far; None where there are none."""
+    curves = tuple(curve for rung in climb.record.lock.names if (curve := _curve(climb, rung)))
     costs = breakeven(climb)
-    return {"curves": curves, "breakeven": costs} if curves or costs else None
+    return Forecast(curves=curves, breakeven=costs) if curves or costs else None
 
 
 def _sizes(rows: int) -> list[int]:
@@ -89,7 +90,7 @@ def _measure_subset(climb: Climb, rung: str, part: Task, *, whole: bool) -> None
     record = climb.record
     built, dev = record.built.get(rung), record.measured.get(rung)
     if whole and built and dev:
-        record.add(CurvePoint(rung=rung, rows=rows, candidate=built.candidate, run=dev.run, seconds=built.seconds))
+        record.add(facts.CurvePoint(rung=rung, rows=rows, candidate=built.candidate, run=dev.run, seconds=built.seconds))
         return
     started = time.monotonic()
     work = f"curve-{rung}-{rows}"
@@ -100,7 +101,7 @@ def _measure_subset(climb: Climb, rung: str, part: Task, *, whole: bool) -> None
     climb.home.candidates.add(candidate, climb.task.digest)
     stored = climb.home.runs.add(run)
     seconds = time.monotonic() - started
-    record.add(CurvePoint(rung=rung, rows=rows, candidate=candidate.id, run=stored, seconds=seconds))
+    record.add(facts.CurvePoint(rung=rung, rows=rows, candidate=candidate.id, run=stored, seconds=seconds))
     shutil.rmtree(climb.work(work), ignore_errors=True)
 
 
@@ -124,7 +125,7 @@ def _parent(climb: Climb, rung: str) -> Candidate | None:
     )
 
 
-def _curve(climb: Climb, rung: str) -> dict[str, Any] | None:
+def _curve(climb: Climb, rung: str) -> LearningCurve | None:
     """A rung's fitted curve with its band and what it says of the bar; None with fewer than two subsets or no scored row."""
     from rung.verify.stats.curve import describe, fit_curve
 
@@ -145,24 +146,24 @@ def _curve(climb: Climb, rung: str) -> dict[str, Any] | None:
     )
     bar = climb.task.quality.at_least
     labels = curve.labels_for(bar) if bar is not None else None
-    return {
-        "rung": rung,
-        "title": rung_named(rung).title,
-        "n": curve.items,
-        "clusters": curve.clusters,
-        "missing": len(dev) - len(scored),
-        "level": curve.level,
-        "points": [{"rows": rows, "mean": mean} for rows, mean in zip(curve.sizes, curve.means, strict=True)],
-        "ahead": [{"times": times, **asdict(curve.at(times * curve.sizes[-1]))} for times in AHEAD],
-        "band": _band(curve),
-        "bar": bar,
-        "labels": asdict(labels) | {"futile": labels.futile} if labels else None,
-        "doubt": curve.doubt,
-        "sentence": describe(curve, labels) if labels else "",
-    }
+    return LearningCurve(
+        rung=rung,
+        title=rung_named(rung).title,
+        n=curve.items,
+        clusters=curve.clusters,
+        missing=len(dev) - len(scored),
+        level=curve.level,
+        points=tuple(CurvePoint(rows=rows, mean=mean) for rows, mean in zip(curve.sizes, curve.means, strict=True)),
+        ahead=tuple(Ahead(times=times, **asdict(curve.at(times * curve.sizes[-1]))) for times in AHEAD),
+        band=_band(curve),
+        bar=bar,
+        labels=LabelsNeeded(**asdict(labels), futile=labels.futile) if labels else None,
+        doubt=curve.doubt,
+        sentence=describe(curve, labels) if labels else "",
+    )
 
 
-def _band(curve: Curve) -> list[dict[str, Any]]:
+def _band(curve: Curve) -> tuple[Expected, ...]:
     first, last = curve.sizes[0], AHEAD[-1] * curve.sizes[-1]
     steps = {round(first * (last / first) ** (step / (DRAWN - 1))) for step in range(DRAWN)}
-    return [asdict(curve.at(rows)) for rows in sorted(steps | set(curve.sizes))]
+    return tuple(Expected(**asdict(curve.at(rows))) for rows in sorted(steps | set(curve.sizes)))

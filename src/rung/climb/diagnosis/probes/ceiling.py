@@ -49,16 +49,18 @@ def probe(case: Case, config: Config) -> Evidence:
     rows = _rows(case.task)
     repeats, twins = _repeats(case.task, rows), _twins(case.task, rows)
     facts: dict[str, Any] = {"repeated": repeats.facts(), "near_identical": twins.facts()}
+    said = [*repeats.said("Repeated"), *twins.said("Near-identical")]
     told = [repeats]
     out_of_fold = _out_of_fold(case.task, rows)
     if out_of_fold and out_of_fold.learns:
         facts["noise_share"] = out_of_fold.noise
         facts["linear_out_of_fold"] = out_of_fold.accuracy
+        said.append(f"Labels that look wrong to a linear model that has not seen them: {out_of_fold.noise:.1%}.")
         if twins.labels and out_of_fold.accuracy_lower <= twins.estimate:
             told.append(twins)
     arms = (_stronger(case, config.base),) if config.base else ()
     most, likely = (min(values) for values in zip(*[(pairs.bound(CLAIM_LEVEL / 2), pairs.estimate) for pairs in told], strict=True))
-    return Evidence(arms=arms, facts=facts, ceiling=most, likely_ceiling=likely)
+    return Evidence(arms=arms, facts=facts, said=tuple(said), ceiling=most, likely_ceiling=likely)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,12 @@ class _Pairs:
 
     def facts(self) -> dict[str, Any]:
         return {"pairs": self.pairs, "agreeing": self.agreeing, "covered": self.covered, "ceiling": self.estimate}
+
+    def said(self, which: str) -> list[str]:
+        """The same in words; nothing where there is no pair."""
+        pairs = f"{self.pairs:,} pair{'' if self.pairs == 1 else 's'}"
+        sentence = f"{which} questions agree in {self.agreeing:,} of {pairs}: about {self.estimate:.1%} can be right."
+        return [sentence] if self.pairs else []
 
 
 @dataclass(frozen=True, kw_only=True)

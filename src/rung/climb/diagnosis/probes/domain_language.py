@@ -54,7 +54,9 @@ def probe(case: Case, config: Config) -> Evidence:
     own = bits_per_byte(model, _own_texts(case, config))
     if own is None:
         return Evidence(reason="the task has no text of two tokens or more")
-    return Evidence(facts={"task_bits_per_byte": own, "everyday_bits_per_byte": bits_per_byte(model, EVERYDAY)})
+    everyday = bits_per_byte(model, EVERYDAY)
+    said = f"The task's own text takes the base {own:.2f} bits per byte, everyday text {everyday:.2f}."
+    return Evidence(facts={"task_bits_per_byte": own, "everyday_bits_per_byte": everyday}, said=(said,))
 
 
 def _own_texts(case: Case, config: Config) -> list[str]:

@@ -48,7 +48,7 @@ def probe(case: Case, config: Config) -> Evidence:
     form = replace(case.best, calibration=None)
     if isinstance(form.constraint, ChoiceConstraint):
         found = _from_probabilities(case, form, config)
-        return Evidence(facts=found) if found else Evidence(reason="the base does not say each label's log-probability")
+        return _evidence(found) if found else Evidence(reason="the base does not say each label's log-probability")
     places = case.places(case.chars(form) * config.samples, config.rows)
     rows = [case.sample.examples[place] for place in places]
     scorer = scorer_of(case.task)
@@ -58,8 +58,8 @@ def probe(case: Case, config: Config) -> Evidence:
         right.append(sum((scorer.score(example, text).value or 0.0) >= 1.0 for text in texts))
         agreed.append(scorer.score(example, Counter(texts).most_common(1)[0][0]).value or 0.0)
     strata, n = case.sample.strata.take(places), config.samples
-    return Evidence(
-        facts={
+    return _evidence(
+        {
             "k": n,
             "rows": len(rows),
             "pass_at_1": strata.mean([pass_at_k(n, count, 1) for count in right]),
@@ -67,6 +67,14 @@ def probe(case: Case, config: Config) -> Evidence:
             "majority": strata.mean(agreed),
         }
     )
+
+
+def _evidence(found: Mapping[str, Any]) -> Evidence:
+    said = (
+        f"A right answer at the first try: {found['pass_at_1']:.1%}; among {found['k']} tries: {found['pass_at_k']:.1%}; "
+        f"by majority: {found['majority']:.1%} ({found['rows']} rows)."
+    )
+    return Evidence(facts=found, said=(said,))
 
 
 def _from_probabilities(case: Case, form: Candidate, config: Config) -> Mapping[str, Any]:

@@ -1,0 +1,93 @@
+"""Frozen dataclasses to plain JSON and back: every field is there, nothing else is, and each value is of its field's type."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+MAPPINGS = (Mapping, dict)
+
+
+class Misfit(ValueError):
+    """A stored value that its class has no room for; says where it stands."""
+
+
+def plain(value: Any) -> Any:
+    """A value of dataclasses, mappings and sequences as plain JSON: dicts, lists, and what JSON knows itself."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def read(kind: type[T], value: Any) -> T:
+    """What `plain` made of an instance of the dataclass `kind`, as that instance again.
+
+    Raises Misfit for a key that is missing or not known, and for a value of another type; nothing is guessed at.
+    """
+    read_whole: T = _read(kind, value, kind.__name__)
+    return read_whole
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _noun(kind, value, where)
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return _any_of(get_args(kind), value, where)
+    if origin is Literal and value not in get_args(kind):
+        raise Misfit(f"{where} cannot be {value!r}")
+    return value if origin is Literal else _items(kind, value, where)
+
+
+def _items(kind: Any, value: Any, where: str) -> Any:
+    """A tuple's or a mapping's items, each read; a plain value as it is."""
+    origin = get_origin(kind)
+    if origin is tuple:
+        return tuple(_read(get_args(kind)[0], item, f"{where}[{n}]") for n, item in enumerate(_of(list, value, where)))
+    if origin in MAPPINGS:
+        return {key: _read(get_args(kind)[1], item, f"{where}.{key}") for key, item in _of(dict, value, where).items()}
+    return _of(kind, value, where)
+
+
+def _noun(kind: Any, value: Any, where: str) -> Any:
+    hints = _hints(kind)
+    given = _of(dict, value, where)
+    if missing := [name for name in hints if name not in given]:
+        raise Misfit(f"{where} lacks '{missing[0]}'")
+    if unknown := [name for name in given if name not in hints]:
+        raise Misfit(f"{where} has an unknown '{unknown[0]}'")
+    return kind(**{name: _read(hint, given[name], f"{where}.{name}") for name, hint in hints.items()})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
+
+
+def _any_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and NoneType in kinds:
+        return None
+    known = [kind for kind in kinds if kind is not NoneType]
+    for kind in known[:-1]:
+        try:
+            return _read(kind, value, where)
+        except Misfit:
+            continue
+    return _read(known[-1], value, where)
+
+
+def _of(kind: Any, value: Any, where: str) -> Any:
+    """The value, where it is of that plain type; a whole number will do for a float, true and false for neither."""
+    fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if not fits:
+        raise Misfit(f"{where} is {type(value).__name__}, not {kind.__name__}")
+    return value
