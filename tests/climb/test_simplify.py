@@ -64,15 +64,15 @@ def test_every_part_is_removed_in_turn(adapted, tmp_path):
 @pytest.mark.parametrize(
     ("kept", "names"),
     [
-        ({"demos"}, ["without the demonstrations"]),
-        ({"retriever"}, ["with half the documents"]),
+        ({"demonstrations"}, ["without the demonstrations"]),
+        ({"retrieval"}, ["with half the documents"]),
         ({"tools"}, []),
-        ({"tools", "retriever"}, ["without the documents", "with half the documents", "without the tools"]),
+        ({"tools", "retrieval"}, ["without the documents", "with half the documents", "without the tools"]),
         (set(), []),
     ],
 )
 def test_the_last_part_stays_for_without_it_the_prompt_rung_was_judged(kept, names, tmp_path):
-    candidate = replace(WHOLE, **{part: None for part in ("demos", "retriever", "tools") if part not in kept})
+    candidate = replace(WHOLE, **{part: None for part in ("demonstrations", "retrieval", "tools") if part not in kept})
     blobs = BlobStore(tmp_path / "blobs", writable=True)
     assert [name for name, _ in simpler(candidate, blobs, tmp_path / "work")] == names
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from rung.engine.answer import answer, compose, resolve_constraint
-from rung.engine.backend import ContextTooLong
+from rung.engine.backend import AdapterUse, ContextTooLong
 from rung.engine.chat import tools_text
 from rung.engine.demos import Demo, Pool, pool_bytes
 from rung.engine.runtime import Runtime
 from rung.errors import BrokenEnvironment
-from rung.parts import CallConstraint, ChoiceConstraint, Demonstrations, Retrieval
+from rung.parts import CallConstraint, ChoiceConstraint, Demonstrations, Retrieval, SchemaConstraint
 from rung.types import Answer, Candidate, Example
 
 WEATHER = {
@@ -107,7 +107,7 @@ def test_progress_counts_every_row_and_adapters_become_paths(tmp_path):
     stage, backend = Stage(), Echo()
     tuned = Candidate(rung="r4_adapter", base="b", adapters=("abc",))
     answer(tuned, ROWS, runtime(backend, tmp_path), stage=stage)
-    assert stage.done == 10 and backend.adapters[0] == [tmp_path / "abc"]
+    assert stage.done == 10 and backend.adapters[0] == (AdapterUse(folder=tmp_path / "abc", digest="abc"),)
 
 
 def test_prompt_and_the_examples_own_system_turn_are_joined():
@@ -226,7 +226,7 @@ def test_each_question_carries_its_own_tools_where_demonstrations_had_others(tmp
     assert request.tools == ()
     assert request.messages[0]["content"] == f"{tools_text([CLOCK])}\n\nwhat time is it"
     assert request.messages[-1]["content"] == f"{tools_text([WEATHER])}\n\nweather in Rome"
-    assert request.constraint["schema"]["properties"]["name"] == {"const": "weather"}
+    assert request.constraint.schema["properties"]["name"] == {"const": "weather"}
     same = compose(made, row("what is the time", tools=(CLOCK,)), Pool.read(tmp_path / "pool"))
     assert same.tools == (CLOCK,) and same.messages[0]["content"] == "what time is it"
 
@@ -242,15 +242,15 @@ def test_tools_constraint_becomes_a_schema_of_calls():
     import jsonschema
 
     tools = [WEATHER, CLOCK]
-    schema = resolve_constraint({"kind": "tools"}, tools)["schema"]
+    schema = resolve_constraint(CallConstraint(), tools).schema
     jsonschema.validate({"name": "weather", "arguments": {"city": "Rome"}}, schema)
     jsonschema.validate({"name": "clock", "arguments": {}}, schema)
     for wrong in ({"name": "weather", "arguments": {"town": "Rome"}}, {"name": "taxi", "arguments": {}}, {"name": "clock"}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
-    assert resolve_constraint({"kind": "tools"}, ()) is None
+    assert resolve_constraint(CallConstraint(), ()) is None
     assert resolve_constraint(None, tools) is None
-    assert resolve_constraint({"kind": "json_schema", "schema": {}}, tools) == {"kind": "json_schema", "schema": {}}
+    assert resolve_constraint(SchemaConstraint(schema={}), tools) == SchemaConstraint(schema={})
 
 
 def test_call_schema_puts_references_in_place_and_compiles():
@@ -280,6 +280,8 @@ def test_call_schema_puts_references_in_place_and_compiles():
 
 def test_what_this_version_cannot_run_is_refused(tmp_path):
     searching = Retrieval(index="0", mode="dense", k=1, form="cited", encoder="x")
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "chunks.jsonl").write_text("")
     with pytest.raises(BrokenEnvironment, match="no encoder can be opened here"):
         answer(Candidate(rung="r2_retrieve", base="b", retrieval=searching), ROWS, runtime(Echo(), tmp_path))
 
@@ -287,7 +289,7 @@ def test_what_this_version_cannot_run_is_refused(tmp_path):
 def test_an_enum_meant_for_an_arrays_items_stands_there():
     metrics = {"type": "array", "items": {"type": "string"}, "enum": ["buzz", "trust"]}
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"metrics": metrics}}}}
-    schema = resolve_constraint({"kind": "tools"}, (tool,))["schema"]
+    schema = resolve_constraint(CallConstraint(), (tool,)).schema
     assert schema["properties"]["arguments"]["properties"]["metrics"] == {
         "type": "array",
         "items": {"type": "string", "enum": ["buzz", "trust"]},

@@ -16,12 +16,12 @@ from rung.engine.bases.resolve import open_backend
 from rung.engine.demos import pool_bytes
 from rung.engine.runtime import Runtime
 from rung.errors import BrokenEnvironment, UserError
-from rung.parts import Demonstrations, SchemaConstraint
+from rung.parts import ChoiceConstraint, Demonstrations, SchemaConstraint
 from rung.types import Answer, Candidate, Example
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
 CALL = {"id": "1", "type": "function", "function": {"name": "go", "arguments": '{"to": "Rome"}'}}
-CHOICE = {"kind": "choice", "choices": ["positive", "negative"]}
+CHOICE = ChoiceConstraint(choices=("positive", "negative"))
 
 
 def error(message: str, code: str = "") -> dict:
@@ -164,7 +164,7 @@ def test_fewer_demonstrations_where_the_server_says_too_long(backend, server, ho
     server.script = [narrow]
     made = Candidate(rung="r1_prompt", base="b", demonstrations=Demonstrations(pool="pool", k=4))
     asked = [Example(id=text, messages=({"role": "user", "content": text},)) for text in ("a", "b" * 100)]
-    blobs = SimpleNamespace(path=lambda name: home / name)
+    blobs = SimpleNamespace(local=lambda name: home / name)
     assert [said.text for said in answer(made, asked, Runtime(backend_for=lambda _: backend, blobs=blobs))] == ["hello", "hello"]
     assert sorted(len(body["messages"]) for body in server.bodies) == [5, 9, 9]
     assert backend.purse.spent_usd == pytest.approx(2 * 120e-6)
@@ -298,7 +298,7 @@ def test_budget_needs_prices(server, home):
 
 def test_what_a_server_cannot_do(backend, tmp_path):
     with pytest.raises(UserError, match="cannot be adapted"):
-        backend.answer([ask()], [tmp_path])
+        backend.answer([ask(adapters=(AdapterUse(folder=tmp_path, digest="a"),))])
 
 
 def test_retry_after_forms():

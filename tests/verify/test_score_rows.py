@@ -32,8 +32,9 @@ def test_each_row_has_a_score_for_every_bar() -> None:
 
 def test_run() -> None:
     candidate = Candidate(rung="r1_prompt", base="b")
-    run = make_run(TASK, candidate, "dev", ROWS, [Answer(text=name) for name in "abx"], {"python": "3"})
-    assert (run.candidate, run.task, run.split, run.environment) == (candidate.id, TASK.digest, "dev", {"python": "3"})
+    run = make_run(TASK, candidate, "dev", score_rows(TASK, ROWS, [Answer(text=name) for name in "abx"]))
+    assert (run.candidate, run.task, run.split) == (candidate.id, TASK.digest, "dev")
+    assert run.environment["seed"] == TASK.seed and run.environment["packages"]["torch"]
     assert run.mean() == pytest.approx(2 / 3)
 
 

@@ -26,7 +26,7 @@ def traces(rows: Sequence[Example], candidate: Candidate, context: BuildContext)
     Where the rows say which calls are right (`data.columns.calls`), those are made, through the same gate as ever. Where none does,
     the candidate answers the rows, and its calls are taken where its answer was right.
     """
-    gold = {row.id: read_calls(row.calls) for row in rows if row.calls}
+    gold = {row.id: read_calls(list(row.calls)) for row in rows if row.calls}
     return _made(gold, candidate, context) if gold else _found(candidate, context, len(rows))
 
 

@@ -10,13 +10,14 @@ from rung.engine.chat import prompt_tokens, training_tokens
 from rung.engine.local.answering import Answering
 from rung.engine.local.choose import Choices, choice_tokens
 from rung.errors import UserError
+from rung.parts import ChoiceConstraint
 
 DISTINCT = ["positive", "negative", "Berlin", "three"]
 SHARED = ["order", "order late", "order late again", "ordinary", "oh", "my order", "my card", "positive"]
 
 
 def answers_to(names: list[str]) -> dict:
-    return {"constraint": {"kind": "choice", "choices": names}}
+    return {"constraint": ChoiceConstraint(choices=tuple(names))}
 
 
 @pytest.mark.parametrize("system", ["", LONG_SYSTEM])

@@ -13,6 +13,7 @@ from rung.engine.local import answering
 from rung.engine.local.answering import Answering
 from rung.engine.local.batching import ALIKE, Budget, alike, common_length, plan, shared_prefix
 from rung.engine.local.model import LocalModel
+from rung.parts import ChoiceConstraint
 
 
 def test_shared_prefix_is_the_longest_that_leaves_each_row_a_token() -> None:
@@ -139,7 +140,7 @@ def test_an_adapter_of_another_base_is_refused(tiny, tmp_path: Path) -> None:
 def test_a_kept_prefix_changes_no_bit_of_an_answer(tiny_base: Path) -> None:
     """In bfloat16, where any other order of sums would show."""
     model = LocalModel.load(tiny_base, dtype=torch.bfloat16, device="cpu")
-    choice = {"kind": "choice", "choices": ["positive", "negative", "my order", "my card"]}
+    choice = ChoiceConstraint(choices=("positive", "negative", "my order", "my card"))
     requests = [ask(text, system=LONG_SYSTEM, constraint=choice) for text in TEXTS]
     runtime = Answering(model)
     cold, warm, other = runtime.answer(requests), runtime.answer(requests), Answering(model).answer(requests)

@@ -10,6 +10,7 @@ import pytest
 from scorer_rows import row, rows, scorer, settled, value
 
 from rung.errors import BrokenEnvironment, UserError
+from rung.parts import ChoiceConstraint
 
 
 class TestExact:
@@ -76,7 +77,7 @@ class TestChoice:
     def test_choices_come_from_the_targets_in_their_usual_spelling(self) -> None:
         bound = settled("choice", rows("Yes", "Yes", "yes", "no"))
         assert bound.config.choices == ("Yes", "no")
-        assert bound.constraint(()) == {"kind": "choice", "choices": ["Yes", "no"]}
+        assert bound.constraint(()) == ChoiceConstraint(choices=("Yes", "no"))
         assert bound.closed_set(()) == ("Yes", "no")
         assert bound.describe(()) == "Reply with exactly one of these and nothing else: Yes, no."
         assert bound.render("YES") == "Yes"

@@ -10,6 +10,7 @@ import pytest
 from scorer_rows import row, rows, scorer, settled, value
 
 from rung.errors import UserError
+from rung.parts import SchemaConstraint
 from rung.verify.schema import value_fault
 
 INVOICE = {"vendor": "Acme Ltd", "total": 1234.5, "day": "2024-03-01", "paid": None}
@@ -49,8 +50,8 @@ class TestNumeric:
         assert scorer("numeric").score(row("twelve"), "12").value is None
 
     def test_constraint_is_whole_where_targets_are(self) -> None:
-        assert scorer("numeric").constraint(rows(1, "2")) == {"kind": "json_schema", "schema": {"type": "integer"}}
-        assert scorer("numeric").constraint(rows(1, "2.5")) == {"kind": "json_schema", "schema": {"type": "number"}}
+        assert scorer("numeric").constraint(rows(1, "2")) == SchemaConstraint(schema={"type": "integer"})
+        assert scorer("numeric").constraint(rows(1, "2.5")) == SchemaConstraint(schema={"type": "number"})
 
 
 class TestJsonSchema:
@@ -145,7 +146,7 @@ class TestJsonFields:
         bound = settled("json_fields", examples)
         kinds = {name: field.kind for name, field in bound.config.fields.items()}
         assert kinds == {"n": "number", "day": "date", "kind": "exact", "who": "exact"}
-        schema = bound.constraint(examples)["schema"]  # type: ignore[index]
+        schema = bound.constraint(examples).schema
         assert schema["properties"]["kind"] == {"type": "string", "enum": ["a", "b"]}
         assert schema["properties"]["who"] == {"type": "string"}
         text = (
