@@ -9,7 +9,7 @@ import pytest
 from stand_in import Server, completion
 
 from rung.engine.answer import answer
-from rung.engine.backend import Purse, Request, price_usd
+from rung.engine.backend import AdapterUse, Purse, Request, price_usd
 from rung.engine.backends import openai_http
 from rung.engine.backends.openai_http import BudgetSpent, Patience
 from rung.engine.bases.resolve import open_backend

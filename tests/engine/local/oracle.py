@@ -10,7 +10,6 @@ import torch
 
 from rung.engine.backend import AdapterUse, Request
 from rung.engine.chat import prompt_tokens
-from rung.engine.local.generate import end_tokens
 from rung.engine.local.model import LocalModel
 
 TEXTS = (
@@ -53,7 +52,7 @@ def adapted(requests: Sequence[Request], *adapters: Path) -> list[Request]:
 def greedy(reference, model: LocalModel, request: Request) -> tuple[list[int], str]:
     """(tokens, text) of transformers' own greedy generate, one prompt alone."""
     ids = torch.tensor([prompt_tokens(model.tokenizer, request.messages, request.tools)])
-    ends = end_tokens(model)
+    ends = model.end_tokens
     out = reference.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),

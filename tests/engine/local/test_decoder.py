@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from rung.engine.local.adapters import BASE
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows, attend_rows, masked_attention
 from rung.engine.local.cache import RowCache
@@ -92,15 +93,16 @@ def test_steps_and_branches_equal_one_pass(tmp_path: Path) -> None:
         return decoder.hidden(torch.tensor(tokens), torch.arange(len(tokens)), attention)[-1]
 
     with torch.inference_mode():
-        cache = RowCache(decoder, 3, 32, compute_prefix(decoder, tuple(prefix), None), None)
+        cache = RowCache(decoder, 3, 32, compute_prefix(decoder, tuple(prefix), BASE))
         first, second = cache.extend(rows), cache.extend(tails)
-        cache.keep([2, 0])
+        cache.move(2, 1)
+        cache.pop()
         tree = cache.branch(nodes, parents)
         for index, row in enumerate(rows):
             assert torch.allclose(first[index], whole(prefix + row), atol=1e-5)
             assert torch.allclose(second[index], whole(prefix + row + tails[index]), atol=1e-5)
         paths = [[11], [11, 12], [11, 12, 13], [11, 14]]
-        for place, index in enumerate([2, 0]):
+        for place, index in enumerate([0, 2]):
             for node, path in enumerate(paths):
                 assert torch.allclose(tree[place, node], whole(prefix + rows[index] + tails[index] + path), atol=1e-5)
 

@@ -41,13 +41,13 @@ def test_greedy_equals_transformers(tiny, tiny_base: Path, adapter: Path, system
 def test_rows_that_end_leave_the_batch(tiny, tiny_reference) -> None:
     """End tokens at different steps: made likely by stopping at a frequent token."""
     from rung.engine.chat import prompt_tokens
-    from rung.engine.local.generate import Ask, Start, generate
+    from rung.engine.local.batch import Batch, complete
+    from rung.engine.local.rows import Ask
 
     prompts = [prompt_tokens(tiny.tokenizer, ask(text).messages) for text in TEXTS * 2]
-    with torch.inference_mode():
-        plain = generate(tiny.decoder, [Ask(ids=ids, max_tokens=40) for ids in prompts], frozenset(), None, Start())
-        ends = frozenset({plain[1].ids[3], plain[2].ids[9], plain[3].ids[0]})
-        found = generate(tiny.decoder, [Ask(ids=ids, max_tokens=40) for ids in prompts], ends, None, Start())
+    plain = complete(Batch(tiny.decoder, frozenset()), [Ask(ids=ids, max_tokens=40) for ids in prompts])
+    ends = frozenset({plain[1].ids[3], plain[2].ids[9], plain[3].ids[0]})
+    found = complete(Batch(tiny.decoder, ends), [Ask(ids=ids, max_tokens=40) for ids in prompts])
     for whole, cut in zip(plain, found, strict=True):
         expected = next((place + 1 for place, token in enumerate(whole.ids) if token in ends), 40)
         assert cut.ids == whole.ids[:expected]

@@ -97,8 +97,8 @@ def test_stacked_adapters_add_up(tiny, tiny_base: Path, adapter: Path, other_ada
     ids = torch.arange(3, 40)
     attention = PrefixedRows(prefix_tokens=0, rows=1, row_length=len(ids))
     with torch.inference_mode():
-        _, update = AdapterCache(tiny.decoder).get([AdapterUse.of(adapter), AdapterUse.of(other_adapter)])
-        ours = tiny.decoder.logits(tiny.decoder.hidden(ids, torch.arange(len(ids)), attention, update))
+        stack = AdapterCache(tiny.decoder).stack([AdapterUse.of(adapter), AdapterUse.of(other_adapter)])
+        ours = tiny.decoder.logits(tiny.decoder.hidden(ids, torch.arange(len(ids)), attention, stack.update))
         assert torch.allclose(ours, reference(ids[None]).logits[0], atol=1e-4)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from rung.engine.backend import AdapterUse
 from rung.engine.local.adapter import load_adapter
@@ -11,35 +13,68 @@ from rung.engine.local.decoder import Decoder
 from rung.engine.local.low_rank import LowRank, stacked
 from rung.engine.local.update import Sum, Update
 
-KEPT_ADAPTERS = 8
+KEPT = 16
+
+Key = tuple[tuple[str, float], ...]
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """What one row is answered with beside the base: its adapters' digests and weights, and the sum of their updates."""
+
+    key: Key = ()
+    update: Update | None = None
+
+
+BASE = Stack()
 
 
 class AdapterCache:
-    """The updates of the adapters used last."""
+    """The adapters used last, and their sums."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
-        self._kept: OrderedDict[str, Update] = OrderedDict()
+        self._updates: _Kept[Update] = _Kept()
+        self._stacks: _Kept[Stack] = _Kept()
 
-    def get(self, uses: Sequence[AdapterUse]) -> tuple[tuple[str, ...], Update | None]:
-        """(digests, the sum of the adapters' updates or None). Raises UserError for an adapter that cannot be applied exactly."""
-        digests = tuple(use.digest for use in uses)
-        updates = [self._one(use) for use in uses]
-        return digests, together(updates) if updates else None
+    def stack(self, uses: Sequence[AdapterUse]) -> Stack:
+        """Raises UserError for an adapter that cannot be applied exactly."""
+        key = tuple((use.digest, use.weight) for use in uses)
+
+        def make() -> Stack:
+            return Stack(key=key, update=together([(self._one(use), use.weight) for use in uses]))
+
+        return self._stacks.get(key, make) if key else BASE
 
     def _one(self, use: AdapterUse) -> Update:
-        if use.digest not in self._kept:
-            adapter = load_adapter(use.folder, self._decoder.config, self._decoder.device)
-            self._kept[use.digest] = adapter.update(self._decoder.dtype)
-        self._kept.move_to_end(use.digest)
-        if len(self._kept) > KEPT_ADAPTERS:
-            self._kept.popitem(last=False)
-        return self._kept[use.digest]
+        def load() -> Update:
+            return load_adapter(use.folder, self._decoder.config, self._decoder.device).update(self._decoder.dtype)
+
+        return self._updates.get(use.digest, load)
 
 
-def together(updates: Sequence[Update]) -> Update:
-    """At least one update, and the sum of several; those of low rank stay one product."""
-    low = [update for update in updates if isinstance(update, LowRank)]
-    others = [update for update in updates if not isinstance(update, LowRank)]
-    summed = [*([stacked(low)] if len(low) > 1 else low), *others]
-    return summed[0] if len(summed) == 1 else Sum(summed)
+class _Kept(Generic[Value]):
+    """What was used last, made where it is not there."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        if key not in self._values:
+            self._values[key] = make()
+        self._values.move_to_end(key)
+        if len(self._values) > KEPT:
+            self._values.popitem(last=False)
+        return self._values[key]
+
+
+def together(updates: Sequence[tuple[Update, float]]) -> Update:
+    """The sum of at least one update, each times its weight; those of low rank stay one product."""
+    if len(updates) == 1 and updates[0][1] == 1.0:
+        return updates[0][0]
+    low = [(update, weight) for update, weight in updates if isinstance(update, LowRank)]
+    others = [(update, weight) for update, weight in updates if not isinstance(update, LowRank)]
+    if not others:
+        return stacked(low)
+    return Sum([(stacked(low), 1.0), *others] if low else others)

@@ -6,22 +6,22 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 
-from rung.engine.backend import AdapterUse, ContextTooLong, Request
+from rung.engine.backend import ContextTooLong, Request
 from rung.engine.chat import prompt_tokens, text_of
-from rung.engine.constrain import Constraint, Grammars
-from rung.engine.local.adapters import AdapterCache
+from rung.engine.constrain import Grammars
+from rung.engine.local.adapters import AdapterCache, Stack
+from rung.engine.local.batch import Batch, Completion, complete
 from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens, choose
-from rung.engine.local.generate import FORCED_AT_ONCE, Ask, Completion, Start, end_tokens, generate
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
-from rung.engine.local.update import Update
+from rung.engine.local.rows import FORCED_AT_ONCE, Ask
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import Answer
@@ -29,6 +29,26 @@ from rung.types import Answer
 # Rows in a batch, tokens in its first pass and bytes of its keys and values, by kind of device.
 LIMITS = {"cpu": (64, 4096, 1 << 30), "cuda": (256, 32768, 8 << 30)}
 KEPT_CHOICE_SETS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """A request as tokens, what it is answered with, and what of it is known.
+
+    prefix    that it shares with the others of its stack, and its share of the seconds that computing it took
+    cached    tokens of it that this question did not pay for
+    """
+
+    request: Request
+    ids: Sequence[int]
+    stack: Stack
+    prefix: Prefix | None
+    shared_s: float
+    cached: int
+
+    @property
+    def own_length(self) -> int:
+        return len(self.ids) - (len(self.prefix.tokens) if self.prefix else 0)
 
 
 class Answering:
@@ -41,89 +61,92 @@ class Answering:
 
     @torch.inference_mode()
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """One Answer for each Request, in order. Raises ContextTooLong, and UserError for a constraint that cannot be held."""
-        prompts = [prompt_tokens(self.model.tokenizer, request.messages, request.tools) for request in requests]
-        self._check_lengths(requests, prompts)
-        answers: dict[int, Answer] = {}
-        for adapters in dict.fromkeys(request.adapters for request in requests):
-            members = [index for index, request in enumerate(requests) if request.adapters == adapters]
-            found = self._alike([requests[index] for index in members], [prompts[index] for index in members], adapters)
-            answers |= dict(zip(members, found, strict=True))
-        return [answers[index] for index in range(len(requests))]
+        """One Answer for each Request, in order. Raises ContextTooLong, and UserError for a constraint that cannot be held.
 
-    def _alike(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]], adapters: Sequence[AdapterUse]) -> list[Answer]:
+        Questions of different adapters are answered side by side; which are computed together follows from the requests alone.
+        """
         kinds = [_kind(request) for request in requests]
-        digests, update = self._adapters.get(adapters)
-        began = time.perf_counter()
-        prefix, fresh = self._shared(prompts, digests, update)
-        shared_s = (time.perf_counter() - began) / max(1, len(requests))
-        start = Start(prefix=prefix, update=update)
+        questions = self._questions(requests)
+        # Choices are read in one pass a stack of adapters, all that is generated goes in batches of every stack.
+        groups = [(kind, question.stack.key if kind else ()) for kind, question in zip(kinds, questions, strict=True)]
         answers: dict[int, Answer] = {}
-        for kind in dict.fromkeys(kinds):
-            members = [index for index, other in enumerate(kinds) if other == kind]
-            group = _Group([requests[index] for index in members], [prompts[index] for index in members], start, shared_s)
-            found = self._by_choice(group, kind) if kind else self._by_generation(group)
+        for group in dict.fromkeys(groups):
+            members = [index for index, other in enumerate(groups) if other == group]
+            asked = [questions[index] for index in members]
+            found = self._by_choice(asked, group[0]) if group[0] else self._by_generation(asked)
             answers |= dict(zip(members, found, strict=True))
         give_back_freed_memory()
-        cached = [0 if fresh and index == 0 else len(prefix.tokens) if prefix else 0 for index in range(len(requests))]
-        return [replace(answers[index], prompt_tokens=len(ids), cached_tokens=cached[index]) for index, ids in enumerate(prompts)]
+        return [answers[index] for index in range(len(requests))]
 
-    def _by_choice(self, group: _Group, names: tuple[str, ...]) -> list[Answer]:
+    def _questions(self, requests: Sequence[Request]) -> list[_Question]:
+        """Those of one stack of adapters share what their prompts begin with."""
+        prompts = [prompt_tokens(self.model.tokenizer, request.messages, request.tools) for request in requests]
+        self._check_lengths(requests, prompts)
+        questions: dict[int, _Question] = {}
+        for adapters in dict.fromkeys(request.adapters for request in requests):
+            members = [index for index, request in enumerate(requests) if request.adapters == adapters]
+            stack = self._adapters.stack(adapters)
+            began = time.perf_counter()
+            prefix, fresh = self._shared([prompts[index] for index in members], stack)
+            shared_s = (time.perf_counter() - began) / len(members)
+            for index in members:
+                cached = len(prefix.tokens) if prefix and not (fresh and index == members[0]) else 0
+                questions[index] = _Question(
+                    request=requests[index], ids=prompts[index], stack=stack, prefix=prefix, shared_s=shared_s, cached=cached
+                )
+        return [questions[index] for index in range(len(requests))]
+
+    def _by_choice(self, asked: Sequence[_Question], names: tuple[str, ...]) -> list[Answer]:
         choices = self._choice_tokens(names)
-        lengths = [length + len(choices.common) + choices.most_nodes for length in group.own_lengths]
+        lengths = [question.own_length + len(choices.common) + choices.most_nodes for question in asked]
 
-        def run(rows: Sequence[int]) -> list[Answer]:
-            found = choose(self.decoder, [group.prompts[row] for row in rows], choices, group.start).tolist()
-            return [_chosen(names, logs, choices) for logs in found]
+        def run(rows: Sequence[_Question]) -> list[Answer]:
+            logs = choose(self.decoder, [row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
+            return [_chosen(names, row, choices) for row in logs.tolist()]
 
-        return group.in_batches(plan(lengths, lengths, self._budget), run)
+        return _in_batches(asked, plan(lengths, lengths, self._budget), run)
 
-    def _by_generation(self, group: _Group) -> list[Answer]:
-        constraints = [self._constraint(request) for request in group.requests]
-        grammars = self._grammars if any(constraints) else None
-        context = self.model.config.max_positions
-        asks = [
-            Ask(
-                ids=ids,
-                max_tokens=min(request.max_tokens, context - len(ids)),
-                temperature=request.temperature,
-                top_p=request.top_p,
-                seed=request.seed,
-                constraint=constraint,
-            )
-            for request, ids, constraint in zip(group.requests, group.prompts, constraints, strict=True)
-        ]
-        start = replace(group.start, prefill_tokens=self._budget.tokens)
+    def _by_generation(self, asked: Sequence[_Question]) -> list[Answer]:
+        asks = {id(question): self._ask(question) for question in asked}
+        grammars = self._grammars if any(ask.constraint for ask in asks.values()) else None
+        lengths = [question.own_length for question in asked]
         # A row is padded to the longest that it is stored with.
-        kept = [int(length / ALIKE) + ask.max_tokens + FORCED_AT_ONCE for length, ask in zip(group.own_lengths, asks, strict=True)]
+        kept = [int(question.own_length / ALIKE) + asks[id(question)].max_tokens + FORCED_AT_ONCE for question in asked]
 
-        def run(rows: Sequence[int]) -> list[Answer]:
-            found = generate(self.decoder, [asks[row] for row in rows], self._ends, grammars, start)
-            return [self._answer(made) for made in found]
+        def run(rows: Sequence[_Question]) -> list[Answer]:
+            batch = Batch(self.decoder, self.model.end_tokens, grammars, self._budget.tokens)
+            return [self._answer(made) for made in complete(batch, [asks[id(row)] for row in rows])]
 
-        return group.in_batches(plan(group.own_lengths, kept, replace(self._budget, tokens=sys.maxsize)), run)
+        return _in_batches(asked, plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)), run)
+
+    def _ask(self, question: _Question) -> Ask:
+        request, held = question.request, question.request.constraint
+        return Ask(
+            ids=question.ids,
+            max_tokens=min(request.max_tokens, self.model.config.max_positions - len(question.ids)),
+            temperature=request.temperature,
+            top_p=request.top_p,
+            seed=request.seed,
+            constraint=self._grammars.constraint(held.schema) if isinstance(held, SchemaConstraint) else None,
+            prefix=question.prefix,
+            stack=question.stack,
+        )
 
     def _answer(self, made: Completion) -> Answer:
-        words = [token for token in made.ids if token not in self._ends]
+        words = [token for token in made.ids if token not in self.model.end_tokens]
         text = self.model.tokenizer.decode(words, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return Answer(text=text, completion_tokens=len(made.ids), finish_reason=made.finish_reason)
 
-    def _constraint(self, request: Request) -> Constraint | None:
-        held = request.constraint
-        return self._grammars.constraint(held.schema) if isinstance(held, SchemaConstraint) else None
-
-    def _shared(
-        self, prompts: Sequence[Sequence[int]], digests: tuple[str, ...], update: Update | None
-    ) -> tuple[Prefix | None, bool]:
+    def _shared(self, prompts: Sequence[Sequence[int]], stack: Stack) -> tuple[Prefix | None, bool]:
         """(the prefix that all prompts share, whether it was computed just now)."""
-        tokens = tuple(prompts[0][: shared_prefix(prompts)]) if prompts else ()
+        tokens = tuple(prompts[0][: shared_prefix(prompts)])
         if not tokens:
             return None, False
-        known = self._prefixes.get(digests, tokens)
+        known = self._prefixes.get(stack, tokens)
         if known:
             return known, False
-        prefix = compute_prefix(self.decoder, tokens, update)
-        self._prefixes.put(digests, prefix)
+        prefix = compute_prefix(self.decoder, tokens, stack)
+        self._prefixes.put(prefix)
         return prefix, True
 
     def _choice_tokens(self, names: tuple[str, ...]) -> Choices:
@@ -148,11 +171,7 @@ class Answering:
 
     @cached_property
     def _grammars(self) -> Grammars:
-        return Grammars(self.model.tokenizer, self.model.config.vocabulary, sorted(self._ends))
-
-    @cached_property
-    def _ends(self) -> frozenset[int]:
-        return end_tokens(self.model)
+        return Grammars(self.model.tokenizer, self.model.config.vocabulary, sorted(self.model.end_tokens))
 
     @cached_property
     def _budget(self) -> Budget:
@@ -162,23 +181,19 @@ class Answering:
         return Budget(rows=rows, tokens=tokens, kept_tokens=kept_bytes // token_bytes)
 
 
-class _Group:
-    """Requests of one kind, their prompts, and what they start from."""
-
-    def __init__(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]], start: Start, shared_s: float) -> None:
-        self.requests, self.prompts, self.start, self._shared_s = requests, prompts, start, shared_s
-        skip = len(start.prefix.tokens) if start.prefix else 0
-        self.own_lengths = [len(ids) - skip for ids in prompts]
-
-    def in_batches(self, batches: Sequence[Sequence[int]], run: Callable[[Sequence[int]], list[Answer]]) -> list[Answer]:
-        """Each batch's answers in the group's order, with the time that a row took."""
-        answers: dict[int, Answer] = {}
-        for rows in batches:
-            began = time.perf_counter()
-            found = run(rows)
-            latency_s = self._shared_s + (time.perf_counter() - began) / len(rows)
-            answers |= {row: replace(answer, latency_s=latency_s) for row, answer in zip(rows, found, strict=True)}
-        return [answers[row] for row in range(len(self.requests))]
+def _in_batches(
+    asked: Sequence[_Question], batches: Sequence[Sequence[int]], run: Callable[[Sequence[_Question]], list[Answer]]
+) -> list[Answer]:
+    """Each batch's answers in the order of the questions, with their tokens and the time that a row took."""
+    answers: dict[int, Answer] = {}
+    for places in batches:
+        rows = [asked[place] for place in places]
+        began = time.perf_counter()
+        found = run(rows)
+        seconds = (time.perf_counter() - began) / len(rows)
+        for place, row, answer in zip(places, rows, found, strict=True):
+            answers[place] = replace(answer, latency_s=row.shared_s + seconds, prompt_tokens=len(row.ids), cached_tokens=row.cached)
+    return [answers[place] for place in range(len(asked))]
 
 
 def _kind(request: Request) -> tuple[str, ...]:

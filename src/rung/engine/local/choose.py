@@ -23,10 +23,11 @@ import torch
 from torch import Tensor
 
 from rung.engine.chat import training_tokens
+from rung.engine.local.adapters import BASE, Stack
 from rung.engine.local.batching import common_length
 from rung.engine.local.cache import RowCache
 from rung.engine.local.decoder import Decoder
-from rung.engine.local.generate import Start
+from rung.engine.local.prefix import Prefix
 
 # Vocabulary rows multiplied at once for a normaliser, tree nodes in one pass, and places scored at once: they bound memory.
 VOCABULARY_AT_ONCE = 8192
@@ -118,24 +119,26 @@ def choice_tokens(tokenizer: Any, choices: Sequence[str]) -> Choices:
     return Choices(tuple(tuple(ids[start:]) for ids, start in rows))
 
 
-def choose(decoder: Decoder, prompts: Sequence[Sequence[int]], choices: Choices, start: Start) -> Tensor:
+def choose(
+    decoder: Decoder, prompts: Sequence[Sequence[int]], choices: Choices, prefix: Prefix | None = None, stack: Stack = BASE
+) -> Tensor:
     """Log-probabilities, (rows, choices), float32, each row summing to one in probability. `prompts` include the shared prefix."""
-    skip = len(start.prefix.tokens) if start.prefix else 0
+    skip = len(prefix.tokens) if prefix else 0
     rows = [[*ids[skip:], *choices.common] for ids in prompts]
-    cache = RowCache(decoder, len(rows), max(map(len, rows)), start.prefix, start.update)
-    last = cache.extend(rows)
+    cache = RowCache(decoder, len(rows), max(map(len, rows)), prefix)
+    last = cache.extend(rows, stack.update)
     if choices.distinct:
         first = torch.tensor([rest[0] for rest in choices.rests], device=decoder.device)
         return torch.log_softmax(last.float() @ decoder.weights.head[first].float().T, dim=-1)
     scores = torch.empty(len(rows), len(choices.tokens), device=decoder.device)
     for tree in choices.trees:
-        scores[:, list(tree.choices)] = _tree_scores(decoder, cache, last, tree)
+        scores[:, list(tree.choices)] = _tree_scores(decoder, last, tree, cache.branch(tree.tokens, tree.parents, stack.update))
     return torch.log_softmax(scores, dim=-1)
 
 
-def _tree_scores(decoder: Decoder, cache: RowCache, last: Tensor, tree: Tree) -> Tensor:
-    """Summed log-probabilities, (rows, choices of the tree)."""
-    states = torch.cat((last[:, None], cache.branch(tree.tokens, tree.parents)), dim=1)
+def _tree_scores(decoder: Decoder, last: Tensor, tree: Tree, nodes: Tensor) -> Tensor:
+    """Summed log-probabilities, (rows, choices of the tree), from the hidden states of the prompt's end and of the tree's nodes."""
+    states = torch.cat((last[:, None], nodes), dim=1)
     normalisers = _log_normalisers(decoder, states.flatten(0, 1)).view(states.shape[:2])
     edges = torch.tensor(tree.edges, device=decoder.device)
     parts = []

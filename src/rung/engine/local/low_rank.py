@@ -33,9 +33,16 @@ class LowRank(Untouched):
         return low_rank_linear(x, weight, bias, factors.down, factors.up)
 
 
-def stacked(updates: Sequence[LowRank]) -> LowRank:
-    """Several updates as one, which sums them: down factors on top of each other, up factors side by side."""
-    return LowRank([_stacked_layer(layers) for layers in zip(*(update.layers for update in updates), strict=True)])
+def stacked(updates: Sequence[tuple[LowRank, float]]) -> LowRank:
+    """The sum of several updates, each times its weight, as one: down factors on top of each other, up factors side by side."""
+    scaled = [[_scaled_layer(layer, weight) for layer in update.layers] for update, weight in updates]
+    return LowRank([_stacked_layer(layers) for layers in zip(*scaled, strict=True)])
+
+
+def _scaled_layer(layer: Mapping[str, Factors], weight: float) -> Mapping[str, Factors]:
+    if weight == 1.0:
+        return layer
+    return {product: Factors(factors.down, factors.up * weight) for product, factors in layer.items()}
 
 
 def _stacked_layer(layers: Sequence[Mapping[str, Factors]]) -> dict[str, Factors]:

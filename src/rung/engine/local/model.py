@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rung.engine.chat import stop_tokens
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.memory import reuse_freed_memory
@@ -26,6 +29,11 @@ class LocalModel:
     def config(self) -> DecoderConfig:
         return self.decoder.config
 
+    @cached_property
+    def end_tokens(self) -> frozenset[int]:
+        """Every id that ends an answer: of the chat template's turn, the tokenizer, and the model's own generation settings."""
+        return frozenset(stop_tokens(self.tokenizer)) | _configured_ends(self.folder)
+
     @classmethod
     def load(cls, folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None) -> LocalModel:
         """Load a transformers folder onto the best device. `dtype` None lets `precision.choose` decide, by a self-check."""
@@ -39,3 +47,12 @@ class LocalModel:
         chosen = dtype or choose(folder, config, place)
         decoder = Decoder(config, load_weights(folder, config, chosen, place))
         return cls(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)
+
+
+def _configured_ends(folder: Path) -> frozenset[int]:
+    ends: set[int] = set()
+    for name in ("generation_config.json", "config.json"):
+        if (folder / name).is_file():
+            found = json.loads((folder / name).read_text("utf-8")).get("eos_token_id")
+            ends |= {found} if isinstance(found, int) else set(found or ())
+    return frozenset(ends)

@@ -7,42 +7,45 @@ from dataclasses import dataclass
 
 import torch
 
+from rung.engine.local.adapters import Key, Stack
 from rung.engine.local.attention import KeyValues, PrefixedRows
 from rung.engine.local.decoder import Decoder
-from rung.engine.local.update import Update
 
-KEPT_PREFIXES = 4
+# Of all prefixes kept together, the one used last in any case.
+KEPT_TOKENS = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prefix:
-    """`tokens` and, a layer each, their keys and values under one adapter."""
+    """`tokens` and, a layer each, their keys and values under the adapters that `stack` names."""
 
     tokens: tuple[int, ...]
+    stack: Key
     layers: list[KeyValues]
 
 
-def compute_prefix(decoder: Decoder, tokens: tuple[int, ...], update: Update | None) -> Prefix:
+def compute_prefix(decoder: Decoder, tokens: tuple[int, ...], stack: Stack) -> Prefix:
     """One pass over the prefix alone."""
     attention = PrefixedRows(prefix_tokens=len(tokens), rows=0, row_length=0, keep=True)
-    decoder.hidden(torch.tensor(tokens, device=decoder.device), torch.arange(len(tokens), device=decoder.device), attention, update)
+    ids, positions = torch.tensor(tokens, device=decoder.device), torch.arange(len(tokens), device=decoder.device)
+    decoder.hidden(ids, positions, attention, stack.update)
     layers = [KeyValues(kept.keys.contiguous(), kept.values.contiguous()) for kept, _, _ in attention.kept if kept is not None]
-    return Prefix(tokens=tokens, layers=layers)
+    return Prefix(tokens=tokens, stack=stack.key, layers=layers)
 
 
 class PrefixCache:
-    """The prefixes used last. One computed under one adapter is never given to another: the adapters' digests are in the key."""
+    """The prefixes used last. One computed under one stack of adapters is never given to another: its key is in the prefix's."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[tuple[str, ...], tuple[int, ...]], Prefix] = OrderedDict()
+        self._kept: OrderedDict[tuple[Key, tuple[int, ...]], Prefix] = OrderedDict()
 
-    def get(self, adapters: tuple[str, ...], tokens: tuple[int, ...]) -> Prefix | None:
-        found = self._kept.get((adapters, tokens))
+    def get(self, stack: Stack, tokens: tuple[int, ...]) -> Prefix | None:
+        found = self._kept.get((stack.key, tokens))
         if found:
-            self._kept.move_to_end((adapters, tokens))
+            self._kept.move_to_end((stack.key, tokens))
         return found
 
-    def put(self, adapters: tuple[str, ...], prefix: Prefix) -> None:
-        self._kept[adapters, prefix.tokens] = prefix
-        while len(self._kept) > KEPT_PREFIXES:
+    def put(self, prefix: Prefix) -> None:
+        self._kept[prefix.stack, prefix.tokens] = prefix
+        while len(self._kept) > 1 and sum(len(tokens) for _, tokens in self._kept) > KEPT_TOKENS:
             self._kept.popitem(last=False)

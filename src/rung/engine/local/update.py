@@ -51,27 +51,29 @@ class Untouched:
 
 
 class Sum:
-    """Several updates at once: at each place, what each of them adds by itself."""
+    """Several updates at once: at each place, what each of them adds by itself, times its weight."""
 
-    def __init__(self, updates: Sequence[Update]) -> None:
+    def __init__(self, updates: Sequence[tuple[Update, float]]) -> None:
         self.updates = updates
 
     def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return _sum(F.linear(x, weight, bias), [update.linear(layer, product, x, weight, bias) for update in self.updates])
+        return self._sum(F.linear(x, weight, bias), [update.linear(layer, product, x, weight, bias) for update, _ in self.updates])
 
     def residual(self, layer: int, x: Tensor) -> Tensor:
-        return _sum(x, [update.residual(layer, x) for update in self.updates])
+        return self._sum(x, [update.residual(layer, x) for update, _ in self.updates])
 
     def keys_values(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        changed = [update.keys_values(layer, keys, values) for update in self.updates]
-        return _sum(keys, [pair[0] for pair in changed]), _sum(values, [pair[1] for pair in changed])
+        changed = [update.keys_values(layer, keys, values) for update, _ in self.updates]
+        return self._sum(keys, [pair[0] for pair in changed]), self._sum(values, [pair[1] for pair in changed])
 
     def embedding(self, ids: Tensor, x: Tensor) -> Tensor:
-        return _sum(x, [update.embedding(ids, x) for update in self.updates])
+        return self._sum(x, [update.embedding(ids, x) for update, _ in self.updates])
 
     def of(self, tokens: Tensor) -> Update:
-        return Sum([update.of(tokens) for update in self.updates])
+        return Sum([(update.of(tokens), weight) for update, weight in self.updates])
 
-
-def _sum(plain: Tensor, changed: Sequence[Tensor]) -> Tensor:
-    return sum((tensor - plain for tensor in changed if tensor is not plain), plain)
+    def _sum(self, plain: Tensor, changed: Sequence[Tensor]) -> Tensor:
+        total = plain
+        for tensor, (_, weight) in zip(changed, self.updates, strict=True):
+            total = total if tensor is plain else total + weight * (tensor - plain)
+        return total

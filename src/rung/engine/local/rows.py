@@ -1,0 +1,108 @@
+"""One answer in the making: what is asked, what was chosen so far, and how the next token is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from rung.engine.constrain import Constraint
+from rung.engine.local.adapters import BASE, Stack
+from rung.engine.local.prefix import Prefix
+
+# Forced tokens computed in one pass: long runs, in one row, would pad the attention of all others.
+FORCED_AT_ONCE = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """One prompt and how to continue it.
+
+    ids     the whole prompt, the prefix's tokens included
+    prefix  what the prompt begins with, computed under the same stack of adapters; None computes all of it
+    """
+
+    ids: Sequence[int]
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    constraint: Constraint | None = None
+    prefix: Prefix | None = None
+    stack: Stack = BASE
+
+    def __post_init__(self) -> None:
+        if self.prefix and self.prefix.stack != self.stack.key:
+            raise ValueError("a prefix is of use under its own adapters alone")
+
+    @property
+    def own(self) -> Sequence[int]:
+        """The tokens behind the prefix."""
+        return self.ids[len(self.prefix.tokens) if self.prefix else 0 :]
+
+
+@dataclass(kw_only=True)
+class Row:
+    """`made` are all tokens chosen, `pending` those that no pass has computed yet; `finish_reason` is empty while it goes on."""
+
+    number: int
+    ask: Ask
+    end_tokens: frozenset[int]
+    made: list[int] = field(default_factory=list)
+    pending: list[int] = field(default_factory=list)
+    finish_reason: str = ""
+
+    def __post_init__(self) -> None:
+        generator = torch.Generator().manual_seed(self.ask.seed)
+        drawn = self.ask.max_tokens if self.ask.temperature > 0 else 0
+        self._uniforms = torch.rand(drawn, generator=generator, dtype=torch.float64)
+        self._told = 0
+        self._add([])
+
+    def take(self, token: int) -> None:
+        """Add the chosen token, and those that its constraint forces after it."""
+        if token in self.end_tokens:
+            self.made.append(token)
+            self.finish_reason = "stop"
+            return
+        if self.ask.constraint:
+            self.ask.constraint.take(token)
+        self._add([token])
+
+    def fresh(self) -> tuple[int, ...]:
+        """The tokens made since this was last asked."""
+        fresh = tuple(self.made[self._told :])
+        self._told = len(self.made)
+        return fresh
+
+    def draw(self, logits: Tensor) -> int:
+        """From the smallest set of likeliest tokens that holds `top_p` of the probability (Holtzman et al., arXiv 1904.09751)."""
+        probabilities, tokens = torch.softmax(logits.double() / self.ask.temperature, dim=-1).sort(descending=True, stable=True)
+        reached = probabilities.cumsum(0)
+        kept = int((reached - probabilities < self.ask.top_p).sum())
+        target = self._uniforms[len(self.made)].to(reached.device) * reached[kept - 1]
+        place = int(torch.searchsorted(reached[:kept], target, right=True))
+        return int(tokens[min(place, kept - 1)])
+
+    def _add(self, tokens: list[int]) -> None:
+        constraint = self.ask.constraint
+        if constraint:
+            room = min(FORCED_AT_ONCE, self.ask.max_tokens - len(self.made)) - len(tokens)
+            tokens = tokens + constraint.forced(room)
+        self.made += tokens
+        self.pending = tokens
+        if constraint and constraint.complete:
+            self.finish_reason = "stop"
+        elif len(self.made) >= self.ask.max_tokens:
+            self.finish_reason = "length"
+
+
+def pick(logits: Tensor, rows: Sequence[Row]) -> list[int]:
+    """The next token of each row: the most likely, or one drawn by the row's own random numbers. logits (rows, vocabulary)."""
+    chosen: list[int] = logits.argmax(-1).tolist()
+    for index, row in enumerate(rows):
+        if row.ask.temperature > 0:
+            chosen[index] = row.draw(logits[index])
+    return chosen
