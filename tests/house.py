@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 L0 = frozenset(
     {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "wheels", "storage", "calls", "sources", "user_code"}
@@ -89,7 +87,6 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},
 }
-RUNG_NAME = re.compile(r"\br\d+_[a-z]\w*")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_OPTIONS = 60
@@ -107,7 +104,7 @@ class Import:
     for_types: bool
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {_source_line(self.file, self.line)}"
+        return f"{self.file}:{self.line}: {source_line(self.file, self.line)}"
 
 
 def modules(package: Path) -> dict[str, Path]:
@@ -177,7 +174,7 @@ def underscore_imports(package: Path) -> list[str]:
                 home = known.get(whole) or known.get(source)
                 private = any(part.startswith("_") and not part.startswith("__") for part in whole.split("."))
                 if whole.split(".")[0] == package.name and private and (home is None or home.parent != file.parent):
-                    where = f"{file}:{node.lineno}: {_source_line(file, node.lineno)}"
+                    where = f"{file}:{node.lineno}: {source_line(file, node.lineno)}"
                     problems.append(f"{where}  ({alias.name} is its own folder's)")
     return problems
 
@@ -213,7 +210,7 @@ def plugin_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
 
 def _plugin_problems(file: Path, slot: str) -> list[str]:
     tree = ast.parse(file.read_text("utf-8"))
-    defined = _top_level(tree)
+    defined = top_level(tree)
     if not set(CONTRACT[slot]) & set(defined):
         return []  # a file that only helps the plug-ins beside it
     problems = []
@@ -231,96 +228,7 @@ def _plugin_problems(file: Path, slot: str) -> list[str]:
     return problems
 
 
-def name_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
-    """Places outside a slot's folder that name one of its plug-ins: who needs to know something of it asks the plug-in.
-
-    Many plug-ins are called by words that mean other things elsewhere ("format", "labels", "exact", "local", "full"), so that a
-    string is taken for a plug-in's name only where the program says that it is one:
-
-    - it is compared with, or given to, what has the slot's own noun for a name (`config.method == "full"`, `scorer="exact"`,
-      `{"scorer": "exact"}`, `method: str = "lora"`), or is handed to `plugins.load` and `plugins.help_line`
-    - the name is a rung's (`r4_adapter`), which is no word of any language: then it stands in no string at all
-    - its module is imported
-
-    Docstrings may name what they like.
-    """
-    problems = []
-    found = imports(package)
-    for slot, dotted in slots.items():
-        folder = package.joinpath(*dotted.split(".")[1:])
-        names = {
-            file.stem for file in folder.glob("*.py") if set(CONTRACT[slot]) & set(_top_level(ast.parse(file.read_text("utf-8"))))
-        }
-        own = set(folder.rglob("*.py"))
-        homes = {f"{dotted}.{name}": name for name in names}
-        problems += [
-            f"{one}  (imports {homes[one.target]} by name)" for one in found if one.target in homes and one.file not in own
-        ]
-        for file in sorted(set(package.rglob("*.py")) - own):
-            for line, name in _named(file, slot, names):
-                problems.append(f"{file}:{line}: {_source_line(file, line)}  (names {name}, which is one of the {slot})")
-    return problems
-
-
-def _named(file: Path, slot: str, names: set[str]) -> Iterator[tuple[int, str]]:
-    """The line and the name of each string that names a plug-in of the slot."""
-    tree = ast.parse(file.read_text("utf-8"))
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs and slot == "rungs":
-            yield from ((node.lineno, name) for name in RUNG_NAME.findall(node.value))
-        for value in _said_of(node, slot):
-            yield from ((text.lineno, str(text.value)) for text in _texts(value) if text.value in names)
-
-
-def _said_of(node: ast.AST, slot: str) -> list[ast.expr | None]:
-    """What a node compares with, or gives to, something called by the slot's noun; what it loads from the slot."""
-    noun = slot.removesuffix("s")
-    given: list[tuple[Any, Any]] = []
-    if isinstance(node, ast.Compare):
-        sides = [node.left, *node.comparators]
-        given = [(side, other) for side in sides for other in sides]
-    elif isinstance(node, ast.Call):
-        given = [(keyword.arg, keyword.value) for keyword in node.keywords]
-        if _called(node) in ("plugins.load", "plugins.help_line") and slot in [text.value for text in _texts(node.args[0])]:
-            given += [(noun, value) for value in node.args[1:]]
-    elif isinstance(node, ast.Dict):
-        given = list(zip(node.keys, node.values, strict=True))
-    elif isinstance(node, ast.Assign):
-        given = [(target, node.value) for target in node.targets]
-    elif isinstance(node, ast.AnnAssign):
-        given = [(node.target, node.value)]
-    elif isinstance(node, ast.arguments):
-        known = [*node.posonlyargs, *node.args]
-        given = [
-            (argument.arg, default)
-            for argument, default in zip(known[-len(node.defaults) or len(known) :], node.defaults, strict=True)
-        ]
-        given += [(argument.arg, default) for argument, default in zip(node.kwonlyargs, node.kw_defaults, strict=True)]
-    return [value for name, value in given if name == noun or _is_called(name, noun)]
-
-
-def _is_called(node: Any, noun: str) -> bool:
-    """Whether an expression is `noun`, "noun", `x.noun`, `x["noun"]` or `x.get("noun")`."""
-    if isinstance(node, ast.Constant):
-        return bool(node.value == noun)
-    if isinstance(node, ast.Call):
-        return _called(node).endswith(".get") and bool(node.args) and noun in [text.value for text in _texts(node.args[0])]
-    if isinstance(node, ast.Subscript):
-        return noun in [text.value for text in _texts(node.slice)]
-    return (isinstance(node, ast.Name) and node.id == noun) or (isinstance(node, ast.Attribute) and node.attr == noun)
-
-
-def _texts(node: ast.expr | None) -> list[ast.Constant]:
-    """A literal, or those of a literal tuple, list or set, or the ends of `a if x else b`."""
-    if isinstance(node, ast.Tuple | ast.List | ast.Set):
-        return [text for item in node.elts for text in _texts(item)]
-    if isinstance(node, ast.IfExp):
-        return [*_texts(node.body), *_texts(node.orelse)]
-    return [node] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
-
-
-def _top_level(tree: ast.Module) -> dict[str, ast.stmt]:
+def top_level(tree: ast.Module) -> dict[str, ast.stmt]:
     names: dict[str, ast.stmt] = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -351,13 +259,13 @@ def _targets(node: ast.AST, name: str, file: Path, known: Mapping[str, Path]) ->
     if isinstance(node, ast.ImportFrom):
         base = _absolute(node, name, is_package=file.stem == "__init__")
         return [f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base for alias in node.names]
-    if isinstance(node, ast.Call) and _called(node).endswith("import_module") and node.args:
+    if isinstance(node, ast.Call) and called(node).endswith("import_module") and node.args:
         first = node.args[0]
         return [first.value] if isinstance(first, ast.Constant) and isinstance(first.value, str) else []
     return []
 
 
-def _called(node: ast.Call) -> str:
+def called(node: ast.Call) -> str:
     return ast.unparse(node.func)
 
 
@@ -417,5 +325,5 @@ def _way_back(graph: Mapping[str, Mapping[str, Import]], start: str, knot: set[s
         ways = [[*way, name] for way in ways for name in graph[way[-1]] if name in knot and name not in way]
 
 
-def _source_line(file: Path, line: int) -> str:
+def source_line(file: Path, line: int) -> str:
     return file.read_text("utf-8").splitlines()[line - 1].strip()

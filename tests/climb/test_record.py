@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
@@ -14,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import write
 
 from rung.climb.climb import climb
+from rung.climb.diagnosis.attribution import Patient, ProbeReading
+from rung.climb.diagnosis.diagnosis import diagnosed
 from rung.climb.facts import (
     Built,
     CurvePoint,
@@ -62,6 +63,8 @@ VERDICT = Verdict(
     reason="clear",
 )
 JUDGED = Judged(rung="r", status="pass", verdict=VERDICT, guards=(VERDICT,), run="run", alpha=0.01, seconds=4.0)
+PATIENT = Patient(n=10, failures=4, failing=(True,) * 4 + (False,) * 6, of={"n": 10, "failures": 4}, plain=0.6, bar=0.8)
+SILENT = ProbeReading(name="probe", title="a probe", cause=None, reason="it had none")
 FACTS: tuple[Fact, ...] = (
     LOCK,
     Built(
@@ -75,7 +78,9 @@ FACTS: tuple[Fact, ...] = (
     JUDGED,
     Tried(rung="r", name="without / a slash", candidate="c2", artefact_bytes=3, part_added=None, judged=JUDGED),
     Simplified(rung="r", kept="without / a slash"),
-    Diagnosed(cause="skill", sentence="s", skips={"r2_late": "why"}, document={"n": 1}, seconds=8.0),
+    Diagnosed(
+        record=diagnosed(PATIENT, [ProbeReading(name="probe", title="a probe", cause=None, reason="it had none")]).record(8.0)
+    ),
     CurvePoint(rung="r", rows=10, candidate="c", run="run", seconds=100.0),
     Registered(version="toy@1", candidate="c2", rung="r"),
 )
@@ -157,8 +162,8 @@ def test_a_record_of_an_earlier_form_is_not_gone_on_with_and_that_is_told(opened
 def test_a_real_climbs_record_holds_all_that_its_document_says(opened: Home, tmp_path: Path) -> None:
     task = load_task(write(tmp_path / "task", "demonstrations"), opened.downloads)
     document = climb(task, opened, progress=Silent())
-    record = Record(opened, document["climb"])
-    assert record.document == json.loads(json.dumps(document))
+    record = Record(opened, document.climb)
+    assert record.document == document
     assert {rung for rung, built in record.built.items() if built.recorded("trial")} == set(record.built)
     winner = record.registered
-    assert winner and winner.version == document["version"] and winner.rung in record.simplified
+    assert winner and winner.version == document.version and winner.rung in record.simplified
