@@ -89,7 +89,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 60
+MAX_OPTIONS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +192,23 @@ def limit_violations(folder: Path) -> list[str]:
                 if length > MAX_FUNCTION_LINES:
                     problems.append(f"{file}:{node.lineno}: {node.name} has {length} lines, at most {MAX_FUNCTION_LINES}")
     return problems
+
+
+def options(package: Path) -> list[str]:
+    """Every option of every command, `file:line: how it is declared`; an option that commands share counts for each."""
+    found = []
+    for file in sorted((package / "cli" / "commands").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            for declared in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+                words = ast.unparse(declared)
+                if words.startswith("click.option(") or words.endswith("_option"):
+                    found.append(f"{file}:{declared.lineno}: {words}")
+    return found
+
+
+def option_violations(package: Path) -> list[str]:
+    """The options beyond the most that all commands together may have."""
+    return [f"{option}  (at most {MAX_OPTIONS} in all)" for option in options(package)[MAX_OPTIONS:]]
 
 
 def plugin_violations(package: Path, slots: Mapping[str, str]) -> list[str]:

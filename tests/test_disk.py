@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from rung.disk import MAKING, explained, place, scratch
+from rung.disk import MAKING, OLD_S, explained, place, scratch
 from rung.errors import BrokenEnvironment
 
 
@@ -45,6 +46,15 @@ def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: 
     with scratch(tmp_path):
         pass
     assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([f"{MAKING}{os.getpid()}-b", f"{MAKING}someone"])
+
+
+def test_leftovers_that_are_too_old_are_swept_whoever_has_their_makers_number_now(tmp_path: Path) -> None:
+    for name in (f"{MAKING}{os.getpid()}-a", f"{MAKING}someone"):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - OLD_S - 60,) * 2)
+    with scratch(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rung.errors import BrokenEnvironment
@@ -72,16 +73,66 @@ def scratch(folder: Path) -> Iterator[Path]:
 
 
 def place(made: Path, target: Path) -> Path:
-    """Renames what is finished into its place and returns that; where another process was faster, its work stays."""
+    """Renames what is finished into its place, once it is on the disk, and returns that place.
+
+    A file takes the place of another. A folder that stands there already stays: another process made the same, faster.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     if made.is_dir():
         made.chmod(0o755)
+    for path in [*made.rglob("*"), made] if made.is_dir() else [made]:
+        sync(path)
     try:
         os.replace(made, target)
     except OSError:
         if not target.is_dir():
             raise
+    sync(target.parent)
     return target
+
+
+def once(target: Path, make: Callable[[Path], object]) -> Path:
+    """The folder `target`, which `make` fills where it is not there yet."""
+    if target.is_dir():
+        return target
+    with scratch(target.parent) as made:
+        make(made)
+        return place(made, target)
+
+
+@contextlib.contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A path to write a file or a folder to; at the end of the block it takes the place of `target`, whatever stood there.
+
+    Raises BrokenEnvironment where the disk refuses; what stood there then stays.
+    """
+    with explained(target), scratch(target.parent) as made:
+        draft = made / target.name
+        yield draft
+        if target.is_dir():
+            os.rename(target, made / f"{target.name}.old")
+        place(draft, target)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file that is never seen half written. Raises BrokenEnvironment where the disk refuses."""
+    with whole(path) as draft:
+        draft.write_text(text, "utf-8")
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or a folder's list of files, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sweep(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Progress that nobody sees: what long work reports to when no terminal is watching."""
+"""Progress that nobody sees: for a program that calls Rung and shows its own, and for tests."""
 
 from __future__ import annotations
 

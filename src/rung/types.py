@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from rung.json_form import as_json, digest
 from rung.parts import Calibration, Constraint, Demonstrations, Gold, Knowledge, ProbeSettings, Retrieval, ToolSet, ToolUse
+from rung.sources.base import BaseReference
 
 Message = Mapping[str, Any]
 Origin = Literal["human", "log", "synthetic", "augmented"]
@@ -144,6 +145,11 @@ class Task:
     path: str = ""
     findings: tuple[Finding, ...] = ()
 
+    @cached_property
+    def base_reference(self) -> BaseReference:
+        """What `base` names."""
+        return BaseReference.read(self.base)
+
     def split(self, name: str) -> tuple[Example, ...]:
         """The examples of one split, in the task's order."""
         return self._by_split.get(name, ())
@@ -197,12 +203,16 @@ class Candidate:
         """SHA-256 of all fields."""
         return digest(as_json(self))
 
+    @cached_property
+    def base_reference(self) -> BaseReference:
+        """What `base` names."""
+        return BaseReference.read(self.base)
+
     @property
     def artefacts(self) -> tuple[str, ...]:
         """Digests of all that it adds to its base, in the blob store: a model, demonstrations, an index, tools' files, adapters."""
-        kind, _, model = self.base.partition(":")
         named = (
-            model if kind in ("linear", "tree") else None,
+            self.base_reference.stored,
             self.demonstrations.pool if self.demonstrations else None,
             self.retrieval.index if self.retrieval else None,
             self.tools.files if self.tools else None,
@@ -282,7 +292,7 @@ class Verdict:
 
 
 class Progress(Protocol):
-    """Where long work says how far it is. The command line draws bars; a pipe gets nothing."""
+    """Where long work says how far it is. The command line draws bars; a pipe gets lines."""
 
     def stage(self, title: str, total: int | None = None) -> AbstractContextManager[Stage]: ...
 

@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from rung.cli.app import run
-from rung.cli.console import Bars, fact
+from rung.cli.console import Bars
+from rung.cli.lines import Lines
 from rung.cli.output import watching
-from rung.cli.words import duration, percent, size
-from rung.progress import Silent
+from rung.cli.words import duration, fact, percent, size
 
 
 def test_an_unknown_command_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,7 +74,7 @@ def test_a_pipe_gets_plain_text_and_no_bars(home: Path) -> None:
     assert "\x1b" not in ran.stdout
     assert ran.stderr == ""
     with watching() as progress:
-        assert isinstance(progress, Silent)
+        assert isinstance(progress, Lines)
 
 
 def test_a_terminal_gets_a_line_for_each_stage() -> None:

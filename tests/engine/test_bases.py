@@ -24,7 +24,7 @@ def test_folder_is_used_in_place_and_its_template_known(tiny_base, home):
     from transformers import AutoTokenizer
 
     base = resolve(str(tiny_base), home)
-    assert (base.kind, base.folder, base.reference) == ("local", tiny_base, str(tiny_base))
+    assert (base.kind, base.folder, str(base.reference)) == ("local", tiny_base, str(tiny_base))
     assert base.template_digest == chat_template(AutoTokenizer.from_pretrained(tiny_base)).digest
     assert base.pinned == f"{tiny_base}@sha256:{base.digest}"
     assert not any(home.iterdir())

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 from nouns import a_candidate
 
-from rung.registry.home import Home
+from rung.registry.home import Home, open_home
 from rung.registry.names import Evidence
+from rung.types import Candidate
 
 
 def test_names_have_versions_and_keep_their_history(registry: Home) -> None:
@@ -23,3 +27,20 @@ def test_names_have_versions_and_keep_their_history(registry: Home) -> None:
     ]
     assert registry.names.all()[0].evidence == Evidence(climb="c1")
     assert registry.names.all()[0].rung == "r1_prompt"
+
+
+def test_many_that_register_one_name_at_once_get_a_version_each(registry: Home) -> None:
+    candidates = [a_candidate(str(number)) for number in range(8)]
+    for candidate in candidates:
+        registry.candidates.add(candidate, "t" * 64)
+    together = threading.Barrier(len(candidates))
+
+    def register(candidate: Candidate) -> str:
+        with open_home(registry.path, write=True) as another:
+            together.wait()
+            return another.names.register("tone", candidate.id, Evidence(climb=candidate.id))
+
+    with ThreadPoolExecutor(len(candidates)) as pool:
+        refs = set(pool.map(register, candidates))
+    assert refs == {f"tone@{version}" for version in range(1, 9)}
+    assert {version.candidate for version in registry.names.all()} == {candidate.id for candidate in candidates}

@@ -4,11 +4,14 @@ import errno
 import hashlib
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from rung.disk import MAKING
 from rung.errors import BrokenEnvironment, UserError
 from rung.registry import store as store_module
 from rung.registry.home import open_home
@@ -51,6 +54,30 @@ def test_a_folder_keeps_its_names_and_bytes_and_digest(store: BlobStore, folder:
     assert tree_digest(kept) == name == store.put_tree(folder)
     assert store.size_bytes(name) == 258
     assert store.is_intact(name)
+
+
+def test_many_that_store_the_same_at_once_store_it_once(store: BlobStore, folder: Path) -> None:
+    together = threading.Barrier(8)
+
+    def put(number: int) -> tuple[str, str]:
+        each = BlobStore(store.root, writable=True)
+        together.wait()
+        return each.put_bytes(b"hello" * 100_000), each.put_tree(folder)
+
+    with ThreadPoolExecutor(8) as pool:
+        [(data, tree)] = set(pool.map(put, range(8)))
+    assert store.is_intact(data)
+    assert store.is_intact(tree)
+    assert len(_everything_in(store.root)) == 3
+
+
+def test_what_a_living_writer_is_writing_stays(store: BlobStore) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for pid in (ended.pid, os.getpid()):
+        (store.root / "tmp" / f"{MAKING}{pid}-x").mkdir(parents=True)
+    store.clear_leftovers()
+    assert [entry.name for entry in (store.root / "tmp").iterdir()] == [f"{MAKING}{os.getpid()}-x"]
 
 
 def test_a_folders_digest_sees_names_and_bytes_but_not_where_it_stands(folder: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def stacked(task, context, *, documents: bool, tools: bool) -> Candidate:
     files = bundle(task.tools, context.work.parent / "task", context.blobs, context.work)
     return Candidate(
         rung="r3_tools",
-        base=base.reference,
+        base=str(base.reference),
         template=base.template,
         prompt=task.instruction,
         constraint=SchemaConstraint(schema={"type": "integer"}),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
+from rung import plugins
+from rung.errors import UserError
 from rung.parts import Demonstrations, ToolSet, ToolUse
-from rung.rungs.training import training_start
+from rung.rungs.settings import check_settings, settings_kind
+from rung.rungs.training import train_config, training_start
 from rung.types import Bar, Candidate, Example, Task
 
 
@@ -27,10 +35,50 @@ def test_without_a_rung_below_the_longest_target_has_room():
         tools=ToolUse(toolset=ToolSet(tools=()), files=None),
     )
     below = training_start("r4_adapter", task, parent, context, 50)
-    assert (below.prompt, below.demonstrations, below.max_tokens, below.parent, below.tools) == (
-        "Tell.",
-        None,
-        9,
-        parent.id,
-        parent.tools,
+    assert (below.prompt, below.demonstrations, below.max_tokens) == ("Tell.", None, 9)
+    assert (below.parent, below.tools) == (parent.id, parent.tools)
+
+
+def adapter_settings(tmp_path: Path, given: dict) -> Task:
+    """A task with these settings of the adapter rung; `check_settings` is what a climb begins with."""
+    path = tmp_path / "task.yaml"
+    path.write_text("rungs: {r4_adapter: {}}\n", "utf-8")
+    bar = Bar(scorer="exact", at_least=0.8)
+    return Task(
+        name="t", base="b", instruction="", examples=(), quality=bar, seed=7, settings={"r4_adapter": given}, path=str(path)
     )
+
+
+@pytest.mark.parametrize("kind", plugins.names("adapter_kinds"))
+def test_the_adapter_rung_trains_any_kind_of_adapter(tmp_path: Path, kind: str):
+    given = {"method": kind, "epochs": 3, "dev_rows": 30, "target_modules": ["v_proj", "down_proj"]}
+    check_settings(adapter_settings(tmp_path, given))
+    settings = settings_kind("r4_adapter", given).model_validate(given)
+    config = train_config(adapter_settings(tmp_path, given), settings, objective="sft")
+    assert (config.method, config.epochs, config.seed, config.too_long) == (kind, 3, 7, "drop")
+    assert config.method_settings.target_modules == ("v_proj", "down_proj")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"rank": 0}, "rank"),
+        ({"rnk": 8}, "Did you mean 'rank'"),
+        ({"method": "lorra", "rank": 8}, "no kind of adapter is called 'lorra'. Did you mean 'lora'"),
+        ({"method": "full"}, "no kind of adapter is called 'full'"),
+    ],
+)
+def test_settings_that_the_method_does_not_have_are_told_before_anything_runs(tmp_path: Path, given: dict, said: str):
+    with pytest.raises(UserError) as caught:
+        check_settings(adapter_settings(tmp_path, given))
+    assert said in caught.value.message
+    assert "unknown key 'rank'" not in caught.value.message
+
+
+def test_without_settings_of_a_method_nothing_heavy_is_loaded(tmp_path: Path):
+    script = (
+        "import sys; from rung.rungs.settings import settings_kind\n"
+        "settings_kind('r4_adapter', {'epochs': 1, 'method': 'lora'}).model_validate({'epochs': 1, 'method': 'lora'})\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -17,6 +17,7 @@ from rung.engine.local.weights import load_weights
 from rung.train.batches import collate, padded_tokens
 from rung.train.fit import activation_bytes, calibrate, predict, predict_memory
 from rung.train.loop import apply_method, gradients, make_optimizer
+from rung.train.method import method_names
 from rung.train.objectives import sft
 from rung.train.rows import EncodedRow, encode_rows
 
@@ -28,7 +29,7 @@ def in_dtype(folder: Path, dtype: torch.dtype) -> LocalModel:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", method_names())
 def test_activations_are_what_autograd_keeps(tmp_path: Path, dtype: torch.dtype, method: str):
     model = in_dtype(make_tiny_model(tmp_path / "model", layers=6), dtype)
     config = settings(method=method)
@@ -55,7 +56,7 @@ def test_parameters_and_states_are_counted(tiny_base: Path):
     model = load(tiny_base)
     assert model.config.parameters == sum(tensor.numel() for _, tensor in model.decoder.weights.named())
     rows = encode_rows(model.tokenizer, toy_rows(8), 500)
-    for method in ("lora", "full"):
+    for method in method_names():
         config = settings(method=method)
         trainable, peak = apply_method(model, config)
         optimizer = make_optimizer(trainable, config, peak)
@@ -91,7 +92,7 @@ def test_a_prediction_counts_steps_tokens_and_time(tiny_base: Path):
     assert predict(model.config, 4, rows, settings()).seconds is None
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", method_names())
 def test_a_calibration_takes_real_steps_and_leaves_the_base_alone(tiny_base: Path, method: str):
     model = load(tiny_base)
     before = {name: tensor.clone() for name, tensor in model.decoder.weights.named()}

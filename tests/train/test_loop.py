@@ -102,7 +102,7 @@ def test_bfloat16_follows_float32(tiny_base: Path, tmp_path: Path, method: str):
     model = load(tiny_base)
     half = load_weights(tiny_base, model.config, torch.bfloat16, torch.device("cpu"))
     rounded = LocalModel(folder=tiny_base, tokenizer=model.tokenizer, decoder=Decoder(model.config, half))
-    config = settings(method=method, epochs=3, rank=4, batch_rows=8, learning_rate=2e-3)
+    config = settings(method=method, epochs=3, batch_rows=8, learning_rate=2e-3)
     runs = [
         train(one, toy_rows(), config, work=tmp_path / str(index), dev_score=None, progress=Silent(), facts=FACTS)
         for index, one in enumerate((model, rounded))

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Spinner
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from rung.cli.words import duration
+from rung.cli.words import duration, fact
 from rung.types import Stage
 
 # A stage inside another that took less is not worth a line of its own.
@@ -84,14 +84,3 @@ class _Bar:
         if facts:
             self.facts = "  ".join(fact(name, value) for name, value in facts.items() if value is not None)
         self._bars.update(self._bar, advance=n, facts=self.facts)
-
-
-def fact(name: str, value: Any) -> str:
-    """`tokens_per_s=1234.5` -> `1,234 tokens/s`; `loss=0.4126` -> `loss 0.413`; `wait_s=3` -> `wait 3.0 s`."""
-    if isinstance(value, str | bool):
-        return f"{name.replace('_', ' ')} {value}"
-    if name.endswith("_per_s"):
-        return f"{value:,.0f} {name.removesuffix('_per_s')}/s"
-    if name.endswith("_s"):
-        return f"{name.removesuffix('_s')} {duration(value)}"
-    return f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name.replace('_', ' ')} {value:.3g}"

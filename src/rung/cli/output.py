@@ -1,4 +1,4 @@
-"""What a command prints: results on standard output; bars on standard error, and only for a terminal."""
+"""What a command prints: results on standard output, progress on standard error."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def fields(pairs: Mapping[str, Any]) -> RenderableType:
 
 
 def watching() -> AbstractContextManager[Progress]:
-    """Bars on standard error where it is a terminal, else nothing."""
+    """Progress on standard error: bars where it is a terminal, else lines."""
     import sys
 
     if not sys.stderr.isatty():
-        from rung.progress import Silent
+        from rung.cli.lines import Lines
 
-        return nullcontext(Silent())
+        return nullcontext(Lines(sys.stderr))
     from rung.cli.console import Bars
 
     return Bars()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rung.types import Finding
 
@@ -48,3 +49,14 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def fact(name: str, value: Any) -> str:
+    """`tokens_per_s=1234.5` -> `1,234 tokens/s`; `loss=0.4126` -> `loss 0.413`; `wait_s=3` -> `wait 3.0 s`."""
+    if isinstance(value, str | bool):
+        return f"{name.replace('_', ' ')} {value}"
+    if name.endswith("_per_s"):
+        return f"{value:,.0f} {name.removesuffix('_per_s')}/s"
+    if name.endswith("_s"):
+        return f"{name.removesuffix('_s')} {duration(value)}"
+    return f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name.replace('_', ' ')} {value:.3g}"

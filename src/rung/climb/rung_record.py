@@ -29,7 +29,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
     built, dev, gate = record.built.get(state.name), record.measured.get(state.name), record.judged.get(state.name)
     records = built.records if built else ()
     answers = [row.answer for row in runs[state.name].rows] if state.name in runs else []
-    served = climb.task.base.startswith(("http://", "https://"))
+    served = climb.task.base_reference.is_server
     waits = _known(answer.latency_s for answer in answers) if served else gate.waits_s if gate else ()
     cost = _mean([answer.cost_usd for answer in answers])
     fixed, broke = _changes(climb.task, state.name, runs)

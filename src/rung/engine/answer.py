@@ -101,10 +101,10 @@ def resolve_constraint(constraint: Constraint | None, tools: Sequence[Mapping[st
 
 
 def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime) -> list[Answer]:
-    if candidate.base.startswith("linear:"):
+    if candidate.base_reference.is_linear:
         from rung.engine.linear import predict
 
-        return predict(runtime.blobs.local(candidate.base.removeprefix("linear:")), examples)
+        return predict(runtime.blobs.local(candidate.base_reference.stored), examples)
     pool = Pool.read(runtime.blobs.local(candidate.demonstrations.pool)) if candidate.demonstrations else None
     retriever = runtime.retriever(candidate)
     answers = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rung.registry.documents import ClimbDocument, DiagnosisRecord, LockedTask, RungRecord
 from rung.report import text
 from rung.report.facts import State, anchor, bar_words, is_difference, state
-from rung.types import Verdict
+from rung.types import SPLITS, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ def key_figures(document: ClimbDocument) -> list[tuple[str, str]]:
     """What the verdict rests on: of the winner, or of the task where there is none."""
     bar, won = document.task.bar, document.winner
     if not won or not won.verdict:
-        rows = [(f"{name.capitalize()} rows", text.count(n)) for name, n in document.task.rows.items()]
+        rows = [(f"{name.capitalize()} rows", text.count(document.task.rows[name])) for name in SPLITS]
         return [("The bar", bar_words(bar)), *rows]
     estimate, bounds, _, seen = _figures(won.verdict, difference=is_difference(bar))
     return [
@@ -123,7 +123,9 @@ def key_figures(document: ClimbDocument) -> list[tuple[str, str]]:
         ("Bounds", bounds),
         ("The bar", bar_words(bar)),
         ("Looked at", f"{seen} rows"),
-        ("Per answer", text.seconds(won.answer_s if won.wait_p50_s is None else won.wait_p50_s)),
+        ("Machine time per answer", text.seconds(won.answer_s))
+        if won.wait_p95_s is None
+        else ("95% of callers wait at most", text.seconds(won.wait_p95_s)),
         ("Artefact", text.size(won.artefact_bytes)),
     ]
 

@@ -101,7 +101,7 @@ class Rung:
 
     def applies(self, task: Task) -> str:
         """Why it could not be built for this task, or "" where it can be."""
-        if getattr(self.module, "NEEDS_WEIGHTS", False) and (reason := is_remote(task.base)):
+        if getattr(self.module, "NEEDS_WEIGHTS", False) and (reason := task.base_reference.why_not_trainable):
             return reason
         return str(self.module.applies(task))
 
@@ -154,13 +154,6 @@ def why_skipped(task: Task, rung: str) -> str:
 def plan_of_alpha(task: Task) -> AlphaPlan:
     """The shares of alpha in a climb of this task: of each rung that applies, and of cheaper forms of what passed."""
     return plan_alpha(task, [rung.name for rung in ladder() if not rung.why_skipped(task)])
-
-
-def is_remote(base: str) -> str:
-    """Why a base cannot be trained here, or "" where it can."""
-    if base.startswith(("http://", "https://")):
-        return "the base answers over HTTP: its weights are not here to train"
-    return "the base is a script: it has no weights to train" if base.startswith("scripted:") else ""
 
 
 def labelled(task: Task) -> list[Example]:

@@ -19,6 +19,7 @@ from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import TRIVIAL
 from rung.rungs.linear_fit import classifier, held_out, scale_of, targets_of, vocabularies
 from rung.rungs.settings import read_settings
+from rung.sources.base import BaseReference
 from rung.types import Candidate, Task
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
     told = tuple(_fit(name, values, features, _Search(config, task.seed, context)) for name, values in wanted.items())
     folder = context.work / "linear"
     linear.save(linear.LinearModel(terms=terms, idf=idf, fields=told), folder)
-    base = f"linear:{context.blobs.put_tree(folder)}"
+    base = str(BaseReference.linear(context.blobs.put_tree(folder)))
     candidate = Candidate(rung="r0_linear", base=base, parent=parent.id if parent else None)
     return candidate
 

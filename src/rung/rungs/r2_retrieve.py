@@ -19,6 +19,7 @@ from rung.rungs.base import BuildContext, longest_answer
 from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.documents import NO_DOCUMENTS, Config, Form, Mode, documents_of, settings_of
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
+from rung.sources.base import BaseReference
 from rung.types import Candidate, Example, Finding, Run, Task
 
 if TYPE_CHECKING:
@@ -211,9 +212,9 @@ def _reranker_name(task: Task) -> str | None:
 
 def _beside(task: Task, name: str | None) -> str | None:
     """A model that `knowledge:` names; a folder is looked for beside the task file."""
-    return (
-        str(Path(task.knowledge.folder) / name) if name and task.knowledge and not name.startswith(("pip:", "hf:", "~")) else name
-    )
+    if not name or not task.knowledge or not BaseReference.read(name).is_path or name.startswith("~"):
+        return name
+    return str(Path(task.knowledge.folder) / name)
 
 
 def _encoder(task: Task, config: Config, context: BuildContext) -> Encoder | None:

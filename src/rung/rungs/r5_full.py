@@ -11,6 +11,7 @@ from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, train_config, training_start
+from rung.sources.base import BaseReference
 from rung.types import Candidate, Task
 
 TITLE = "full fine-tuning"
@@ -55,8 +56,12 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
         task,
         start,
         train_config(task, config, method=METHOD, objective=OBJECTIVE),
-        lambda candidate, digest: replace(candidate, base=f"tree:{digest}"),
+        _on,
         context,
         dev_rows=config.dev_rows,
         parent=parent,
     )
+
+
+def _on(candidate: Candidate, digest: str) -> Candidate:
+    return replace(candidate, base=str(BaseReference.tree(digest)))

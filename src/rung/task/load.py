@@ -17,6 +17,7 @@ from rung.data.read.source import Source
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
 from rung.errors import UserError, did_you_mean
 from rung.parts import Knowledge, ProbeSettings, ToolSet
+from rung.sources.base import BaseReference
 from rung.task.checks import read_checks, refuse_errors
 from rung.task.positions import Located, read_yaml
 from rung.types import Bar, Example, Limits, Task
@@ -240,12 +241,9 @@ def _refuse_unmatchable(bar: Bar, scorer: BoundScorer, examples: Sequence[Exampl
 
 def _located_base(base: str, folder: Path) -> str:
     """A folder or script beside the task file, with its whole path: a Candidate is asked from other folders than this one."""
-    kind, _, name = base.rpartition(":") if base.startswith("scripted:") else ("", "", base)
-    file, mark, function = name.partition("#")
-    beside = folder / Path(file).expanduser()
-    if not beside.exists():
-        return base
-    return f"{kind}:{beside.resolve()}{mark}{function}" if kind else str(beside.resolve())
+    reference = BaseReference.read(base)
+    beside = folder / Path(reference.name).expanduser()
+    return str(reference.at(beside.resolve())) if reference.is_path and beside.exists() else base
 
 
 def _probes(said: ProbesSpec, folder: Path) -> ProbeSettings:

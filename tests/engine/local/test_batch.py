@@ -22,6 +22,7 @@ from rung.engine.local.mixed import Bank
 from rung.engine.local.prefix import compute_prefix
 from rung.engine.local.rows import Ask
 from rung.engine.local.update import Untouched
+from rung.parts import ChoiceConstraint
 
 RANKS = (2, 4, 8, 1, 16, 4, 3, 8)
 
@@ -122,7 +123,15 @@ def test_one_call_answers_questions_of_different_adapters(tiny, folders: list[Pa
 def test_a_weight_scales_an_adapters_update(tiny, folders: list[Path]) -> None:
     """Two halves are the whole, none is the base, and stacked updates add up whatever their kind."""
     cache, use = AdapterCache(tiny.decoder), AdapterUse.of(folders[0])
-    request = ask(TEXTS[0], constraint={"kind": "choice", "choices": ["positive", "negative"]})
+    request = ask(
+        TEXTS[0],
+        constraint=ChoiceConstraint(
+            choices=(
+                "positive",
+                "negative",
+            )
+        ),
+    )
 
     def logprobs(*uses: AdapterUse) -> dict[str, float]:
         return Answering(tiny).answer([replace(request, adapters=uses)])[0].logprobs

@@ -15,16 +15,26 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from old_home import ADAPTER, FINISHED, PROMPT, TASK, UNFINISHED, sha256, write_old_home
 
 from rung.errors import BrokenEnvironment
+from rung.registry import records
 from rung.registry.db import Database
-from rung.registry.home import open_home
+from rung.registry.home import Home, open_home
 from rung.registry.migrations.run import migrate, steps
 from rung.registry.tables import HISTORY, metadata
+from rung.types import Candidate
 
 
 @pytest.fixture
 def old(home: Path) -> Path:
     write_old_home(home)
     return home
+
+
+def stored(home: Home) -> list[tuple[str, Candidate]]:
+    """The candidates as the database has them."""
+    raw = sqlite3.connect(home.path / "registry.db")
+    rows = raw.execute("SELECT id, fields FROM candidates").fetchall()
+    raw.close()
+    return [(name, records.candidate(fields)) for name, fields in rows]
 
 
 def a_step(number: int, up: Callable[[Connection], None]) -> ModuleType:
@@ -55,6 +65,8 @@ def test_a_home_of_the_version_before_opens_with_all_that_it_held(old: Path, wri
                 assert home.answers.load(known.id, ["e1"])["e1"].logprobs == {"good": -0.1}
                 assert known.id in [look.candidate for look in home.looks.of(TASK)]
             assert home.candidates.get(sha256(ADAPTER)).parent == prompt.id
+            for name, candidate in stored(home):
+                assert candidate.id == name, "what the steps wrote is what a Candidate of today is written as"
             assert len(home.looks.of(TASK)) == 2
             assert [(record.climb, record.form, record.task) for record in home.climbs.all()] == [
                 (FINISHED, 2, TASK),

@@ -45,7 +45,7 @@ def _measured(climb: Climb, rung: str) -> Measured:
     return Measured(
         name=rung,
         answers=tuple(answers[row.id] for row in climb.task.split("dev")),
-        remote=candidate.base.startswith(("http://", "https://")),
+        remote=candidate.base_reference.is_server,
         labels=len(labelled(climb.task)) if _learnt(candidate) else 0,
         making_s=built.seconds + (gate.seconds if gate else 0.0),
         asked=dev.n + (gate.verdict.n if gate else 0),
@@ -54,7 +54,7 @@ def _measured(climb: Climb, rung: str) -> Measured:
 
 def _learnt(candidate: Candidate) -> bool:
     """Whether a Candidate needs the targets of train."""
-    trained = candidate.base.startswith(("linear:", "tree:")) or candidate.adapters
+    trained = candidate.base_reference.stored or candidate.adapters
     return bool(trained or candidate.demonstrations or candidate.calibration)
 
 

@@ -13,7 +13,7 @@ from rung.climb.preflight import HopelessSplit, preflight
 from rung.climb.runtime import runtime_for
 from rung.json_form import as_json
 from rung.parts import Demonstrations
-from rung.rungs.base import Rung, is_remote, labelled, ladder, longest_answer, plan_of_alpha
+from rung.rungs.base import Rung, labelled, ladder, longest_answer, plan_of_alpha
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
 from rung.verify.run import random_order
@@ -39,7 +39,7 @@ class Speeds:
     @property
     def measurable(self) -> bool:
         """A remote base is not asked: that would spend money."""
-        return not is_remote(self.task.base)
+        return not self.task.base_reference.why_not_trainable
 
     def candidate(self, k: int) -> Candidate:
         """The plain prompt with the scorer's constraint and k demonstrations."""

@@ -28,7 +28,7 @@ class LocalBackend:
 
     def __init__(self, base: Base, prices: Mapping[str, float]) -> None:
         if base.folder is None:
-            raise UserError("the base is not on this machine", where=base.reference)
+            raise UserError("the base is not on this machine", where=base.reference.bare)
         self.reference, self.template = base.pinned, base.template_digest
         self._folder, self._prices, self._lock = base.folder, prices, Lock()
 

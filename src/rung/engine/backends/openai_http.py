@@ -48,8 +48,7 @@ class Patience:
 
 def open(base: Base, *, prices: Mapping[str, float] | None = None) -> OpenAIHTTP:
     """The server, not yet asked anything. Raises UserError for prices that say half."""
-    address, _, model = base.reference.partition("#")
-    return OpenAIHTTP(reference=base.pinned, address=address, model=model, prices=_checked(prices))
+    return OpenAIHTTP(reference=base.pinned, address=base.reference.name, model=base.reference.member, prices=_checked(prices))
 
 
 @dataclass(kw_only=True)

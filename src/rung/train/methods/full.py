@@ -41,9 +41,10 @@ def parameters(config: Config, shape: DecoderConfig) -> int:
 
 
 def footprint(config: Config, shape: DecoderConfig, item: int) -> Footprint:
-    """The compute copy and its gradients; the head's gradient in float32 and rounded."""
+    """The compute copy and its gradients; what goes into every product; the head's gradient in float32 and rounded."""
     copy = shape.parameters * item
-    return Footprint(weights=copy, gradients=copy, scores=shape.vocabulary * shape.width * (4 + item))
+    head = shape.vocabulary * shape.width * (4 + item)
+    return Footprint(weights=copy, gradients=copy, activations=item * shape.inputs(shape.module_names), scores=head)
 
 
 class TrainedModel:

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.climb.diagnosis.case import Case, Evidence
 from rung.engine.backend import trainable_model
 from rung.engine.linear import question_text
-from rung.rungs.base import is_remote
 from rung.rungs.documents import documents_of
 from rung.types import Task
 
@@ -45,7 +44,7 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs the base's probabilities."""
-    return "the base does not say how likely it finds a text" if is_remote(task.base) else ""
+    return "the base does not say how likely it finds a text" if task.base_reference.why_not_trainable else ""
 
 
 def probe(case: Case, config: Config) -> Evidence:

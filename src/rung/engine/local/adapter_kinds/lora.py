@@ -94,8 +94,8 @@ def idle(tensors: Mapping[str, Tensor]) -> str:
 
 
 def kept(config: Config, shape: DecoderConfig) -> int:
-    """The products x A^T, one a module."""
-    return config.rank * len(_adapted(config, shape))
+    """What goes into an adapted product, and x A^T of each module."""
+    return shape.inputs(_targets(config, shape)) + config.rank * len(_adapted(config, shape))
 
 
 def to_peft(config: Config, shape: DecoderConfig) -> dict[str, Any]:

@@ -133,13 +133,13 @@ def finish(config: DecoderConfig, final_norm: Tensor, x: Tensor) -> Tensor:
 
 
 def kept_bytes(config: DecoderConfig, item: int, seen: int) -> int:
-    """A block keeps: 4 widths (its input, both norms' outputs, the sum between), queries five times (rotated; scaled for the row
-    and for the prefix; what attention gives, in parts and joined), keys and values twice, three feed-forward widths, and the
-    attention weights (float32, and rounded) unless rows are so long that the fused kernel never writes them.
+    """A block keeps: 2 widths (its input, the sum between), queries four times (rotated; scaled for the row and for the prefix;
+    what attention gives, in parts), keys and values twice, two feed-forward widths, and the attention weights (float32, and
+    rounded) unless rows are so long that the fused kernel never writes them.
     """
-    norms = 4 * config.width
-    attention = 5 * config.query_width + 4 * config.key_value_width
-    feed_forward = 3 * config.feed_forward
+    norms = 2 * config.width
+    attention = 4 * config.query_width + 4 * config.key_value_width
+    feed_forward = 2 * config.feed_forward
     written = seen if seen * seen <= PLAIN_SCORES_AT_MOST else 1
     weights = config.heads * written * (4 + (item if item < 4 else 0))
     return config.layers * (item * (norms + attention + feed_forward) + weights) + item * config.width

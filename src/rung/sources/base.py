@@ -1,0 +1,164 @@
+"""What a `base:` (or an encoder, or a reranker) names: read once, so that nobody else looks at how it begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from rung.errors import UserError
+from rung.sources.reference import Reference, read_reference
+
+Kind = Literal["linear", "tree", "pip", "hf", "gguf", "folder", "server", "scripted"]
+# As messages list them.
+PREFIXES = ("pip:", "hf:", "tree:", "https://", "scripted:")
+_PIN = re.compile(r"(?P<bare>.+)@sha256:(?P<pin>[0-9a-f]+)", re.DOTALL)
+_FORMS = {
+    "pip": "Write pip:name, pip:name==1.2 or pip:name==1.2#model.gguf.",
+    "hf": "Write hf:org/name@revision.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseReference:
+    """A model, by name. `str()` is the text that it was read from.
+
+    kind      name                              member
+    linear    digest of a stored linear model                            linear:<digest>
+    tree      digest of a stored full fine-tune                          tree:<digest>
+    pip       of the package                    "", or a model inside    pip:name[==version][#member]
+    hf        of the repository on the hub                               hf:org/name[@revision]
+    gguf      path of the file                                           a path that ends in .gguf
+    folder    path                                                       any other path
+    server    address                           the model's name         https://host/v1#model
+    scripted  path of the file                  the function             scripted:file.py#function
+
+    version   of the package, or the revision on the hub; "" where it is not pinned
+    pin       SHA-256 of the content that it must have (`@sha256:<pin>` at the end); "" where any will do
+    """
+
+    kind: Kind
+    name: str
+    version: str = ""
+    member: str = ""
+    pin: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> BaseReference:
+        """Raises UserError where the text begins like a reference and is none."""
+        pinned = _PIN.fullmatch(text)
+        bare, pin = (pinned["bare"], pinned["pin"]) if pinned else (text, "")
+        return replace(_read(bare), pin=pin)
+
+    @classmethod
+    def linear(cls, digest: str) -> BaseReference:
+        """A linear model of the blob store."""
+        return cls(kind="linear", name=digest)
+
+    @classmethod
+    def tree(cls, digest: str) -> BaseReference:
+        """A full fine-tune in the blob store."""
+        return cls(kind="tree", name=digest)
+
+    @property
+    def bare(self) -> str:
+        """The text without the pin."""
+        match self.kind:
+            case "pip" | "hf":
+                return str(self.fetched)
+            case "linear" | "tree":
+                return f"{self.kind}:{self.name}"
+            case "scripted":
+                return f"scripted:{self.name}#{self.member}"
+            case "server":
+                return f"{self.name}#{self.member}"
+            case "gguf" | "folder":
+                return self.name
+
+    def __str__(self) -> str:
+        return f"{self.bare}@sha256:{self.pin}" if self.pin else self.bare
+
+    @property
+    def fetched(self) -> Reference | None:
+        """What is to be fetched for it; None where it is already here, or answers elsewhere."""
+        if self.kind not in ("pip", "hf"):
+            return None
+        kind: Literal["pip", "hf"] = "pip" if self.kind == "pip" else "hf"
+        return Reference(kind=kind, name=self.name, version=self.version, member=self.member)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is a linear model of rung 0: it answers by itself, and no language model can build on it."""
+        return self.kind == "linear"
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it answers over HTTP."""
+        return self.kind == "server"
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it names something by its place on this machine."""
+        return self.kind in ("gguf", "folder", "scripted")
+
+    @property
+    def stored(self) -> str:
+        """The digest of the model in the blob store that it names; "" where it names another thing."""
+        return self.name if self.kind in ("linear", "tree") else ""
+
+    @property
+    def why_not_trainable(self) -> str:
+        """Why it cannot be trained here, or "" where it can."""
+        if self.is_server:
+            return "the base answers over HTTP: its weights are not here to train"
+        return "the base is a script: it has no weights to train" if self.kind == "scripted" else ""
+
+    def at(self, path: Path) -> BaseReference:
+        """The same at another place."""
+        return replace(self, name=str(path))
+
+
+def _read(text: str) -> BaseReference:
+    if re.match(r"https?://", text):
+        return _server(text)
+    prefix, colon, rest = text.partition(":")
+    read = _READERS.get(prefix) if colon else None
+    return read(text, rest) if read else BaseReference(kind="gguf" if text.endswith(".gguf") else "folder", name=text)
+
+
+def _server(text: str) -> BaseReference:
+    address, _, model = text.partition("#")
+    if not model or not urlsplit(address).hostname:
+        raise UserError("the address does not say which server and model", where=text, mend="Write https://host/v1#model.")
+    return BaseReference(kind="server", name=address, member=model)
+
+
+def _script(text: str, rest: str) -> BaseReference:
+    file, _, function = rest.partition("#")
+    if not function:
+        raise UserError("it does not say which function", where=text, mend="Write scripted:file.py#function.")
+    return BaseReference(kind="scripted", name=file, member=function)
+
+
+def _package(text: str, rest: str) -> BaseReference:
+    found = read_reference(text, _FORMS["pip"])
+    return BaseReference(kind="pip", name=found.name, version=found.version, member=found.member)
+
+
+def _hub(text: str, rest: str) -> BaseReference:
+    found = read_reference(text, _FORMS["hf"])
+    if found.member or "/" not in found.name:
+        raise UserError("not a hub reference", where=text, mend=_FORMS["hf"])
+    return BaseReference(kind="hf", name=found.name, version=found.version)
+
+
+_READERS: dict[str, Callable[[str, str], BaseReference]] = {
+    "linear": lambda text, rest: BaseReference.linear(rest),
+    "tree": lambda text, rest: BaseReference.tree(rest),
+    "scripted": _script,
+    "pip": _package,
+    "hf": _hub,
+}
