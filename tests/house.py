@@ -57,7 +57,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "loss": ("decoder", "update", "batch", "total", "config"),
         "score_bytes": ("config", "shape", "item", "positions"),
     },
-    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
+    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "FIELDS": (), "fits": ("row",), "convert": ("row",)},
     "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "architectures": {
