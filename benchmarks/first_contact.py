@@ -29,7 +29,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rung.data.sources import fetch
+from rung.data.read.fetch import fetch
 from rung.registry.home import Home, default_path, open_home
 
 ROWS = 800

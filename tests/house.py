@@ -8,9 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-L0 = frozenset(
-    {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "wheels", "storage", "calls", "sources", "user_code"}
-)
+L0 = frozenset({"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "sources", "user_code"})
 # What each part may import besides itself; the parts of a layer know nothing of each other.
 LAYERS: Mapping[str, frozenset[str] | None] = {
     **dict.fromkeys(L0, L0),
@@ -57,7 +55,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "loss": ("decoder", "update", "batch", "total", "config"),
         "score_bytes": ("config", "shape", "item", "positions"),
     },
-    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
+    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "FIELDS": (), "fits": ("row",), "convert": ("row",)},
     "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "architectures": {

@@ -48,7 +48,9 @@ def test_a_name_that_there_is_not():
 
 @pytest.mark.parametrize("before", ["", "import rung.climb.decide", "from rung.climb import climb"])
 def test_climb_is_called_whatever_of_the_folder_of_that_name_was_imported(before):
-    called = python(f"{before}\nimport rung, rung.api\nrung.api.climb = lambda task, **named: print(task, named)\nrung.climb('it', home='h')")
+    called = python(
+        f"{before}\nimport rung, rung.api\nrung.api.climb = lambda task, **named: print(task, named)\nrung.climb('it', home='h')"
+    )
     assert called == ["it {'home': 'h'}"]
     assert python(f"{before}\nimport rung, rung.climb.decide\nprint(rung.climb.decide.Build.__name__)") == ["Build"]
 

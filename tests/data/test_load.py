@@ -6,6 +6,7 @@ import pytest
 
 from rung.data.load import load_examples
 from rung.data.read.source import Source
+from rung.data.shapes.columns import Columns
 from rung.errors import UserError
 from rung.parts import Gold
 from rung.types import Example
@@ -167,7 +168,7 @@ def test_parquet(tmp_path):
         reference="rows.parquet",
         base_folder=tmp_path,
         downloads=tmp_path,
-        columns={"input": "text", "target": "label"},
+        columns=Columns(input="text", target="label"),
         where={"label": "x"},
     )
     with pytest.raises(UserError, match=r"rows.parquet:2: a field holds nan"):
@@ -258,7 +259,7 @@ def test_rows_from_a_function(tmp_path):
         loaded("broken")
     with pytest.raises(UserError, match=r"the function yielded list, not a dict"):
         loaded("lists")
-    with pytest.raises(UserError, match=r"(?s)has no function 'rowz'.*Did you mean 'rows'"):
+    with pytest.raises(UserError, match=r"(?s)there is no function 'rowz'.*Did you mean 'rows'"):
         loaded("rowz")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rung.climb.decide import Finish
 from rung.climb.outlook.learning_curve import forecast
 from rung.climb.rung_record import rung_record
+from rung.json_form import from_json
 from rung.registry.documents import (
     CardLine,
     CheaperForm,
@@ -19,7 +20,6 @@ from rung.registry.documents import (
     Look,
     RungRecord,
 )
-from rung.registry.typed import read
 from rung.types import Run, Task, Verdict
 from rung.verify.split_size import card
 
@@ -51,7 +51,7 @@ def document(session: Session, end: Finish) -> ClimbDocument:
         card=tuple(_card_line(line) for line in (*card(session.task, shares), *_measured_groups(session.task, runs))),
         findings=session.task.findings,
         rungs=rungs,
-        diagnosis=read(DiagnosisRecord, found) if found else None,
+        diagnosis=from_json(DiagnosisRecord, found) if found else None,
         cheaper=_cheaper(session),
         forecast=forecast(session),
         notes=tuple(f"{state.name}: {state.skipped}" for state in session.states() if state.skipped),
@@ -120,7 +120,7 @@ def _cheaper(session: Session) -> tuple[CheaperForm, ...]:
         CheaperForm(
             name=tried["name"],
             id=tried["id"],
-            verdict=read(Verdict, tried["verdict"]),
+            verdict=from_json(Verdict, tried["verdict"]),
             artefact_bytes=tried["artefact_bytes"],
             part_added=tried["part_added"],
             held=tried["status"] == "pass",

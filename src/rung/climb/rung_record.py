@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung import plugins
 from rung.climb.decide import RungState
+from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
-from rung.registry.typed import plain, read
 from rung.types import Answer, Example, Finding, Run, Task, Verdict
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def rung_record(session: Session, state: RungState, runs: Mapping[str, Run]) -> 
     gate = session.facts.get(f"gate/{state.name}")
     records = built["records"] if built else ()
     answers = [row.answer for row in runs[state.name].rows] if state.name in runs else []
-    served = session.task.base.startswith(("http://", "https://"))
+    served = session.task.base_reference.is_server
     waits = _known(answer.latency_s for answer in answers) if served else (gate or {}).get("waits_s") or ()
     cost = _mean([answer.cost_usd for answer in answers])
     fixed, broke = _changes(session.task, state.name, runs)
@@ -42,8 +42,8 @@ def rung_record(session: Session, state: RungState, runs: Mapping[str, Run]) -> 
         reason=state.skipped or (gate["verdict"]["reason"] if gate else state.exempt or "a cheaper rung passed"),
         candidate=built["id"] if built else None,
         alpha=session.facts["lock"]["alpha"].get(state.name),
-        verdict=read(Verdict, gate["verdict"]) if gate else None,
-        guards=tuple(read(Verdict, guard) for guard in gate["guards"]) if gate else (),
+        verdict=from_json(Verdict, gate["verdict"]) if gate else None,
+        guards=tuple(from_json(Verdict, guard) for guard in gate["guards"]) if gate else (),
         dev=DevScore(mean=dev["mean"], n=dev["n"]) if dev else None,
         trials=_of_kind(records, "trial", Trial),
         build_s=built["seconds"] if built else None,
@@ -76,7 +76,7 @@ def _standing(state: RungState) -> Standing:
 def _of_kind(records: Sequence[Mapping[str, Any]], kind: str, noun: type[T]) -> tuple[T, ...]:
     """What a rung recorded of one kind while it was built."""
     facts = [{key: value for key, value in record.items() if key != "kind"} for record in records if record["kind"] == kind]
-    return tuple(read(noun, plain({**ABSENT.get(noun, {}), **fact})) for fact in facts)
+    return tuple(from_json(noun, as_json({**ABSENT.get(noun, {}), **fact})) for fact in facts)
 
 
 def _known(figures: Iterable[float | None]) -> list[float]:

@@ -15,7 +15,6 @@ from rung.climb.fits import refuse_long_rows
 from rung.climb.runtime import runtime_for
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.json_form import as_json, canonical_json, digest
-from rung.registry.typed import plain
 from rung.rungs.base import BuildContext, why_skipped
 from rung.types import Candidate, Progress, Task
 from rung.verify.environment import environment
@@ -149,7 +148,7 @@ class Session:
         context = BuildContext(self.task, self.runtime, work, self.progress)
         found = diagnose_on(self.task, context, Known(parent=parent, statuses=statuses))
         self.progress.note(found.sentence)
-        self.put("diagnosis", plain(found.record(time.monotonic() - started)))
+        self.put("diagnosis", as_json(found.record(time.monotonic() - started)))
         shutil.rmtree(work, ignore_errors=True)
 
     def parent(self, rung: str) -> Candidate | None:

@@ -45,7 +45,7 @@ def why_skipped(task: Task, rung: str) -> str:
     """Why a climb leaves this rung out, or "" where it will not."""
     if task.settings.get(rung, {}).get("skip"):
         return "the task file skips it"
-    return plugins.load("rungs", rung).applies(task)
+    return str(plugins.load("rungs", rung).applies(task))
 
 
 def alpha_shares(task: Task) -> int:

@@ -56,5 +56,5 @@ class HeadLoss(Function):
 
 def head_loss(hidden: Tensor, head: Tensor, labels: Tensor, total: int) -> Tensor:
     """HeadLoss, differentiable."""
-    loss: Tensor = HeadLoss.apply(hidden, head, labels, total)
+    loss: Tensor = HeadLoss.apply(hidden, head, labels, total)  # type: ignore[no-untyped-call]
     return loss

@@ -10,7 +10,7 @@ import click
 
 from rung.cli.climbing import stored_document
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.cli.words import percent
+from rung.report.text import percent
 
 if TYPE_CHECKING:
     from rung.registry.forecasts import Costs, Forecast, LearningCurve
@@ -30,10 +30,10 @@ def command(task: Path, rung: str, as_json: bool) -> None:
     """
     from rung.climb.outlook.learning_curve import draw_curve, forecast
     from rung.climb.session import Session
+    from rung.json_form import as_json as plain
     from rung.registry import documents
     from rung.registry.forecasts import Forecast
     from rung.registry.home import open_home
-    from rung.registry.typed import plain
     from rung.rungs.settings import check_settings
     from rung.task.load import load_task
 

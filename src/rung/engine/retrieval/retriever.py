@@ -151,7 +151,8 @@ def _ranked(scores: np.ndarray, *, above: float) -> list[int]:
     import numpy as np
 
     order = np.argsort(-scores, kind="stable")
-    return order[scores[order] > above].tolist()
+    places: list[int] = order[scores[order] > above].tolist()
+    return places
 
 
 def _fused(rankings: Sequence[Sequence[int]]) -> list[int]:
