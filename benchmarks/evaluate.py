@@ -69,9 +69,7 @@ def main() -> None:
     _show("  the same, prompt cache by hand", cached_s, len(prompts))
     equal = sum(one == other for one, other in zip(ours, theirs, strict=True)) / len(ours)
     print(f"rung is {theirs_s / ours_s:.1f} times as fast as generate ({cached_s / ours_s:.1f} with its cache by hand)")
-    print(
-        f"equal answers: {equal:.0%} (bfloat16 rounds differently in another batch; in float32 the tests ask for all of them)"
-    )
+    print(f"equal answers: {equal:.0%} (bfloat16 rounds differently in another batch; in float32 the tests ask for all of them)")
     if options.json:
         figures = {"rows": len(prompts), "shared_tokens": shared, "rung_s": ours_s, "transformers_s": theirs_s, "batch": size}
         print(json.dumps({**figures, "transformers_cache_s": cached_s, "ratio": theirs_s / ours_s, "equal": equal}))

@@ -29,6 +29,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rung.climb.record import Record
 from rung.data.read.fetch import fetch
 from rung.registry.home import Home, default_path, open_home
 
@@ -99,8 +100,8 @@ def _climbs() -> set[str]:
 def _verdicts(known: set[str]) -> dict[str, str]:
     """Status by rung of the one climb that is not among `known`; empty before it has any."""
     home = _open_home()
-    facts = {key: fact for climb in _climbs() - known for key, fact in home.climbs.facts(climb).items()} if home else {}
-    return {key.removeprefix("gate/"): fact["status"] for key, fact in facts.items() if key.startswith("gate/")}
+    judged = [Record(home, climb).judged for climb in _climbs() - known] if home else []
+    return {rung: fact.status for facts in judged for rung, fact in facts.items()}
 
 
 @cache

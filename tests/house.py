@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 L0 = frozenset({"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "sources", "user_code"})
@@ -37,6 +38,7 @@ TORCH_AT_HOME = ("rung.engine.local", "rung.train")
 CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "scorers": {"Config": (), "score": ("example", "output", "config")},
     "rungs": {
+        "ORDER": (),
         "TITLE": (),
         "UNDO": (),
         "applies": ("task",),
@@ -103,7 +105,17 @@ class Import:
     for_types: bool
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {_source_line(self.file, self.line)}"
+        return f"{self.file}:{self.line}: {source_line(self.file, self.line)}"
+
+
+def parsed(file: Path) -> ast.Module:
+    """A file's syntax tree; a copy of a file that was read before shares that one's."""
+    return _tree(file.read_text("utf-8"))
+
+
+@cache
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 def modules(package: Path) -> dict[str, Path]:
@@ -159,6 +171,25 @@ def heavy_imports(package: Path) -> list[str]:
     return problems
 
 
+def underscore_imports(package: Path) -> list[str]:
+    """Names and modules that begin with an underscore, imported from another folder than their own."""
+    known = modules(package)
+    problems = []
+    for name, file in known.items():
+        for node in ast.walk(parsed(file)):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            source = _absolute(node, name, is_package=file.stem == "__init__") if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                whole = f"{source}.{alias.name}".strip(".")
+                home = known.get(whole) or known.get(source)
+                private = any(part.startswith("_") and not part.startswith("__") for part in whole.split("."))
+                if whole.split(".")[0] == package.name and private and (home is None or home.parent != file.parent):
+                    where = f"{file}:{node.lineno}: {source_line(file, node.lineno)}"
+                    problems.append(f"{where}  ({alias.name} is its own folder's)")
+    return problems
+
+
 def limit_violations(folder: Path) -> list[str]:
     """Files and functions that are too long."""
     problems = []
@@ -166,7 +197,7 @@ def limit_violations(folder: Path) -> list[str]:
         text = file.read_text("utf-8")
         if (lines := text.count("\n")) > MAX_FILE_LINES:
             problems.append(f"{file}:1: {lines} lines, at most {MAX_FILE_LINES}")
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(_tree(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > MAX_FUNCTION_LINES:
@@ -178,7 +209,7 @@ def options(package: Path) -> list[str]:
     """Every option of every command, `file:line: how it is declared`; an option that commands share counts for each."""
     found = []
     for file in sorted((package / "cli" / "commands").glob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in ast.walk(parsed(file)):
             for declared in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
                 words = ast.unparse(declared)
                 if words.startswith("click.option(") or words.endswith("_option"):
@@ -206,8 +237,8 @@ def plugin_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
 
 
 def _plugin_problems(file: Path, slot: str) -> list[str]:
-    tree = ast.parse(file.read_text("utf-8"))
-    defined = _top_level(tree)
+    tree = parsed(file)
+    defined = top_level(tree)
     if not set(CONTRACT[slot]) & set(defined):
         return []  # a file that only helps the plug-ins beside it
     problems = []
@@ -225,7 +256,7 @@ def _plugin_problems(file: Path, slot: str) -> list[str]:
     return problems
 
 
-def _top_level(tree: ast.Module) -> dict[str, ast.stmt]:
+def top_level(tree: ast.Module) -> dict[str, ast.stmt]:
     names: dict[str, ast.stmt] = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -240,7 +271,7 @@ def _top_level(tree: ast.Module) -> dict[str, ast.stmt]:
 
 
 def _imports_of(file: Path, name: str, known: Mapping[str, Path]) -> Iterator[Import]:
-    tree = ast.parse(file.read_text("utf-8"))
+    tree = parsed(file)
     inside = {id(node) for function in ast.walk(tree) if _is_function(function) for node in ast.walk(function)}
     guarded = _guarded_lines(tree)
     for node in ast.walk(tree):
@@ -256,13 +287,13 @@ def _targets(node: ast.AST, name: str, file: Path, known: Mapping[str, Path]) ->
     if isinstance(node, ast.ImportFrom):
         base = _absolute(node, name, is_package=file.stem == "__init__")
         return [f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base for alias in node.names]
-    if isinstance(node, ast.Call) and _called(node).endswith("import_module") and node.args:
+    if isinstance(node, ast.Call) and called(node).endswith("import_module") and node.args:
         first = node.args[0]
         return [first.value] if isinstance(first, ast.Constant) and isinstance(first.value, str) else []
     return []
 
 
-def _called(node: ast.Call) -> str:
+def called(node: ast.Call) -> str:
     return ast.unparse(node.func)
 
 
@@ -322,5 +353,5 @@ def _way_back(graph: Mapping[str, Mapping[str, Import]], start: str, knot: set[s
         ways = [[*way, name] for way in ways for name in graph[way[-1]] if name in knot and name not in way]
 
 
-def _source_line(file: Path, line: int) -> str:
+def source_line(file: Path, line: int) -> str:
     return file.read_text("utf-8").splitlines()[line - 1].strip()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import house
+import house_names
 import pytest
 
 from rung import plugins
@@ -138,6 +139,72 @@ def test_a_planted_option_too_many_is_seen(planted: Path) -> None:
     assert house.option_violations(planted) == [
         f"{planted}/cli/commands/zeal.py:{room + 2}: click.option('--o{room}')  (at most {house.MAX_OPTIONS} in all)"
     ]
+
+
+def test_no_underscore_name_is_imported_across_folders() -> None:
+    problems = house.underscore_imports(PACKAGE)
+    assert not problems, said(problems)
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("from rung.climb.record import _read\n", True),
+        ("def f():\n    from ..climb.record import Record, _read\n", True),
+        ("import rung.climb._hidden\n", True),
+        ("from rung.verify.judge import _look\n", False),
+        ("from rung import __version__\n", False),
+        ("from os import _exit\n", False),
+    ],
+)
+def test_a_planted_underscore_import_is_seen(planted: Path, line: str, seen: bool) -> None:
+    plant(planted, "verify/curious.py", line)
+    problems = house.underscore_imports(planted)
+    assert len(problems) == seen, said(problems)
+    assert all(problem.startswith(f"{planted / 'verify' / 'curious.py'}:") for problem in problems)
+
+
+def test_no_plugin_is_named_outside_its_folder() -> None:
+    problems = house_names.name_violations(PACKAGE, plugins.SLOTS)
+    assert not problems, said(problems)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("from rung.rungs import r1_prompt\n", "r1_prompt"),
+        ("def f():\n    from rung.verify.scorers.exact import score\n", "exact"),
+        ("def f(state):\n    return 'see r4_adapter' if state else ''\n", "r4_adapter"),
+        ("def f(bar):\n    return bar.scorer == 'exact'\n", "exact"),
+        ("def f(bar):\n    return 'cited' in {bar.scorer} or bar['scorer'] in ('choice', 'x')\n", "choice"),
+        ("def f(config):\n    return config.get('method') != 'full'\n", "full"),
+        ("method: str = 'full'\n", "full"),
+        ("def f(*, objective: str = 'sft') -> None: ...\n", "sft"),
+        ("x = dict(scorer='numeric')\n", "numeric"),
+        ("x = {'check': 'labels'}\n", "labels"),
+        ("from rung import plugins\nx = plugins.load('probes', 'format')\n", "format"),
+    ],
+)
+def test_a_planted_plugin_name_is_seen(planted: Path, line: str, name: str) -> None:
+    plant(planted, "climb/knowing.py", line)
+    problems = house_names.name_violations(planted, plugins.SLOTS)
+    assert len(problems) == 1, said(problems)
+    assert name in problems[0]
+    assert problems[0].startswith(f"{planted / 'climb' / 'knowing.py'}:")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"""r1_prompt builds on exact answers."""\n',
+        "x = {'format': 'pt', 'labels': 3, 'kind': 'choice'}\n",
+        "def f(base):\n    return base.kind == 'local'\n",
+        "def f(bar, name):\n    return bar.scorer == name\n",
+    ],
+)
+def test_ordinary_words_are_no_plugins_names(planted: Path, line: str) -> None:
+    plant(planted, "climb/ordinary.py", line)
+    assert house_names.name_violations(planted, plugins.SLOTS) == []
 
 
 def test_plugins_keep_their_slots_contract() -> None:

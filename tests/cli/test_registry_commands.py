@@ -12,7 +12,7 @@ from old_home import FINISHED, PROMPT, UNFINISHED, sha256, write_old_home
 from old_home import SENTENCE as OLD_SENTENCE
 
 from rung.cli.app import run
-from rung.climb.session import FORM
+from rung.climb.record import FORM
 from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.registry.names import Evidence

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from rung.climb.diagnosis.attribution import (
-    CAUSES,
     SKIP_ERROR,
     ArmReading,
     Patient,
     ProbeReading,
     attribution,
+    causes,
     flips,
     holds_target,
     leading,
@@ -23,9 +23,11 @@ from rung.climb.diagnosis.attribution import (
 )
 from rung.climb.diagnosis.case import Arm, Sample, take_sample
 from rung.climb.diagnosis.diagnosis import diagnosed
+from rung.rungs.causes import SKILL, TOOL
 from rung.types import Example
 from rung.verify.stats.strata import Strata
 
+CAUSES = {cause.name: cause for cause in causes()}
 ALL = ("r0_linear", "r1_prompt", "r2_retrieve", "r3_tools", "r4_adapter", "r5_full")
 
 
@@ -34,7 +36,7 @@ def patient(plain: float = 0.4, bar: float | None = 0.8, n: int = 80, failures: 
     return Patient(**{"n": n, "failures": failures, "failing": failing, "of": {}, "plain": plain, "bar": bar, "rungs": ALL, **rest})
 
 
-def probe(cause: str, after: float, *, before: float = 0.4, p: float = 0.001, **rest) -> ProbeReading:
+def probe(name: str, after: float, *, before: float = 0.4, p: float = 0.001, **rest) -> ProbeReading:
     figures = {
         "before": before,
         "after": after,
@@ -42,12 +44,12 @@ def probe(cause: str, after: float, *, before: float = 0.4, p: float = 0.001, **
         "lower": after - before - 0.1,
         "upper": after - before + 0.1,
     }
-    arm = ArmReading(name=f"{cause} given", n=80, flipped=0, broken=0, p=p, shows=True, **figures)
-    return ProbeReading(**{"name": cause, "title": cause, "cause": cause, "arms": (arm,), **rest})
+    arm = ArmReading(name=f"{name} given", n=80, flipped=0, broken=0, p=p, shows=True, **figures)
+    return ProbeReading(**{"name": name, "title": name, "cause": CAUSES[name], "arms": (arm,), **rest})
 
 
 def cause(*probes: ProbeReading, **known) -> str:
-    return leading(patient(**known), probes)
+    return leading(patient(**known), probes).name
 
 
 def test_the_cheapest_that_reaches_the_bar_leads_not_the_largest_lift():
@@ -79,7 +81,7 @@ def test_labels_lead_only_where_nothing_reaches_the_bar_and_nothing_can():
 def test_skill_is_what_is_left_when_all_else_could_have_told():
     sound = probe("labels", 0.4, ceiling=0.99, likely_ceiling=1.0)
     assert cause(sound, probe("knowledge", 0.45), probe("tool", 0.42), probe("demonstrations", 0.5)) == "skill"
-    silent = ProbeReading(name="oracle_tool", title="", cause="tool", reason="no row says which calls are right")
+    silent = ProbeReading(name="oracle_tool", title="", cause=TOOL, reason="no row says which calls are right")
     assert cause(sound, probe("knowledge", 0.45), silent) == "unexplained"
     assert cause(sound, silent, rungs=("r0_linear", "r1_prompt", "r4_adapter")) == "skill"
     assert cause(sound, n=15, failures=9) == "unexplained"
@@ -107,15 +109,15 @@ def test_each_failure_is_counted_once_for_the_cheapest_that_puts_it_right():
 
 def test_a_diagnosis_says_its_figures_and_what_it_did_not_exclude():
     told = diagnosed(patient(rungs=("r0_linear", "r1_prompt", "r4_adapter")), [probe("demonstrations", 0.5)])
-    assert told.cause == "skill" and told.rung == "r4_adapter"
+    assert told.cause == SKILL and told.rung == "r4_adapter"
     assert "40.0%" in told.sentence and "by elimination" in told.sentence
     assert "no documents and no tools" in told.sentence
-    assert set(CAUSES) >= {told.cause}
+    assert set(CAUSES.values()) >= {told.cause}
 
 
 def test_a_probe_of_a_rung_that_failed_is_told_apart_from_what_is_still_open():
     told = diagnosed(patient(failed=frozenset({"r1_prompt"})), [probe("demonstrations", 0.86), probe("knowledge", 0.5)])
-    assert told.cause == "skill"
+    assert told.cause == SKILL
     assert "(the best, knowledge given: 50.0%); demonstrations given come to 86.0% on 80 dev rows, but" in told.sentence
 
 

@@ -8,12 +8,18 @@ import pytest
 from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, RungState, Simplify, next_step, outcome
 
 LADDER = ("r0_linear", "r1_prompt", "r4_adapter")
+CHEAP = LADDER[:2]
 
 
 def play(verdicts, *, every=False, exempt=(), skipped=(), hopeless=MappingProxyType({})):
     """Runs a climb whose rungs end as `verdicts` says; returns the steps but for the last ones on dev, and the end."""
     states = [
-        RungState(name=name, exempt="baseline" if name in exempt else "", skipped="no documents" if name in skipped else "")
+        RungState(
+            name=name,
+            cheap=name in CHEAP,
+            exempt="baseline" if name in exempt else "",
+            skipped="no documents" if name in skipped else "",
+        )
         for name in LADDER
     ]
     steps = []

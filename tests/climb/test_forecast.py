@@ -16,7 +16,7 @@ from rung.cli.app import run
 from rung.climb.climb import climb
 from rung.climb.outlook import learning_curve as forecasts
 from rung.climb.outlook.learning_curve import draw_curve, forecast
-from rung.climb.session import Session
+from rung.climb.steps import Climb, open_climb
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.registry.documents import as_json
@@ -85,7 +85,7 @@ def test_a_climb_that_passes_draws_no_curve(task_file: Path, tmp_path: Path) -> 
 def test_finished_subsets_are_not_measured_again(task_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured, whole = [], forecasts._measure_subset
 
-    def counted(session: Session, rung: str, part: Any, **rest: Any) -> None:
+    def counted(session: Climb, rung: str, part: Any, **rest: Any) -> None:
         if len(measured) == 2:
             raise KeyboardInterrupt
         measured.append(len(part.split("train")))
@@ -95,11 +95,11 @@ def test_finished_subsets_are_not_measured_again(task_file: Path, monkeypatch: p
     with open_home(write=True) as opened:
         task = load_task(task_file, opened.downloads)
         with pytest.raises(KeyboardInterrupt):
-            draw_curve(Session(task, opened, Silent()), "r0_linear")
+            draw_curve(open_climb(task, opened, Silent()), "r0_linear")
     assert measured == [10, 20]
     monkeypatch.setattr(forecasts, "_measure_subset", lambda *given, **rest: (measured.append(0), whole(*given, **rest)))
     with open_home(write=True) as opened:
-        session = Session(task, opened, Silent())
+        session = open_climb(task, opened, Silent())
         draw_curve(session, "r0_linear")
         assert measured == [10, 20, 0, 0]
         draw_curve(session, "r0_linear")
@@ -156,7 +156,7 @@ def test_a_rung_without_a_curve_is_2(task_file: Path, capsys: pytest.CaptureFixt
 def test_too_few_rows_for_a_curve(task_file: Path, tmp_path: Path) -> None:
     path = write(tmp_path, data={**_data(), "split": {"train": 7, "dev": 40, "gate": 140}})
     with open_home(write=True) as opened:
-        session = Session(load_task(path, opened.downloads), opened, Silent())
+        session = open_climb(load_task(path, opened.downloads), opened, Silent())
         with pytest.raises(UserError, match="too few train rows for a learning curve of r0_linear: with 4 rows"):
             draw_curve(session, "r0_linear")
 
@@ -183,11 +183,12 @@ def test_an_adapters_curve_on_the_tiny_model(tiny_base: Path, tmp_path: Path, ho
     data = {**_data(), "split": {"train": 16, "dev": 12, "gate": 140}}
     path = write_toy(tmp_path, tiny_base, rungs=settings, data=data)
     with open_home(write=True) as opened:
-        session = Session(load_task(path, opened.downloads), opened, Silent())
+        session = open_climb(load_task(path, opened.downloads), opened, Silent())
         draw_curve(session, "r4_adapter")
         told = forecast(session)
-        kept = {key: fact["id"] for key, fact in session.facts.items() if key.startswith("curve/")}
-        assert len({opened.candidates.get(name).adapters for name in kept.values()}) == 4
-        assert opened.candidates.get(kept["curve/r4_adapter/2"]).constraint["kind"] == "choice"
+        kept = {point.rows: opened.candidates.get(point.candidate) for point in session.record.points}
+        assert len({candidate.adapters for candidate in kept.values()}) == 4
+        assert kept[2].constraint.kind == "choice"
+        assert session.record.seconds == 0, "a learning curve is no part of the climb's time"
     assert told and [point.rows for point in told.curves[0].points] == [2, 4, 8, 16]
     assert not list((home / "climbs").rglob("curve-*"))

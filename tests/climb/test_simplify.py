@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rung.climb.facts import Judged, Tried
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.parts import Demonstrations, Retrieval, ToolSet, ToolUse
 from rung.registry.store import BlobStore
-from rung.types import Answer, Candidate, Row, Run, Score
+from rung.types import Answer, Candidate, Row, Run, Score, Verdict
 
 WHOLE = Candidate(
     rung="r4_adapter",
@@ -76,12 +77,36 @@ def test_the_last_part_stays_for_without_it_the_prompt_rung_was_judged(kept, nam
     assert [name for name, _ in simpler(candidate, blobs, tmp_path / "work")] == names
 
 
+VERDICT = Verdict(
+    status="pass",
+    estimate=None,
+    lower=None,
+    upper=None,
+    n=0,
+    n_total=0,
+    missing=0,
+    alpha=0.01,
+    bar=0.5,
+    stopped_by="",
+    reason="",
+)
+
+
+def judged(status, alpha):
+    return Judged(rung="r4_adapter", status=status, verdict=VERDICT, guards=(), run="", alpha=alpha, seconds=0.0)
+
+
+def a_form(name, size):
+    verdict = judged("pass", 0.01)
+    return Tried(rung="r4_adapter", name=name, candidate="c", artefact_bytes=size, part_added=None, judged=verdict)
+
+
 def test_what_held_hands_its_part_of_alpha_on():
-    held, missed = {"status": "pass", "alpha": 0.01}, {"status": "undecided", "alpha": 0.01}
+    held, missed = judged("pass", 0.01), judged("undecided", 0.01)
     assert share_of(0.03, 3, []) == pytest.approx(0.01)
     assert share_of(0.03, 3, [held]) == pytest.approx(0.02)
     assert share_of(0.03, 3, [held, missed]) == pytest.approx(0.01)
-    assert share_of(0.03, 3, [held, {"status": "pass", "alpha": 0.02}]) == pytest.approx(0.03)
+    assert share_of(0.03, 3, [held, judged("pass", 0.02)]) == pytest.approx(0.03)
 
 
 @pytest.mark.parametrize("wrong", [(True, True, True), (False, True, True), (True, False, True), (False, False, True)])
@@ -99,8 +124,8 @@ def test_a_wrong_form_passes_at_most_at_the_share(wrong, shared):
         for form_is_wrong, p_value in zip(wrong, row, strict=True):
             share = share_of(alpha, 3, before)
             passed = not form_is_wrong or p_value <= share
-            before.append({"status": "pass" if passed else "fail", "alpha": share})
-        errors += any(form_is_wrong and tried["status"] == "pass" for form_is_wrong, tried in zip(wrong, before, strict=True))
+            before.append(judged("pass" if passed else "fail", share))
+        errors += any(form_is_wrong and tried.status == "pass" for form_is_wrong, tried in zip(wrong, before, strict=True))
     assert errors / climbs <= alpha + 3 * np.sqrt(alpha / climbs)
 
 
@@ -116,7 +141,7 @@ def test_what_a_part_added_is_paired_on_the_rows_that_both_answered():
 
 
 def test_the_fewest_tokens_win_then_the_smallest_file():
-    long, short, light = ({"name": name, "artefact_bytes": size} for name, size in (("long", 1), ("short", 9), ("light", 5)))
+    long, short, light = (a_form(name, size) for name, size in (("long", 1), ("short", 9), ("light", 5)))
     assert cheapest([(long, a_run([1], 90)), (short, a_run([1], 30)), (light, a_run([1], 30))]) is light
     assert cheapest([(long, a_run([1], None)), (short, a_run([1], 30))]) is short
     assert cheapest([]) is None

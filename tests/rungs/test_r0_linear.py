@@ -74,7 +74,7 @@ def test_one_label(tmp_path):
     assert set(answers[0].logprobs) == {"positive", "negative"}
     assert max(answers[0].logprobs, key=answers[0].logprobs.get) == answers[0].text
     assert context.measure(candidate, "dev").mean() == 1.0
-    trials = [record for record in context.records if record["kind"] == "trial"]
+    trials = [record.figures for record in context.records if record.kind == "trial"]
     assert len(trials) == 3 and sum(trial["chosen"] for trial in trials) == 1 and trials[0]["n"] == 120
 
 

@@ -15,6 +15,7 @@ from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.rungs import r3_tools
 from rung.rungs.base import BuildContext
+from rung.rungs.calling import plain_candidate
 from rung.rungs.traces import call_rows, traces
 from rung.task.load import load_task
 from rung.verify.tool_use import count_calls
@@ -126,7 +127,7 @@ def test_right_calls_of_which_none_gives_a_result_are_an_error(task_file, home) 
     task = replace(task, examples=tuple(replace(row, calls=tuple(calls)) for row in task.examples))
     with open_home(home, write=True) as opened:
         context = BuildContext(task, runtime_for(task, opened), home / "work", Silent())
-        plain = r3_tools.plain_candidate(task, None, context)
+        plain = plain_candidate(task, None, context)
         with pytest.raises(
             UserError, match=r"of 12 rows whose right calls are given, none gives a result; price .* failed: "
         ) as caught:

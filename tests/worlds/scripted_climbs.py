@@ -43,7 +43,7 @@ def _learnt(task, parent, context) -> Candidate:
 def learning() -> Iterator[None]:
     """The adapter rung applies to scripted bases for as long as the block runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(r4_adapter, "applies", lambda task: "")
+        patch.setattr(r4_adapter, "NEEDS_WEIGHTS", False)
         patch.setattr(r4_adapter, "build", _learnt)
         yield
 

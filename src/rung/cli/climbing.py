@@ -69,17 +69,19 @@ def show_document(document: ClimbDocument, page: Path) -> None:
 
 def stored_document(home: Home, climb: str) -> ClimbDocument | None:
     """The document of a climb; None where it has not finished. Raises UserError where an earlier version wrote it."""
+    from rung.climb.record import document_of
     from rung.registry.documents import from_json
 
-    stored = home.climbs.fact(climb, "document")
+    stored = document_of(home, climb)
     return from_json(stored) if stored else None
 
 
 def told_version(home: Home, version: Version) -> dict[str, Any]:
     """A version as JSON, with the `sentence` of the climb that it rests on; None where that climb kept no document."""
+    from rung.climb.record import document_of
     from rung.registry.documents import sentence_in
 
-    return asdict(version) | {"sentence": sentence_in(home.climbs.fact(version.evidence.climb, "document"))}
+    return asdict(version) | {"sentence": sentence_in(document_of(home, version.evidence.climb))}
 
 
 def climbed_anew(home: Home, record: ClimbRecord) -> str:

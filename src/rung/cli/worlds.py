@@ -64,7 +64,8 @@ def named_cause(task: Any, document: ClimbDocument, home: Home, progress: Progre
     """The cause that the climb's diagnosis names; where a cheap rung passed before one was needed, that of a diagnosis made now."""
     from rung.climb.diagnosis.diagnose import diagnose
 
-    return (document.diagnosis or diagnose(task, home, progress=progress)).cause
+    found = document.diagnosis or diagnose(task, home, progress=progress).record()
+    return found.cause
 
 
 def _reached(document: ClimbDocument, rung_name: str | None) -> float | None:

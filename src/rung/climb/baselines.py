@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rung import plugins
 from rung.errors import UserError, did_you_mean
-from rung.rungs.base import why_skipped
+from rung.rungs.base import ladder, why_skipped
 from rung.types import Task
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
+    from rung.verify.problems import Problem
 
 
 def baselines_of(task: Task) -> dict[str, str]:
@@ -19,9 +19,8 @@ def baselines_of(task: Task) -> dict[str, str]:
     return {bar.name: name for bar in bars if (name := bar.better_than or bar.not_worse_than)}
 
 
-def refuse_unknown_baselines(task: Task, home: Home) -> None:
-    """Raises UserError, with the line of the task file, for a baseline that is neither a rung of this climb nor registered."""
-    from rung.task.positions import error_in
+def baseline_problems(task: Task, home: Home) -> list[Problem]:
+    """Baselines that are neither a rung of this climb nor registered, each at its place in the task file."""
     from rung.verify.problems import Problem
 
     problems = []
@@ -30,13 +29,12 @@ def refuse_unknown_baselines(task: Task, home: Home) -> None:
         key = "better_than" if bar.better_than else "not_worse_than"
         place = ("quality", key) if bar.name == "quality" else ("guards", bar.name, key)
         problems += [Problem(place, reason)] if reason else []
-    if problems:
-        raise error_in(task.path, problems)
+    return problems
 
 
 def _unusable(task: Task, home: Home, name: str | None) -> str:
     """Why a bar cannot be compared with `name`, or ""."""
-    rungs = plugins.names("rungs")
+    rungs = [rung.name for rung in ladder()]
     if name is None:
         return ""
     if name in rungs:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from rung.types import Status
 
-# Rungs so cheap that they are tried before it is asked what is missing.
-BEFORE_DIAGNOSIS = ("r0_linear", "r1_prompt")
-
 
 @dataclass(frozen=True, kw_only=True)
 class RungState:
-    """What is known of one rung: why it will not be tried (`skipped`) or cannot pass (`exempt`); bars compare with a `baseline`."""
+    """What is known of one rung: why it will not be tried (`skipped`) or cannot pass (`exempt`); bars compare with a `baseline`.
+
+    A `cheap` one is tried before it is asked what is missing.
+    """
 
     name: str
+    cheap: bool = False
     skipped: str = ""
     exempt: str = ""
     baseline: bool = False
@@ -85,7 +86,7 @@ def next_step(states: Sequence[RungState], *, every: bool, diagnosed: bool) -> S
         if (state.exempt or state.baseline) and not state.built and not state.skipped:
             return Build(state.name)
     for state in states:
-        if state.open and not diagnosed and state.name not in BEFORE_DIAGNOSIS:
+        if state.open and not diagnosed and not state.cheap:
             return Diagnose()
         if state.open:
             return Gate(state.name) if state.built else Build(state.name)

@@ -8,55 +8,53 @@ from typing import TYPE_CHECKING, Any
 from rung.climb.decide import Finish
 from rung.climb.outlook.learning_curve import forecast
 from rung.climb.rung_record import rung_record
-from rung.json_form import from_json
+from rung.climb.states import states
 from rung.registry.documents import (
     CardLine,
     CheaperForm,
     ClimbDocument,
     ClimbVerdict,
-    DiagnosisRecord,
     Lock,
     LockedTask,
     Look,
     RungRecord,
 )
-from rung.types import Run, Task, Verdict
+from rung.rungs.causes import LABELS
+from rung.types import Run, Task
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
-    from rung.climb.session import Session
+    from rung.climb.steps import Climb
 
 
-def document(session: Session, end: Finish) -> ClimbDocument:
+def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
     """The document of a finished climb."""
-    runs = _dev_runs(session)
-    registered = session.facts.get("registered") if end.winner else None
-    lock = session.facts["lock"]
-    shares = len([reason for reason in lock["skipped"].values() if not reason]) + 1
-    rungs = tuple(rung_record(session, state, runs) for state in session.states())
-    found = session.facts.get("diagnosis")
+    runs, record = _dev_runs(climb), climb.record
+    registered = record.registered if end.winner else None
+    known = states(climb.task, record, every=every)
+    rungs = tuple(rung_record(climb, state, runs) for state in known)
     return ClimbDocument(
-        climb=session.id,
-        name=session.task.name,
-        version=registered["version"] if registered else None,
-        started=lock["started"],
-        seconds=session.seconds,
+        climb=climb.id,
+        name=climb.task.name,
+        version=registered.version if registered else None,
+        started=record.lock.started,
+        seconds=record.seconds,
         verdict=ClimbVerdict(
             status=end.status,
-            sentence=_sentence(session, end, rungs),
-            winner=registered["candidate"] if registered else None,
+            sentence=_sentence(climb, end, rungs),
+            winner=registered.candidate if registered else None,
             rung=end.winner,
         ),
-        task=_task(session.task),
-        card=tuple(_card_line(line) for line in (*card(session.task, shares), *_measured_groups(session.task, runs))),
-        findings=session.task.findings,
+        task=_task(climb.task),
+        card=tuple(_card_line(line) for line in (*card(climb.task, record.lock.shares), *_measured_groups(climb.task, runs))),
+        findings=record.lock.findings,
         rungs=rungs,
-        diagnosis=from_json(DiagnosisRecord, found) if found else None,
-        cheaper=_cheaper(session),
-        forecast=forecast(session),
-        notes=tuple(f"{state.name}: {state.skipped}" for state in session.states() if state.skipped),
-        lock=_lock(session),
-        looks=_looks(session),
+        diagnosis=record.diagnosis.record if record.diagnosis else None,
+        cheaper=_cheaper(climb),
+        forecast=forecast(climb),
+        notes=tuple(f"{state.name}: {state.skipped}" for state in known if state.skipped),
+        lock=_lock(climb),
+        looks=_looks(climb),
     )
 
 
@@ -95,77 +93,76 @@ def _task(task: Task) -> LockedTask:
     )
 
 
-def _lock(session: Session) -> Lock:
-    lock = session.facts["lock"]
+def _lock(climb: Climb) -> Lock:
+    lock = climb.record.lock
     return Lock(
-        task=lock["task"],
-        data=lock["data"],
-        base=lock["base"]["pinned"],
-        template=lock["base"]["template"],
-        packages=lock["environment"]["packages"] | {"rung": lock["environment"]["rung"]},
-        seed=lock["environment"]["seed"],
-        hardware=lock["environment"]["hardware"],
-        repeat=f"rung climb {session.task.path}",
+        task=lock.task,
+        data=lock.data,
+        base=lock.base.pinned,
+        template=lock.base.template,
+        packages=lock.environment["packages"] | {"rung": lock.environment["rung"]},
+        seed=lock.environment["seed"],
+        hardware=lock.environment["hardware"],
+        repeat=f"rung climb {climb.task.path}",
     )
 
 
-def _looks(session: Session) -> tuple[Look, ...]:
-    looks = session.home.looks.of(session.task.digest)
-    return tuple(Look(candidate=look.candidate, rung=session.home.candidates.get(look.candidate).rung, n=look.n) for look in looks)
+def _looks(climb: Climb) -> tuple[Look, ...]:
+    looks = climb.home.looks.of(climb.task.digest)
+    return tuple(Look(candidate=look.candidate, rung=climb.home.candidates.get(look.candidate).rung, n=look.n) for look in looks)
 
 
-def _cheaper(session: Session) -> tuple[CheaperForm, ...]:
-    facts = [fact for key, fact in session.facts.items() if key.startswith("cheaper/")]
+def _cheaper(climb: Climb) -> tuple[CheaperForm, ...]:
     return tuple(
         CheaperForm(
-            name=tried["name"],
-            id=tried["id"],
-            verdict=from_json(Verdict, tried["verdict"]),
-            artefact_bytes=tried["artefact_bytes"],
-            part_added=tried["part_added"],
-            held=tried["status"] == "pass",
-            kept=tried["id"] == fact.get("id"),
+            name=tried.name,
+            id=tried.candidate,
+            verdict=tried.judged.verdict,
+            artefact_bytes=tried.artefact_bytes,
+            part_added=tried.part_added,
+            held=tried.held,
+            kept=tried == climb.record.kept(tried.rung),
         )
-        for fact in facts
-        for tried in fact["tries"]
+        for tried in climb.record.tried
+        if tried.rung in climb.record.simplified
     )
 
 
-def _dev_runs(session: Session) -> dict[str, Run]:
+def _dev_runs(climb: Climb) -> dict[str, Run]:
     """Each built rung's Run on dev, the split whose rows may be shown."""
     found = {}
-    for name in session.facts["lock"]["skipped"]:
-        if dev := session.facts.get(f"dev/{name}"):
-            found[name] = session.home.runs.get(dev["run"])
+    for name in climb.record.lock.names:
+        if dev := climb.record.measured.get(name):
+            found[name] = climb.home.runs.get(dev.run)
     return found
 
 
-def _kept(session: Session, rung: str) -> str:
+def _kept(climb: Climb, rung: str) -> str:
     """What was registered, where it is not the rung's own Candidate."""
-    cheaper = session.facts.get(f"cheaper/{rung}", {})
-    return f" It passes {cheaper['name']} too: that is what is registered." if cheaper.get("status") == "pass" else ""
+    kept = climb.record.kept(rung)
+    return f" It passes {kept.name} too: that is what is registered." if kept else ""
 
 
-def _missing(session: Session) -> str:
+def _missing(climb: Climb) -> str:
     """What the diagnosis says, where it is that no rung can help."""
-    found = session.facts.get("diagnosis", {})
-    return f" {found['sentence']}" if found.get("cause") == "labels" else ""
+    found = climb.record.diagnosis
+    return f" {found.record.sentence}" if found and found.record.cause == LABELS.name else ""
 
 
-def _sentence(session: Session, end: Finish, rungs: Sequence[RungRecord]) -> str:
-    task = session.task
+def _sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord]) -> str:
+    task = climb.task
     won = next((rung for rung in rungs if rung.rung == end.winner), None)
     if end.status == "pass" and won and won.verdict:
         bar = f"the bar of {task.quality.at_least:.1%}" if task.quality.at_least is not None else "its bar"
         return (
             f"Ship the {won.title}: {won.verdict.estimate:.1%} on {won.verdict.n} gate rows, {bar} passed at a chance of at most "
-            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(session, won.rung)}"
+            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(climb, won.rung)}"
         )
     verdicts = {rung.title: rung.verdict for rung in rungs if rung.verdict}
     scored = {title: verdict.estimate for title, verdict in verdicts.items() if verdict.estimate is not None}
     best = max(scored, key=lambda title: scored[title], default=None)
     more = f" The best was the {best} with {scored[best]:.1%}." if best else ""
-    more += _missing(session)
+    more += _missing(climb)
     if end.status == "fail":
         return f"No rung passes: every one that was tried is shown to be below the bar.{more}"
     needed = min((verdict.needed for verdict in verdicts.values() if verdict.needed), default=None)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rung.errors import UserError
 from rung.types import Candidate, Example, Task
+
+if TYPE_CHECKING:
+    from rung.engine.bases.resolve import Base
 
 SHOWN_ROWS = 20
 # Bytes that the template of any base adds to a conversation: its own system prompt, marks around a few turns.
 TEMPLATE_BYTES = 1024
 
 
-def refuse_long_rows(task: Task, home: Path) -> None:
-    """Raises UserError that lists the rows of dev and gate whose prompt and answer are longer than the base's context.
+def refuse_long_rows(task: Task, base: Base) -> None:
+    """Raises UserError that lists the rows of dev and gate whose prompt and answer are longer than the context of the task's base.
 
     Only asks a base on this machine. Without demonstrations: those are left out where they do not fit. Longer rows of train are
     left out of training.
     """
-    from rung.engine.bases.resolve import resolve
-
-    base = resolve(task.base, home)
     if base.kind != "local" or base.folder is None:
         return
     context = json.loads((base.folder / "config.json").read_text("utf-8")).get("max_position_embeddings")

@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rung import plugins
 from rung.climb.decide import RungState
 from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
-from rung.types import Answer, Example, Finding, Run, Task, Verdict
+from rung.rungs.base import Recorded, rung_named
+from rung.types import Answer, Example, Finding, Run, Task
 
 if TYPE_CHECKING:
-    from rung.climb.session import Session
+    from rung.climb.steps import Climb
 
 STATES: Mapping[str, Standing] = {"pass": "passed", "fail": "failed", "undecided": "undecided"}
 CASES_SHOWN = 8
@@ -23,40 +23,38 @@ ABSENT: Mapping[type, Mapping[str, None]] = {Trial: {"prompt": None, "calls": No
 T = TypeVar("T")
 
 
-def rung_record(session: Session, state: RungState, runs: Mapping[str, Run]) -> RungRecord:
+def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> RungRecord:
     """What a rung showed and took; `runs` are the Runs on dev of the rungs that were built, cheapest first."""
-    module = plugins.load("rungs", state.name)
-    built = session.facts.get(f"built/{state.name}")
-    dev = session.facts.get(f"dev/{state.name}")
-    gate = session.facts.get(f"gate/{state.name}")
-    records = built["records"] if built else ()
+    rung, record = rung_named(state.name), climb.record
+    built, dev, gate = record.built.get(state.name), record.measured.get(state.name), record.judged.get(state.name)
+    records = built.records if built else ()
     answers = [row.answer for row in runs[state.name].rows] if state.name in runs else []
-    served = session.task.base_reference.is_server
-    waits = _known(answer.latency_s for answer in answers) if served else (gate or {}).get("waits_s") or ()
+    served = climb.task.base_reference.is_server
+    waits = _known(answer.latency_s for answer in answers) if served else gate.waits_s if gate else ()
     cost = _mean([answer.cost_usd for answer in answers])
-    fixed, broke = _changes(session.task, state.name, runs)
+    fixed, broke = _changes(climb.task, state.name, runs)
     return RungRecord(
         rung=state.name,
-        title=module.TITLE,
+        title=rung.title,
         state=_standing(state),
-        reason=state.skipped or (gate["verdict"]["reason"] if gate else state.exempt or "a cheaper rung passed"),
-        candidate=built["id"] if built else None,
-        alpha=session.facts["lock"]["alpha"].get(state.name),
-        verdict=from_json(Verdict, gate["verdict"]) if gate else None,
-        guards=tuple(from_json(Verdict, guard) for guard in gate["guards"]) if gate else (),
-        dev=DevScore(mean=dev["mean"], n=dev["n"]) if dev else None,
+        reason=state.skipped or (gate.verdict.reason if gate else state.exempt or "a cheaper rung passed"),
+        candidate=built.candidate if built else None,
+        alpha=record.lock.rung(state.name).alpha,
+        verdict=gate.verdict if gate else None,
+        guards=gate.guards if gate else (),
+        dev=DevScore(mean=dev.mean, n=dev.n) if dev else None,
         trials=_of_kind(records, "trial", Trial),
-        build_s=built["seconds"] if built else None,
-        gate_s=gate["seconds"] if gate else None,
+        build_s=built.seconds if built else None,
+        gate_s=gate.seconds if gate else None,
         answer_s=None if served else _mean([answer.latency_s for answer in answers]),
         wait_p50_s=quantile(waits, 0.5),
         wait_p95_s=quantile(waits, 0.95),
         prompt_tokens=_mean([answer.prompt_tokens for answer in answers]),
         completion_tokens=_mean([answer.completion_tokens for answer in answers]),
         cost_usd_per_1k=cost * 1000 if cost is not None else None,
-        artefact_bytes=built["artefact_bytes"] if built else None,
-        undo=module.UNDO,
-        settings=dict(session.task.settings.get(state.name, {})),
+        artefact_bytes=built.artefact_bytes if built else None,
+        undo=rung.undo,
+        settings=dict(climb.task.settings.get(state.name, {})),
         findings=_of_kind(records, "finding", Finding),
         retrieval=next(iter(_of_kind(records, "retrieval", Found)), None),
         history=_of_kind(records, "history", TrainingStep),
@@ -73,10 +71,10 @@ def _standing(state: RungState) -> Standing:
     return STATES[state.status] if state.status else "not_tried"
 
 
-def _of_kind(records: Sequence[Mapping[str, Any]], kind: str, noun: type[T]) -> tuple[T, ...]:
+def _of_kind(records: Sequence[Recorded], kind: str, noun: type[T]) -> tuple[T, ...]:
     """What a rung recorded of one kind while it was built."""
-    facts = [{key: value for key, value in record.items() if key != "kind"} for record in records if record["kind"] == kind]
-    return tuple(from_json(noun, as_json({**ABSENT.get(noun, {}), **fact})) for fact in facts)
+    told = [record.figures for record in records if record.kind == kind]
+    return tuple(from_json(noun, as_json({**ABSENT.get(noun, {}), **figures})) for figures in told)
 
 
 def _known(figures: Iterable[float | None]) -> list[float]:

@@ -8,11 +8,11 @@ goes on to the next. The chance that any of them passes wrongly is at most the s
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from rung.climb.facts import Judged, Tried
 from rung.storage import Blobs
 from rung.types import Candidate, Run
 
@@ -40,9 +40,9 @@ def simpler(candidate: Candidate, blobs: Blobs, work: Path) -> list[tuple[str, C
     return found
 
 
-def share_of(alpha: float, tries: int, before: Sequence[Mapping[str, Any]]) -> float:
-    """What the next of `tries` forms may spend, after those `before` it ({"status", "alpha"}, in order)."""
-    carried = before[-1]["alpha"] if before and before[-1]["status"] == "pass" else 0.0
+def share_of(alpha: float, tries: int, before: Sequence[Judged]) -> float:
+    """What the next of `tries` forms may spend, after the verdicts on those `before` it, in order."""
+    carried = before[-1].alpha if before and before[-1].status == "pass" else 0.0
     return alpha / tries + carried
 
 
@@ -53,9 +53,9 @@ def part_added(with_it: Run, without: Run) -> float | None:
     return sum(gains) / len(gains) if gains else None
 
 
-def cheapest(held: Sequence[tuple[Mapping[str, Any], Run]]) -> Mapping[str, Any] | None:
+def cheapest(held: Sequence[tuple[Tried, Run]]) -> Tried | None:
     """Of the forms that held, the one with the fewest tokens an answer; of those, the smallest. None where none held."""
-    return min(held, key=lambda pair: (_tokens(pair[1]), pair[0]["artefact_bytes"]))[0] if held else None
+    return min(held, key=lambda pair: (_tokens(pair[1]), pair[0].artefact_bytes))[0] if held else None
 
 
 def _tokens(run: Run) -> float:

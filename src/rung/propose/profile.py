@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from rung import plugins
 from rung.data.audit import audit
 from rung.data.load import load_examples
 from rung.data.read import files
@@ -137,6 +138,7 @@ def _remarks(rows: int, examples: Sequence[Example], guess: Guess, encoding: str
     as_objects = sum(text.startswith("{") and text.endswith("}") for text in texts)
     if 0.5 * len(examples) < as_objects < len(examples):
         remarks.append(f"{len(examples) - as_objects:,} answers are no JSON object, where the others are.")
-    if scorer == "overlap" and importlib.util.find_spec("rouge_score") is None:
-        remarks.append("Scoring free text needs: pip install 'rung[overlap]'.")
+    package, install = getattr(plugins.load("scorers", scorer), "NEEDS", ("", ""))
+    if package and importlib.util.find_spec(package) is None:
+        remarks.append(f"Scoring by {scorer} needs: {install}.")
     return remarks

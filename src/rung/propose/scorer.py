@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from rung import plugins
 from rung.data.calls import looks_like_calls
 from rung.data.read.where import as_text, number
 from rung.propose.columns import is_closed_set
@@ -39,17 +40,11 @@ def kind_of(examples: Sequence[Example]) -> tuple[Kind, dict[str, int]]:
 
 
 def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, Any]]:
-    """The scorer for a kind of answers, and its settings."""
-    if kind == "JSON object":
-        return "json_fields", {"fields": _fields([example.target for example in examples])}
-    settings: dict[Kind, tuple[str, dict[str, Any]]] = {
-        "closed set": ("choice", {}),
-        "number": ("numeric", {}),
-        "tool calls": ("tool_call", {}),
-        "short text": ("exact", {"ignore_case": True, "ignore_space": True}),
-        "text": ("overlap", {"metric": "rougeL"}),
-    }
-    return settings[kind]
+    """The first scorer that says of itself that it is for answers of this kind, and the settings to begin with."""
+    proposed = {name: getattr(plugins.load("scorers", name), "PROPOSED", {}) for name in plugins.names("scorers")}
+    name = next(name for name, kinds in proposed.items() if kind in kinds)
+    fields = {"fields": _fields([example.target for example in examples])} if kind == "JSON object" else {}
+    return name, {**proposed[name][kind], **fields}
 
 
 def _fields(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from rung.data.findings import texts
-from rung.json_form import canonical_json
+from rung import plugins
 from rung.propose.profile import Profile
 from rung.task.keys import DEFAULT_BASE
-from rung.types import Example
+from rung.types import Bar
+from rung.verify.scoring import bind
 
 COMMENT_WIDTH = 110
 MOST_CLASSES_SHOWN = 20
@@ -26,11 +26,12 @@ ABOUT_INSTRUCTION = "What the model is told. The prompt rung tries variants of i
 ABOUT_SPLIT = "train is learnt from; dev is looked at freely; gate decides and is looked at once. Fractions, or numbers of rows."
 ABOUT_BAR = (
     "What good means. The bar is a proposal and yours to set: how often must the answer be right for the change to be worth "
-    "shipping? Also possible: better_than: r1_prompt with by: .1, or not_worse_than: NAME with margin: .02."
+    "shipping? Also possible: better_than: NAME with by: .1, or not_worse_than: NAME with margin: .02, where NAME is a rung of "
+    "the climb or something registered."
 )
 ABOUT_LOWERED = "It stands at what a gate of this size can prove; the data would suggest {wished:g}. More rows would allow that."
-ABOUT_EXACT = (
-    "exact takes nothing beside the answer. Where answers come in sentences ('It weighs 310 g.' for '310 g'), scorer: contains "
+ABOUT_VERBATIM = (
+    "{scorer} takes nothing beside the answer. Where answers come in sentences ('It weighs 310 g.' for '310 g'), scorer: contains "
     "(without ignore_space) is fairer."
 )
 ABOUT_MORE = [
@@ -44,40 +45,6 @@ ABOUT_SEARCH = (
     "How widely the prompt rung searches, sized for a first verdict within minutes on two cores and a small base. Without these "
     "lines it tries more demonstrations on more rows."
 )
-# Tokens that two cores read in about a minute and a half with a base of 135 million weights.
-FIRST_SEARCH_TOKENS = 150_000
-CHARS_PER_TOKEN = 4
-# A token that is written costs as much as so many that are read.
-READ_PER_WRITTEN = 5
-TOKENS_AROUND_A_ROW = 40
-MOST_TOKENS_OF_DEMONSTRATIONS = 1000
-FORMS_WITHOUT_DEMONSTRATIONS = 4
-FEWEST_ROWS, MOST_ROWS = 40, 200
-
-
-def first_search(profile: Profile) -> dict[str, Any]:
-    """Settings of the prompt rung: how many demonstrations to try, and on how many rows each form."""
-    row = TOKENS_AROUND_A_ROW + sum(map(_chars, profile.examples)) / max(1, len(profile.examples)) / CHARS_PER_TOKEN
-    choices = sum(map(len, profile.classes)) / CHARS_PER_TOKEN
-    shown = next((k for k in (4, 2) if k * row <= MOST_TOKENS_OF_DEMONSTRATIONS), 0)
-    # With demonstrations: their own trial, and the calibration on train and on dev.
-    tokens = FORMS_WITHOUT_DEMONSTRATIONS * (row + choices) + 3 * ((shown + 1) * row + choices)
-    if not profile.classes:
-        answers = [len(target) / CHARS_PER_TOKEN for target in map(_target, profile.examples)]
-        # The plain instruction's answers ramble to the limit, the others are held to the form of the targets.
-        tokens += READ_PER_WRITTEN * (
-            FORMS_WITHOUT_DEMONSTRATIONS * sum(answers) / max(1, len(answers)) + 2 * max(answers, default=0)
-        )
-    rows = int(min(MOST_ROWS, max(FEWEST_ROWS, FIRST_SEARCH_TOKENS / tokens))) // 10 * 10
-    return {"demonstrations": [shown] if shown else [], "dev_rows": rows, "calibration_rows": rows}
-
-
-def _target(example: Example) -> str:
-    return example.target if isinstance(example.target, str) else canonical_json(example.target)
-
-
-def _chars(example: Example) -> int:
-    return len(texts(example)) + len(canonical_json(list(example.tools)))
 
 
 def name_of(file: Path) -> str:
@@ -96,7 +63,8 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
     split = _indented(_commented(ABOUT_SPLIT) + _yaml({"split": dict(profile.split)}))
     bar = [ABOUT_BAR, ABOUT_LOWERED.format(wished=profile.at_least)] if at_least < profile.at_least else [ABOUT_BAR]
-    bar += [ABOUT_EXACT] if profile.scorer == "exact" else []
+    verbatim = bind(Bar(scorer=profile.scorer, config=profile.config)).verbatim
+    bar += [ABOUT_VERBATIM.format(scorer=profile.scorer)] if verbatim else []
     parts = [
         _comments(
             [f"Written by `rung init {profile.path.name}`, from what the file shows. Change what is wrong.", "", *seen(profile)]
@@ -108,11 +76,18 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
         _comments(ABOUT_MORE),
         _comments(bar) + _yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
         _commented(ABOUT_ALPHA) + _yaml({"alpha": 0.05}),
-        _commented(ABOUT_SEARCH) + _yaml({"rungs": {"r1_prompt": first_search(profile)}}),
+        _commented(ABOUT_SEARCH) + _yaml({"rungs": _searches(profile)}),
     ]
     if card:
         parts.append(_comments(["What this gate can and cannot prove:", *[f"  {line}" for line in card]]))
     return "\n".join(parts)
+
+
+def _searches(profile: Profile) -> dict[str, Any]:
+    """Settings of the rungs that propose some for these rows."""
+    modules = {name: plugins.load("rungs", name) for name in plugins.names("rungs")}
+    proposing = {name: module for name, module in modules.items() if hasattr(module, "propose")}
+    return {name: module.propose(profile.examples, profile.classes) for name, module in proposing.items()}
 
 
 def seen(profile: Profile) -> list[str]:

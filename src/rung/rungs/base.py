@@ -1,17 +1,33 @@
-"""What every rung rests on: whether it applies, the rows that it may learn from, the room that an answer needs."""
+"""What every rung rests on: its place in the ladder, whether it applies, the rows that it may learn from, the room of an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.engine.runtime import Runtime
 from rung.errors import UserError
+from rung.rungs.causes import Cause
 from rung.storage import Blobs
 from rung.types import Candidate, Example, Progress, Run, Task
+from rung.verify.alpha import AlphaPlan, plan_alpha
 from rung.verify.run import evaluate, random_order
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One thing that a rung told of its own building, for the report: a trial, a finding, a line of training history."""
+
+    kind: str
+    figures: Mapping[str, Any]
 
 
 class BuildContext:
@@ -23,7 +39,7 @@ class BuildContext:
     def __init__(self, task: Task, runtime: Runtime, work: Path, progress: Progress) -> None:
         self.task, self.runtime, self.work, self.progress = task, runtime, work, progress
         self.blobs: Blobs = runtime.blobs
-        self.records: list[dict[str, Any]] = []
+        self.records: list[Recorded] = []
         work.mkdir(parents=True, exist_ok=True)
 
     def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
@@ -38,19 +54,106 @@ class BuildContext:
 
     def record(self, kind: str, fact: Mapping[str, Any]) -> None:
         """Keep a fact of this build for the report: a `trial` on dev, a line of training `history`."""
-        self.records.append({"kind": kind, **fact})
+        self.records.append(Recorded(kind=kind, figures=dict(fact)))
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What a rung says of itself; see `rung.rungs`. Each is read off its module when it is asked for."""
+
+    name: str
+    module: ModuleType
+
+    @property
+    def title(self) -> str:
+        return str(self.module.TITLE)
+
+    @property
+    def undo(self) -> str:
+        return str(self.module.UNDO)
+
+    @property
+    def cheap(self) -> bool:
+        """Whether it is tried before it is asked what is missing."""
+        return bool(getattr(self.module, "CHEAP", False))
+
+    @property
+    def mends(self) -> tuple[Cause, ...]:
+        """The causes that it mends, the cheapest first."""
+        return tuple(getattr(self.module, "MENDS", ()))
+
+    @property
+    def learns(self) -> bool:
+        """Whether it trains on rows, so that it has a learning curve."""
+        return bool(getattr(self.module, "LEARNS", False))
+
+    @property
+    def stacks(self) -> bool:
+        """Whether it builds on the nearest rung below that stacks as well."""
+        return bool(getattr(self.module, "STACKS", True))
+
+    def settings_kind(self, given: Mapping[str, Any]) -> type[BaseModel] | None:
+        """What checks these settings of it: its Config, or what it says itself that some of them call for (`config_for`)."""
+        if hasattr(self.module, "config_for"):
+            kind: type[BaseModel] = self.module.config_for(given)
+            return kind
+        return getattr(self.module, "Config", None)
+
+    def applies(self, task: Task) -> str:
+        """Why it could not be built for this task, or "" where it can be."""
+        if getattr(self.module, "NEEDS_WEIGHTS", False) and (reason := task.base_reference.why_not_trainable):
+            return reason
+        return str(self.module.applies(task))
+
+    def why_skipped(self, task: Task) -> str:
+        """Why a climb leaves it out, or "" where it will not."""
+        if task.settings.get(self.name, {}).get("skip"):
+            return "the task file skips it"
+        return self.applies(task)
+
+    def build(self, task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
+        """The frozen Candidate."""
+        built: Candidate = self.module.build(task, parent, context)
+        return built
+
+    def forecast(self, task: Task, speeds: Any) -> tuple[float | None, int | None]:
+        """Seconds and bytes that building and gating it takes; None where that is not known."""
+        seconds, size = self.module.forecast(task, speeds)
+        return seconds, size
+
+
+@cache
+def ladder() -> tuple[Rung, ...]:
+    """Every rung, the cheapest first: by the ORDER that each gives itself, those of one ORDER by name."""
+    rungs = [Rung(name, plugins.load("rungs", name)) for name in plugins.names("rungs")]
+    return tuple(sorted(rungs, key=lambda rung: (rung.module.ORDER, rung.name)))
+
+
+def rung_named(name: str) -> Rung:
+    """The rung of this name. Raises UserError, with the nearest name, where there is none."""
+    plugins.load("rungs", name)
+    return next(rung for rung in ladder() if rung.name == name)
+
+
+def mending(cause: Cause) -> Rung | None:
+    """The cheapest rung that mends a cause; None where none does."""
+    return next((rung for rung in ladder() if cause in rung.mends), None)
+
+
+def why_not_mended(task: Task, cause: Cause) -> str:
+    """Why no rung could mend a cause on this task, or "" where one could."""
+    rung = mending(cause)
+    return rung.applies(task) if rung else f"no rung mends {cause.name}"
 
 
 def why_skipped(task: Task, rung: str) -> str:
     """Why a climb leaves this rung out, or "" where it will not."""
-    if task.settings.get(rung, {}).get("skip"):
-        return "the task file skips it"
-    return str(plugins.load("rungs", rung).applies(task))
+    return rung_named(rung).why_skipped(task)
 
 
-def alpha_shares(task: Task) -> int:
-    """Into how many parts a climb splits alpha: a share for each rung that applies, and one for cheaper forms of what passed."""
-    return 1 + sum(not why_skipped(task, name) for name in plugins.names("rungs"))
+def plan_of_alpha(task: Task) -> AlphaPlan:
+    """The shares of alpha in a climb of this task: of each rung that applies, and of cheaper forms of what passed."""
+    return plan_alpha(task, [rung.name for rung in ladder() if not rung.why_skipped(task)])
 
 
 def labelled(task: Task) -> list[Example]:

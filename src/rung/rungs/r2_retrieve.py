@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import TYPE_CHECKING, Any
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.parts import Abstention, Retrieval
 from rung.rungs.base import BuildContext, longest_answer
-from rung.rungs.settings import read_settings
+from rung.rungs.causes import KNOWLEDGE
+from rung.rungs.documents import NO_DOCUMENTS, Config, Form, Mode, documents_of, settings_of
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
 from rung.sources.base import BaseReference
 from rung.types import Candidate, Example, Finding, Run, Task
@@ -31,26 +30,14 @@ if TYPE_CHECKING:
 
 TITLE = "retrieval"
 UNDO = "point the name at the version before: the index is a file beside it, the base is untouched"
-Mode = Literal["lexical", "dense", "hybrid"]
-Form = Literal["question_last", "question_first", "question_twice", "cited"]
+ORDER = 20
+MENDS = (KNOWLEDGE,)
 # What encoding one question costs beside the passages, in prompt tokens' worth: a 22M encoder and a dozen words.
 ENCODING_TOKENS = {"lexical": 0.0, "dense": 10.0, "hybrid": 11.0}
 # What a cross-encoder of 22M costs for each token that it reads beside a base of 135M, in the base's prompt tokens.
 RERANKING_SHARE = 22 / 135
 CHARACTERS_PER_TOKEN = 4
 PROBED_PASSAGES = 4
-
-
-class Config(BaseModel):
-    """What is tried; the first of each is where the search begins. `dev_rows` bounds the rows of each trial."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    modes: tuple[Mode, ...] = Field(default=("lexical", "dense", "hybrid"), min_length=1)
-    chunk_chars: tuple[int, ...] = Field(default=(800, 400), min_length=1)
-    passages: tuple[int, ...] = Field(default=(3, 1, 6), min_length=1)
-    forms: tuple[Form, ...] = Field(default=("question_last", "question_first", "question_twice"), min_length=1)
-    dev_rows: int = Field(default=200, ge=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +70,7 @@ class Setup:
 
 def applies(task: Task) -> str:
     """Needs documents."""
-    return "" if task.knowledge else "the task names no documents (knowledge:)"
+    return "" if task.knowledge else NO_DOCUMENTS
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
@@ -199,27 +186,6 @@ class _Search:
 
         chunks = [piece.as_json() for piece in self.library.chunks(chunk_chars)]
         return store_index(chunks, self.encoder if vectors else None, self.context.blobs, self.context.progress)
-
-
-def settings_of(task: Task) -> Config:
-    """The settings; where citations are scored, documents are shown in the one form that asks for them."""
-    config = read_settings(task, "r2_retrieve", Config)
-    cited = "cited" in {bar.scorer for bar in (task.quality, *task.guards)}
-    return config.model_copy(update={"forms": ("cited",)}) if cited else config
-
-
-def documents_of(task: Task, progress: Any) -> Library:
-    """The task's documents, read. Raises UserError where they are not what the task locked."""
-    from rung.data.documents.collect import collect
-    from rung.data.documents.files import DocumentSource
-
-    told = task.knowledge
-    if told is None:
-        raise UserError(applies(task), where=task.path)
-    source = DocumentSource(
-        references=told.source, base_folder=Path(told.folder), downloads=Path(told.downloads), include=told.include
-    )
-    return collect(source, progress, expected=told.digest)
 
 
 def _unknown_gold(task: Task, library: Library) -> list[Finding]:

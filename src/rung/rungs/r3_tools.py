@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rung.errors import UserError
-from rung.parts import Demonstrations, ToolUse
-from rung.rungs.base import BuildContext, labelled, longest_answer
+from rung.parts import Demonstrations
+from rung.rungs.base import BuildContext, labelled
+from rung.rungs.calling import NO_TOOLS, looped, plain_candidate
+from rung.rungs.causes import TOOL
 from rung.rungs.settings import read_settings
 from rung.rungs.traces import traces
 from rung.rungs.trials import Trial, simplest_of_the_best, try_out
@@ -24,6 +24,8 @@ from rung.types import Candidate, Run, Task
 
 TITLE = "tools"
 UNDO = "point the name at the version before: the tools stay where they are, unused"
+ORDER = 30
+MENDS = (TOOL,)
 
 
 class Config(BaseModel):
@@ -45,7 +47,7 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs tools."""
-    return "" if task.tools else "the task gives no tools (tools:)"
+    return "" if task.tools else NO_TOOLS
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
@@ -63,7 +65,7 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
     """Try the forms of the loop, what the rung below has (its prompt, its documents), and demonstrations, in that order, on dev."""
     config = read_settings(task, "r3_tools", Config)
     plain = plain_candidate(task, parent, context)
-    trials = [try_out(name, _looped(plain, **form), context, config.dev_rows) for name, form in _forms(config.steps).items()]
+    trials = [try_out(name, looped(plain, **form), context, config.dev_rows) for name, form in _forms(config.steps).items()]
     best = simplest_of_the_best(trials)
     if parent and parent.prompt != plain.prompt:
         prompted = replace(best.candidate, prompt=parent.prompt)
@@ -81,39 +83,9 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
     return chosen.candidate
 
 
-def plain_candidate(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
-    """The instruction, the answer held to its scorer's natural form, and the tools' files put into the store."""
-    from rung.engine.tools.declare import bundle
-    from rung.verify.scoring import scorer_of
-
-    backend = context.runtime.backend_for(task.base)
-    if task.tools is None:
-        raise UserError(applies(task), where=task.path)
-    files = bundle(task.tools, Path(task.path).parent, context.blobs, context.work)
-    return Candidate(
-        rung="r3_tools",
-        base=backend.reference,
-        template=backend.template,
-        prompt=task.instruction,
-        constraint=scorer_of(task).constraint(task.split("train")),
-        tools=ToolUse(toolset=task.tools, files=files),
-        max_tokens=parent.max_tokens if parent else longest_answer(task),
-        parent=parent.id if parent else None,
-    )
-
-
 def _forms(steps: int) -> dict[str, dict[str, int]]:
     one = {"one call, then the answer": {"steps": 1, "forced": 1}, "free to call": {"steps": steps, "forced": 0}}
     return one | ({f"a call first, then up to {steps - 1} more": {"steps": steps, "forced": 1}} if steps > 1 else {})
-
-
-def one_call(plain: Candidate) -> Candidate:
-    """The first form that is tried: a call, then the answer."""
-    return _looped(plain, steps=1, forced=1)
-
-
-def _looped(candidate: Candidate, *, steps: int, forced: int) -> Candidate:
-    return replace(candidate, tools=replace(candidate.tools, steps=steps, forced=forced) if candidate.tools else None)
 
 
 def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Trial]:

@@ -11,19 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from rung import plugins
 from rung.errors import did_you_mean
 from rung.rungs.base import BuildContext
+from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, train_config, training_start, with_method
 from rung.types import Candidate, Task
 
 TITLE = "LoRA adapter"
 UNDO = "point the name at the version before: the base is untouched, the adapter is a file beside it"
+ORDER = 40
+MENDS = (SKILL,)
+NEEDS_WEIGHTS = True
 # It has a learning curve: `rung forecast` builds it on subsets of train.
 LEARNS = True
 OBJECTIVE = "sft"
 
 
 class Config(BaseModel):
-    """The training. `method` is a kind of adapter, whose own settings stand beside these; it has a learning rate."""
+    """The training. `method` is a kind of adapter: its own settings stand beside these, and it has a learning rate of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,8 +54,8 @@ def config_for(given: Mapping[str, Any]) -> type[Config]:
 
 
 def applies(task: Task) -> str:
-    """Needs the base's weights."""
-    return task.base_reference.why_not_trainable
+    """Any task whose base's weights are here."""
+    return ""
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:

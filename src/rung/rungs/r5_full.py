@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.rungs.base import BuildContext
+from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, forecast_training, train_config, training_start
 from rung.sources.base import BaseReference
@@ -15,6 +16,9 @@ from rung.types import Candidate, Task
 
 TITLE = "full fine-tuning"
 UNDO = "point the name at the version before and load the base again: this model shares nothing with it"
+ORDER = 50
+MENDS = (SKILL,)
+NEEDS_WEIGHTS = True
 # It has a learning curve: `rung forecast` builds it on subsets of train.
 LEARNS = True
 METHOD, OBJECTIVE = "full", "sft"
@@ -34,8 +38,8 @@ class Config(BaseModel):
 
 
 def applies(task: Task) -> str:
-    """Needs the base's weights."""
-    return task.base_reference.why_not_trainable
+    """Any task whose base's weights are here."""
+    return ""
 
 
 def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:

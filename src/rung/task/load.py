@@ -248,7 +248,7 @@ def _located_base(base: str, folder: Path) -> str:
 
 
 def _probes(said: ProbesSpec, folder: Path) -> ProbeSettings:
-    """What the file says of the diagnosis; another base than the task's is located as that is."""
+    """What the file says of the diagnosis; another base than the task's, of any probe, is located as that is."""
     of: dict[str, Mapping[str, Any]] = dict(said.model_extra or {})
     for name, own in of.items():
         if isinstance(own.get("base"), str):

@@ -63,11 +63,19 @@ def read_yaml(path: Path) -> Located:
 
 def error_in(path: str, problems: list[Problem]) -> UserError:
     """One error for what is wrong with a task file that was read before; with lines, where the file can still be read."""
+    return _read_again(path).error(problems)
+
+
+def place_in(path: str, key: KeyPath) -> str:
+    """`file:line` of a key of a task file that was read before, where the file can still be read."""
+    return _read_again(path).where(key)
+
+
+def _read_again(path: str) -> Located:
     try:
-        located = read_yaml(Path(path))
+        return read_yaml(Path(path))
     except UserError:
-        located = Located(value={}, shown=path or "task")
-    return located.error(problems)
+        return Located(value={}, shown=path or "task")
 
 
 class _Reader:

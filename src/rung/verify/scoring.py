@@ -1,6 +1,13 @@
 """A scorer plug-in bound to its settings: what the rest of Rung asks about answers and targets.
 
-A plug-in has `Config` and `score`. Its other hooks are optional, with the defaults of BoundScorer:
+A plug-in has `Config` and `score`. It may say of itself, where it is so:
+
+    VERBATIM = True    it wants the target and not a word beside it
+    CITES = True       it looks for the passages that an answer was shown: documents are shown in the form that asks to cite them
+    PROPOSED = {kind: settings}    the kinds of answers (`rung.propose.scorer`) for which `rung init` proposes it, and with what
+    NEEDS = (package, install)     a package that it needs for what is proposed, and how to install it
+
+Its other hooks are optional, with the defaults of BoundScorer:
 
     render(target, config) -> str                          the ideal answer as text
     ideal(example, config) -> str                          the same, for a row whose tools or messages shape it
@@ -38,6 +45,16 @@ class BoundScorer:
     name: str
     module: ModuleType
     config: Any
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether it wants the target and not a word beside it."""
+        return bool(getattr(self.module, "VERBATIM", False))
+
+    @property
+    def cites(self) -> bool:
+        """Whether it looks for the passages that an answer was shown."""
+        return bool(getattr(self.module, "CITES", False))
 
     def score(self, example: Example, output: str) -> Score:
         """The plug-in's word; a value that is not within [0, 1] counts as missing."""

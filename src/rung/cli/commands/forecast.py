@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rung.cli.climbing import stored_document
 from rung.cli.output import example, json_option, print_json, show, table, watching
 from rung.report.text import percent
 
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
     from rung.registry.forecasts import Costs, Forecast, LearningCurve
 
 
-@click.command(epilog=example("rung forecast tasks/tone/task.yaml --rung r4_adapter"))
+@click.command(epilog=example("rung forecast tasks/tone/task.yaml"))
 @click.argument("task", type=click.Path(path_type=Path))
-@click.option("--rung", default="r0_linear", show_default=True, help="Whose learning curve; it is built four times.")
+@click.option("--rung", help="Whose learning curve, by default the cheapest that learns from rows; it is built four times.")
 @json_option
-def command(task: Path, rung: str, as_json: bool) -> None:
+def command(task: Path, rung: str | None, as_json: bool) -> None:
     """Say what more labels, and more answers, would bring TASK.
 
     Builds the rung on an eighth, a quarter, half and all of the train rows, scores each on dev, and forecasts the score with two
@@ -28,24 +27,22 @@ def command(task: Path, rung: str, as_json: bool) -> None:
     rung has paid for itself. A forecast proves nothing: only the gate does. Interrupt it when you like: it goes on where it
     stopped.
     """
-    from rung.climb.outlook.learning_curve import draw_curve, forecast
-    from rung.climb.session import Session
+    from rung.climb.outlook.learning_curve import draw_curve, forecast, learners
+    from rung.climb.steps import open_climb
     from rung.json_form import as_json as plain
-    from rung.registry import documents
     from rung.registry.forecasts import Forecast
     from rung.registry.home import open_home
-    from rung.rungs.settings import check_settings
     from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
             locked = load_task(task, home.downloads)
-        check_settings(locked)
-        session = Session(locked, home, progress)
-        draw_curve(session, rung)
-        told = forecast(session) or Forecast(curves=(), breakeven=None)
-        if document := stored_document(home, session.id):
-            session.put("document", documents.as_json(replace(document, forecast=told)))
+        climb = open_climb(locked, home, progress)
+        with climb.lease:
+            draw_curve(climb, rung or learners()[0])
+            told = forecast(climb) or Forecast(curves=(), breakeven=None)
+            if document := climb.record.document:
+                climb.record.keep_document(replace(document, forecast=told))
     if as_json:
         print_json(plain(told))
     else:

@@ -31,7 +31,7 @@ def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
     from rung.propose.profile import look_at
     from rung.propose.propose import Draft, propose, refuse_existing
     from rung.registry.home import default_path
-    from rung.rungs.base import alpha_shares
+    from rung.rungs.base import plan_of_alpha
 
     refuse_existing(out)
     with watching() as progress:
@@ -39,7 +39,9 @@ def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
             profile = look_at(file)
         with progress.stage("Trying the task"):
             downloads = default_path() / "downloads"
-            proposal = propose(Draft(profile=profile, out=out, base=base, downloads=downloads, shares=alpha_shares))
+            proposal = propose(
+                Draft(profile=profile, out=out, base=base, downloads=downloads, shares=lambda task: plan_of_alpha(task).shares)
+            )
     if as_json:
         print_json(_document(proposal))
     else:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 @json_option
 def command(as_json: bool) -> None:
     """List what is registered, which climbs are unfinished, and who is at them."""
+    from rung.climb.record import document_of
     from rung.registry.home import open_home
 
     with open_home() as home:
         names = [told_version(home, version) for version in home.names.all()]
-        unfinished = [record for record in home.climbs.all() if home.climbs.fact(record.climb, "document") is None]
+        unfinished = [record for record in home.climbs.all() if document_of(home, record.climb) is None]
         holders = {record.climb: home.leases.holder(record.climb) for record in unfinished}
         lines = [_line(home, record, holders[record.climb]) for record in unfinished]
     if as_json:
@@ -42,7 +43,7 @@ def command(as_json: bool) -> None:
 
 
 def _line(home: Home, record: ClimbRecord, holder: Holder | None) -> str:
-    from rung.climb.session import FORM
+    from rung.climb.record import FORM
 
     begun = f"climb {record.climb[:12]}, started {record.started[:16]}"
     if holder:

@@ -61,7 +61,7 @@ def _show(document: dict[str, Any]) -> None:
     minutes, memory = _figure(document["minutes"]) or DASH, _figure(document["memory_gb"]) or DASH
     show(f"If every rung is needed: {minutes} minutes, {memory} GB of memory.")
     probes = [name for name, reason in document["probes"].items() if not reason]
-    show(f"Where neither of the first two rungs passes, it is asked what is missing, in a few minutes more: {', '.join(probes)}.")
+    show(f"Where no cheap rung passes, it is asked what is missing, in a few minutes more: {', '.join(probes)}.")
     if document["problem"]:
         show(f"It cannot be climbed as it is: {document['problem']}")
 

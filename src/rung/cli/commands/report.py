@@ -39,7 +39,7 @@ def find(home: Home, ref: str | None) -> ClimbDocument:
 
     Also where the climb has not finished, or an earlier version wrote it.
     """
-    from rung.climb.session import FORM
+    from rung.climb.record import FORM
 
     climbs = home.climbs.all() if ref is None else _matching(home, ref)
     for record in reversed(climbs):

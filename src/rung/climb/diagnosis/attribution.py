@@ -15,27 +15,32 @@ from typing import Any
 
 from rung.climb.diagnosis.case import CLAIM_LEVEL, SKIP_ERROR, Arm, Sample, fails
 from rung.registry.documents import ArmReading, Attribution
+from rung.rungs.base import ladder, mending, rung_named
+from rung.rungs.causes import LABELS, SKILL, SOLVED, UNEXPLAINED, Cause
 
-# Each cause and the rung that mends it, the cheapest first: the order in which failures are put down to causes.
-CAUSES: Mapping[str, str | None] = {
-    "trivial": "r0_linear",
-    "solved": "r1_prompt",
-    "format": "r1_prompt",
-    "decision": "r1_prompt",
-    "demonstrations": "r1_prompt",
-    "knowledge": "r2_retrieve",
-    "tool": "r3_tools",
-    "skill": "r4_adapter",
-    "labels": None,
-    "unexplained": None,
-}
-RESOURCES = ("knowledge", "tool")
 # What is shown beside a lift: a 95% interval.
 SHOWN_LEVEL = 0.025
 # A rung searches for its best form on dev, a probe tries one or two: it is only skipped where the bar lies further above than this.
 SEARCH_MARGIN = 0.10
 FEWEST_ROWS = 20
 FEWEST_FAILURES = 5
+
+
+def causes() -> tuple[Cause, ...]:
+    """Every cause, in the order in which failures are put down to them: those of the cheapest rung first."""
+    mended = [cause for rung in ladder() for cause in rung.mends]
+    return tuple(dict.fromkeys([*mended, LABELS, UNEXPLAINED]))
+
+
+def rung_of(cause: Cause) -> str | None:
+    """The rung that mends a cause; None where none does."""
+    rung = mending(cause)
+    return rung.name if rung else None
+
+
+def resources() -> list[Cause]:
+    """Causes that are mended with what the task itself gives."""
+    return [cause for cause in causes() if cause.resource]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,7 @@ class ProbeReading:
 
     name: str
     title: str
-    cause: str
+    cause: Cause | None
     arms: tuple[ArmReading, ...] = ()
     flips: frozenset[int] = frozenset()
     most: float | None = None
@@ -173,34 +178,40 @@ def _filled(values: Sequence[float | None], missing: float) -> list[float]:
     return [missing if value is None else value for value in values]
 
 
-def leading(patient: Patient, probes: Sequence[ProbeReading]) -> str:
+def leading(patient: Patient, probes: Sequence[ProbeReading]) -> Cause:
     """The leading cause; see the module's docstring."""
-    reached = [cause for cause in CAUSES if cause not in ("labels", "skill", "unexplained") and _reaches(cause, patient, probes)]
+    shown = [cause for cause in causes() if rung_of(cause) and not cause.eliminated]
+    reached = [cause for cause in shown if _reaches(cause, patient, probes)]
     if reached:
         return reached[0]
     if unreachable(patient, probes):
-        return "labels"
+        return LABELS
     if patient.n < FEWEST_ROWS or patient.failures < FEWEST_FAILURES:
-        return "unexplained"
-    partial = [probe for probe in probes if probe.cause in RESOURCES and _closes_half(probe, patient)]
+        return UNEXPLAINED
+    partial = [(probe.main.lift, probe.cause) for probe in probes if _closes_half(probe, patient) and probe.main and probe.cause]
     if partial:
-        return max(partial, key=lambda probe: probe.main.lift if probe.main else 0.0).cause
-    return "unexplained" if silent(patient, probes) or doubtful(patient, probes) else "skill"
+        return max(partial, key=lambda pair: pair[0])[1]
+    return UNEXPLAINED if silent(patient, probes) or doubtful(patient, probes) else SKILL
 
 
 def silent(patient: Patient, probes: Sequence[ProbeReading]) -> list[ProbeReading]:
     """Probes of what the task gives (documents, tools) that could not tell anything."""
-    return [probe for probe in probes if probe.cause in RESOURCES and CAUSES[probe.cause] in patient.rungs and not probe.main]
+    return [probe for probe in probes if _resource_rung(probe) in patient.rungs and not probe.main]
 
 
-def _reaches(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> bool:
+def _resource_rung(probe: ProbeReading) -> str | None:
+    """The rung that mends what a probe of the task's own resources shows; None of any other probe."""
+    return rung_of(probe.cause) if probe.cause and probe.cause.resource else None
+
+
+def _reaches(cause: Cause, patient: Patient, probes: Sequence[ProbeReading]) -> bool:
     """Whether the cause's probe comes to the bar, and the gate has not shown its rung to be below it.
 
-    Without a known bar: whether it lifts at all. "solved" is the plain instruction itself.
+    Without a known bar: whether it lifts at all. SOLVED is the plain instruction itself.
     """
-    if CAUSES[cause] in patient.failed:
+    if rung_of(cause) in patient.failed:
         return False
-    if cause == "solved":
+    if cause == SOLVED:
         return patient.bar is not None and patient.plain >= patient.bar
     mains = [probe.main for probe in probes if probe.cause == cause and probe.main]
     return any(main.p <= SHOWN_LEVEL if patient.bar is None else main.after >= patient.bar for main in mains)
@@ -209,7 +220,7 @@ def _reaches(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> bo
 def _closes_half(probe: ProbeReading, patient: Patient) -> bool:
     """A lift that is no chance, of at least half of what the plain instruction lacks: an adapter cannot supply what that brings."""
     main = probe.main
-    if main is None or patient.bar is None or main.p > SHOWN_LEVEL:
+    if main is None or patient.bar is None or main.p > SHOWN_LEVEL or not (probe.cause and probe.cause.resource):
         return False
     return main.lift >= (patient.bar - patient.plain) / 2
 
@@ -236,12 +247,12 @@ def attribution(patient: Patient, probes: Sequence[ProbeReading]) -> tuple[Attri
         taken = left & probe.flips
         left -= taken
         lines.append(_line(probe.cause, probe.name, len(taken), patient))
-    return (*lines, _line("unexplained", "", len(left), patient))
+    return (*lines, _line(UNEXPLAINED, "", len(left), patient))
 
 
-def _line(cause: str, probe: str, flipped: int, patient: Patient) -> Attribution:
+def _line(cause: Cause, probe: str, flipped: int, patient: Patient) -> Attribution:
     share = flipped / patient.failures if patient.failures else 0.0
-    return Attribution(cause=cause, probe=probe, flipped=flipped, share=share)
+    return Attribution(cause=cause.name, probe=probe, flipped=flipped, share=share)
 
 
 def skips(patient: Patient, probes: Sequence[ProbeReading]) -> dict[str, str]:
@@ -249,18 +260,18 @@ def skips(patient: Patient, probes: Sequence[ProbeReading]) -> dict[str, str]:
     if patient.bar is None:
         return {}
     ceiling = unreachable(patient, probes)
-    if ceiling is not None and leading(patient, probes) == "labels":
+    if ceiling is not None and leading(patient, probes) == LABELS:
         reason = (
             f"labels contradict each other: nothing can score more than {ceiling:.1%}, and the bar is {patient.bar:.1%} "
             f"(wrong at most {SKIP_ERROR:.0%} of the time)"
         )
-        return {rung: reason for rung in patient.rungs if rung not in ("r0_linear", "r1_prompt")}
-    if all(CAUSES[cause] in patient.rungs for cause in RESOURCES):
+        return {rung: reason for rung in patient.rungs if not rung_named(rung).cheap}
+    if sum(rung_of(cause) in patient.rungs for cause in resources()) > 1:
         # Documents and tools stack: what neither reaches by itself, both may.
         return {}
     found = {}
     for probe in probes:
-        rung = CAUSES.get(probe.cause) if probe.cause in RESOURCES else None
+        rung = _resource_rung(probe)
         if rung is None or rung not in patient.rungs or probe.most is None or probe.main is None:
             continue
         if probe.most + SEARCH_MARGIN < patient.bar:
@@ -285,6 +296,7 @@ def cost(probe: ProbeReading) -> tuple[int, str]:
     return rank(probe.cause), probe.name
 
 
-def rank(cause: str) -> int:
-    """A cause's place among CAUSES; probes without one only report, and come last."""
-    return list(CAUSES).index(cause) if cause in CAUSES else len(CAUSES)
+def rank(cause: Cause | None) -> int:
+    """A cause's place among all; probes without one only report, and come last."""
+    known = causes()
+    return known.index(cause) if cause in known else len(known)

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rung.engine.chat import text_of, tools_text
+from rung.rungs.base import mending
+from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Run, Task
 from rung.verify.run import evaluate, random_order
 from rung.verify.stats.select import standard_error
@@ -161,7 +163,7 @@ class Case:
 
 def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Case:
     """Asks the plain instruction on dev and takes the sample."""
-    from rung.rungs.r1_prompt import plain_candidate
+    from rung.rungs.prompting import plain_candidate
 
     plain = plain_candidate(task, context)
     rows = _to_look_at(task, plain)
@@ -238,7 +240,8 @@ def bar_of(task: Task, plain: float | None) -> float | None:
     quality = task.quality
     if quality.at_least is not None:
         return quality.at_least
-    if plain is None or (quality.better_than or quality.not_worse_than) != "r1_prompt":
+    prompted = mending(SOLVED)
+    if plain is None or prompted is None or (quality.better_than or quality.not_worse_than) != prompted.name:
         return None
     return min(1.0, plain + quality.by) if quality.better_than else max(0.0, plain - quality.margin)
 

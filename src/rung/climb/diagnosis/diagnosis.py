@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rung.climb.diagnosis.attribution import CAUSES, Patient, ProbeReading, attribution, cost, leading, skips
+from rung.climb.diagnosis.attribution import Patient, ProbeReading, attribution, cost, leading, rung_of, skips
 from rung.climb.diagnosis.wording import told
 from rung.registry.documents import Attribution, DiagnosisRecord, ProbeRecord
+from rung.rungs.causes import Cause
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
     """What is missing, with what the probes read; its `record` is stored, shown and printed."""
 
-    cause: str
+    cause: Cause
     sentence: str
     patient: Patient
     probes: tuple[ProbeReading, ...]
@@ -24,12 +25,12 @@ class Diagnosis:
     @property
     def rung(self) -> str | None:
         """The rung that the cause points at."""
-        return CAUSES[self.cause]
+        return rung_of(self.cause)
 
     def record(self, seconds: float | None = None) -> DiagnosisRecord:
         """What is stored, shown and printed; `seconds` is what it took."""
         return DiagnosisRecord(
-            cause=self.cause,
+            cause=self.cause.name,
             rung=self.rung,
             sentence=self.sentence,
             n=self.patient.n,
@@ -49,7 +50,7 @@ def _probe(probe: ProbeReading) -> ProbeRecord:
     return ProbeRecord(
         name=probe.name,
         title=probe.title,
-        cause=probe.cause,
+        cause=probe.cause.name if probe.cause else "",
         before=main.before if main else None,
         after=main.after if main else None,
         lift=main.lift if main else None,

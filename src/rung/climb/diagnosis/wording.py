@@ -5,35 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rung.climb.diagnosis.attribution import (
-    CAUSES,
     FEWEST_FAILURES,
     FEWEST_ROWS,
-    RESOURCES,
     SHOWN_LEVEL,
     Patient,
     ProbeReading,
     doubtful,
+    resources,
+    rung_of,
     silent,
     unreachable,
 )
-
-MENDS = {
-    "trivial": "A linear model does it",
-    "format": "The format is what is missing: the answers are right, not their form",
-    "decision": "A leaning to some labels is what is missing to be taken out",
-    "demonstrations": "Showing how it is done is enough",
-    "knowledge": "What the documents say is what is missing",
-    "tool": "A tool is what is missing",
-}
-
+from rung.rungs.causes import LABELS, SKILL, SOLVED, UNEXPLAINED, Cause
 
 # Told of the check where at least so many answers, and so large a share of them, fail although they hold their target.
 FEWEST_HOLDING, HOLDING_SHARE = 5, 0.2
 
 
-def told(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
+def told(cause: Cause, patient: Patient, probes: Sequence[ProbeReading]) -> str:
     """One or two sentences for the leading cause, and one for a check that may be stricter than was meant."""
-    return _cause_told(cause, patient, probes) + (_strictness(probes) if patient.verbatim and cause != "solved" else "")
+    return _cause_told(cause, patient, probes) + (_strictness(probes) if patient.verbatim and cause != SOLVED else "")
 
 
 def _strictness(probes: Sequence[ProbeReading]) -> str:
@@ -47,38 +38,38 @@ def _strictness(probes: Sequence[ProbeReading]) -> str:
     )
 
 
-def _cause_told(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
+def _cause_told(cause: Cause, patient: Patient, probes: Sequence[ProbeReading]) -> str:
     plain = f"the plain instruction is at {patient.plain:.1%} on dev"
-    if cause == "solved":
+    if cause == SOLVED:
         return f"Nothing is missing: {plain}, the bar is {patient.bar:.1%}."
-    if cause == "labels":
+    if cause == LABELS:
         most = unreachable(patient, probes)
         return (
             f"The labels are what is wrong: the same questions are labelled in different ways, so that nothing can score more than "
             f"{most:.1%}, and the bar is {patient.bar:.1%}. Mend the labels, or lower the bar."
         )
-    if cause == "skill":
+    if cause == SKILL:
         told_of = _tried(patient, probes)
         return f"A skill is missing that rows may teach, by elimination: {plain}, and {told_of}.{_limits(patient, probes)}"
-    if cause == "unexplained":
+    if cause == UNEXPLAINED:
         return f"Unexplained: {plain}, and {_tried(patient, probes)}. {_why_open(patient, probes)}"
     return _mended(cause, patient, probes)
 
 
-def _mended(cause: str, patient: Patient, probes: Sequence[ProbeReading]) -> str:
+def _mended(cause: Cause, patient: Patient, probes: Sequence[ProbeReading]) -> str:
     main = max((probe.main for probe in probes if probe.cause == cause and probe.main), key=lambda arm: arm.after)
     on = f" (measured on {main.n} of its {patient.n} rows)" if main.n < patient.n else ""
     lift = f"{main.name}: dev goes from {patient.plain:.1%} to {main.after:.1%}{on}"
     if patient.bar is None:
-        return f"{MENDS[cause]}: {lift}."
+        return f"{cause.lead}: {lift}."
     short = "" if main.after >= patient.bar else f", short of the bar of {patient.bar:.1%}, but most of the way"
     over = f", over the bar of {patient.bar:.1%}" if not short else ""
-    return f"{MENDS[cause]}: {lift}{over}{short}."
+    return f"{cause.lead}: {lift}{over}{short}."
 
 
 def _tried(patient: Patient, probes: Sequence[ProbeReading]) -> str:
     """The best that was reached; apart from it, what dev shows of rungs that the gate has shown to fail."""
-    mains = [(probe.main, CAUSES.get(probe.cause) in patient.failed) for probe in probes if probe.cause and probe.main]
+    mains = [(probe.main, rung_of(probe.cause) in patient.failed) for probe in probes if probe.cause and probe.main]
     open_, failed = ([arm for arm, at_gate in mains if at_gate is wanted] for wanted in (False, True))
     bar = f" of the bar of {patient.bar:.1%}" if patient.bar is not None else ""
     best = max(open_, key=lambda arm: arm.after, default=None)
@@ -91,12 +82,12 @@ def _tried(patient: Patient, probes: Sequence[ProbeReading]) -> str:
 
 def _limits(patient: Patient, probes: Sequence[ProbeReading]) -> str:
     """What elimination has not excluded, and what hints at the skill being there."""
-    absent = [what for rung, what in (("r2_retrieve", "documents"), ("r3_tools", "tools")) if rung not in patient.rungs]
+    absent = [cause.resource for cause in resources() if rung_of(cause) not in patient.rungs]
     said = f" The task gives no {' and no '.join(absent)}, so that a lack of those is not excluded." if absent else ""
     for probe in probes:
-        if probe.cause in RESOURCES and probe.main and probe.main.p > SHOWN_LEVEL:
+        if probe.cause and probe.cause.resource and probe.main and probe.main.p > SHOWN_LEVEL:
             said += f" With {probe.main.name} dev is at {probe.main.after:.1%}: the base does not make use of it."
-    sampled = next((probe.facts for probe in probes if probe.name == "sampling" and probe.facts), None)
+    sampled = next((probe.facts for probe in probes if "pass_at_k" in probe.facts), None)
     if sampled:
         said += f" A right answer is among {sampled['k']} tries for {sampled['pass_at_k']:.1%}, at the first for "
         said += f"{sampled['pass_at_1']:.1%}."
@@ -112,4 +103,6 @@ def _why_open(patient: Patient, probes: Sequence[ProbeReading]) -> str:
             f"Labels seem to contradict each other: about {likely:.1%} is the most that anything can score, and {most:.1%} is not "
             "excluded. Label some questions twice to know."
         )
-    return " ".join(f"Whether it is {probe.cause} could not be told: {probe.reason}." for probe in silent(patient, probes))
+    return " ".join(
+        f"Whether it is {probe.cause.name} could not be told: {probe.reason}." for probe in silent(patient, probes) if probe.cause
+    )

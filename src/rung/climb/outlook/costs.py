@@ -12,42 +12,43 @@ from rung.rungs.base import labelled
 from rung.types import Answer, Candidate, Task
 
 if TYPE_CHECKING:
-    from rung.climb.session import Session
+    from rung.climb.steps import Climb
     from rung.verify.stats.breakeven import Cost, Measured, Traffic, Unit
 
 
-def breakeven(session: Session) -> Costs | None:
+def breakeven(climb: Climb) -> Costs | None:
     """Costs of each rung that was built, and of each pair of them; None with fewer than two."""
     from rung.verify.stats.breakeven import Traffic, break_even, cost_of, unit_of
 
-    measured = [_measured(session, rung) for rung in session.facts["lock"]["skipped"] if f"dev/{rung}" in session.facts]
+    measured = [_measured(climb, rung) for rung in climb.record.lock.names if rung in climb.record.measured]
     if len(measured) < 2:
         return None
-    traffic = Traffic(**session.task.traffic)
+    traffic = Traffic(**climb.task.traffic)
     unit = unit_of(measured, traffic)
-    costs = [cost_of(one, unit, session.task.prices, traffic) for one in measured]
+    costs = [cost_of(one, unit, climb.task.prices, traffic) for one in measured]
     return Costs(
         unit=unit,
         traffic=TrafficGiven(**asdict(traffic)),
         rungs=tuple(_cost(one, cost) for one, cost in zip(measured, costs, strict=True)),
-        pairs=tuple(Pair(**asdict(break_even(a, b, traffic, seed=session.task.seed))) for a, b in combinations(costs, 2)),
-        notes=tuple(_notes(session.task, unit, traffic, measured)),
+        pairs=tuple(Pair(**asdict(break_even(a, b, traffic, seed=climb.task.seed))) for a, b in combinations(costs, 2)),
+        notes=tuple(_notes(climb.task, unit, traffic, measured)),
     )
 
 
-def _measured(session: Session, rung: str) -> Measured:
+def _measured(climb: Climb, rung: str) -> Measured:
     from rung.verify.stats.breakeven import Measured
 
-    built, dev, gate = session.facts[f"built/{rung}"], session.facts[f"dev/{rung}"], session.facts.get(f"gate/{rung}")
-    candidate = session.candidate(rung)
-    answers = {row.example: row.answer for row in session.home.runs.get(dev["run"]).rows}
+    record = climb.record
+    built, dev, gate = record.built[rung], record.measured[rung], record.judged.get(rung)
+    candidate = climb.candidate(rung)
+    answers = {row.example: row.answer for row in climb.home.runs.get(dev.run).rows}
     return Measured(
         name=rung,
-        answers=tuple(answers[row.id] for row in session.task.split("dev")),
+        answers=tuple(answers[row.id] for row in climb.task.split("dev")),
         remote=candidate.base_reference.is_server,
-        labels=len(labelled(session.task)) if _learnt(candidate) else 0,
-        making_s=built["seconds"] + (gate["seconds"] if gate else 0.0),
-        asked=dev["n"] + (gate["verdict"]["n"] if gate else 0),
+        labels=len(labelled(climb.task)) if _learnt(candidate) else 0,
+        making_s=built.seconds + (gate.seconds if gate else 0.0),
+        asked=dev.n + (gate.verdict.n if gate else 0),
     )
 
 

@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from rung import plugins
+from rung.climb import facts
 from rung.climb.outlook.costs import breakeven
-from rung.errors import UserError, did_you_mean
+from rung.errors import UserError
 from rung.registry.forecasts import Ahead, CurvePoint, Expected, Forecast, LabelsNeeded, LearningCurve
-from rung.rungs.base import BuildContext, labelled, longest_answer, why_skipped
+from rung.rungs.base import labelled, ladder, longest_answer, mending, rung_named, why_skipped
+from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Task
 from rung.verify.run import random_order
 
 if TYPE_CHECKING:
-    from rung.climb.session import Session
+    from rung.climb.steps import Climb
     from rung.verify.stats.curve import Curve
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
@@ -32,34 +33,37 @@ DRAWN = 24
 
 def learns(task: Task, rung: str) -> str:
     """Why `rung` has no learning curve on this task, or "" where it has one."""
-    if not getattr(plugins.load("rungs", rung), "LEARNS", False):
-        return "it does not learn from rows"
-    return why_skipped(task, rung)
+    return why_skipped(task, rung) if rung_named(rung).learns else "it does not learn from rows"
 
 
-def draw_curve(session: Session, rung: str) -> None:
+def learners() -> list[str]:
+    """The rungs that learn from rows, the cheapest first."""
+    return [rung.name for rung in ladder() if rung.learns]
+
+
+def draw_curve(climb: Climb, rung: str) -> None:
     """Build `rung` on each nested subset of train and score it on dev; what is known already is not done again.
 
     The rung's own settings hold for every subset, epochs among them: as many steps per example. Raises UserError for a rung that
     does not learn from rows, or that applies to fewer than two subsets.
     """
-    _refuse_unlearning(session.task, rung)
-    whole = random_order(session.task, "train")
-    parts = [_subset(session.task, whole[:rows]) for rows in _sizes(len(whole))]
+    _refuse_unlearning(climb.task, rung)
+    whole = random_order(climb.task, "train")
+    parts = [_subset(climb.task, whole[:rows]) for rows in _sizes(len(whole))]
     reasons = {len(part.split("train")): why_skipped(part, rung) for part in parts}
     able = [part for part in parts if not reasons[len(part.split("train"))]]
     if len(able) < 2:
         rows, reason = next((rows, reason) for rows, reason in reversed(reasons.items()) if reason)
-        raise UserError(f"too few train rows for a learning curve of {rung}: with {rows} rows {reason}", where=session.task.path)
+        raise UserError(f"too few train rows for a learning curve of {rung}: with {rows} rows {reason}", where=climb.task.path)
     for part in able:
-        if f"curve/{rung}/{len(part.split('train'))}" not in session.facts:
-            _measure_subset(session, rung, part, whole=len(part.split("train")) == len(whole))
+        if climb.record.point(rung, len(part.split("train"))) is None:
+            _measure_subset(climb, rung, part, whole=len(part.split("train")) == len(whole))
 
 
-def forecast(session: Session) -> Forecast | None:
+def forecast(climb: Climb) -> Forecast | None:
     """All curves and break-evens known so far; None where there are none."""
-    curves = tuple(curve for rung in session.facts["lock"]["skipped"] if (curve := _curve(session, rung)))
-    costs = breakeven(session)
+    curves = tuple(curve for rung in climb.record.lock.names if (curve := _curve(climb, rung)))
+    costs = breakeven(climb)
     return Forecast(curves=curves, breakeven=costs) if curves or costs else None
 
 
@@ -73,80 +77,78 @@ def _subset(task: Task, rows: Sequence[Example]) -> Task:
 
 
 def _refuse_unlearning(task: Task, rung: str) -> None:
-    names = plugins.names("rungs")
-    if rung not in names:
-        raise UserError(f"no rung is called '{rung}'", mend=did_you_mean(rung, names))
+    rung_named(rung)
     if reason := learns(task, rung):
-        able = [name for name in names if not learns(task, name)]
+        able = [other.name for other in ladder() if not learns(task, other.name)]
         mend = f"These have one here: {', '.join(able)} (--rung)." if able else "No rung of this task has one."
         raise UserError(f"{rung} has no learning curve: {reason}", where=task.path, mend=mend)
 
 
-def _measure_subset(session: Session, rung: str, part: Task, *, whole: bool) -> None:
+def _measure_subset(climb: Climb, rung: str, part: Task, *, whole: bool) -> None:
     """One point of the curve, stored. That of all rows is the rung's own Candidate, where the climb has built it."""
     rows = len(part.split("train"))
-    key = f"curve/{rung}/{rows}"
-    built, dev = session.facts.get(f"built/{rung}"), session.facts.get(f"dev/{rung}")
+    record = climb.record
+    built, dev = record.built.get(rung), record.measured.get(rung)
     if whole and built and dev:
-        session.put(key, {"rows": rows, "id": built["id"], "run": dev["run"], "took_s": built["seconds"]})
+        record.add(facts.CurvePoint(rung=rung, rows=rows, candidate=built.candidate, run=dev.run, seconds=built.seconds))
         return
     started = time.monotonic()
-    work = session.home.path / "climbs" / session.id[:16] / f"curve-{rung}-{rows}"
-    context = BuildContext(session.task, session.runtime, work, session.progress)
-    with session.progress.stage(f"{rung} on {rows:,} train rows"):
-        candidate = plugins.load("rungs", rung).build(part, _parent(session, rung), context)
+    work = f"curve-{rung}-{rows}"
+    context = climb.context(work)
+    with climb.progress.stage(f"{rung} on {rows:,} train rows"):
+        candidate = rung_named(rung).build(part, _parent(climb, rung), context)
         run = context.measure(candidate, "dev")
-    session.home.candidates.add(candidate, session.task.digest)
-    # "took_s", not "seconds": those count towards limits.minutes of the climb.
-    fact = {"rows": rows, "id": candidate.id, "run": session.home.runs.add(run), "took_s": time.monotonic() - started}
-    session.put(key, fact)
-    shutil.rmtree(work, ignore_errors=True)
+    climb.home.candidates.add(candidate, climb.task.digest)
+    stored = climb.home.runs.add(run)
+    seconds = time.monotonic() - started
+    record.add(facts.CurvePoint(rung=rung, rows=rows, candidate=candidate.id, run=stored, seconds=seconds))
+    shutil.rmtree(climb.work(work), ignore_errors=True)
 
 
-def _parent(session: Session, rung: str) -> Candidate | None:
+def _parent(climb: Climb, rung: str) -> Candidate | None:
     """What the climb's rung builds on; before there is one, the plain instruction with the scorer's constraint."""
     from rung.verify.scoring import scorer_of
 
-    if rung == "r0_linear":
+    if not rung_named(rung).stacks:
         return None
-    if parent := session.parent(rung):
+    if parent := climb.parent(rung):
         return parent
-    backend = session.runtime.backend_for(session.task.base)
+    prompted = mending(SOLVED)
+    backend = climb.runtime.backend_for(climb.task.base)
     return Candidate(
-        rung="r1_prompt",
+        rung=prompted.name if prompted else "",
         base=backend.reference,
         template=backend.template,
-        prompt=session.task.instruction,
-        constraint=scorer_of(session.task).constraint(labelled(session.task)),
-        max_tokens=longest_answer(session.task),
+        prompt=climb.task.instruction,
+        constraint=scorer_of(climb.task).constraint(labelled(climb.task)),
+        max_tokens=longest_answer(climb.task),
     )
 
 
-def _curve(session: Session, rung: str) -> LearningCurve | None:
+def _curve(climb: Climb, rung: str) -> LearningCurve | None:
     """A rung's fitted curve with its band and what it says of the bar; None with fewer than two subsets or no scored row."""
     from rung.verify.stats.curve import describe, fit_curve
 
-    facts = [fact for key, fact in session.facts.items() if key.startswith(f"curve/{rung}/")]
-    points = sorted(facts, key=lambda fact: fact["rows"])
+    points = sorted((point for point in climb.record.points if point.rung == rung), key=lambda point: point.rows)
     if len(points) < 2:
         return None
-    tables = [{row.example: row.scores["quality"].value for row in session.home.runs.get(point["run"]).rows} for point in points]
-    dev = session.task.split("dev")
+    tables = [{row.example: row.scores["quality"].value for row in climb.home.runs.get(point.run).rows} for point in points]
+    dev = climb.task.split("dev")
     # The scores are paired: a row without a score on one subset is left out of all.
     scored = [row for row in dev if all(table.get(row.id) is not None for table in tables)]
     if not scored:
         return None
     curve = fit_curve(
-        [point["rows"] for point in points],
+        [point.rows for point in points],
         [[float(table[row.id] or 0.0) for row in scored] for table in tables],
         [row.group for row in scored],
-        seed=session.task.seed,
+        seed=climb.task.seed,
     )
-    bar = session.task.quality.at_least
+    bar = climb.task.quality.at_least
     labels = curve.labels_for(bar) if bar is not None else None
     return LearningCurve(
         rung=rung,
-        title=plugins.load("rungs", rung).TITLE,
+        title=rung_named(rung).title,
         n=curve.items,
         clusters=curve.clusters,
         missing=len(dev) - len(scored),

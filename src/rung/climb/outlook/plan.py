@@ -8,15 +8,12 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from rung import plugins
-from rung.climb.baselines import refuse_unknown_baselines
 from rung.climb.diagnosis.diagnose import foreseen
-from rung.climb.fits import refuse_long_rows
+from rung.climb.preflight import HopelessSplit, preflight
 from rung.climb.runtime import runtime_for
 from rung.json_form import as_json
 from rung.parts import Demonstrations
-from rung.rungs.base import alpha_shares, labelled, longest_answer, why_skipped
-from rung.rungs.settings import check_settings
+from rung.rungs.base import Rung, labelled, ladder, longest_answer, plan_of_alpha
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
 from rung.verify.run import random_order
@@ -113,16 +110,18 @@ class Speeds:
 
 
 def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
-    """What each rung would take if the climb came to it, what the gate can prove, and whether it is large enough. Plain JSON."""
-    from rung.task.load import gate_problem
+    """What each rung would take if the climb came to it, what the gate can prove, and whether it is large enough. Plain JSON.
 
-    check_settings(task)
-    refuse_unknown_baselines(task, home)
-    refuse_long_rows(task, home.path)
-    shares = alpha_shares(task)
-    problem = gate_problem(task, shares)
-    speeds = None if problem else Speeds(task, home, progress)
-    rungs = [_rung(name, task, speeds) for name in plugins.names("rungs")]
+    Raises UserError for all else that `preflight` finds.
+    """
+    problem, speeds = None, None
+    try:
+        preflight(task, home, progress)
+        speeds = Speeds(task, home, progress)
+    except HopelessSplit as hopeless:
+        problem = hopeless.problem
+    shares = plan_of_alpha(task).shares
+    rungs = [_rung(rung, task, speeds) for rung in ladder()]
     if first := next((rung for rung in rungs if rung["will_run"]), None):
         first["reason"] = "always: it is the cheapest"
     known = [rung["minutes"] for rung in rungs if rung["minutes"] is not None]
@@ -140,14 +139,13 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _rung(name: str, task: Task, speeds: Speeds | None) -> dict[str, Any]:
+def _rung(rung: Rung, task: Task, speeds: Speeds | None) -> dict[str, Any]:
     """What a rung would take; nothing is measured without `speeds`."""
-    module = plugins.load("rungs", name)
-    reason = why_skipped(task, name)
-    seconds, memory_bytes = module.forecast(task, speeds) if speeds and not reason else (None, None)
+    reason = rung.why_skipped(task)
+    seconds, memory_bytes = rung.forecast(task, speeds) if speeds and not reason else (None, None)
     return {
-        "rung": name,
-        "title": module.TITLE,
+        "rung": rung.name,
+        "title": rung.title,
         "will_run": not reason,
         "reason": reason or "if no cheaper rung passes",
         "minutes": seconds / 60 if seconds is not None else None,

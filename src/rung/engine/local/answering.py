@@ -120,8 +120,7 @@ class Answering:
         return _in_batches(asked, plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)), run)
 
     def _ask(self, question: _Question) -> Ask:
-        request = question.request
-        held = request.constraint
+        request, held = question.request, question.request.constraint
         return Ask(
             ids=question.ids,
             max_tokens=min(request.max_tokens, self.model.config.max_positions - len(question.ids)),

@@ -76,7 +76,7 @@ class Index:
         try:
             import faiss
         except ImportError:
-            mend = "pip install 'rung[faiss]', or set rungs.r2_retrieve.modes to [lexical]."
+            mend = "pip install 'rung[faiss]', or let the retrieval rung search by words alone (modes: [lexical])."
             raise BrokenEnvironment(f"dense search over more than {MANY_CHUNKS:,} passages needs faiss", mend=mend) from None
         assert self.vectors is not None
         index = faiss.IndexHNSWFlat(self.vectors.shape[1], FAISS_LINKS, faiss.METRIC_INNER_PRODUCT)

@@ -23,6 +23,8 @@ from rung.verify.scoring import missing_target
 _WRAPPING = " \t\r\n\"'`*.,:;!“”‘’"
 FREE_TEXT_ABOVE = 20  # more different targets than this, and than half the rows, are no closed set
 
+PROPOSED: dict[str, dict[str, object]] = {"closed set": {}}
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """`choices`: the closed set; left out, the targets of the data. `ignore_case`: A is a."""

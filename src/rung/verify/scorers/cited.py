@@ -17,6 +17,8 @@ from rung.verify.parse import as_text
 from rung.verify.retrieval import is_in
 from rung.verify.scoring import missing_target
 
+CITES = True
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """`measure`: what an answer with the target in it earns by its citations. `abstain`: the target of rows without an answer."""

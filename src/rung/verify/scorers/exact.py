@@ -15,6 +15,9 @@ from rung.verify.parse import as_texts
 from rung.verify.schema import closed_values
 from rung.verify.scoring import missing_target
 
+VERBATIM = True
+PROPOSED: dict[str, dict[str, object]] = {"short text": {"ignore_case": True, "ignore_space": True}}
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """`ignore_case`: A is a. `ignore_space`: any run of white space is one space."""

@@ -27,6 +27,8 @@ _SETTINGS_OF = {
     "date": {"day_first"},
 }
 
+PROPOSED: dict[str, dict[str, object]] = {"JSON object": {}}
+
 
 class FieldConfig(BaseModel, extra="forbid", frozen=True):
     """How one field is compared, and what it weighs. `threshold`: the least similarity (rapidfuzz ratio) that is right."""

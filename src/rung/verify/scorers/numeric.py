@@ -16,6 +16,8 @@ from rung.types import Example, Score
 from rung.verify.parse import Number, close, find_numbers, read_number
 from rung.verify.scoring import missing_target
 
+PROPOSED: dict[str, dict[str, object]] = {"number": {}}
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """`absolute` and `relative`: how far off an answer may be, the larger of the two. `take`: which of several numbers counts."""

@@ -18,6 +18,9 @@ from rung.types import Example, Score
 from rung.verify.parse import as_texts
 from rung.verify.scoring import missing_target
 
+PROPOSED: dict[str, dict[str, object]] = {"text": {"metric": "rougeL"}}
+NEEDS = ("rouge_score", "pip install 'rung[overlap]'")
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """`metric`: which of them. `stem`: for ROUGE, compare English words by their stems."""

@@ -25,6 +25,8 @@ from rung.verify.scoring import missing_target
 
 NO_CALL = "no call"
 
+PROPOSED: dict[str, dict[str, object]] = {"tool calls": {}}
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """No settings."""

@@ -3,8 +3,8 @@
 A probe's file has a docstring whose first line is its help, and
 
     TITLE                          its name in reports
-    CAUSE                          the cause that a lift points at (a key of `climb.causes.CAUSES`); "" where it only reports
+    CAUSE                          the cause (`rung.rungs.causes`) that a lift points at; None where it only reports
     Config                         a pydantic model of its settings (`probes: {sampling: {...}}`); unknown keys are errors
     applies(task) -> str           "" if it can run, else the reason why not
-    probe(case, config) -> Evidence    what came of it; see `climb.probing`. Never looks at gate.
+    probe(case, config) -> Evidence    what came of it; see `climb.diagnosis.case`. Never looks at gate.
 """

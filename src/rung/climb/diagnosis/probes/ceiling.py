@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.diagnosis.case import CLAIM_LEVEL, Arm, Case, Evidence
 from rung.engine.linear import question_text
-from rung.rungs import r0_linear
+from rung.rungs.causes import LABELS
+from rung.rungs.linear_fit import out_of_fold
 from rung.types import Example, Task
 from rung.verify.scoring import scorer_of, target_text
 from rung.verify.stats.ceiling import ceiling, noise_share
 
 TITLE = "what the labels allow"
-CAUSE = "labels"
+CAUSE = LABELS
 # Words that stand in fewer rows cannot be learnt from them: as many rows as the linear rung wants of a class.
 FEWEST_ROWS_OF_A_WORD = 3
 SIGNAL_LEVEL = 0.05
@@ -142,7 +143,7 @@ def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:
     """None where no linear model applies."""
     from rung.verify.stats.bounds import clopper_pearson
 
-    found = r0_linear.out_of_fold(task, rows)
+    found = out_of_fold(task, rows)
     if found is None:
         return None
     _, probabilities, given = found

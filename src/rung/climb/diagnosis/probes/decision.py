@@ -8,16 +8,17 @@ from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Case, Evidence
 from rung.parts import ChoiceConstraint
-from rung.rungs import r1_prompt
+from rung.rungs.causes import DECISION
+from rung.rungs.prompting import calibrated
 from rung.types import Candidate, Task
 from rung.verify.scoring import scorer_of
 
 TITLE = "label bias taken out"
-CAUSE = "decision"
+CAUSE = DECISION
 
 
 class Config(BaseModel):
-    """Rung r1_prompt's `calibration_rows` hold."""
+    """The prompt rung's `calibration_rows` hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,9 +30,9 @@ def applies(task: Task) -> str:
 
 
 def probe(case: Case, config: Config) -> Evidence:
-    """The choice of the largest log-probability plus bias, as rung r1_prompt calibrates it."""
+    """The choice of the largest log-probability plus bias, as the prompt rung calibrates it."""
     form = _form(case)
-    candidate = r1_prompt.calibrated(case.task, form, case.context)
+    candidate = calibrated(case.task, form, case.context)
     if candidate is None or candidate.calibration is None:
         return Evidence(reason="the base does not say each label's log-probability")
     return Evidence(arms=(case.arm("calibrated", candidate),), facts={"bias_nats": dict(candidate.calibration.bias)})

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.climb.diagnosis.case import Case, Evidence
 from rung.engine.backend import trainable_model
 from rung.engine.linear import question_text
-from rung.rungs import r2_retrieve
+from rung.rungs.documents import documents_of
 from rung.types import Task
 
 TITLE = "the task's language against everyday language"
-CAUSE = ""
+CAUSE = None
 # Everyday English, written for this purpose, so that no base can have read it.
 EVERYDAY = (
     "The bus was late again this morning, so I walked the last two stops and bought a coffee on the way. My sister called while I "
@@ -61,7 +61,7 @@ def probe(case: Case, config: Config) -> Evidence:
 def _own_texts(case: Case, config: Config) -> list[str]:
     task = case.task
     if task.knowledge:
-        texts = [document.parsed.text for document in r2_retrieve.documents_of(task, case.context.progress).documents]
+        texts = [document.parsed.text for document in documents_of(task, case.context.progress).documents]
     else:
         texts = [question_text(row) for row in task.split("train") or task.split("dev")]
     found = [

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.climb.diagnosis.probes.readings import readings
-from rung.rungs import r1_prompt
+from rung.rungs import prompting
+from rung.rungs.causes import FORMAT
 from rung.types import Task
 from rung.verify.scoring import scorer_of
 
 TITLE = "the same answers, in the right format"
-CAUSE = "format"
+CAUSE = FORMAT
 
 
 class Config(BaseModel):
@@ -33,7 +34,7 @@ def probe(case: Case, config: Config) -> Evidence:
     A lenient reading may be right by luck (one of two labels that an answer names), so that it shows something only where there is
     no form to hold the base to.
     """
-    forms = {name: form for name, form in r1_prompt.forms(case.task, case.plain).items() if form != case.plain}
+    forms = {name: form for name, form in prompting.forms(case.task, case.plain).items() if form != case.plain}
     arms = [case.arm(name, form) for name, form in forms.items()]
     return Evidence(arms=(replace(_lenient(case), shows=not arms), *arms))
 

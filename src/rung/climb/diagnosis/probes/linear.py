@@ -5,27 +5,30 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Arm, Case, Evidence
-from rung.rungs import r0_linear
+from rung.rungs.base import mending, why_not_mended
+from rung.rungs.causes import TRIVIAL
 from rung.types import Task
 
 TITLE = "a linear model in the base's place"
-CAUSE = "trivial"
+CAUSE = TRIVIAL
 
 
 class Config(BaseModel):
-    """Those of rung r0_linear hold."""
+    """Those of the linear rung hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def applies(task: Task) -> str:
     """Where the linear rung does."""
-    return r0_linear.applies(task)
+    return why_not_mended(task, CAUSE)
 
 
 def probe(case: Case, config: Config) -> Evidence:
     """The linear rung's own Candidate on the sample; it costs nothing to ask."""
-    candidate = r0_linear.build(case.task, None, case.context)
+    rung = mending(CAUSE)
+    assert rung is not None, "applies() says so"
+    candidate = rung.build(case.task, None, case.context)
     values = case.ask(candidate, case.sample.examples)
     places = tuple(range(len(case.sample)))
     return Evidence(arms=(Arm(name="linear model", places=places, values=values, against=case.sample.before),))

@@ -19,13 +19,15 @@ from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieval.retriever import question_of
 from rung.parts import Retrieval
-from rung.rungs import r2_retrieve
+from rung.rungs.base import mending, why_not_mended
+from rung.rungs.causes import KNOWLEDGE
+from rung.rungs.documents import documents_of, settings_of
 from rung.types import Candidate, Example, Task
 from rung.verify.retrieval import is_in
 from rung.verify.scoring import scorer_of, target_text
 
 TITLE = "the right passage beside the question"
-CAUSE = "knowledge"
+CAUSE = KNOWLEDGE
 FORM = "question_last"
 # A target shorter than this stands in many a passage by chance.
 SHORTEST_TARGET = 2
@@ -42,12 +44,12 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs documents."""
-    return r2_retrieve.applies(task)
+    return why_not_mended(task, CAUSE)
 
 
 def probe(case: Case, config: Config) -> Evidence:
     """The best form so far, closed book and with the right passage, one that search finds, and one that is beside the point."""
-    if r2_retrieve.settings_of(case.task).forms == ("cited",):
+    if settings_of(case.task).forms == ("cited",):
         return Evidence(reason="citations are scored: passages that are handed over by hand have no names to cite")
     passages = _Passages(case, config)
     gold = [passages.gold(row) for row in case.sample.examples]
@@ -84,12 +86,12 @@ def _beside(example: Example, passage: Mapping[str, Any]) -> Example:
 
 
 def _retrieved(case: Case, passages: _Passages) -> Arm:
-    """What lexical search finds, as many passages and shown as rung r2_retrieve begins with."""
-    rung = r2_retrieve.settings_of(case.task)
+    """What lexical search finds, as many passages and shown as the retrieval rung begins with."""
+    settings, rung = settings_of(case.task), mending(CAUSE)
     chunks = list(passages.index.chunks)
     index = store_index(chunks, None, case.context.blobs, case.context.progress)
-    retrieval = Retrieval(index=index, mode="lexical", k=rung.passages[0], form=rung.forms[0])
-    form = replace(case.best, calibration=None, rung="r2_retrieve", parent=case.best.id, retrieval=retrieval)
+    retrieval = Retrieval(index=index, mode="lexical", k=settings.passages[0], form=settings.forms[0])
+    form = replace(case.best, calibration=None, rung=rung.name if rung else "", parent=case.best.id, retrieval=retrieval)
     # Not among the forms of the prompt that later probes may begin with.
     return replace(case.arm("what search finds", form), candidate=None)
 
@@ -103,7 +105,7 @@ class _Passages:
 
     @cached_property
     def index(self) -> Index:
-        library = r2_retrieve.documents_of(self.case.task, self.case.context.progress)
+        library = documents_of(self.case.task, self.case.context.progress)
         return Index(chunks=tuple(piece.as_json() for piece in library.chunks(self.config.chunk_chars)))
 
     @cached_property

@@ -16,14 +16,15 @@ from rung.engine.demos import pool_bytes
 from rung.engine.tools.toolbox import call_turns
 from rung.errors import UserError
 from rung.parts import Demonstrations
-from rung.rungs import r3_tools
-from rung.rungs.base import labelled
+from rung.rungs.base import labelled, why_not_mended
+from rung.rungs.calling import one_call, plain_candidate
+from rung.rungs.causes import TOOL
 from rung.rungs.traces import traces
 from rung.types import Candidate, Example, Task
 from rung.verify.scoring import target_text
 
 TITLE = "the right tool's result beside the question"
-CAUSE = "tool"
+CAUSE = TOOL
 USELESS = (
     {
         "name": "tide_height",
@@ -50,16 +51,16 @@ class Config(BaseModel):
 
 def applies(task: Task) -> str:
     """Needs tools."""
-    return r3_tools.applies(task)
+    return why_not_mended(task, CAUSE)
 
 
 def probe(case: Case, config: Config) -> Evidence:
     """The tools rung's own plain form, with the right calls made for it, and with one forced call of its own."""
-    plain = r3_tools.plain_candidate(case.task, case.parent, case.context)
+    plain = plain_candidate(case.task, case.parent, case.context)
     made = traces(_with_calls(case.sample.examples), plain, case.context) if _with_calls(case.sample.examples) else {}
     arms = [_handed(case, name, form, made) for name, form in _forms(case, plain, config).items()] if made else []
     # Not among the forms of the prompt that later probes may begin with.
-    own = replace(case.arm("its own call", r3_tools.one_call(plain)), candidate=None)
+    own = replace(case.arm("its own call", one_call(plain)), candidate=None)
     return Evidence(arms=(*arms, own, _useless(case, plain, config)), facts={"calls_known": len(made)})
 
 

@@ -25,7 +25,7 @@ from rung.verify.scoring import scorer_of
 from rung.verify.stats.samples import choice_pass_at_k, pass_at_k
 
 TITLE = "what the base would say in several tries"
-CAUSE = ""
+CAUSE = None
 
 
 class Config(BaseModel):

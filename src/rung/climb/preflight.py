@@ -1,0 +1,78 @@
+"""Every reason not to begin that can be known before anything is spent, each told once, whichever command asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rung.climb.baselines import baseline_problems
+from rung.climb.diagnosis.probe import probe_problems
+from rung.climb.fits import refuse_long_rows
+from rung.errors import UserError
+from rung.rungs.base import ladder
+from rung.rungs.settings import setting_problems
+from rung.types import Progress, Task
+from rung.verify.alpha import AlphaPlan, plan_alpha
+
+if TYPE_CHECKING:
+    from rung.engine.bases.resolve import Base
+    from rung.registry.home import Home
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleared:
+    """A task with nothing against it: its base, why each rung of the ladder is left out ("" where it is not), and their alpha."""
+
+    base: Base
+    skipped: Mapping[str, str]
+    alpha: AlphaPlan
+
+
+class HopelessSplit(UserError):
+    """The locked split is so small that not even a perfect score could pass."""
+
+
+def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
+    """Looks for all that is wrong with what was asked for. The base is fetched, and asked nothing.
+
+    Raises UserError for settings of rungs and probes that are wrong and baselines that are not known (all of them at once, with
+    the task file's lines), for a locked split that is too small for its bars, for a base that cannot be used, and for rows that
+    the base has no room to read.
+    """
+    from rung.task.positions import error_in
+
+    if problems := [*setting_problems(task), *probe_problems(task), *baseline_problems(task, home)]:
+        raise error_in(task.path, problems)
+    skipped = {rung.name: rung.why_skipped(task) for rung in ladder()}
+    alpha = plan_alpha(task, [name for name, reason in skipped.items() if not reason])
+    _refuse_hopeless_split(task, alpha)
+    base = _base(task, home, progress)
+    refuse_long_rows(task, base)
+    return Cleared(base=base, skipped=skipped, alpha=alpha)
+
+
+def _refuse_hopeless_split(task: Task, alpha: AlphaPlan) -> None:
+    from rung.verify.split_size import gate_problem
+
+    if problem := gate_problem(task, alpha.shares):
+        raise HopelessSplit(problem, where=task.path, mend="Give the gate more rows (data.split.gate), or lower the bar.")
+
+
+def _base(task: Task, home: Home, progress: Progress) -> Base:
+    """The task's base; what is wrong with it is told with the task file's line."""
+    from rung.engine.bases.resolve import resolve
+    from rung.task.positions import place_in
+
+    try:
+        return resolve(task.base, home.path, progress=progress)
+    except UserError as error:
+        problem = f"{_seen_from(task.path, error.where)}: {error.problem}" if error.where else error.problem
+        raise UserError(problem, where=place_in(task.path, ("base",)), mend=error.mend) from None
+
+
+def _seen_from(task_file: str, where: str) -> str:
+    """A path beside the task file as its user wrote it."""
+    folder = Path(task_file).absolute().parent
+    return str(Path(where).relative_to(folder)) if Path(where).is_relative_to(folder) else where

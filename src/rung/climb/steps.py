@@ -1,0 +1,244 @@
+"""The steps of a climb: each does its work, and adds to the record what came of it, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rung.climb.baselines import baselines_of
+from rung.climb.diagnosis.diagnose import Known, diagnose_on
+from rung.climb.facts import (
+    Built,
+    Diagnosed,
+    Judged,
+    Lock,
+    LockedBase,
+    LockedRung,
+    Measured,
+    Registered,
+    Simplified,
+    Tried,
+)
+from rung.climb.preflight import Cleared, preflight
+from rung.climb.record import FORM, Record, climb_id, earlier_form
+from rung.climb.runtime import runtime_for
+from rung.climb.simplify import cheapest, part_added, share_of, simpler
+from rung.json_form import as_json, canonical_json
+from rung.rungs.base import BuildContext, mending, rung_named
+from rung.rungs.causes import SOLVED
+from rung.types import Candidate, Progress, Task
+from rung.verify.environment import environment
+from rung.verify.judge import Trial, judge
+from rung.verify.run import evaluate, random_order
+
+if TYPE_CHECKING:
+    from rung.engine.runtime import Runtime
+    from rung.registry.home import Home
+    from rung.registry.leases import Lease
+
+
+@dataclass(frozen=True, kw_only=True)
+class Climb:
+    """A climb under way: its task, what it works with, and the record that every step adds to.
+
+    Give the `lease` back, as a context manager, when nothing is to be added any more.
+    """
+
+    task: Task
+    home: Home
+    record: Record
+    runtime: Runtime
+    progress: Progress
+    lease: Lease
+
+    @property
+    def id(self) -> str:
+        return self.record.climb
+
+    def work(self, name: str) -> Path:
+        """A folder for what is under way, which survives a crash."""
+        return self.home.path / "climbs" / self.id[:16] / name
+
+    def context(self, name: str) -> BuildContext:
+        """What a rung is given to build with, in a work folder of this name."""
+        return BuildContext(self.task, self.runtime, self.work(name), self.progress)
+
+    def candidate(self, rung: str) -> Candidate:
+        """The frozen Candidate that a rung built."""
+        return self.home.candidates.get(self.record.built[rung].candidate)
+
+    def parent(self, rung: str) -> Candidate | None:
+        """What a rung builds on: the nearest one below it that was built and stacks."""
+        names = self.record.lock.names
+        below = [name for name in names[: names.index(rung)] if name in self.record.built and rung_named(name).stacks]
+        return self.candidate(below[-1]) if below else None
+
+
+def open_climb(task: Task, home: Home, progress: Progress) -> Climb:
+    """Begins a climb, or goes on with one. Raises UserError, before anything is spent or written down; see `preflight`."""
+    cleared = preflight(task, home, progress)
+    base = LockedBase(pinned=cleared.base.pinned, template=cleared.base.template_digest)
+    name = climb_id(task.digest, base)
+    # Before the facts are read: what another process adds to them after that would be done anew.
+    lease = home.leases.take(name, task.name)
+    try:
+        record = _begun(name, task, home, cleared, base, progress)
+        runtime = runtime_for(task, home, name)
+    except BaseException:
+        lease.close()
+        raise
+    return Climb(task=task, home=home, record=record, runtime=runtime, progress=progress, lease=lease)
+
+
+def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase, progress: Progress) -> Record:
+    """The climb's record, which has its lock."""
+    home.climbs.begin(name, form=FORM, task=task.digest)
+    home.tasks.add(task)
+    record = Record(home, name)
+    if not record.begun:
+        if earlier := earlier_form(home, task.digest):
+            progress.note(
+                f"An earlier version of rung began to climb this task ({earlier[:12]}). Its record has another form and cannot be "
+                "gone on with: the climb begins anew. Answers that are kept are not asked again."
+            )
+        record.add(_lock(task, cleared, base))
+    return record
+
+
+def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
+    from rung.data.digest import data_digests
+
+    shares = cleared.alpha.rungs
+    rungs = [LockedRung(name=name, skipped=reason, alpha=shares.get(name)) for name, reason in cleared.skipped.items()]
+    return Lock(
+        task=task.digest,
+        data=data_digests(task.examples),
+        base=base,
+        rungs=tuple(rungs),
+        cheaper=cleared.alpha.cheaper,
+        findings=task.findings,
+        environment=environment(task.seed),
+        started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )
+
+
+def build(climb: Climb, rung: str) -> None:
+    """Make the rung's Candidate. A crash in here is taken up again by the rung itself, from its work folder."""
+    started = time.monotonic()
+    context = climb.context(rung)
+    candidate = rung_named(rung).build(climb.task, climb.parent(rung), context)
+    climb.home.candidates.add(candidate, climb.task.digest)
+    built = Built(
+        rung=rung,
+        candidate=candidate.id,
+        records=tuple(context.records),
+        artefact_bytes=artefact_bytes(candidate, climb.home),
+        seconds=time.monotonic() - started,
+    )
+    climb.record.add(built)
+    shutil.rmtree(climb.work(rung), ignore_errors=True)
+
+
+def measure(climb: Climb, rung: str) -> None:
+    """What the rung's Candidate answers on the whole of dev."""
+    started = time.monotonic()
+    rows = random_order(climb.task, "dev")
+    run = evaluate(climb.task, climb.candidate(rung), "dev", rows, climb.runtime, climb.progress)
+    stored = climb.home.runs.add(run)
+    seconds = time.monotonic() - started
+    climb.record.add(Measured(rung=rung, run=stored, mean=run.mean(), n=len(run.rows), seconds=seconds))
+
+
+def diagnose(climb: Climb) -> None:
+    """Find out what is missing. What was asked of dev stays known, so that a crash in here costs little."""
+    started = time.monotonic()
+    prompted = mending(SOLVED)
+    parent = climb.candidate(prompted.name) if prompted and prompted.name in climb.record.built else None
+    statuses = {rung: judged.status for rung, judged in climb.record.judged.items()}
+    found = diagnose_on(climb.task, climb.context("diagnosis"), Known(parent=parent, statuses=statuses))
+    climb.progress.note(found.sentence)
+    climb.record.add(Diagnosed(record=found.record(time.monotonic() - started)))
+    shutil.rmtree(climb.work("diagnosis"), ignore_errors=True)
+
+
+def gate(climb: Climb, rung: str) -> None:
+    """Let the locked split judge the rung's Candidate."""
+    alpha = climb.record.lock.rung(rung).alpha
+    assert alpha is not None, "a rung that is left out is never judged"
+    climb.record.add(_judged(climb, rung, climb.candidate(rung), alpha))
+
+
+def simplify(climb: Climb, rung: str) -> None:
+    """Try cheaper forms of what passed, each at the gate on its part of one share of alpha; the cheapest that holds is kept."""
+    forms = simpler(climb.candidate(rung), climb.home.blobs, climb.home.path / "climbs")
+    tries: list[Tried] = []
+    for name, candidate in forms:
+        tried = climb.record.form(rung, name)
+        if tried is None:
+            alpha = share_of(climb.record.lock.cheaper, len(forms), [before.judged for before in tries])
+            tried = _tried(climb, rung, name, candidate, alpha)
+            climb.record.add(tried)
+        tries.append(tried)
+    kept = cheapest([(tried, climb.home.runs.get(tried.judged.run)) for tried in tries if tried.held])
+    climb.record.add(Simplified(rung=rung, kept=kept.name if kept else None))
+
+
+def register(climb: Climb, rung: str) -> None:
+    """Give the winner, or its cheaper form where that held, the next version of the task's name."""
+    from rung.registry.names import Evidence
+
+    if climb.record.registered:
+        return
+    kept = climb.record.kept(rung)
+    winner = kept.candidate if kept else climb.record.built[rung].candidate
+    version = climb.home.names.register(climb.task.name, winner, Evidence(climb=climb.id, rung=rung, task=climb.task.digest))
+    climb.record.add(Registered(version=version, candidate=winner, rung=rung))
+
+
+def _tried(climb: Climb, rung: str, name: str, candidate: Candidate, alpha: float) -> Tried:
+    climb.progress.note(f"trying it {name}")
+    climb.home.candidates.add(candidate, climb.task.digest)
+    judged = _judged(climb, rung, candidate, alpha)
+    whole, form = climb.home.runs.get(climb.record.judged[rung].run), climb.home.runs.get(judged.run)
+    return Tried(
+        rung=rung,
+        name=name,
+        candidate=candidate.id,
+        artefact_bytes=artefact_bytes(candidate, climb.home),
+        part_added=part_added(whole, form),
+        judged=judged,
+    )
+
+
+def _judged(climb: Climb, rung: str, candidate: Candidate, alpha: float) -> Judged:
+    started = time.monotonic()
+    task = climb.task
+    outcome = judge(Trial(task=task, candidate=candidate, alpha=alpha, baselines=_baselines(climb)), climb.runtime, climb.progress)
+    looked, total = len(outcome.run.rows), len(task.split("gate"))
+    climb.home.looks.add(task.digest, candidate.id, looked)
+    climb.progress.note(f"{rung}: {outcome.status} after {looked} of {total} gate rows. {outcome.verdict.reason}")
+    return Judged(
+        rung=rung,
+        status=outcome.status,
+        verdict=outcome.verdict,
+        guards=outcome.guards,
+        run=climb.home.runs.add(outcome.run),
+        alpha=alpha,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _baselines(climb: Climb) -> dict[str, Candidate]:
+    """What each relative bar compares with, by the bar's name."""
+    named = baselines_of(climb.task)
+    rungs = climb.record.lock.names
+    return {bar: climb.candidate(name) if name in rungs else climb.home.candidates.get(name) for bar, name in named.items()}
+
+
+def artefact_bytes(candidate: Candidate, home: Home) -> int:
+    """Bytes on disk of everything that this Candidate adds to its base."""
+    text = len(canonical_json(as_json(replace(candidate, parent=None))).encode("utf-8"))
+    return text + sum(home.blobs.size_bytes(name) for name in candidate.artefacts)

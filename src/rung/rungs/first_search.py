@@ -1,0 +1,42 @@
+"""How widely a prompt is searched for at first: for a verdict within minutes on two cores and a small base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rung.data.findings import texts
+from rung.json_form import canonical_json
+from rung.types import Example
+
+# Tokens that two cores read in about a minute and a half with a base of 135 million weights.
+FIRST_SEARCH_TOKENS = 150_000
+CHARS_PER_TOKEN = 4
+# A token that is written costs as much as so many that are read.
+READ_PER_WRITTEN = 5
+TOKENS_AROUND_A_ROW = 40
+MOST_TOKENS_OF_DEMONSTRATIONS = 1000
+FEWEST_ROWS, MOST_ROWS = 40, 200
+
+
+def first_search(rows: Sequence[Example], classes: Mapping[str, int], forms: int) -> dict[str, Any]:
+    """How many demonstrations to try, and on how many rows each form, of which there are so many without demonstrations."""
+    row = TOKENS_AROUND_A_ROW + sum(map(_chars, rows)) / max(1, len(rows)) / CHARS_PER_TOKEN
+    choices = sum(map(len, classes)) / CHARS_PER_TOKEN
+    shown = next((k for k in (4, 2) if k * row <= MOST_TOKENS_OF_DEMONSTRATIONS), 0)
+    # With demonstrations: their own trial, and the calibration on train and on dev.
+    tokens = forms * (row + choices) + 3 * ((shown + 1) * row + choices)
+    if not classes:
+        answers = [len(target) / CHARS_PER_TOKEN for target in map(_target, rows)]
+        # The plain instruction's answers ramble to the limit, the others are held to the form of the targets.
+        tokens += READ_PER_WRITTEN * (forms * sum(answers) / max(1, len(answers)) + 2 * max(answers, default=0))
+    affordable = int(min(MOST_ROWS, max(FEWEST_ROWS, FIRST_SEARCH_TOKENS / tokens))) // 10 * 10
+    return {"demonstrations": [shown] if shown else [], "dev_rows": affordable, "calibration_rows": affordable}
+
+
+def _target(example: Example) -> str:
+    return example.target if isinstance(example.target, str) else canonical_json(example.target)
+
+
+def _chars(example: Example) -> int:
+    return len(texts(example)) + len(canonical_json(list(example.tools)))
