@@ -242,12 +242,12 @@ def test_a_limit_on_waiting_is_judged_on_answers_asked_one_at_a_time(
     assert (rung["state"] == "passed") == (status == "pass")
 
 
-def test_no_caller_waits_for_what_has_failed_already(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_task(task_file, at_least=0.96)
+def test_no_caller_waits_for_what_has_failed_already(task_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "model.py").write_text(MODEL.replace('"love" in asked', '"hate" in asked'))
     content = yaml.safe_load(task_file.read_text()) | {"limits": {"p95_seconds": 2}}
+    content["rungs"]["r0_linear"] = {"skip": True}
     task_file.write_text(yaml.safe_dump(content), "utf-8")
     assert run(["climb", str(task_file), "--json"]) == 1
-    for rung in json.loads(capsys.readouterr().out)["rungs"]:
-        if rung["state"] == "failed":
-            assert [(guard["status"], guard["reason"]) for guard in rung["guards"]] == [("undecided", "not measured: a bar failed")]
-            assert rung["wait_p50_s"] is None
+    rung = json.loads(capsys.readouterr().out)["rungs"][1]
+    assert rung["state"] == "failed" and rung["wait_p50_s"] is None
+    assert [(guard["status"], guard["reason"]) for guard in rung["guards"]] == [("undecided", "not measured: a bar failed")]
