@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 L0 = frozenset(
@@ -56,7 +57,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "loss": ("decoder", "update", "batch", "total", "config"),
         "score_bytes": ("config", "shape", "item", "positions"),
     },
-    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "fits": ("row",), "convert": ("row",)},
+    "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "FIELDS": (), "fits": ("row",), "convert": ("row",)},
     "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},
     "architectures": {
@@ -105,6 +106,16 @@ class Import:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {source_line(self.file, self.line)}"
+
+
+def parsed(file: Path) -> ast.Module:
+    """A file's syntax tree; a copy of a file that was read before shares that one's."""
+    return _tree(file.read_text("utf-8"))
+
+
+@cache
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 def modules(package: Path) -> dict[str, Path]:
@@ -165,7 +176,7 @@ def underscore_imports(package: Path) -> list[str]:
     known = modules(package)
     problems = []
     for name, file in known.items():
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in ast.walk(parsed(file)):
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             source = _absolute(node, name, is_package=file.stem == "__init__") if isinstance(node, ast.ImportFrom) else ""
@@ -186,7 +197,7 @@ def limit_violations(folder: Path) -> list[str]:
         text = file.read_text("utf-8")
         if (lines := text.count("\n")) > MAX_FILE_LINES:
             problems.append(f"{file}:1: {lines} lines, at most {MAX_FILE_LINES}")
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(_tree(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > MAX_FUNCTION_LINES:
@@ -198,7 +209,7 @@ def options(package: Path) -> list[str]:
     """Every option of every command, `file:line: how it is declared`; an option that commands share counts for each."""
     found = []
     for file in sorted((package / "cli" / "commands").glob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in ast.walk(parsed(file)):
             for declared in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
                 words = ast.unparse(declared)
                 if words.startswith("click.option(") or words.endswith("_option"):
@@ -226,7 +237,7 @@ def plugin_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
 
 
 def _plugin_problems(file: Path, slot: str) -> list[str]:
-    tree = ast.parse(file.read_text("utf-8"))
+    tree = parsed(file)
     defined = top_level(tree)
     if not set(CONTRACT[slot]) & set(defined):
         return []  # a file that only helps the plug-ins beside it
@@ -260,7 +271,7 @@ def top_level(tree: ast.Module) -> dict[str, ast.stmt]:
 
 
 def _imports_of(file: Path, name: str, known: Mapping[str, Path]) -> Iterator[Import]:
-    tree = ast.parse(file.read_text("utf-8"))
+    tree = parsed(file)
     inside = {id(node) for function in ast.walk(tree) if _is_function(function) for node in ast.walk(function)}
     guarded = _guarded_lines(tree)
     for node in ast.walk(tree):

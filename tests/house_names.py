@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,24 @@ def name_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
 
 
 def _defined(file: Path) -> set[str]:
-    return set(house.top_level(ast.parse(file.read_text("utf-8"))))
+    return set(house.top_level(house.parsed(file)))
 
 
-def _named(file: Path, slot: str, names: set[str]) -> Iterator[tuple[int, str]]:
+def _named(file: Path, slot: str, names: set[str]) -> list[tuple[int, str]]:
     """The line and the name of each string that names a plug-in of the slot."""
-    tree = ast.parse(file.read_text("utf-8"))
+    return _named_in(house.parsed(file), slot, frozenset(names))
+
+
+@cache
+def _named_in(tree: ast.Module, slot: str, names: frozenset[str]) -> list[tuple[int, str]]:
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs and slot == "rungs":
-            yield from ((node.lineno, name) for name in RUNG_NAME.findall(node.value))
+            found += [(node.lineno, name) for name in RUNG_NAME.findall(node.value)]
         for value in _said_of(node, slot):
-            yield from ((text.lineno, str(text.value)) for text in _texts(value) if text.value in names)
+            found += [(text.lineno, str(text.value)) for text in _texts(value) if text.value in names]
+    return sorted(set(found))
 
 
 def _said_of(node: ast.AST, slot: str) -> list[ast.expr | None]:

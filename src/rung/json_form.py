@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import types
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar, cast
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+MAPPINGS = (Mapping, dict)
 
 
 def canonical_json(value: Any) -> str:
@@ -27,95 +27,89 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def as_json(value: Any) -> dict[str, Any]:
-    """A frozen class's fields as plain JSON values, whatever is nested in them (tuples become lists)."""
-    return cast(dict[str, Any], _plain(value))
+class Misfit(ValueError):
+    """A stored value that its class has no room for; says where it stands."""
+
+
+def as_json(value: Any) -> Any:
+    """A value of dataclasses, mappings and sequences as plain JSON: dicts, lists, and what JSON knows itself."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def from_json(kind: type[T], value: Any) -> T:
-    """The value of `kind` that `as_json` wrote. Raises ValueError naming the field that is unknown, missing or of another type."""
-    return cast(T, _read(kind, value, kind.__name__))
+    """What `as_json` made of an instance of the dataclass `kind`, as that instance again.
 
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value
-
-
-@cache
-def _types_of(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    Raises Misfit for a key that is not known, one that is missing and has no default, and for a value of another type.
+    """
+    read_whole: T = _read(kind, value, kind.__name__)
+    return read_whole
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(kind)
+    if kind is Any:
+        return value
     if dataclasses.is_dataclass(kind):
-        return _read_class(cast(type, kind), value, where)
-    if origin in (typing.Union, types.UnionType):
-        return _read_union(typing.get_args(kind), value, where)
+        return _noun(kind, value, where)
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return _any_of(get_args(kind), value, where)
+    if origin is Literal and value not in get_args(kind):
+        raise Misfit(f"{where} cannot be {value!r}")
+    return value if origin is Literal else _items(kind, value, where)
+
+
+def _items(kind: Any, value: Any, where: str) -> Any:
+    """A tuple's or a mapping's items, each read; a plain value as it is."""
+    origin = get_origin(kind)
     if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"{where} is {_shown(value)}, not a list")
-        part = typing.get_args(kind)[0]
-        return tuple(_read(part, item, f"{where}[{place}]") for place, item in enumerate(value))
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise ValueError(f"{where} is {_shown(value)}, not an object")
-        return {key: _read(typing.get_args(kind)[1], part, f"{where}.{key}") for key, part in value.items()}
-    return _read_plain(kind, value, where)
+        return tuple(_read(get_args(kind)[0], item, f"{where}[{n}]") for n, item in enumerate(_of(list, value, where)))
+    if origin in MAPPINGS:
+        return {key: _read(get_args(kind)[1], item, f"{where}.{key}") for key, item in _of(dict, value, where).items()}
+    return _of(kind, value, where)
 
 
-def _read_plain(kind: Any, value: Any, where: str) -> Any:
-    if typing.get_origin(kind) is typing.Literal:
-        fits = value in typing.get_args(kind)
-    elif kind is Any:
-        fits = True
-    elif kind is float:
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-    else:
-        fits = not isinstance(kind, type) or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool)))
-    if not fits:
-        raise ValueError(f"{where} cannot be {_shown(value)}")
-    return value
+def _noun(kind: Any, value: Any, where: str) -> Any:
+    hints = _hints(kind)
+    given = _of(dict, value, where)
+    if missing := [name for name in _needed(kind) if name not in given]:
+        raise Misfit(f"{where} lacks '{missing[0]}'")
+    if unknown := [name for name in given if name not in hints]:
+        raise Misfit(f"{where} has an unknown '{unknown[0]}'")
+    return kind(**{name: _read(hints[name], part, f"{where}.{name}") for name, part in given.items()})
 
 
-def _read_class(kind: type, value: Any, where: str) -> Any:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{where} is {_shown(value)}, not an object")
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    if unknown := sorted(value.keys() - fields.keys()):
-        raise ValueError(f"{where} has the unknown key '{unknown[0]}'")
-    types_of = _types_of(kind)
-    given = {name: _read(types_of[name], part, f"{where}.{name}") for name, part in value.items()}
-    missing = [name for name, field in fields.items() if name not in given and _needed(field)]
-    if missing:
-        raise ValueError(f"{where} has no '{missing[0]}'")
-    return kind(**given)
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
 
 
-def _needed(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+@cache
+def _needed(kind: Any) -> tuple[str, ...]:
+    fields = (field for field in dataclasses.fields(kind) if field.init)
+    without = dataclasses.MISSING
+    return tuple(field.name for field in fields if field.default is without and field.default_factory is without)
 
 
-def _read_union(kinds: Sequence[Any], value: Any, where: str) -> Any:
-    """None, or the class that takes the value: those of a union differ in the literal of their field `kind`."""
-    if value is None and type(None) in kinds:
+def _any_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and NoneType in kinds:
         return None
-    others = [kind for kind in kinds if kind is not type(None)]
-    problems = []
-    for kind in others:
+    known = [kind for kind in kinds if kind is not NoneType]
+    for kind in known[:-1]:
         try:
             return _read(kind, value, where)
-        except ValueError as error:
-            problems.append(str(error))
-    raise ValueError(problems[0] if len(others) == 1 else f"{where} cannot be {_shown(value)}")
+        except Misfit:
+            continue
+    return _read(known[-1], value, where)
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _of(kind: Any, value: Any, where: str) -> Any:
+    """The value, where it is of that plain type; a whole number will do for a float, true and false for neither."""
+    fits = isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if not fits:
+        raise Misfit(f"{where} is {type(value).__name__}, not {kind.__name__}")
+    return value

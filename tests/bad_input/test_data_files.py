@@ -13,6 +13,7 @@ import pytest
 
 from rung.data.load import load_examples
 from rung.data.read.source import Source
+from rung.data.shapes.columns import Columns
 
 GOOD = {"prompt": "2 + 2?", "completion": "4"}
 COLUMNS = b"text,tone\n"
@@ -175,7 +176,7 @@ def test_rows_left_out_by_their_ids(folder: Path, tmp_path: Path) -> None:
         reference="messages.csv",
         base_folder=folder,
         downloads=tmp_path,
-        columns={"input": "text", "target": "tone"},
+        columns=Columns(input="text", target="tone"),
         leave_out=["messages.csv:2", "messages.csv:241"],
     )
     loaded = load_examples(source)

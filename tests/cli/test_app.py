@@ -15,7 +15,7 @@ from rung.cli.app import run
 from rung.cli.console import Bars
 from rung.cli.lines import Lines
 from rung.cli.output import watching
-from rung.cli.words import duration, fact, percent, size
+from rung.cli.words import fact
 
 
 def test_an_unknown_command_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,9 +98,6 @@ def test_a_terminal_gets_a_line_for_each_stage() -> None:
 def test_figures_are_written_for_people() -> None:
     assert fact("tokens_per_s", 1234.5) == "1,234 tokens/s"
     assert fact("loss", 0.41264) == "loss 0.413"
-    assert fact("wait_s", 3) == "wait 3.0 s"
+    assert fact("wait_s", 3) == "wait 3.00 s"
     assert fact("best_rows", 1200) == "best rows 1,200"
     assert fact("base", "x") == "base x"
-    assert [duration(s) for s in (None, 0.5, 42, 185, 3720)] == ["—", "0.5 s", "42 s", "3 min 5 s", "1 h 2 min"]
-    assert [size(n) for n in (None, 12, 3_400, 5_600_000, 7_000_000_000)] == ["—", "12 B", "3.4 kB", "5.6 MB", "7.0 GB"]
-    assert [percent(p) for p in (None, 0.8125)] == ["—", "81.2%"]

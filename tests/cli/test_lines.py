@@ -36,7 +36,7 @@ def test_a_stage_is_told_when_it_begins_and_ends_with_its_figures() -> None:
         clock.now_s += 4
         stage.advance(4, loss=0.51239, tokens_per_s=1234.5)
         stage.advance(6, loss=0.25)
-    assert out.getvalue().splitlines() == ["Training ...", "Training: done in 4.0 s, 10 of 10, loss 0.25, 1,234 tokens/s"]
+    assert out.getvalue().splitlines() == ["Training ...", "Training: done in 4.00 s, 10 of 10, loss 0.25, 1,234 tokens/s"]
 
 
 def test_between_there_is_at_most_a_line_in_thirty_seconds() -> None:

@@ -67,7 +67,7 @@ def test_show_says_how_it_answers_and_what_it_came_from(registered: Candidate, c
     assert shown["versions"][0]["sentence"] == SENTENCE
     assert run(["show", ref]) == 0
     said = capsys.readouterr().out
-    for words in ("tone@1", "Say yes or no.", "1.5 kB  intact", "100.0%", SENTENCE):
+    for words in ("tone@1", "Say yes or no.", "1.5 KB  intact", "100.0%", SENTENCE):
         assert words in said
 
 

@@ -13,16 +13,15 @@ from planted import write
 
 from rung.climb.climb import climb
 from rung.climb.diagnosis.diagnose import diagnose
+from rung.json_form import as_json
 from rung.progress import Silent
-from rung.registry.documents import as_json
 from rung.registry.home import open_home
-from rung.registry.typed import plain
 from rung.task.load import load_task
 
 
 def look(task_file: Path, home: Path) -> dict:
     with open_home(home, write=True) as opened:
-        told = plain(diagnose(load_task(task_file, opened.downloads), opened, progress=Silent()).record())
+        told = as_json(diagnose(load_task(task_file, opened.downloads), opened, progress=Silent()).record())
     assert json.loads(json.dumps(told)) == told
     return told
 

@@ -9,6 +9,7 @@ import pytest
 from rung.data.audit import audit
 from rung.data.load import load_examples
 from rung.data.read.source import Source
+from rung.data.shapes.columns import Columns
 from rung.data.split import deduplicate, leaks, split
 from rung.propose.profile import look_at
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the banking77 files
 
 
 def load(name: str):
-    columns = {"input": "text", "target": "category"}
+    columns = Columns(input="text", target="category")
     return load_examples(Source(reference=name, base_folder=FOLDER, downloads=FOLDER, columns=columns)).examples
 
 
@@ -53,5 +54,5 @@ def test_duplicates_go_within_their_split_and_across_an_own_one(rows):
 
 def test_a_first_look():
     profile = look_at(FOLDER / "train.csv")
-    assert profile.columns == {"input": "text", "target": "category"}
+    assert profile.columns.named() == {"input": "text", "target": "category"}
     assert (profile.scorer, len(profile.classes), profile.at_least, profile.rows) == ("choice", 77, 0.8, 10_003)

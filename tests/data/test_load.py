@@ -6,6 +6,7 @@ import pytest
 
 from rung.data.load import load_examples
 from rung.data.read.source import Source
+from rung.data.shapes.columns import Columns
 from rung.errors import UserError
 from rung.parts import Gold
 from rung.types import Example
@@ -167,7 +168,7 @@ def test_parquet(tmp_path):
         reference="rows.parquet",
         base_folder=tmp_path,
         downloads=tmp_path,
-        columns={"input": "text", "target": "label"},
+        columns=Columns(input="text", target="label"),
         where={"label": "x"},
     )
     with pytest.raises(UserError, match=r"rows.parquet:2: a field holds nan"):

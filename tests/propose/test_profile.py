@@ -34,7 +34,7 @@ def test_a_csv_of_labels(write):
     lines = [f'{n},"message number {n}, quite long",{"good" if n % 4 else "bad"},0.{n % 10},c{n % 25}\n' for n in range(200)]
     path = write("my.csv", "id,text,sentiment,confidence,customer_id\n" + "".join(lines) + lines[0].replace("0,", "900,", 1))
     profile = look_at(path)
-    assert profile.columns == {"input": "text", "target": "sentiment", "id": "id"}
+    assert profile.columns.named() == {"input": "text", "target": "sentiment", "id": "id"}
     assert (profile.kind, profile.scorer, profile.config) == ("closed set", "choice", {})
     assert profile.classes == {"good": 150, "bad": 50}
     assert profile.at_least == 0.88
@@ -53,7 +53,7 @@ def test_prompt_and_completion(write):
     ]
     path = write("my.jsonl", rows)
     profile = look_at(path)
-    assert (profile.shape, profile.columns, profile.kind, profile.scorer) == ("prompt/completion", None, "text", "overlap")
+    assert (profile.shape, profile.columns.named(), profile.kind, profile.scorer) == ("prompt/completion", {}, "text", "overlap")
     assert climbs(path, profile) == 50
 
 
@@ -65,7 +65,7 @@ def test_chat(write):
     ]  # fmt: skip
     path = write("chat.jsonl", rows)
     profile = look_at(path)
-    assert (profile.shape, profile.columns, profile.kind, profile.group) == ("messages", None, "closed set", "customer")
+    assert (profile.shape, profile.columns.named(), profile.kind, profile.group) == ("messages", {}, "closed set", "customer")
     assert profile.classes == {"spam": 30, "ham": 30, "news": 30}
     assert profile.instruction == "Follow the instructions of the conversation."
     assert climbs(path, profile) == 90
@@ -89,7 +89,7 @@ def test_tool_calls(write, shape):
 
     path = write("calls.jsonl", [row(n) for n in range(40)])
     profile = look_at(path)
-    assert (profile.columns, profile.kind, profile.scorer, profile.config) == (None, "tool calls", "tool_call", {})
+    assert (profile.columns.named(), profile.kind, profile.scorer, profile.config) == ({}, "tool calls", "tool_call", {})
     assert climbs(path, profile) == 40
 
 
@@ -107,8 +107,8 @@ def test_extraction_to_json(write, form):
     else:
         path = write("notes.jsonl", [{"prompt": f"Note {n} on a person", "completion": json.dumps(people(n))} for n in range(60)])
     profile = look_at(path)
-    named = {"prompt": None, "csv": {"input": "note", "target": "json"}, "columns": {"input": "document", "target": "extracted"}}
-    assert profile.columns == named[form]
+    named = {"prompt": {}, "csv": {"input": "note", "target": "json"}, "columns": {"input": "document", "target": "extracted"}}
+    assert profile.columns.named() == named[form]
     assert (profile.kind, profile.scorer) == ("JSON object", "json_fields")
     assert profile.config == {"fields": {"name": "exact", "age": "number", "since": "date", "city": "exact"}}
     assert profile.instruction == "Reply with a JSON object with the fields name, age, since, city."
@@ -142,7 +142,7 @@ def test_a_class_in_two_spellings_is_told(write):
 def test_a_column_of_right_calls_is_found(write):
     lines = [{"question": f"What is {n}?", "answer": str(n), "calls": [{"name": "f", "arguments": {"n": n}}]} for n in range(40)]
     profile = look_at(write("calls.jsonl", "\n".join(map(json.dumps, lines))))
-    assert profile.columns == {"input": "question", "target": "answer", "calls": "calls"}
+    assert profile.columns.named() == {"input": "question", "target": "answer", "calls": "calls"}
 
 
 def test_another_encoding_is_told(write):
@@ -157,7 +157,7 @@ def test_an_own_split_is_taken_over(write):
     names = ["train", "validation", "test"]
     path = write("own.csv", "text,label,split\n" + "".join(f"text number {n},{'ab'[n % 2]},{names[n % 3]}\n" for n in range(60)))
     profile = look_at(path)
-    assert profile.columns == {"input": "text", "target": "label", "split": "split"}
+    assert profile.columns.named() == {"input": "text", "target": "label", "split": "split"}
     assert climbs(path, profile) == 60
 
 

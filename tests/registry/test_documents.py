@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from documents import least_document
 
+from rung import json_form
 from rung.errors import UserError
 from rung.registry.documents import CardLine, as_json, from_json
 from rung.registry.forecasts import Ahead, Forecast
-from rung.registry.typed import Misfit, plain, read
 from rung.types import Verdict
 
 DOCUMENT = replace(least_document("c0ffee", "It passes."), card=(CardLine(text="10 rows", figures={"rows": 10}),))
@@ -58,12 +58,12 @@ def test_what_another_version_wrote_is_refused_with_what_to_do(stored: Any, word
 
 
 def test_a_whole_number_will_do_for_a_float_and_none_only_where_it_may_be() -> None:
-    assert read(Ahead, {"times": 2, "rows": 4, "estimate": 1, "lower": 0, "upper": 1}).estimate == 1
-    with pytest.raises(Misfit, match=r"Ahead\.estimate is NoneType, not float"):
-        read(Ahead, {"times": 2, "rows": 4, "estimate": None, "lower": 0, "upper": 1})
-    assert read(Forecast, {"curves": [], "breakeven": None}) == Forecast(curves=(), breakeven=None)
+    assert json_form.from_json(Ahead, {"times": 2, "rows": 4, "estimate": 1, "lower": 0, "upper": 1}).estimate == 1
+    with pytest.raises(json_form.Misfit, match=r"Ahead\.estimate is NoneType, not float"):
+        json_form.from_json(Ahead, {"times": 2, "rows": 4, "estimate": None, "lower": 0, "upper": 1})
+    assert json_form.from_json(Forecast, {"curves": [], "breakeven": None}) == Forecast(curves=(), breakeven=None)
 
 
 def test_tuples_become_lists_and_mappings_dicts() -> None:
-    assert plain({"a": (1, (2,))}) == {"a": [1, [2]]}
-    assert plain(Verdict) is Verdict, "a class is no instance of one"
+    assert json_form.as_json({"a": (1, (2,))}) == {"a": [1, [2]]}
+    assert json_form.as_json(Verdict) is Verdict, "a class is no instance of one"

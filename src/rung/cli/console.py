@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Spinner
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from rung.cli.words import duration, fact
+from rung.cli.words import fact
+from rung.report.text import seconds as in_words
 from rung.types import Stage
 
 # A stage inside another that took less is not worth a line of its own.
@@ -58,7 +59,7 @@ class Bars:
         seconds = time.monotonic() - started
         if not self._depth or seconds >= WORTH_A_LINE_S:
             self._bars.console.print(
-                Text.assemble((f"{indent}✓ ", "green"), title, (f"  {duration(seconds)}  {stage.facts}", "dim"))
+                Text.assemble((f"{indent}✓ ", "green"), title, (f"  {in_words(seconds)}  {stage.facts}", "dim"))
             )
 
     def note(self, text: str) -> None:
@@ -71,8 +72,8 @@ class _Times(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         left = task.time_remaining
-        told = duration(task.elapsed or 0.0)
-        return Text(told if not left else f"{told}, {duration(left)} left", style="dim")
+        told = in_words(task.elapsed or 0.0)
+        return Text(told if not left else f"{told}, {in_words(left)} left", style="dim")
 
 
 class _Bar:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from rung.cli.words import duration, fact
+from rung.cli.words import fact
+from rung.report.text import seconds as in_words
 from rung.types import Stage
 
 # Between two lines of stages that go on.
@@ -37,7 +38,7 @@ class Lines:
 
     def _end(self, stage: _Told, how: str) -> None:
         self._depth = stage.depth
-        self.write(stage.line(f"{how} {duration(self.clock() - stage.started_s)}"), stage.depth)
+        self.write(stage.line(f"{how} {in_words(self.clock() - stage.started_s)}"), stage.depth)
 
     def note(self, text: str) -> None:
         """A line of its own."""
@@ -62,7 +63,7 @@ class _Told:
         self._done += n
         self._facts |= facts
         if self._lines.clock() - self._lines.written_s >= EVERY_S:
-            self._lines.write(self.line(duration(self._lines.clock() - self.started_s)), self.depth)
+            self._lines.write(self.line(in_words(self._lines.clock() - self.started_s)), self.depth)
 
     def line(self, took: str) -> str:
         """`Training: 1 min 3 s, 40 of 90, loss 0.413`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.words import UNKNOWN
+from rung.report.text import DASH
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -56,7 +56,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequ
     for title in titles:
         drawn.add_column(title, justify="right" if title in numbers else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*[Text(UNKNOWN if cell is None else str(cell)) for cell in row])
+        drawn.add_row(*[Text(DASH if cell is None else str(cell)) for cell in row])
     return drawn
 
 

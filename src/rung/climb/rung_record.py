@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.decide import RungState
+from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
-from rung.registry.typed import plain, read
 from rung.rungs.base import Recorded, rung_named
 from rung.types import Answer, Example, Finding, Run, Task
 
@@ -74,7 +74,7 @@ def _standing(state: RungState) -> Standing:
 def _of_kind(records: Sequence[Recorded], kind: str, noun: type[T]) -> tuple[T, ...]:
     """What a rung recorded of one kind while it was built."""
     told = [record.figures for record in records if record.kind == kind]
-    return tuple(read(noun, plain({**ABSENT.get(noun, {}), **figures})) for figures in told)
+    return tuple(from_json(noun, as_json({**ABSENT.get(noun, {}), **figures})) for figures in told)
 
 
 def _known(figures: Iterable[float | None]) -> list[float]:

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from rung.data import calls
 from rung.data.read.formats import parse_json
-from rung.data.read.rows import Problems, RowError
+from rung.data.read.rows import Problems, ReadRow, Row, RowError
 from rung.data.read.source import Source, read_rows
 from rung.data.read.where import as_text
-from rung.data.shapes.columns import from_columns
+from rung.data.shapes.columns import Columns, from_columns
 from rung.data.shapes.parts import Parts
 from rung.data.shapes.recognise import convert_row, known_shapes, shape_of
 from rung.errors import UserError, did_you_mean
@@ -51,10 +51,10 @@ def load_examples(source: Source) -> Loaded:
     )
 
 
-def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown: str) -> str | None:
+def _shape(rows: Sequence[ReadRow], source: Source, shown: str) -> str | None:
     """The shape of most rows, None where `columns` says what is what; rows of another shape are bad rows."""
     known = {name for _, row in rows for name in row}
-    named = dict(source.columns or {}) | ({"group": source.group} if source.group else {})
+    named = source.columns.named() | ({"group": source.group} if source.group else {})
     for key, column in named.items():
         if rows and column not in known:
             where = "data.group" if column == source.group else f"data.columns.{key}"
@@ -65,20 +65,18 @@ def _shape(rows: Sequence[tuple[int, Mapping[str, Any]]], source: Source, shown:
     if not counts:
         columns = ", ".join(sorted(known)[:20])
         mend = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes without: {known_shapes()}."
-        raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0][0]}", mend=mend)
+        raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0].line}", mend=mend)
     return counts.most_common(1)[0][0]
 
 
-def _examples(
-    rows: Sequence[tuple[int, Mapping[str, Any]]], shape: str | None, source: Source, problems: Problems
-) -> list[Example]:
+def _examples(rows: Sequence[ReadRow], shape: str | None, source: Source, problems: Problems) -> list[Example]:
     examples: list[Example] = []
     lines_by_id: dict[str, int] = {}
     names = _names(source, shape)
+    gold = source.columns.gold or "gold"
     for line, row in rows:
         try:
-            parts = _parts(row, shape, source.columns or {})
-            parts = replace(parts, gold=_gold(row, (source.columns or {}).get("gold", "gold")))
+            parts = replace(_parts(row, shape, source.columns), gold=_gold(row, gold))
             example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
             if example.id in lines_by_id:
                 raise RowError(f"the id '{example.id}' stands at line {lines_by_id[example.id]} already")
@@ -104,21 +102,41 @@ def _without(examples: Sequence[Example], source: Source) -> list[Example]:
     return kept
 
 
-def _names(source: Source, shape: str | None) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """What a row says of itself beside question and answer, as text; "" where it says nothing."""
+
+    id: str
+    group: str
+    origin: str
+    split: str
+
+
+def _names(source: Source, shape: str | None) -> Columns:
     """Which column holds a row's id, group, origin and split. Rows of a self-describing shape may have fields of the first three
     names; a split column is honoured where it is named, so that a stray one changes nothing."""
-    own = {name: name for name in ("id", "group", "origin")} if shape else {}
-    given = {key: name for key, name in (source.columns or {}).items() if key in ("id", "group", "origin", "split")}
-    return own | given | ({"group": source.group} if source.group else {})
+    columns = source.columns
+    own = Columns(id="id", group="group", origin="origin") if shape else Columns()
+    return Columns(
+        id=columns.id or own.id,
+        group=source.group or columns.group or own.group,
+        origin=columns.origin or own.origin,
+        split=columns.split,
+    )
 
 
-def _given(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
-    """What the row says of id, group, origin and split, as text; nothing for fields that are empty."""
-    given = {key: as_text(row[name]) for key, name in names.items() if row.get(name) is not None}
-    return {key: value for key, value in given.items() if value}
+def _given(row: Row, names: Columns) -> _Given:
+    return _Given(
+        id=_said(row, names.id), group=_said(row, names.group), origin=_said(row, names.origin), split=_said(row, names.split)
+    )
 
 
-def _gold(row: Mapping[str, Any], column: str) -> tuple[Gold, ...]:
+def _said(row: Row, name: str | None) -> str:
+    value = None if name is None else row.get(name)
+    return "" if value is None else as_text(value)
+
+
+def _gold(row: Row, column: str) -> tuple[Gold, ...]:
     """The documents that hold the row's answer, where it names them: names, or {"source", "start", "end"} in characters."""
     value = row.get(column)
     if value is None or value in ("", []):
@@ -135,7 +153,7 @@ def _is_span(part: Mapping[str, Any]) -> bool:
     return set(part) == {"source", "start", "end"} and isinstance(part["source"], str) and all(type(at) is int for at in places)
 
 
-def _parts(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str]) -> Parts:
+def _parts(row: Row, shape: str | None, columns: Columns) -> Parts:
     if not shape:
         return from_columns(row, columns)
     found = shape_of(row)
@@ -145,21 +163,21 @@ def _parts(row: Mapping[str, Any], shape: str | None, columns: Mapping[str, str]
     return convert_row(row, shape)
 
 
-def _example(parts: Parts, given: Mapping[str, str], where: str) -> Example:
+def _example(parts: Parts, given: _Given, where: str) -> Example:
     try:
         canonical_json([parts.messages, parts.target, parts.tools, parts.calls, parts.rejected]).encode("utf-8")
     except (ValueError, TypeError) as error:
         raise RowError(f"the row cannot be written as JSON: {error}") from None
-    identity = given.get("id", where.rsplit("/", 1)[-1])
+    identity = given.id or where.rsplit("/", 1)[-1]
     return Example(
         id=identity,
         messages=tuple(parts.messages),
         target=parts.target,
         tools=parts.tools,
-        group=given.get("group", identity),
-        origin=cast(Origin, _one_of(given.get("origin", "human"), {name: name for name in ORIGINS}, "origin")),
+        group=given.group or identity,
+        origin=cast(Origin, _one_of(given.origin or "human", {name: name for name in ORIGINS}, "origin")),
         source=where,
-        split=_one_of(given["split"], SPLIT_NAMES, "split") if "split" in given else "",
+        split=_one_of(given.split, SPLIT_NAMES, "split") if given.split else "",
         gold=parts.gold,
         calls=parts.calls,
         rejected=parts.rejected,

@@ -28,7 +28,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
     asked = replace(candidate, calibration=None) if candidate.calibration else candidate
-    known = dict(runtime.cache.load(asked.id, [example.digest for example in examples])) if runtime.cache else {}
+    known = dict(runtime.cache.load(asked.id, [example.digest for example in examples])) if runtime.cache is not None else {}
     missing = {example.digest: example for example in examples if example.digest not in known}
     for example in examples:
         if example.digest in known:
@@ -37,7 +37,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
         stage.advance(len(examples) - len(missing))
     for chunk in batches(list(missing.values()), runtime.chunk):
         fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime), strict=True))
-        if runtime.cache:
+        if runtime.cache is not None:
             runtime.cache.store(asked.id, fresh)
         known |= fresh
         for example in chunk:

@@ -6,11 +6,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rung.data.load import SPLIT_NAMES
 from rung.data.read.where import as_text, number
+from rung.data.shapes.columns import Columns
 from rung.errors import UserError
 from rung.types import SPLITS
 
@@ -74,9 +75,9 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """`columns` and `where` as in the task file; `unused` are the columns that take no part."""
+    """`columns`, `group` and `where` as in the task file; `unused` are the columns that take no part."""
 
-    columns: Mapping[str, str]
+    columns: Columns
     group: str | None
     where: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
@@ -125,21 +126,21 @@ def guess_columns(rows: Rows, shown: str) -> Guess:
         )
         mend = f"{same}Name them in the task file: data.columns: {{input: ..., target: ...}}. Columns: {', '.join(columns)}."
         raise UserError(f"no column looks like the {missing}", where=shown, mend=mend)
-    named = {"input": asked, "target": target} | guess_extra(columns, taken=(asked, target))
+    named = replace(guess_extra(columns, taken=(asked, target)), input=asked, target=target)
     group = guess_group(columns, taken=(asked, target))
     where = {target: "not empty"} if columns[target].filled < len(rows) else {}
-    unused = tuple(name for name in columns if name not in (*named.values(), group))
+    unused = tuple(name for name in columns if name not in (*named.named().values(), group))
     return Guess(columns=named, group=group, where=where, unused=unused)
 
 
-def guess_extra(columns: Mapping[str, Column], taken: Sequence[str]) -> dict[str, str]:
+def guess_extra(columns: Mapping[str, Column], taken: Sequence[str]) -> Columns:
     """An id column whose values are all different, a split column that names all three splits, and a column of right calls."""
     free = [column for column in columns.values() if column.name not in taken and column.filled == column.rows]
     ids = [c.name for c in free if c.words and c.words <= {"id", "uid", "uuid", "row"} and len(c.values) == c.rows]
     splits = [c.name for c in free if c.words <= SPLIT_COLUMNS and {SPLIT_NAMES.get(v.casefold()) for v in c.values} == set(SPLITS)]
     called = [columns["calls"]] if "calls" in columns and "calls" not in taken else []
     calls = [c.name for c in called if c.values and all(set(re.findall(r"\w+", text)) >= CALL_KEYS for text in c.values)]
-    return {key: found[0] for key, found in (("id", ids), ("split", splits), ("calls", calls)) if found}
+    return Columns(id=next(iter(ids), None), split=next(iter(splits), None), calls=next(iter(calls), None))
 
 
 def guess_group(columns: Mapping[str, Column], taken: Sequence[str]) -> str | None:

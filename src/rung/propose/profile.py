@@ -13,7 +13,8 @@ from rung.data.audit import audit
 from rung.data.load import load_examples
 from rung.data.read import files
 from rung.data.read.source import Source, read_rows
-from rung.data.shapes.recognise import shape_of
+from rung.data.shapes.columns import Columns
+from rung.data.shapes.recognise import shape_fields, shape_of
 from rung.data.split import deduplicate
 from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
 from rung.propose.instruction import instruction_for
@@ -32,7 +33,7 @@ class Profile:
 
     rows      rows read from the file; `usable` of those looked at (at most 100,000, a seeded sample) are left without duplicates
     shape     `columns`, or the name of a shape whose rows say themselves what is what
-    columns   for the task file; None where rows say so
+    columns   for the task file; of input and target none is named where rows say so
     classes   of a closed set: value -> rows, the most frequent first
     at_least  a bar to begin with; what it should be is the user's to say
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
@@ -43,7 +44,7 @@ class Profile:
     shape: str
     rows: int
     usable: int
-    columns: Mapping[str, str] | None
+    columns: Columns
     group: str | None
     encoding: str | None
     where: Mapping[str, Any]
@@ -67,7 +68,7 @@ def look_at(path: Path) -> Profile:
     read.problems.raise_if_any()
     rows = [row for _, row in read.rows]
     guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, path.name)
-    loaded = load_examples(replace(source, columns=guess.columns or None, group=guess.group, where=guess.where or None))
+    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     kind, classes = kind_of(unique.examples)
     scorer, config = scorer_for(kind, unique.examples)
@@ -78,7 +79,7 @@ def look_at(path: Path) -> Profile:
         shape=loaded.shape,
         rows=read.rows_read,
         usable=usable,
-        columns=guess.columns or None,
+        columns=guess.columns,
         group=guess.group,
         encoding=source.encoding,
         where=guess.where,
@@ -88,7 +89,7 @@ def look_at(path: Path) -> Profile:
         config=config,
         at_least=bar_for(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
-        instruction=instruction_for(kind, classes, unique.examples, guess.columns.get("target", "")),
+        instruction=instruction_for(kind, classes, unique.examples, guess.columns.target or ""),
         findings=audit(loaded.examples, "raw"),
         remarks=(*_spellings(classes), *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer)),
         examples=unique.examples,
@@ -107,10 +108,8 @@ def _encoding(path: Path) -> str | None:
 
 def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
     """For rows that say what is what: the group and the split that they may name besides."""
-    shape_fields = {"messages", "prompt", "completion", "instruction", "input", "output", "conversations", "question", "system"}
-    columns = {name: c for name, c in columns_of(rows).items() if name not in shape_fields}
-    extra = {key: name for key, name in guess_extra(columns, ()).items() if key == "split"}
-    return Guess(columns=extra, group=guess_group(columns, ()))
+    columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields()}
+    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=guess_group(columns, ()))
 
 
 def _spellings(classes: Mapping[str, int]) -> list[str]:

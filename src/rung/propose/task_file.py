@@ -58,7 +58,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
     `base` None is the default base.
     """
     data: dict[str, Any] = {"examples": os.path.relpath(profile.path, out.parent)}
-    optional = {"columns": profile.columns, "where": profile.where, "group": profile.group, "encoding": profile.encoding}
+    optional = {"columns": profile.columns.named(), "where": profile.where, "group": profile.group, "encoding": profile.encoding}
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
     split = _indented(_commented(ABOUT_SPLIT) + _yaml({"split": dict(profile.split)}))

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rung import json_form
 from rung.errors import UserError
 from rung.registry.forecasts import Forecast
-from rung.registry.typed import Misfit, plain, read
 from rung.types import Bar, Finding, Limits, Status, Verdict
 
 RungState = Literal["passed", "failed", "undecided", "skipped", "not_tried"]
@@ -299,15 +299,15 @@ class ClimbDocument:
 
 def as_json(document: ClimbDocument) -> dict[str, Any]:
     """The document as plain JSON, every field of every part."""
-    whole: dict[str, Any] = plain(document)
+    whole: dict[str, Any] = json_form.as_json(document)
     return whole
 
 
 def from_json(stored: Any) -> ClimbDocument:
     """The document that `as_json` wrote. Raises UserError for one that another version of Rung wrote."""
     try:
-        return read(ClimbDocument, stored)
-    except Misfit as misfit:
+        return json_form.from_json(ClimbDocument, stored)
+    except json_form.Misfit as misfit:
         raise UserError(
             f"this climb's record is of an earlier version ({misfit})", mend=f"Repeat it with `rung climb {_path_in(stored)}`."
         ) from None

@@ -14,6 +14,7 @@ from rung.data.balance import balance
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, load_examples
 from rung.data.read.source import Source
+from rung.data.shapes.columns import Columns
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
 from rung.errors import UserError, did_you_mean
 from rung.parts import Knowledge, ProbeSettings, ToolSet
@@ -163,7 +164,7 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         reference=data.examples,
         base_folder=path.parent,
         downloads=downloads,
-        columns=data.columns,
+        columns=Columns.read(data.columns or {}),
         where=data.where,
         leave_out=data.leave_out,
         group=data.group,

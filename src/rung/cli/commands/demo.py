@@ -8,9 +8,9 @@ import click
 
 from rung.cli.climbing import climb_file
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.cli.words import duration
 from rung.cli.worlds import climb_worlds, open_worlds, task_folders
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
+from rung.report.text import seconds
 
 WORLDS = "worlds"
 TITLES = ("world", "planted cause", "named cause", "rung chosen", "cheapest rung", "verdict", "time")
@@ -41,9 +41,7 @@ def climb_all_worlds(*, as_json: bool) -> int:
     if as_json:
         print_json({"worlds": [one.as_json() for one in outcomes], "summary": worlds.scoring.summary(outcomes)})
     else:
-        rows = [
-            (one.world, one.planted, one.named, one.chosen, one.cheapest, one.status, duration(one.seconds)) for one in outcomes
-        ]
+        rows = [(one.world, one.planted, one.named, one.chosen, one.cheapest, one.status, seconds(one.seconds)) for one in outcomes]
         show(table(TITLES, rows, numbers=("time",)))
     return 0 if all(one.right_cause and one.chosen == one.cheapest for one in outcomes) else 1
 

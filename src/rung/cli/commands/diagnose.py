@@ -21,8 +21,8 @@ def command(task: Path, as_json: bool) -> None:
     gate row. What was asked is kept: a climb does not ask it again.
     """
     from rung.climb.diagnosis.diagnose import diagnose
+    from rung.json_form import as_json as plain
     from rung.registry.home import open_home
-    from rung.registry.typed import plain
     from rung.report.missing import diagnosis_table
     from rung.task.load import load_task
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rung.cli.output import EXIT_CODE, example, json_option, print_json, show, table, watching
-from rung.cli.words import percent
+from rung.report.text import percent
 
 if TYPE_CHECKING:
     from rung.registry.home import Home

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.cli.words import percent
+from rung.report.text import percent
 
 if TYPE_CHECKING:
     from rung.registry.forecasts import Costs, Forecast, LearningCurve
@@ -29,9 +29,9 @@ def command(task: Path, rung: str | None, as_json: bool) -> None:
     """
     from rung.climb.outlook.learning_curve import draw_curve, forecast, learners
     from rung.climb.steps import open_climb
+    from rung.json_form import as_json as plain
     from rung.registry.forecasts import Forecast
     from rung.registry.home import open_home
-    from rung.registry.typed import plain
     from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.output import example, json_option, print_json, show, watching
+from rung.json_form import as_json
 
 if TYPE_CHECKING:
     from rung.propose.propose import Proposal
@@ -49,8 +50,8 @@ def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
 
 def _document(proposal: Proposal) -> dict[str, Any]:
     profile = proposal.profile
-    findings = [{"check": f.check, "severity": f.severity, "message": f.message, "count": f.count} for f in profile.findings]
-    seen = {name: getattr(profile, name) for name in SHOWN}
+    findings = [as_json(finding) for finding in profile.findings]
+    seen = {name: getattr(profile, name) for name in SHOWN} | {"columns": profile.columns.named() or None}
     return {"out": str(proposal.out), "at_least": proposal.at_least, "card": proposal.card, **seen, "findings": findings}
 
 

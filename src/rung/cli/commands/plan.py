@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.cli.words import UNKNOWN, finding_lines
+from rung.cli.words import finding_lines
 from rung.errors import UserError
+from rung.report.text import DASH
 
 if TYPE_CHECKING:
     from rung.parts import ToolSet
@@ -57,7 +58,7 @@ def _show(document: dict[str, Any]) -> None:
     show(f"{document['name']}: {rows} rows. What the gate can and cannot prove:")
     show(*[f"  {line['text']}" for line in document["card"]])
     show(table(["rung", "runs", "minutes", "GB", "why"], rungs, numbers=["minutes", "GB"]))
-    minutes, memory = _figure(document["minutes"]) or UNKNOWN, _figure(document["memory_gb"]) or UNKNOWN
+    minutes, memory = _figure(document["minutes"]) or DASH, _figure(document["memory_gb"]) or DASH
     show(f"If every rung is needed: {minutes} minutes, {memory} GB of memory.")
     probes = [name for name, reason in document["probes"].items() if not reason]
     show(f"Where no cheap rung passes, it is asked what is missing, in a few minutes more: {', '.join(probes)}.")

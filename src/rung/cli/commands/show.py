@@ -9,7 +9,7 @@ import click
 
 from rung.cli.climbing import told_version
 from rung.cli.output import example, fields, json_option, print_json, show, table
-from rung.cli.words import percent, size
+from rung.report.text import percent, size
 
 if TYPE_CHECKING:
     from rung.registry.home import Home

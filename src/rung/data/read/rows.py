@@ -14,6 +14,9 @@ MAX_DOCUMENT_BYTES = 512 << 20
 SHOWN_PROBLEMS = 20
 
 
+Row = Mapping[str, Any]
+
+
 class RowError(ValueError):
     """One row cannot be used; the text says why, without saying where."""
 
@@ -23,6 +26,13 @@ class RawRow(NamedTuple):
 
     line: int
     content: Any
+
+
+class ReadRow(NamedTuple):
+    """A row's fields, and the line that it stands on."""
+
+    line: int
+    row: Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +46,7 @@ class Table:
     shown: str
     format: str
     rows: Iterator[RawRow]
-    parse: Callable[[Any], Mapping[str, Any]]
+    parse: Callable[[Any], Row]
 
 
 @dataclass

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rung.data.read import user_rows
 from rung.data.read.formats import open_table
-from rung.data.read.rows import MAX_ROWS, Problems, RawRow, RowError, Table
+from rung.data.read.rows import MAX_ROWS, Problems, RawRow, ReadRow, RowError, Table
 from rung.data.read.where import Filter
-from rung.data.shapes.columns import COLUMN_KEYS
+from rung.data.shapes.columns import Columns
 from rung.data.sources import fetch
-from rung.errors import UserError, did_you_mean
+from rung.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """Where the rows are and how to read them.
 
-    columns   which column is what: input, target, and optionally id, group, origin, split, system, tools, calls (those that lead
-              to the target); None where rows say so
+    columns   which column is what; input and target are not named where rows say so themselves
     where     which rows take part (see `where.py`)
     leave_out ids of rows that take no part: a row's own, else `file:line`
     group     the cluster key's column; columns.group says the same
@@ -33,7 +32,7 @@ class Source:
     reference: str
     base_folder: Path
     downloads: Path
-    columns: Mapping[str, str] | None = None
+    columns: Columns = field(default_factory=Columns)
     where: Mapping[str, Any] | None = None
     leave_out: Sequence[str] = ()
     group: str | None = None
@@ -46,7 +45,7 @@ class Source:
 class Read:
     """Rows with their lines, as the file has them."""
 
-    rows: Sequence[tuple[int, Mapping[str, Any]]]
+    rows: Sequence[ReadRow]
     rows_read: int
     skipped: Mapping[str, int]
     problems: Problems
@@ -60,7 +59,7 @@ def read_rows(source: Source) -> Read:
     problems, keep = Problems(table.shown), Filter(source.where, table.shown)
     raw, rows_read = _sample(table, source, keep, problems)
     keep.check_names()
-    rows = [(line, row) for line, row in raw] if keep.tests else _parsed(raw, table, problems)
+    rows = [ReadRow(*row) for row in raw] if keep.tests else _parsed(raw, table, problems)
     if not rows and not problems.count:
         reasons = "; ".join(f"{count:,} rows: {reason}" for reason, count in keep.skipped.most_common(5))
         raise UserError("no row is left to use", where=table.shown, mend=f"data.where leaves out {reasons}" if reasons else "")
@@ -68,11 +67,6 @@ def read_rows(source: Source) -> Read:
 
 
 def _check_settings(source: Source) -> None:
-    for key in source.columns or {}:
-        if key not in COLUMN_KEYS:
-            raise UserError(f"data.columns: unknown key '{key}'", where="data.columns", mend=did_you_mean(key, COLUMN_KEYS))
-    if source.columns and ("input" in source.columns) != ("target" in source.columns):
-        raise UserError("data.columns needs both input and target", where="data.columns", mend="Or neither, where rows say so.")
     if source.limit is not None and (isinstance(source.limit, bool) or source.limit < 1):
         raise UserError(f"data.limit is {source.limit}", where="data.limit", mend="Give the number of rows to keep, at least 1.")
 
@@ -126,11 +120,11 @@ def _filtered(raw: RawRow, table: Table, keep: Filter, problems: Problems) -> Ra
     return RawRow(raw.line, row) if keep.keeps(row) else None
 
 
-def _parsed(raw: Sequence[RawRow], table: Table, problems: Problems) -> list[tuple[int, Mapping[str, Any]]]:
+def _parsed(raw: Sequence[RawRow], table: Table, problems: Problems) -> list[ReadRow]:
     rows = []
     for line, content in raw:
         try:
-            rows.append((line, table.parse(content)))
+            rows.append(ReadRow(line, table.parse(content)))
         except RowError as error:
             problems.add(line, str(error))
     return rows

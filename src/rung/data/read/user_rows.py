@@ -54,7 +54,8 @@ def _function(path: Path, function_name: str) -> Callable[..., Any]:
     if not callable(function):
         names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise UserError(f"has no function '{function_name}'", where=str(path), mend=did_you_mean(function_name, names))
-    return function
+    found: Callable[..., Any] = function
+    return found
 
 
 def _parse(row: Any) -> Mapping[str, Any]:

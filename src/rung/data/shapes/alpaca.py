@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from rung.data.read.rows import Row
 from rung.data.shapes.conversation import filled
-from rung.data.shapes.parts import Parts, Row, as_target, tools_of, with_system
+from rung.data.shapes.parts import Parts, as_target, tools_of, with_system
 
 TITLE = "alpaca"
 ORDER = 60
 EXAMPLE = '{"instruction", "input", "output"}'
+FIELDS = ("instruction", "input", "output", "history", "system")
 
 
 def fits(row: Row) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from rung.data.read.rows import Row
 from rung.data.shapes.conversation import as_messages, split_answer
-from rung.data.shapes.parts import Parts, Row, as_target, refuse_answered, tools_of
+from rung.data.shapes.parts import Parts, as_target, refuse_answered, tools_of
 
 TITLE = "messages"
 ORDER = 30
 EXAMPLE = '{"messages": [...]}'
+FIELDS = ("messages", "target")
 
 
 def fits(row: Row) -> bool:

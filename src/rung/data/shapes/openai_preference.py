@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from rung.data.read.rows import Row
 from rung.data.shapes import preference
-from rung.data.shapes.parts import Parts, Row
+from rung.data.shapes.parts import Parts
 
 TITLE = "openai preference"
 ORDER = 20
 EXAMPLE = '{"input": {"messages"}, "preferred_output", "non_preferred_output"}'
+FIELDS = ("input", "preferred_output", "non_preferred_output")
 
 
 def fits(row: Row) -> bool:

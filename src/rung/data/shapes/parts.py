@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rung.data.calls import as_calls, as_tools, looks_like_calls
-from rung.data.read.rows import RowError
+from rung.data.read.rows import Row, RowError
 from rung.parts import Gold
 
-Row = Mapping[str, Any]
 TOOL_KEYS = ("tools", "functions", "function")
 
 

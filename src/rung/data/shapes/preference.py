@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from rung.data.read.rows import RowError
+from rung.data.read.rows import Row, RowError
 from rung.data.shapes.conversation import as_messages, filled, split_answer
-from rung.data.shapes.parts import Parts, Row, tools_of, with_system
+from rung.data.shapes.parts import Parts, tools_of, with_system
 
 TITLE = "preference"
 ORDER = 10
 EXAMPLE = '{"prompt", "chosen", "rejected"}'
+FIELDS = ("prompt", "chosen", "rejected", "system")
 
 
 def fits(row: Row) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from rung.data.read.rows import Row
 from rung.data.shapes.conversation import as_messages, split_answer
-from rung.data.shapes.parts import Parts, Row, as_target, tools_of, with_system
+from rung.data.shapes.parts import Parts, as_target, tools_of, with_system
 
 TITLE = "prompt/completion"
 ORDER = 50
 EXAMPLE = '{"prompt", "completion"}'
+FIELDS = ("prompt", "completion", "system")
 
 
 def fits(row: Row) -> bool:

@@ -6,8 +6,9 @@ from functools import cache
 from types import ModuleType
 
 from rung import plugins
+from rung.data.read.rows import Row
 from rung.data.shapes.conversation import check_question
-from rung.data.shapes.parts import Parts, Row
+from rung.data.shapes.parts import TOOL_KEYS, Parts
 
 
 def shape_of(row: Row) -> str | None:
@@ -26,6 +27,12 @@ def known_shapes() -> str:
     """An example of each shape, for who has another."""
     examples = [shape.EXAMPLE for shape in _shapes().values()]
     return f"{', '.join(examples[:-1])} and {examples[-1]}"
+
+
+@cache
+def shape_fields() -> frozenset[str]:
+    """The names of the fields that some shape reads: none of them is anything else in a row that has a shape."""
+    return frozenset(TOOL_KEYS).union(*[shape.FIELDS for shape in _shapes().values()])
 
 
 @cache

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from rung.data.read.rows import Row
 from rung.data.shapes.conversation import as_messages, split_answer
-from rung.data.shapes.parts import Parts, Row, tools_of, with_system
+from rung.data.shapes.parts import Parts, tools_of, with_system
 
 TITLE = "sharegpt"
 ORDER = 40
 EXAMPLE = '{"conversations": [{"from", "value"}]}'
+FIELDS = ("conversations", "system")
 
 
 def fits(row: Row) -> bool:

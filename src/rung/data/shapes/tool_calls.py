@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from rung.data.read.rows import Row
 from rung.data.shapes.conversation import as_messages
-from rung.data.shapes.parts import TOOL_KEYS, Parts, Row, as_target, tools_of, with_system
+from rung.data.shapes.parts import TOOL_KEYS, Parts, as_target, tools_of, with_system
 
 TITLE = "tool calls"
 ORDER = 70
 EXAMPLE = '{"question", "tools", "target"}'
 QUESTION_KEYS = ("question", "query", "prompt", "instruction", "input")
 TARGET_KEYS = ("target", "ground_truth", "answers", "answer", "calls", "tool_calls", "completion", "output")
+FIELDS = (*QUESTION_KEYS, *TARGET_KEYS, "system")
 
 
 def fits(row: Row) -> bool:

@@ -1,0 +1,41 @@
+"""A proposed task file: tried before it is there, with what its rows as read and its split rows show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rung.errors import UserError
+from rung.propose.profile import look_at
+from rung.propose.propose import Draft, Proposal, propose
+from rung.task.load import load_task
+
+
+def proposed(folder: Path, rows: list[str], shares: int = 3) -> Proposal:
+    path = folder / "rows.csv"
+    path.write_text("\n".join(["text,label", *rows]) + "\n", "utf-8")
+    out = folder / "task.yaml"
+    return propose(Draft(profile=look_at(path), out=out, base=None, downloads=folder, shares=lambda task: shares))
+
+
+def test_what_raw_and_split_rows_show_is_written_down(tmp_path: Path) -> None:
+    rows = [f"message {i},{'no' if i % 20 else 'yes'}" for i in range(300)]
+    done = proposed(tmp_path, [*rows, "MESSAGE 1,no", "message 2,yes"])
+    assert {finding.check for finding in done.profile.findings} == {"labels", "duplicates", "balance"}
+    text = " ".join(done.out.read_text("utf-8").replace("\n#", " ").split())
+    assert "warning: 95% of the rows are 'no': always answering so scores as much" in text
+    assert load_task(done.out, tmp_path).findings == done.profile.findings
+
+
+def test_the_bar_and_the_card_are_those_of_the_file(tmp_path: Path) -> None:
+    done = proposed(tmp_path, [f"message {i},{'ab'[i % 2]}" for i in range(60)], shares=6)
+    assert done.at_least < done.profile.at_least
+    assert load_task(done.out, tmp_path).quality.at_least == done.at_least
+    assert all(line in " ".join(done.out.read_text("utf-8").replace("\n#", " ").split()) for line in done.card)
+
+
+def test_too_few_rows_leave_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="too few rows to prove anything"):
+        proposed(tmp_path, [f"message {i},{'ab'[i % 2]}" for i in range(10)], shares=10_000)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
