@@ -102,13 +102,13 @@ class _Search:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of classes with fewer rows than folds, which are welcome here
             parts = list(folds.split(features, labels))
-        held_out = {c: held_out(c, self.seed, parts, len(classes), labels, features) for c in self.config.penalties}
-        right = {c: float((scores.argmax(axis=1) == labels).mean()) for c, scores in held_out.items()}
+        by_penalty = {c: held_out(c, self.seed, parts, len(classes), labels, features) for c in self.config.penalties}
+        right = {c: float((scores.argmax(axis=1) == labels).mean()) for c, scores in by_penalty.items()}
         best = max(right, key=lambda c: (right[c], -c))
         for c, share in right.items():
             trial = f"penalty C = {c:g}{f', field {name}' if name else ''} (cross-validated on train)"
             self.context.record("trial", {"name": trial, "mean": share, "n": len(rows), "chosen": c == best})
-        return best, scale_of(held_out[best], labels)
+        return best, scale_of(by_penalty[best], labels)
 
 
 def _fit(name: str | None, values: Sequence[str], features: Any, search: _Search) -> linear.Field:
