@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from rung.data.sources import fetch
+from rung.data.read.fetch import fetch
 from rung.engine.backend import Request
 from rung.engine.bases.resolve import resolve
 from rung.engine.chat import prompt_tokens

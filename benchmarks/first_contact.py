@@ -30,7 +30,7 @@ from types import ModuleType
 from typing import Any
 
 from rung.climb.record import Record
-from rung.data.sources import fetch
+from rung.data.read.fetch import fetch
 from rung.registry.home import Home, default_path, open_home
 
 ROWS = 800

@@ -14,6 +14,7 @@ from rung.data.calls import as_calls, looks_like_calls
 from rung.data.read.rows import RowError
 from rung.engine.backend import Request
 from rung.engine.tools.toolbox import Toolbox
+from rung.parts import ToolSet, ToolUse
 from rung.types import Answer, Example
 from rung.verify.scorers import tool_call
 
@@ -103,7 +104,7 @@ def looped(text: str) -> list[Call]:
             made.extend(calls)
             return [{"name": call.name, "arguments": call.arguments, "reason": "none", "seconds": 0.0} for call in calls]
 
-    toolbox = Toolbox(tools={"steps": 9, "forced": 0, "list": []}, box=Box())  # type: ignore[arg-type]
+    toolbox = Toolbox(tools=ToolUse(toolset=ToolSet(tools=()), files=None, steps=9), box=Box())  # type: ignore[arg-type]
     said = iter([text])
 
     def ask(requests: Sequence[Request]) -> list[Answer]:

@@ -109,10 +109,10 @@ def test_each_failure_is_counted_once_for_the_cheapest_that_puts_it_right():
 
 def test_a_diagnosis_says_its_figures_and_what_it_did_not_exclude():
     told = diagnosed(patient(rungs=("r0_linear", "r1_prompt", "r4_adapter")), [probe("demonstrations", 0.5)])
-    assert told.cause == "skill" and told.rung == "r4_adapter"
+    assert told.cause == SKILL and told.rung == "r4_adapter"
     assert "40.0%" in told.sentence and "by elimination" in told.sentence
     assert "no documents and no tools" in told.sentence
-    assert set(CAUSES) >= {told.cause}
+    assert set(CAUSES.values()) >= {told.cause}
 
 
 def test_a_probe_of_a_rung_that_failed_is_told_apart_from_what_is_still_open():

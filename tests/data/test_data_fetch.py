@@ -6,9 +6,9 @@ import pytest
 from packages import make_wheel
 
 from rung.data.load import load_examples
+from rung.data.read.fetch import fetch
 from rung.data.read.source import Source
 from rung.data.shapes.columns import Columns
-from rung.data.sources import fetch
 from rung.errors import BrokenEnvironment, UserError
 
 TABLE = b"text,label\nhello,good\n"

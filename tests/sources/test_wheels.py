@@ -9,7 +9,7 @@ import pytest
 from packages import make_wheel
 
 from rung.errors import BrokenEnvironment, UserError
-from rung.wheels import download, open_wheel
+from rung.sources.wheels import download, open_wheel
 
 
 def opened(path: Path) -> list[str]:
@@ -100,7 +100,7 @@ def test_a_zip_that_is_no_wheel_and_a_wheel_that_is_no_zip(tmp_path: Path) -> No
 
 
 def test_too_much_inside_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rung.wheels.MAX_UNPACKED_BYTES", 10)
+    monkeypatch.setattr("rung.sources.wheels.MAX_UNPACKED_BYTES", 10)
     with pytest.raises(UserError, match="unpacks to more than"):
         opened(make_wheel(tmp_path, {"toys/a": b"a" * 1000}))
 

