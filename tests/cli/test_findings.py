@@ -60,3 +60,16 @@ def test_an_error_stops_every_command_and_lists_the_rows(task_file: Path, capsys
     assert "messages.csv:242\n" in said and "messages.csv:243\n" in said
     assert "data.checks: {pii: {severity: warning}}" in said
     assert ADDRESS not in said
+
+
+def test_a_climb_keeps_and_shows_them(task_file: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["climb", "task.yaml", "--json"]) == 0
+    told = capsys.readouterr()
+    found = json.loads(told.out)["findings"]
+    assert [(finding["check"], finding["severity"], finding["places"][0]) for finding in found] == [
+        ("pii", "warning", "messages.csv:242"),
+        ("duplicates", "info", "messages.csv:244 (as messages.csv:2)"),
+    ]
+    page = (home / "reports" / "toy.html").read_text("utf-8")
+    assert "e-mail addresses in 2 rows: an adapter may learn them by heart" in page
+    assert ADDRESS not in page.split('id="findings"')[1].split("</section>")[0]

@@ -259,7 +259,7 @@ def test_rows_from_a_function(tmp_path):
         loaded("broken")
     with pytest.raises(UserError, match=r"the function yielded list, not a dict"):
         loaded("lists")
-    with pytest.raises(UserError, match=r"(?s)has no function 'rowz'.*Did you mean 'rows'"):
+    with pytest.raises(UserError, match=r"(?s)there is no function 'rowz'.*Did you mean 'rows'"):
         loaded("rowz")
 
 

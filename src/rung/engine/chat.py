@@ -83,13 +83,14 @@ class ChatTemplate:
         from jinja2 import TemplateError
 
         try:
-            return self.tokenizer.apply_chat_template(
+            text: str = self.tokenizer.apply_chat_template(
                 [dict(message) for message in messages],
                 tools=[dict(tool) for tool in tools] if tools else None,
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
                 **_FIXED,
             )
+            return text
         except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
             roles = ", ".join(str(message.get("role")) for message in messages)
             raise UserError(
@@ -142,7 +143,7 @@ def render(template: ChatTemplate, messages: Sequence[Message], tools: Tools, *,
 def encode(tokenizer: Any, text: str) -> list[int]:
     """Token ids of rendered text. No special token is added: the template wrote them all. Fenced ones are read as plain text."""
     if _OPEN not in text:
-        return tokenizer.encode(text, add_special_tokens=False, verbose=False)
+        return list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
     ids: list[int] = []
     for index, piece in enumerate(_FENCED.split(text)):
         if piece:

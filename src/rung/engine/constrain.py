@@ -27,7 +27,7 @@ class Constraint:
     @property
     def complete(self) -> bool:
         """Nothing but the end of the answer can follow."""
-        return self.matcher.is_stopped()
+        return bool(self.matcher.is_stopped())
 
     def take(self, token: int) -> None:
         """Move on by a token that the mask allowed. Raises UserError where the grammar became too much to follow."""
@@ -39,7 +39,7 @@ class Constraint:
 
     def forced(self, limit: int) -> list[int]:
         """The tokens, at most `limit`, that alone can follow; taken already."""
-        tokens = self.matcher.compute_ff_tokens()[:limit]
+        tokens = list(self.matcher.compute_ff_tokens()[:limit])
         for token in tokens:
             self.take(token)
         return tokens

@@ -27,7 +27,7 @@ OBJECTIVE = "sft"
 
 
 class Config(BaseModel):
-    """The training. `method` is a kind of adapter, whose own settings stand beside these; it has a learning rate."""
+    """The training. `method` is a kind of adapter: its own settings stand beside these, and it has a learning rate of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -108,7 +108,7 @@ def fine_tune(
     task: Task,
     start: Candidate,
     training: TrainConfig,
-    freeze: Any,
+    freeze: Callable[[Candidate, str], Candidate],
     context: BuildContext,
     *,
     dev_rows: int,
@@ -137,8 +137,7 @@ def fine_tune(
     )
     for line in trained.history:
         context.record("history", line)
-    candidate: Candidate = freeze(start, context.blobs.put_tree(trained.folder))
-    return candidate
+    return freeze(start, context.blobs.put_tree(trained.folder))
 
 
 def _taught(task: Task, start: Candidate, context: BuildContext, caller: Candidate) -> tuple[Candidate, list[TrainRow]]:

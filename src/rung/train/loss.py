@@ -56,5 +56,6 @@ class HeadLoss(Function):
 
 def head_loss(hidden: Tensor, head: Tensor, labels: Tensor, total: int) -> Tensor:
     """HeadLoss, differentiable."""
-    loss: Tensor = HeadLoss.apply(hidden, head, labels, total)
+    function: Any = HeadLoss  # torch does not say what `apply` takes and gives
+    loss: Tensor = function.apply(hidden, head, labels, total)
     return loss

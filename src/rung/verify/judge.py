@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from rung.engine.answer import answer
 from rung.engine.runtime import Runtime
-from rung.types import Bar, Candidate, Example, Progress, Row, Run, Stage, Status, Task, Verdict, batches
+from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task, Verdict, batches
 from rung.verify.run import make_run, random_order, score_rows
 from rung.verify.wait import SHARE, waits
 
@@ -52,25 +52,21 @@ class Judgement:
 
 def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     """Answer and look until every bar is decided, one has failed, or the rows are used up."""
-    with progress.stage(f"{trial.candidate.rung} at the gate", len(trial.task.split("gate"))) as stage:
-        return _looked(trial, runtime, stage)
-
-
-def _looked(trial: Trial, runtime: Runtime, stage: Stage) -> Judgement:
     order = random_order(trial.task, "gate")
     groups = [row.group for row in order]
     rows: list[Row] = []
     others = {other.id: other for other in trial.baselines.values()}
     against: dict[str, list[Row]] = {name: [] for name in others}
     settled: dict[str, Verdict] = {}
-    for part in batches(order, LOOK_EVERY_ROWS):
-        rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
-        for name, other in others.items():
-            against[name] += score_rows(trial.task, part, answer(other, part, runtime))
-        settled |= _look(trial, rows, against, settled, groups)
-        stage.advance(len(part))
-        if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
-            break
+    with progress.stage(f"{trial.candidate.rung} at the gate", len(order)) as stage:
+        for part in batches(order, LOOK_EVERY_ROWS):
+            rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
+            for name, other in others.items():
+                against[name] += score_rows(trial.task, part, answer(other, part, runtime))
+            settled |= _look(trial, rows, against, settled, groups)
+            stage.advance(len(part))
+            if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
+                break
     for bar in trial.bars:
         settled.setdefault(bar.name, _cut_short(bar, rows, trial.alpha, len(order)))
     verdicts = [settled[bar.name] for bar in trial.bars]

@@ -56,7 +56,7 @@ def _key(part: Gold) -> str:
 def is_in(part: Gold, passage: Mapping[str, Any]) -> bool:
     """Whether a passage is of a document that gold names, or shares a character with a span that it names."""
     if part.source != passage["source"] or part.start is None or part.end is None:
-        return part.source == passage["source"]
+        return bool(part.source == passage["source"])
     return bool(part.start < passage["end"] and passage["start"] < part.end)
 
 

@@ -65,27 +65,33 @@ class BoundScorer:
 
     def render(self, target: Any) -> str:
         """The ideal answer as text. Default: a text as it is, any other value as compact JSON."""
-        return self._hook("render", as_text)(target)
+        text: str = self._hook("render", as_text)(target)
+        return text
 
     def ideal(self, example: Example) -> str:
         """The ideal answer to a row as text. Default: its target, rendered."""
-        return self._hook("ideal", lambda row: self.render(row.target))(example)
+        text: str = self._hook("ideal", lambda row: self.render(row.target))(example)
+        return text
 
     def check(self, example: Example) -> str | None:
         """Why no answer could ever match this row's target; None where one could. Default: a row needs a target."""
-        return self._hook("check", missing_target)(example)
+        problem: str | None = self._hook("check", missing_target)(example)
+        return problem
 
     def constraint(self, examples: Sequence[Example]) -> Constraint | None:
         """The natural constraint on an answer's form, as in Candidate.constraint; None where answers are free text."""
-        return self._hook("constraint", lambda _: None)(examples)
+        constraint: Constraint | None = self._hook("constraint", lambda _: None)(examples)
+        return constraint
 
     def describe(self, examples: Sequence[Example]) -> str:
         """A sentence or two that tell a model what form the answer must have; empty where there is nothing to say."""
-        return self._hook("describe", lambda _: "")(examples)
+        description: str = self._hook("describe", lambda _: "")(examples)
+        return description
 
     def closed_set(self, examples: Sequence[Example]) -> tuple[str, ...] | None:
         """Every text that can be a right answer, where those are few; else None."""
-        return self._hook("closed_set", lambda _: None)(examples)
+        every: tuple[str, ...] | None = self._hook("closed_set", lambda _: None)(examples)
+        return every
 
     def settle(self, examples: Sequence[Example], folder: Path) -> BoundScorer:
         """This scorer with everything that its settings left open (choices, schema, a file's digest) taken from the data."""
@@ -95,7 +101,8 @@ class BoundScorer:
 
     def settings(self) -> dict[str, Any]:
         """The settings as plain JSON, defaults written out, for Bar.config."""
-        return self.config.model_dump(mode="json", by_alias=True)
+        written: dict[str, Any] = self.config.model_dump(mode="json", by_alias=True)
+        return written
 
     def _hook(self, name: str, default: Any) -> Any:
         hook = getattr(self.module, name, None)

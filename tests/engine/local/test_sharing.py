@@ -64,9 +64,9 @@ def test_a_prefix_is_computed_once_and_only_under_its_own_adapter(
     plans = [[], [adapter], [other_adapter], [adapter, other_adapter]]
     cold = [Answering(tiny).answer(adapted(requests, *adapters)) for adapters in plans]
     computed.clear()
-    first = [runtime.answer(requests, adapters) for adapters in plans]
+    first = [runtime.answer(adapted(requests, *adapters)) for adapters in plans]
     assert len(computed) == 4
-    warm = [runtime.answer(requests, adapters) for adapters in plans]
+    warm = [runtime.answer(adapted(requests, *adapters)) for adapters in plans]
     assert len(computed) == 4
     texts = [[answer.text for answer in answers] for answers in cold]
     assert texts == [[a.text for a in answers] for answers in first] == [[a.text for a in answers] for answers in warm]
@@ -82,7 +82,7 @@ def test_a_folder_written_anew_is_another_adapter(tiny, adapter: Path, other_ada
     for source in (adapter, other_adapter, adapter):
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(source, place)
-        found.append([answer.text for answer in runtime.answer(requests, [place])])
+        found.append([answer.text for answer in runtime.answer(adapted(requests, place))])
     assert found[0] == found[2] != found[1]
 
 

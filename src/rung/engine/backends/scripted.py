@@ -7,8 +7,6 @@ top_p, seed, adapters: a list of {folder, digest, weight}) and takes the answer'
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import importlib.util
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from rung.engine.bases.resolve import Base
 from rung.errors import UserError, did_you_mean
 from rung.json_form import as_json
 from rung.types import Answer
+from rung.user_code import load_function
 
 _FIELDS = {field.name for field in dataclasses.fields(Answer)}
 
@@ -26,7 +25,11 @@ _FIELDS = {field.name for field in dataclasses.fields(Answer)}
 def open(base: Base, *, prices: Mapping[str, float] | None = None) -> Scripted:
     """The function, ready to answer. Raises UserError where the file cannot be run or has no such function."""
     file, name = base.reference.name, base.reference.member
-    return Scripted(reference=base.pinned, where=file, function=_load(Path(file).expanduser(), name))
+    return Scripted(
+        reference=base.pinned,
+        where=file,
+        function=load_function(Path(file).expanduser(), name, mend="Write scripted:file.py#function."),
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,20 +63,3 @@ class Scripted:
                     f"the scripted model returned an unknown '{key}'", where=self.where, mend=did_you_mean(key, _FIELDS)
                 )
         return Answer(**{"latency_s": time.perf_counter() - began, **fields})
-
-
-def _load(path: Path, name: str) -> Callable[[dict[str, Any]], Any]:
-    module_name = f"rung_scripted_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise UserError("not a Python file", where=str(path), mend="Write scripted:file.py#function.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise UserError(f"the file cannot be run: {type(error).__name__}: {error}", where=str(path)) from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise UserError(f"no function '{name}'", where=str(path), mend=did_you_mean(name, known))
-    return function

@@ -89,7 +89,7 @@ def choose(folder: Path, config: DecoderConfig, device: torch.device) -> torch.d
 def quick_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions that multiply bfloat16; without them it is slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return any(bool(getattr(torch.cpu, name, bool)()) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 

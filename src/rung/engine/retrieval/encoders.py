@@ -63,7 +63,8 @@ class Encoder:
 
     def query(self, text: str) -> np.ndarray:
         """One question's vector; it is not kept."""
-        return _unit(self.encode(text))
+        vector: np.ndarray = _unit(self.encode(text))
+        return vector
 
 
 def open_encoder(reference: str, home: Path, progress: Progress | None = None) -> Encoder:

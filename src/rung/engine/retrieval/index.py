@@ -54,7 +54,8 @@ class Index:
         if self.vectors is None:
             raise BrokenEnvironment("this index holds no vectors")
         if len(self.chunks) <= MANY_CHUNKS:
-            return self.vectors @ query
+            products: np.ndarray = self.vectors @ query
+            return products
         cosines, places = self._faiss.search(query[None], FAISS_IN_VIEW)
         scores = np.full(len(self.chunks), -1.0, np.float32)
         scores[places[0][places[0] >= 0]] = cosines[0][places[0] >= 0]

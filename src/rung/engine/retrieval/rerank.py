@@ -77,4 +77,5 @@ class _CrossEncoder:
         tokens = tokenizer(*pairs, padding=True, truncation="longest_first", max_length=longest, return_tensors="pt")
         with torch.inference_mode():
             logits = model(**tokens).logits.float()
-        return (logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]).numpy()
+        scores: np.ndarray = (logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]).numpy()
+        return scores

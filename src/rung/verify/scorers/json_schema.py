@@ -110,4 +110,4 @@ def _read(file: Path) -> dict[str, Any]:
     fault = schema_fault(schema) if isinstance(schema, dict) else "it is not an object"
     if fault:
         raise UserError(f"this is no JSON schema: {fault}", where=str(file))
-    return schema
+    return dict(schema)

@@ -61,7 +61,7 @@ def describe(examples: Sequence[Example], config: Config) -> str:
 
 def _rouge(output: str, references: Sequence[str], config: Config) -> float:
     scorer = _rouge_scorer(config.metric, config.stem)
-    return max(scorer.score(reference, output)[config.metric].fmeasure for reference in references)
+    return max(float(scorer.score(reference, output)[config.metric].fmeasure) for reference in references)
 
 
 def _sacrebleu(output: str, references: Sequence[str], config: Config) -> float:

@@ -7,9 +7,6 @@ the error as the reason.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -18,9 +15,11 @@ from typing import Any
 
 from pydantic import BaseModel, field_validator
 
-from rung.errors import UserError, did_you_mean
+from rung.disk import file_digest
+from rung.errors import UserError
 from rung.json_form import as_json
 from rung.types import Example, Score
+from rung.user_code import load_function
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -42,7 +41,7 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     """Loads the function once, so that a mistake shows before anything is spent, and notes its file's digest."""
     placed = place(config.model_copy(update={"sha256": ""}), folder)
     _function(placed.function, "")
-    return config.model_copy(update={"sha256": _digest(Path(placed.function.partition("#")[0]))})
+    return config.model_copy(update={"sha256": file_digest(Path(placed.function.partition("#")[0]))})
 
 
 def place(config: Config, folder: Path) -> Config:
@@ -78,35 +77,6 @@ def _as_score(returned: Any) -> Score:
 def _function(reference: str, sha256: str) -> Callable[[dict[str, Any], str], Any]:
     path, _, name = reference.partition("#")
     file = Path(path)
-    if not file.is_file():
-        raise UserError("there is no such file", where=path, mend="The scorer 'python' reads its function from it.")
-    if sha256 and _digest(file) != sha256:
+    if sha256 and file.is_file() and file_digest(file) != sha256:
         raise UserError("this file has changed since the task was locked", where=path, mend="Run the task again to score with it.")
-    module = _import(file)
-    found = getattr(module, name, None)
-    if not callable(found):
-        own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise UserError(f"there is no function '{name}'", where=path, mend=did_you_mean(name, own) if own else "")
-    return found
-
-
-def _import(file: Path) -> Any:
-    """The file as a module; files beside it can be imported from it."""
-    spec = importlib.util.spec_from_file_location(f"rung_user_scorer_{_digest(file)[:12]}", file)
-    if spec is None or spec.loader is None:
-        raise UserError("this is no Python file", where=str(file))
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(file.parent))
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(file)), getattr(error, "lineno", None))
-        raise UserError(f"{type(error).__name__}: {error}", where=f"{file}:{line or 1}") from None
-    finally:
-        sys.path.remove(str(file.parent))
-    return module
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return load_function(file, name, mend="The scorer 'python' reads its function from it.")

@@ -233,5 +233,5 @@ def _round(rows: int) -> int:
     """To two significant digits: more would promise what no curve can."""
     if rows <= 0:
         return 0
-    unit = 10 ** max(0, math.floor(math.log10(rows)) - 1)
+    unit: int = 10 ** max(0, math.floor(math.log10(rows)) - 1)
     return math.ceil(rows / unit) * unit
