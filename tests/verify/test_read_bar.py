@@ -1,4 +1,8 @@
+<<<<<<<< HEAD:tests/verify/test_judge.py
 """What is read off a Run for one bar: a score that is missing counts against whatever would be concluded."""
+========
+"""What a Run says of one bar: a score that is missing counts against whatever would be concluded."""
+>>>>>>>> main:tests/verify/test_read_bar.py
 
 from __future__ import annotations
 
