@@ -24,8 +24,10 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry"},
     "report": L0 | {"registry"},
     "cli": None,
+    "api": None,
     "__main__": None,
-    "__init__": frozenset(),
+    # The public names, and only for type checkers: they are loaded when they are asked for.
+    "__init__": frozenset({"api", "types", "errors", "registry"}),
 }
 HEAVY = frozenset(
     {"torch", "transformers", "tokenizers", "peft", "sklearn", "scipy", "statsmodels", "pandas", "pyarrow", "datasets"}

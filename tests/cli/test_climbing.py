@@ -221,3 +221,33 @@ def test_nothing_or_two_things_to_answer_are_2(
 def test_an_unknown_worked_task_gets_the_nearest_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "tune"]) == 2
     assert "Did you mean 'tone'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("slow", "status"), [((), "pass"), ((3,), "pass"), ((3, 7), "fail")])
+def test_a_limit_on_waiting_is_judged_on_answers_asked_one_at_a_time(
+    task_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], slow: tuple[int, ...], status: str
+) -> None:
+    """A batch of answers that takes no time per row says nothing of what a caller waits: only questions asked alone do."""
+    from rung.verify import wait
+
+    content = yaml.safe_load(task_file.read_text()) | {"limits": {"p95_seconds": 2}}
+    task_file.write_text(yaml.safe_dump(content), "utf-8")
+    ticks = iter(t for n in range(1000) for t in (100.0 * n, 100.0 * n + (9.0 if n in slow else 0.5)))
+    monkeypatch.setattr(wait.waits, "__kwdefaults__", {"clock": lambda: next(ticks)})
+    run(["climb", str(task_file), "--json"])
+    rung = next(rung for rung in json.loads(capsys.readouterr().out)["rungs"] if rung["guards"])
+    (limit,) = [guard for guard in rung["guards"] if guard["name"] == "seconds until an answer"]
+    assert limit["status"] == status and limit["n_total"] <= wait.WAIT_ROWS
+    assert rung["wait_p50_s"] == 0.5
+    assert (rung["state"] == "passed") == (status == "pass")
+
+
+def test_no_caller_waits_for_what_has_failed_already(task_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "model.py").write_text(MODEL.replace('"love" in asked', '"hate" in asked'))
+    content = yaml.safe_load(task_file.read_text()) | {"limits": {"p95_seconds": 2}}
+    content["rungs"]["r0_linear"] = {"skip": True}
+    task_file.write_text(yaml.safe_dump(content), "utf-8")
+    assert run(["climb", str(task_file), "--json"]) == 1
+    rung = json.loads(capsys.readouterr().out)["rungs"][1]
+    assert rung["state"] == "failed" and rung["wait_p50_s"] is None
+    assert [(guard["status"], guard["reason"]) for guard in rung["guards"]] == [("undecided", "not measured: a bar failed")]

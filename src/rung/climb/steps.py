@@ -226,6 +226,7 @@ def _judged(climb: Climb, rung: str, candidate: Candidate, alpha: float) -> Judg
         verdict=outcome.verdict,
         guards=outcome.guards,
         run=climb.home.runs.add(outcome.run),
+        waits_s=outcome.waits_s,
         alpha=alpha,
         seconds=time.monotonic() - started,
     )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rung.engine.backend import AdapterUse, Asked, ContextTooLong, Request, ask_until_they_fit
+from rung.engine.backend import AdapterUse, Asked, ContextTooLong, Request
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
-from rung.engine.retrieval.retriever import Retriever
+from rung.engine.retrieval.retriever import ABSTAINED, Retriever
 from rung.engine.runtime import Runtime
 from rung.engine.tools.schema import calls_schema
 from rung.errors import UserError
-from rung.parts import CallConstraint, Constraint, SchemaConstraint
+from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
 from rung.types import Answer, Candidate, Example, Stage, batches
 
 
@@ -101,62 +101,85 @@ def resolve_constraint(constraint: Constraint | None, tools: Sequence[Mapping[st
 
 
 def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime) -> list[Answer]:
+    """What the Candidate's model says; nothing is asked of it where the documents hold nothing near the question."""
     if candidate.base_reference.is_linear:
         from rung.engine.linear import predict
 
         return predict(runtime.blobs.local(candidate.base_reference.stored), examples)
-    pool = Pool.read(runtime.blobs.local(candidate.demonstrations.pool)) if candidate.demonstrations else None
-    retriever = runtime.retriever(candidate)
-    answers = {}
-    if retriever:
-        answers = {place: no for place, row in enumerate(examples) if (no := retriever.refusal(row)) is not None}
-    asked = [row for place, row in enumerate(examples) if place not in answers]
-    said = iter(_say(candidate, asked, pool, retriever, runtime) if asked else [])
-    return [answers[place] if place in answers else next(said) for place in range(len(examples))]
-
-
-def _say(
-    candidate: Candidate, examples: Sequence[Example], pool: Pool | None, retriever: Retriever | None, runtime: Runtime
-) -> list[Answer]:
-    """What the model says; of questions that leave no room, with fewer demonstrations, then fewer passages."""
-    adapters = tuple(AdapterUse(folder=runtime.blobs.local(name), digest=name) for name in candidate.adapters)
-
-    def put(example: Example, k: int | None = None, passages: int | None = None) -> Request:
-        return replace(compose(candidate, example, pool, k, retriever=retriever, passages=passages), adapters=adapters)
-
-    requests = [put(example) for example in examples]
-    shown = [_shown(candidate)] * len(requests)
-    passages = [retriever.k if retriever else 0] * len(requests)
-    backend = runtime.backend_for(candidate.base)
-
-    def shorter(index: int, problem: str) -> Request:
-        if not shown[index] and not passages[index]:
-            raise ContextTooLong({index: problem}, where=examples[index].source or examples[index].id) from None
-        # Half as many, the nearest ones, for the questions that leave no room for all.
-        if shown[index]:
-            shown[index] //= 2
-        else:
-            passages[index] //= 2
-        return put(examples[index], shown[index], passages[index])
-
+    questions = _Questions(candidate, examples, runtime)
+    answers = questions.refused()
     if candidate.tools:
-        said = runtime.toolbox(candidate.tools).answer(requests, backend.answer, shorter)
-    else:
-        said = _fitting(requests, backend.answer, shorter)
-    if not retriever or retriever.form != "cited":
-        return said
-    return [replace(one, passages=retriever.shown(row.messages, k)) for one, row, k in zip(said, examples, passages, strict=True)]
+        answers |= _with_tools(candidate.tools, questions, runtime, [n for n in range(len(examples)) if n not in answers])
+    while left := [place for place in range(len(examples)) if place not in answers]:
+        try:
+            said = runtime.backend_for(candidate.base).answer([questions.requests[place] for place in left])
+            answers |= dict(zip(left, said, strict=True))
+        except ContextTooLong as error:
+            for place, problem in error.set_apart(left, answers):
+                questions.shorten(place, problem)
+    return [questions.with_passages(place, answers[place]) for place in range(len(examples))]
 
 
-def _fitting(
-    requests: list[Request], ask: Callable[[Sequence[Request]], list[Answer]], shorter: Callable[[int, str], Request]
-) -> list[Answer]:
-    """The answers; requests that are too long are asked again in a shorter form."""
+def _with_tools(tools: ToolUse, questions: _Questions, runtime: Runtime, places: Sequence[int]) -> dict[int, Answer]:
+    """The answers at these places, by the conversation with the tools."""
+    if not places:
+        return {}
+    said = runtime.toolbox(tools).answer(
+        [questions.requests[place] for place in places],
+        runtime.backend_for(questions.candidate.base).answer,
+        lambda number, problem: questions.shorten(places[number], problem),
+    )
+    return dict(zip(places, said, strict=True))
 
-    def shorten(place: int, problem: str) -> None:
-        requests[place] = shorter(place, problem)
 
-    return ask_until_they_fit(lambda places: [requests[place] for place in places], len(requests), ask, shorten)
+class _Questions:
+    """Examples as they are put to a Candidate's model; those that leave no room, with fewer demonstrations, then fewer passages."""
+
+    def __init__(self, candidate: Candidate, examples: Sequence[Example], runtime: Runtime) -> None:
+        self.candidate, self.examples = candidate, examples
+        shown = candidate.demonstrations
+        self.pool = Pool.read(runtime.blobs.local(shown.pool)) if shown else None
+        self.retriever = runtime.retriever(candidate)
+        self.adapters = tuple(AdapterUse(folder=runtime.blobs.local(name), digest=name) for name in candidate.adapters)
+        self.shown = [_shown(candidate)] * len(examples)
+        self.passages = [self.retriever.k if self.retriever else 0] * len(examples)
+        self.requests = [self._put(place) for place in range(len(examples))]
+
+    def _put(self, place: int) -> Request:
+        request = compose(
+            self.candidate,
+            self.examples[place],
+            self.pool,
+            self.shown[place],
+            retriever=self.retriever,
+            passages=self.passages[place],
+        )
+        return replace(request, adapters=self.adapters)
+
+    def refused(self) -> dict[int, Answer]:
+        """The answers, by place, where the documents hold nothing near the question."""
+        if not self.retriever:
+            return {}
+        said = ((place, self.retriever.refusal(example)) for place, example in enumerate(self.examples))
+        return {place: refusal for place, refusal in said if refusal is not None}
+
+    def shorten(self, place: int, problem: str) -> Request:
+        """Put it with half as much beside it, what is nearest. Raises ContextTooLong, saying `problem`, where nothing is left."""
+        if self.shown[place]:
+            self.shown[place] //= 2
+        elif self.passages[place]:
+            self.passages[place] //= 2
+        else:
+            example = self.examples[place]
+            raise ContextTooLong({place: problem}, where=example.source or example.id) from None
+        self.requests[place] = self._put(place)
+        return self.requests[place]
+
+    def with_passages(self, place: int, said: Answer) -> Answer:
+        """The answer, with the passages that it was asked to cite."""
+        if not self.retriever or self.retriever.form != "cited" or said.finish_reason == ABSTAINED:
+            return said
+        return replace(said, passages=self.retriever.shown(self.examples[place].messages, self.passages[place]))
 
 
 def _shown(candidate: Candidate) -> int:

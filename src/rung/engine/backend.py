@@ -74,27 +74,13 @@ class ContextTooLong(UserError):
         mend = "Shorten the text or the answers (limits.tokens_per_answer), or choose a base with a longer context."
         super().__init__(next(iter(self.problems.values())), where=where, mend=mend)
 
+    def set_apart(self, places: Sequence[int], answers: dict[int, Answer]) -> list[tuple[int, str]]:
+        """Puts what was answered beside into `answers`; gives the places that are too long, and what is said of each.
 
-def ask_until_they_fit(
-    requests: Callable[[Sequence[int]], Sequence[Request]],
-    count: int,
-    ask: Callable[[Sequence[Request]], list[Answer]],
-    shorten: Callable[[int, str], None],
-) -> list[Answer]:
-    """The answers to `count` questions. Those that do not fit the base are asked again once `shorten` has made them shorter.
-
-    requests  the questions at these places, as they stand now
-    shorten   (place, what the base said of it); raises what is to be told where nothing can be left out any more
-    """
-    answers: dict[int, Answer] = {}
-    while left := [place for place in range(count) if place not in answers]:
-        try:
-            answers |= dict(zip(left, ask(requests(left)), strict=True))
-        except ContextTooLong as error:
-            answers |= {left[index]: said for index, said in error.answered.items()}
-            for index, problem in error.problems.items():
-                shorten(left[index], problem)
-    return [answers[place] for place in range(count)]
+        places  where the requests that were asked stand among the questions
+        """
+        answers |= {places[index]: said for index, said in self.answered.items()}
+        return [(places[index], problem) for index, problem in self.problems.items()]
 
 
 @dataclass(kw_only=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rung.engine.answer import answer
 from rung.engine.runtime import Runtime
-from rung.types import Bar, Candidate, Progress, Row, Run, Stage, Status, Task, Verdict, batches
+from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task, Verdict, batches
 from rung.verify.run import make_run, random_order, score_rows
+from rung.verify.wait import SHARE, waits
 
 # Rows between two looks: enough to fill a batch, few enough that a clear case stops early.
 LOOK_EVERY_ROWS = 24
@@ -30,11 +31,15 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The verdict on every bar, and the Run over the rows that were looked at. `verdict` is on quality, `guards` on the rest."""
+    """The verdict on every bar, and the Run over the rows that were looked at. `verdict` is on quality, `guards` on the rest.
+
+    `waits_s` are the seconds that a caller waited for an answer, where the task limits them.
+    """
 
     verdict: Verdict
     guards: tuple[Verdict, ...]
     run: Run
+    waits_s: tuple[float, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -47,31 +52,29 @@ class Judgement:
 
 def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     """Answer and look until every bar is decided, one has failed, or the rows are used up."""
-    with progress.stage(f"{trial.candidate.rung} at the gate", len(trial.task.split("gate"))) as stage:
-        return _looked(trial, runtime, stage)
-
-
-def _looked(trial: Trial, runtime: Runtime, stage: Stage) -> Judgement:
     order = random_order(trial.task, "gate")
     groups = [row.group for row in order]
     rows: list[Row] = []
     others = {other.id: other for other in trial.baselines.values()}
     against: dict[str, list[Row]] = {name: [] for name in others}
     settled: dict[str, Verdict] = {}
-    for part in batches(order, LOOK_EVERY_ROWS):
-        rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
-        for name, other in others.items():
-            against[name] += score_rows(trial.task, part, answer(other, part, runtime))
-        settled |= _look(trial, rows, against, settled, groups)
-        stage.advance(len(part))
-        if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
-            break
+    with progress.stage(f"{trial.candidate.rung} at the gate", len(order)) as stage:
+        for part in batches(order, LOOK_EVERY_ROWS):
+            rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
+            for name, other in others.items():
+                against[name] += score_rows(trial.task, part, answer(other, part, runtime))
+            settled |= _look(trial, rows, against, settled, groups)
+            stage.advance(len(part))
+            if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
+                break
     for bar in trial.bars:
         settled.setdefault(bar.name, _cut_short(bar, rows, trial.alpha, len(order)))
     verdicts = [settled[bar.name] for bar in trial.bars]
-    limits = tuple(_limits(trial, rows))
+    lost = any(verdict.status == "fail" for verdict in verdicts)
+    waited = () if lost else _waits(trial, rows, order[: len(rows)], runtime)
+    limits = tuple(_limits(trial, rows, waited, lost=lost))
     run = make_run(trial.task, trial.candidate, "gate", rows)
-    return Judgement(verdict=verdicts[0], guards=(*verdicts[1:], *limits), run=run)
+    return Judgement(verdict=verdicts[0], guards=(*verdicts[1:], *limits), run=run, waits_s=waited)
 
 
 def _look(
@@ -115,20 +118,33 @@ def _cut_short(bar: Bar, rows: Sequence[Row], alpha: float, total: int) -> Verdi
     )
 
 
-def _limits(trial: Trial, rows: Sequence[Row]) -> list[Verdict]:
+def _waits(trial: Trial, rows: Sequence[Row], examples: Sequence[Example], runtime: Runtime) -> tuple[float, ...]:
+    """What a caller waits, where the task limits it: a server's answers as they came, else rows looked at, asked alone."""
+    limit_s = trial.task.limits.p95_latency_s
+    if limit_s is None:
+        return ()
+    if trial.candidate.base_reference.is_server:
+        return tuple(row.answer.latency_s for row in rows if row.answer.latency_s is not None)
+    alone = replace(runtime, cache=None)
+    return waits(lambda example: answer(trial.candidate, [example], alone), examples, limit_s)
+
+
+def _limits(trial: Trial, rows: Sequence[Row], waited: Sequence[float], *, lost: bool) -> list[Verdict]:
     """The limits on an answer, as measured: at least 95% of the answers within each. No error rate is claimed for them."""
-    limits = trial.task.limits
-    wanted: list[tuple[str, float | None, list[float | None]]] = [
-        ("p95 latency", limits.p95_latency_s, [row.answer.latency_s for row in rows]),
-        ("tokens per answer", limits.tokens_per_answer, [row.answer.completion_tokens for row in rows]),
-    ]
-    return [_limit(name, float(limit), figures) for name, limit, figures in wanted if limit is not None]
+    limits, found = trial.task.limits, []
+    if limits.p95_latency_s is not None:
+        unknown = "not measured: a bar failed" if lost else "not measured by this backend"
+        found.append(_limit("seconds until an answer", limits.p95_latency_s, waited, unknown))
+    if limits.tokens_per_answer is not None:
+        tokens = [row.answer.completion_tokens for row in rows]
+        found.append(_limit("tokens per answer", float(limits.tokens_per_answer), tokens, "not measured by this backend"))
+    return found
 
 
-def _limit(name: str, limit: float, figures: Sequence[float | None]) -> Verdict:
+def _limit(name: str, limit: float, figures: Sequence[float | None], unknown: str) -> Verdict:
     known = [figure for figure in figures if figure is not None]
     share = sum(figure <= limit for figure in known) / len(known) if known else None
-    status: Status = "undecided" if share is None else ("pass" if share >= 0.95 else "fail")
+    status: Status = "undecided" if share is None else ("pass" if share >= SHARE else "fail")
     return Verdict(
         status=status,
         estimate=share,
@@ -138,9 +154,9 @@ def _limit(name: str, limit: float, figures: Sequence[float | None]) -> Verdict:
         n_total=len(figures),
         missing=len(figures) - len(known),
         alpha=0.0,
-        bar=0.95,
+        bar=SHARE,
         stopped_by="measured",
-        reason="not measured by this backend" if share is None else f"{share:.1%} of the answers were within {limit:g}",
+        reason=unknown if share is None else f"{share:.1%} of {len(known)} answers were within {limit:g}",
         name=name,
     )
 

@@ -34,13 +34,12 @@ def score_rows(task: Task, examples: Sequence[Example], answers: Sequence[Answer
     Raises ValueError where there are not as many answers as examples.
     """
     scorers = {bar.name: scorer_of(task, bar) for bar in (task.quality, *task.guards)}
-
-    def scored(example: Example, answer: Answer) -> Row:
-        judged = replace(example, shown=tuple(answer.passages)) if answer.passages else example
-        scores = {name: scorer.score(judged, answer.text) for name, scorer in scorers.items()}
-        return Row(example=example.id, group=example.group, answer=answer, scores=scores)
-
-    return tuple(scored(example, answer) for example, answer in zip(examples, answers, strict=True))
+    rows = []
+    for example, said in zip(examples, answers, strict=True):
+        judged = replace(example, shown=tuple(said.passages)) if said.passages else example
+        scores = {name: scorer.score(judged, said.text) for name, scorer in scorers.items()}
+        rows.append(Row(example=example.id, group=example.group, answer=said, scores=scores))
+    return tuple(rows)
 
 
 def random_order(task: Task, split: str) -> tuple[Example, ...]:

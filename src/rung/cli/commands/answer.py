@@ -32,18 +32,13 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     person's consent is not run, and told on standard error.
     """
     asked = _asked(text, conversation)
-    from dataclasses import replace
-
-    from rung.engine.answer import answer
-    from rung.engine.runtime import open_runtime
+    from rung.api import open_home
     from rung.json_form import as_json as plain
-    from rung.registry.home import open_home
 
-    with open_home() as home:
-        candidate = home.candidates.get(name)
-        said = answer(candidate, [asked], replace(open_runtime(home.path, home.blobs), live=True, asker="rung answer"))[0]
+    registered = open_home().candidate(name)
+    said = registered.answer(asked)
     if as_json:
-        print_json({"name": name, "candidate": candidate.id, "answer": plain(said)})
+        print_json({"name": name, "candidate": registered.fields.id, "answer": plain(said)})
     else:
         click.echo(said.text)
         for call in said.calls:

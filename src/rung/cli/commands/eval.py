@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rung.cli.output import EXIT_CODE, example, json_option, print_json, show, table, watching
+from rung.cli.output import EXIT_CODE, example, json_option, print_json, show, table
 from rung.report.text import percent
 
 if TYPE_CHECKING:
-    from rung.registry.home import Home
-    from rung.types import Candidate, Progress, Run, Task
     from rung.verify.judge import Reading
 
 WORST_FIRST = ("fail", "undecided", "pass")
@@ -31,23 +29,18 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
 
     Exits with 0 where the lower bound reaches every bar of the kind `at_least`, else with 1.
     """
+    from rung.api import evaluate, load_task
     from rung.json_form import as_json as plain
-    from rung.registry.home import open_home
-    from rung.task.load import load_task
     from rung.verify.judge import read_bar
 
-    with open_home(write=True) as home, watching() as progress:
-        with progress.stage(f"Reading {task}"):
-            locked = load_task(task, home.downloads)
-        candidate = home.candidates.get(ref)
-        home.tasks.add(locked)
-        run = _measured(locked, candidate, split, home, progress)
+    locked = load_task(task, progress=True)
+    run = evaluate(locked, ref, split, progress=True)
     bars = [read_bar(bar, run, locked.alpha) for bar in (locked.quality, *locked.guards)]
     if as_json:
         print_json(
             {
                 "task": locked.digest,
-                "candidate": candidate.id,
+                "candidate": run.candidate,
                 "split": split,
                 "n": len(run.rows),
                 "bars": [plain(bar) for bar in bars],
@@ -57,19 +50,6 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
         _show(bars, locked.alpha, split)
     statuses = [bar.status for bar in bars if bar.status]
     return EXIT_CODE[min(statuses, key=WORST_FIRST.index)] if statuses else 0
-
-
-def _measured(task: Task, candidate: Candidate, split: str, home: Home, progress: Progress) -> Run:
-    """The Candidate's Run on a whole split, stored. A look at the gate goes on the ledger."""
-    from rung.climb.runtime import runtime_for
-    from rung.verify.run import evaluate
-
-    rows = task.split(split)
-    run = evaluate(task, candidate, split, rows, runtime_for(task, home), progress)
-    home.runs.add(run)
-    if split == "gate":
-        home.looks.add(task.digest, candidate.id, len(rows))
-    return run
 
 
 def _show(bars: list[Reading], alpha: float, split: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rung.engine.retrieval.encoders import Encoder
     from rung.engine.retrieval.rerank import Reranker
 
+# How an answer ends that was given without asking the model.
+ABSTAINED = "abstained"
 MODES = ("lexical", "dense", "hybrid")
 # Cormack, Clarke & Büttcher, SIGIR 2009: a rank's weight is 1 / (60 + rank).
 RRF = 60
@@ -109,7 +111,7 @@ class Retriever:
         """The answer where the documents hold nothing near the question; None where the model is to be asked."""
         if not self.abstain or self.find(example.messages).surety >= self.abstain.below:
             return None
-        return Answer(text=self.abstain.answer, latency_s=0.0, prompt_tokens=0, completion_tokens=0, finish_reason="abstained")
+        return Answer(text=self.abstain.answer, latency_s=0.0, prompt_tokens=0, completion_tokens=0, finish_reason=ABSTAINED)
 
 
 def no_encoder(reference: str) -> Encoder:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from rung.calls import Call, calls_in, plain_value
-from rung.engine.backend import Asked, ContextTooLong, Request, ask_until_they_fit
+from rung.engine.backend import Asked, ContextTooLong, Request
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
 from rung.json_form import canonical_json
@@ -87,16 +87,14 @@ class Toolbox:
 
     def _said(self, waiting: Sequence[_Open], ask: Ask, shorter: Shorter) -> list[Answer]:
         """One step. Questions that are too long are asked with fewer demonstrations, then without the last results."""
-
-        def shorten(place: int, problem: str) -> None:
-            row = waiting[place]
+        answers: dict[int, Answer] = {}
+        while left := [place for place in range(len(waiting)) if place not in answers]:
             try:
-                row.request = shorter(row.number, problem)
-            except ContextTooLong:
-                if not _without_last_result(row):
-                    raise
-
-        return ask_until_they_fit(lambda places: [self._next(waiting[place]) for place in places], len(waiting), ask, shorten)
+                answers |= dict(zip(left, ask([self._next(waiting[place]) for place in left]), strict=True))
+            except ContextTooLong as error:
+                for place, problem in error.set_apart(left, answers):
+                    _shorten(waiting[place], problem, shorter)
+        return [answers[place] for place in range(len(waiting))]
 
     def _next(self, row: _Open) -> Request:
         """The question with all calls so far, and what may be said to it now."""
@@ -138,6 +136,14 @@ def _result_text(call: Made) -> str:
     if "result" in call:
         return f"Result of {call['name']}:\n{canonical_json(call['result'])}"
     return f"{call['name']} gave no result: {canonical_json(call['reason'])}"
+
+
+def _shorten(row: _Open, problem: str, shorter: Shorter) -> None:
+    try:
+        row.request = shorter(row.number, problem)
+    except ContextTooLong:
+        if not _without_last_result(row):
+            raise
 
 
 def _without_last_result(row: _Open) -> bool:

@@ -1,15 +1,14 @@
-"""What `rung eval` says of one bar: a score that is missing counts against whatever would be concluded."""
+"""What a Run says of one bar: a score that is missing counts against whatever would be concluded."""
 
 from __future__ import annotations
 
 import pytest
 
-from rung.cli.commands.eval import judged
-from rung.types import Answer, Bar, Row, Run, Score, Task
+from rung.types import Answer, Bar, Row, Run, Score
+from rung.verify.judge import read_bar
 from rung.verify.stats.bounds import clopper_pearson
 
 BAR = Bar(scorer="exact", at_least=0.8)
-TASK = Task(name="t", base="b", instruction="", examples=(), quality=BAR)
 
 
 def run(right: int, wrong: int, missing: int) -> Run:
@@ -26,13 +25,13 @@ def run(right: int, wrong: int, missing: int) -> Run:
 )
 def test_missing_scores_count_as_wrong_towards_a_pass_and_as_right_towards_a_fail(counts, status):
     right, wrong, missing = counts
-    said = judged(BAR, run(*counts), TASK)
-    assert (said["n"], said["missing"], said["status"]) == (sum(counts), missing, status)
+    said = read_bar(BAR, run(*counts), 0.05)
+    assert (said.n, said.missing, said.status) == (sum(counts), missing, status)
     if right:
-        assert said["estimate"] == right / (right + wrong)
-        assert said["lower"] == clopper_pearson(right, sum(counts), 0.05)[0]
-        assert said["upper"] == clopper_pearson(right + missing, sum(counts), 0.05)[1]
+        assert said.estimate == right / (right + wrong)
+        assert said.lower == clopper_pearson(right, sum(counts), 0.05)[0]
+        assert said.upper == clopper_pearson(right + missing, sum(counts), 0.05)[1]
 
 
 def test_a_relative_bar_is_not_decided_here():
-    assert judged(Bar(scorer="exact", better_than="champion"), run(9, 1, 0), TASK)["status"] is None
+    assert read_bar(Bar(scorer="exact", better_than="champion"), run(9, 1, 0), 0.05).status is None
