@@ -5,19 +5,22 @@ from __future__ import annotations
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from threading import Lock
 
 import torch
 
-from rung.engine.backend import ContextTooLong, Request
+from rung.engine.backend import ContextTooLong, Request, price_usd
 from rung.engine.chat import prompt_tokens, text_of
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import AdapterCache, Stack
-from rung.engine.local.batch import Batch, Completion, complete
+from rung.engine.local.batch import Batch, Completion, Gathered
 from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens, choose
+from rung.engine.local.decoder import Decoder
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
@@ -52,31 +55,61 @@ class _Question:
 
 
 class Answering:
-    """One model's runtime: its adapters, grammars, choice sets and prefixes stay between calls."""
+    """A model in this process as a Backend: its adapters, grammars, choice sets and prefixes stay between calls.
 
-    def __init__(self, model: LocalModel) -> None:
-        self.model, self.decoder = model, model.decoder
-        self._adapters, self._prefixes = AdapterCache(model.decoder), PrefixCache()
+    model   or what loads it, at the first question
+    prices  as in `backend.price_usd`
+    """
+
+    def __init__(
+        self,
+        model: LocalModel | Callable[[], LocalModel],
+        *,
+        reference: str = "",
+        template: str = "",
+        prices: Mapping[str, float] | None = None,
+    ) -> None:
+        self._source, self._prices, self._lock = model, prices or {}, Lock()
+        self.reference, self.template = reference, template
+        self._prefixes = PrefixCache()
         self._choices: OrderedDict[tuple[str, ...], Choices] = OrderedDict()
 
-    @torch.inference_mode()
+    @cached_property
+    def model(self) -> LocalModel:
+        """For training too: the same weights in memory."""
+        return self._source if isinstance(self._source, LocalModel) else self._source()
+
+    @property
+    def decoder(self) -> Decoder:
+        return self.model.decoder
+
+    @cached_property
+    def _adapters(self) -> AdapterCache:
+        return AdapterCache(self.decoder)
+
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """One Answer for each Request, in order. Raises ContextTooLong, and UserError for a constraint that cannot be held.
+        """One Answer for each Request, in order; one call at a time. Raises ContextTooLong, and UserError for a constraint that
+        cannot be held.
 
         Questions of different adapters are answered side by side; which are computed together follows from the requests alone.
         """
-        kinds = [_kind(request) for request in requests]
-        questions = self._questions(requests)
-        # Choices are read in one pass a stack of adapters, all that is generated goes in batches of every stack.
-        groups = [(kind, question.stack.key if kind else ()) for kind, question in zip(kinds, questions, strict=True)]
-        answers: dict[int, Answer] = {}
-        for group in dict.fromkeys(groups):
-            members = [index for index, other in enumerate(groups) if other == group]
-            asked = [questions[index] for index in members]
-            found = self._by_choice(asked, group[0]) if group[0] else self._by_generation(asked)
-            answers |= dict(zip(members, found, strict=True))
-        give_back_freed_memory()
-        return [answers[index] for index in range(len(requests))]
+        with self._lock, _inference(self.model):
+            kinds = [_kind(request) for request in requests]
+            questions = self._questions(requests)
+            # Choices are read in one pass a stack of adapters, all that is generated goes in batches of every stack.
+            groups = [(kind, question.stack.key if kind else ()) for kind, question in zip(kinds, questions, strict=True)]
+            answers: dict[int, Answer] = {}
+            for group in dict.fromkeys(groups):
+                members = [index for index, other in enumerate(groups) if other == group]
+                asked = [questions[index] for index in members]
+                found = self._by_choice(asked, group[0]) if group[0] else self._by_generation(asked)
+                answers |= dict(zip(members, found, strict=True))
+            give_back_freed_memory()
+            return [self._priced(answers[index]) for index in range(len(requests))]
+
+    def _priced(self, answer: Answer) -> Answer:
+        """What the tokens cost by the task's prices; unknown without them."""
+        return replace(answer, cost_usd=price_usd(self._prices, answer))
 
     def _questions(self, requests: Sequence[Request]) -> list[_Question]:
         """Those of one stack of adapters share what their prompts begin with."""
@@ -100,11 +133,13 @@ class Answering:
         choices = self._choice_tokens(names)
         lengths = [question.own_length + len(choices.common) + choices.most_nodes for question in asked]
 
-        def run(rows: Sequence[_Question]) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        for places in plan(lengths, lengths, self._budget):
+            rows, began = [asked[place] for place in places], time.perf_counter()
             logs = choose(self.decoder, [row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
-            return [_chosen(names, row, choices) for row in logs.tolist()]
-
-        return _in_batches(asked, plan(lengths, lengths, self._budget), run)
+            found = [_chosen(names, row, choices) for row in logs.tolist()]
+            answers |= dict(zip(places, _measured(rows, found, began), strict=True))
+        return [answers[place] for place in range(len(asked))]
 
     def _by_generation(self, asked: Sequence[_Question]) -> list[Answer]:
         asks = {id(question): self._ask(question) for question in asked}
@@ -113,11 +148,15 @@ class Answering:
         # A row is padded to the longest that it is stored with.
         kept = [int(question.own_length / ALIKE) + asks[id(question)].max_tokens + FORCED_AT_ONCE for question in asked]
 
-        def run(rows: Sequence[_Question]) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        for places in plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)):
+            rows, began = [asked[place] for place in places], time.perf_counter()
             batch = Batch(self.decoder, self.model.end_tokens, grammars, self._budget.tokens)
-            return [self._answer(made) for made in complete(batch, [asks[id(row)] for row in rows])]
-
-        return _in_batches(asked, plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)), run)
+            made = Gathered(batch.add([asks[id(row)] for row in rows]))
+            while batch:
+                made.take(batch.step())
+            answers |= dict(zip(places, _measured(rows, [self._answer(one) for one in made.completions], began), strict=True))
+        return [answers[place] for place in range(len(asked))]
 
     def _ask(self, question: _Question) -> Ask:
         request, held = question.request, question.request.constraint
@@ -181,19 +220,18 @@ class Answering:
         return Budget(rows=rows, tokens=tokens, kept_tokens=kept_bytes // token_bytes)
 
 
-def _in_batches(
-    asked: Sequence[_Question], batches: Sequence[Sequence[int]], run: Callable[[Sequence[_Question]], list[Answer]]
-) -> list[Answer]:
-    """Each batch's answers in the order of the questions, with their tokens and the time that a row took."""
-    answers: dict[int, Answer] = {}
-    for places in batches:
-        rows = [asked[place] for place in places]
-        began = time.perf_counter()
-        found = run(rows)
-        seconds = (time.perf_counter() - began) / len(rows)
-        for place, row, answer in zip(places, rows, found, strict=True):
-            answers[place] = replace(answer, latency_s=row.shared_s + seconds, prompt_tokens=len(row.ids), cached_tokens=row.cached)
-    return [answers[place] for place in range(len(asked))]
+def _inference(_loaded: LocalModel) -> AbstractContextManager[object]:
+    """Inference mode, begun once the model is loaded: tensors that are made within it cannot be trained."""
+    return torch.inference_mode()
+
+
+def _measured(rows: Sequence[_Question], answers: Sequence[Answer], began: float) -> list[Answer]:
+    """The answers of one batch with their prompts' tokens and the time that a row took."""
+    seconds = (time.perf_counter() - began) / len(rows)
+    return [
+        replace(answer, latency_s=row.shared_s + seconds, prompt_tokens=len(row.ids), cached_tokens=row.cached)
+        for row, answer in zip(rows, answers, strict=True)
+    ]
 
 
 def _kind(request: Request) -> tuple[str, ...]:

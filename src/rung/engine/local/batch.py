@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import count
 
 import torch
-from torch import Tensor
 
 from rung.engine.constrain import Grammars
 from rung.engine.local.batching import alike
@@ -95,7 +94,8 @@ class Batch:
         passes = self._passes()
         rows = [row for works in passes for work in works for row in work.rows]
         if rows:
-            logits = self._decoder.logits(torch.cat([self._compute(works) for works in passes]))
+            hidden = [extend_together([work.part for work in works], self._update(works)) for works in passes]
+            logits = self._decoder.logits(torch.cat(hidden))
             if self._grammars:
                 self._grammars.mask(logits, [row.ask.constraint for row in rows])
             for row, token in zip(rows, pick(logits, rows), strict=True):
@@ -120,10 +120,6 @@ class Batch:
             else:
                 passes.append([work])
         return passes
-
-    def _compute(self, works: Sequence[_Work]) -> Tensor:
-        """One pass; final hidden states, (rows, width)."""
-        return extend_together([work.part for work in works], self._update(works))
 
     def _update(self, works: Sequence[_Work]) -> Update | None:
         """What the pass's adapters add: one stack's own update where all rows are of it."""
@@ -203,15 +199,23 @@ def _capacity(rows: Sequence[Row]) -> int:
     return max(len(row.ask.own) for row in rows) + max(row.ask.max_tokens for row in rows) + FORCED_AT_ONCE
 
 
-def complete(batch: Batch, asks: Sequence[Ask]) -> list[Completion]:
-    """Everything that is answered to these, in order; nothing joins meanwhile. Raises the UserError of a row that has one."""
-    made: dict[int, list[Made]] = {number: [] for number in batch.add(asks)}
-    while batch:
-        for part in batch.step():
+class Gathered:
+    """What the steps of a batch make of some of its rows, until all of it is there."""
+
+    def __init__(self, rows: Sequence[int]) -> None:
+        self._made: dict[int, list[Made]] = {row: [] for row in rows}
+
+    def take(self, step: Sequence[Made]) -> None:
+        """Raises the UserError of a row that has one."""
+        for part in step:
             if part.error:
                 raise part.error
-            made[part.row].append(part)
-    return [
-        Completion(ids=[token for part in parts for token in part.tokens], finish_reason=parts[-1].finish_reason)
-        for parts in made.values()
-    ]
+            self._made[part.row].append(part)
+
+    @property
+    def completions(self) -> list[Completion]:
+        """Of each row, in order, all that was made."""
+        return [
+            Completion(ids=[token for part in parts for token in part.tokens], finish_reason=parts[-1].finish_reason)
+            for parts in self._made.values()
+        ]

@@ -25,7 +25,7 @@ from torch import Tensor
 from rung.engine.chat import training_tokens
 from rung.engine.local.adapters import BASE, Stack
 from rung.engine.local.batching import common_length
-from rung.engine.local.cache import RowCache
+from rung.engine.local.cache import Part, RowCache, extend_together
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.prefix import Prefix
 
@@ -126,7 +126,7 @@ def choose(
     skip = len(prefix.tokens) if prefix else 0
     rows = [[*ids[skip:], *choices.common] for ids in prompts]
     cache = RowCache(decoder, len(rows), max(map(len, rows)), prefix)
-    last = cache.extend(rows, stack.update)
+    last = extend_together([Part(cache=cache, first=0, tokens=rows)], stack.update)
     if choices.distinct:
         first = torch.tensor([rest[0] for rest in choices.rests], device=decoder.device)
         return torch.log_softmax(last.float() @ decoder.weights.head[first].float().T, dim=-1)
