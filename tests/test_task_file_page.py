@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from rung.data.shapes.columns import COLUMN_KEYS
 from rung.errors import UserError
-from rung.rungs.settings import settings_kind
+from rung.rungs.base import rung_named
 from rung.task.keys import BarSpec, TaskSpec
 from rung.task.load import _checked
 from rung.task.positions import Located
@@ -37,7 +37,7 @@ def test_an_example_is_taken(example: str) -> None:
     value = LEAST | yaml.safe_load(example)
     _checked(Located(value=value, shown="task.yaml"))
     for name, settings in value.get("rungs", {}).items():
-        kind = settings_kind(name, settings)
+        kind = rung_named(name).settings_kind(settings)
         assert kind is not None
         kind.model_validate(settings)
 

@@ -130,7 +130,7 @@ def test_gold_that_is_no_document_is_told(tmp_path):
 def test_the_documents_are_part_of_the_lock_and_their_place_is_not(tmp_path):
     home = tmp_path / "home"
     one, other = task_of(write(tmp_path / "one"), home), task_of(write(tmp_path / "other"), home)
-    assert one.knowledge["documents"] == 64
+    assert one.knowledge.documents == 64
     base = other.base
     assert dataclasses.replace(one, base=base).digest == other.digest
     (tmp_path / "one" / "docs" / "Ashby.md").write_text("# Ashby\n\nThe town of Ashby has the code 999.\n")

@@ -76,8 +76,8 @@ def test_a_climb_where_only_a_tool_helps_ends_at_the_tools_rung(task_file, home)
         chosen = next(trial for trial in rung["trials"] if trial["chosen"])
         assert chosen["name"] == "one call, then the answer" and chosen["calls"]["outcomes"] == {"ran": 20}
         candidate = opened.candidates.get("shop")
-        assert candidate.tools["steps"] == 1
-        assert opened.blobs.local(candidate.tools["files"]).joinpath("prices.txt").exists()
+        assert candidate.tools.steps == 1
+        assert opened.blobs.local(candidate.tools.files).joinpath("prices.txt").exists()
         run = next(run for run in opened.runs.of(candidate.id) if run.split == "gate")
         assert run.rows[0].answer.calls[0]["outcome"] == "ran"
 

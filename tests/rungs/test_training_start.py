@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from rung import plugins
-from rung.errors import UserError
 from rung.parts import Demonstrations, ToolSet, ToolUse
-from rung.rungs.settings import check_settings, settings_kind
+from rung.rungs.base import rung_named
+from rung.rungs.settings import setting_problems
 from rung.rungs.training import train_config, training_start
+from rung.task.positions import error_in
 from rung.types import Bar, Candidate, Example, Task
 
 
@@ -40,7 +41,7 @@ def test_without_a_rung_below_the_longest_target_has_room():
 
 
 def adapter_settings(tmp_path: Path, given: dict) -> Task:
-    """A task with these settings of the adapter rung; `check_settings` is what a climb begins with."""
+    """A task with these settings of the adapter rung; `setting_problems` is what a climb begins with."""
     path = tmp_path / "task.yaml"
     path.write_text("rungs: {r4_adapter: {}}\n", "utf-8")
     bar = Bar(scorer="exact", at_least=0.8)
@@ -52,8 +53,8 @@ def adapter_settings(tmp_path: Path, given: dict) -> Task:
 @pytest.mark.parametrize("kind", plugins.names("adapter_kinds"))
 def test_the_adapter_rung_trains_any_kind_of_adapter(tmp_path: Path, kind: str):
     given = {"method": kind, "epochs": 3, "dev_rows": 30, "target_modules": ["v_proj", "down_proj"]}
-    check_settings(adapter_settings(tmp_path, given))
-    settings = settings_kind("r4_adapter", given).model_validate(given)
+    assert setting_problems(adapter_settings(tmp_path, given)) == []
+    settings = rung_named("r4_adapter").settings_kind(given).model_validate(given)
     config = train_config(adapter_settings(tmp_path, given), settings, objective="sft")
     assert (config.method, config.epochs, config.seed, config.too_long) == (kind, 3, 7, "drop")
     assert config.method_settings.target_modules == ("v_proj", "down_proj")
@@ -69,16 +70,16 @@ def test_the_adapter_rung_trains_any_kind_of_adapter(tmp_path: Path, kind: str):
     ],
 )
 def test_settings_that_the_method_does_not_have_are_told_before_anything_runs(tmp_path: Path, given: dict, said: str):
-    with pytest.raises(UserError) as caught:
-        check_settings(adapter_settings(tmp_path, given))
-    assert said in caught.value.message
-    assert "unknown key 'rank'" not in caught.value.message
+    problems = setting_problems(adapter_settings(tmp_path, given))
+    told = error_in(str(tmp_path / "task.yaml"), problems).message
+    assert said in told
+    assert "unknown key 'rank'" not in told
 
 
 def test_without_settings_of_a_method_nothing_heavy_is_loaded(tmp_path: Path):
     script = (
-        "import sys; from rung.rungs.settings import settings_kind\n"
-        "settings_kind('r4_adapter', {'epochs': 1, 'method': 'lora'}).model_validate({'epochs': 1, 'method': 'lora'})\n"
+        "import sys; from rung.rungs.base import rung_named; given = {'epochs': 1, 'method': 'lora'}\n"
+        "rung_named('r4_adapter').settings_kind(given).model_validate(given)\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -29,7 +29,17 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
     under_way = open_climb(task, home, progress)
     with under_way.lease:
         while not isinstance(step := step_after(task, under_way.record, every=every_rung), Finish):
-            _perform(under_way, step)
+            match step:
+                case Diagnose():
+                    steps.diagnose(under_way)
+                case Build(rung):
+                    steps.build(under_way, rung)
+                case Gate(rung):
+                    steps.gate(under_way, rung)
+                case Measure(rung):
+                    steps.measure(under_way, rung)
+                case Simplify(rung):
+                    steps.simplify(under_way, rung)
         if step.winner:
             steps.register(under_way, step.winner)
         else:
@@ -37,20 +47,6 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
         told = document(under_way, step, every=every_rung)
         under_way.record.keep_document(told)
     return told
-
-
-def _perform(under_way: Climb, step: Diagnose | Build | Gate | Measure | Simplify) -> None:
-    match step:
-        case Diagnose():
-            steps.diagnose(under_way)
-        case Build(rung):
-            steps.build(under_way, rung)
-        case Gate(rung):
-            steps.gate(under_way, rung)
-        case Measure(rung):
-            steps.measure(under_way, rung)
-        case Simplify(rung):
-            steps.simplify(under_way, rung)
 
 
 def _draw_cheap_curve(under_way: Climb) -> None:

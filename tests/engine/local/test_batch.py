@@ -22,6 +22,7 @@ from rung.engine.local.mixed import Bank
 from rung.engine.local.prefix import compute_prefix
 from rung.engine.local.rows import Ask
 from rung.engine.local.update import Untouched
+from rung.errors import UserError
 from rung.parts import ChoiceConstraint
 
 RANKS = (2, 4, 8, 1, 16, 4, 3, 8)
@@ -168,6 +169,25 @@ def test_constrained_rows_beside_free_ones(tiny, stacks: list[Stack]) -> None:
     assert list(together.values()) == alone
     texts = [tiny.tokenizer.decode(ids) for ids in alone]
     assert all(text.startswith('{"name":"get_') == bool(index % 2) for index, text in enumerate(texts))
+
+
+def test_a_constraint_that_cannot_be_held_ends_its_own_row_alone(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    grammars = Grammars(tiny.tokenizer, tiny.config.vocabulary, sorted(tiny.end_tokens))
+    held = Ask(ids=prompt(tiny, 1), max_tokens=9, constraint=grammars.constraint({"type": "string"}))
+    free = Ask(ids=prompt(tiny, 0), max_tokens=9)
+    alone = complete(Batch(tiny.decoder, frozenset()), [free])[0].ids
+
+    def fail(token: int) -> None:
+        raise UserError("too much to follow")
+
+    monkeypatch.setattr(held.constraint, "take", fail)
+    batch = Batch(tiny.decoder, frozenset(), grammars)
+    batch.add([held, free])
+    told = batch.step()
+    assert told[0].finish_reason == "error" and told[0].error is not None and told[1].error is None
+    assert [*told[1].tokens, *(token for _ in range(8) for part in batch.step() for token in part.tokens)] == alone
+    with pytest.raises(UserError, match="too much"):
+        complete(Batch(tiny.decoder, frozenset(), grammars), [held, free])
 
 
 def test_a_step_tells_every_new_token_once(tiny) -> None:

@@ -36,7 +36,7 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     from rung.json_form import as_json as plain
 
     registered = open_home().candidate(name)
-    said = registered.answer(asked)
+    [said] = registered.answers([asked])
     if as_json:
         print_json({"name": name, "candidate": registered.fields.id, "answer": plain(said)})
     else:

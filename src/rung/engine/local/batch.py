@@ -20,6 +20,7 @@ from rung.engine.local.decoder import Decoder
 from rung.engine.local.mixed import Bank, Mixed
 from rung.engine.local.rows import FORCED_AT_ONCE, Ask, Row, pick
 from rung.engine.local.update import Update
+from rung.errors import UserError
 
 # Padding, rows times tokens, that costs about as much as the calls of a block more.
 PADDING_AT_MOST = 2048
@@ -27,11 +28,16 @@ PADDING_AT_MOST = 2048
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What one step made of a row: its new tokens, the end token included; `finish_reason` is stop or length with the last ones."""
+    """What one step made of a row: its new tokens, the end token included.
+
+    finish_reason  with the last of them: stop, length, or error
+    error          why its constraint could not be held; the other rows go on
+    """
 
     row: int
     tokens: tuple[int, ...]
     finish_reason: str = ""
+    error: UserError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +105,7 @@ class Batch:
         said = sorted((*rows, *self._answered), key=lambda row: row.number)
         self._answered = []
         self._leave({row.number for row in rows if row.finish_reason})
-        return [Made(row=row.number, tokens=row.fresh(), finish_reason=row.finish_reason) for row in said]
+        return [Made(row=row.number, tokens=row.fresh(), finish_reason=row.finish_reason, error=row.error) for row in said]
 
     def _passes(self) -> list[list[_Work]]:
         """All rows that go on in one pass. Prompts are read in passes of their own, but where they fit into that one."""
@@ -198,10 +204,12 @@ def _capacity(rows: Sequence[Row]) -> int:
 
 
 def complete(batch: Batch, asks: Sequence[Ask]) -> list[Completion]:
-    """Everything that is answered to these, in order; nothing joins meanwhile."""
+    """Everything that is answered to these, in order; nothing joins meanwhile. Raises the UserError of a row that has one."""
     made: dict[int, list[Made]] = {number: [] for number in batch.add(asks)}
     while batch:
         for part in batch.step():
+            if part.error:
+                raise part.error
             made[part.row].append(part)
     return [
         Completion(ids=[token for part in parts for token in part.tokens], finish_reason=parts[-1].finish_reason)

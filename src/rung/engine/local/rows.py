@@ -11,6 +11,7 @@ from torch import Tensor
 from rung.engine.constrain import Constraint
 from rung.engine.local.adapters import BASE, Stack
 from rung.engine.local.prefix import Prefix
+from rung.errors import UserError
 
 # Forced tokens computed in one pass: long runs, in one row, would pad the attention of all others.
 FORCED_AT_ONCE = 16
@@ -53,6 +54,7 @@ class Row:
     made: list[int] = field(default_factory=list)
     pending: list[int] = field(default_factory=list)
     finish_reason: str = ""
+    error: UserError | None = None
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(self.ask.seed)
@@ -67,9 +69,12 @@ class Row:
             self.made.append(token)
             self.finish_reason = "stop"
             return
-        if self.ask.constraint:
-            self.ask.constraint.take(token)
-        self._add([token])
+        try:
+            if self.ask.constraint:
+                self.ask.constraint.take(token)
+            self._add([token])
+        except UserError as error:
+            self.finish_reason, self.error = "error", error
 
     def fresh(self) -> tuple[int, ...]:
         """The tokens made since this was last asked."""
