@@ -19,7 +19,7 @@ def least_document(climb: str, sentence: str) -> ClimbDocument:
         alpha=0.05,
         consequence="low",
         seed=0,
-        rows={"train": 6, "dev": 2, "gate": 2},
+        rows={"train": 6, "dev": 2, "test": 2},
         path="task.yaml",
     )
     lock = Lock(task="t" * 64, data={}, base="b", template="", packages={}, seed=0, hardware={}, repeat="rung climb task.yaml")

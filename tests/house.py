@@ -43,7 +43,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "UNDO": (),
         "applies": ("task",),
         "build": ("task", "parent", "context"),
-        "forecast": ("task", "speeds"),
+        "estimate": ("task", "speeds"),
     },
     "methods": {
         "Config": (),

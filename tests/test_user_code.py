@@ -34,7 +34,7 @@ def test_mistakes_are_told_with_their_line(tmp_path: Path, text: str | None, mes
     if text is not None:
         (tmp_path / "mine.py").write_text(text, "utf-8")
     with pytest.raises(UserError, match=message):
-        load_function(tmp_path / "mine.py", "f", mend="Write it.")
+        load_function(tmp_path / "mine.py", "f", hint="Write it.")
 
 
 def test_the_place_is_the_users_own_line(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def evaluate(
     """The candidate's answers to one split of the task, each scored; kept in the home; `rung eval`.
 
     candidate  a name, `name@version`, the beginning of an id, or what one of these gave
-    split      train, dev or gate. Looking at dev is free; a look at the gate is written on the task's ledger
+    split      train, dev or test. Looking at dev is free; a look at the test split is written on the task's ledger
     """
     from rung.climb.runtime import runtime_for
     from rung.registry import home as registry
@@ -77,7 +77,7 @@ def evaluate(
 
     rows = task.split(split)
     if not rows:
-        raise UserError(f"the task has no rows of the split '{split}'", where=task.path, mend=did_you_mean(split, SPLITS))
+        raise UserError(f"the task has no rows of the split '{split}'", where=task.path, hint=did_you_mean(split, SPLITS))
     with registry.open_home(_folder(home), write=True) as opened, _watching(progress) as shown:
         fields = candidate.fields if isinstance(candidate, Registered) else candidate
         asked = opened.candidates.get(fields) if isinstance(fields, str) else fields
@@ -85,7 +85,7 @@ def evaluate(
         opened.candidates.add(asked, task.digest)
         run = evaluate(task, asked, split, rows, runtime_for(task, opened), shown)
         opened.runs.add(run)
-        if split == "gate":
+        if split == "test":
             opened.looks.add(task.digest, asked.id, len(rows))
     return run
 
@@ -204,10 +204,10 @@ def _example(question: Question) -> Example:
     if isinstance(question, Example):
         return question
     if not question:
-        raise UserError("there is nothing to answer", mend="Give a text, or a list of messages.")
+        raise UserError("there is nothing to answer", hint="Give a text, or a list of messages.")
     messages: tuple[Message, ...] = ({"role": "user", "content": question},) if isinstance(question, str) else tuple(question)
     if not all(isinstance(message, Mapping) and "role" in message for message in messages):
-        raise UserError("not every message has a role", mend='A message is {"role": "user", "content": "..."}.')
+        raise UserError("not every message has a role", hint='A message is {"role": "user", "content": "..."}.')
     return Example(id="asked", messages=messages)
 
 

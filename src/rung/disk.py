@@ -23,14 +23,14 @@ OLD_S = 7 * 86_400.0
 def full(path: Path | str) -> BrokenEnvironment:
     """The error for a disk without room."""
     return BrokenEnvironment(
-        "no space left", where=str(path), mend="Nothing was half-written. Free some space, then run the same command again."
+        "no space left", where=str(path), hint="Nothing was half-written. Free some space, then run the same command again."
     )
 
 
 def forbidden(path: Path | str) -> BrokenEnvironment:
     """The error for a place that may not be written."""
     return BrokenEnvironment(
-        "cannot be written", where=str(path), mend="Make the folder writable, or set RUNG_HOME to one that is."
+        "cannot be written", where=str(path), hint="Make the folder writable, or set RUNG_HOME to one that is."
     )
 
 

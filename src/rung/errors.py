@@ -16,15 +16,15 @@ class RungError(Exception):
 
     exit_code = 2
 
-    def __init__(self, problem: str, *, where: str = "", mend: str = "") -> None:
-        self.problem, self.where, self.mend = problem, where, mend
+    def __init__(self, problem: str, *, where: str = "", hint: str = "") -> None:
+        self.problem, self.where, self.hint = problem, where, hint
         super().__init__(self.message)
 
     @property
     def message(self) -> str:
         """`where: problem` and, on a line of its own, how to mend it."""
         head = f"{self.where}: {self.problem}" if self.where else self.problem
-        return f"{head}\n  {self.mend}" if self.mend else head
+        return f"{head}\n  {self.hint}" if self.hint else head
 
 
 class UserError(RungError):

@@ -56,7 +56,7 @@ def _defines(file: Path, verb: str) -> bool:
 def load(slot: str, name: str) -> ModuleType:
     """The plug-in's module. Raises UserError, with the nearest name, where there is none."""
     if name not in names(slot):
-        raise UserError(f"no {slot[:-1]} is called '{name}'", mend=did_you_mean(name, names(slot)))
+        raise UserError(f"no {slot[:-1]} is called '{name}'", hint=did_you_mean(name, names(slot)))
     entry = _entry_points(slot).get(name)
     return entry.load() if entry else importlib.import_module(f"{SLOTS[slot]}.{name}")
 

@@ -20,7 +20,7 @@ Message = Mapping[str, Any]
 Origin = Literal["human", "log", "synthetic", "augmented"]
 Status = Literal["pass", "fail", "undecided"]
 Severity = Literal["info", "warning", "error"]
-SPLITS = ("train", "dev", "gate")
+SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True, kw_only=True)

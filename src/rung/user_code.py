@@ -14,18 +14,18 @@ from typing import Any
 from rung.errors import RungError, UserError, did_you_mean
 
 
-def load_function(file: Path, name: str, *, mend: str = "") -> Callable[..., Any]:
-    """The function; files beside its own can be imported from it. `mend` says what the file is looked for as.
+def load_function(file: Path, name: str, *, hint: str = "") -> Callable[..., Any]:
+    """The function; files beside its own can be imported from it. `hint` says what the file is looked for as.
 
     Raises UserError where there is no such file or function, and, with the line of the mistake, where the file cannot be run.
     """
     if not file.is_file():
-        raise UserError("there is no such file", where=str(file), mend=mend)
+        raise UserError("there is no such file", where=str(file), hint=hint)
     module = _module(file)
     found = getattr(module, name, None)
     if not callable(found):
         own = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise UserError(f"there is no function '{name}'", where=str(file), mend=did_you_mean(name, own) if own else "")
+        raise UserError(f"there is no function '{name}'", where=str(file), hint=did_you_mean(name, own) if own else "")
     return found  # type: ignore[no-any-return]
 
 

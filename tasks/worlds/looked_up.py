@@ -57,7 +57,7 @@ def facts(seed: int, size: Size) -> World:
 def weekly(seed: int, size: Size) -> World:
     """Facts that change every week: the training rows hold last week's, the documents this week's."""
     draw = random.Random(f"weekly {seed}")
-    ships = names(draw, size.dev + size.gate)
+    ships = names(draw, size.dev + size.test)
     rows, documents = [], {}
     for number, split in enumerate(size.splits()):
         week = 41 if split == "train" else 42

@@ -66,7 +66,7 @@ def outcome(world: World, document: ClimbDocument, named: str, truth: float | No
     """The record of a climb from its document.
 
     truth  what the cheapest rung truly scores, or what it scored at the gate; None where it was not judged, so that nothing says
-           whether the gate could tell
+           whether the test split could tell
     skill  the scripted model's; None for a language model, whose truth nobody knows
     """
     chosen = document.verdict.rung
@@ -87,7 +87,7 @@ def outcome(world: World, document: ClimbDocument, named: str, truth: float | No
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Counts over climbs. `dearer`: those that chose a dearer rung than needed, or none, where the gate could tell."""
+    """Counts over climbs. `dearer`: those that chose a dearer rung than needed, or none, where the test split could tell."""
     told = [one for one in outcomes if one.could_tell and one.cheapest is not None]
     return {
         "climbs": len(outcomes),

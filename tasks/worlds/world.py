@@ -15,7 +15,7 @@ import yaml
 SCRIPTED = "scripted"
 # How often the scripted model is right without what it needs.
 LUCK = 0.1
-SPLITS = ("train", "dev", "gate")
+SPLITS = ("train", "dev", "test")
 FOR_THE_SCRIPT = ("wrong", "evidence", "belief")
 _BEGINNINGS = ("bal", "cor", "den", "fal", "gor", "hem", "jor", "kel", "lin", "mar", "nor", "pel", "ros", "sel", "tam", "vor")
 _MIDDLES = ("a", "e", "i", "o", "u", "ama", "ele", "ini", "oro", "udi")
@@ -28,7 +28,7 @@ class Size:
 
     train: int = 300
     dev: int = 60
-    gate: int = 120
+    test: int = 120
 
     def splits(self) -> Iterator[str]:
         """The split of each row, train first."""

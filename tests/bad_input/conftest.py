@@ -100,7 +100,7 @@ def task(folder: Path, tiny_base: Path) -> Callable[..., str]:
             "data": {
                 "examples": "messages.csv",
                 "columns": {"input": "text", "target": "tone"},
-                "split": {"train": 60, "dev": 40, "gate": 140},
+                "split": {"train": 60, "dev": 40, "test": 140},
             },
             "quality": {"scorer": "choice", "at_least": 0.8},
         }

@@ -59,15 +59,15 @@ def test_all_wrong_settings_are_told_at_once(refused, task, command: str) -> Non
 @pytest.mark.parametrize("command", ["climb", "diagnose", "forecast"])
 def test_a_split_that_can_prove_nothing(refused, task, command: str) -> None:
     said = refused(command, task(put("quality.at_least", 0.99)))
-    assert "the gate has 140 rows, and 'quality' needs at least" in said
-    assert "data.split.gate" in said
+    assert "the test split has 140 rows, and 'quality' needs at least" in said
+    assert "data.split.test" in said
 
 
 def test_the_plan_shows_what_a_split_that_is_too_small_can_prove(home, task, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", task(put("quality.at_least", 0.99))]) == 2
     said = capsys.readouterr().out
-    assert "It cannot be climbed as it is: the gate has 140 rows, and 'quality' needs at least" in said
-    assert "What the gate can and cannot prove" in said
+    assert "It cannot be climbed as it is: the test split has 140 rows, and 'quality' needs at least" in said
+    assert "What the test split can and cannot prove" in said
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -82,6 +82,6 @@ def test_a_wrong_base_is_told_with_its_line(refused, task, tiny_base: Path, fold
 def test_rows_that_the_base_has_no_room_for(refused, task, folder: Path, command: str) -> None:
     lines = (folder / "messages.csv").read_text().splitlines()
     (folder / "messages.csv").write_text("\n".join([*lines[:-1], f'"{"late again " * 2000}",negative']) + "\n")
-    said = refused(command, task(put("data.split", {"dev": 40, "gate": 200})))
+    said = refused(command, task(put("data.split", {"dev": 40, "test": 200})))
     assert "1 row does not fit the base" in said
     assert "messages.csv:241: " in said

@@ -49,9 +49,10 @@ def test_no_task_file(refused, folder: Path, command: list[str], text: str | byt
         (setting("data", "exmples", value="x.csv"), "task.yaml:13: unknown key 'exmples'. Did you mean 'examples'?"),
         (setting("data", "columns", "inputs", value="text"), "unknown key 'inputs'\n  Did you mean 'input'?"),
         (setting("data", "columns", "target", value="tune"), "messages.csv has no column 'tune'\n  Did you mean 'tone'?"),
-        (setting("data", "split", "gat", value=30), "unknown key 'gat'. Did you mean 'gate'?"),
-        (setting("data", "split", "gate", value=30000), "asks for 30,100 rows (train 60, dev 40, gate 30,000) of 240"),
-        (setting("data", "split", "gate", value="half"), "'half' is no share: give a fraction up to 1.0"),
+        (setting("data", "split", "gate", value=30), "the locked split is called 'test' now, no longer 'gate'"),
+        (setting("data", "split", "tets", value=30), "unknown key 'tets'. Did you mean 'test'?"),
+        (setting("data", "split", "test", value=30000), "asks for 30,100 rows (train 60, dev 40, test 30,000) of 240"),
+        (setting("data", "split", "test", value="half"), "'half' is no share: give a fraction up to 1.0"),
         (setting("data", "group", value="custmer"), "messages.csv has no column 'custmer'"),
         (setting("data", "where", value={"tne": "positive"}), "'tne'"),
         (setting("probes", "sampeling", value={}), "no probe is called 'sampeling'. Did you mean 'sampling'?"),
@@ -112,10 +113,10 @@ def test_all_mistakes_at_once(refused, task) -> None:
 def test_a_gate_too_small_says_how_many_rows_it_needs(refused, task, capsys: pytest.CaptureFixture[str]) -> None:
     path = task(setting("quality", "at_least", value=0.99))
     said = refused("climb", path)
-    assert "task.yaml: the gate has 140 rows, and 'quality' needs at least 528: " in said
-    assert "Give the gate more rows (data.split.gate), or lower the bar." in said
+    assert "task.yaml: the test split has 140 rows, and 'quality' needs at least 528: " in said
+    assert "Give the test split more rows (data.split.test), or lower the bar." in said
     assert run(["plan", path]) == 2
-    assert "the gate has 140 rows, and 'quality' needs at least 528" in " ".join(capsys.readouterr().out.split())
+    assert "the test split has 140 rows, and 'quality' needs at least 528" in " ".join(capsys.readouterr().out.split())
     assert run(["ls", "--json"]) == 0
     assert '"unfinished": []' in capsys.readouterr().out
 

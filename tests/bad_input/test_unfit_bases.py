@@ -25,7 +25,7 @@ def on_it(content: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("command", ["climb", "plan"])
 @pytest.mark.parametrize(
-    ("spoil", "words", "mend"),
+    ("spoil", "words", "hint"),
     [
         (lambda f: (f / "chat_template.jinja").unlink(), "no chat template", "Use its instruction-tuned (chat) version"),
         (lambda f: (f / "config.json").unlink(), "no config.json", "Name the model's own folder"),
@@ -34,11 +34,11 @@ def on_it(content: dict[str, Any]) -> None:
         (lambda f: (f / "model.safetensors").unlink(), "no weights", "save_pretrained"),
     ],
 )
-def test_a_folder_that_is_no_base(refused, task, base: Path, command: str, spoil: Any, words: str, mend: str) -> None:
+def test_a_folder_that_is_no_base(refused, task, base: Path, command: str, spoil: Any, words: str, hint: str) -> None:
     spoil(base)
     said = refused(command, task(on_it))
     assert words in said
-    assert mend in said
+    assert hint in said
     assert said.startswith("rung: task.yaml:2: model")
 
 
@@ -58,7 +58,7 @@ def test_rows_longer_than_the_context_are_named_before_anything_runs(refused, ta
     (folder / "messages.csv").write_text("\n".join(lines) + "\n")
 
     def edit(content: dict[str, Any]) -> None:
-        content["data"]["split"] = {"dev": 40, "gate": 200}
+        content["data"]["split"] = {"dev": 40, "test": 200}
         content["rungs"] = {"r0_linear": {"skip": True}}
 
     said = refused(command, task(edit))
@@ -69,7 +69,7 @@ def test_rows_longer_than_the_context_are_named_before_anything_runs(refused, ta
 
 
 def test_long_rows_of_train_are_left_out_of_training(home: Path, folder: Path, task, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [f"{n},{'a' if n % 2 else 'b'},{'train' if n < 60 else 'dev' if n < 100 else 'gate'}" for n in range(240)]
+    lines = [f"{n},{'a' if n % 2 else 'b'},{'train' if n < 60 else 'dev' if n < 100 else 'test'}" for n in range(240)]
     lines[7] = f"{'late again ' * 2000},a,train"
     (folder / "rows.csv").write_text("\n".join(["text,tone,part", *lines]) + "\n")
 

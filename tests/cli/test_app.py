@@ -42,7 +42,7 @@ def test_a_broken_environment_is_3_and_a_document_with_json(home: Path, capsys: 
     assert "has format '99'" in said.err
     error = json.loads(said.out)["error"]
     assert (error["exit_code"], error["where"]) == (3, str(home))
-    assert "set RUNG_HOME to another folder" in error["mend"]
+    assert "set RUNG_HOME to another folder" in error["hint"]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def write_task(path: Path, **bar: float) -> Path:
         "data": {
             "examples": "messages.csv",
             "columns": {"input": "text", "target": "tone"},
-            "split": {"train": 60, "dev": 40, "gate": 140},
+            "split": {"train": 60, "dev": 40, "test": 140},
         },
         "quality": {"scorer": "choice", **bar},
         "rungs": {"r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibrate": False}},
@@ -85,7 +85,7 @@ def test_a_bar_that_nothing_reaches_is_1(task_file: Path, capsys: pytest.Capture
 def test_eval_measures_a_registered_candidate(task_file: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["climb", str(task_file), "--json"]) == 0
     winner = json.loads(capsys.readouterr().out)["verdict"]["winner"]
-    assert run(["eval", str(task_file), "--candidate", "toy", "--split", "gate", "--json"]) == 0
+    assert run(["eval", str(task_file), "--candidate", "toy", "--split", "test", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["candidate"], said["n"]) == (winner, 140)
     bar = said["bars"][0]
@@ -110,7 +110,7 @@ def test_plan_says_what_will_run(task_file: Path, capsys: pytest.CaptureFixture[
     assert planned["probes"]["format"] == "" and "no documents" in planned["probes"]["oracle_context"]
     assert run(["plan", str(task_file)]) == 0
     told = capsys.readouterr().out
-    assert "toy: 60 train, 40 dev, 140 gate rows." in told and "oracle_context" not in told and "asked what is missing" in told
+    assert "toy: 60 train, 40 dev, 140 test rows." in told and "oracle_context" not in told and "asked what is missing" in told
 
 
 def test_diagnose_says_what_is_missing(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,9 +148,9 @@ def test_wrong_settings_of_a_probe_are_2(task_file: Path, capsys: pytest.Capture
 def test_a_gate_too_small_for_its_bar_is_2(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_task(task_file, at_least=0.99)
     assert run(["plan", str(task_file)]) == 2
-    assert "the gate has 140 rows, and 'quality' needs at least" in " ".join(capsys.readouterr().out.split())
+    assert "the test split has 140 rows, and 'quality' needs at least" in " ".join(capsys.readouterr().out.split())
     assert run(["climb", str(task_file)]) == 2
-    assert "the gate has 140 rows, and 'quality' needs at least" in capsys.readouterr().err
+    assert "the test split has 140 rows, and 'quality' needs at least" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

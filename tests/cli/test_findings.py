@@ -31,7 +31,7 @@ def write_task(path: Path, **checks: object) -> Path:
         "name": "toy",
         "base": "scripted:model.py#answer",
         "instruction": "Positive or negative?",
-        "data": data | {"split": {"train": 60, "dev": 40, "gate": 140}},
+        "data": data | {"split": {"train": 60, "dev": 40, "test": 140}},
         "quality": {"scorer": "choice", "at_least": 0.7},
         "rungs": {"r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibrate": False}},
     }

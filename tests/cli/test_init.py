@@ -72,12 +72,12 @@ def test_a_task_file_is_written_that_loads_without_an_edit(
     said = json.loads(capsys.readouterr().out)
     assert (said["scorer"], said["out"]) == (scorer, str(out))
     text = out.read_text("utf-8")
-    assert "# What this gate can and cannot prove:" in text
+    assert "# What this test split can and cannot prove:" in text
     unwrapped = " ".join(text.replace("\n#", " ").split())
     assert all(line in unwrapped for line in said["card"])
     task = load_task(out, tmp_path / "downloads")
     assert (task.name, task.quality.scorer, task.quality.at_least) == (Path(name).stem, scorer, said["at_least"])
-    assert all(task.split(part) for part in ("train", "dev", "gate"))
+    assert all(task.split(part) for part in ("train", "dev", "test"))
 
 
 def test_what_was_found_is_said(
@@ -101,7 +101,7 @@ def test_a_small_gate_gets_a_bar_that_it_can_prove(home: Path, tmp_path: Path, c
     out = tmp_path / "task.yaml"
     assert run(["init", str(tmp_path / "few.jsonl"), "--out", str(out)]) == 0
     assert yaml.safe_load(out.read_text("utf-8"))["quality"]["at_least"] < 0.8
-    assert "It stands at what a gate of this size can prove" in out.read_text("utf-8")
+    assert "It stands at what a test split of this size can prove" in out.read_text("utf-8")
 
 
 def test_an_existing_file_is_never_overwritten(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

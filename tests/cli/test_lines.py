@@ -92,7 +92,7 @@ def test_with_json_standard_output_is_json_and_nothing_else(home: Path, tmp_path
         "name": "yes",
         "base": "scripted:model.py#model",
         "instruction": "Say yes.",
-        "data": {"examples": "rows.csv", "columns": {"input": "q", "target": "a"}, "split": {"train": 20, "dev": 20, "gate": 40}},
+        "data": {"examples": "rows.csv", "columns": {"input": "q", "target": "a"}, "split": {"train": 20, "dev": 20, "test": 40}},
         "quality": {"scorer": "exact", "at_least": 0.7},
         "rungs": {"r0_linear": {"skip": True}, "r1_prompt": {"demonstrations": [], "calibrate": False}},
     }

@@ -87,7 +87,7 @@ def write(folder: Path, kind: str, *, model: str | None = None, bar: float | Non
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
     third = len(told) // 3
     columns = {"input": "q", "target": "a"} | ({"calls": "calls"} if kind == "tool" else {})
-    data = {"examples": "rows.jsonl", "columns": columns, "split": {"train": third, "dev": third, "gate": len(told) - 2 * third}}
+    data = {"examples": "rows.jsonl", "columns": columns, "split": {"train": third, "dev": third, "test": len(told) - 2 * third}}
     rungs = {"r1_prompt": {"demonstrations": [2], "dev_rows": 40, "calibration_rows": 40}, "r3_tools": {"dev_rows": 40}}
     task = {"name": kind, "base": "scripted:model.py#model", "instruction": "Answer.", "data": data, "rungs": rungs}
     task |= {"quality": {"scorer": scorer, "at_least": bar or (0.95 if kind == "labels" else 0.8)}, **parts, **extra}

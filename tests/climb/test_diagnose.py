@@ -128,7 +128,7 @@ def test_repeated_questions_bound_any_task(home: Path, tmp_path: Path) -> None:
     again = [row | {"a": row["a"] if number % 2 else "?"} for number, row in enumerate(rows)]
     (tmp_path / "task" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, *again]))
     task_file.write_text(
-        task_file.read_text().replace("train: 66\n    dev: 66\n    gate: 68", "train: 60\n    dev: 60\n    gate: 80")
+        task_file.read_text().replace("train: 66\n    dev: 66\n    test: 68", "train: 60\n    dev: 60\n    test: 80")
     )
     told = look(task_file, home)
     ceiling = probe(told, "ceiling")

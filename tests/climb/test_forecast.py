@@ -114,7 +114,7 @@ def test_subsets_nest(task_file: Path) -> None:
     whole = forecasts.random_order(task, "train")
     small, large = (forecasts._subset(task, whole[:rows]) for rows in (10, 40))
     assert {row.id for row in small.split("train")} < {row.id for row in large.split("train")}
-    assert small.split("dev") == task.split("dev") and small.split("gate") == task.split("gate")
+    assert small.split("dev") == task.split("dev") and small.split("test") == task.split("test")
 
 
 def test_the_command_before_and_after_a_climb(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +154,7 @@ def test_a_rung_without_a_curve_is_2(task_file: Path, capsys: pytest.CaptureFixt
 
 
 def test_too_few_rows_for_a_curve(task_file: Path, tmp_path: Path) -> None:
-    path = write(tmp_path, data={**_data(), "split": {"train": 7, "dev": 40, "gate": 140}})
+    path = write(tmp_path, data={**_data(), "split": {"train": 7, "dev": 40, "test": 140}})
     with open_home(write=True) as opened:
         session = open_climb(load_task(path, opened.downloads), opened, Silent())
         with pytest.raises(UserError, match="too few train rows for a learning curve of r0_linear: with 4 rows"):
@@ -169,7 +169,7 @@ def test_groups_reach_the_gate_the_curve_and_the_card(task_file: Path, tmp_path:
     lines = (tmp_path / "messages.csv").read_text().splitlines()
     grouped = [f"{line},{'customer' if not n else f'c{n // 2}'}" for n, line in enumerate(lines)]
     (tmp_path / "grouped.csv").write_text("\n".join(grouped) + "\n")
-    data = {**_data(), "examples": "grouped.csv", "group": "customer", "split": {"train": 80, "dev": 40, "gate": 140}}
+    data = {**_data(), "examples": "grouped.csv", "group": "customer", "split": {"train": 80, "dev": 40, "test": 140}}
     seen, look = [], gate.look
     monkeypatch.setattr(gate, "look", lambda values, groups, *rest: (seen.append(groups), look(values, groups, *rest))[1])
     document = climbed(write(tmp_path, data=data))
@@ -180,7 +180,7 @@ def test_groups_reach_the_gate_the_curve_and_the_card(task_file: Path, tmp_path:
 
 def test_an_adapters_curve_on_the_tiny_model(tiny_base: Path, tmp_path: Path, home: Path) -> None:
     settings = {"r4_adapter": {"rank": 2, "epochs": 1, "batch_rows": 8, "learning_rate": 0.01, "dev_rows": 10}}
-    data = {**_data(), "split": {"train": 16, "dev": 12, "gate": 140}}
+    data = {**_data(), "split": {"train": 16, "dev": 12, "test": 140}}
     path = write_toy(tmp_path, tiny_base, rungs=settings, data=data)
     with open_home(write=True) as opened:
         session = open_climb(load_task(path, opened.downloads), opened, Silent())

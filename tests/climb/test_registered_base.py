@@ -102,15 +102,15 @@ def test_a_version_is_told_from_a_folder():
 
 
 @pytest.mark.parametrize(
-    ("base", "why", "mend"),
+    ("base", "why", "hint"),
     [("toi@1", "is not registered", "Did you mean 'toy'"), ("toy@99", "is not registered", "./toy@99")],
 )
-def test_a_version_that_there_is_not(grown, tmp_path, base, why, mend):
+def test_a_version_that_there_is_not(grown, tmp_path, base, why, hint):
     file = task_on(tmp_path, base, "r4_adapter")
     line = 1 + file.read_text().splitlines().index(f"base: {base}")
     with open_home(grown[1]) as opened, pytest.raises(UserError, match=why) as caught:
         load_task(file, opened)
-    assert caught.value.where == f"{file}:{line}" and mend in caught.value.mend
+    assert caught.value.where == f"{file}:{line}" and hint in caught.value.hint
 
 
 def test_a_linear_model_and_a_base_that_is_gone_are_refused(tiny_base, tmp_path):

@@ -132,7 +132,7 @@ def test_a_wrong_form_passes_at_most_at_the_share(wrong, shared):
 def a_run(values, tokens):
     answer = Answer(text="x", prompt_tokens=tokens, completion_tokens=1)
     rows = [Row(example=str(n), group=str(n), answer=answer, scores={"quality": Score(value=v)}) for n, v in enumerate(values)]
-    return Run(candidate="c", task="t", split="gate", rows=tuple(rows))
+    return Run(candidate="c", task="t", split="test", rows=tuple(rows))
 
 
 def test_what_a_part_added_is_paired_on_the_rows_that_both_answered():

@@ -37,7 +37,7 @@ def write_toy(folder: Path, base: Path, *, rows: int = 260, noise: float = 0.3, 
         "data": {
             "examples": "messages.csv",
             "columns": {"input": "text", "target": "tone"},
-            "split": {"train": 80, "dev": 40, "gate": 140},
+            "split": {"train": 80, "dev": 40, "test": 140},
         },
         "quality": {"scorer": "choice", "at_least": at_least},
         "rungs": settings,

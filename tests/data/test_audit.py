@@ -13,7 +13,7 @@ def row(text: str, target: str = "x", split: str = "", name: str = "") -> Exampl
     return Example(id=name or text, messages=({"role": "user", "content": text},), target=target, split=split)
 
 
-LEAKING = [row("Same", split="train"), row("same", split="gate", name="g"), row("mail a@b.example", split="gate")]
+LEAKING = [row("Same", split="train"), row("same", split="test", name="g"), row("mail a@b.example", split="test")]
 
 
 def test_a_check_runs_on_the_rows_that_it_names() -> None:

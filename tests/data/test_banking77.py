@@ -25,11 +25,11 @@ def load(name: str):
 @pytest.fixture(scope="module")
 def rows():
     train, test = load("train.csv"), load("test.csv")
-    return [*(replace(e, split="train") for e in train), *(replace(e, split="gate") for e in test)]
+    return [*(replace(e, split="train") for e in train), *(replace(e, split="test") for e in test)]
 
 
 def test_every_row_loads(rows):
-    assert [sum(e.split == name for e in rows) for name in ("train", "gate")] == [10_003, 3_080]
+    assert [sum(e.split == name for e in rows) for name in ("train", "test")] == [10_003, 3_080]
     assert len({e.target for e in rows}) == 77
 
 
@@ -42,13 +42,13 @@ def test_test_rows_that_stand_in_train(rows):
         return " ".join(re.sub(r"\W+", " ", example.messages[0]["content"].lower()).split())
 
     train = {bare(e) for e in rows if e.split == "train"}
-    assert sum(bare(e) in train for e in rows if e.split == "gate") == 25
+    assert sum(bare(e) in train for e in rows if e.split == "test") == 25
 
 
 def test_duplicates_go_within_their_split_and_across_an_own_one(rows):
     assert len(leaks(deduplicate(rows).examples)) == 7
     unsplit = [replace(e, split="") for e in rows]
-    done = split(deduplicate(unsplit).examples, {"train": 0.5, "dev": 0.2, "gate": 0.3}, seed=0)
+    done = split(deduplicate(unsplit).examples, {"train": 0.5, "dev": 0.2, "test": 0.3}, seed=0)
     assert leaks(done) == ()
 
 

@@ -127,7 +127,7 @@ def test_columns_of_a_table(load, name, mark):
     assert [e.id for e in loaded.examples] == ["k1", "k2", "k3"]
     assert [e.group for e in loaded.examples] == ["ann", "ann", "k3"]
     assert [e.origin for e in loaded.examples] == ["log", "human", "human"]
-    assert [e.split for e in loaded.examples] == ["train", "dev", "gate"]
+    assert [e.split for e in loaded.examples] == ["train", "dev", "test"]
     assert [e.target for e in loaded.examples] == ["good", "bad", "good"]
 
 

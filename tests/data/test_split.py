@@ -52,24 +52,24 @@ def test_tools_and_earlier_turns_are_part_of_the_question():
 
 
 def test_fractions_use_all_rows():
-    done = split(rows(1000), {"train": 0.5, "dev": 0.2, "gate": 0.3}, seed=0)
-    assert Counter(e.split for e in done) == {"train": 500, "dev": 200, "gate": 300}
+    done = split(rows(1000), {"train": 0.5, "dev": 0.2, "test": 0.3}, seed=0)
+    assert Counter(e.split for e in done) == {"train": 500, "dev": 200, "test": 300}
     assert [e.id for e in done] == [f"i{n}" for n in range(1000)]
     assert all(e.group == e.id for e in done)
 
 
 def test_counts_are_exact_and_the_rest_is_dropped():
-    done = split(rows(5000), {"train": 900, "dev": 300, "gate": 1500}, seed=3)
-    assert Counter(e.split for e in done) == {"train": 900, "dev": 300, "gate": 1500}
+    done = split(rows(5000), {"train": 900, "dev": 300, "test": 1500}, seed=3)
+    assert Counter(e.split for e in done) == {"train": 900, "dev": 300, "test": 1500}
 
 
 def test_fractions_may_leave_rows_out():
-    assert Counter(e.split for e in split(rows(100), {"train": 0.3, "gate": 0.2}, seed=0)) == {"train": 30, "gate": 20}
+    assert Counter(e.split for e in split(rows(100), {"train": 0.3, "test": 0.2}, seed=0)) == {"train": 30, "test": 20}
 
 
 def test_a_split_depends_on_seed_and_not_on_order():
     examples = rows(200)
-    shares = {"train": 0.5, "dev": 0.2, "gate": 0.3}
+    shares = {"train": 0.5, "dev": 0.2, "test": 0.3}
     first = {e.id: e.split for e in split(examples, shares, seed=0)}
     assert {e.id: e.split for e in split(examples[::-1], shares, seed=0)} == first
     assert {e.id: e.split for e in split(examples, shares, seed=1)} != first
@@ -79,7 +79,7 @@ def test_a_split_depends_on_seed_and_not_on_order():
 @given(sizes=st.lists(st.integers(1, 12), min_size=30, max_size=80), seed=st.integers(0, 999))
 def test_groups_never_straddle_and_shares_are_met_as_near_as_groups_allow(sizes, seed):
     examples = [row(f"{g}-{n}", group=f"g{g}") for g, size in enumerate(sizes) for n in range(size)]
-    for shares in ({"train": 0.5, "dev": 0.2, "gate": 0.3}, {"train": 12, "dev": 6, "gate": 9}):
+    for shares in ({"train": 0.5, "dev": 0.2, "test": 0.3}, {"train": 12, "dev": 6, "test": 9}):
         done = split(examples, shares, seed)
         splits = {}
         for example in done:
@@ -88,20 +88,20 @@ def test_groups_never_straddle_and_shares_are_met_as_near_as_groups_allow(sizes,
         for name, share in shares.items():
             wanted = share if isinstance(share, int) else share * len(examples)
             assert abs(counts[name] - wanted) <= 12
-    assert len(split(examples, {"train": 0.5, "dev": 0.2, "gate": 0.3}, seed)) == len(examples)
+    assert len(split(examples, {"train": 0.5, "dev": 0.2, "test": 0.3}, seed)) == len(examples)
 
 
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
-        ({"train": 900, "dev": 300, "gate": 1500}, r"asks for 2,700 rows \(train 900, dev 300, gate 1,500\) of 100"),
-        ({"train": 0.5, "test": 0.5}, "unknown split 'test'"),
-        ({"train": 0.9, "gate": 0.3}, "the fractions sum to 1.2"),
-        ({"train": -1, "gate": 0.3}, "train is -1"),
-        ({"train": 1.5, "gate": 0.3}, "train is 1.5"),
+        ({"train": 900, "dev": 300, "test": 1500}, r"asks for 2,700 rows \(train 900, dev 300, test 1,500\) of 100"),
+        ({"train": 0.5, "gate": 0.5}, "unknown split 'gate'"),
+        ({"train": 0.9, "test": 0.3}, "the fractions sum to 1.2"),
+        ({"train": -1, "test": 0.3}, "train is -1"),
+        ({"train": 1.5, "test": 0.3}, "train is 1.5"),
         ({"train": True}, "train is True"),
         ({"train": "half"}, "train is 'half'"),
-        ({"train": 0.99, "gate": 0.001}, r"100 rows are too few to split \(train 99, gate 0\)"),
+        ({"train": 0.99, "test": 0.001}, r"100 rows are too few to split \(train 99, test 0\)"),
         ({}, "data.split is empty"),
     ],
 )
@@ -112,15 +112,15 @@ def test_impossible_shares(shares, message):
 
 def test_one_group_that_swallows_all():
     examples = [row(f"q{n}", group="one" if n < 95 else f"g{n}") for n in range(100)]
-    with pytest.raises(UserError, match=r"6 groups \(the largest of 95 rows\) cannot be split so: .*gate got \d of 30"):
-        split(examples, {"train": 0.5, "dev": 0.2, "gate": 0.3}, seed=0)
+    with pytest.raises(UserError, match=r"6 groups \(the largest of 95 rows\) cannot be split so: .*test got \d of 30"):
+        split(examples, {"train": 0.5, "dev": 0.2, "test": 0.3}, seed=0)
 
 
 def test_own_splits_are_honoured():
-    examples = [row(f"q{n}", split=name) for n, name in enumerate(["train", "dev", "gate", "train"])]
-    assert [e.split for e in split(examples, {"train": 1.0}, seed=0)] == ["train", "dev", "gate", "train"]
-    with pytest.raises(UserError, match=r"own splits \(train 2, dev 1\) leave gate empty"):
-        split([e for e in examples if e.split != "gate"], {}, seed=0)
+    examples = [row(f"q{n}", split=name) for n, name in enumerate(["train", "dev", "test", "train"])]
+    assert [e.split for e in split(examples, {"train": 1.0}, seed=0)] == ["train", "dev", "test", "train"]
+    with pytest.raises(UserError, match=r"own splits \(train 2, dev 1\) leave test empty"):
+        split([e for e in examples if e.split != "test"], {}, seed=0)
     with pytest.raises(UserError, match=r"1 of 5 rows name no split"):
         split([*examples, row("new")], {}, seed=0)
     with pytest.raises(UserError, match=r"1 groups stand in more than one split, such as g"):
@@ -130,11 +130,11 @@ def test_own_splits_are_honoured():
 def test_leaks_are_both_rows():
     examples = [
         row("Same?", split="train", source="a.csv:2"),
-        row("same? ", split="gate", source="a.csv:9"),
-        row("new", split="gate", source="a.csv:10"),
+        row("same? ", split="test", source="a.csv:9"),
+        row("new", split="test", source="a.csv:10"),
         row("dev", split="dev"),
     ]
-    assert [(pair.gate.source, pair.train.source) for pair in leaks(examples)] == [("a.csv:9", "a.csv:2")]
+    assert [(pair.test.source, pair.train.source) for pair in leaks(examples)] == [("a.csv:9", "a.csv:2")]
     assert len(deduplicate(examples).examples) == 4
     assert leaks(examples[2:]) == ()
 
@@ -158,11 +158,11 @@ def test_merkle_root_is_that_of_rfc_6962():
 
 
 def test_data_digests_see_every_row():
-    examples = split(rows(100), {"train": 0.5, "gate": 0.5}, seed=0)
+    examples = split(rows(100), {"train": 0.5, "test": 0.5}, seed=0)
     roots = data_digests(examples)
-    assert set(roots) == {"train", "gate"}
-    last = next(n for n in range(99, 0, -1) if examples[n].split == "gate")
+    assert set(roots) == {"train", "test"}
+    last = next(n for n in range(99, 0, -1) if examples[n].split == "test")
     poisoned = [replace(e, target="y") if n == last else e for n, e in enumerate(examples)]
     assert data_digests(poisoned)["train"] == roots["train"]
-    assert data_digests(poisoned)["gate"] != roots["gate"]
+    assert data_digests(poisoned)["test"] != roots["test"]
     assert data_digests([replace(e, id="other", source="moved") for e in examples]) == roots

@@ -80,7 +80,7 @@ def test_a_folder_that_is_no_base_says_why(copy, home, spoil, message):
     spoil(copy)
     with pytest.raises(UserError, match=message) as caught:
         resolve(str(copy), home)
-    assert caught.value.where and caught.value.mend and caught.value.exit_code == 2
+    assert caught.value.where and caught.value.hint and caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize(

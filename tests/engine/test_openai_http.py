@@ -9,7 +9,7 @@ import pytest
 from stand_in import Server, completion
 
 from rung.engine.answer import answer
-from rung.engine.backend import AdapterUse, Purse, Request, price_usd
+from rung.engine.backend import AdapterUse, Budget, Request, price_usd
 from rung.engine.backends import openai_http
 from rung.engine.backends.openai_http import BudgetSpent, Patience
 from rung.engine.bases.resolve import open_backend
@@ -52,7 +52,7 @@ def ask(text="hi", **fields) -> Request:
 def test_answer_with_tokens_cost_and_time(backend, server):
     said = backend.answer([ask(max_tokens=9, seed=3)])[0]
     assert (said.text, said.prompt_tokens, said.cached_tokens, said.completion_tokens) == ("hello", 100, 64, 10)
-    assert said.cost_usd == pytest.approx(120e-6) and backend.purse.spent_usd == pytest.approx(120e-6)
+    assert said.cost_usd == pytest.approx(120e-6) and backend.budget.spent_usd == pytest.approx(120e-6)
     assert said.latency_s > 0 and said.finish_reason == "stop"
     assert server.paths == ["/v1/chat/completions"]
     assert server.bodies[0] == {
@@ -114,7 +114,7 @@ def test_patience_ends(backend, server):
     with pytest.raises(BrokenEnvironment, match=r"HTTP 500: the roof is on fire[\s\S]*run the same command again") as caught:
         backend.answer([ask()])
     assert len(server.bodies) == 3 and caught.value.exit_code == 3
-    assert backend.purse.spent_usd == 0
+    assert backend.budget.spent_usd == 0
 
 
 def test_nobody_there(home):
@@ -167,7 +167,7 @@ def test_fewer_demonstrations_where_the_server_says_too_long(backend, server, ho
     blobs = SimpleNamespace(local=lambda name: home / name)
     assert [said.text for said in answer(made, asked, Runtime(backend_for=lambda _: backend, blobs=blobs))] == ["hello", "hello"]
     assert sorted(len(body["messages"]) for body in server.bodies) == [5, 9, 9]
-    assert backend.purse.spent_usd == pytest.approx(2 * 120e-6)
+    assert backend.budget.spent_usd == pytest.approx(2 * 120e-6)
 
 
 def test_what_a_server_does_not_know_is_learnt_once(backend, server):
@@ -250,10 +250,10 @@ def test_unknown_usage_stays_unknown(backend, server):
 
 
 def test_budget_is_never_exceeded(server, home):
-    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, purse=Purse(limit_usd=1e-3))
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, budget=Budget(limit_usd=1e-3))
     with pytest.raises(BudgetSpent, match=r"budget of 0\.001 USD"):
         made.answer([ask(max_tokens=50) for _ in range(100)])
-    assert 0 < made.purse.spent_usd <= 1e-3
+    assert 0 < made.budget.spent_usd <= 1e-3
     assert len(server.bodies) * 120e-6 <= 1e-3 + 1e-12
     with pytest.raises(BudgetSpent):
         made.answer([ask("x" * 2000)])
@@ -261,16 +261,16 @@ def test_budget_is_never_exceeded(server, home):
 
 def test_budget_counts_what_the_server_does_not(server, home):
     server.script = [(200, completion(usage=False), {}, 0)]
-    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, purse=Purse(limit_usd=1e-3))
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, budget=Budget(limit_usd=1e-3))
     with pytest.raises(BudgetSpent):
         made.answer([ask(max_tokens=50) for _ in range(100)])
-    assert made.purse.spent_usd > 5e-4
+    assert made.budget.spent_usd > 5e-4
 
 
 def test_what_was_spent_before_counts_and_is_written_down_first(server, home):
     told = []
-    purse = Purse(limit_usd=1e-3, spent_usd=9e-4, keep=told.append)
-    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, purse=purse)
+    budget = Budget(limit_usd=1e-3, spent_usd=9e-4, keep=told.append)
+    made = open_backend(f"{server.address}#tiny", home, prices=PRICES, budget=budget)
     server.script = [lambda body: (told.append("asked"), (200, completion(), {}, 0))[1]]
     said = made.answer([ask(max_tokens=5)])
     foreseen, asked, after = told
@@ -291,7 +291,7 @@ def test_cached_tokens_cost_what_the_prices_say_of_them():
 
 def test_budget_needs_prices(server, home):
     with pytest.raises(UserError, match=r"limits\.usd is set[\s\S]*input_usd_per_million"):
-        open_backend(f"{server.address}#tiny", home, purse=Purse(limit_usd=1.0))
+        open_backend(f"{server.address}#tiny", home, budget=Budget(limit_usd=1.0))
     with pytest.raises(UserError, match="prices lack output_usd_per_million"):
         open_backend(f"{server.address}#tiny", home, prices={"input_usd_per_million": 1})
 

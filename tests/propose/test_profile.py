@@ -26,7 +26,7 @@ def climbs(path, profile) -> int:
         encoding=profile.encoding,
     )
     done = split(deduplicate(load_examples(source).examples).examples, profile.split, seed=0)
-    assert {example.split for example in done} == {"train", "dev", "gate"}
+    assert {example.split for example in done} == {"train", "dev", "test"}
     return len(done)
 
 
@@ -164,7 +164,7 @@ def test_an_own_split_is_taken_over(write):
 def test_a_large_file_gets_row_counts(write):
     path = write("big.csv", "text,label\n" + "".join(f"text number {n},{'ab'[n % 2]}\n" for n in range(6000)))
     profile = look_at(path)
-    assert profile.split == {"train": 1200, "dev": 200, "gate": 1000}
+    assert profile.split == {"train": 1200, "dev": 200, "test": 1000}
     assert climbs(path, profile) == 2400
 
 

@@ -54,7 +54,7 @@ def test_what_another_version_wrote_is_refused_with_what_to_do(stored: Any, word
     with pytest.raises(UserError) as refused:
         from_json(stored)
     assert words in refused.value.problem and "is of an earlier version" in refused.value.problem
-    assert refused.value.mend == "Repeat it with `rung climb task.yaml`."
+    assert refused.value.hint == "Repeat it with `rung climb task.yaml`."
 
 
 def test_a_whole_number_will_do_for_a_float_and_none_only_where_it_may_be() -> None:

@@ -9,15 +9,15 @@ from rung.errors import BrokenEnvironment, UserError
 from rung.registry.home import open_home
 
 
-@pytest.mark.parametrize(("found", "mend"), [("7", "Upgrade rung, or set RUNG_HOME"), ("x1", "Use the rung that made it, or")])
-def test_a_home_of_another_version_is_refused(home: Path, found: str, mend: str) -> None:
+@pytest.mark.parametrize(("found", "hint"), [("7", "Upgrade rung, or set RUNG_HOME"), ("x1", "Use the rung that made it, or")])
+def test_a_home_of_another_version_is_refused(home: Path, found: str, hint: str) -> None:
     open_home().close()
     assert (home / "format").read_text() == "2\n"
     (home / "format").write_text(f"{found}\n")
     with pytest.raises(BrokenEnvironment, match=rf"has format '{found}'; rung \S+ uses format 2") as caught:
         open_home()
     assert caught.value.exit_code == 3
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint
 
 
 def test_while_the_version_before_climbs_its_home_is_left_alone(home: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_climb_is_held_by_one_process_and_another_climb_by_another(registry: H
     with pytest.raises(UserError, match=rf"another process \(pid {holder.pid}, since 2.* UTC\) is climbing 'toy'") as caught:
         registry.leases.take("c1", "toy")
     assert caught.value.exit_code == 2
-    assert "Wait until it has finished" in caught.value.mend
+    assert "Wait until it has finished" in caught.value.hint
     with registry.leases.take("c2", "other"):
         said = registry.leases.holder("c2")
         assert said is not None

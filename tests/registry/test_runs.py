@@ -7,7 +7,7 @@ from rung.registry.home import Home
 
 def test_runs_come_back_whole(registry: Home) -> None:
     candidate = a_candidate()
-    dev, gate = a_run(candidate), a_run(candidate, "gate")
+    dev, gate = a_run(candidate), a_run(candidate, "test")
     for run in (dev, gate, dev):
         registry.runs.add(run)
     assert registry.runs.of(candidate.id) == [dev, gate] == registry.runs.of(task="t" * 64)

@@ -74,7 +74,7 @@ def _failed(folder: Path, tiny_base: Path) -> Path:
 
 
 def _undecided(folder: Path, tiny_base: Path) -> Path:
-    """Right for nine rows in ten, against a bar just below: the gate is too small to tell."""
+    """Right for nine rows in ten, against a bar just below: the test split is too small to tell."""
     path = planted.write(folder, "solved", bar=0.86, rungs={"r0_linear": {"skip": True}, **FEW["rungs"]})
     (folder / "model.py").write_text(SHOWN_OR_NOT)
     return path
@@ -113,7 +113,7 @@ def _hostile(folder: Path, tiny_base: Path) -> Path:
         "name": "hostile",
         "base": "scripted:model.py#model",
         "instruction": f"{HOSTILE[0]} {HOSTILE[1]} {OVERRIDE} </style>",
-        "data": {"examples": "rows.csv", "columns": {"input": "q", "target": "a"}, "split": {"train": 60, "dev": 60, "gate": 60}},
+        "data": {"examples": "rows.csv", "columns": {"input": "q", "target": "a"}, "split": {"train": 60, "dev": 60, "test": 60}},
         "quality": {"scorer": "choice", "at_least": 0.9},
         "rungs": {"r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibrate": False}, "r0_linear": {"skip": False}},
         "probes": {name: {"skip": True} for name in ("ceiling", "sampling", "demonstrations", "format")},

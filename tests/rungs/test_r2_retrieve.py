@@ -72,7 +72,7 @@ def write(folder: Path, knowledge: object = "docs", towns: int = 64, **extra: ob
         "data": {
             "examples": "rows.csv",
             "columns": {"input": "input", "target": "target", "gold": "gold"},
-            "split": {"train": 42, "dev": 50, "gate": 100},
+            "split": {"train": 42, "dev": 50, "test": 100},
         },
         "knowledge": knowledge,
         "quality": {"scorer": "exact", "at_least": 0.8},
@@ -281,7 +281,7 @@ def test_citations_are_asked_for_where_they_are_scored_and_abstaining_is_rewarde
     assert document["verdict"]["rung"] == "r2_retrieve"
     with open_home(tmp_path / "home") as home:
         winner = home.candidates.get("towns")
-        rows = next(found for found in home.runs.of(winner.id) if found.split == "gate").rows
+        rows = next(found for found in home.runs.of(winner.id) if found.split == "test").rows
     assert winner.retrieval.form == "cited" and winner.retrieval.abstain.answer == "unknown"
     assert {row.answer.finish_reason for row in rows} == {"stop", "abstained"}
     assert all(len(row.answer.passages) == (row.answer.finish_reason == "stop") for row in rows)

@@ -27,7 +27,7 @@ instruction: What does it cost?
 data:
   examples: rows.csv
   columns: {input: question, target: price}
-  split: {train: 12, dev: 20, gate: 60}
+  split: {train: 12, dev: 20, test: 60}
 quality: {scorer: numeric, at_least: .70}
 rungs: {r0_linear: {skip: true}, r1_prompt: {demonstrations: [], dev_rows: 10}, r3_tools: {demonstrations: [2], dev_rows: 20}}
 tools: {file: tools.py, with: [prices.txt]}
@@ -78,7 +78,7 @@ def test_a_climb_where_only_a_tool_helps_ends_at_the_tools_rung(task_file, home)
         candidate = opened.candidates.get("shop")
         assert candidate.tools.steps == 1
         assert opened.blobs.local(candidate.tools.files).joinpath("prices.txt").exists()
-        run = next(run for run in opened.runs.of(candidate.id) if run.split == "gate")
+        run = next(run for run in opened.runs.of(candidate.id) if run.split == "test")
         assert run.rows[0].answer.calls[0]["outcome"] == "ran"
 
 
@@ -132,7 +132,7 @@ def test_right_calls_of_which_none_gives_a_result_are_an_error(task_file, home) 
             UserError, match=r"of 12 rows whose right calls are given, none gives a result; price .* failed: "
         ) as caught:
             traces(task.split("train"), plain, context)
-    assert "with: [...]" in caught.value.mend
+    assert "with: [...]" in caught.value.hint
 
 
 @pytest.mark.parametrize(

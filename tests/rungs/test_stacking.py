@@ -31,7 +31,7 @@ instruction: Answer with the price.
 data:
   examples: rows.jsonl
   columns: {{input: question, target: price, calls: calls}}
-  split: {{train: 6, dev: 20, gate: 60}}
+  split: {{train: 6, dev: 20, test: 60}}
 knowledge: docs
 quality: {{scorer: numeric, at_least: .70}}
 tools: tools.py
@@ -166,7 +166,7 @@ instruction: What does it cost?
 data:
   examples: rows.csv
   columns: {input: question, target: price}
-  split: {train: 12, dev: 20, gate: 60}
+  split: {train: 12, dev: 20, test: 60}
 knowledge: docs
 tools: {file: tools.py, limits: {seconds: 120, total_seconds: 600}}
 quality: {scorer: numeric, at_least: .70}

@@ -54,7 +54,7 @@ def test_a_reference_is_read_and_written_back(text: str, kind: str, parts: tuple
 def test_what_is_no_reference_is_told(text: str, problem: str) -> None:
     with pytest.raises(UserError, match=problem) as caught:
         BaseReference.read(text)
-    assert caught.value.where == text and caught.value.mend
+    assert caught.value.where == text and caught.value.hint
 
 
 def test_what_may_be_done_with_it() -> None:

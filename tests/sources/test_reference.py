@@ -11,7 +11,7 @@ from rung.errors import UserError
 from rung.sources.packages import fetch_pip, wheel_of
 from rung.sources.reference import Form, Kind, Reference, kind_of, read_reference
 
-FORMS: dict[Kind, Form] = {kind: Form(called=f"a {kind}", mend=f"Write {kind}:x.") for kind in ("pip", "hf", "npm")}
+FORMS: dict[Kind, Form] = {kind: Form(called=f"a {kind}", hint=f"Write {kind}:x.") for kind in ("pip", "hf", "npm")}
 
 
 @pytest.mark.parametrize(

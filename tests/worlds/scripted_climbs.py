@@ -18,7 +18,7 @@ from rung.task.load import load_task
 from rung.types import Candidate
 
 worlds = open_worlds()
-SIZE = worlds.Size(train=48, dev=48, gate=72)
+SIZE = worlds.Size(train=48, dev=48, test=72)
 SKILL = 0.98
 # Searches as small as they get: what is tested is which rung is chosen, not what it is made of.
 SETTINGS = {

@@ -38,7 +38,7 @@ def test_a_misspelt_demo_is_pointed_at_the_worlds(home, capsys):
 
 @pytest.mark.parametrize("name", worlds.WORLDS)
 def test_a_world_is_its_seed_and_nothing_else(name, tmp_path):
-    size = worlds.Size(train=12, dev=8, gate=8)
+    size = worlds.Size(train=12, dev=8, test=8)
     folders = [tmp_path / "one", tmp_path / "two", tmp_path / "other"]
     for folder, seed in zip(folders, (3, 3, 4), strict=True):
         worlds.WORLDS[name](seed, size).write(folder, "base")
@@ -51,7 +51,7 @@ def test_a_world_is_its_seed_and_nothing_else(name, tmp_path):
 
 def test_the_order_of_words_alone_tells_the_private_codes():
     """Each unordered pair of things carries both codes, so that no bag of words can tell which."""
-    rows = worlds.WORLDS["labels"](0, worlds.Size(train=2000, dev=1, gate=1)).rows
+    rows = worlds.WORLDS["labels"](0, worlds.Size(train=2000, dev=1, test=1)).rows
     codes: dict[frozenset[str], set[str]] = {}
     for row in rows:
         words = frozenset(half.split()[2] for half in row["input"].split("; "))
@@ -60,6 +60,6 @@ def test_the_order_of_words_alone_tells_the_private_codes():
 
 
 def test_last_weeks_facts_are_in_the_training_rows_alone():
-    world = worlds.WORLDS["weekly"](0, worlds.Size(train=30, dev=20, gate=20))
+    world = worlds.WORLDS["weekly"](0, worlds.Size(train=30, dev=20, test=20))
     assert all(("Week 41" in row["input"]) == (row["split"] == "train") for row in world.rows)
     assert all("week 42" in text for text in world.documents.values())

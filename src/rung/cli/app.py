@@ -34,7 +34,7 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            raise UserError(f"rung has no command '{args[0]}'", mend=did_you_mean(args[0], known))
+            raise UserError(f"rung has no command '{args[0]}'", hint=did_you_mean(args[0], known))
         return super().resolve_command(ctx, args)
 
 
@@ -74,7 +74,7 @@ def run(arguments: list[str]) -> int:
         known = _environment_fault(error)
         if known is None:
             traceback.print_exc()
-            known = BrokenEnvironment("this is a fault in rung, not in your input", mend="Please report it with the lines above.")
+            known = BrokenEnvironment("this is a fault in rung, not in your input", hint="Please report it with the lines above.")
         click.echo(f"rung: {known.message}", err=True)
         return _told(known, arguments)
 
@@ -82,7 +82,7 @@ def run(arguments: list[str]) -> int:
 def _told(error: RungError, arguments: list[str]) -> int:
     """The error's exit code; with `--json` the error is also a document on standard output."""
     if "--json" in arguments:
-        said = {"problem": error.problem, "where": error.where, "mend": error.mend, "exit_code": error.exit_code}
+        said = {"problem": error.problem, "where": error.where, "hint": error.hint, "exit_code": error.exit_code}
         click.echo(json.dumps({"error": said}, indent=2))
     return error.exit_code
 
@@ -92,10 +92,10 @@ def _environment_fault(error: Exception) -> BrokenEnvironment | None:
     if isinstance(error, OSError) and error.errno in (*disk.FULL, *disk.FORBIDDEN):
         return disk.explain(error, error.filename or "disk")
     if isinstance(error, MemoryError):
-        return BrokenEnvironment("no memory left", mend="Close other programs, or use a smaller base.")
+        return BrokenEnvironment("no memory left", hint="Close other programs, or use a smaller base.")
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("rung"):
         return BrokenEnvironment(
-            f"the package '{error.name}' is missing", mend="Install it: pip install -c constraints.txt -e '.[test]'"
+            f"the package '{error.name}' is missing", hint="Install it: pip install -c constraints.txt -e '.[test]'"
         )
     return None
 

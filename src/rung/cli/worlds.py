@@ -35,7 +35,7 @@ def open_worlds() -> ModuleType:
         return sys.modules[_MODULE]
     file = next((path for folder in task_folders() if (path := folder / "worlds" / "__init__.py").exists()), None)
     if file is None:
-        raise BrokenEnvironment("the worlds are not installed", mend="Install rung from a checkout or its wheel.")
+        raise BrokenEnvironment("the worlds are not installed", hint="Install rung from a checkout or its wheel.")
     spec = importlib.util.spec_from_file_location(_MODULE, file, submodule_search_locations=[str(file.parent)])
     assert spec is not None
     assert spec.loader is not None

@@ -40,7 +40,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Gate:
-    """Let the gate split judge the rung's frozen Candidate."""
+    """Let the test split judge the rung's frozen Candidate."""
 
     rung: str
 

@@ -73,7 +73,7 @@ def _measured_groups(task: Task, runs: Mapping[str, Run]) -> list[Mapping[str, A
     of = labels([group for _, group in last])
     if len(set(of)) < 2 or len(set(of)) == len(of):
         return []
-    return [measured_line(len(task.split("gate")), design_effect([value for value, _ in last], of), list(runs)[-1])]
+    return [measured_line(len(task.split("test")), design_effect([value for value, _ in last], of), list(runs)[-1])]
 
 
 def _task(task: Task) -> LockedTask:
@@ -88,7 +88,7 @@ def _task(task: Task) -> LockedTask:
         alpha=task.alpha,
         consequence=task.consequence,
         seed=task.seed,
-        rows={name: len(task.split(name)) for name in ("train", "dev", "gate")},
+        rows={name: len(task.split(name)) for name in ("train", "dev", "test")},
         path=task.path,
     )
 
@@ -155,7 +155,7 @@ def _sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord]) -> str:
     if end.status == "pass" and won and won.verdict:
         bar = f"the bar of {task.quality.at_least:.1%}" if task.quality.at_least is not None else "its bar"
         return (
-            f"Ship the {won.title}: {won.verdict.estimate:.1%} on {won.verdict.n} gate rows, {bar} passed at a chance of at most "
+            f"Ship the {won.title}: {won.verdict.estimate:.1%} on {won.verdict.n} test rows, {bar} passed at a chance of at most "
             f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(climb, won.rung)}"
         )
     verdicts = {rung.title: rung.verdict for rung in rungs if rung.verdict}
@@ -166,5 +166,5 @@ def _sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord]) -> str:
     if end.status == "fail":
         return f"No rung passes: every one that was tried is shown to be below the bar.{more}"
     needed = min((verdict.needed for verdict in verdicts.values() if verdict.needed), default=None)
-    labels = f" About {needed} more gate labels could decide it." if needed else ""
+    labels = f" About {needed} more test labels could decide it." if needed else ""
     return f"Undecided: no rung is shown to pass.{more}{labels}"

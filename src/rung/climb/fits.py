@@ -19,7 +19,7 @@ TEMPLATE_BYTES = 1024
 
 
 def refuse_long_rows(task: Task, base: Base) -> None:
-    """Raises UserError that lists the rows of dev and gate whose prompt and answer are longer than the context of the task's base.
+    """Raises UserError that lists the rows of dev and test whose prompt and answer are longer than the context of the task's base.
 
     Only asks a base on this machine. Without demonstrations: those are left out where they do not fit. Longer rows of train are
     left out of training.
@@ -27,7 +27,7 @@ def refuse_long_rows(task: Task, base: Base) -> None:
     if base.kind != "local" or base.folder is None:
         return
     context = json.loads((base.folder / "config.json").read_text("utf-8")).get("max_position_embeddings")
-    rows = [row for row in (*task.split("dev"), *task.split("gate")) if context and _bytes(task, row) > context]
+    rows = [row for row in (*task.split("dev"), *task.split("test")) if context and _bytes(task, row) > context]
     if not rows:
         return
     found = [(row, tokens) for row, tokens in zip(rows, _tokens(task, rows, base.folder), strict=True) if tokens > context]
@@ -40,7 +40,7 @@ def refuse_long_rows(task: Task, base: Base) -> None:
     raise UserError(
         "\n  ".join([problem, *shown, *rest]),
         where=task.path,
-        mend="Shorten these rows, leave them out (data.leave_out: [id]), or choose a base with a longer context.",
+        hint="Shorten these rows, leave them out (data.leave_out: [id]), or choose a base with a longer context.",
     )
 
 

@@ -57,7 +57,7 @@ def _refuse_hopeless_split(task: Task, alpha: AlphaPlan) -> None:
     from rung.verify.split_size import gate_problem
 
     if problem := gate_problem(task, alpha.shares):
-        raise HopelessSplit(problem, where=task.path, mend="Give the gate more rows (data.split.gate), or lower the bar.")
+        raise HopelessSplit(problem, where=task.path, hint="Give the test split more rows (data.split.test), or lower the bar.")
 
 
 def _base(task: Task, home: Home, progress: Progress) -> Base:
@@ -69,7 +69,7 @@ def _base(task: Task, home: Home, progress: Progress) -> Base:
         return resolve(task.base, home.path, blobs=home.blobs, progress=progress)
     except UserError as error:
         problem = f"{_seen_from(task.path, error.where)}: {error.problem}" if error.where else error.problem
-        raise UserError(problem, where=place_in(task.path, ("base",)), mend=error.mend) from None
+        raise UserError(problem, where=place_in(task.path, ("base",)), hint=error.hint) from None
 
 
 def _seen_from(task_file: str, where: str) -> str:

@@ -151,7 +151,7 @@ def _read(climb: str, key: str, payload: Any) -> Fact:
     except (KeyError, ValueError):
         raise UserError(
             f"the record of climb {climb[:12]} has a fact, '{key}', that this version of rung cannot read",
-            mend="Go on with the version that wrote it, or set RUNG_HOME to another folder and climb anew.",
+            hint="Go on with the version that wrote it, or set RUNG_HOME to another folder and climb anew.",
         ) from None
 
 

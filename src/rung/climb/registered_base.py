@@ -31,8 +31,8 @@ def on_registered(task: Task, home: Home) -> Task:
     try:
         candidate = home.candidates.get(task.base)
     except UserError as error:
-        mend = f"{error.mend} A folder of that name is written ./{task.base}."
-        raise UserError(f"the base {task.base} is not registered here", where=_line(task), mend=mend) from None
+        hint = f"{error.hint} A folder of that name is written ./{task.base}."
+        raise UserError(f"the base {task.base} is not registered here", where=_line(task), hint=hint) from None
     _refuse_unusable(task, candidate)
     return replace(task, base=candidate.base, base_adapters=candidate.adapters, base_name=task.base)
 
@@ -43,13 +43,13 @@ def _refuse_unusable(task: Task, candidate: Candidate) -> None:
         raise UserError(
             f"the base {task.base} is a linear model: no language model can build on it",
             where=_line(task),
-            mend="Name a version that another rung built (`rung ls`), or the base that the task had before.",
+            hint="Name a version that another rung built (`rung ls`), or the base that the task had before.",
         )
     if reference.is_path and not Path(reference.name).expanduser().exists():
         raise UserError(
             f"the base {task.base} rests on {reference.name}, which is not on this machine",
             where=_line(task),
-            mend="Bring it back to that place, or name a version that is a full fine-tune: such a one is whole by itself.",
+            hint="Bring it back to that place, or name a version that is a full fine-tune: such a one is whole by itself.",
         )
 
 

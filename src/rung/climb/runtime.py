@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rung.climb.record import keep_spent, spent_usd
-from rung.engine.backend import Purse
+from rung.engine.backend import Budget
 from rung.engine.runtime import Runtime, open_runtime
 from rung.types import Task
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def runtime_for(task: Task, home: Home, climb: str | None = None) -> Runtime:
     """What a climb spends is a fact of it, and counts when it goes on."""
-    purse = Purse(limit_usd=task.limits.usd)
-    if climb is not None and purse.limit_usd is not None:
-        purse.spent_usd = spent_usd(home, climb)
-        purse.keep = lambda usd: keep_spent(home, climb, usd)
-    return open_runtime(home.path, home.blobs, cache_answers=home.answers, prices=task.prices or None, purse=purse)
+    budget = Budget(limit_usd=task.limits.usd)
+    if climb is not None and budget.limit_usd is not None:
+        budget.spent_usd = spent_usd(home, climb)
+        budget.keep = lambda usd: keep_spent(home, climb, usd)
+    return open_runtime(home.path, home.blobs, cache_answers=home.answers, prices=task.prices or None, budget=budget)

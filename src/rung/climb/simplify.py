@@ -48,7 +48,7 @@ def share_of(alpha: float, tries: int, before: Sequence[Judged]) -> float:
 
 
 def part_added(with_it: Run, without: Run) -> float | None:
-    """How much higher the whole scores than the form without, on the gate rows that both answered; None where there is none."""
+    """How much higher the whole scores than the form without, on the test rows that both answered; None where there is none."""
     both = zip(with_it.values(), without.values(), strict=False)
     gains = [whole - less for whole, less in both if whole is not None and less is not None]
     return sum(gains) / len(gains) if gains else None

@@ -217,9 +217,9 @@ def _judged(climb: Climb, rung: str, candidate: Candidate, alpha: float) -> Judg
     started = time.monotonic()
     task = climb.task
     outcome = judge(Trial(task=task, candidate=candidate, alpha=alpha, baselines=_baselines(climb)), climb.runtime, climb.progress)
-    looked, total = len(outcome.run.rows), len(task.split("gate"))
+    looked, total = len(outcome.run.rows), len(task.split("test"))
     climb.home.looks.add(task.digest, candidate.id, looked)
-    climb.progress.note(f"{rung}: {outcome.status} after {looked} of {total} gate rows. {outcome.verdict.reason}")
+    climb.progress.note(f"{rung}: {outcome.status} after {looked} of {total} test rows. {outcome.verdict.reason}")
     return Judged(
         rung=rung,
         status=outcome.status,

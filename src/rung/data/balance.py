@@ -24,7 +24,7 @@ def balance(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
         rows[canonical_json(example.target)].append(index)
     if len(rows) < 2 or len(rows) > MOST_TARGETS:
         raise UserError(
-            f"there are {len(rows):,} different targets: nothing to balance", where="data.balance", mend="Leave 'balance' out."
+            f"there are {len(rows):,} different targets: nothing to balance", where="data.balance", hint="Leave 'balance' out."
         )
     fewest = min(len(indices) for indices in rows.values())
     draw = random.Random(f"balance {seed}")

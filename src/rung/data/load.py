@@ -21,7 +21,15 @@ from rung.parts import Gold
 from rung.types import SPLITS, Example, Origin
 
 ORIGINS = ("human", "log", "synthetic", "augmented")
-SPLIT_NAMES = {**{name: name for name in SPLITS}, "validation": "dev", "valid": "dev", "val": "dev", "test": "gate", "eval": "gate"}
+SPLIT_NAMES = {
+    **{name: name for name in SPLITS},
+    "validation": "dev",
+    "valid": "dev",
+    "val": "dev",
+    "test": "test",
+    "eval": "test",
+    "gate": "test",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +66,14 @@ def _shape(rows: Sequence[ReadRow], source: Source, shown: str) -> str | None:
     for key, column in named.items():
         if rows and column not in known:
             where = "data.group" if column == source.group else f"data.columns.{key}"
-            raise UserError(f"{shown} has no column '{column}'", where=where, mend=did_you_mean(column, known))
+            raise UserError(f"{shown} has no column '{column}'", where=where, hint=did_you_mean(column, known))
     if "input" in named or not rows:
         return None
     counts = Counter(shape for _, row in rows if (shape := shape_of(row)))
     if not counts:
         columns = ", ".join(sorted(known)[:20])
-        mend = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes without: {known_shapes()}."
-        raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0].line}", mend=mend)
+        hint = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes without: {known_shapes()}."
+        raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0].line}", hint=hint)
     return counts.most_common(1)[0][0]
 
 
@@ -93,8 +101,8 @@ def _without(examples: Sequence[Example], source: Source) -> list[Example]:
     ids = {example.id for example in examples}
     for name in source.leave_out:
         if name not in ids and source.limit is None:
-            mend = f"A row's id is its own, or file:line; here for example '{examples[0].id}'." if examples else ""
-            raise UserError(f"no row has the id '{name}'", where="data.leave_out", mend=mend)
+            hint = f"A row's id is its own, or file:line; here for example '{examples[0].id}'." if examples else ""
+            raise UserError(f"no row has the id '{name}'", where="data.leave_out", hint=hint)
     left_out = set(source.leave_out)
     kept = [example for example in examples if example.id not in left_out]
     if not kept:

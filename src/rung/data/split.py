@@ -1,4 +1,4 @@
-"""Duplicates out, then groups whole into train, dev and gate; deterministic, and independent of the order of the rows."""
+"""Duplicates out, then groups whole into train, dev and test; deterministic, and independent of the order of the rows."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def with_repeats(found: Deduplicated) -> tuple[Example, ...]:
 
 
 class Leak(NamedTuple):
-    """A gate row whose question stands in train too."""
+    """A test row whose question stands in train too."""
 
-    gate: Example
+    test: Example
     train: Example
 
 
@@ -107,21 +107,21 @@ def split(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -
 
 def _explicit(examples: Sequence[Example]) -> tuple[Example, ...]:
     counts = Counter(example.split for example in examples)
-    mend = "Name train, dev and gate (validation and test are understood), or drop the column and set data.split."
+    hint = "Name train, dev and test (validation and test are understood), or drop the column and set data.split."
     if counts[""]:
         one = next(example for example in examples if not example.split)
-        raise UserError(f"{counts['']} of {len(examples)} rows name no split", where=one.source, mend=mend)
+        raise UserError(f"{counts['']} of {len(examples)} rows name no split", where=one.source, hint=hint)
     absent = [name for name in SPLITS if not counts[name]]
     if absent:
         told = ", ".join(f"{name} {counts[name]}" for name in SPLITS if counts[name])
-        raise UserError(f"the rows' own splits ({told}) leave {' and '.join(absent)} empty", where="data.split", mend=mend)
+        raise UserError(f"the rows' own splits ({told}) leave {' and '.join(absent)} empty", where="data.split", hint=hint)
     splits_of: dict[str, set[str]] = defaultdict(set)
     for example in examples:
         splits_of[example.group].add(example.split)
     straddling = sorted(group for group, splits in splits_of.items() if len(splits) > 1)
     if straddling:
         problem = f"{len(straddling)} groups stand in more than one split, such as {', '.join(straddling[:3])}"
-        raise UserError(problem, where="data.split", mend="Give all rows of a group the same split, or drop the split column.")
+        raise UserError(problem, where="data.split", hint="Give all rows of a group the same split, or drop the split column.")
     return tuple(examples)
 
 
@@ -130,17 +130,17 @@ def _wanted(shares: Mapping[str, float], rows: int) -> dict[str, int]:
     wanted = {}
     for name, share in shares.items():
         if name not in SPLITS:
-            raise UserError(f"data.split: unknown split '{name}'", where="data.split", mend=did_you_mean(name, SPLITS))
+            raise UserError(f"data.split: unknown split '{name}'", where="data.split", hint=did_you_mean(name, SPLITS))
         is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
         if not is_number or not share > 0 or (isinstance(share, float) and share > 1):
-            mend = "Give fractions up to 1.0, or whole numbers of rows."
-            raise UserError(f"data.split: {name} is {share!r}", where="data.split", mend=mend)
+            hint = "Give fractions up to 1.0, or whole numbers of rows."
+            raise UserError(f"data.split: {name} is {share!r}", where="data.split", hint=hint)
         wanted[name] = share if isinstance(share, int) else round(share * rows)
     if not wanted:
-        raise UserError("data.split is empty", where="data.split", mend="For example {train: .5, dev: .2, gate: .3}.")
+        raise UserError("data.split is empty", where="data.split", hint="For example {train: .5, dev: .2, test: .3}.")
     fractions = sum(share for share in shares.values() if isinstance(share, float))
     if fractions > 1 + 1e-9:
-        raise UserError(f"data.split: the fractions sum to {fractions:g}", where="data.split", mend="Make them sum to 1 or less.")
+        raise UserError(f"data.split: the fractions sum to {fractions:g}", where="data.split", hint="Make them sum to 1 or less.")
     return _trimmed(wanted, shares, rows)
 
 
@@ -156,10 +156,10 @@ def _trimmed(wanted: dict[str, int], shares: Mapping[str, float], rows: int) -> 
         wanted[most] -= over
     asked = ", ".join(f"{name} {count:,}" for name, count in wanted.items())
     if sum(wanted.values()) > rows:
-        mend = f"Ask for {rows:,} rows or fewer in all, or give fractions."
-        raise UserError(f"data.split asks for {sum(wanted.values()):,} rows ({asked}) of {rows:,}", where="data.split", mend=mend)
+        hint = f"Ask for {rows:,} rows or fewer in all, or give fractions."
+        raise UserError(f"data.split asks for {sum(wanted.values()):,} rows ({asked}) of {rows:,}", where="data.split", hint=hint)
     if not all(wanted.values()):
-        raise UserError(f"{rows} rows are too few to split ({asked})", where="data.split", mend="Give more rows.")
+        raise UserError(f"{rows} rows are too few to split ({asked})", where="data.split", hint="Give more rows.")
     return wanted
 
 
@@ -192,14 +192,14 @@ def _check_filled(got: Mapping[str, int], wanted: Mapping[str, int], groups: int
     if short:
         told = ", ".join(f"{name} got {got.get(name, 0):,} of {wanted[name]:,}" for name in short)
         problem = f"{groups} groups (the largest of {largest:,} rows) cannot be split so: {told}"
-        raise UserError(problem, where="data.group", mend="Groups never straddle splits: choose a finer group, or smaller shares.")
+        raise UserError(problem, where="data.group", hint="Groups never straddle splits: choose a finer group, or smaller shares.")
 
 
 def leaks(examples: Sequence[Example]) -> tuple[Leak, ...]:
-    """Each gate row whose normalised question stands in train, with the first such row."""
+    """Each test row whose normalised question stands in train, with the first such row."""
     train: dict[str, Example] = {}
     for example in examples:
         if example.split == "train":
             train.setdefault(question_key(example), example)
-    pairs = ((example, train.get(question_key(example))) for example in examples if example.split == "gate")
-    return tuple(Leak(gate, twin) for gate, twin in pairs if twin is not None)
+    pairs = ((example, train.get(question_key(example))) for example in examples if example.split == "test")
+    return tuple(Leak(asked, twin) for asked, twin in pairs if twin is not None)

@@ -37,7 +37,7 @@ class AdapterUse:
         whole = hashlib.sha256()
         for name in ADAPTER_FILES:
             if not (folder / name).is_file():
-                raise UserError(f"the adapter has no {name}", where=str(folder), mend="An adapter is a folder in PEFT's format.")
+                raise UserError(f"the adapter has no {name}", where=str(folder), hint="An adapter is a folder in PEFT's format.")
             with open(folder / name, "rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
         return cls(folder=folder, digest=whole.hexdigest(), weight=weight)
@@ -77,8 +77,8 @@ class ContextTooLong(UserError):
 
     def __init__(self, problems: Mapping[int, str], answered: Mapping[int, Answer] | None = None, *, where: str = "") -> None:
         self.problems, self.answered = dict(problems), dict(answered or {})
-        mend = "Shorten the text or the answers (limits.tokens_per_answer), or choose a base with a longer context."
-        super().__init__(next(iter(self.problems.values())), where=where, mend=mend)
+        hint = "Shorten the text or the answers (limits.tokens_per_answer), or choose a base with a longer context."
+        super().__init__(next(iter(self.problems.values())), where=where, hint=hint)
 
     def set_apart(self, places: Sequence[int], answers: dict[int, Answer]) -> list[tuple[int, str]]:
         """Puts what was answered beside into `answers`; gives the places that are too long, and what is said of each.
@@ -90,7 +90,7 @@ class ContextTooLong(UserError):
 
 
 @dataclass(kw_only=True)
-class Purse:
+class Budget:
     """What may be spent, and what has been: one for all servers that a climb asks. `limit_usd` None sets no limit.
 
     `keep` writes a total down, where it outlives the process: before a batch is asked the most that it could bring the total to,

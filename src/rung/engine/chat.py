@@ -95,7 +95,7 @@ class ChatTemplate:
             roles = ", ".join(str(message.get("role")) for message in messages)
             raise UserError(
                 f"the base's chat template cannot render a conversation of the roles {roles}: {error}",
-                mend="Reorder the turns as the template wants them, or choose another base.",
+                hint="Reorder the turns as the template wants them, or choose another base.",
             ) from error
 
     def _shows(self, mark: str, messages: Sequence[Message], tools: Tools | None = None) -> bool:
@@ -118,7 +118,7 @@ def no_template(where: str) -> UserError:
     return UserError(
         "the base has no chat template, so there is no one way to ask it anything",
         where=where,
-        mend="Use its instruction-tuned (chat) version, or put its chat_template.jinja into the folder.",
+        hint="Use its instruction-tuned (chat) version, or put its chat_template.jinja into the folder.",
     )
 
 
@@ -176,7 +176,7 @@ def training_tokens(tokenizer: Any, messages: Sequence[Message], tools: Tools, a
     if ids[-1] not in stop_tokens(tokenizer) or ids[len(start) :].count(ids[-1]) != 1:
         raise UserError(
             f"the chat template does not end an answer with one control token, but with {tokenizer.decode(ids[-1:])!r}",
-            mend="Choose another base, or name its eos_token in tokenizer_config.json.",
+            hint="Choose another base, or name its eos_token in tokenizer_config.json.",
         )
     return ids, len(start)
 
@@ -220,7 +220,7 @@ def text_of(content: Any) -> str:
     if isinstance(content, Sequence) and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in content):
         return "".join(part["text"] for part in content)
     raise UserError(
-        "a message's content is neither text nor a list of text parts", mend="Only text is supported: no images, no audio."
+        "a message's content is neither text nor a list of text parts", hint="Only text is supported: no images, no audio."
     )
 
 
@@ -301,7 +301,7 @@ def _completion(template: ChatTemplate, messages: Sequence[Message], tools: Tool
     if not full.startswith(asked):
         raise UserError(
             "the base's chat template rewrites earlier turns once the answer is there: what is trained would not be what is asked",
-            mend="Choose another base, or put a chat_template.jinja that keeps every turn as it was into its folder.",
+            hint="Choose another base, or put a chat_template.jinja that keeps every turn as it was into its folder.",
         )
     lead, end = template.around
     said = _fence(template, answer)

@@ -34,7 +34,7 @@ class Constraint:
         if not self.matcher.consume_token(token):
             raise UserError(
                 f"the output could not be held to its JSON schema: {_reason(self.matcher)}",
-                mend="Simplify the schema (patterns, deep nesting, large enums), or drop the constraint.",
+                hint="Simplify the schema (patterns, deep nesting, large enums), or drop the constraint.",
             )
 
     def forced(self, limit: int) -> list[int]:
@@ -71,7 +71,7 @@ class Grammars:
                 raise UserError(
                     f"the JSON schema cannot be turned into a grammar: {_reason(matcher)}",
                     where=f"schema {written[:120]}",
-                    mend="Leave out what it names, or drop the constraint.",
+                    hint="Leave out what it names, or drop the constraint.",
                 )
             self._compiled[key] = matcher
         self._compiled.move_to_end(key)

@@ -19,7 +19,7 @@ from rung.storage import AnswerCache, Blobs
 from rung.types import Answer, Candidate
 
 if TYPE_CHECKING:
-    from rung.engine.backend import Backend, Purse
+    from rung.engine.backend import Backend, Budget
     from rung.engine.retrieval.encoders import Encoder
     from rung.engine.retrieval.rerank import Reranker
 
@@ -86,19 +86,19 @@ def open_runtime(
     *,
     cache_answers: AnswerCache | None = None,
     prices: Mapping[str, float] | None = None,
-    purse: Purse | None = None,
+    budget: Budget | None = None,
 ) -> Runtime:
     """A runtime over a store; a base is brought to `place`, loaded at its first question, and kept.
 
     prices  as in `backend.price_usd`
-    purse   what servers' answers are paid from
+    budget  what servers' answers are paid from
     """
     from rung.engine.bases.resolve import open_backend
     from rung.engine.retrieval.encoders import open_encoder
     from rung.engine.retrieval.rerank import open_reranker
 
     return Runtime(
-        backend_for=cache(lambda reference: open_backend(reference, place, prices=prices, purse=purse, blobs=blobs)),
+        backend_for=cache(lambda reference: open_backend(reference, place, prices=prices, budget=budget, blobs=blobs)),
         encoder_for=cache(lambda reference: open_encoder(reference, place)),
         reranker_for=cache(lambda reference: open_reranker(reference, place)),
         blobs=blobs,

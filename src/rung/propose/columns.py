@@ -124,8 +124,8 @@ def guess_columns(rows: Rows, shown: str) -> Guess:
         same = "".join(
             f"Every row says '{next(iter(column.values))}' under {column.name}: are other rows missing? " for column in constant
         )
-        mend = f"{same}Name them in the task file: data.columns: {{input: ..., target: ...}}. Columns: {', '.join(columns)}."
-        raise UserError(f"no column looks like the {missing}", where=shown, mend=mend)
+        hint = f"{same}Name them in the task file: data.columns: {{input: ..., target: ...}}. Columns: {', '.join(columns)}."
+        raise UserError(f"no column looks like the {missing}", where=shown, hint=hint)
     named = replace(guess_extra(columns, taken=(asked, target)), input=asked, target=target)
     group = guess_group(columns, taken=(asked, target))
     where = {target: "not empty"} if columns[target].filled < len(rows) else {}

@@ -22,8 +22,8 @@ from rung.propose.scorer import Kind, bar_for, kind_of, scorer_for
 from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
-FRACTIONS = {"train": 0.5, "dev": 0.2, "gate": 0.3}
-COUNTS = {"train": 1200, "dev": 200, "gate": 1000}
+FRACTIONS = {"train": 0.5, "dev": 0.2, "test": 0.3}
+COUNTS = {"train": 1200, "dev": 200, "test": 1000}
 COUNTS_ABOVE = 4000
 
 

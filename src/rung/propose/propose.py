@@ -21,7 +21,7 @@ MOST_LEFT_OUT = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A task file that was written: what it is about, the bar that it sets, and what its gate can and cannot prove."""
+    """A task file that was written: what it is about, the bar that it sets, and what its test split can and cannot prove."""
 
     profile: Profile
     out: Path
@@ -58,11 +58,11 @@ class Draft:
 def refuse_existing(out: Path) -> None:
     """Raises UserError where something stands already."""
     if out.exists():
-        raise UserError("there is a file already", where=str(out), mend="Choose another with --out, or move it away.")
+        raise UserError("there is a file already", where=str(out), hint="Choose another with --out, or move it away.")
 
 
 def propose(draft: Draft) -> Proposal:
-    """Writes the task file. Raises UserError, leaving nothing behind, where it would not load or its gate could prove no bar."""
+    """Writes the task file. Raises UserError, leaving nothing behind, where it would not load or could prove no bar."""
     draft = replace(draft, profile=replace(draft.profile, leave_out=_unmatchable(draft.profile)))
     wished = draft.profile.at_least
     try:
@@ -78,7 +78,7 @@ def propose(draft: Draft) -> Proposal:
         raise UserError(f"cannot be written: {error.strerror}", where=str(draft.out)) from error
     except RungError as error:
         problem, where = (text.replace(str(draft.file), str(draft.out)) for text in (error.problem, error.where))
-        raise type(error)(problem, where=where, mend=error.mend) from None
+        raise type(error)(problem, where=where, hint=error.hint) from None
     finally:
         draft.file.unlink(missing_ok=True)
     return Proposal(profile=draft.profile, out=draft.out, at_least=at_least, card=lines)
@@ -92,14 +92,14 @@ def _unmatchable(profile: Profile) -> Mapping[str, str]:
 
 
 def _provable(draft: Draft, task: Task) -> float:
-    """The highest bar up to the wished one that this gate could prove. Raises UserError where it can prove none."""
+    """The highest bar up to the wished one that this test split could prove. Raises UserError where it can prove none."""
     shares, wished = draft.shares(task), draft.profile.at_least
     steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
     for bar in [wished, *[step for step in steps if step < wished]]:
         problem = gate_problem(_with_bar(task, bar), shares)
         if problem is None:
             return bar
-    raise UserError(f"too few rows to prove anything: {problem}", where=task.path, mend="Add more examples to the file.")
+    raise UserError(f"too few rows to prove anything: {problem}", where=task.path, hint="Add more examples to the file.")
 
 
 def _with_bar(task: Task, at_least: float) -> Task:

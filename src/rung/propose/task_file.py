@@ -23,13 +23,15 @@ MOST_NAMED = 10
 
 ABOUT_BASE = "The model to change: pip:package, hf:org/model@revision, a local folder, or https://host/v1#model."
 ABOUT_INSTRUCTION = "What the model is told. The prompt rung tries variants of it."
-ABOUT_SPLIT = "train is learnt from; dev is looked at freely; gate decides and is looked at once. Fractions, or numbers of rows."
+ABOUT_SPLIT = "train is learnt from; dev is looked at freely; test decides and is looked at once. Fractions, or numbers of rows."
 ABOUT_BAR = (
     "What good means. The bar is a proposal and yours to set: how often must the answer be right for the change to be worth "
     "shipping? Also possible: better_than: NAME with by: .1, or not_worse_than: NAME with margin: .02, where NAME is a rung of "
     "the climb or something registered."
 )
-ABOUT_LOWERED = "It stands at what a gate of this size can prove; the data would suggest {wished:g}. More rows would allow that."
+ABOUT_LOWERED = (
+    "It stands at what a test split of this size can prove; the data would suggest {wished:g}. More rows would allow that."
+)
 ABOUT_VERBATIM = (
     "{scorer} takes nothing beside the answer. Where answers come in sentences ('It weighs 310 g.' for '310 g'), scorer: contains "
     "(without ignore_space) is fairer."
@@ -53,7 +55,7 @@ def name_of(file: Path) -> str:
 
 
 def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str], base: str | None = None) -> str:
-    """The task file's text. `at_least` is the bar that it sets, `card` what the gate can prove; an empty one is left out.
+    """The task file's text. `at_least` is the bar that it sets, `card` what the test split can prove; an empty one is left out.
 
     `base` None is the default base.
     """
@@ -79,7 +81,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
         _commented(ABOUT_SEARCH) + _yaml({"rungs": _searches(profile)}),
     ]
     if card:
-        parts.append(_comments(["What this gate can and cannot prove:", *[f"  {line}" for line in card]]))
+        parts.append(_comments(["What this test split can and cannot prove:", *[f"  {line}" for line in card]]))
     return "\n".join(parts)
 
 

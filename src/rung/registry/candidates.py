@@ -35,8 +35,8 @@ class Candidates:
         if len(found) == 1:
             return found[0]
         if found:
-            raise UserError(f"'{ref}' is the beginning of {len(found)} candidates' ids", mend="Give more of its digits.")
-        raise UserError(f"no candidate is called '{ref}'", where=str(self._database.path.parent), mend=self._nearest(ref))
+            raise UserError(f"'{ref}' is the beginning of {len(found)} candidates' ids", hint="Give more of its digits.")
+        raise UserError(f"no candidate is called '{ref}'", where=str(self._database.path.parent), hint=self._nearest(ref))
 
     def _nearest(self, ref: str) -> str:
         known = {row.name for row in self._database.rows(select(tables.names.c.name).distinct())}

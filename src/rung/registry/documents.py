@@ -309,7 +309,7 @@ def from_json(stored: Any) -> ClimbDocument:
         return json_form.from_json(ClimbDocument, stored)
     except json_form.Misfit as misfit:
         raise UserError(
-            f"this climb's record is of an earlier version ({misfit})", mend=f"Repeat it with `rung climb {_path_in(stored)}`."
+            f"this climb's record is of an earlier version ({misfit})", hint=f"Repeat it with `rung climb {_path_in(stored)}`."
         ) from None
 
 

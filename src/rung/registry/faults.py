@@ -29,10 +29,10 @@ def _explain_database_error(said: str, path: Path) -> BrokenEnvironment:
         return disk.forbidden(path)
     if "locked" in said:
         return BrokenEnvironment(
-            "the registry is busy", where=str(path), mend="Another program holds registry.db: try again in a minute."
+            "the registry is busy", where=str(path), hint="Another program holds registry.db: try again in a minute."
         )
     if "malformed" in said or "not a database" in said:
         return BrokenEnvironment(
-            f"registry.db is damaged ({said})", where=str(path), mend="Restore it from a copy, or set RUNG_HOME to another folder."
+            f"registry.db is damaged ({said})", where=str(path), hint="Restore it from a copy, or set RUNG_HOME to another folder."
         )
     return BrokenEnvironment(f"the registry refused: {said}", where=str(path))

@@ -39,7 +39,7 @@ def upgrading(folder: Path) -> Iterator[None]:
         raise BrokenEnvironment(
             f"this RUNG_HOME has format '{found[:20]}'; rung {__version__} uses format {FORMAT}",
             where=str(folder),
-            mend=f"{'Upgrade rung' if newer else 'Use the rung that made it'}, or set RUNG_HOME to another folder.",
+            hint=f"{'Upgrade rung' if newer else 'Use the rung that made it'}, or set RUNG_HOME to another folder.",
         )
     if not file.exists() or found != str(FORMAT):
         temporary = folder / f"format.{os.getpid()}"
@@ -57,6 +57,6 @@ def _no_climb(folder: Path) -> Iterator[None]:
             raise UserError(
                 "a climb of an earlier version of rung is using this RUNG_HOME, which this version has to migrate",
                 where=str(folder),
-                mend="Wait until it has finished, or set RUNG_HOME to another folder.",
+                hint="Wait until it has finished, or set RUNG_HOME to another folder.",
             ) from None
         yield

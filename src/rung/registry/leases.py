@@ -115,7 +115,7 @@ class Leases:
             by = f" by another process ({holder})" if holder else ""
             raise UserError(
                 f"climb {climb[:12]} was taken over{by}",
-                mend=f"This process gave no sign of life for {STALE_S:g} seconds; it stops here.",
+                hint=f"This process gave no sign of life for {STALE_S:g} seconds; it stops here.",
             )
 
     def renew(self, lease: Lease) -> None:
@@ -151,5 +151,5 @@ def _refusal(holder: Holder, home: Path) -> UserError:
     return UserError(
         f"another process ({holder}) is climbing '{holder.name}'",
         where=str(home),
-        mend="Wait until it has finished, or set RUNG_HOME to another folder.",
+        hint="Wait until it has finished, or set RUNG_HOME to another folder.",
     )

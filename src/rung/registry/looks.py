@@ -1,4 +1,4 @@
-"""The ledger of looks at the gate: who was judged on how many of a task's locked rows."""
+"""The ledger of looks at the test split: who was judged on how many of a task's locked rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rung.registry.db import Database
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """A Candidate's (id) first `n` gate rows have been looked at."""
+    """A Candidate's (id) first `n` test rows have been looked at."""
 
     candidate: str
     n: int
@@ -30,7 +30,7 @@ class Looks:
         self._database.append(tables.looks, {"task": task, "candidate": candidate, "n": n})
 
     def of(self, task: str) -> list[Look]:
-        """The looks at a task's (digest) gate; oldest first."""
+        """The looks at a task's (digest) test split; oldest first."""
         columns = tables.looks.c
         wanted = select(columns.candidate, columns.n, columns.created).where(columns.task == task).order_by(columns.seq)
         return [Look(**row._mapping) for row in self._database.rows(wanted)]

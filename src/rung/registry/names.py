@@ -55,8 +55,8 @@ class Names:
         registering and writing it down registers once. Raises UserError for what cannot be a name and for an unknown Candidate.
         """
         if not NAME.fullmatch(name):
-            mend = "Use letters, digits, '.', '_' and '-', beginning with a letter or digit."
-            raise UserError(f"'{name}' cannot be a name", mend=mend)
+            hint = "Use letters, digits, '.', '_' and '-', beginning with a letter or digit."
+            raise UserError(f"'{name}' cannot be a name", hint=hint)
         names, candidates = tables.names, tables.candidates
         with self._database.writing() as connection:
             if not connection.execute(select(candidates.c.id).where(candidates.c.id == candidate)).first():

@@ -61,7 +61,7 @@ class BlobStore:
         kept = self._place(digest)
         if not kept.exists():
             raise BrokenEnvironment(
-                f"the store has no blob {digest[:12]}", where=str(self.root), mend="Was RUNG_HOME moved or cleaned?"
+                f"the store has no blob {digest[:12]}", where=str(self.root), hint="Was RUNG_HOME moved or cleaned?"
             )
         return kept
 

@@ -58,14 +58,14 @@ SHOWED = (
     Column(label="Estimate", numeric=True),
     Column(label="Bounds", numeric=True),
     Column(label="Bar", numeric=True),
-    Column(label="Looked at", numeric=True, help="gate rows scored before the test stopped, of all gate rows"),
+    Column(label="Looked at", numeric=True, help="test rows scored before the test stopped, of all test rows"),
     Column(label="Alpha", numeric=True, help="the share of the climb's chance of a wrong pass that this rung could spend"),
     Column(label="Score on dev", numeric=True),
 )
 TOOK = (
     Column(label="Rung"),
     Column(label="Build time", numeric=True),
-    Column(label="Time on gate", numeric=True),
+    Column(label="Time at the gate", numeric=True),
     Column(label="Machine time per answer", numeric=True, help="the time of a batch of dev rows divided by its rows, the mean"),
     Column(label="A caller waits, median", numeric=True, help="for one answer asked alone, or from a server"),
     Column(label="A caller waits, 95%", numeric=True, help="what 95 of 100 such answers do not exceed"),
@@ -92,7 +92,7 @@ CHEAPER = (
     Column(label="Looked at", numeric=True),
     Column(label="What that adds", numeric=True),
 )
-LOOKS = (Column(label="Rung"), Column(label="Candidate"), Column(label="Gate rows", numeric=True))
+LOOKS = (Column(label="Rung"), Column(label="Candidate"), Column(label="Test rows", numeric=True))
 ATTRIBUTION = (
     Column(label="Cause"),
     Column(label="Failures put right", numeric=True, help="each failure counts for the cheapest cause whose probe puts it right"),
@@ -131,7 +131,7 @@ def key_figures(document: ClimbDocument) -> list[tuple[str, str]]:
 
 
 def showed(document: ClimbDocument) -> Table:
-    """What each rung showed on the gate."""
+    """What each rung showed at the gate."""
     difference = is_difference(document.task.bar)
     rows = [
         (
@@ -143,7 +143,7 @@ def showed(document: ClimbDocument) -> Table:
         )
         for rung in document.rungs
     ]
-    return Table(caption="What each rung showed on the gate", columns=SHOWED, rows=tuple(rows))
+    return Table(caption="What each rung showed at the gate", columns=SHOWED, rows=tuple(rows))
 
 
 def took(document: ClimbDocument) -> Table:
@@ -198,9 +198,9 @@ def cheaper(document: ClimbDocument) -> Table:
 
 
 def looks(document: ClimbDocument) -> Table:
-    """The ledger of the gate."""
+    """The ledger of the test split."""
     rows = [(look.rung, Code(whole=look.candidate), text.count(look.n)) for look in document.looks]
-    return Table(caption="Every look at the gate", columns=LOOKS, rows=tuple(rows))
+    return Table(caption="Every look at the test split", columns=LOOKS, rows=tuple(rows))
 
 
 def attribution(found: DiagnosisRecord) -> Table:

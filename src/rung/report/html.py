@@ -27,7 +27,7 @@ def write_html(document: ClimbDocument, path: Path) -> None:
         raise BrokenEnvironment(
             f"the report could not be written: {error.strerror or error}",
             where=str(path),
-            mend="Choose a folder that can be written.",
+            hint="Choose a folder that can be written.",
         ) from error
     finally:
         with suppress(OSError):

@@ -45,10 +45,10 @@ class BuildContext:
     def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
         """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely.
 
-        Raises UserError for the gate split: only the gate itself looks there.
+        Raises UserError for the test split: only the gate itself looks there.
         """
-        if split == "gate":
-            raise UserError("a rung must not look at the gate split")
+        if split == "test":
+            raise UserError("a rung must not look at the test split")
         rows = random_order(self.task, split)[:limit]
         return evaluate(self.task, candidate, split, rows, self.runtime, self.progress)
 
@@ -118,7 +118,7 @@ class Rung:
 
     def forecast(self, task: Task, speeds: Any) -> tuple[float | None, int | None]:
         """Seconds and bytes that building and gating it takes; None where that is not known."""
-        seconds, size = self.module.forecast(task, speeds)
+        seconds, size = self.module.estimate(task, speeds)
         return seconds, size
 
 

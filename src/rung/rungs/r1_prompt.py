@@ -31,8 +31,8 @@ def applies(task: Task) -> str:
     return ""
 
 
-def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Every trial on dev, then the whole gate at the dearest form tried. The engine's memory is the base's and little more."""
+def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+    """Every trial on dev, then all of test at the dearest form tried. The engine's memory is the base's and little more."""
     config = read_settings(task, "r1_prompt", Config)
     rows = min(config.dev_rows, len(task.split("dev")))
     each = {k: speeds.answer_s(k) for k in (0, *config.demonstrations)}
@@ -40,7 +40,7 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
         return None, None
     trials = rows * (FORMS * each[0] + sum(each[k] for k in config.demonstrations))
     calibration = (config.calibration_rows + rows) * max(each.values()) if config.calibrate else 0.0
-    rest = len(task.split("dev")) + len(task.split("gate"))
+    rest = len(task.split("dev")) + len(task.split("test"))
     return trials + calibration + rest * max(each.values()), None
 
 

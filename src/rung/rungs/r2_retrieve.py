@@ -73,8 +73,8 @@ def applies(task: Task) -> str:
     return "" if task.knowledge else NO_DOCUMENTS
 
 
-def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """The trials on dev and the gate at the first setup's speed, and every passage embedded once; None for a remote base."""
+def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+    """The trials on dev and test at the first setup's speed, and every passage embedded once; None for a remote base."""
     from rung.engine.retrieval.index import searched_text, store_index
 
     config = settings_of(task)
@@ -86,7 +86,7 @@ def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     each = speeds.asked_s(replace(speeds.candidate(0), retrieval=settings), "with documents")
     reranker = _reranker_name(task)
     trials = 3 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms)) + bool(reranker)
-    rows = trials * min(config.dev_rows, len(task.split("dev"))) + len(task.split("dev")) + len(task.split("gate"))
+    rows = trials * min(config.dev_rows, len(task.split("dev"))) + len(task.split("dev")) + len(task.split("test"))
     seconds = rows * each
     probe = [searched_text(chunk) for chunk in chunks[:PROBED_PASSAGES]]
     if reranker:

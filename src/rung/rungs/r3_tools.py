@@ -50,15 +50,15 @@ def applies(task: Task) -> str:
     return "" if task.tools else NO_TOOLS
 
 
-def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Every trial on dev, then dev and the gate, an answer for each step. What a tool itself takes is not known beforehand."""
+def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+    """Every trial on dev, then dev and test, an answer for each step. What a tool itself takes is not known beforehand."""
     config = read_settings(task, "r3_tools", Config)
     each = speeds.answer_s(0)
     if each is None:
         return None, None
-    dev, gate = len(task.split("dev")), len(task.split("gate"))
+    dev, test = len(task.split("dev")), len(task.split("test"))
     trials = (4 + bool(task.knowledge) + len(config.demonstrations)) * min(config.dev_rows, dev)
-    return (trials + dev + gate) * each * (1 + config.steps), None
+    return (trials + dev + test) * each * (1 + config.steps), None
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

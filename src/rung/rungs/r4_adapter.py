@@ -13,7 +13,7 @@ from rung.errors import did_you_mean
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
-from rung.rungs.training import fine_tune, forecast_training, train_config, training_start, with_method
+from rung.rungs.training import estimate_training, fine_tune, train_config, training_start, with_method
 from rung.types import Candidate, Task
 
 TITLE = "LoRA adapter"
@@ -58,10 +58,10 @@ def applies(task: Task) -> str:
     return ""
 
 
-def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     """Training, dev scores and the gate."""
     config = _settings(task)
-    return forecast_training(task, speeds, train_config(task, config, objective=OBJECTIVE), config.dev_rows)
+    return estimate_training(task, speeds, train_config(task, config, objective=OBJECTIVE), config.dev_rows)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.settings import read_settings
-from rung.rungs.training import fine_tune, forecast_training, train_config, training_start
+from rung.rungs.training import estimate_training, fine_tune, train_config, training_start
 from rung.sources.base import BaseReference
 from rung.types import Candidate, Task
 
@@ -42,10 +42,10 @@ def applies(task: Task) -> str:
     return ""
 
 
-def forecast(task: Task, speeds: Any) -> tuple[float | None, int | None]:
+def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     """Training, dev scores and the gate."""
     config = read_settings(task, "r5_full", Config)
-    return forecast_training(task, speeds, train_config(task, config, method=METHOD, objective=OBJECTIVE), config.dev_rows)
+    return estimate_training(task, speeds, train_config(task, config, method=METHOD, objective=OBJECTIVE), config.dev_rows)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

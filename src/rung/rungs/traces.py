@@ -23,7 +23,7 @@ Calls = Sequence[Mapping[str, Any]]
 def traces(rows: Sequence[Example], candidate: Candidate, context: BuildContext) -> dict[str, Calls]:
     """Calls with their results, by the id of the train row that they lead to the answer of. `rows` are the first of the split.
 
-    Where the rows say which calls are right (`data.columns.calls`), those are made, through the same gate as ever. Where none does,
+    Where the rows say which calls are right (`data.columns.calls`), those are made, through the same box as ever. Where none does,
     the candidate answers the rows, and its calls are taken where its answer was right.
     """
     gold = {row.id: read_calls(list(row.calls)) for row in rows if row.calls}
@@ -80,7 +80,7 @@ def _refuse_failing(call: Mapping[str, Any], rows: int) -> None:
         f"of {rows:,} rows whose right calls are given, none gives a result; {call['name']} {arguments}, for one, "
         f"{call['outcome']}: {call['reason']}",
         where="data.columns.calls",
-        mend="Mend the tool or the calls. A file that the tool reads must be named: tools: {file: ..., with: [...]}.",
+        hint="Mend the tool or the calls. A file that the tool reads must be named: tools: {file: ..., with: [...]}.",
     )
 
 

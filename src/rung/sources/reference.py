@@ -30,11 +30,11 @@ class Form:
     """What a kind of reference is called where it is used, and how it is written there."""
 
     called: str
-    mend: str
+    hint: str
 
     def refused(self, text: str) -> UserError:
         """The error for a text that is not of this form."""
-        return UserError(f"not {self.called}", where=text, mend=self.mend)
+        return UserError(f"not {self.called}", where=text, hint=self.hint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +72,8 @@ def read_reference(text: str, forms: Mapping[Kind, Form]) -> Reference:
     """The reference that `text` is, of one of the kinds that have a form here. Raises UserError where it is none."""
     kind = next((known for known in forms if known == kind_of(text)), None)
     if kind is None:
-        mend = f"{did_you_mean(kind_of(text), forms)} Anything without such a prefix is a path."
-        raise UserError(f"'{kind_of(text)}:' is no known kind of source", where=text, mend=mend)
+        hint = f"{did_you_mean(kind_of(text), forms)} Anything without such a prefix is a path."
+        raise UserError(f"'{kind_of(text)}:' is no known kind of source", where=text, hint=hint)
     found = _GRAMMAR[kind].fullmatch(text.removeprefix(f"{kind}:"))
     if found is None:
         raise forms[kind].refused(text)

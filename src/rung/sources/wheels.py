@@ -41,7 +41,7 @@ class Wheel:
         """Raises UserError, with the nearest name, where there is no such file inside."""
         if member not in self.files:
             near = did_you_mean(member, [name for name in self.files if ".dist-info/" not in name][:200])
-            raise UserError(f"the wheel holds no file '{member}'", where=self.path.name, mend=near)
+            raise UserError(f"the wheel holds no file '{member}'", where=self.path.name, hint=near)
 
     def extract(self, member: str, target: Path) -> None:
         """Writes one file to `target`. Raises UserError where there is no such file or it is not the one that RECORD tells of."""
@@ -54,7 +54,7 @@ class Wheel:
                 found.update(block)
                 file.write(block)
         if told != _encoded(found.digest()) and not _needs_no_record(member):
-            raise UserError(f"'{member}' is not what the wheel's RECORD says", where=self.path.name, mend=_fetch_anew(self.path))
+            raise UserError(f"'{member}' is not what the wheel's RECORD says", where=self.path.name, hint=_fetch_anew(self.path))
 
 
 def download(requirement: str, folder: Path) -> Path:
@@ -83,7 +83,7 @@ def open_wheel(path: Path) -> Iterator[Wheel]:
             _check_harmless(archive, path)
             yield Wheel(path=path, archive=archive, recorded=_recorded(archive, path))
     except (zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"the wheel is damaged: {error}", where=path.name, mend=_fetch_anew(path)) from None
+        raise UserError(f"the wheel is damaged: {error}", where=path.name, hint=_fetch_anew(path)) from None
 
 
 def _fetch_anew(path: Path) -> str:
@@ -99,18 +99,18 @@ def _check_harmless(archive: zipfile.ZipFile, path: Path) -> None:
         special = stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR)
         if outside or special or name.casefold() in seen:
             reason = "leaves its folder" if outside else "is a link or a device" if special else "collides with another"
-            raise UserError(f"the wheel is not safe to unpack: {name!r} {reason}", where=path.name, mend="Do not use this package.")
+            raise UserError(f"the wheel is not safe to unpack: {name!r} {reason}", where=path.name, hint="Do not use this package.")
         seen.add(name.casefold())
     if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
         problem = f"the wheel unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB"
-        raise UserError(problem, where=path.name, mend="Do not use this package.")
+        raise UserError(problem, where=path.name, hint="Do not use this package.")
 
 
 def _recorded(archive: zipfile.ZipFile, path: Path) -> dict[str, tuple[str, str]]:
     """The RECORD (the binary distribution format: PEP 427, hashes as PEP 376 writes them)."""
     name = next((name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/RECORD", name)), None)
     if name is None:
-        raise UserError("the file is no wheel: it has no RECORD", where=path.name, mend=_fetch_anew(path))
+        raise UserError("the file is no wheel: it has no RECORD", where=path.name, hint=_fetch_anew(path))
     rows = csv.reader(io.StringIO(archive.read(name).decode("utf-8", "replace")))
     pairs = {row[0]: row[1].partition("=") for row in rows if len(row) == 3}
     return {file: (algorithm, told) for file, (algorithm, _, told) in pairs.items() if algorithm in STRONG}
@@ -129,12 +129,12 @@ def _pip_failed(wanted: str, said: str, folder: Path) -> UserError | BrokenEnvir
     told = [line.strip() for line in said.splitlines() if line.strip() and not line.lower().startswith(("[notice]", "hint"))]
     last = next((line for line in reversed(told) if line.startswith("ERROR")), told[-1] if told else "pip said nothing")
     if "No module named pip" in said:
-        return BrokenEnvironment("this Python has no pip", where=wanted, mend=f"{sys.executable} -m ensurepip")
+        return BrokenEnvironment("this Python has no pip", where=wanted, hint=f"{sys.executable} -m ensurepip")
     if "No space left" in said:
         return full(folder)
     if any(sign in said.lower() for sign in NO_NETWORK):
-        mend = f"Check the network and pip's settings, then run again; or put the wheel where `pip download {wanted}` finds it."
-        return BrokenEnvironment("the package index cannot be reached", where=wanted, mend=mend)
+        hint = f"Check the network and pip's settings, then run again; or put the wheel where `pip download {wanted}` finds it."
+        return BrokenEnvironment("the package index cannot be reached", where=wanted, hint=hint)
     if "No matching distribution" in said:
-        return UserError("there is no such package, version or wheel", where=wanted, mend=f"Check name and version. pip: {last}")
-    return BrokenEnvironment(f"pip could not download it: {last}", where=wanted, mend="Run `pip download` yourself to see why.")
+        return UserError("there is no such package, version or wheel", where=wanted, hint=f"Check name and version. pip: {last}")
+    return BrokenEnvironment(f"pip could not download it: {last}", where=wanted, hint="Run `pip download` yourself to see why.")

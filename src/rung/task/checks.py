@@ -73,7 +73,7 @@ def refuse_errors(findings: Sequence[Finding], located: Located) -> None:
     raise UserError(
         "\n  ".join(listing),
         where=located.where((*KEY, names[0])),
-        mend=f"Mend or remove these rows, or set data.checks: {{{allowed}}}{either}, and say so with the result.",
+        hint=f"Mend or remove these rows, or set data.checks: {{{allowed}}}{either}, and say so with the result.",
     )
 
 

@@ -47,11 +47,18 @@ class SplitSpec(Strict):
 
     train: Share = None
     dev: Share
-    gate: Share
+    test: Share
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "gate" in value:
+            raise ValueError("the locked split is called 'test' now, no longer 'gate': write test: in its place")
+        return value
 
     @model_validator(mode="after")
     def _sum(self) -> SplitSpec:
-        total = sum(share for share in (self.train, self.dev, self.gate) if isinstance(share, float))
+        total = sum(share for share in (self.train, self.dev, self.test) if isinstance(share, float))
         if total > 1 + 1e-9:
             raise ValueError(f"the fractions sum to {total:g}, which is more than 1")
         return self
@@ -69,7 +76,7 @@ class DataSpec(Strict):
     where: dict[str, Any] | None = None
     leave_out: list[str] = []
     group: str | None = None
-    split: SplitSpec = SplitSpec(train=0.5, dev=0.2, gate=0.3)
+    split: SplitSpec = SplitSpec(train=0.5, dev=0.2, test=0.3)
     limit: int | None = Field(default=None, ge=1)
     balance: bool = False
     encoding: str | None = None

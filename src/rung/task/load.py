@@ -144,7 +144,7 @@ def _bar(name: str, path: KeyPath, keys: Mapping[str, Any]) -> tuple[tuple[Bar, 
     except UserError as error:
         near = {key: difflib.get_close_matches(key, own, n=1, cutoff=0.8) for key in settings}
         problems += [Problem((key,), f"unknown key '{key}'. Did you mean '{names[0]}'?") for key, names in near.items() if names]
-        problems.append(Problem(("scorer",), f"{error.problem}. {error.mend}"))
+        problems.append(Problem(("scorer",), f"{error.problem}. {error.hint}"))
     if spec is None or scorer is None or problems:
         return None, [Problem((*path, *problem.path), problem.text) for problem in problems]
     kind = {key: value for key, value in spec if key != "scorer" and value is not None}
@@ -189,7 +189,7 @@ def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) ->
         raise type(error)(
             f"{error.where}: {error.problem}" if error.where else error.problem,
             where=located.where(("knowledge",)),
-            mend=error.mend,
+            hint=error.hint,
         ) from None
     return Knowledge(
         source=tuple(told.source),
@@ -209,9 +209,9 @@ def _at_its_key(error: UserError, located: Located, reference: str) -> UserError
     """The same error, its place `data.split` told as the file and line of that key, and of the data's own name where it is that."""
     key = tuple(error.where.split("."))
     if key[0] in ("data", "tools") and key in located.lines:
-        return type(error)(error.problem, where=located.where(key), mend=error.mend)
+        return type(error)(error.problem, where=located.where(key), hint=error.hint)
     if error.where == reference:
-        return type(error)(f"{reference}: {error.problem}", where=located.where(("data", "examples")), mend=error.mend)
+        return type(error)(f"{reference}: {error.problem}", where=located.where(("data", "examples")), hint=error.hint)
     return error
 
 
@@ -222,7 +222,7 @@ def _settle(bar: tuple[Bar, BoundScorer], examples: Sequence[Example], located: 
     try:
         settled = scorer.settle(examples, path.parent)
     except UserError as error:
-        raise UserError(error.problem, where=error.where or located.where(key), mend=error.mend) from None
+        raise UserError(error.problem, where=error.where or located.where(key), hint=error.hint) from None
     return replace(mine, config=settled.settings()), settled
 
 
@@ -236,7 +236,7 @@ def _refuse_unmatchable(bar: Bar, scorer: BoundScorer, examples: Sequence[Exampl
     head = f"{len(faults)} of {len(examples)} rows could never be scored as right by '{bar.scorer}'"
     raise UserError(
         "\n  ".join([head, *shown, *rest]),
-        mend="Mend these rows, leave them out (data.leave_out: [id]), or choose another scorer.",
+        hint="Mend these rows, leave them out (data.leave_out: [id]), or choose another scorer.",
     )
 
 

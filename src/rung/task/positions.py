@@ -30,13 +30,13 @@ class Located:
             path = path[:-1]
         return f"{self.shown}:{self.lines.get(path, 1)}"
 
-    def error(self, problems: list[Problem], mend: str = "") -> UserError:
+    def error(self, problems: list[Problem], hint: str = "") -> UserError:
         """One error that tells every problem, in the order of their lines."""
         ordered = sorted(problems, key=lambda problem: int(self.where(problem.path).rpartition(":")[2]))
         if len(ordered) == 1:
-            return UserError(ordered[0].text, where=self.where(ordered[0].path), mend=mend)
+            return UserError(ordered[0].text, where=self.where(ordered[0].path), hint=hint)
         listing = [f"{self.where(problem.path)}: {problem.text}" for problem in ordered]
-        return UserError("\n  ".join([f"{len(ordered)} problems", *listing]), where=self.shown, mend=mend)
+        return UserError("\n  ".join([f"{len(ordered)} problems", *listing]), where=self.shown, hint=hint)
 
 
 def read_yaml(path: Path) -> Located:
@@ -52,7 +52,7 @@ def read_yaml(path: Path) -> Located:
         raise UserError(f"this is no YAML: {str(error).splitlines()[0]}", where=shown) from None
     if not isinstance(node, yaml.MappingNode):
         problem = "the file is empty" if node is None else "this is no mapping of keys to values"
-        raise UserError(problem, where=f"{shown}:1", mend="Begin with `name: my-task`; `rung init DATA` writes a whole file.")
+        raise UserError(problem, where=f"{shown}:1", hint="Begin with `name: my-task`; `rung init DATA` writes a whole file.")
     reader = _Reader(loader, shown)
     value = reader.value(node, (), ())
     located = Located(value=value, shown=shown, lines=reader.lines)
@@ -91,7 +91,7 @@ class _Reader:
         self.nodes += 1
         if self.nodes > MAX_NODES or any(node is outer for outer in around):
             line = node.start_mark.line + 1
-            raise UserError("aliases stand for too much", where=f"{self.shown}:{line}", mend="Write the values out.")
+            raise UserError("aliases stand for too much", where=f"{self.shown}:{line}", hint="Write the values out.")
         inside = (*around, node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, inside)
@@ -131,24 +131,24 @@ class _Reader:
 def _read_text(path: Path) -> str:
     if path.is_dir():
         inside = path / "task.yaml"
-        mend = f"Name the file: {inside}" if inside.exists() else "Name the task file inside it."
-        raise UserError("this is a folder, not a task file", where=str(path), mend=mend)
+        hint = f"Name the file: {inside}" if inside.exists() else "Name the task file inside it."
+        raise UserError("this is a folder, not a task file", where=str(path), hint=hint)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(
-            "there is no such file", where=str(path), mend="`rung init DATA` writes a task file for your data."
+            "there is no such file", where=str(path), hint="`rung init DATA` writes a task file for your data."
         ) from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from None
     if len(content) > MAX_BYTES:
-        raise UserError(f"{len(content):,} bytes are too many for a task file", where=str(path), mend="Is this the data file?")
+        raise UserError(f"{len(content):,} bytes are too many for a task file", where=str(path), hint="Is this the data file?")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         problem = f"byte {content[error.start]:#04x} is not UTF-8"
-        raise UserError(problem, where=f"{path}:{line}", mend="Save the file as UTF-8 text.") from None
+        raise UserError(problem, where=f"{path}:{line}", hint="Save the file as UTF-8 text.") from None
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, shown: str) -> UserError:
@@ -156,6 +156,6 @@ def _syntax_error(error: yaml.MarkedYAMLError, shown: str) -> UserError:
     line = mark.line + 1 if mark else 1
     problem = str(error.problem or error.context or "not readable")
     if r"'\t'" in problem:
-        return UserError("a tab stands where YAML wants spaces", where=f"{shown}:{line}", mend="Indent with spaces.")
+        return UserError("a tab stands where YAML wants spaces", where=f"{shown}:{line}", hint="Indent with spaces.")
     around = f" ({error.context}, line {error.context_mark.line + 1})" if error.context and error.context_mark else ""
-    return UserError(f"not YAML: {problem}{around}", where=f"{shown}:{line}", mend="Check colons, quotes and indentation here.")
+    return UserError(f"not YAML: {problem}{around}", where=f"{shown}:{line}", hint="Check colons, quotes and indentation here.")

@@ -91,7 +91,7 @@ def task_tools(spec: ToolsSpec | None, folder: Path, examples: tuple[Example, ..
         raise UserError(
             "the row offers tools of its own, which cannot be run",
             where=own.source,
-            mend="Leave out 'tools:', or the rows' own tools.",
+            hint="Leave out 'tools:', or the rows' own tools.",
         )
     said = Declaration(
         files=tuple(spec.files),

@@ -270,6 +270,6 @@ def _finite(value: float, what: str, at: int) -> float:
     if not math.isfinite(value):
         raise UserError(
             f"the {what} is not finite ({value}) at step {at}; the step was not taken",
-            mend="Lower learning_rate, or look for broken rows. What was saved before stays.",
+            hint="Lower learning_rate, or look for broken rows. What was saved before stays.",
         )
     return value

@@ -43,7 +43,7 @@ def method_names() -> tuple[str, ...]:
 def method_of(name: str) -> Method:
     """Raises UserError, with the nearest name, where no method is called so."""
     if name not in method_names():
-        raise UserError(f"no method is called '{name}'", mend=did_you_mean(name, method_names()))
+        raise UserError(f"no method is called '{name}'", hint=did_you_mean(name, method_names()))
     if name in plugins.names(adapter.SLOT):
         return AdapterMethod(adapter.kind_of(name))
     return cast(Method, plugins.load("methods", name))

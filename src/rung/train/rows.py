@@ -66,7 +66,7 @@ def encode_rows(
     if faults:
         raise _refused(faults, len(rows))
     if not encoded:
-        raise UserError("there are no rows to train on", mend="Give the train split rows that fit into max_tokens.")
+        raise UserError("there are no rows to train on", hint="Give the train split rows that fit into max_tokens.")
     return encoded
 
 
@@ -80,5 +80,5 @@ def _refused(faults: Sequence[str], rows: int) -> UserError:
     more = f"\n  ... and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
     return UserError(
         f"{len(faults)} of {rows} rows cannot be trained on:\n  {shown}{more}",
-        mend="Mend these rows; for long ones raise max_tokens, or set too_long: drop.",
+        hint="Mend these rows; for long ones raise max_tokens, or set too_long: drop.",
     )

@@ -103,7 +103,7 @@ def write_errors(path: Path) -> Iterator[None]:
         raise BrokenEnvironment(
             f"could not be written: {error}",
             where=str(path),
-            mend="Free some disk space and run again: training goes on where it stood.",
+            hint="Free some disk space and run again: training goes on where it stood.",
         ) from error
 
 

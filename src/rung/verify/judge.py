@@ -52,7 +52,7 @@ class Judgement:
 
 def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     """Answer and look until every bar is decided, one has failed, or the rows are used up."""
-    order = random_order(trial.task, "gate")
+    order = random_order(trial.task, "test")
     groups = [row.group for row in order]
     rows: list[Row] = []
     others = {other.id: other for other in trial.baselines.values()}
@@ -73,7 +73,7 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     lost = any(verdict.status == "fail" for verdict in verdicts)
     waited = () if lost else _waits(trial, rows, order[: len(rows)], runtime)
     limits = tuple(_limits(trial, rows, waited, lost=lost))
-    run = make_run(trial.task, trial.candidate, "gate", rows)
+    run = make_run(trial.task, trial.candidate, "test", rows)
     return Judgement(verdict=verdicts[0], guards=(*verdicts[1:], *limits), run=run, waits_s=waited)
 
 

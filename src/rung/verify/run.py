@@ -47,4 +47,4 @@ def random_order(task: Task, split: str) -> tuple[Example, ...]:
     from rung.verify.stats import clusters
 
     rows = task.split(split)
-    return tuple(rows[index] for index in clusters.gate_order([row.group for row in rows], task.seed))
+    return tuple(rows[index] for index in clusters.look_order([row.group for row in rows], task.seed))

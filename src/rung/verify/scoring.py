@@ -136,7 +136,7 @@ def scorer_of(task: Task, bar: Bar | None = None) -> BoundScorer:
 def target_text(task: Task, example: Example) -> str:
     """The ideal answer to an example as text, for demonstrations and training. Raises UserError where it has no target."""
     if example.target is None:
-        raise UserError("this row has no target to learn from", where=example.source, mend="Give it one, or keep it out of train.")
+        raise UserError("this row has no target to learn from", where=example.source, hint="Give it one, or keep it out of train.")
     return scorer_of(task).ideal(example)
 
 

@@ -1,4 +1,4 @@
-"""What a gate of its size can prove, and whether its bars can be passed at all, told before anything is spent."""
+"""What a test split of its size can prove, and whether its bars can be passed at all, told before anything is spent."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ MOST_GROUPS = 1_000_000
 
 
 def gate_problem(task: Task, rungs: int) -> str | None:
-    """Why even a perfect score could not pass, with the rows that the gate needs; None where it could.
+    """Why even a perfect score could not pass, with the rows that the test split needs; None where it could.
 
     alpha is split over `rungs`, and half of a rung's share goes to the exact test at the full n (`stats.sequential`). There even an
     answer that is right every time is only proven to be right with probability level^(1/n) (Clopper and Pearson, 1934), so that a
     bar needs n >= log(level) / log(bar). A comparison needs the rows after which no loss (for `better_than`, nothing but wins) is
     that improbable. Rows of one group are not independent: groups are counted, with what the clustered bound asks for on top.
     """
-    gate = task.split("gate")
-    groups = len({row.group or row.id for row in gate})
-    unit = "rows" if groups == len(gate) else "groups of rows"
+    test = task.split("test")
+    groups = len({row.group or row.id for row in test})
+    unit = "rows" if groups == len(test) else "groups of rows"
     for bar in (task.quality, *task.guards):
         chance, text = _chance_per_row(bar)
         if chance >= 1:
             return f"no number of rows can prove '{bar.name}': {text}"
         needed = _needed(chance, task.alpha / rungs / 2)
-        if groups >= needed and bar.at_least and groups < len(gate):
-            needed = _needed_in_groups(gate, bar.at_least, task.alpha / rungs)
+        if groups >= needed and bar.at_least and groups < len(test):
+            needed = _needed_in_groups(test, bar.at_least, task.alpha / rungs)
         if groups < needed:
             return (
-                f"the gate has {groups:,} {unit}, and '{bar.name}' needs at least {needed:,}: {text} cannot be proven with fewer, "
-                f"even if every answer is right (alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]})"
+                f"the test split has {groups:,} {unit}, and '{bar.name}' needs at least {needed:,}: {text} cannot be proven with "
+                f"fewer, even if every answer is right (alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]})"
             )
     return None
 
 
 def card(task: Task, shares: int) -> list[dict[str, Any]]:
-    """What this task's gate can and cannot prove where alpha is split over `shares`, a line each."""
+    """What this task's test split can and cannot prove where alpha is split over `shares`, a line each."""
     from rung.verify.stats.card import sample_size_card
     from rung.verify.stats.clusters import count
 
-    gate = task.split("gate")
-    clusters = count([row.group for row in gate])
-    return sample_size_card(n_gate=len(gate), clusters=clusters, bar=task.quality.at_least, alpha=task.alpha, rungs=shares)
+    test = task.split("test")
+    clusters = count([row.group for row in test])
+    return sample_size_card(n_test=len(test), clusters=clusters, bar=task.quality.at_least, alpha=task.alpha, rungs=shares)
 
 
 def _chance_per_row(bar: Bar) -> tuple[float, str]:
@@ -63,9 +63,9 @@ def _needed(chance: float, level: float) -> int:
     return smallest_gate(chance, level) if chance > 0 else 1
 
 
-def _needed_in_groups(gate: Sequence[Example], bar: float, alpha: float) -> int:
-    """The fewest groups that pass when every answer is right: those the gate has, else of their average size."""
-    groups = [row.group or row.id for row in gate]
+def _needed_in_groups(test: Sequence[Example], bar: float, alpha: float) -> int:
+    """The fewest groups that pass when every answer is right: those that the test split has, else of their average size."""
+    groups = [row.group or row.id for row in test]
     count = len(set(groups))
     if _passes(groups, bar, alpha):
         return count

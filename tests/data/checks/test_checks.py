@@ -22,7 +22,7 @@ def told(examples: list[Example], check: str) -> list[tuple[str, str, int]]:
 
 
 def test_clean_rows_have_no_findings() -> None:
-    examples = [row(f"question {n}", "ab"[n % 2], split=("train", "dev", "gate")[n % 3]) for n in range(60)]
+    examples = [row(f"question {n}", "ab"[n % 2], split=("train", "dev", "test")[n % 3]) for n in range(60)]
     assert audit(examples, "raw") == audit(examples, "split") == ()
 
 
@@ -40,16 +40,16 @@ def test_duplicates_and_conflicts() -> None:
 
 
 def test_contamination() -> None:
-    examples = [row("Same", split="train"), row("same", split="gate", source="a.csv:2"), row("other", split="gate")]
-    assert told(examples, "contamination") == [("error", "1 row of gate stands in train too", 1)]
+    examples = [row("Same", split="train"), row("same", split="test", source="a.csv:2"), row("other", split="test")]
+    assert told(examples, "contamination") == [("error", "1 row of test stands in train too", 1)]
     assert found(examples, "contamination")[0].places == ("a.csv:2 stands at Same",)
 
 
 def test_balance() -> None:
     one_class = [row(f"q{n}", "yes" if n else "no") for n in range(40)]
     assert told(one_class, "balance") == [("warning", "98% of the rows are 'yes': always answering so scores as much", 39)]
-    unseen = [row(f"q{n}", "new" if n > 37 else "ab"[n % 2], split="gate" if n > 35 else "train") for n in range(40)]
-    assert ("warning", "2 gate rows are of classes that train never shows: new", 2) in told(unseen, "balance")
+    unseen = [row(f"q{n}", "new" if n > 37 else "ab"[n % 2], split="test" if n > 35 else "train") for n in range(40)]
+    assert ("warning", "2 test rows are of classes that train never shows: new", 2) in told(unseen, "balance")
     rare = [row(f"q{n}", "rare" if n < 2 else "ab"[n % 2], split="train") for n in range(40)]
     assert ("info", "1 class has fewer than 5 rows in train: rare", 1) in told(rare, "balance")
     assert told([row(f"q{n}", f"text {n}") for n in range(40)], "balance") == []
@@ -61,9 +61,9 @@ def test_a_long_class_is_named_by_its_beginning() -> None:
 
 
 def test_origin() -> None:
-    examples = [row("a", origin="synthetic", split="gate"), row("b", origin="augmented"), row("c"), row("d", origin="log")]
+    examples = [row("a", origin="synthetic", split="test"), row("b", origin="augmented"), row("c"), row("d", origin="log")]
     assert told(examples, "origin") == [
-        ("warning", "1 gate row is synthetic or augmented: the verdict is about made-up rows in that part", 1),
+        ("warning", "1 test row is synthetic or augmented: the verdict is about made-up rows in that part", 1),
         ("info", "2 of 4 rows (50%) are synthetic or augmented", 2),
     ]
 

@@ -1,4 +1,4 @@
-"""Hostile tools are contained, reported, and the next call works; the gate cannot be talked round."""
+"""Hostile tools are contained, reported, and the next call works; the test split cannot be talked round."""
 
 from __future__ import annotations
 
@@ -363,7 +363,7 @@ def test_tools_of_which_none_would_be_run_are_refused_unless_their_author_means_
     (tmp_path / "tools.py").write_text("def f() -> int:\n    return 1\n")
     with pytest.raises(UserError, match="no tool would ever be run: no consequence is stated by f") as caught:
         declare(said, tmp_path)
-    assert "`Consequence: read`" in caught.value.mend
+    assert "`Consequence: read`" in caught.value.hint
     assert declare(replace(said, consequences={"f": "irreversible"}), tmp_path).tools[0].consequence == "irreversible"
     recorded = (RecordedResult(name="f", arguments={}, result=1),)
     assert declare(replace(said, recorded=recorded), tmp_path).recorded == recorded

@@ -124,7 +124,7 @@ def test_a_table_that_is_added_later_appears_in_an_old_home(old: Path) -> None:
         BrokenEnvironment, match=r"a newer rung \(\S+\) wrote this RUNG_HOME: its registry has had step 99"
     ) as caught:
         open_home()
-    assert caught.value.mend == "Upgrade rung, or set RUNG_HOME to another folder."
+    assert caught.value.hint == "Upgrade rung, or set RUNG_HOME to another folder."
 
 
 def test_a_step_that_fails_leaves_the_home_as_it_was(old: Path) -> None:

@@ -104,9 +104,9 @@ def test_labels_take_a_row_without_group_as_its_own():
 
 def test_gate_order_keeps_clusters_together_and_is_fixed_by_the_seed():
     groups = [f"g{i % 7}" for i in range(50)] + [""] * 20
-    order = clusters.gate_order(groups, 3)
+    order = clusters.look_order(groups, 3)
     assert sorted(order) == list(range(70))
-    assert order == clusters.gate_order(groups, 3) != clusters.gate_order(groups, 4)
+    assert order == clusters.look_order(groups, 3) != clusters.look_order(groups, 4)
     runs = [
         groups[row] for place, row in enumerate(order) if groups[row] and (place == 0 or groups[order[place - 1]] != groups[row])
     ]

@@ -32,7 +32,7 @@ def test_least_truth_has_its_power():
 
 
 def test_lines_of_a_card():
-    lines = card.sample_size_card(n_gate=1200, clusters=1200, bar=0.8, alpha=0.05, rungs=5)
+    lines = card.sample_size_card(n_test=1200, clusters=1200, bar=0.8, alpha=0.05, rungs=5)
     numbers = {key: value for line in lines for key, value in line.items() if key != "text"}
     assert all(line["text"] for line in lines)
     assert numbers["truth"] == pytest.approx(0.838, abs=0.002)
@@ -41,8 +41,8 @@ def test_lines_of_a_card():
 
 
 def test_a_gate_too_small_says_what_would_do():
-    text = " ".join(line["text"] for line in card.sample_size_card(n_gate=20, clusters=20, bar=0.9, alpha=0.05, rungs=4))
-    assert "too small for its bar: even a perfect candidate needs 49 gate rows" in text
+    text = " ".join(line["text"] for line in card.sample_size_card(n_test=20, clusters=20, bar=0.9, alpha=0.05, rungs=4))
+    assert "too small for its bar: even a perfect candidate needs 49 test rows" in text
     assert card.smallest_gate(0.9, 0.05 / 8) == 49
     assert clopper_pearson(49, 49, 0.05 / 8)[0] >= 0.9 > clopper_pearson(48, 48, 0.05 / 8)[0]
     for bar in (0.0, 1.0):
@@ -57,6 +57,6 @@ def test_groups_by_a_measured_design_effect():
 
 
 def test_clusters_and_relative_bars():
-    lines = card.sample_size_card(n_gate=300, clusters=60, bar=None, alpha=0.05, rungs=3)
+    lines = card.sample_size_card(n_test=300, clusters=60, bar=None, alpha=0.05, rungs=3)
     assert lines[0]["rows"] == 167 and "60 groups" in lines[0]["text"]
     assert any("smallest_gain" in line for line in lines) and not any("truth" in line for line in lines)

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import beta
 
 from rung.verify.stats import sequential
-from rung.verify.stats.clusters import gate_order
+from rung.verify.stats.clusters import look_order
 from rung.verify.stats.eprocess import Wealth
 from rung.verify.stats.gate import judge, look, split_alpha
 
@@ -32,7 +32,7 @@ def _climbs(rng, climbs, rungs, n, bar, shared):
 
 @pytest.mark.parametrize("shared", [0.0, 0.6])
 def test_family_wise_false_passes_of_null_climbs(shared):
-    """2,400 climbs of six rungs, each exactly at the bar, on the same 300 gate rows, looked at after every row and at the end."""
+    """2,400 climbs of six rungs, each exactly at the bar, on the same 300 test rows, looked at after every row and at the end."""
     rng, alpha, rungs, n, bar = np.random.default_rng(11), 0.05, 6, 300, 0.8
     half = split_alpha(alpha, rungs)[0] / 2
     fewest = next(k for k in range(n + 1) if k and beta.ppf(half, k, n - k + 1) >= bar)
@@ -55,7 +55,7 @@ def test_whole_clustered_climbs_through_look():
     rng, bar, n_groups, climbs = np.random.default_rng(12), 0.8, 60, 60
     sizes = 1 + np.arange(n_groups) % 5
     groups = [f"g{g}" for g in np.repeat(np.arange(n_groups), sizes)]
-    order = gate_order(groups, 0)
+    order = look_order(groups, 0)
     groups = [groups[row] for row in order]
     share, false = split_alpha(0.05, 6)[0], 0
     of = np.array([int(group[1:]) for group in groups])

@@ -52,12 +52,12 @@ def _asked(text: str | None, conversation: Path | None) -> Example:
 
     if conversation is not None:
         if text is not None:
-            raise UserError("both TEXT and --file are given", mend="Give one of them.")
+            raise UserError("both TEXT and --file are given", hint="Give one of them.")
         messages, tools = _read(conversation)
         return Example(id="asked", messages=tuple(messages), tools=tuple(tools))
     if text is None:
         if sys.stdin.isatty():
-            raise UserError("there is nothing to answer", mend='Give a text: rung answer NAME "...", or pipe one in.')
+            raise UserError("there is nothing to answer", hint='Give a text: rung answer NAME "...", or pipe one in.')
         text = sys.stdin.read().strip()
     if not text:
         raise UserError("the text to answer is empty")
@@ -75,9 +75,9 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         document = {"messages": document}
     if not isinstance(document, dict) or not set(document) <= CONVERSATION_KEYS:
         raise UserError(
-            "is not a conversation", where=str(file), mend='Write a list of messages, or {"messages": [...], "tools": [...]}.'
+            "is not a conversation", where=str(file), hint='Write a list of messages, or {"messages": [...], "tools": [...]}.'
         )
     messages = document.get("messages")
     if not messages or not all(isinstance(message, dict) and "role" in message for message in messages):
-        raise UserError("has no messages with roles", where=str(file), mend='A message is {"role": "user", "content": "..."}.')
+        raise UserError("has no messages with roles", where=str(file), hint='A message is {"role": "user", "content": "..."}.')
     return messages, document.get("tools") or []

@@ -53,5 +53,5 @@ def task_file(name: str) -> Path:
         if name in known:
             return folder / name / "task.yaml"
         if known:
-            raise UserError(f"there is no worked task '{name}'", mend=did_you_mean(name, [*known, WORLDS]))
-    raise BrokenEnvironment("the worked tasks are not installed", mend="Install rung from a checkout or its wheel.")
+            raise UserError(f"there is no worked task '{name}'", hint=did_you_mean(name, [*known, WORLDS]))
+    raise BrokenEnvironment("the worked tasks are not installed", hint="Install rung from a checkout or its wheel.")

@@ -18,7 +18,7 @@ def command(task: Path, as_json: bool) -> None:
 
     Changes one thing at a time about how the base is asked (a linear model in its place, the output held to its form, worked rows,
     the right document, the right tool's result) and says what lifts its score on dev, and which rung would mend that. Looks at no
-    gate row. What was asked is kept: a climb does not ask it again.
+    test row. What was asked is kept: a climb does not ask it again.
     """
     from rung.climb.diagnosis.diagnose import diagnose
     from rung.climb.registered_base import load_task

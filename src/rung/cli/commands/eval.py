@@ -19,12 +19,12 @@ WORST_FIRST = ("fail", "undecided", "pass")
 @click.command(epilog=example("rung eval tasks/tone/task.yaml --candidate tone@1 --split dev"))
 @click.argument("task", type=click.Path(path_type=Path))
 @click.option("--candidate", "ref", required=True, help="A name, name@version or the beginning of a candidate's id.")
-@click.option("--split", type=click.Choice(["train", "dev", "gate"]), default="dev", show_default=True, help="Which rows of TASK.")
+@click.option("--split", type=click.Choice(["train", "dev", "test"]), default="dev", show_default=True, help="Which rows of TASK.")
 @json_option
 def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     """Measure a registered candidate on TASK's rows.
 
-    Keeps the run. Looking at dev is free. A look at gate is written on the task's ledger, and proves less than a climb, which
+    Keeps the run. Looking at dev is free. A look at test is written on the task's ledger, and proves less than a climb, which
     looks once.
 
     Exits with 0 where the lower bound reaches every bar of the kind `at_least`, else with 1.

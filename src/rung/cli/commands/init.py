@@ -26,7 +26,7 @@ def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
     """Look at FILE, your data, and write a task file for it.
 
     FILE is JSONL, JSON, CSV, TSV or Parquet. Asks nothing: the task file says what was found, what was guessed and what its
-    gate can prove. Never overwrites a file.
+    test split can prove. Never overwrites a file.
     """
     from rung.propose.profile import look_at
     from rung.propose.propose import Draft, propose, refuse_existing
@@ -62,7 +62,7 @@ def _show(proposal: Proposal) -> None:
     show(
         *seen(profile),
         "",
-        f"Scorer {profile.scorer}, bar {proposal.at_least:g} (yours to set). What the gate can and cannot prove:",
+        f"Scorer {profile.scorer}, bar {proposal.at_least:g} (yours to set). What the test split can and cannot prove:",
     )
     show(*[f"  {line}" for line in proposal.card])
     show("", f"Written: {out}", f"Next: rung plan {out}, then rung climb {out}")

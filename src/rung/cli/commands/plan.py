@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def command(task: Path, as_json: bool) -> int:
     """Say what climbing TASK will run, take, and be able to prove.
 
-    Gives minutes and memory for each rung, and what the gate can and cannot prove. Measures this machine for up to a minute,
-    spends nothing, and looks at no gate row. Exits with 2 where the gate is too small for its bar.
+    Gives minutes and memory for each rung, and what the test split can and cannot prove. Measures this machine for up to a minute,
+    spends nothing, and looks at no test row. Exits with 2 where the test split is too small for its bar.
     """
     from rung.climb.outlook.plan import plan
     from rung.climb.registered_base import load_task
@@ -55,7 +55,7 @@ def _show(document: dict[str, Any]) -> None:
         )
         for rung in document["rungs"]
     ]
-    show(f"{document['name']}: {rows} rows. What the gate can and cannot prove:")
+    show(f"{document['name']}: {rows} rows. What the test split can and cannot prove:")
     show(*[f"  {line['text']}" for line in document["card"]])
     show(table(["rung", "runs", "minutes", "GB", "why"], rungs, numbers=["minutes", "GB"]))
     minutes, memory = _figure(document["minutes"]) or DASH, _figure(document["memory_gb"]) or DASH

@@ -51,7 +51,7 @@ def find(home: Home, ref: str | None) -> ClimbDocument:
     raise UserError(
         f"there is no climb '{ref}'" if ref else "there is no climb yet",
         where=str(home.path),
-        mend="`rung climb task.yaml` makes one.",
+        hint="`rung climb task.yaml` makes one.",
     )
 
 
@@ -66,7 +66,7 @@ def _not_shown(home: Home, record: ClimbRecord, *, earlier: bool) -> UserError:
     where = record.climb[:12]
     if not earlier:
         return UserError(
-            "this climb has not finished", where=where, mend="Run the same `rung climb` again: it goes on where it stopped."
+            "this climb has not finished", where=where, hint="Run the same `rung climb` again: it goes on where it stopped."
         )
     problem = "an earlier version of rung wrote the record of this climb, and this version cannot show it"
-    return UserError(problem, where=where, mend=climbed_anew(home, record))
+    return UserError(problem, where=where, hint=climbed_anew(home, record))

@@ -30,7 +30,7 @@ class Known:
 
 
 def diagnose(task: Task, home: Home, *, progress: Progress) -> Diagnosis:
-    """The diagnosis of a task that is not (yet) climbed. Looks at train and dev, never at gate; answers are kept.
+    """The diagnosis of a task that is not (yet) climbed. Looks at train and dev, never at test; answers are kept.
 
     Raises UserError, before anything is asked; see `preflight`.
     """

@@ -86,7 +86,7 @@ def _notes(task: Task, unit: Unit, traffic: Traffic, measured: Sequence[Measured
     if any(one.labels for one in measured) and (unit == "seconds" or traffic.label_usd is None):
         notes.append("the labels that a rung learns from are not counted: " + _why_not(traffic))
     if any(one.remote for one in measured):
-        notes.append("of a server's rung the making is what its dev and gate answers cost; trials before them are not counted")
+        notes.append("of a server's rung the making is what its dev and test answers cost; trials before them are not counted")
         if "cached_input_usd_per_million" not in task.prices:
             notes.append("cached tokens at the full price, since prices.cached_input_usd_per_million is not given")
     if traffic.answers_per_month is None:

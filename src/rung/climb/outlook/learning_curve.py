@@ -73,15 +73,15 @@ def _sizes(rows: int) -> list[int]:
 
 def _subset(task: Task, rows: Sequence[Example]) -> Task:
     """The task with these train rows alone. Subsets are prefixes of the seed's order, groups together, so that they nest."""
-    return replace(task, examples=(*rows, *task.split("dev"), *task.split("gate")))
+    return replace(task, examples=(*rows, *task.split("dev"), *task.split("test")))
 
 
 def _refuse_unlearning(task: Task, rung: str) -> None:
     rung_named(rung)
     if reason := learns(task, rung):
         able = [other.name for other in ladder() if not learns(task, other.name)]
-        mend = f"These have one here: {', '.join(able)} (--rung)." if able else "No rung of this task has one."
-        raise UserError(f"{rung} has no learning curve: {reason}", where=task.path, mend=mend)
+        hint = f"These have one here: {', '.join(able)} (--rung)." if able else "No rung of this task has one."
+        raise UserError(f"{rung} has no learning curve: {reason}", where=task.path, hint=hint)
 
 
 def _measure_subset(climb: Climb, rung: str, part: Task, *, whole: bool) -> None:

@@ -112,7 +112,7 @@ class Speeds:
 
 
 def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
-    """What each rung would take if the climb came to it, what the gate can prove, and whether it is large enough. Plain JSON.
+    """What each rung would take if the climb came to it, what the test split can prove, and whether it is large enough. Plain JSON.
 
     Raises UserError for all else that `preflight` finds.
     """
@@ -130,7 +130,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     memory = [rung["memory_gb"] for rung in rungs if rung["memory_gb"] is not None]
     return {
         "name": task.name,
-        "rows": {name: len(task.split(name)) for name in ("train", "dev", "gate")},
+        "rows": {name: len(task.split(name)) for name in ("train", "dev", "test")},
         "card": card(task, shares),
         "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,

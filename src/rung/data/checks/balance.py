@@ -1,4 +1,4 @@
-"""Class balance: one class that nearly answers for all, classes too rare to learn, and gate classes that train never shows."""
+"""Class balance: one class that nearly answers for all, classes too rare to learn, and test classes that train never shows."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def _one_class(rows: Sequence[Example], classes: Counter[str], config: Config) -
 
 def _unseen(rows: Sequence[Example]) -> list[Finding]:
     known = {example.target for example in rows if example.split == "train"}
-    unseen = [example for example in rows if example.split == "gate" and known and example.target not in known]
+    unseen = [example for example in rows if example.split == "test" and known and example.target not in known]
     if not unseen:
         return []
-    are = "gate row is" if len(unseen) == 1 else "gate rows are"
+    are = "test row is" if len(unseen) == 1 else "test rows are"
     message = f"{len(unseen):,} {are} of classes that train never shows: {_names({e.target for e in unseen})}"
     return [found(SEVERITY, message, unseen)]
 

@@ -1,4 +1,4 @@
-"""Gate rows whose question, after normalising, stands in train: a score on them proves memory, not skill."""
+"""Test rows whose question, after normalising, stands in train: a score on them proves memory, not skill."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
-    """One where any gate row stands in train, which only rows can that name their own split."""
+    """One where any test row stands in train, which only rows can that name their own split."""
     pairs = leaks(examples)
     if not pairs:
         return []
-    message = f"{len(pairs):,} {'row of gate stands' if len(pairs) == 1 else 'rows of gate stand'} in train too"
-    places = tuple(f"{place(pair.gate)} stands at {place(pair.train)}" for pair in pairs[:SHOWN_PLACES])
+    message = f"{len(pairs):,} {'row of test stands' if len(pairs) == 1 else 'rows of test stand'} in train too"
+    places = tuple(f"{place(pair.test)} stands at {place(pair.train)}" for pair in pairs[:SHOWN_PLACES])
     return [Finding(severity=SEVERITY, message=message, count=len(pairs), places=places)]

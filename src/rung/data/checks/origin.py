@@ -1,4 +1,4 @@
-"""Where rows come from: how many are made up, and whether the gate measures on any of those."""
+"""Where rows come from: how many are made up, and whether the test split measures on any of those."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
-    """The share of synthetic and augmented rows, which is only good to know; and those that the gate would be judged on."""
+    """The share of synthetic and augmented rows, which is only good to know; and those that a gate would judge on."""
     made = [example for example in examples if example.origin in ("synthetic", "augmented")]
-    judged = [example for example in made if example.split == "gate"]
+    judged = [example for example in made if example.split == "test"]
     findings = []
     if made:
         share = len(made) / len(examples)
         message = f"{len(made):,} of {len(examples):,} rows ({share:.0%}) are synthetic or augmented"
         findings.append(found("info", message, made))
     if judged:
-        are = "gate row is" if len(judged) == 1 else "gate rows are"
+        are = "test row is" if len(judged) == 1 else "test rows are"
         message = f"{len(judged):,} {are} synthetic or augmented: the verdict is about made-up rows in that part"
         findings.append(found(SEVERITY, message, judged))
     return findings

@@ -47,7 +47,7 @@ def chunk(source: str, parsed: Parsed, chunk_chars: int) -> list[Chunk]:
     try:
         from semantic_text_splitter import MarkdownSplitter, TextSplitter
     except ImportError:
-        raise BrokenEnvironment("cutting documents into chunks needs a package", mend="pip install 'rung[documents]'") from None
+        raise BrokenEnvironment("cutting documents into chunks needs a package", hint="pip install 'rung[documents]'") from None
     splitter = MarkdownSplitter(chunk_chars) if parsed.markdown else TextSplitter(chunk_chars)
     outline = _outline(parsed.text) if parsed.markdown else _underlined(parsed.text)
     pieces = splitter.chunk_indices(parsed.text)

@@ -69,11 +69,11 @@ def collect(source: DocumentSource, progress: Progress, *, expected: str | None 
     found = digest(sorted(rows))
     if expected is not None and found != expected:
         raise UserError(
-            "the documents changed after the task was locked", where=where, mend="Run again: the new ones are locked then."
+            "the documents changed after the task was locked", where=where, hint="Run again: the new ones are locked then."
         )
     if not documents:
         first = "; ".join(f"{name}: {reason}" for name, reason in list(problems.items())[:SHOWN])
-        raise UserError("there is no readable document", where=where, mend=first)
+        raise UserError("there is no readable document", where=where, hint=first)
     return Library(documents=tuple(documents), problems=problems, digest=found)
 
 

@@ -53,7 +53,7 @@ class Contained:
             raise BadDocument(f"reading it takes more than {self.document_s:g} s" if late.is_set() else "it crashes its reader")
         if "missing" in answer:
             name = answer["missing"]
-            raise BrokenEnvironment(f"reading {kind} needs the package {name}", mend="pip install 'rung[documents]'")
+            raise BrokenEnvironment(f"reading {kind} needs the package {name}", hint="pip install 'rung[documents]'")
         if "problem" in answer:
             raise BadDocument(answer["problem"])
         return Parsed(**answer)

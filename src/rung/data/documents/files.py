@@ -99,7 +99,7 @@ def read_files(source: DocumentSource) -> Iterator[RawDocument]:
         for document in _read(path, reference, source.include):
             count += 1
             if count > MAX_FILES:
-                raise UserError(f"more than {MAX_FILES:,} files", where=reference, mend="Narrow it with knowledge.include.")
+                raise UserError(f"more than {MAX_FILES:,} files", where=reference, hint="Narrow it with knowledge.include.")
             name = f"{Path(reference).name}/{document.name}" if several and path.is_dir() else document.name
             yield RawDocument(name=name, kind=document.kind, data=document.data, problem=document.problem)
 
@@ -122,7 +122,7 @@ def fingerprint(source: DocumentSource) -> Fingerprint:
         documents += not document.problem
         last = f"{document.name}: {document.problem}" if document.problem else last
     if not documents:
-        raise UserError("there is no readable document", where=", ".join(source.references), mend=last or _why_none(source))
+        raise UserError("there is no readable document", where=", ".join(source.references), hint=last or _why_none(source))
     return Fingerprint(digest=digest(sorted(rows)), documents=documents, size_bytes=size_bytes)
 
 
@@ -138,7 +138,7 @@ def _read(path: Path, reference: str, include: Sequence[str]) -> Iterator[RawDoc
     if path.is_dir():
         return _from_folder(path, include)
     if not path.exists():
-        raise UserError("there are no documents of this name", where=reference, mend="The path is relative to the task file.")
+        raise UserError("there are no documents of this name", where=reference, hint="The path is relative to the task file.")
     if not path.is_file():
         raise UserError("it is neither a folder nor a file", where=reference)
     if path.name.lower().endswith((".zip", ".whl")):
@@ -152,7 +152,7 @@ def _opened(documents: Iterator[RawDocument], reference: str) -> Iterator[RawDoc
     try:
         yield from documents
     except _BROKEN as error:
-        raise UserError(f"the archive is broken: {error}", where=reference, mend="Pack it anew.") from None
+        raise UserError(f"the archive is broken: {error}", where=reference, hint="Pack it anew.") from None
 
 
 def _wanted(name: str, include: Sequence[str]) -> bool:
@@ -217,7 +217,7 @@ def _name_problem(name: str) -> str:
 
 def _bomb() -> UserError:
     return UserError(
-        f"the archive unpacks to more than {MAX_ARCHIVE_BYTES >> 20:,} MiB", mend="Unpack what is needed into a folder."
+        f"the archive unpacks to more than {MAX_ARCHIVE_BYTES >> 20:,} MiB", hint="Unpack what is needed into a folder."
     )
 
 
@@ -286,7 +286,7 @@ def _from_tar(path: Path, include: Sequence[str]) -> Iterator[RawDocument]:
             kept.clear()
             count += 1
             if count > MAX_FILES:
-                raise UserError(f"more than {MAX_FILES:,} members", mend="Unpack what is needed into a folder.")
+                raise UserError(f"more than {MAX_FILES:,} members", hint="Unpack what is needed into a folder.")
             name = member.name.removeprefix("./")
             if member.isdir() or not _wanted(name, include):
                 continue

@@ -21,12 +21,12 @@ from rung.sources.reference import Form, Kind, Reference, kind_of, read_referenc
 
 PINNED = "the {} is pinned so that the data cannot change underneath a verdict."
 FORMS: dict[Kind, Form] = {
-    "pip": Form(called="a package reference", mend=f"Write pip:NAME==VERSION#path/inside; {PINNED.format('version')}"),
+    "pip": Form(called="a package reference", hint=f"Write pip:NAME==VERSION#path/inside; {PINNED.format('version')}"),
     "hf": Form(
         called="a data set reference",
-        mend=f"Write hf:ORG/NAME@REVISION, then #SPLIT or #CONFIG/SPLIT; {PINNED.format('revision')}",
+        hint=f"Write hf:ORG/NAME@REVISION, then #SPLIT or #CONFIG/SPLIT; {PINNED.format('revision')}",
     ),
-    "npm": Form(called="a package reference", mend=f"Write npm:NAME@VERSION#path/inside; {PINNED.format('version')}"),
+    "npm": Form(called="a package reference", hint=f"Write npm:NAME@VERSION#path/inside; {PINNED.format('version')}"),
 }
 _PART = re.compile(r"([\w. -]+)(?:/([\w.:\[\]% -]+))?")
 
@@ -62,15 +62,15 @@ def _fetch_hub(reference: Reference, downloads: Path) -> Path:
     try:
         import datasets
     except ImportError:
-        raise BrokenEnvironment("hf: data needs the datasets package", where=where, mend="pip install 'rung[hub]'") from None
+        raise BrokenEnvironment("hf: data needs the datasets package", where=where, hint="pip install 'rung[hub]'") from None
     try:
         rows = datasets.load_dataset(reference.name, config, split=split, revision=reference.version)
     except ValueError as error:
-        raise UserError(str(error).split("\n", maxsplit=1)[0], where=where, mend="Check name, config and split.") from None
+        raise UserError(str(error).split("\n", maxsplit=1)[0], where=where, hint="Check name, config and split.") from None
     except Exception as error:
         reason = str(error).split("\n", maxsplit=1)[0]
-        mend = "Check the name, the revision and the network; a file that you saved yourself works without."
-        raise BrokenEnvironment(f"the hub did not give the data: {reason}", where=where, mend=mend) from None
+        hint = "Check the name, the revision and the network; a file that you saved yourself works without."
+        raise BrokenEnvironment(f"the hub did not give the data: {reason}", where=where, hint=hint) from None
     with scratch(kept) as made:
         rows.to_json(made / target.name, force_ascii=False)
         return place(made / target.name, target)

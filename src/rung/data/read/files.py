@@ -40,11 +40,11 @@ HEAD_BYTES = 8192
 def check_present(path: Path, shown: str) -> None:
     """Raises UserError where `path` is missing (with the nearest name in its folder), a folder, or empty."""
     if path.is_dir():
-        raise UserError("is a folder, not a data file", where=shown, mend="Name one file inside it.")
+        raise UserError("is a folder, not a data file", where=shown, hint="Name one file inside it.")
     if not path.exists():
-        raise UserError("no such file", where=shown, mend=_instead(path))
+        raise UserError("no such file", where=shown, hint=_instead(path))
     if path.stat().st_size == 0:
-        raise UserError("the file is empty", where=shown, mend="Give a file with at least one row.")
+        raise UserError("the file is empty", where=shown, hint="Give a file with at least one row.")
 
 
 def _instead(path: Path) -> str:
@@ -62,7 +62,7 @@ def head(path: Path, shown: str) -> bytes:
     with _faults(shown), open_bytes(path) as file:
         first = file.read(HEAD_BYTES)
     if not first:
-        raise UserError("the gzip file holds nothing", where=shown, mend="Give a file with at least one row.")
+        raise UserError("the gzip file holds nothing", where=shown, hint="Give a file with at least one row.")
     return first
 
 
@@ -77,12 +77,12 @@ def check_text(first: bytes, shown: str, encoding: str | None) -> None:
     """Raises UserError, saying what the file seems to be, where its first bytes are not text in `encoding`."""
     for magic, name in KNOWN_BINARIES.items():
         if first.startswith(magic):
-            mend = "Save the rows as CSV, JSONL or Parquet (plain or gzip-compressed)."
-            raise UserError(f"the file is {name}, not rows of text", where=shown, mend=mend)
+            hint = "Save the rows as CSV, JSONL or Parquet (plain or gzip-compressed)."
+            raise UserError(f"the file is {name}, not rows of text", where=shown, hint=hint)
     if b"\x00" in first and not _is_wide(encoding or wide_encoding(first) or "utf-8"):
         at = first.index(b"\x00")
-        mend = "Save the rows as CSV, JSONL or Parquet; for UTF-16 text without a mark set data.encoding: utf-16-le."
-        raise UserError(f"the file is binary: byte {at} is zero", where=shown, mend=mend)
+        hint = "Save the rows as CSV, JSONL or Parquet; for UTF-16 text without a mark set data.encoding: utf-16-le."
+        raise UserError(f"the file is binary: byte {at} is zero", where=shown, hint=hint)
 
 
 def wide_encoding(first: bytes) -> str | None:
@@ -95,8 +95,8 @@ def check_encoding(encoding: str | None) -> None:
     try:
         codecs.lookup(encoding or "utf-8")
     except LookupError:
-        mend = did_you_mean(str(encoding), ["utf-8", "utf-16", "cp1252", "mac_roman", "latin-1", "shift_jis", "gb18030"])
-        raise UserError(f"'{encoding}' is no known encoding", where="data.encoding", mend=mend) from None
+        hint = did_you_mean(str(encoding), ["utf-8", "utf-16", "cp1252", "mac_roman", "latin-1", "shift_jis", "gb18030"])
+        raise UserError(f"'{encoding}' is no known encoding", where="data.encoding", hint=hint) from None
 
 
 def lines(path: Path, shown: str, encoding: str | None) -> Iterator[str]:
@@ -117,8 +117,8 @@ def whole_text(path: Path, shown: str, encoding: str | None, at_most: int) -> st
         parts.append(line)
         size += len(line)
         if size > at_most:
-            mend = "Save it as JSONL, one row a line: that is read line by line."
-            raise UserError(f"one JSON document of over {at_most >> 20} MiB must be read whole", where=shown, mend=mend)
+            hint = "Save it as JSONL, one row a line: that is read line by line."
+            raise UserError(f"one JSON document of over {at_most >> 20} MiB must be read whole", where=shown, hint=hint)
     return "".join(parts)
 
 
@@ -158,8 +158,8 @@ def _narrow_lines(file: IO[bytes], path: Path, shown: str, encoding: str) -> Ite
     while raw := file.readline(MAX_LINE_BYTES + 1):
         number += 1
         if len(raw) > MAX_LINE_BYTES:
-            mend = "Is it one row a line? Save it as JSONL or CSV with line ends."
-            raise UserError(f"the line is longer than {MAX_LINE_BYTES >> 20} MiB", where=f"{shown}:{number}", mend=mend)
+            hint = "Is it one row a line? Save it as JSONL or CSV with line ends."
+            raise UserError(f"the line is longer than {MAX_LINE_BYTES >> 20} MiB", where=f"{shown}:{number}", hint=hint)
         if number == 1 and raw.startswith(codecs.BOM_UTF8):
             raw = raw[len(codecs.BOM_UTF8) :]
         try:
@@ -173,10 +173,10 @@ def _wrong_encoding(error: UnicodeDecodeError, path: Path, where: str, start: in
     byte = error.object[error.start]
     problem = f"byte 0x{byte:02x} (byte {start + error.start} of the file) is not {error.encoding}"
     guess = guess_encoding(path)
-    mend = f"Re-save the file as UTF-8, or name its encoding: data.encoding: {guess} (others: {', '.join(GUESSES)})."
+    hint = f"Re-save the file as UTF-8, or name its encoding: data.encoding: {guess} (others: {', '.join(GUESSES)})."
     if guess == "utf-8" and error.encoding == "utf-8":
-        mend = "Mend this line: most of the file is UTF-8, and would be garbled in any other encoding."
-    return UserError(problem, where=where, mend=mend)
+        hint = "Mend this line: most of the file is UTF-8, and would be garbled in any other encoding."
+    return UserError(problem, where=where, hint=hint)
 
 
 def _wide_lines(file: IO[bytes], shown: str, encoding: str) -> Iterator[str]:
@@ -185,8 +185,8 @@ def _wide_lines(file: IO[bytes], shown: str, encoding: str) -> Iterator[str]:
         for number, line in enumerate(io.TextIOWrapper(file, encoding=encoding, newline=""), start=1):
             yield line.removeprefix("\ufeff") if number == 1 else line
     except UnicodeError as error:
-        mend = "Re-save the file as UTF-8."
-        raise UserError(f"the text is not {encoding}: {error}", where=f"{shown}:{number + 1}", mend=mend) from None
+        hint = "Re-save the file as UTF-8."
+        raise UserError(f"the text is not {encoding}: {error}", where=f"{shown}:{number + 1}", hint=hint) from None
 
 
 def _is_wide(encoding: str) -> bool:
@@ -199,7 +199,7 @@ def _faults(shown: str) -> Iterator[None]:
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        mend = "`gzip -t` tells where it breaks; fetch or pack it again."
-        raise UserError(f"the gzip file is broken or cut off: {error}", where=shown, mend=mend) from None
+        hint = "`gzip -t` tells where it breaks; fetch or pack it again."
+        raise UserError(f"the gzip file is broken or cut off: {error}", where=shown, hint=hint) from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", where=shown) from None

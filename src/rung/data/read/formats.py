@@ -56,8 +56,8 @@ def parse_json(text: str) -> Any:
 def _blank(path: Path, shown: str, encoding: str | None) -> UserError:
     for number, line in enumerate(files.lines(path, shown, encoding), start=1):
         if line.strip("\ufeff \t\r\n"):
-            return UserError("the file begins with thousands of blank characters", where=f"{shown}:{number}", mend="Remove them.")
-    return UserError("the file holds only blanks", where=shown, mend="Give a file with at least one row.")
+            return UserError("the file begins with thousands of blank characters", where=f"{shown}:{number}", hint="Remove them.")
+    return UserError("the file holds only blanks", where=shown, hint="Give a file with at least one row.")
 
 
 def _json_table(path: Path, shown: str, encoding: str | None, text: str) -> Table:
@@ -112,11 +112,11 @@ def _check_end(text: str, at: int, shown: str) -> None:
     """Raises UserError where the array has no end, or is not the end of the file."""
     if at >= len(text):
         where = f"{shown}:{text.count(chr(10)) + 1}"
-        raise UserError("the JSON array is cut off: it has no closing ]", where=where, mend="Write or fetch it again.")
+        raise UserError("the JSON array is cut off: it has no closing ]", where=where, hint="Write or fetch it again.")
     after = _skip(text, at + 1, "")
     if after < len(text):
         where = f"{shown}:{text.count(chr(10), 0, after) + 1}"
-        raise UserError("something follows the JSON array", where=where, mend="Rows of JSONL are objects with named fields.")
+        raise UserError("something follows the JSON array", where=where, hint="Rows of JSONL are objects with named fields.")
 
 
 def _wrapped_rows(value: Any) -> list[Any] | None:
@@ -130,7 +130,7 @@ def _broken_document(error: Exception, text: str, where: str) -> UserError:
     if isinstance(error, json.JSONDecodeError):
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         problem = f"{'the JSON is cut off' if cut else 'not JSON'}: {error.msg} at line {error.lineno}, column {error.colno}"
-        return UserError(problem, where=where, mend="Mend the row that begins here, or save the rows as JSONL.")
+        return UserError(problem, where=where, hint="Mend the row that begins here, or save the rows as JSONL.")
     return UserError("the JSON is nested too deeply" if isinstance(error, RecursionError) else str(error), where=where)
 
 
@@ -168,11 +168,11 @@ def _header(reader: Any, shown: str) -> list[str]:
     try:
         cells = next(row for row in reader if row)
     except csv.Error as error:
-        raise UserError(f"not CSV: {error}", where=f"{shown}:1", mend="Check the quotes of the header.") from None
+        raise UserError(f"not CSV: {error}", where=f"{shown}:1", hint="Check the quotes of the header.") from None
     names = [name.strip() or f"column_{number}" for number, name in enumerate(cells, start=1)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise UserError(f"the header names {', '.join(map(repr, twice))} twice", where=f"{shown}:1", mend="Rename one of them.")
+        raise UserError(f"the header names {', '.join(map(repr, twice))} twice", where=f"{shown}:1", hint="Rename one of them.")
     return names
 
 
@@ -182,8 +182,8 @@ def _csv_rows(reader: Any, shown: str) -> Iterator[RawRow]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            mend = 'Is a quote left open? A quote inside a quoted field is written twice: "".'
-            raise UserError(f"not CSV from here on: {error}", where=f"{shown}:{line}", mend=mend) from None
+            hint = 'Is a quote left open? A quote inside a quoted field is written twice: "".'
+            raise UserError(f"not CSV from here on: {error}", where=f"{shown}:{line}", hint=hint) from None
         if cells is None:
             return
         if cells:
@@ -204,7 +204,7 @@ def _parquet(path: Path, shown: str) -> Iterator[RawRow]:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise BrokenEnvironment("reading Parquet needs pyarrow", where=shown, mend="pip install 'rung[parquet]'") from None
+        raise BrokenEnvironment("reading Parquet needs pyarrow", where=shown, hint="pip install 'rung[parquet]'") from None
     number = 0
     try:
         with parquet.ParquetFile(path) as file:
@@ -214,7 +214,7 @@ def _parquet(path: Path, shown: str) -> Iterator[RawRow]:
                     yield RawRow(number, row)
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).split("\n", maxsplit=1)[0]
-        raise UserError(f"not a whole Parquet file: {reason}", where=shown, mend="Write or fetch it again.") from None
+        raise UserError(f"not a whole Parquet file: {reason}", where=shown, hint="Write or fetch it again.") from None
 
 
 def _plain_row(row: Mapping[str, Any]) -> Mapping[str, Any]:

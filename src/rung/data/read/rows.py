@@ -62,11 +62,11 @@ class Problems:
         if len(self.first) < SHOWN_PROBLEMS:
             self.first.append(f"{self.shown}:{line}: {reason}")
 
-    def raise_if_any(self, mend: str = "Mend or remove these rows; data.where can leave rows out.") -> None:
+    def raise_if_any(self, hint: str = "Mend or remove these rows; data.where can leave rows out.") -> None:
         """Raises UserError that lists the bad rows."""
         if not self.count:
             return
         rest = [f"... and {self.count - len(self.first)} more"] if self.count > len(self.first) else []
         noun = "row" if self.count == 1 else "rows"
         listing = "\n  ".join([f"{self.count} {noun} cannot be used", *self.first, *rest])
-        raise UserError(listing, where=self.shown, mend=mend)
+        raise UserError(listing, where=self.shown, hint=hint)

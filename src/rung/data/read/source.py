@@ -62,13 +62,13 @@ def read_rows(source: Source) -> Read:
     rows = [ReadRow(*row) for row in raw] if keep.tests else _parsed(raw, table, problems)
     if not rows and not problems.count:
         reasons = "; ".join(f"{count:,} rows: {reason}" for reason, count in keep.skipped.most_common(5))
-        raise UserError("no row is left to use", where=table.shown, mend=f"data.where leaves out {reasons}" if reasons else "")
+        raise UserError("no row is left to use", where=table.shown, hint=f"data.where leaves out {reasons}" if reasons else "")
     return Read(rows=rows, rows_read=rows_read, skipped=dict(keep.skipped), problems=problems, format=table.format)
 
 
 def _check_settings(source: Source) -> None:
     if source.limit is not None and (isinstance(source.limit, bool) or source.limit < 1):
-        raise UserError(f"data.limit is {source.limit}", where="data.limit", mend="Give the number of rows to keep, at least 1.")
+        raise UserError(f"data.limit is {source.limit}", where="data.limit", hint="Give the number of rows to keep, at least 1.")
 
 
 def _open(source: Source) -> Table:
@@ -101,8 +101,8 @@ def _sample(table: Table, source: Source, keep: Filter, problems: Problems) -> t
             continue
         passed += 1
         if source.limit is None and passed > MAX_ROWS:
-            mend = "Set data.limit (a seeded random sample of that many rows is taken), or narrow data.where."
-            raise UserError(f"more than {MAX_ROWS:,} rows, which would have to fit in memory", where=table.shown, mend=mend)
+            hint = "Set data.limit (a seeded random sample of that many rows is taken), or narrow data.where."
+            raise UserError(f"more than {MAX_ROWS:,} rows, which would have to fit in memory", where=table.shown, hint=hint)
         if source.limit is None or len(kept) < source.limit:
             kept.append(row)
         elif (slot := int(rng.random() * passed)) < source.limit:

@@ -19,7 +19,7 @@ def open_table(reference: str, base_folder: Path, fetch: Callable[[str], Path]) 
     """
     name, _, function_name = reference.removeprefix("python:").partition("#")
     if not name or not function_name:
-        raise UserError("not a function reference", where=reference, mend="Write python:file.py#function.")
+        raise UserError("not a function reference", where=reference, hint="Write python:file.py#function.")
     path = base_folder / name
     shown = f"{name}#{function_name}"
     return Table(shown=shown, format="python", rows=_rows(path, function_name, fetch), parse=_parse)
@@ -27,15 +27,15 @@ def open_table(reference: str, base_folder: Path, fetch: Callable[[str], Path]) 
 
 def _rows(path: Path, function_name: str, fetch: Callable[[str], Path]) -> Iterator[RawRow]:
     try:
-        function = load_function(path, function_name, mend="The path is relative to the task file.")
+        function = load_function(path, function_name, hint="The path is relative to the task file.")
         for number, row in enumerate(function(fetch), start=1):
             yield RawRow(number, row)
     except RungError:
         raise
     except Exception as error:
-        mend = f"{function_name} is called with one argument, fetch, and yields rows as dicts."
+        hint = f"{function_name} is called with one argument, fetch, and yields rows as dicts."
         raise UserError(
-            f"{function_name} raised {type(error).__name__}: {error}", where=place_of(error, path), mend=mend
+            f"{function_name} raised {type(error).__name__}: {error}", where=place_of(error, path), hint=hint
         ) from error
 
 

@@ -49,14 +49,14 @@ class Filter:
         """Raises UserError, with the nearest name, for a column that no row has or a listed value that no row holds."""
         for column in self.tests:
             if self.seen_columns and column not in self.seen_columns:
-                mend = did_you_mean(column, self.seen_columns)
-                raise UserError(f"data.where: no row of {self.shown} has a column '{column}'", where="data.where", mend=mend)
+                hint = did_you_mean(column, self.seen_columns)
+                raise UserError(f"data.where: no row of {self.shown} has a column '{column}'", where="data.where", hint=hint)
         for column, wanted in self.listed.items():
             values = self.seen_values[column]
             for value in wanted:
                 if values and len(values) < REMEMBERED_VALUES and not any(same(value, seen) for seen in values):
-                    mend = did_you_mean(as_text(value), sorted(values)[:30])
-                    raise UserError(f"data.where: no row has {column}: {as_text(value)}", where="data.where", mend=mend)
+                    hint = did_you_mean(as_text(value), sorted(values)[:30])
+                    raise UserError(f"data.where: no row has {column}: {as_text(value)}", where="data.where", hint=hint)
 
 
 def as_text(value: Any) -> str:
@@ -92,8 +92,8 @@ def _listed(wanted: Any) -> list[Any]:
 def _compile(column: str, wanted: Any) -> Callable[[Any], str | None]:
     """A test that gives None where a value passes, else the reason against it."""
     if wanted is None or isinstance(wanted, Mapping) or wanted == []:
-        mend = "Give a value, a list of values, a comparison such as '>= 0.65', '!= value', or 'not empty'."
-        raise UserError(f"data.where: {column}: {wanted!r} is no condition", where="data.where", mend=mend)
+        hint = "Give a value, a list of values, a comparison such as '>= 0.65', '!= value', or 'not empty'."
+        raise UserError(f"data.where: {column}: {wanted!r} is no condition", where="data.where", hint=hint)
     if isinstance(wanted, str) and (match := CONDITION.match(wanted)):
         return _comparison(column, match[1], float(match[2]))
     if isinstance(wanted, str) and wanted.startswith("!="):

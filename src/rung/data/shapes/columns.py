@@ -36,9 +36,9 @@ class Columns:
         """What a task file says. Raises UserError for a key that there is not, and for a question without an answer."""
         for key in named:
             if key not in COLUMN_KEYS:
-                raise UserError(f"data.columns: unknown key '{key}'", where="data.columns", mend=did_you_mean(key, COLUMN_KEYS))
+                raise UserError(f"data.columns: unknown key '{key}'", where="data.columns", hint=did_you_mean(key, COLUMN_KEYS))
         if ("input" in named) != ("target" in named):
-            raise UserError("data.columns needs both input and target", where="data.columns", mend="Or neither, where rows say so.")
+            raise UserError("data.columns needs both input and target", where="data.columns", hint="Or neither, where rows say so.")
         return cls(**named)
 
     def named(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from rung.engine.backend import ContextTooLong, Purse, Request, price_usd
+from rung.engine.backend import Budget, ContextTooLong, Request, price_usd
 from rung.engine.bases.resolve import Base
 from rung.engine.chat import calls_text, text_of, with_tools_in_words, wrapped_tool
 from rung.errors import BrokenEnvironment, UserError
@@ -53,7 +53,7 @@ def open(base: Base, *, prices: Mapping[str, float] | None = None) -> OpenAIHTTP
 
 @dataclass(kw_only=True)
 class OpenAIHTTP:
-    """A Backend over HTTP. What it costs by the task's prices comes out of the `purse`."""
+    """A Backend over HTTP. What it costs by the task's prices comes out of the `budget`."""
 
     reference: str
     address: str
@@ -61,19 +61,19 @@ class OpenAIHTTP:
     prices: Mapping[str, float] = field(default_factory=dict)
     patience: Patience = Patience()
     template: str = ""
-    purse: Purse = field(default_factory=Purse)
+    budget: Budget = field(default_factory=Budget)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _refused: set[str] = field(default_factory=set)
 
-    def pay_from(self, purse: Purse) -> None:
-        """Refuse from now on to ask what could take the purse above its limit. Raises UserError for a limit without prices."""
-        if purse.limit_usd is not None and not self.prices:
+    def pay_from(self, budget: Budget) -> None:
+        """Refuse from now on to ask what could go beyond the budget. Raises UserError for a limit without prices."""
+        if budget.limit_usd is not None and not self.prices:
             raise UserError(
                 "limits.usd is set, but nothing says what an answer costs",
                 where=self.address,
-                mend="Add prices: {input_usd_per_million: ..., output_usd_per_million: ...} to the task (0 for your own server).",
+                hint="Add prices: {input_usd_per_million: ..., output_usd_per_million: ...} to the task (0 for your own server).",
             )
-        self.purse = purse
+        self.budget = budget
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One call for each request, a few at a time. Raises UserError, ContextTooLong, BudgetSpent, BrokenEnvironment."""
@@ -81,18 +81,18 @@ class OpenAIHTTP:
 
         if any(request.adapters for request in requests):
             raise UserError(
-                "a server's model cannot be adapted from here", where=self.address, mend="Use a local base for r4 and r5."
+                "a server's model cannot be adapted from here", where=self.address, hint="Use a local base for r4 and r5."
             )
         self._foresee(requests)
         try:
             return self._all(httpx, requests)
         finally:
-            self.purse.keep(self.purse.spent_usd)
+            self.budget.keep(self.budget.spent_usd)
 
     def _foresee(self, requests: Sequence[Request]) -> None:
-        """Writes down the most that the purse can have spent once all these are answered."""
-        if self.purse.limit_usd is not None:
-            self.purse.keep(min(self.purse.limit_usd, self.purse.spent_usd + sum(map(self._most, requests))))
+        """Writes down the most that can have been spent once all these are answered."""
+        if self.budget.limit_usd is not None:
+            self.budget.keep(min(self.budget.limit_usd, self.budget.spent_usd + sum(map(self._most, requests))))
 
     def _all(self, httpx: Any, requests: Sequence[Request]) -> list[Answer]:
         with (
@@ -124,24 +124,24 @@ class OpenAIHTTP:
             cost = reserved if answer.cost_usd is None else answer.cost_usd
             return answer
         finally:
-            with self.purse.lock:
-                self.purse.spent_usd += cost - reserved
+            with self.budget.lock:
+                self.budget.spent_usd += cost - reserved
 
     def _reserve(self, request: Request) -> float:
         """Takes the most that this request can cost off the budget, before it is asked."""
-        purse = self.purse
-        if purse.limit_usd is None:
+        budget = self.budget
+        if budget.limit_usd is None:
             return 0.0
         most = self._most(request)
-        with purse.lock:
-            if purse.spent_usd + most > purse.limit_usd:
+        with budget.lock:
+            if budget.spent_usd + most > budget.limit_usd:
                 raise BudgetSpent(
-                    f"the budget of {purse.limit_usd:g} USD could be exceeded: {purse.spent_usd:.4f} USD are spent or under way, "
+                    f"the budget of {budget.limit_usd:g} USD could be exceeded: {budget.spent_usd:.4f} USD are spent or under way, "
                     f"and the next answer may cost {most:.4f}",
                     where=self.address,
-                    mend="Raise limits.usd in the task; answers so far are kept and not paid for again.",
+                    hint="Raise limits.usd in the task; answers so far are kept and not paid for again.",
                 )
-            purse.spent_usd += most
+            budget.spent_usd += most
         return most
 
     def _most(self, request: Request) -> float:
@@ -209,7 +209,7 @@ class OpenAIHTTP:
         raise BrokenEnvironment(
             f"the server does not answer ({problem})",
             where=self.address,
-            mend="Answers so far are kept: run the same command again.",
+            hint="Answers so far are kept: run the same command again.",
         )
 
     def _refusal(self, status: int, text: str) -> UserError:
@@ -218,13 +218,13 @@ class OpenAIHTTP:
             return UserError(
                 f"the server refuses the key (HTTP {status}): {said}",
                 where=self.address,
-                mend="Put a valid key into the environment variable RUNG_API_KEY (or OPENAI_API_KEY).",
+                hint="Put a valid key into the environment variable RUNG_API_KEY (or OPENAI_API_KEY).",
             )
         if _TOO_LONG.search(text):
             return ContextTooLong({0: f"the question is longer than the model's context: {said}"}, where=self.address)
         if status == 404:
-            mend = "Check the address (it usually ends in /v1) and the model's name after '#'."
-            return UserError(f"the server knows no such address or model '{self.model}': {said}", where=self.address, mend=mend)
+            hint = "Check the address (it usually ends in /v1) and the model's name after '#'."
+            return UserError(f"the server knows no such address or model '{self.model}': {said}", where=self.address, hint=hint)
         return UserError(f"the server refuses the request (HTTP {status}): {said}", where=self.address)
 
     def _read(self, reply: Mapping[str, Any], request: Request, seconds: float) -> Answer:
@@ -264,7 +264,7 @@ _OPTIONAL = ("max_tokens", "response_format", "temperature", "top_p", "seed")
 def _checked(prices: Mapping[str, float] | None) -> Mapping[str, float]:
     missing = {"input_usd_per_million", "output_usd_per_million"} - set(prices or {})
     if prices and missing:
-        raise UserError(f"prices lack {' and '.join(sorted(missing))}", mend="State both, in USD per million tokens.")
+        raise UserError(f"prices lack {' and '.join(sorted(missing))}", hint="State both, in USD per million tokens.")
     return dict(prices or {})
 
 

@@ -28,7 +28,7 @@ def open(base: Base, *, prices: Mapping[str, float] | None = None) -> Scripted:
     return Scripted(
         reference=base.pinned,
         where=file,
-        function=load_function(Path(file).expanduser(), name, mend="Write scripted:file.py#function."),
+        function=load_function(Path(file).expanduser(), name, hint="Write scripted:file.py#function."),
     )
 
 
@@ -55,11 +55,11 @@ class Scripted:
         fields = {"text": said} if isinstance(said, str) else said
         if not isinstance(fields, Mapping) or not isinstance(fields.get("text"), str):
             raise UserError(
-                f"the scripted model returned {type(said).__name__}", where=self.where, mend="Return text, or a dict with text."
+                f"the scripted model returned {type(said).__name__}", where=self.where, hint="Return text, or a dict with text."
             )
         for key in fields:
             if key not in _FIELDS:
                 raise UserError(
-                    f"the scripted model returned an unknown '{key}'", where=self.where, mend=did_you_mean(key, _FIELDS)
+                    f"the scripted model returned an unknown '{key}'", where=self.where, hint=did_you_mean(key, _FIELDS)
                 )
         return Answer(**{"latency_s": time.perf_counter() - began, **fields})

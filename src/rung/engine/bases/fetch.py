@@ -46,6 +46,6 @@ def fetch(reference: BaseReference, home: Path, progress: Progress) -> tuple[Bas
 def _file(reference: BaseReference) -> Path:
     source = Path(reference.name).expanduser()
     if not source.is_file():
-        mend = "A base is a local folder or .gguf file, or pip:, hf:, https://."
-        raise UserError("no such file", where=reference.name, mend=mend)
+        hint = "A base is a local folder or .gguf file, or pip:, hf:, https://."
+        raise UserError("no such file", where=reference.name, hint=hint)
     return source

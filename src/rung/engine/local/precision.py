@@ -55,11 +55,11 @@ def best_device() -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, index = wanted.partition(":")
     if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
-        raise UserError(f"RUNG_DEVICE is '{wanted}'", mend="Set it to cpu, cuda, or one of several: cuda:1.")
+        raise UserError(f"RUNG_DEVICE is '{wanted}'", hint="Set it to cpu, cuda, or one of several: cuda:1.")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise BrokenEnvironment(
             f"RUNG_DEVICE is '{wanted}', and torch sees {torch.cuda.device_count()} CUDA devices here",
-            mend="Unset it, or set it to cpu.",
+            hint="Unset it, or set it to cpu.",
         )
     return torch.device(wanted)
 
@@ -73,7 +73,7 @@ def choose(folder: Path, config: DecoderConfig, device: torch.device) -> torch.d
     wanted = os.environ.get("RUNG_PRECISION", "").strip().lower()
     if wanted:
         if wanted not in PRECISIONS:
-            raise UserError(f"RUNG_PRECISION is '{wanted}'", mend=did_you_mean(wanted, PRECISIONS))
+            raise UserError(f"RUNG_PRECISION is '{wanted}'", hint=did_you_mean(wanted, PRECISIONS))
         return PRECISIONS[wanted]
     if not quick_bfloat16(device) or config.parameters < SMALL_PARAMETERS:
         return torch.float32

@@ -56,7 +56,7 @@ def load_weights(folder: Path, config: DecoderConfig, dtype: torch.dtype, device
         ]
     except KeyError as error:
         lacking = f"the weights lack the tensor '{error.args[0]}'"
-        raise UserError(lacking, where=str(folder), mend="Fetch the model again.") from None
+        raise UserError(lacking, where=str(folder), hint="Fetch the model again.") from None
     left = [name for name in stored if not name.endswith(architecture.IGNORED)]
     if left:
         raise UserError(f"the local engine does not know the tensors {', '.join(sorted(left)[:5])}", where=str(folder))
@@ -84,7 +84,7 @@ def stored_dtype(folder: Path) -> torch.dtype:
 def _read(folder: Path) -> Iterator[tuple[str, Tensor]]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise UserError("no safetensors file", where=str(folder), mend="Only safetensors weights are loaded, never pickle.")
+        raise UserError("no safetensors file", where=str(folder), hint="Only safetensors weights are loaded, never pickle.")
     for file in files:
         with safe_open(str(file), framework="pt") as reader:
             for name in reader.keys():  # noqa: SIM118 - a safe_open handle is not a mapping

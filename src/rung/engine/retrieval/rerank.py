@@ -57,11 +57,11 @@ class _CrossEncoder:
         tokenizer, model, missing = load_transformer(self.folder, "AutoModelForSequenceClassification", "reranker")
         if model.config.num_labels > 2:
             problem = f"this classifier tells {model.config.num_labels} classes apart: a reranker has one score"
-            raise UserError(problem, where=str(self.folder), mend="Name a cross-encoder made for ranking.")
+            raise UserError(problem, where=str(self.folder), hint="Name a cross-encoder made for ranking.")
         if missing:
             # transformers fills what is missing with random numbers.
             problem = f"the folder holds no whole classifier: {missing[0]} is missing"
-            raise UserError(problem, where=str(self.folder), mend="Name a cross-encoder, not an encoder.")
+            raise UserError(problem, where=str(self.folder), hint="Name a cross-encoder, not an encoder.")
         room = getattr(model.config, "max_position_embeddings", None) or LONGEST_TOKENS
         told = tokenizer.model_max_length
         return tokenizer, model, min(room, told if told and told < _NO_LENGTH else LONGEST_TOKENS)

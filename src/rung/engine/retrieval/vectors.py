@@ -42,8 +42,8 @@ class VectorStore:
                     rows = file.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", asked)
                     found |= {key: np.frombuffer(vector, np.float32) for key, vector in rows}
         except sqlite3.Error as error:
-            mend = "Delete the file: what it held is computed again."
-            raise BrokenEnvironment(f"the kept vectors cannot be read: {error}", where=str(self.path), mend=mend) from None
+            hint = "Delete the file: what it held is computed again."
+            raise BrokenEnvironment(f"the kept vectors cannot be read: {error}", where=str(self.path), hint=hint) from None
         return found
 
     def add(self, key: str, vector: np.ndarray) -> None:
@@ -62,7 +62,7 @@ class VectorStore:
                 file.execute("CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, vector BLOB NOT NULL)")
                 file.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", self._new.items())
         except (OSError, sqlite3.Error) as error:
-            raise BrokenEnvironment(f"cannot keep the vectors: {error}", where=str(self.path), mend="Make room there.") from None
+            raise BrokenEnvironment(f"cannot keep the vectors: {error}", where=str(self.path), hint="Make room there.") from None
         self._new.clear()
 
     def _open(self) -> sqlite3.Connection:

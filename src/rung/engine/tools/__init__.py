@@ -1,1 +1,1 @@
-"""Tools that a model may call: declared, described, contained, and let through one gate."""
+"""Tools that a model may call: declared, described, contained, and let through at one place."""

@@ -1,4 +1,4 @@
-"""The gate that every call passes, and the only place from which a tool is run.
+"""What every call must pass, and the only place from which a tool is run.
 
 Whether a call runs is decided by the tool's consequence and the consent that the task's author wrote down, both frozen in the
 Candidate. Nothing that a model, a document or a tool says is looked at, so nothing that they say can change it.

@@ -51,11 +51,11 @@ def declare(said: Declaration, folder: Path) -> ToolSet:
     servers = tuple(_of_server(server, folder, said.limits, found) for server in said.servers)
     _refuse_twins(found)
     if not found:
-        raise UserError("no tool was found", where="tools", mend="Public functions of the file are tools.")
+        raise UserError("no tool was found", where="tools", hint="Public functions of the file are tools.")
     known = [tool["name"] for tool in found]
     for name in said.consequences:
         if name not in known:
-            raise UserError(f"no tool is called '{name}'", where="tools.consequences", mend=did_you_mean(name, known))
+            raise UserError(f"no tool is called '{name}'", where="tools.consequences", hint=did_you_mean(name, known))
     for tool in found:
         tool["consequence"] = said.consequences.get(tool["name"], tool["consequence"])
         check_grammar(tool, f"tools ({tool['from']})")
@@ -88,7 +88,7 @@ def bundle(tools: ToolSet, folder: Path, blobs: Blobs, work: Path) -> str | None
     if not tools.digests:
         return None
     if _digests(list(tools.digests), folder) != tools.digests:
-        raise UserError("the tools' files have changed since the task was locked", where=str(folder), mend="Run the command again.")
+        raise UserError("the tools' files have changed since the task was locked", where=str(folder), hint="Run the command again.")
     draft = work / "tools"
     shutil.rmtree(draft, ignore_errors=True)
     _copy(tools.digests, folder, draft)
@@ -113,11 +113,11 @@ def _digests(names: Sequence[str], folder: Path) -> dict[str, str]:
     found = {}
     outside = [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]
     if outside:
-        raise UserError(f"'{outside[0]}' is not beside the task file", where="tools", mend="Give a path below the task's folder.")
+        raise UserError(f"'{outside[0]}' is not beside the task file", where="tools", hint="Give a path below the task's folder.")
     for name in names:
         path = folder / name
         if not path.is_file():
-            raise UserError("there is no such file", where=str(path), mend="Name a Python file beside the task file.")
+            raise UserError("there is no such file", where=str(path), hint="Name a Python file beside the task file.")
         if path.stat().st_size > MOST_FILE_BYTES:
             raise UserError(f"a tool's file may have at most {MOST_FILE_BYTES >> 20} MiB", where=str(path))
         found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -142,7 +142,7 @@ def _of_files(said: Declaration, folder: Path) -> list[dict[str, Any]]:
                 raise UserError(
                     f"the tools cannot be read: {PLACE.sub('', outcome.fault)}",
                     where=f"{folder / name}:{place[1]}" if place else str(folder / name),
-                    mend="The file must import by itself, here, and each public function is a tool, with every argument annotated.",
+                    hint="The file must import by itself, here, and each public function is a tool, with every argument annotated.",
                 )
             found += [{**tool, "from": name} for tool in outcome.value]
     return found
@@ -155,10 +155,10 @@ def _of_server(server: ToolServer, folder: Path, limits: CallLimits, found: list
     job = {"mode": "describe", "server": server_job(located), "env": environment_of(server)}
     outcome = run_worker("mcp_worker", job, None, limits, seconds=max(DESCRIBE_S, limits.seconds))
     if "package 'mcp' is missing" in outcome.fault:
-        raise BrokenEnvironment(outcome.fault, where=where, mend="Install the extra: pip install 'rung[mcp]'.")
+        raise BrokenEnvironment(outcome.fault, where=where, hint="Install the extra: pip install 'rung[mcp]'.")
     if outcome.fault:
         raise UserError(
-            f"it does not answer: {outcome.fault}", where=where, mend="Check its command or address; start it if it runs by itself."
+            f"it does not answer: {outcome.fault}", where=where, hint="Check its command or address; start it if it runs by itself."
         )
     found += [{**tool, "from": f"mcp:{server.name}"} for tool in outcome.value["tools"]]
     return replace(located, digest=outcome.value["digest"])
@@ -181,7 +181,7 @@ def _refuse_none_that_runs(found: Sequence[Mapping[str, Any]], said: Declaration
         raise UserError(
             f"no tool would ever be run: no consequence is stated by {', '.join(silent)}, which counts as irreversible",
             where="tools",
-            mend="Write a line `Consequence: read` into the docstring of each function that changes nothing.",
+            hint="Write a line `Consequence: read` into the docstring of each function that changes nothing.",
         )
 
 

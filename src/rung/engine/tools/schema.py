@@ -38,7 +38,7 @@ def check_grammar(function: Mapping[str, Any], where: str) -> None:
     from llguidance import LLMatcher
 
     name = function["name"]
-    mend = f"Simplify the arguments of '{name}' (patterns, deep nesting, unusual types), or leave the tool out."
+    hint = f"Simplify the arguments of '{name}' (patterns, deep nesting, unusual types), or leave the tool out."
     try:
         Draft202012Validator.check_schema(function.get("parameters") or {})
         grammar = LLMatcher.grammar_from_json_schema(json.dumps(call_schema(function)), overrides={"whitespace_flexible": False})
@@ -47,7 +47,7 @@ def check_grammar(function: Mapping[str, Any], where: str) -> None:
         fault = str(error)
     if fault:
         reason = " ".join(fault.split("<state>")[0].split())[:300]
-        raise UserError(f"calls of the tool '{name}' cannot be constrained to its schema: {reason}", where=where, mend=mend)
+        raise UserError(f"calls of the tool '{name}' cannot be constrained to its schema: {reason}", where=where, hint=hint)
 
 
 def _json_schema(schema: Any, defs: Mapping[str, Any] | None = None, depth: int = 0) -> Any:

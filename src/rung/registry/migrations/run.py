@@ -64,5 +64,5 @@ def _refuse_newer(applied: Mapping[int, str], wanted: Mapping[int, ModuleType], 
             f"a newer rung ({applied[beyond[-1]]}) wrote this RUNG_HOME: its registry has had step {beyond[-1]}, "
             f"rung {__version__} knows {max(wanted)}",
             where=str(path.parent),
-            mend="Upgrade rung, or set RUNG_HOME to another folder.",
+            hint="Upgrade rung, or set RUNG_HOME to another folder.",
         )

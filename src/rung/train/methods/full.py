@@ -82,9 +82,9 @@ class TrainedModel:
         base = dict(self._source.decoder.weights.named())
         bad = [name for name, copy in self._compute.items() if not torch.isfinite(copy).all()]
         if bad:
-            raise UserError(f"the trained weights are not finite ({bad[0]})", where=str(folder), mend="Lower learning_rate.")
+            raise UserError(f"the trained weights are not finite ({bad[0]})", where=str(folder), hint="Lower learning_rate.")
         if all(torch.equal(copy, base[name]) for name, copy in self._compute.items()):
-            raise UserError("training changed no weight", where=str(folder), mend="Raise learning_rate, or train for longer.")
+            raise UserError("training changed no weight", where=str(folder), hint="Raise learning_rate, or train for longer.")
         folder.mkdir(parents=True, exist_ok=True)
         save_file(export(self.decoder.weights, self._source.config), str(folder / "model.safetensors"), metadata={"format": "pt"})
         config = {**self._source.config.raw, "dtype": str(self.decoder.dtype).removeprefix("torch.")}

@@ -49,7 +49,7 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     spellings = {_key(text, config): text for text, _ in reversed(counts.most_common())}
     if len(spellings) > max(FREE_TEXT_ABOVE, len(examples) // 2):
         problem = f"the targets are no closed set: {len(spellings)} different ones in {len(examples)} rows"
-        raise UserError(problem, mend="Use the scorer 'exact' or 'overlap', or list the 'choices'.")
+        raise UserError(problem, hint="Use the scorer 'exact' or 'overlap', or list the 'choices'.")
     return config.model_copy(update={"choices": tuple(sorted(spellings.values()))})
 
 

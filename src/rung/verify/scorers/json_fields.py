@@ -75,7 +75,7 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     """Fields and schema from the targets where the settings name none. Raises UserError where the targets are no objects."""
     objects = [value for row in examples if (value := _object(row.target)) is not None]
     if not objects:
-        raise UserError("no target is a JSON object, so that there are no fields to compare", mend="Use the scorer 'exact'.")
+        raise UserError("no target is a JSON object, so that there are no fields to compare", hint="Use the scorer 'exact'.")
     keys = dict.fromkeys(key for value in objects for key in value)
     fields = config.fields or {key: _inferred([value.get(key) for value in objects]) for key in keys}
     return config.model_copy(update={"fields": fields, "json_schema": config.json_schema or _inferred_schema(objects, fields)})

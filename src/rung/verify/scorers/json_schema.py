@@ -40,7 +40,7 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
         return Config(json_schema=_read(folder / config.json_schema))
     values = [value for row in examples if (value := _target_value(row)) is not None]
     if not values:
-        raise UserError("no target is JSON, so that there is no schema to take from them", mend="Give the scorer a 'schema'.")
+        raise UserError("no target is JSON, so that there is no schema to take from them", hint="Give the scorer a 'schema'.")
     return Config(json_schema=infer_schema(values))
 
 

@@ -83,4 +83,4 @@ def _rouge_scorer(metric: str, stem: bool) -> Any:
 
 
 def _missing(package: str, config: Config) -> BrokenEnvironment:
-    return BrokenEnvironment(f"the scorer 'overlap' needs {package} for {config.metric}", mend="pip install 'rung[overlap]'")
+    return BrokenEnvironment(f"the scorer 'overlap' needs {package} for {config.metric}", hint="pip install 'rung[overlap]'")

@@ -78,5 +78,5 @@ def _function(reference: str, sha256: str) -> Callable[[dict[str, Any], str], An
     path, _, name = reference.partition("#")
     file = Path(path)
     if sha256 and file.is_file() and file_digest(file) != sha256:
-        raise UserError("this file has changed since the task was locked", where=path, mend="Run the task again to score with it.")
-    return load_function(file, name, mend="The scorer 'python' reads its function from it.")
+        raise UserError("this file has changed since the task was locked", where=path, hint="Run the task again to score with it.")
+    return load_function(file, name, hint="The scorer 'python' reads its function from it.")

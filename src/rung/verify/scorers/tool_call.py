@@ -71,7 +71,7 @@ def check(example: Example, config: Config) -> str | None:
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     """Raises UserError where no row wants a call: whatever makes none would be right."""
     if not any(target_calls(row.target) for row in examples):
-        raise UserError("no target is a function call, so that every answer without one would be right", mend="Use another scorer.")
+        raise UserError("no target is a function call, so that every answer without one would be right", hint="Use another scorer.")
     return config
 
 

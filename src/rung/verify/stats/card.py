@@ -1,4 +1,4 @@
-"""The sample-size card: what a gate of this size can and cannot prove, before anything is spent.
+"""The sample-size card: what a test split of this size can and cannot prove, before anything is spent.
 
 Figures are for the exact half of a rung's share of alpha (see `sequential`); the e-process half adds a little power, and stops
 early.
@@ -16,15 +16,15 @@ DISCORDANT = 0.2
 CLUSTER_CORRELATION = 0.2
 
 
-def sample_size_card(*, n_gate: int, clusters: int, bar: float | None, alpha: float, rungs: int) -> list[dict[str, Any]]:
+def sample_size_card(*, n_test: int, clusters: int, bar: float | None, alpha: float, rungs: int) -> list[dict[str, Any]]:
     """Lines for a reader, each {"text": ..., and the numbers that the text names}.
 
-    n_gate, clusters  rows of the gate, and how many independent clusters they make (`clusters.count`)
+    n_test, clusters  rows of the test split, and how many independent clusters they make (`clusters.count`)
     bar               the least mean score, or None where the bar compares two candidates
     alpha, rungs      the chance of any wrong pass in the whole climb, and the shares into which it is split
     """
     level = alpha / rungs / 2
-    rows, lines = _independent_rows(n_gate, clusters)
+    rows, lines = _independent_rows(n_test, clusters)
     lines.append(
         {
             "text": f"each of up to {rungs} candidates at the gate may pass wrongly {alpha / rungs:.2%} of the time, "
@@ -49,28 +49,28 @@ def sample_size_card(*, n_gate: int, clusters: int, bar: float | None, alpha: fl
     return [*lines, {"text": text, "zero_failure_rate": worst}]
 
 
-def _independent_rows(n_gate: int, clusters: int) -> tuple[int, list[dict[str, Any]]]:
-    if clusters >= n_gate:
-        return n_gate, [{"text": f"{n_gate:,} gate rows, each on its own", "n_gate": n_gate, "rows": n_gate}]
-    rows = max(1, round(n_gate / (1 + (n_gate / clusters - 1) * CLUSTER_CORRELATION)))
+def _independent_rows(n_test: int, clusters: int) -> tuple[int, list[dict[str, Any]]]:
+    if clusters >= n_test:
+        return n_test, [{"text": f"{n_test:,} test rows, each on its own", "n_test": n_test, "rows": n_test}]
+    rows = max(1, round(n_test / (1 + (n_test / clusters - 1) * CLUSTER_CORRELATION)))
     text = (
-        f"{n_gate:,} gate rows in {clusters:,} groups count as about {rows:,} independent ones "
+        f"{n_test:,} test rows in {clusters:,} groups count as about {rows:,} independent ones "
         f"(at a correlation of {CLUSTER_CORRELATION} within groups)"
     )
-    return rows, [{"text": text, "n_gate": n_gate, "clusters": clusters, "rows": rows}]
+    return rows, [{"text": text, "n_test": n_test, "clusters": clusters, "rows": rows}]
 
 
-def measured_line(n_gate: int, effect: float, of: str) -> dict[str, Any]:
+def measured_line(n_test: int, effect: float, of: str) -> dict[str, Any]:
     """What rows in groups are worth by a measured `bounds.design_effect`, beside the card's assumption; `of` says whose scores."""
-    rows = min(n_gate, max(1, round(n_gate / max(effect, 1e-9))))
-    text = f"measured on dev ({of}): groups make the variance {effect:.2g} times as large; the gate counts as about {rows:,} rows"
+    rows = min(n_test, max(1, round(n_test / max(effect, 1e-9))))
+    text = f"measured on dev ({of}): groups make the variance {effect:.2g} times as large; test counts as about {rows:,} rows"
     return {"text": text, "design_effect": effect, "rows": rows}
 
 
 def _bar_lines(rows: int, bar: float, level: float) -> list[dict[str, Any]]:
     smallest = smallest_gate(bar, level)
     if rows < smallest:
-        text = f"too small for its bar: even a perfect candidate needs {smallest:,} gate rows to prove {bar:.1%}"
+        text = f"too small for its bar: even a perfect candidate needs {smallest:,} test rows to prove {bar:.1%}"
         return [{"text": text, "smallest_gate": smallest}]
     gaps = [gap for gap in GAPS if bar + gap < 1]
     powers = {f"{gap:.2f}": power_to_pass(rows, bar, bar + gap, level) for gap in gaps}
@@ -87,7 +87,7 @@ def _bar_lines(rows: int, bar: float, level: float) -> list[dict[str, Any]]:
     if gaps:
         lines.append({"text": f"chance to pass for a candidate truly {chances}", "power": powers})
         lines.append(
-            {"text": f"gate rows needed for an 80% chance, by how far above the bar it is: {rows_text}", "rows_needed": needs}
+            {"text": f"test rows needed for an 80% chance, by how far above the bar it is: {rows_text}", "rows_needed": needs}
         )
     return lines
 

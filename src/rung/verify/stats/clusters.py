@@ -34,7 +34,7 @@ def count(groups: Sequence[str]) -> int:
     return len(set(labels(groups)))
 
 
-def gate_order(groups: Sequence[str], seed: int) -> list[int]:
+def look_order(groups: Sequence[str], seed: int) -> list[int]:
     """Row indices in a random order fixed by `seed`, clusters shuffled, the rows of each together.
 
     A cluster can be bet on once all its rows are in, so that keeping its rows together lets a gate stop early.

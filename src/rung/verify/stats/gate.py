@@ -14,7 +14,7 @@ from rung.verify.stats.sequential import Decision, Sample
 def split_alpha(alpha: float, rungs: int) -> tuple[float, ...]:
     """An equal share of alpha for each rung; their sum is at most alpha, so that a whole climb passes wrongly at most that often.
 
-    The rungs share the gate's rows, so this is Bonferroni's bound, which holds under any dependence.
+    The rungs share the test split's rows, so this is Bonferroni's bound, which holds under any dependence.
     """
     if rungs < 1 or not 0 < alpha < 1:
         raise ValueError(f"cannot split alpha {alpha} over {rungs} rungs")
@@ -27,10 +27,10 @@ def split_alpha(alpha: float, rungs: int) -> tuple[float, ...]:
 def look(
     values: Sequence[float | None], groups: Sequence[str], bar: float, alpha: float, n_total: int, name: str = "quality"
 ) -> Verdict | None:
-    """The verdict on `mean score >= bar` after the first rows of the gate, or None where more rows must be looked at.
+    """The verdict on `mean score >= bar` after the first rows of the test split, or None where more rows must be looked at.
 
-    values   scores in [0, 1] of the rows looked at so far, in gate order; None where there is none
-    groups   the cluster of every one of the gate's n_total rows, in gate order (best from `clusters.gate_order`); "" is a row alone
+    values   scores in [0, 1] of the rows looked at so far, in look order; None where there is none
+    groups   the cluster of every one of the n_total test rows, in look order (best from `clusters.look_order`); "" is a row alone
     alpha    what all looks at this bar may spend together (see `sequential` for how)
 
     Scores that are missing count as 0 towards a pass and as 1 towards a fail, and the reason says so. Call it as often as you

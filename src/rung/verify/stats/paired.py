@@ -32,10 +32,10 @@ def look_paired(
     n_total: int,
     name: str = "quality",
 ) -> Verdict | None:
-    """The verdict on `mean(a) - mean(b) >= delta` after the first rows of the gate, or None where more rows must be looked at.
+    """The verdict on `mean(a) - mean(b) >= delta` after the first test rows, or None where more must be looked at.
 
     a_values, b_values  scores in [0, 1] of the candidate and of what it is compared with, row by row; None where there is none
-    groups, alpha       as in `gate.look`; groups name the cluster of every one of the gate's n_total rows
+    groups, alpha       as in `gate.look`; groups name the cluster of every one of the test split's n_total rows
 
     The verdict's estimate, bounds and bar are differences, in [-1, 1]. A missing score counts as the worst for the candidate
     towards a pass and as the best towards a fail. Raises ValueError for scores or shapes that cannot be.

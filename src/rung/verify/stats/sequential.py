@@ -31,10 +31,10 @@ FixedBounds = Callable[[Sequence[float], Sequence[int], float], bounds.Bounds]
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """The rows looked at so far, in gate order.
+    """The rows looked at so far, in look order.
 
     worst, best  n scores in [0, 1]: a missing one is 0 in `worst`, which must pass, and 1 in `best`, which must fail
-    of           the cluster number of each of all rows of the gate, looked at or not
+    of           the cluster number of each of all rows of the test split, looked at or not
     """
 
     worst: tuple[float, ...]
@@ -50,7 +50,7 @@ class Sample:
         return self.n == len(self.of)
 
     def bets(self, scores: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-        """Totals and sizes of the clusters wholly looked at, in order of completion, over the size of the gate's largest."""
+        """Totals and sizes of the clusters wholly looked at, in order of completion, over the size of the test split's largest."""
         import numpy as np
 
         whole = np.bincount(self.of)
@@ -98,7 +98,7 @@ def decide(sample: Sample, bar: float, alpha: float, fixed: FixedBounds = bounds
 
 
 def open_still(sample: Sample, bar: float, alpha: float) -> bool:
-    """Whether `decide` would ask for the next rows, found without its bounds: a gate of many rows is looked at often."""
+    """Whether `decide` would ask for the next rows, found without its bounds: a test split of many rows is looked at often."""
     if sample.complete or not 0.0 < bar < 1.0:
         return False
     passed = eprocess.refuted(*sample.bets(sample.worst), bar, alpha / 2)
@@ -129,7 +129,7 @@ def _futile(sample: Sample, bar: float, alpha: float) -> bool:
 
 
 def _needed(sample: Sample, bar: float, alpha: float) -> int | None:
-    """More rows than the gate has, for a pass with 80% power if the truth is the estimate; None where that is not above the bar."""
+    """More rows than test has, for a pass with 80% power if the truth is the estimate; None where that is not above the bar."""
     from scipy.special import ndtri
 
     gap = sum(sample.worst) / sample.n - bar
@@ -140,11 +140,11 @@ def _needed(sample: Sample, bar: float, alpha: float) -> int | None:
 
 
 def sample_of(worst: Sequence[float], best: Sequence[float], groups: Sequence[str], n_total: int) -> Sample:
-    """Raises ValueError for scores outside [0, 1], more rows than the gate has, or groups that do not cover it."""
+    """Raises ValueError for scores outside [0, 1], more rows than the test split has, or groups that do not cover it."""
     if len(groups) != n_total:
-        raise ValueError(f"groups must name the cluster of every row of the gate: {n_total}, not {len(groups)}")
+        raise ValueError(f"groups must name the cluster of every row of the test split: {n_total}, not {len(groups)}")
     if len(worst) > n_total:
-        raise ValueError(f"{len(worst)} scores for a gate of {n_total} rows")
+        raise ValueError(f"{len(worst)} scores for a test split of {n_total} rows")
     if not all(0.0 <= score <= 1.0 for score in (*worst, *best)):
         raise ValueError("scores must lie in [0, 1]")
     return Sample(worst=tuple(map(float, worst)), best=tuple(map(float, best)), of=tuple(clusters.labels(groups)))

@@ -6,5 +6,5 @@ A probe's file has a docstring whose first line is its help, and
     CAUSE                          the cause (`rung.rungs.causes`) that a lift points at; None where it only reports
     Config                         a pydantic model of its settings (`probes: {sampling: {...}}`); unknown keys are errors
     applies(task) -> str           "" if it can run, else the reason why not
-    probe(case, config) -> Evidence    what came of it; see `climb.diagnosis.case`. Never looks at gate.
+    probe(case, config) -> Evidence    what came of it; see `climb.diagnosis.case`. Never looks at test.
 """

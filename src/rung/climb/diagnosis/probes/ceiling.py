@@ -100,7 +100,7 @@ class _OutOfFold:
 
 
 def _rows(task: Task) -> list[Example]:
-    """Rows that may be looked at: never those of the gate."""
+    """Rows that may be looked at: never those of the test split."""
     return [row for row in (*task.split("train"), *task.split("dev")) if row.target is not None]
 
 

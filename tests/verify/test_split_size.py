@@ -12,7 +12,7 @@ from rung.verify.stats.paired import look_paired
 
 def task(rows: int, *, per_group: int = 1, guards: tuple[Bar, ...] = (), alpha: float = 0.05, **bar: object) -> Task:
     examples = tuple(
-        Example(id=str(i), messages=({"role": "user", "content": str(i)},), target="a", group=str(i // per_group), split="gate")
+        Example(id=str(i), messages=({"role": "user", "content": str(i)},), target="a", group=str(i // per_group), split="test")
         for i in range(rows)
     )
     quality = Bar(scorer="exact", **bar)  # type: ignore[arg-type]
@@ -25,7 +25,7 @@ def test_single_rows(bar: float, rungs: int, needed: int) -> None:
     problem = gate_problem(task(needed - 1, at_least=bar), rungs)
     assert problem is not None
     assert problem.startswith(
-        f"the gate has {needed - 1} rows, and 'quality' needs at least {needed}: at least {bar:g} cannot be proven"
+        f"the test split has {needed - 1} rows, and 'quality' needs at least {needed}: at least {bar:g} cannot be proven"
     )
     for rows, status in ((needed, "pass"), (needed - 1, "undecided")):
         groups = [str(i) for i in range(rows)]
@@ -35,7 +35,7 @@ def test_single_rows(bar: float, rungs: int, needed: int) -> None:
 def test_groups() -> None:
     problem = gate_problem(task(250, per_group=10, at_least=0.8), 4)
     assert problem is not None
-    assert problem.startswith("the gate has 25 groups of rows, and 'quality' needs at least 29:")
+    assert problem.startswith("the test split has 25 groups of rows, and 'quality' needs at least 29:")
     assert gate_problem(task(290, per_group=10, at_least=0.8), 4) is None
 
 
