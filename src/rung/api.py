@@ -30,11 +30,11 @@ def load_task(path: Path | str, *, home: Home | Path | str | None = None, progre
 
     Raises UserError with every problem of the file, each with its line and how to mend it.
     """
+    from rung.climb.registered_base import load_task
     from rung.registry import home as registry
-    from rung.task.load import load_task
 
     with registry.open_home(_folder(home)) as opened, _watching(progress) as shown, shown.stage(f"Reading {path}"):
-        return load_task(Path(path), opened.downloads)
+        return load_task(Path(path), opened)
 
 
 def climb(

@@ -124,6 +124,7 @@ class Task:
 
     `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
     `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd); no part of the lock.
+    `base_adapters` (digests) are part of the base, where that is a registered version (`base_name`) which has any.
     """
 
     name: str
@@ -144,11 +145,19 @@ class Task:
     probes: ProbeSettings = field(default_factory=ProbeSettings)
     path: str = ""
     findings: tuple[Finding, ...] = ()
+    base_adapters: tuple[str, ...] = ()
+    base_name: str = ""
 
     @cached_property
     def base_reference(self) -> BaseReference:
         """What `base` names."""
         return BaseReference.read(self.base)
+
+    @property
+    def base_artefacts(self) -> tuple[str, ...]:
+        """Digests of all that the base has in the blob store: a full fine-tune, adapters."""
+        stored = self.base_reference.stored
+        return (*((stored,) if stored else ()), *self.base_adapters)
 
     def split(self, name: str) -> tuple[Example, ...]:
         """The examples of one split, in the task's order."""
@@ -161,7 +170,8 @@ class Task:
     @cached_property
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
-        outside = ("examples", "path", "traffic", "findings")
+        # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
+        outside = ("examples", "path", "traffic", "findings", "base_name", *(() if self.base_adapters else ("base_adapters",)))
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         return digest([fields, [[row.digest, row.group, row.split] for row in self.examples]])
 

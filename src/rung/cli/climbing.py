@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
     """Climbs, keeps the report, prints the verdict; returns the exit code."""
     from rung.climb.climb import climb
+    from rung.climb.registered_base import load_task
     from rung.registry.home import open_home
-    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task_file}"):
-            task = load_task(task_file, home.downloads)
+            task = load_task(task_file, home)
         for line in finding_lines(task.findings):
             progress.note(line)
         document = climb(task, home, progress=progress, every_rung=every_rung)

@@ -80,7 +80,7 @@ def _task(task: Task) -> LockedTask:
     return LockedTask(
         name=task.name,
         digest=task.digest,
-        base=task.base,
+        base=task.base_name or task.base,
         instruction=task.instruction,
         bar=task.quality,
         guards=task.guards,

@@ -17,13 +17,14 @@ from rung.storage import Blobs
 from rung.types import Candidate, Run
 
 
-def simpler(candidate: Candidate, blobs: Blobs, work: Path) -> list[tuple[str, Candidate]]:
+def simpler(candidate: Candidate, blobs: Blobs, work: Path, *, below: tuple[str, ...] = ()) -> list[tuple[str, Candidate]]:
     """What to call each, and the Candidate, in the order in which they are tried; empty where nothing cheaper is known.
 
     Documents, tools and the adapter go one at a time where another of them stays: without any, the prompt rung has been judged.
+    The adapters of the task's base (`below`) stay.
     """
     found: list[tuple[str, Candidate]] = []
-    several = sum(map(bool, (candidate.retrieval, candidate.tools, candidate.adapters))) > 1
+    several = sum(map(bool, (candidate.retrieval, candidate.tools, candidate.adapters != below))) > 1
     if candidate.demonstrations and candidate.demonstrations.k > 0:
         found.append(("without the demonstrations", replace(candidate, demonstrations=None)))
     if candidate.retrieval and several:
@@ -33,9 +34,9 @@ def simpler(candidate: Candidate, blobs: Blobs, work: Path) -> list[tuple[str, C
         found.append(("with half the documents", replace(candidate, retrieval=half)))
     if candidate.tools and several:
         found.append(("without the tools", replace(candidate, tools=None)))
-    if candidate.adapters and several:
-        found.append(("without the adapter", replace(candidate, adapters=())))
-    if halved := _half_rank(candidate, blobs, work):
+    if candidate.adapters != below and several:
+        found.append(("without the adapter", replace(candidate, adapters=below)))
+    if candidate.adapters != below and (halved := _half_rank(candidate, blobs, work)):
         found.append(("with half the rank", halved))
     return found
 
@@ -66,11 +67,10 @@ def _tokens(run: Run) -> float:
 
 
 def _half_rank(candidate: Candidate, blobs: Blobs, work: Path) -> Candidate | None:
-    if not candidate.adapters:
-        return None
+    """With the last adapter, which is the rung's own, made smaller; None where its kind has no such thing."""
     from rung.engine.local.adapter import halve
 
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        halved = halve(blobs.local(candidate.adapters[0]), Path(folder) / "adapter")
-        return replace(candidate, adapters=(blobs.put_tree(halved),)) if halved else None
+        halved = halve(blobs.local(candidate.adapters[-1]), Path(folder) / "adapter")
+        return replace(candidate, adapters=(*candidate.adapters[:-1], blobs.put_tree(halved))) if halved else None

@@ -135,7 +135,7 @@ def build(climb: Climb, rung: str) -> None:
         rung=rung,
         candidate=candidate.id,
         records=tuple(context.records),
-        artefact_bytes=artefact_bytes(candidate, climb.home),
+        artefact_bytes=artefact_bytes(candidate, climb.task, climb.home),
         seconds=time.monotonic() - started,
     )
     climb.record.add(built)
@@ -173,7 +173,7 @@ def gate(climb: Climb, rung: str) -> None:
 
 def simplify(climb: Climb, rung: str) -> None:
     """Try cheaper forms of what passed, each at the gate on its part of one share of alpha; the cheapest that holds is kept."""
-    forms = simpler(climb.candidate(rung), climb.home.blobs, climb.home.path / "climbs")
+    forms = simpler(climb.candidate(rung), climb.home.blobs, climb.home.path / "climbs", below=climb.task.base_adapters)
     tries: list[Tried] = []
     for name, candidate in forms:
         tried = climb.record.form(rung, name)
@@ -207,7 +207,7 @@ def _tried(climb: Climb, rung: str, name: str, candidate: Candidate, alpha: floa
         rung=rung,
         name=name,
         candidate=candidate.id,
-        artefact_bytes=artefact_bytes(candidate, climb.home),
+        artefact_bytes=artefact_bytes(candidate, climb.task, climb.home),
         part_added=part_added(whole, form),
         judged=judged,
     )
@@ -239,7 +239,8 @@ def _baselines(climb: Climb) -> dict[str, Candidate]:
     return {bar: climb.candidate(name) if name in rungs else climb.home.candidates.get(name) for bar, name in named.items()}
 
 
-def artefact_bytes(candidate: Candidate, home: Home) -> int:
-    """Bytes on disk of everything that this Candidate adds to its base."""
+def artefact_bytes(candidate: Candidate, task: Task, home: Home) -> int:
+    """Bytes on disk of everything that this Candidate adds to the task's base."""
     text = len(canonical_json(as_json(replace(candidate, parent=None))).encode("utf-8"))
-    return text + sum(home.blobs.size_bytes(name) for name in candidate.artefacts)
+    added = [name for name in candidate.artefacts if name not in task.base_artefacts]
+    return text + sum(home.blobs.size_bytes(name) for name in added)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rung.engine.backend import AdapterUse, Asked, ContextTooLong, Request
+from rung.engine.backend import Asked, ContextTooLong, Request, adapter_uses
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieval.retriever import ABSTAINED, Retriever
@@ -140,7 +140,7 @@ class _Questions:
         shown = candidate.demonstrations
         self.pool = Pool.read(runtime.blobs.local(shown.pool)) if shown else None
         self.retriever = runtime.retriever(candidate)
-        self.adapters = tuple(AdapterUse(folder=runtime.blobs.local(name), digest=name) for name in candidate.adapters)
+        self.adapters = adapter_uses(candidate.adapters, runtime.blobs)
         self.shown = [_shown(candidate)] * len(examples)
         self.passages = [self.retriever.k if self.retriever else 0] * len(examples)
         self.requests = [self._put(place) for place in range(len(examples))]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
+from rung.storage import Blobs
 from rung.types import Answer, Message
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class AdapterUse:
             with open(folder / name, "rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
         return cls(folder=folder, digest=whole.hexdigest(), weight=weight)
+
+
+def adapter_uses(digests: Sequence[str], blobs: Blobs) -> tuple[AdapterUse, ...]:
+    """Adapters of the blob store, each in full."""
+    return tuple(AdapterUse(folder=blobs.local(name), digest=name) for name in digests)
 
 
 @dataclass(frozen=True, kw_only=True)

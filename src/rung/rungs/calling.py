@@ -26,6 +26,7 @@ def plain_candidate(task: Task, parent: Candidate | None, context: BuildContext)
         rung="r3_tools",
         base=backend.reference,
         template=backend.template,
+        adapters=task.base_adapters,
         prompt=task.instruction,
         constraint=scorer_of(task).constraint(task.split("train")),
         tools=ToolUse(toolset=task.tools, files=files),

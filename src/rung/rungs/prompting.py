@@ -37,6 +37,7 @@ def plain_candidate(task: Task, context: BuildContext) -> Candidate:
         rung="r1_prompt",
         base=backend.reference,
         template=backend.template,
+        adapters=task.base_adapters,
         prompt=task.instruction,
         max_tokens=read_settings(task, "r1_prompt", Config).max_tokens or longest_answer(task),
     )

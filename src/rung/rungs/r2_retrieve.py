@@ -245,6 +245,7 @@ def _starts(task: Task, parent: Candidate | None, context: BuildContext) -> dict
         rung="r2_retrieve",
         base=backend.reference,
         template=backend.template,
+        adapters=task.base_adapters,
         prompt=task.instruction,
         constraint=scorer_of(task).constraint(task.split("train")),
         max_tokens=parent.max_tokens if parent else longest_answer(task),

@@ -72,7 +72,7 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
         task,
         start,
         train_config(task, config, objective=OBJECTIVE),
-        lambda candidate, digest: replace(candidate, adapters=(digest,)),
+        lambda candidate, digest: replace(candidate, adapters=(*candidate.adapters, digest)),
         context,
         dev_rows=config.dev_rows,
         parent=parent,

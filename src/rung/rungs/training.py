@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pydantic import BaseModel, create_model
 
 from rung import plugins
-from rung.engine.backend import trainable_model
+from rung.engine.backend import adapter_uses, trainable_model
 from rung.errors import UserError
 from rung.parts import Retrieval
 from rung.rungs.base import BuildContext, labelled, longest_answer
@@ -95,6 +95,7 @@ def training_start(rung: str, task: Task, parent: Candidate | None, context: Bui
         rung=rung,
         base=backend.reference,
         template=backend.template,
+        adapters=task.base_adapters,
         prompt=task.instruction,
         constraint=parent.constraint if parent else None,
         retrieval=worth_keeping(parent, context, dev_rows),
@@ -131,9 +132,17 @@ def fine_tune(
             raise UserError("no dev row could be scored, so training cannot be stopped by the score", where=task.path)
         return mean
 
-    facts = {"base": start.base, "template": start.template, "task": task.digest, "prompt": start.prompt}
+    facts: dict[str, Any] = {"base": start.base, "template": start.template, "task": task.digest, "prompt": start.prompt}
+    facts |= {"base_adapters": list(task.base_adapters)} if task.base_adapters else {}
+    below = adapter_uses(task.base_adapters, context.blobs)
     trained: Trained = train(
-        trainable_model(backend), rows, training, work=context.work, dev_score=dev_score, progress=context.progress, facts=facts
+        trainable_model(backend).under(below),
+        rows,
+        training,
+        work=context.work,
+        dev_score=dev_score,
+        progress=context.progress,
+        facts=facts,
     )
     for line in trained.history:
         context.record("history", line)

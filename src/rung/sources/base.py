@@ -13,10 +13,12 @@ from rung.errors import UserError
 from rung.sources.reference import Form, Reference, read_reference
 from rung.sources.reference import Kind as ReferenceKind
 
-Kind = Literal["linear", "tree", "pip", "hf", "gguf", "folder", "server", "scripted"]
+Kind = Literal["linear", "tree", "pip", "hf", "gguf", "folder", "server", "scripted", "registered"]
 # As messages list them.
 PREFIXES = ("pip:", "hf:", "tree:", "https://", "scripted:")
 _PIN = re.compile(r"(?P<bare>.+)@sha256:(?P<pin>[0-9a-f]+)", re.DOTALL)
+# A folder of such a name is written with its path: ./tone@3.
+_VERSION = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)@(?P<version>[0-9]+)")
 _FORMS: dict[ReferenceKind, Form] = {
     "pip": Form(called="a package reference", hint="Write pip:name, pip:name==1.2 or pip:name==1.2#model.gguf."),
     "hf": Form(called="a hub reference", hint="Write hf:org/name@revision."),
@@ -27,17 +29,18 @@ _FORMS: dict[ReferenceKind, Form] = {
 class BaseReference:
     """A model, by name. `str()` is the text that it was read from.
 
-    kind      name                              member
-    linear    digest of a stored linear model                            linear:<digest>
-    tree      digest of a stored full fine-tune                          tree:<digest>
-    pip       of the package                    "", or a model inside    pip:name[==version][#member]
-    hf        of the repository on the hub                               hf:org/name[@revision]
-    gguf      path of the file                                           a path that ends in .gguf
-    folder    path                                                       any other path
-    server    address                           the model's name         https://host/v1#model
-    scripted  path of the file                  the function             scripted:file.py#function
+    kind        name                              member
+    linear      digest of a stored linear model                            linear:<digest>
+    tree        digest of a stored full fine-tune                          tree:<digest>
+    pip         of the package                    "", or a model inside    pip:name[==version][#member]
+    hf          of the repository on the hub                               hf:org/name[@revision]
+    gguf        path of the file                                           a path that ends in .gguf
+    registered  of a version                                               name@3
+    folder      path                                                       any other path
+    server      address                           the model's name         https://host/v1#model
+    scripted    path of the file                  the function             scripted:file.py#function
 
-    version   of the package, or the revision on the hub; "" where it is not pinned
+    version   of the package or the name, or the revision on the hub; "" where it is not pinned
     pin       SHA-256 of the content that it must have (`@sha256:<pin>` at the end); "" where any will do
     """
 
@@ -72,6 +75,8 @@ class BaseReference:
                 return str(self.fetched)
             case "linear" | "tree":
                 return f"{self.kind}:{self.name}"
+            case "registered":
+                return f"{self.name}@{self.version}"
             case "scripted":
                 return f"scripted:{self.name}#{self.member}"
             case "server":
@@ -125,6 +130,8 @@ class BaseReference:
 def _read(text: str) -> BaseReference:
     if re.match(r"https?://", text):
         return _server(text)
+    if version := _VERSION.fullmatch(text):
+        return BaseReference(kind="registered", name=version["name"], version=version["version"])
     prefix, colon, rest = text.partition(":")
     read = _READERS.get(prefix) if colon else None
     return read(text, rest) if read else BaseReference(kind="gguf" if text.endswith(".gguf") else "folder", name=text)

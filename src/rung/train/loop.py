@@ -23,7 +23,7 @@ from rung.train.method import method_of
 from rung.train.resume import State, best_folder, forget_others, read_checkpoint, write_checkpoint
 from rung.train.rows import EncodedRow, TrainRow, encode_rows, rows_digest
 from rung.train.schedule import dev_steps, learning_rate
-from rung.train.trainable import Trainable, whole_folder
+from rung.train.trainable import OnAdapters, Trainable, whole_folder
 from rung.types import Progress, Stage
 
 DevScore = Callable[[Path], float]
@@ -215,7 +215,8 @@ class Session:
 def apply_method(model: LocalModel, config: TrainConfig) -> tuple[Trainable, float]:
     """The model under training, and the learning rate's peak."""
     method = method_of(config.method)
-    return method.apply(model, config.method_settings, config.seed), config.learning_rate or method.LEARNING_RATE
+    trainable = method.apply(model, config.method_settings, config.seed)
+    return OnAdapters(trainable, model.below) if model.below else trainable, config.learning_rate or method.LEARNING_RATE
 
 
 def make_order(rows: Sequence[EncodedRow], config: TrainConfig) -> Order:

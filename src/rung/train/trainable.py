@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from safetensors import SafetensorError
 from torch import Tensor
 
+from rung.engine.local.adapters import together
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.update import Update
 from rung.errors import BrokenEnvironment
@@ -54,6 +55,28 @@ class Trainable(Protocol):
     def refresh(self) -> None: ...
 
     def save(self, folder: Path, facts: Mapping[str, Any]) -> None: ...
+
+
+class OnAdapters:
+    """A Trainable on top of adapters that stay as they are: they act on each pass as they will when it answers."""
+
+    def __init__(self, trainable: Trainable, below: Update) -> None:
+        self._trainable, self._below = trainable, below
+        self.masters, self.decoder = trainable.masters, trainable.decoder
+
+    def update(self) -> Update:
+        own = self._trainable.update()
+        return together([(self._below, 1.0), (own, 1.0)]) if own else self._below
+
+    def collect(self) -> None:
+        self._trainable.collect()
+
+    def refresh(self) -> None:
+        self._trainable.refresh()
+
+    def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
+        """What was trained, without what it was trained on."""
+        self._trainable.save(folder, facts)
 
 
 @contextmanager

@@ -21,14 +21,14 @@ def command(task: Path, as_json: bool) -> None:
     test row. What was asked is kept: a climb does not ask it again.
     """
     from rung.climb.diagnosis.diagnose import diagnose
+    from rung.climb.registered_base import load_task
     from rung.json_form import as_json as plain
     from rung.registry.home import open_home
     from rung.report.missing import diagnosis_table
-    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
-            locked = load_task(task, home.downloads)
+            locked = load_task(task, home)
         for line in finding_lines(locked.findings):
             progress.note(line)
         record = diagnose(locked, home, progress=progress).record()

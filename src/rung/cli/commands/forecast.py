@@ -28,15 +28,15 @@ def command(task: Path, rung: str | None, as_json: bool) -> None:
     stopped.
     """
     from rung.climb.outlook.learning_curve import draw_curve, forecast, learners
+    from rung.climb.registered_base import load_task
     from rung.climb.steps import open_climb
     from rung.json_form import as_json as plain
     from rung.registry.forecasts import Forecast
     from rung.registry.home import open_home
-    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
-            locked = load_task(task, home.downloads)
+            locked = load_task(task, home)
         climb = open_climb(locked, home, progress)
         with climb.lease:
             draw_curve(climb, rung or learners()[0])

@@ -26,12 +26,12 @@ def command(task: Path, as_json: bool) -> int:
     spends nothing, and looks at no test row. Exits with 2 where the test split is too small for its bar.
     """
     from rung.climb.outlook.plan import plan
+    from rung.climb.registered_base import load_task
     from rung.registry.home import open_home
-    from rung.task.load import load_task
 
     with open_home(write=True) as home, watching() as progress:
         with progress.stage(f"Reading {task}"):
-            locked = load_task(task, home.downloads)
+            locked = load_task(task, home)
         document = plan(locked, home, progress=progress)
     if as_json:
         print_json(document)

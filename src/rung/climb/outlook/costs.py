@@ -46,15 +46,15 @@ def _measured(climb: Climb, rung: str) -> Measured:
         name=rung,
         answers=tuple(answers[row.id] for row in climb.task.split("dev")),
         remote=candidate.base_reference.is_server,
-        labels=len(labelled(climb.task)) if _learnt(candidate) else 0,
+        labels=len(labelled(climb.task)) if _learnt(candidate, climb.task) else 0,
         making_s=built.seconds + (gate.seconds if gate else 0.0),
         asked=dev.n + (gate.verdict.n if gate else 0),
     )
 
 
-def _learnt(candidate: Candidate) -> bool:
+def _learnt(candidate: Candidate, task: Task) -> bool:
     """Whether a Candidate needs the targets of train."""
-    trained = candidate.base_reference.stored or candidate.adapters
+    trained = candidate.base_reference.stored != task.base_reference.stored or candidate.adapters != task.base_adapters
     return bool(trained or candidate.demonstrations or candidate.calibration)
 
 

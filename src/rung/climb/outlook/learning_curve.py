@@ -119,6 +119,7 @@ def _parent(climb: Climb, rung: str) -> Candidate | None:
         rung=prompted.name if prompted else "",
         base=backend.reference,
         template=backend.template,
+        adapters=climb.task.base_adapters,
         prompt=climb.task.instruction,
         constraint=scorer_of(climb.task).constraint(labelled(climb.task)),
         max_tokens=longest_answer(climb.task),

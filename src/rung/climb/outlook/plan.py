@@ -53,6 +53,7 @@ class Speeds:
             rung="plan",
             base=backend.reference,
             template=backend.template,
+            adapters=self.task.base_adapters,
             prompt=self.task.instruction,
             constraint=scorer_of(self.task).constraint(train),
             demonstrations=Demonstrations(pool=pool, k=k) if k else None,
@@ -95,13 +96,14 @@ class Speeds:
 
     def _train(self, config: TrainConfig) -> Any:
         """A `train.fit.Fit` of the whole train split; None where the base cannot be trained here."""
+        from rung.engine.backend import adapter_uses
         from rung.train.fit import calibrate, predict
         from rung.train.rows import encode_rows
 
         if not self.measurable:
             return None
         backend: Any = self.runtime.backend_for(self.task.base)
-        model = backend.model
+        model = backend.model.under(adapter_uses(self.task.base_adapters, self.runtime.blobs))
         rows = train_rows(self.task, self.candidate(0), labelled(self.task))
         encoded = encode_rows(model.tokenizer, rows, model.config.max_positions, "drop")
         with self.progress.stage(f"Measuring training ({config.method})"):

@@ -105,6 +105,9 @@ def _resolve(reference: BaseReference, home: Path, blobs: Blobs | None, progress
             return _local(*fetch(reference, home, progress))
         case "linear":
             raise UserError(f"'{reference}' is a linear model, not a base", hint="Name a language model.")
+        case "registered":
+            hint = f"Only a task's base can be one. A folder of that name is written ./{reference}."
+            raise UserError(f"'{reference}' is the name of a registered version, not a base", hint=hint)
         case "folder":
             return _local(reference, _folder(reference.name))
 

@@ -78,7 +78,7 @@ class GatedSiLU(Function):
 class LowRankLinear(Function):
     """y = x W^T + b + (x A^T) B^T (Hu et al., arXiv 2106.09685), the scale being folded into B.
 
-    x (n, in), W (out, in), A (rank, in), B (out, rank). Saves x and x A^T alone; the product with W is not differentiated.
+    x (n, in), W (out, in), A (rank, in), B (out, rank). Saves x and x A^T alone.
     """
 
     @staticmethod
@@ -93,7 +93,10 @@ class LowRankLinear(Function):
         x, weight, down, up, low = ctx.saved_tensors
         dlow = dy @ up
         dx = (dy @ weight).addmm_(dlow, down) if ctx.needs_input_grad[0] else None
-        return dx, None, None, dlow.T @ x, dy.T @ low
+        dweight = dy.T @ x if ctx.needs_input_grad[1] else None
+        dbias = dy.sum(0) if ctx.needs_input_grad[2] else None
+        ddown = dlow.T @ x if ctx.needs_input_grad[3] else None
+        return dx, dweight, dbias, ddown, dy.T @ low if ctx.needs_input_grad[4] else None
 
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:

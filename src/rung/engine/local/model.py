@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rung.engine.backend import AdapterUse
 from rung.engine.chat import stop_tokens
+from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.memory import reuse_freed_memory
+from rung.engine.local.update import Update
 from rung.engine.local.weights import load_weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalModel:
-    """What training, evaluation and serving share. `folder` is where it was read from."""
+    """What training, evaluation and serving share. `folder` is where it was read from.
+
+    `below` acts on every pass of its training, frozen: what is trained comes on top of it. Answers say their adapters themselves.
+    """
 
     folder: Path
     tokenizer: Any
     decoder: Decoder
+    below: Update | None = None
+
+    def under(self, adapters: Sequence[AdapterUse]) -> LocalModel:
+        """The same model, to be trained with these adapters in place. Raises UserError for one that cannot be applied exactly."""
+        return replace(self, below=AdapterCache(self.decoder).stack(adapters).update) if adapters else self
 
     @property
     def config(self) -> DecoderConfig:

@@ -158,5 +158,5 @@ def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:
 def _stronger(case: Case, base: str) -> Arm:
     """The best form so far on another base. It only reports: what it gets right shows that the labels are not to blame."""
     backend = case.context.runtime.backend_for(base)
-    form = replace(case.best, base=backend.reference, template=backend.template, calibration=None)
+    form = replace(case.best, base=backend.reference, template=backend.template, adapters=(), calibration=None)
     return replace(case.arm("a stronger base", form), candidate=None, shows=False)

@@ -1,0 +1,59 @@
+"""A task whose base is registered (`base: tone@3`): the model of that version becomes the base, named by digests in the lock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rung.errors import UserError
+from rung.types import Candidate, Task
+
+if TYPE_CHECKING:
+    from rung.registry.home import Home
+
+
+def load_task(path: Path, home: Home) -> Task:
+    """As `task.load.load_task`, with a registered base looked up in the home."""
+    from rung.task import load
+
+    return on_registered(load.load_task(path, home.downloads), home)
+
+
+def on_registered(task: Task, home: Home) -> Task:
+    """The task on the model of the version that its `base` names; where it names none, the task itself.
+
+    The version's adapters stay, frozen, under whatever is trained. Its prompt, demonstrations, documents and tools are no part of a
+    base. Raises UserError, with the task file's line, for a version that is not registered, or that has no model to build on.
+    """
+    if task.base_reference.kind != "registered":
+        return task
+    try:
+        candidate = home.candidates.get(task.base)
+    except UserError as error:
+        hint = f"{error.hint} A folder of that name is written ./{task.base}."
+        raise UserError(f"the base {task.base} is not registered here", where=_line(task), hint=hint) from None
+    _refuse_unusable(task, candidate)
+    return replace(task, base=candidate.base, base_adapters=candidate.adapters, base_name=task.base)
+
+
+def _refuse_unusable(task: Task, candidate: Candidate) -> None:
+    reference = candidate.base_reference
+    if reference.is_linear:
+        raise UserError(
+            f"the base {task.base} is a linear model: no language model can build on it",
+            where=_line(task),
+            hint="Name a version that another rung built (`rung ls`), or the base that the task had before.",
+        )
+    if reference.is_path and not Path(reference.name).expanduser().exists():
+        raise UserError(
+            f"the base {task.base} rests on {reference.name}, which is not on this machine",
+            where=_line(task),
+            hint="Bring it back to that place, or name a version that is a full fine-tune: such a one is whole by itself.",
+        )
+
+
+def _line(task: Task) -> str:
+    from rung.task.positions import place_in
+
+    return place_in(task.path, ("base",))
