@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rung.disk import MAKING, OLD_S, explained, once, place, scratch, whole, write_whole
+from rung.disk import MAKING, OLD_S, explained, once, place, replacing, scratch, whole, write_whole
 from rung.errors import BrokenEnvironment
 
 
@@ -90,6 +90,36 @@ def test_what_is_written_whole_takes_the_place_of_what_stood_there(tmp_path: Pat
     assert (tmp_path / "note.txt").read_text() == "two"
     assert [entry.name for entry in (tmp_path / "folder").iterdir()] == ["two"]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "note.txt"]
+
+
+@pytest.mark.parametrize("refused", ["fsync", "replace"])
+def test_what_the_disk_refuses_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    write_whole(tmp_path / "note.txt", "one")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "one").touch()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, refused, full)
+    with pytest.raises(BrokenEnvironment, match="no space left"):
+        write_whole(tmp_path / "note.txt", "two")
+    with pytest.raises(OSError, match="No space left"), replacing(tmp_path / "folder") as draft:
+        draft.mkdir()
+    assert (tmp_path / "note.txt").read_text() == "one"
+    assert [entry.name for entry in (tmp_path / "folder").iterdir()] == ["one"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "note.txt"]
+
+
+def test_a_file_does_not_take_the_place_of_a_folder_nor_a_folder_that_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(IsADirectoryError), replacing(tmp_path / "folder") as draft:
+        draft.touch()
+    with pytest.raises(NotADirectoryError), replacing(tmp_path / "file") as draft:
+        draft.mkdir()
+    assert (tmp_path / "folder").is_dir() and (tmp_path / "file").is_file()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:

@@ -77,18 +77,8 @@ def place(made: Path, target: Path) -> Path:
 
     A file takes the place of another. A folder that stands there already stays: another process made the same, faster.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if made.is_dir():
-        made.chmod(0o755)
-    for path in [*made.rglob("*"), made] if made.is_dir() else [made]:
-        sync(path)
-    try:
-        os.replace(made, target)
-    except OSError:
-        if not target.is_dir():
-            raise
-    sync(target.parent)
-    return target
+    _settle(made)
+    return _move(made, target)
 
 
 def once(target: Path, make: Callable[[Path], object]) -> Path:
@@ -101,17 +91,30 @@ def once(target: Path, make: Callable[[Path], object]) -> Path:
 
 
 @contextlib.contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """A path to write a file or a folder to; at the end of the block it takes the place of `target`, whatever stood there.
+def replacing(target: Path) -> Iterator[Path]:
+    """A path to write a file or a folder to; at the end of the block it takes the place of the one that stood at `target`.
 
-    Raises BrokenEnvironment where the disk refuses; what stood there then stays.
+    Raises OSError where the disk refuses, or where the other of the two stands there; what stood there then stays.
     """
-    with explained(target), scratch(target.parent) as made:
+    with scratch(target.parent) as made:
         draft = made / target.name
         yield draft
-        if target.is_dir():
-            os.rename(target, made / f"{target.name}.old")
-        place(draft, target)
+        _settle(draft)
+        old = made / f"{target.name}.old"
+        if draft.is_dir() and target.is_dir():
+            os.rename(target, old)
+        try:
+            _move(draft, target)
+        finally:
+            if old.is_dir() and not target.exists():
+                os.rename(old, target)
+
+
+@contextlib.contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """As `replacing`, but raises BrokenEnvironment where the disk refuses."""
+    with explained(target), replacing(target) as draft:
+        yield draft
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -133,6 +136,24 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _settle(made: Path) -> None:
+    if made.is_dir():
+        made.chmod(0o755)
+    for path in [*made.rglob("*"), made] if made.is_dir() else [made]:
+        sync(path)
+
+
+def _move(made: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.replace(made, target)
+    except OSError:
+        if not (made.is_dir() and target.is_dir()):
+            raise
+    sync(target.parent)
+    return target
 
 
 def sweep(folder: Path) -> None:
