@@ -60,10 +60,11 @@ def run(base: Path, work: Path, moment: str = "never", **changed):
         trap.spring("dev")
         return sum((folder / "adapter_model.safetensors").read_bytes()) % 997 / 997
 
-    write, save, differentiate = resume.os.replace, loop.Session._save, loop.gradients
+    write, save, differentiate = os.replace, loop.Session._save, loop.gradients
 
     def replace(draft, file):
-        trap.spring("write")
+        if Path(file).name == resume.FILE:
+            trap.spring("write")
         write(draft, file)
 
     def saved(session, step):
@@ -75,12 +76,12 @@ def run(base: Path, work: Path, moment: str = "never", **changed):
         trap.spring("interrupt")
         return differentiate(*arguments, **named)
 
-    resume.os.replace, loop.Session._save, loop.gradients = replace, saved, gradients
+    os.replace, loop.Session._save, loop.gradients = replace, saved, gradients
     try:
         config = settings(**SETTINGS, **{"checkpoint_s": 0, **changed})
         return train(load(base), toy_rows(), config, work=work, dev_score=dev_score, progress=Watching(trap), facts=FACTS)
     finally:
-        resume.os.replace, loop.Session._save, loop.gradients = write, save, differentiate
+        os.replace, loop.Session._save, loop.gradients = write, save, differentiate
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from rung.train.trainable import sync, write_errors
+from rung.disk import replacing
+from rung.train.trainable import write_errors
 
 FILE = "checkpoint.safetensors"
 FORMAT = "rung-checkpoint-1"
@@ -57,14 +57,9 @@ def write_checkpoint(work: Path, identity: str, state: State, masters: Mapping[s
         moments = optimizer.state.get(master, {})
         tensors[f"master/{name}"] = master.detach()
         tensors |= {f"{moment}/{name}": moments[moment] for moment in ("exp_avg", "exp_avg_sq") if moment in moments}
-    draft = work / f".{FILE}.draft"
-    with write_errors(work / FILE):
-        work.mkdir(parents=True, exist_ok=True)
+    with write_errors(work / FILE), replacing(work / FILE) as draft:
         metadata = {"format": FORMAT, "identity": identity, "state": json.dumps(asdict(state))}
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(draft), metadata=metadata)
-        sync(draft)
-        os.replace(draft, work / FILE)
-        sync(work)
 
 
 @dataclass(frozen=True)
@@ -111,8 +106,8 @@ def best_folder(work: Path, step: int) -> Path:
 
 
 def forget_others(work: Path, keep: int | None) -> None:
-    """Remove what was saved after other steps than `keep`, and drafts. Only after the checkpoint that names `keep` is on disk."""
+    """Remove what was saved after other steps than `keep`. Only after the checkpoint that names `keep` is on disk."""
     kept = best_folder(work, keep).name if keep is not None else ""
-    for folder in [*work.glob("step-*"), *work.glob(".step-*.draft")]:
+    for folder in work.glob("step-*"):
         if folder.name != kept:
             shutil.rmtree(folder, ignore_errors=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any, Protocol
 from safetensors import SafetensorError
 from torch import Tensor
 
+from rung.disk import replacing
 from rung.engine.local.adapters import together
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.update import Update
@@ -82,16 +81,9 @@ class OnAdapters:
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of `folder` once all of it is on disk; BrokenEnvironment where it cannot be."""
-    draft = folder.with_name(f".{folder.name}.draft")
-    with write_errors(folder):
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+    with write_errors(folder), replacing(folder) as draft:
+        draft.mkdir()
         yield draft
-        for file in draft.iterdir():
-            sync(file)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(draft, folder)
-        sync(folder.parent)
 
 
 @contextmanager
@@ -105,12 +97,3 @@ def write_errors(path: Path) -> Iterator[None]:
             where=str(path),
             hint="Free some disk space and run again: training goes on where it stood.",
         ) from error
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of files, is on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
