@@ -13,7 +13,6 @@ import pytest
 
 from rung.disk import MAKING
 from rung.errors import BrokenEnvironment, UserError
-from rung.registry import store as store_module
 from rung.registry.home import open_home
 from rung.registry.store import BlobStore, tree_digest
 
@@ -121,7 +120,7 @@ def test_a_full_disk_leaves_nothing(store: BlobStore, folder: Path, monkeypatch:
     def refuse(_handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(store_module.os, "fsync", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
     for put in (lambda: store.put_bytes(b"x" * 100), lambda: store.put_tree(folder)):
         with pytest.raises(BrokenEnvironment, match="no space left") as caught:
             put()

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rung import __version__
+from rung.disk import replacing
 from rung.errors import BrokenEnvironment, UserError
 
 FORMAT, LOCKED = 2, 1
@@ -42,9 +42,8 @@ def upgrading(folder: Path) -> Iterator[None]:
             hint=f"{'Upgrade rung' if newer else 'Use the rung that made it'}, or set RUNG_HOME to another folder.",
         )
     if not file.exists() or found != str(FORMAT):
-        temporary = folder / f"format.{os.getpid()}"
-        temporary.write_text(f"{FORMAT}\n", "utf-8")
-        os.replace(temporary, file)
+        with replacing(file) as draft:
+            draft.write_text(f"{FORMAT}\n", "utf-8")
 
 
 @contextmanager

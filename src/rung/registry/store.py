@@ -7,14 +7,13 @@ disk leaves half of one.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from rung.disk import place, scratch, sweep
+from rung.disk import file_digest, place, scratch, sweep
 from rung.errors import BrokenEnvironment, UserError
 from rung.json_form import digest as json_digest
 from rung.registry.faults import explained
@@ -98,15 +97,7 @@ class BlobStore:
         for path in [*source.rglob("*"), source] if source.is_dir() else [source]:
             if path.is_file():
                 path.chmod(0o444)
-            _flush(path)
-        target = place(source, self._place(digest))
-        _flush(target.parent)
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        place(source, self._place(digest))
 
 
 def tree_digest(folder: Path) -> str:
@@ -123,11 +114,3 @@ def _files(folder: Path) -> list[Path]:
     if links:
         raise UserError("a stored folder may not hold links", where=str(links[0]))
     return [path for path in paths if path.is_file()]
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
