@@ -16,7 +16,6 @@ from real_climbs import ARABIC, HOSTILE, WAYS, rung_of, with_rung
 
 from rung.errors import BrokenEnvironment
 from rung.registry.documents import ClimbDocument, TrainingStep
-from rung.report import html
 from rung.report.html import page, write_html
 from rung.types import Finding
 
@@ -298,7 +297,7 @@ def test_a_failed_write_leaves_the_old_report(ended: Ended, tmp_path: Path, monk
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(html.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(BrokenEnvironment, match="No space left on device") as caught:
         write_html(ended("linear"), target)
     assert caught.value.exit_code == 3 and str(target) in caught.value.message

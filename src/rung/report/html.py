@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
+from rung.disk import replacing
 from rung.errors import BrokenEnvironment
 from rung.registry.documents import ClimbDocument
 from rung.report import curves, facts, grids, ladder, outlook
@@ -18,20 +17,15 @@ LONGEST_WORDS = 800
 
 def write_html(document: ClimbDocument, path: Path) -> None:
     """Write the page of a climb document: the whole file or none of it. Raises BrokenEnvironment where it cannot be written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(page(document), "utf-8")
-        os.replace(part, path)
+        with replacing(path) as draft:
+            draft.write_text(page(document), "utf-8")
     except OSError as error:
         raise BrokenEnvironment(
             f"the report could not be written: {error.strerror or error}",
             where=str(path),
             hint="Choose a folder that can be written.",
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def page(document: ClimbDocument) -> str:
