@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rung.disk import place
 from rung.errors import RungError, UserError
 from rung.propose.profile import Profile
 from rung.propose.task_file import write_task
@@ -73,7 +74,7 @@ def propose(draft: Draft) -> Proposal:
         draft = replace(draft, profile=replace(draft.profile, findings=task.findings))
         draft.write(at_least, lines)
         refuse_existing(draft.out)
-        draft.file.rename(draft.out)
+        place(draft.file, draft.out)
     except OSError as error:
         raise UserError(f"cannot be written: {error.strerror}", where=str(draft.out)) from error
     except RungError as error:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rung.disk import replacing
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.decoder import Decoder
@@ -175,7 +176,5 @@ def _recall(notes: Path, key: str) -> bool | None:
 
 def _remember(notes: Path, key: str, passed: bool) -> None:
     """A folder that cannot be written to costs a new check each time, nothing else."""
-    with suppress(OSError):
-        fresh = notes.with_suffix(f".{os.getpid()}.tmp")
-        fresh.write_text(json.dumps({"key": key, "bfloat16": passed}) + "\n", "utf-8")
-        fresh.replace(notes)
+    with suppress(OSError), replacing(notes) as draft:
+        draft.write_text(json.dumps({"key": key, "bfloat16": passed}) + "\n", "utf-8")
