@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rung.disk import file_digest
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.storage import Blobs
@@ -38,8 +39,7 @@ class AdapterUse:
         for name in ADAPTER_FILES:
             if not (folder / name).is_file():
                 raise UserError(f"the adapter has no {name}", where=str(folder), hint="An adapter is a folder in PEFT's format.")
-            with open(folder / name, "rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
+            whole.update(bytes.fromhex(file_digest(folder / name)))
         return cls(folder=folder, digest=whole.hexdigest(), weight=weight)
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rung.disk import file_digest
 from rung.errors import UserError
 from rung.json_form import digest
 
@@ -121,5 +122,4 @@ def _file_digest(path: Path) -> str:
 @lru_cache(maxsize=256)
 def _bytes_digest(path: Path, _state: tuple[int, ...]) -> str:
     """Read once for each state of the file: weights are gigabytes, and a climb resolves its base many times."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path)
