@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from rung.disk import whole, write_whole
+
 # The base of a world whose model is the script beside this file.
 SCRIPTED = "scripted"
 # How often the scripted model is right without what it needs.
@@ -87,18 +89,24 @@ class World:
         """
         folder.mkdir(parents=True, exist_ok=True)
         _write_lines(folder / "rows.jsonl", [{key: row[key] for key in row if key not in FOR_THE_SCRIPT} for row in self.rows])
-        shutil.rmtree(folder / "docs", ignore_errors=True)
-        for name, text in self.documents.items():
-            (folder / "docs").mkdir(exist_ok=True)
-            (folder / "docs" / name).write_text(text, "utf-8")
+        self._write_documents(folder / "docs")
         if self.tools:
-            (folder / "tools.py").write_text(self.tools, "utf-8")
+            write_whole(folder / "tools.py", self.tools)
         task = self._task(base, self.settings if rungs is None else rungs)
         if base == SCRIPTED:
             task |= {"base": self._write_model(folder, skill, seed)}
         path = folder / "task.yaml"
-        path.write_text(yaml.safe_dump(task, sort_keys=False, width=120), "utf-8")
+        write_whole(path, yaml.safe_dump(task, sort_keys=False, width=120))
         return path
+
+    def _write_documents(self, folder: Path) -> None:
+        if not self.documents:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        with whole(folder) as draft:
+            draft.mkdir()
+            for name, text in self.documents.items():
+                (draft / name).write_text(text, "utf-8")
 
     def _task(self, base: str, rungs: Mapping[str, Any]) -> dict[str, Any]:
         known = [key for key in ("calls", "gold", "split") if key in self.rows[0]]
@@ -117,7 +125,7 @@ class World:
         return task
 
     def _write_model(self, folder: Path, skill: float, seed: int) -> str:
-        shutil.copyfile(Path(__file__).with_name("scripted.py"), folder / "model.py")
+        write_whole(folder / "model.py", Path(__file__).with_name("scripted.py").read_text("utf-8"))
         known = ("target", "calls", *FOR_THE_SCRIPT)
         rows = {row["input"]: {key: row[key] for key in known if key in row} for row in self.rows}
         if self.tools:
@@ -125,7 +133,7 @@ class World:
             results = [call | {"result": row["target"]} for row in self.rows for call in row["calls"]]
             _write_lines(folder / "recorded.jsonl", results)
         mind = {"needs": self.needs, "skill": skill, "luck": LUCK, "seed": seed, "rows": rows}
-        (folder / "mind.json").write_text(json.dumps(mind), "utf-8")
+        write_whole(folder / "mind.json", json.dumps(mind))
         return f"scripted:{folder / 'model.py'}#answer"
 
 
@@ -142,4 +150,4 @@ def others(draw: random.Random, choices: Sequence[str], right: str) -> list[str]
 
 
 def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pytest
 
 from rung.cli import worlds as cli_worlds
 from rung.cli.app import run
 from rung.cli.worlds import open_worlds
+from rung.errors import BrokenEnvironment
 
 worlds = open_worlds()
 
@@ -47,6 +50,36 @@ def test_a_world_is_its_seed_and_nothing_else(name, tmp_path):
     rows = [json.loads(line) for line in texts[0].splitlines()]
     assert len({row["input"] for row in rows}) == size.rows
     assert not {"wrong", "evidence", "belief"} & set(rows[0]), "what the script knows must not be told to anybody else"
+
+
+@pytest.mark.parametrize("place", range(1, 7))
+def test_a_world_that_cannot_be_written_again_keeps_each_of_its_files_whole(place, tmp_path, monkeypatch):
+    written = []
+    for name, seed in (("old", 3), ("new", 4)):
+        # The task file names the folder.
+        folder = tmp_path / "world"
+        worlds.WORLDS["facts"](seed, worlds.Size(train=12, dev=8, test=8)).write(folder, worlds.SCRIPTED)
+        written.append(_texts(folder))
+        folder.rename(tmp_path / name)
+    (tmp_path / "old").rename(tmp_path / "world")
+    real, left = os.fsync, [place]
+
+    def full(handle):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BrokenEnvironment, match="no space left"):
+        worlds.WORLDS["facts"](4, worlds.Size(train=12, dev=8, test=8)).write(tmp_path / "world", worlds.SCRIPTED)
+    found = _texts(tmp_path / "world")
+    assert found and all(text in (written[0].get(path), written[1].get(path)) for path, text in found.items())
+    assert {"task.yaml", "rows.jsonl", "model.py", "mind.json"} <= set(found)
+
+
+def _texts(folder):
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_order_of_words_alone_tells_the_private_codes():
