@@ -9,6 +9,7 @@ import click
 
 from rung import plugins
 from rung.cli.app import commands
+from rung.disk import write_whole
 
 FOLDER = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py (`make docs`). Do not edit. -->\n"
@@ -77,7 +78,7 @@ def main() -> int:
     made = {name: page() for name, page in PAGES.items()}
     if "--check" not in sys.argv:
         for name, text in made.items():
-            (FOLDER / name).write_text(text, "utf-8")
+            write_whole(FOLDER / name, text)
         return 0
     stale = [name for name, text in made.items() if not (FOLDER / name).exists() or (FOLDER / name).read_text("utf-8") != text]
     for name in stale:
