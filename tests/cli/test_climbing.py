@@ -97,7 +97,7 @@ def test_eval_measures_a_registered_candidate(task_file: Path, home: Path, capsy
     assert run(["eval", str(task_file), "--candidate", "toy@1"]) == 1
     assert "95% confidence" in capsys.readouterr().out
     assert run(["eval", str(task_file), "--candidate", "nobody"]) == 2
-    assert run(["eval", str(task_file), "--candidate", "toy", "--split", "test"]) == 2
+    assert run(["eval", str(task_file), "--candidate", "toy", "--split", "gate"]) == 2
 
 
 def test_plan_says_what_will_run(task_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

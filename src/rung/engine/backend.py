@@ -7,16 +7,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from rung.disk import file_digest
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.storage import Blobs
 from rung.types import Answer, Message
-
-if TYPE_CHECKING:
-    from rung.engine.local.model import LocalModel
 
 # What a model can be held to: a call of the row's tools is a schema by then.
 Asked = ChoiceConstraint | SchemaConstraint
@@ -115,14 +112,6 @@ def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
     cached = min(answer.cached_tokens or 0, answer.prompt_tokens)
     reduced = prices.get("cached_input_usd_per_million", full)
     return ((answer.prompt_tokens - cached) * full + cached * reduced + answer.completion_tokens * out) / 1e6
-
-
-def trainable_model(backend: Backend) -> LocalModel:
-    """The model in memory whose weights can be trained. Raises UserError for a backend that has none."""
-    model: LocalModel | None = getattr(backend, "model", None)
-    if model is None:
-        raise UserError(f"the weights of {backend.reference} are not here to train")
-    return model
 
 
 class Backend(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pydantic import BaseModel, create_model
 
 from rung import plugins
-from rung.engine.backend import adapter_uses, trainable_model
+from rung.engine.backend import adapter_uses
 from rung.errors import UserError
 from rung.parts import Retrieval
 from rung.rungs.base import BuildContext, labelled, longest_answer
@@ -120,6 +120,7 @@ def fine_tune(
     `freeze(start, digest)` names the trained files in a Candidate. Without a train row that shows how its tools are called
     (`parent` finds none), it is trained without tools.
     """
+    from rung.engine.local.model import trainable_model
     from rung.train.loop import train
 
     backend = context.runtime.backend_for(task.base)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from rung.engine.backend import AdapterUse
+from rung.engine.backend import AdapterUse, Backend
 from rung.engine.chat import stop_tokens
 from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.architecture import DecoderConfig
@@ -19,6 +19,7 @@ from rung.engine.local.decoder import Decoder
 from rung.engine.local.memory import reuse_freed_memory
 from rung.engine.local.update import Update
 from rung.engine.local.weights import load_weights
+from rung.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,3 +69,11 @@ def _configured_ends(folder: Path) -> frozenset[int]:
             found = json.loads((folder / name).read_text("utf-8")).get("eos_token_id")
             ends |= {found} if isinstance(found, int) else set(found or ())
     return frozenset(ends)
+
+
+def trainable_model(backend: Backend) -> LocalModel:
+    """The model in memory whose weights can be trained. Raises UserError for a backend that has none."""
+    model: LocalModel | None = getattr(backend, "model", None)
+    if model is None:
+        raise UserError(f"the weights of {backend.reference} are not here to train")
+    return model

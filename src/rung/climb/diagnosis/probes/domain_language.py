@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.diagnosis.case import Case, Evidence
-from rung.engine.backend import trainable_model
 from rung.engine.linear import question_text
 from rung.rungs.documents import documents_of
 from rung.types import Task
@@ -49,6 +48,8 @@ def applies(task: Task) -> str:
 
 def probe(case: Case, config: Config) -> Evidence:
     """Bits per byte of the documents where there are any, else of the questions; and of everyday text."""
+    from rung.engine.local.model import trainable_model
+
     model = trainable_model(case.context.runtime.backend_for(case.task.base))
     own = bits_per_byte(model, _own_texts(case, config))
     if own is None:
