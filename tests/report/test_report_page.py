@@ -145,7 +145,7 @@ def test_an_unknown_figure_is_a_dash_and_a_known_zero_is_a_zero(ended: Ended) ->
     cells = _row(ended("prompt"), "What each rung took", "r1_prompt")
     assert cells["Cost per 1,000 answers"] == "$0.00" and cells["Machine time per answer"] == "0.25 s"
     assert _row(ended("failed"), "What each rung took", "r1_prompt")["Cost per 1,000 answers"] == "—"
-    assert set(_row(ended("prompt"), "What each rung showed on the gate", "r2_retrieve").values()) == {"skipped", "—"}
+    assert set(_row(ended("prompt"), "What each rung showed at the gate", "r2_retrieve").values()) == {"skipped", "—"}
 
 
 @pytest.mark.parametrize("name", ["prompt", "failed", "relative"])
@@ -154,7 +154,7 @@ def test_numbers_reach_the_tables(ended: Ended, name: str) -> None:
     for rung in document.rungs:
         if not rung.verdict:
             continue
-        showed = _row(document, "What each rung showed on the gate", rung.rung)
+        showed = _row(document, "What each rung showed at the gate", rung.rung)
         figure = f"{100 * rung.verdict.estimate:+.1f} points" if name == "relative" else f"{100 * rung.verdict.estimate:.1f}%"
         assert showed["Estimate"].replace("−", "-") == figure
         assert showed["Looked at"] == f"{rung.verdict.n} of {rung.verdict.n_total}"
