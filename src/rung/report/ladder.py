@@ -67,7 +67,7 @@ def ladder(document: ClimbDocument) -> Ladder:
     with_dev = not difference and any(_dev(rung) is not None for rung in document.rungs)
     return Ladder(
         kind="ladder",
-        lead=f"{'Difference in score' if difference else 'Score'} on the gate, cheapest rung first. ",
+        lead=f"{'Difference in score' if difference else 'Score'} at the gate, cheapest rung first. ",
         estimate_key="estimate, with its lower and upper bound",
         bar_key=f"the bar: {bar_words(bar)}",
         dev_key="score on dev" if with_dev else "",
