@@ -10,7 +10,9 @@ import torch
 
 from rung.engine.backend import AdapterUse, Request
 from rung.engine.chat import prompt_tokens
+from rung.engine.local.batch import Batch, Completion, Gathered
 from rung.engine.local.model import LocalModel
+from rung.engine.local.rows import Ask
 
 TEXTS = (
     "I love how quickly the team solved my problem.",
@@ -84,3 +86,11 @@ def random_adapter(folder: Path, model: LocalModel, *, seed: int = 1, rank: int 
             tensor.copy_(torch.randn(tensor.shape, generator=generator) * strength)
     lora.save(folder, {"base": "tiny"})
     return folder
+
+
+def complete(batch: Batch, asks: list[Ask]) -> list[Completion]:
+    """Everything that is answered to these; nothing joins meanwhile."""
+    made = Gathered(batch.add(asks))
+    while batch:
+        made.take(batch.step())
+    return made.completions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from oracle import LONG_SYSTEM, TEXTS, adapted, ask, random_adapter
+from oracle import LONG_SYSTEM, TEXTS, adapted, ask, complete, random_adapter
 from torch import Tensor
 
 from rung.engine.backend import AdapterUse, Request
@@ -17,7 +17,7 @@ from rung.engine.chat import prompt_tokens
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import AdapterCache, Stack
 from rung.engine.local.answering import Answering
-from rung.engine.local.batch import Batch, Completion, Gathered
+from rung.engine.local.batch import Batch
 from rung.engine.local.mixed import Bank
 from rung.engine.local.prefix import compute_prefix
 from rung.engine.local.rows import Ask
@@ -41,14 +41,6 @@ def stacks(tiny, folders: list[Path]) -> list[Stack]:
     pairs = [(uses[n], replace(uses[(n + 3) % 8], weight=0.25 * n - 0.5)) for n in range(4)]
     halves = [(replace(use, weight=0.5),) for use in uses[:2]]
     return [cache.stack(())] * 3 + [cache.stack((use,)) for use in uses] + [cache.stack(some) for some in (*pairs, *halves)]
-
-
-def complete(batch: Batch, asks: list[Ask]) -> list[Completion]:
-    """Everything that is answered to these; nothing joins meanwhile."""
-    made = Gathered(batch.add(asks))
-    while batch:
-        made.take(batch.step())
-    return made.completions
 
 
 def run(batch: Batch, joining: Sequence[Sequence[Ask]]) -> dict[int, list[int]]:

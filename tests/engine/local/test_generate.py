@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 import torch
-from oracle import LONG_SYSTEM, TEXTS, adapted, ask, greedy, reference_model
+from oracle import LONG_SYSTEM, TEXTS, adapted, ask, complete, greedy, reference_model
 
 from rung.engine.answer import answer as answer_rows
 from rung.engine.answer import compose
@@ -41,7 +41,7 @@ def test_greedy_equals_transformers(tiny, tiny_base: Path, adapter: Path, system
 def test_rows_that_end_leave_the_batch(tiny, tiny_reference) -> None:
     """End tokens at different steps: made likely by stopping at a frequent token."""
     from rung.engine.chat import prompt_tokens
-    from rung.engine.local.batch import Batch, complete
+    from rung.engine.local.batch import Batch
     from rung.engine.local.rows import Ask
 
     prompts = [prompt_tokens(tiny.tokenizer, ask(text).messages) for text in TEXTS * 2]
