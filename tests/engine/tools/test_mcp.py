@@ -112,8 +112,8 @@ def test_a_call_that_hangs_crashes_or_shouts_fails_alone(folder) -> None:
     """Rows are asked in batches, in one session with the server: what one row's call does to it must not reach another's."""
     tools = declare(said(command=[sys.executable, "server.py"]), folder)
     box = Box(tools=replace(tools, limits=CallLimits(seconds=3.0, output_kb=1)), files=None)
-    calls = [{"name": "price", "arguments": {"item": item}} for item in ("desk", "slow", "lamp", "die", "vase")]
-    found = box.perform([*calls, {"name": "shout", "arguments": {}}, *calls[:1]])
+    calls = [Call(name="price", arguments={"item": item}) for item in ("desk", "slow", "lamp", "die", "vase")]
+    found = box.perform([*calls, Call(name="shout", arguments={}), *calls[:1]])
     assert [call["outcome"] for call in found] == ["ran", "failed", "ran", "failed", "ran", "failed", "ran"]
     assert "more than 3 seconds" in found[1]["reason"] and "wrote more than 1 KiB" in found[5]["reason"]
     assert found[1]["seconds"] >= 3.0 and all(call["seconds"] > 0 for call in found)
