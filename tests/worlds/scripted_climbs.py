@@ -34,7 +34,7 @@ def _learnt(task, parent, context) -> Candidate:
     backend = context.runtime.backend_for(task.base)
     folder = context.work / "adapter"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "adapter_config.json").write_text('{"r": 1}')
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 1}')
     start = parent or Candidate(rung="r4_adapter", base=backend.reference, prompt=task.instruction)
     return replace(start, rung="r4_adapter", demonstrations=None, adapters=(context.blobs.put_tree(folder),), parent=None)
 
