@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rung.task.load import gate_problem
 from rung.types import Bar, Example, Task
+from rung.verify.split_size import gate_problem
 from rung.verify.stats.gate import judge
 from rung.verify.stats.paired import look_paired
 

@@ -24,13 +24,10 @@ from rung.task.positions import Located, read_yaml
 from rung.types import Bar, Example, Limits, Task
 from rung.verify.problems import Problem, keys_of, problems_of
 from rung.verify.scoring import BoundScorer, read_settings
-from rung.verify.split_size import gate_problem
 
 if TYPE_CHECKING:
     from rung.task.keys import ProbesSpec, TaskSpec
     from rung.verify.problems import Path as KeyPath
-
-__all__ = ["TaskFile", "gate_problem", "load_task", "read_task"]
 
 SHOWN_ROWS = 20
 GUARDS_OF_LATER = ("regression", "jailbreak", "pii")

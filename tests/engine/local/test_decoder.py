@@ -8,7 +8,7 @@ import torch
 from rung.engine.local.adapters import BASE
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows, attend_rows, masked_attention
-from rung.engine.local.cache import RowCache
+from rung.engine.local.cache import Part, RowCache, extend_together
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.prefix import compute_prefix
 from rung.engine.local.weights import export, load_weights
@@ -94,7 +94,7 @@ def test_steps_and_branches_equal_one_pass(tmp_path: Path) -> None:
 
     with torch.inference_mode():
         cache = RowCache(decoder, 3, 32, compute_prefix(decoder, tuple(prefix), BASE))
-        first, second = cache.extend(rows), cache.extend(tails)
+        first, second = (extend_together([Part(cache=cache, first=0, tokens=some)], None) for some in (rows, tails))
         cache.move(2, 1)
         cache.pop()
         tree = cache.branch(nodes, parents)

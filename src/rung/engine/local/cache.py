@@ -28,10 +28,6 @@ class RowCache:
         self.keys = [self._room(rows) for _ in range(decoder.config.layers)]
         self.values = [self._room(rows) for _ in range(decoder.config.layers)]
 
-    def extend(self, tokens: Sequence[Sequence[int]], update: Update | None = None) -> Tensor:
-        """Append at least one token to each row; final hidden states of each row's last token, (rows, width)."""
-        return extend_together([Part(cache=self, first=0, tokens=tokens)], update)
-
     def branch(self, tokens: Sequence[int], parents: Sequence[int], update: Update | None = None) -> Tensor:
         """Continue every row along every path of one tree; hidden states (rows, nodes, width). Nothing is kept.
 
