@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.data.audit import CheckSettings, audit, by_gravity
-from rung.data.balance import balance
+from rung.data.balance import balance, changed_mix
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, load_examples
 from rung.data.read.source import Source
@@ -63,7 +63,8 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples) from None
-    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks)])
+    mixed = [changed_mix(rows, kept)] if len(kept) < len(rows) else []
+    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
