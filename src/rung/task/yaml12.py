@@ -7,7 +7,7 @@ both versions: what either takes for a number, a date or a truth stands in quote
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -24,8 +24,6 @@ CORE = (
 class Loader(yaml.SafeLoader):
     """Reads the core schema of YAML 1.2."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
 
 class Dumper(yaml.SafeDumper):
     """Quotes what YAML 1.1 or 1.2 would take for anything but text."""
@@ -41,6 +39,7 @@ def _float(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
     return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
 
+Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in CORE:
     Loader.add_implicit_resolver(_tag, _pattern, _first)
     Dumper.add_implicit_resolver(_tag, _pattern, _first)
