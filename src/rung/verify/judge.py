@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from rung.engine.answer import answer
 from rung.engine.runtime import Runtime
 from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task, Verdict, batches
+from rung.verify.missing import remarks
 from rung.verify.run import make_run, random_order, score_rows
 from rung.verify.wait import SHARE, waits
 
@@ -70,6 +71,8 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     for bar in trial.bars:
         settled.setdefault(bar.name, _cut_short(bar, rows, trial.alpha, len(order)))
     verdicts = [settled[bar.name] for bar in trial.bars]
+    said = "; ".join((verdicts[0].reason, *remarks([row.answer for row in rows])))
+    verdicts[0] = replace(verdicts[0], reason=said)
     lost = any(verdict.status == "fail" for verdict in verdicts)
     waited = () if lost else _waits(trial, rows, order[: len(rows)], runtime)
     limits = tuple(_limits(trial, rows, waited, lost=lost))

@@ -32,10 +32,12 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     from rung.api import evaluate, load_task
     from rung.json_form import as_json as plain
     from rung.verify.judge import read_bar
+    from rung.verify.missing import remarks
 
     locked = load_task(task, progress=True)
     run = evaluate(locked, ref, split, progress=True)
     bars = [read_bar(bar, run, locked.alpha) for bar in (locked.quality, *locked.guards)]
+    remarked = remarks([row.answer for row in run.rows])
     if as_json:
         print_json(
             {
@@ -44,10 +46,13 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
                 "split": split,
                 "n": len(run.rows),
                 "bars": [plain(bar) for bar in bars],
+                "remarks": list(remarked),
             }
         )
     else:
         _show(bars, locked.alpha, split)
+        for remark in remarked:
+            show(f"{remark[0].upper()}{remark[1:]}.")
     statuses = [bar.status for bar in bars if bar.status]
     return EXIT_CODE[min(statuses, key=WORST_FIRST.index)] if statuses else 0
 
