@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.decide import RungState
+from rung.climb.facts import Measured
 from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
@@ -42,7 +43,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         alpha=record.lock.rung(state.name).alpha,
         verdict=gate.verdict if gate else None,
         guards=gate.guards if gate else (),
-        dev=DevScore(mean=dev.mean, n=dev.n) if dev else None,
+        dev=_dev_score(climb.task, dev) if dev else None,
         trials=_of_kind(records, "trial", Trial),
         build_s=built.seconds if built else None,
         gate_s=gate.seconds if gate else None,
@@ -63,6 +64,10 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         fixed_total=len(fixed),
         broke_total=len(broke),
     )
+
+
+def _dev_score(task: Task, dev: Measured) -> DevScore:
+    return DevScore(mean=dev.mean, n=dev.n, unit="share" if task.quality.other else task.quality.unit)
 
 
 def _standing(state: RungState) -> Standing:

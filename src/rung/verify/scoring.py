@@ -17,6 +17,7 @@ Its other hooks are optional, with the defaults of BoundScorer:
     closed_set(examples, config) -> tuple[str, ...] | None every answer that can be right, where they are few
     settle(examples, config, folder) -> Config             fills in, once, what the settings leave to the data or to files
     place(config, folder) -> Config                        the settings as they stand on this machine
+    label(example, output, config) -> str | None           what label an answer was read as; None where it is none
 """
 
 from __future__ import annotations
@@ -92,6 +93,26 @@ class BoundScorer:
         """Every text that can be a right answer, where those are few; else None."""
         every: tuple[str, ...] | None = self._hook("closed_set", lambda _: None)(examples)
         return every
+
+    @property
+    def labels(self) -> bool:
+        """Whether it says what label an answer was read as."""
+        return hasattr(self.module, "label")
+
+    def label(self, example: Example, output: str) -> str | None:
+        """What label an answer was read as; None where it is none, or the scorer knows no labels."""
+        found: str | None = self.module.label(example, output, self.config) if self.labels else None
+        return found
+
+    def target_label(self, example: Example) -> str | None:
+        """The label of the right answer; None where the scorer knows no labels."""
+        return self.label(example, self.ideal(example)) if self.labels else None
+
+    def classes(self, examples: Sequence[Example]) -> tuple[str, ...]:
+        """Every label that can be right, sorted; empty where the answers are no closed set of labels."""
+        if not self.labels or self.closed_set(examples) is None:
+            return ()
+        return tuple(sorted({label for row in examples if (label := self.target_label(row)) is not None}))
 
     def settle(self, examples: Sequence[Example], folder: Path) -> BoundScorer:
         """This scorer with everything that its settings left open (choices, schema, a file's digest) taken from the data."""

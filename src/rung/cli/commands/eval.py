@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from rung.cli.output import EXIT_CODE, example, json_option, print_json, show, table
-from rung.report.text import percent
+from rung.report.text import share
 
 if TYPE_CHECKING:
-    from rung.verify.judge import Reading
+    from rung.verify.reading import Reading
 
 WORST_FIRST = ("fail", "undecided", "pass")
 
@@ -27,15 +27,16 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     Keeps the run. Looking at dev is free. A look at test is written on the task's ledger, and proves less than a climb, which
     looks once.
 
-    Exits with 0 where the lower bound reaches every bar of the kind `at_least`, else with 1.
+    Exits with 0 where the lower bound reaches every bar of the kind `at_least`, and the upper bound keeps every one of `at_most`,
+    else with 1.
     """
     from rung.api import evaluate, load_task
     from rung.json_form import as_json as plain
-    from rung.verify.judge import read_bar
+    from rung.verify.reading import read_bar
 
     locked = load_task(task, progress=True)
     run = evaluate(locked, ref, split, progress=True)
-    bars = [read_bar(bar, run, locked.alpha) for bar in (locked.quality, *locked.guards)]
+    bars = [read_bar(locked, bar, run, locked.alpha) for bar in (locked.quality, *locked.guards)]
     if as_json:
         print_json(
             {
@@ -56,16 +57,15 @@ def _show(bars: list[Reading], alpha: float, split: str) -> None:
     rows = [
         (
             bar.name,
-            percent(bar.estimate),
-            percent(bar.lower),
-            percent(bar.upper),
+            bar.measured or "mean score",
+            *(share(figure, unit=bar.unit) for figure in (bar.estimate, bar.lower, bar.upper)),
             bar.n,
             bar.missing,
-            percent(bar.at_least),
+            bar.asked,
             bar.status or "compare in a climb",
         )
         for bar in bars
     ]
-    numbers = ["estimate", "lower", "upper", "rows", "missing", "at least"]
-    show(table(["bar", *numbers, "verdict"], rows, numbers=numbers))
+    numbers = ["estimate", "lower", "upper", "rows", "missing"]
+    show(table(["bar", "on", *numbers, "asked", "verdict"], rows, numbers=numbers))
     show(f"On {split}. Each bound holds with {100 * (1 - alpha):g}% confidence.")
