@@ -75,7 +75,10 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One thing that a Candidate must show: a scorer, its settings, and exactly one of the three kinds of bar."""
+    """One thing that a Candidate must show: a scorer, its settings, and exactly one of the three kinds of bar.
+
+    `accepts` are the kinds of near misses that may count as right (`rung.verify.near_misses`).
+    """
 
     scorer: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +87,7 @@ class Bar:
     by: float = 0.0
     not_worse_than: str | None = None
     margin: float = 0.0
+    accepts: tuple[str, ...] = ()
     name: str = "quality"
 
     @property
