@@ -182,6 +182,11 @@ class Task:
 
 def _locked(value: Any) -> Any:
     """A field of a Task as far as it is part of the lock."""
+    if isinstance(value, Bar):
+        # What is accepted of a scorer changes no score.
+        return {key: part for key, part in as_json(value).items() if key != "accepts"}
+    if isinstance(value, tuple):
+        return [_locked(part) for part in value]
     if isinstance(value, Knowledge):
         return {key: part for key, part in as_json(value).items() if key not in ("source", "folder", "downloads")}
     return as_json(value)

@@ -19,7 +19,7 @@ Its other hooks are optional, with the defaults of BoundScorer:
     settle(examples, config, folder) -> Config             fills in, once, what the settings leave to the data or to files
     place(config, folder) -> Config                        the settings as they stand on this machine
     accepts(config) -> Mapping[str, str]                   near misses (`rung.verify.near_misses`) that it takes for right, and why
-    harmless(config) -> tuple[str, ...]                    rewordings of the ideal answer that it takes for right, beside ALWAYS_HARMLESS
+    harmless(config) -> tuple[str, ...]                    rewordings of an ideal answer that are right, beside ALWAYS_HARMLESS
     staged(example, config) -> Example                     a row with what an answer to it would have been shown
 """
 
@@ -42,6 +42,7 @@ from rung.verify.parse import as_text
 from rung.verify.problems import Problem, problems_of
 
 ALWAYS_HARMLESS = ("white space", "thought before")
+EVERY_KIND = "every kind"  # of near miss, for a scorer that does not look at what an answer says
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rung.verify.near_misses import numbers, parts, replies
-from rung.verify.near_misses.material import Material
+from rung.verify.near_misses.material import Material, other_ideals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,8 @@ NEAR_MISSES: tuple[Kind, ...] = (
     Kind(name="label inside a word", make=replies.label_inside_a_word),
     Kind(name="all choices named", make=replies.all_choices_named),
     Kind(name="negation", make=replies.negation),
+    Kind(name="citation missing", make=replies.citation_missing),
+    Kind(name="citation added", make=replies.citation_added),
     Kind(name="other row's target", make=parts.other_rows_target),
     Kind(name="refusal", make=replies.refusal),
     Kind(name="empty answer", make=replies.empty_answer),
@@ -68,7 +70,7 @@ def white_space(given: Material) -> Iterator[str]:
 
 def thought_before(given: Material) -> Iterator[str]:
     """A thought about other answers comes before it."""
-    other = next(replies.other_ideals(given), "something else")
+    other = next(other_ideals(given), "something else")
     yield f"<think>\nIt could be: {other}\n</think>\n\n{given.ideal}"
 
 

@@ -139,8 +139,12 @@ class Materials:
 
 def labels_of(scorer: BoundScorer, rows: Sequence[Example]) -> tuple[str, ...]:
     """The answers that can be right, where they are few and plain text: what the scorer says, or what the targets show."""
-    told = scorer.closed_set(rows) if rows else None
-    found = told or tuple(dict.fromkeys(scorer.ideal(row) for row in rows if row.target is not None))
+    values = [read_value(row.target) for row in rows if row.target is not None]
+    told = scorer.closed_set(rows) if rows and not any(isinstance(value, list) for value in values) else None
+    # Of lists the items are what can be named.
+    found = told or tuple(
+        dict.fromkeys(scorer.render(item) for value in values for item in (value if isinstance(value, list) else [value]))
+    )
     plain = all(0 < len(text) <= LONGEST_LABEL and not text.startswith(("{", "[")) for text in found)
     few = 2 <= len(found) <= (len(found) if told else min(MOST_LABELS, len(rows) // 3))
     # Numbers that happen to be few are no choices unless the scorer says so.

@@ -18,7 +18,7 @@ _DATES = (
     re.compile(r"(?P<before>.*?\b\d{4}[-/.])(?P<a>0[1-9]|1[0-2])(?P<between>[-/.])(?P<b>0[1-9]|1[0-2])(?P<after>(?:[T ].*)?)"),
     re.compile(r"(?P<before>)(?P<a>0?[1-9]|1[0-2])(?P<between>[-/.])(?P<b>0?[1-9]|1[0-2])(?P<after>[-/.]\d{2,4}\b.*)"),
 )
-_TIME = re.compile(r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)\b")
+_TIME = re.compile(r"(?<![\d:])(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?!\d)")
 _CURRENCIES = {"$": "€", "€": "$", "£": "€", "¥": "$"}
 _UNITS = {
     "kg": "g", "g": "kg", "mg": "g", "km": "m", "m": "km", "cm": "mm", "mm": "cm", "ml": "l", "l": "ml", "hours": "minutes",

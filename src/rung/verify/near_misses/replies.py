@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from rung.engine.retrieval.context import citations, without_citations
 from rung.verify.near_misses.material import Material, other_ideals, same
 
 MOST_NEGATED_WORDS = 5
@@ -59,6 +60,18 @@ def label_inside_a_word(given: Material) -> Iterator[str]:
     """A longer word that the label is a part of."""
     if given.labels and re.fullmatch(r"[^\W_]+", given.ideal):
         yield f"{given.ideal}{'xq' if given.ideal[-1].isalpha() else '7'}"
+
+
+def citation_missing(given: Material) -> Iterator[str]:
+    """The answer without what it should cite."""
+    if citations(given.ideal):
+        yield without_citations(given.ideal).strip()
+
+
+def citation_added(given: Material) -> Iterator[str]:
+    """A passage is cited, too, that does not hold the answer."""
+    if citations(given.ideal):
+        yield from (f"{given.ideal} [{shown['id']}]" for shown in given.example.shown[-1:])
 
 
 def only_a_thought(given: Material) -> Iterator[str]:

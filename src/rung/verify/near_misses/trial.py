@@ -11,7 +11,7 @@ from itertools import islice
 from rung.types import Bar, Example, Task
 from rung.verify.near_misses.kinds import NEAR_MISSES, REWORDINGS, Kind
 from rung.verify.near_misses.material import Material, Materials
-from rung.verify.scoring import BoundScorer, scorer_of
+from rung.verify.scoring import EVERY_KIND, BoundScorer, scorer_of
 
 SAMPLE_ROWS = 60
 SEARCHED_ROWS = 1000  # rows in which a kind is looked for that the sample does not hold
@@ -55,11 +55,13 @@ class ScorerTrial:
 
     kinds      of near misses that the targets contain; `slipped` counts those that got as much as the ideal answer
     harmless   rewordings of the ideal answer; `slipped` counts those that got less
-    ideals     ideal answers that are not scored as right, at most a few of them; only a scorer that hides what is right has any
+    opaque     whether only the scorer knows what is right, as a function of the user's does
+    ideals     ideal answers that are not scored as right, a few of them
     """
 
     bar: str
     scorer: str
+    opaque: bool
     rows: int
     kinds: tuple[KindTried, ...]
     harmless: tuple[KindTried, ...]
@@ -107,6 +109,7 @@ def try_bars(task: Task) -> tuple[ScorerTrial, ...]:
 def try_scorer(scorer: BoundScorer, rows: Sequence[Example], seed: int = 0, bar: Bar | None = None) -> ScorerTrial:
     """What it makes of made-up answers to a sample of `rows`. The same rows and seed give the same result."""
     allowed = {**scorer.accepts, **{kind: "the task file accepts it" for kind in (bar.accepts if bar else ())}}
+    every = allowed.get(EVERY_KIND, "")
     given = _sample(scorer, [row for row in rows if scorer.check(row) is None], seed)
     tallies: dict[str, _Tally] = defaultdict(_Tally)
     ideals: list[MadeUp] = []
@@ -116,10 +119,18 @@ def try_scorer(scorer: BoundScorer, rows: Sequence[Example], seed: int = 0, bar:
             break
         done += 1
         work += _try_row(row, scorer, tallies, ideals)
-    kinds = [tallies[kind.name].told(kind, allowed.get(kind.name, "")) for kind in NEAR_MISSES if kind.name in tallies]
+    kinds = [tallies[kind.name].told(kind, allowed.get(kind.name, every)) for kind in NEAR_MISSES if kind.name in tallies]
     harmless = [tallies[kind.name].told(kind, "") for kind in REWORDINGS if kind.name in tallies]
     name = bar.name if bar else "quality"
-    return ScorerTrial(bar=name, scorer=scorer.name, rows=done, kinds=tuple(kinds), harmless=tuple(harmless), ideals=tuple(ideals[:5]))
+    return ScorerTrial(
+        bar=name,
+        scorer=scorer.name,
+        opaque=scorer.opaque,
+        rows=done,
+        kinds=tuple(kinds),
+        harmless=tuple(harmless),
+        ideals=tuple(ideals[:5]),
+    )
 
 
 class _Tally:
