@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from rung.errors import did_you_mean
+from rung.task.texts import AsWritten
 from rung.task.tools import ToolsSpec, in_full
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -87,7 +88,7 @@ class DataSpec(Strict):
 
     examples: str = Field(min_length=1)
     columns: dict[str, str] | None = None
-    where: dict[str, Any] | None = None
+    where: dict[str, Annotated[Any, AsWritten()]] | None = None
     leave_out: list[str] = []
     group: str | None = None
     split: SplitSpec = SplitSpec(train=0.5, dev=0.2, test=0.3)

@@ -169,6 +169,11 @@ def target_text(task: Task, example: Example) -> str:
     return scorer_of(task).ideal(example)
 
 
+def scorer_settings(name: str) -> Any:
+    """The pydantic model of a scorer's settings. Raises UserError where no scorer has that name."""
+    return plugins.load("scorers", name).Config
+
+
 def read_settings(
     name: str, settings: Mapping[str, Any], also_known: tuple[str, ...] = ()
 ) -> tuple[BoundScorer | None, list[Problem]]:
