@@ -37,6 +37,7 @@ from typing import Any
 from rung import plugins
 from rung.errors import UserError
 from rung.parts import Constraint
+from rung.reply import final_answer
 from rung.types import Bar, Example, Score, Task
 from rung.verify.parse import as_text
 from rung.verify.problems import Problem, problems_of
@@ -64,8 +65,12 @@ class BoundScorer:
         return bool(getattr(self.module, "CITES", False))
 
     def score(self, example: Example, output: str) -> Score:
-        """The plug-in's word; a value that is not within [0, 1] counts as missing."""
-        score: Score = self.module.score(example, output, self.config)
+        """The plug-in's word on the answer in what a model wrote; a value that is not within [0, 1] counts as missing.
+
+        Thoughts are taken off here, and nowhere else: a plug-in sees the answer alone.
+        """
+        answer = final_answer(output, lambda: self.ideal(example))
+        score: Score = self.module.score(example, answer, self.config)
         if score.value is None or 0.0 <= score.value <= 1.0:
             return score
         return Score(value=None, reason=f"the scorer '{self.name}' gave {score.value}, which is not within 0 and 1")
