@@ -85,6 +85,7 @@ class Bar:
     where    which rows it is about: column (or `target`, `answer`) to what its value must be; all where it is empty
     metric   what is made of the rows (`rung.verify.metrics`), the mean score where it is empty; `of` is its class, `k` of pass@k
     cost     what an error costs, `target->answer` to its cost: the bar is on the mean cost of a row
+    accepts  the kinds of near misses that may count as right (`rung.verify.near_misses`)
     """
 
     scorer: str
@@ -94,6 +95,7 @@ class Bar:
     by: float = 0.0
     not_worse_than: str | None = None
     margin: float = 0.0
+    accepts: tuple[str, ...] = ()
     name: str = "quality"
     at_most: float | None = None
     where: Mapping[str, Any] = field(default_factory=dict)
@@ -226,9 +228,11 @@ class Task:
 def _locked(value: Any) -> Any:
     """A field of a Task as far as it is part of the lock."""
     if isinstance(value, Bar):
-        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in _unsaid(value)}
+        # What is accepted of a scorer changes no score.
+        unsaid = ("accepts", *_unsaid(value))
+        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in unsaid}
     if isinstance(value, tuple):
-        return [_locked(item) for item in value]
+        return [_locked(part) for part in value]
     if isinstance(value, Knowledge):
         return {key: part for key, part in as_json(value).items() if key not in ("source", "folder", "downloads")}
     return as_json(value)

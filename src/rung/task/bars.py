@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rung import plugins
-from rung.data.read.where import as_text
 from rung.errors import UserError, did_you_mean
 from rung.types import Bar, Example
 from rung.verify.bars import Measure
@@ -84,8 +83,7 @@ def _metric_faults(spec: BarSpec) -> Iterator[str]:
 
 def fields_of(spec: BarSpec) -> dict[str, Any]:
     """A bar's fields as the file says them; what it does not say is left out."""
-    said = {key: value for key, value in spec if key != "scorer" and value is not None}
-    return {**said, **({"of": as_text(said["of"])} if "of" in said else {})}
+    return {key: value for key, value in spec if key != "scorer" and value is not None}
 
 
 def scorer_problems(bar: Bar, scorer: BoundScorer) -> Iterator[tuple[str, str]]:
