@@ -40,6 +40,9 @@ HOOKS = {
     "closed_set": ["examples", "config"],
     "settle": ["examples", "config", "folder"],
     "place": ["config", "folder"],
+    "accepts": ["config"],
+    "harmless": ["config"],
+    "staged": ["example", "config"],
 }
 
 
