@@ -113,6 +113,7 @@ CASES: list[tuple[tuple[str, ...], str, str]] = [
     (DIGITS, "1%", ""),
     (DIGITS, "There are 2 reasons", ""),
     (DIGITS, "The rating is 2.", "2"),
+    (DIGITS, "It is 0 or 1 or 2.", "0|1|2"),
     (DIGITS, "1,200", ""),
     # negation
     (TONE, "not positive", ""),

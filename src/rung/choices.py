@@ -203,7 +203,8 @@ class Choices:
             place = bisect_left(ends, end)
             sentence = text[max(ends[place - 1] if place else 0, start - LINE_CHARS) : min(ends[place], end + LINE_CHARS)]
             if not (_denied(text, start, end) or CANNOT_TELL.search(sentence) or sentence.rstrip().endswith("?")):
-                found[label] = None
+                joined = BETWEEN.match(text, end)
+                found |= dict.fromkeys((label, *(self._run(text, joined.end(), sure=True) if joined else ())))
         return tuple(found)
 
 

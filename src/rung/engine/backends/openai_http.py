@@ -266,12 +266,12 @@ class OpenAIHTTP:
                         break
             if attempt + 1 < attempts:
                 time.sleep(min(wait, self.patience.longest_wait_s))
-        error = BrokenEnvironment(
+        fault = BrokenEnvironment(
             f"the server does not answer ({problem})",
             where=self.address,
             hint="Answers so far are kept: run the same command again.",
         )
-        raise error if nobody else _NoAnswer(error, FAILED, f"the server failed on it ({problem})")
+        raise fault if nobody else _NoAnswer(fault, FAILED, f"the server failed on it ({problem})")
 
     def _refused_for(self, status: int, text: str) -> Exception:
         """What a refusal is: one question's own, where it may be that, else the user's to mend."""

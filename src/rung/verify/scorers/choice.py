@@ -63,8 +63,7 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the answer names the target and no other choice, else 0."""
     right = as_text(example.target)
-    reader = _reader(config, right)
-    named = reader.named(_without_question(output, example))
+    reader, named = _reader(config, right), _named(example, output, config)
     if named == (reader.label(right),):
         return Score(value=1.0)
     if len(named) > 1:
@@ -74,8 +73,8 @@ def score(example: Example, output: str, config: Config) -> Score:
 
 def label(example: Example, output: str, config: Config) -> str | None:
     """The one choice that the answer names."""
-    named = _named(output, config.choices or (as_text(example.target),), config)
-    return next(iter(named)) if len(named) == 1 else None
+    named = _named(example, output, config)
+    return named[0] if len(named) == 1 else None
 
 
 def render(target: Any, config: Config) -> str:
@@ -112,6 +111,10 @@ def describe(examples: Sequence[Example], config: Config) -> str:
 
 def _reader(config: Config, right: str) -> Choices:
     return choices(config.choices or (right,), config.ignore_case)
+
+
+def _named(example: Example, output: str, config: Config) -> tuple[str, ...]:
+    return _reader(config, as_text(example.target)).named(_without_question(output, example))
 
 
 def _without_question(output: str, example: Example) -> str:
