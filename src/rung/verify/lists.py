@@ -67,6 +67,29 @@ class Listed:
             return as_text([self._rendered(item, config) for item in target])
         return self._rendered(target[0], config) if target else ""
 
+    def ideal(self, example: Example, config: Any) -> str:
+        """As `render`, in the plug-in's own way where a row shapes its answer."""
+        target = self._read(example.target, config)
+        if self._splits(config) or target == [] or not hasattr(self.module, "ideal"):
+            return self.render(example.target, config)
+        row = replace(example, target=target[0] if isinstance(target, list) else target)
+        text: str = self.module.ideal(row, config)
+        return text
+
+    def staged(self, example: Example, config: Any) -> Example:
+        """As the plug-in does, for the first of several right answers."""
+        target = self._read(example.target, config)
+        row = replace(example, target=target[0]) if isinstance(target, list) and target else example
+        staged: Example = self.module.staged(row, config) if hasattr(self.module, "staged") else row
+        return replace(staged, target=example.target)
+
+    def accepts(self, config: Any) -> Mapping[str, str]:
+        """The plug-in's own, and what `match` says."""
+        own: Mapping[str, str] = self.module.accepts(config) if hasattr(self.module, "accepts") else {}
+        if config.match == "any":
+            return {**own, **dict.fromkeys(("item dropped", "items reordered"), "any one item of a list is right")}
+        return {**own, **({"items reordered": "all items are wanted, in any order"} if config.match == "all" else {})}
+
     def check(self, example: Example, config: Any) -> str | None:
         """Why no answer could ever match an item."""
         target = self._read(example.target, config)

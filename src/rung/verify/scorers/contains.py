@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -25,6 +25,16 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     match: Match | None = None
     ignore_case: bool = True
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """What stands beside the texts is not looked at."""
+    return {"item added": "what else the answer says is not looked at"}
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """What stands around the texts."""
+    return ("code fence", "sentence", *(("case",) if config.ignore_case else ()))
 
 
 def score(example: Example, output: str, config: Config) -> Score:

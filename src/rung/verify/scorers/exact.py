@@ -32,6 +32,11 @@ class Config(BaseModel, extra="forbid", frozen=True):
     match: Match | None = None
 
 
+def harmless(config: Config) -> tuple[str, ...]:
+    """Capitals, where they are not looked at."""
+    return ("case",) if config.ignore_case else ()
+
+
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the answer is the target, else 0."""
     right = as_text(example.target)

@@ -27,7 +27,7 @@ PROPOSED: dict[str, dict[str, object]] = {"label list": {}}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`choices`: the closed set; left out, the labels of the data. `measure`: 1 for the very set, or how far sets agree (of one row).
+    """`choices`: the closed set; left out, the labels of the data. `measure`: 1 for the very set, or how far a row's sets agree.
 
     `separator`: the mark between labels in targets that are texts; left out, found. `none`: the word for no label.
     """
