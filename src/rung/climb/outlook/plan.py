@@ -16,6 +16,7 @@ from rung.parts import Demonstrations
 from rung.rungs.base import Rung, labelled, ladder, longest_answer, plan_of_alpha
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
+from rung.verify.near_misses.words import trial_lines
 from rung.verify.run import random_order
 from rung.verify.split_size import card
 
@@ -132,6 +133,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "test")},
         "card": card(task, shares),
+        "trials": trial_lines(task),
         "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,
         "rungs": rungs,
