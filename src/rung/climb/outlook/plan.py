@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rung.climb.diagnosis.diagnose import foreseen
 from rung.climb.preflight import HopelessSplit, preflight
 from rung.climb.runtime import runtime_for
+from rung.data.sample import shuffled
 from rung.json_form import as_json
 from rung.parts import Demonstrations
 from rung.rungs.base import Rung, labelled, ladder, longest_answer, plan_of_alpha
@@ -49,7 +50,8 @@ class Speeds:
 
         backend = self.runtime.backend_for(self.task.base)
         train = labelled(self.task)
-        pool = self.runtime.blobs.put_bytes(pool_bytes(train, lambda row: target_text(self.task, row))) if k else ""
+        rows = shuffled(train, self.task.seed)
+        pool = self.runtime.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(self.task, row))) if k else ""
         return Candidate(
             rung="plan",
             base=backend.reference,
