@@ -213,6 +213,14 @@ def test_the_model_is_told_the_form_that_it_is_shown() -> None:
     assert scorer("contains", match="all").describe(rows) == "Name everything that is asked for."
 
 
+def test_a_right_answer_of_several_has_the_first_ones_label() -> None:
+    for name in ("exact", "choice"):
+        bound = scorer(name, match="any")
+        assert [bound.label(row(["red", "blue"]), answer) for answer in ("red", "blue", "green")] == ["red", "red", "green"]
+    every = scorer("exact", match="all")
+    assert every.label(row(["red", "blue"]), "blue, red") == every.target_label(row(["red", "blue"])) == '["red","blue"]'
+
+
 def test_choices_are_taken_from_all_items() -> None:
     bound = bind(Bar(scorer="choice", config={"match": "any"})).settle([row(["a", "b"]), row("c"), row(["a"])] * 3, Path())
     assert bound.config.choices == ("a", "b", "c")

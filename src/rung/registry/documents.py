@@ -13,7 +13,7 @@ from typing import Any, Literal
 from rung import json_form
 from rung.errors import UserError
 from rung.registry.forecasts import Forecast
-from rung.types import Bar, Finding, Limits, Status, Verdict
+from rung.types import Bar, Finding, Limits, Status, Unit, Verdict
 
 RungState = Literal["passed", "failed", "undecided", "skipped", "not_tried"]
 
@@ -52,7 +52,7 @@ class LockedTask:
 
 @dataclass(frozen=True, kw_only=True)
 class CardLine:
-    """One thing that the locked split can or cannot prove, in words, and the numbers that the words name."""
+    """One thing that the locked split can or cannot prove, or a scorer's trial, in words, and the numbers that the words name."""
 
     text: str
     figures: Mapping[str, Any]
@@ -60,10 +60,11 @@ class CardLine:
 
 @dataclass(frozen=True, kw_only=True)
 class DevScore:
-    """The mean score over n dev rows; None where none could be scored."""
+    """The mean score over n dev rows, or what else the bar is on, in its `unit`; None where none could be scored."""
 
     mean: float | None
     n: int
+    unit: Unit = "share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,7 +287,10 @@ class Ledger:
 
 @dataclass(frozen=True, kw_only=True)
 class ClimbDocument:
-    """A finished climb. `version` is what was registered, `name@n`; rungs come cheapest first."""
+    """A finished climb. `version` is what was registered, `name@n`; rungs come cheapest first.
+
+    `trials` says for each bar what its scorer made of made-up answers, before anything was spent.
+    """
 
     climb: str
     name: str
@@ -296,6 +300,7 @@ class ClimbDocument:
     verdict: ClimbVerdict
     task: LockedTask
     card: tuple[CardLine, ...]
+    trials: tuple[CardLine, ...] = ()
     findings: tuple[Finding, ...] = ()
     rungs: tuple[RungRecord, ...]
     diagnosis: DiagnosisRecord | None

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -42,7 +43,8 @@ class Listed:
         self.module = module
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.module, name)
+        own = getattr(self.module, name)
+        return partial(self._label, own) if name == "label" else own
 
     def score(self, example: Example, output: str, config: Any) -> Score:
         """As `match` says; missing where it says nothing and there are several items."""
@@ -132,6 +134,15 @@ class Listed:
         own = getattr(self.module, "closed_set", lambda _examples, _config: None)
         found: tuple[str, ...] | None = own(self._rows(examples, config), config)
         return found
+
+    def _label(self, own: Any, example: Example, output: str, config: Any) -> str | None:
+        """The label that an answer was read as; of an answer that is right by any item that of the first."""
+        target = self._read(example.target, config)
+        if isinstance(target, list) and target:
+            right = self.score(example, output, config).value == 1.0
+            target, output = target[0], self.ideal(example, config) if right else output
+        label: str | None = own(replace(example, target=target), output, config)
+        return label
 
     def _splits(self, config: Any) -> bool:
         """Whether an answer is read as a list, each item of which is compared by itself."""

@@ -45,6 +45,11 @@ def score(example: Example, output: str, config: Config) -> Score:
     return Score(value=0.0, reason=f"expected {right!r}")
 
 
+def label(example: Example, output: str, config: Config) -> str | None:
+    """The answer, as it is compared."""
+    return _normal(output, config) or None
+
+
 def check(example: Example, config: Config) -> str | None:
     """A target must be there."""
     return missing_target(example)

@@ -8,7 +8,7 @@ ROUGE, all together for BLEU and chrF; with `in_order` they are the lines of one
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -35,6 +35,12 @@ class Config(BaseModel, extra="forbid", frozen=True):
     metric: Literal["rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
     stem: bool = False
     match: Literal["any", "in_order"] | None = None
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """Any reference of several."""
+    several = "a list gives several references, and the answer may follow any of them"
+    return {"item dropped": several, "items reordered": several, "item added": several}
 
 
 def harmless(config: Config) -> tuple[str, ...]:
