@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, field_validator
 
@@ -24,13 +24,21 @@ FREE_TEXT_ABOVE = 20  # more different targets than this, and than half the rows
 ECHO_CHARS = 20  # a shorter question may be what a right answer says too
 
 PROPOSED: dict[str, dict[str, object]] = {"closed set": {}}
+LISTS = {
+    "match: any": "several right choices: naming any one of them",
+    "scorer: labels": "all of them are right at once, in place of this scorer",
+}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`choices`: the closed set; left out, the targets. `ignore_case`: A is a, but for choices that differ in case alone."""
+    """`choices`: the closed set; left out, the targets. `match`: what a list means.
+
+    `ignore_case`: A is a, but for choices that differ in case alone.
+    """
 
     choices: tuple[str, ...] = ()
     ignore_case: bool = True
+    match: Literal["any"] | None = None
 
     @field_validator("choices", mode="before")
     @classmethod
