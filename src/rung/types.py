@@ -75,7 +75,10 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One thing that a Candidate must show: a scorer, its settings, and exactly one of the three kinds of bar."""
+    """One thing that a Candidate must show: a scorer, its settings, and exactly one of the three kinds of bar.
+
+    `accepts` are the kinds of near misses that may count as right (`rung.verify.near_misses`).
+    """
 
     scorer: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +87,7 @@ class Bar:
     by: float = 0.0
     not_worse_than: str | None = None
     margin: float = 0.0
+    accepts: tuple[str, ...] = ()
     name: str = "quality"
 
     @property
@@ -178,6 +182,11 @@ class Task:
 
 def _locked(value: Any) -> Any:
     """A field of a Task as far as it is part of the lock."""
+    if isinstance(value, Bar):
+        # What is accepted of a scorer changes no score.
+        return {key: part for key, part in as_json(value).items() if key != "accepts"}
+    if isinstance(value, tuple):
+        return [_locked(part) for part in value]
     if isinstance(value, Knowledge):
         return {key: part for key, part in as_json(value).items() if key not in ("source", "folder", "downloads")}
     return as_json(value)

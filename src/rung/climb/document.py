@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rung.climb.decide import Finish
+from rung.climb.ledger import ledger_of, locked_rows, plan_of
 from rung.climb.outlook.learning_curve import forecast
 from rung.climb.rung_record import rung_record
 from rung.climb.states import states
@@ -46,7 +48,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
             rung=end.winner,
         ),
         task=_task(climb.task),
-        card=tuple(_card_line(line) for line in (*card(climb.task, record.lock.shares), *_measured_groups(climb.task, runs))),
+        card=tuple(_card_line(line) for line in (*_card(climb), *_measured_groups(climb.task, runs))),
         findings=record.lock.findings,
         rungs=rungs,
         diagnosis=record.diagnosis.record if record.diagnosis else None,
@@ -54,8 +56,14 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
         forecast=forecast(climb),
         notes=tuple(f"{state.name}: {state.skipped}" for state in known if state.skipped),
         lock=_lock(climb),
+        ledger=ledger_of(climb),
         looks=_looks(climb),
     )
+
+
+def _card(climb: Climb) -> Sequence[Mapping[str, Any]]:
+    plan = plan_of(climb)
+    return card(replace(climb.task, alpha=plan.alpha), plan.shares)
 
 
 def _card_line(line: Mapping[str, Any]) -> CardLine:
@@ -108,8 +116,16 @@ def _lock(climb: Climb) -> Lock:
 
 
 def _looks(climb: Climb) -> tuple[Look, ...]:
-    looks = climb.home.looks.of(climb.task.digest)
-    return tuple(Look(candidate=look.candidate, rung=climb.home.candidates.get(look.candidate).rung, n=look.n) for look in looks)
+    home = climb.home
+    return tuple(
+        Look(
+            candidate=look.candidate,
+            rung=home.candidates.get(look.candidate).rung,
+            n=look.n,
+            task=home.tasks.get(look.task).name,
+        )
+        for look in home.looks.at(locked_rows(climb.task))
+    )
 
 
 def _cheaper(climb: Climb) -> tuple[CheaperForm, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.decide import RungState
+from rung.climb.ledger import plan_of
 from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
@@ -39,7 +40,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         state=_standing(state),
         reason=state.skipped or (gate.verdict.reason if gate else state.exempt or "a cheaper rung passed"),
         candidate=built.candidate if built else None,
-        alpha=record.lock.rung(state.name).alpha,
+        alpha=gate.alpha if gate else plan_of(climb).rungs.get(state.name),
         verdict=gate.verdict if gate else None,
         guards=gate.guards if gate else (),
         dev=DevScore(mean=dev.mean, n=dev.n) if dev else None,

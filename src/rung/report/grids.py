@@ -92,7 +92,7 @@ CHEAPER = (
     Column(label="Looked at", numeric=True),
     Column(label="What that adds", numeric=True),
 )
-LOOKS = (Column(label="Rung"), Column(label="Candidate"), Column(label="Test rows", numeric=True))
+LOOKS = (Column(label="Rung"), Column(label="Task"), Column(label="Candidate"), Column(label="Test rows", numeric=True))
 ATTRIBUTION = (
     Column(label="Cause"),
     Column(label="Failures put right", numeric=True, help="each failure counts for the cheapest cause whose probe puts it right"),
@@ -199,8 +199,8 @@ def cheaper(document: ClimbDocument) -> Table:
 
 def looks(document: ClimbDocument) -> Table:
     """The ledger of the test split."""
-    rows = [(look.rung, Code(whole=look.candidate), text.count(look.n)) for look in document.looks]
-    return Table(caption="Every look at the test split", columns=LOOKS, rows=tuple(rows))
+    rows = [(look.rung, look.task, Code(whole=look.candidate), text.count(look.n)) for look in document.looks]
+    return Table(caption="Every look at these test rows, by any task", columns=LOOKS, rows=tuple(rows))
 
 
 def attribution(found: DiagnosisRecord) -> Table:

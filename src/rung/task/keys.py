@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from rung.errors import did_you_mean
+from rung.task.texts import AsWritten
 from rung.task.tools import ToolsSpec, in_full
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -29,6 +31,19 @@ def _fraction(value: float) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"{value:g} is no bar: bars lie within 0 and 1")
     return value
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _known_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of near misses."""
+    from rung.verify.near_misses.kinds import KIND_NAMES
+
+    if unknown := [kind for kind in kinds if kind not in KIND_NAMES]:
+        raise ValueError(f"'{unknown[0]}' is no kind of near miss. {did_you_mean(unknown[0], KIND_NAMES)}")
+    return kinds
 
 
 Share = Annotated[Any, AfterValidator(_share)]
@@ -73,7 +88,7 @@ class DataSpec(Strict):
 
     examples: str = Field(min_length=1)
     columns: dict[str, str] | None = None
-    where: dict[str, Any] | None = None
+    where: dict[str, Annotated[Any, AsWritten()]] | None = None
     leave_out: list[str] = []
     group: str | None = None
     split: SplitSpec = SplitSpec(train=0.5, dev=0.2, test=0.3)
@@ -144,6 +159,7 @@ class BarSpec(Strict):
     by: Fraction | None = None
     not_worse_than: str | None = None
     margin: Fraction | None = None
+    accepts: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), AfterValidator(_known_kinds)] = ()
 
     @model_validator(mode="after")
     def _one_kind(self) -> BarSpec:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.data.audit import CheckSettings, audit, by_gravity
-from rung.data.balance import balance
+from rung.data.balance import balance, changed_mix
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, load_examples
 from rung.data.read.source import Source
@@ -21,9 +21,10 @@ from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.sources.base import BaseReference
 from rung.task.checks import read_checks, refuse_errors
 from rung.task.positions import Located, read_yaml
+from rung.task.texts import as_written
 from rung.types import Bar, Example, Limits, Task
 from rung.verify.problems import Problem, keys_of, problems_of
-from rung.verify.scoring import BoundScorer, read_settings
+from rung.verify.scoring import BoundScorer, read_settings, scorer_settings
 
 if TYPE_CHECKING:
     from rung.task.keys import ProbesSpec, TaskSpec
@@ -62,7 +63,8 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples) from None
-    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks)])
+    mixed = [changed_mix(rows, kept)] if len(kept) < len(rows) else []
+    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
@@ -81,11 +83,11 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]],
 
     from rung.task.keys import TaskSpec
 
-    value = dict(located.value)
+    value = as_written(located.value, TaskSpec, (), located.written)
     problems = _of_later(value)
     bars: list[tuple[Bar, BoundScorer] | None] = []
     for name, path, keys in _bar_parts(value):
-        bar, faults = _bar(name, path, keys)
+        bar, faults = _bar(name, path, keys, located)
         bars.append(bar)
         problems += faults
     problems += _unknown_plugins("rungs", value.get("rungs"), ())
@@ -120,13 +122,16 @@ def _bar_parts(value: Mapping[str, Any]) -> list[tuple[str, KeyPath, Mapping[str
     return [(name, path, keys) for name, path, keys in parts if isinstance(keys, Mapping)]
 
 
-def _bar(name: str, path: KeyPath, keys: Mapping[str, Any]) -> tuple[tuple[Bar, BoundScorer] | None, list[Problem]]:
+def _bar(
+    name: str, path: KeyPath, keys: Mapping[str, Any], located: Located
+) -> tuple[tuple[Bar, BoundScorer] | None, list[Problem]]:
     """A bar and its scorer, or everything that is wrong with them."""
     from pydantic import ValidationError
 
     from rung.task.keys import BarSpec
 
     own = keys_of(BarSpec)
+    keys = as_written(keys, BarSpec, path, located.written)
     settings = {key: value for key, value in keys.items() if key not in own}
     problems, spec, scorer = [], None, None
     if path[0] == "guards" and name == "quality":
@@ -136,16 +141,18 @@ def _bar(name: str, path: KeyPath, keys: Mapping[str, Any]) -> tuple[tuple[Bar, 
     except ValidationError as error:
         problems += problems_of(error, BarSpec)
     try:
-        scorer, faults = read_settings(keys["scorer"], settings, own) if isinstance(keys.get("scorer"), str) else (None, [])
-        problems += faults
+        kind = scorer_settings(keys["scorer"]) if isinstance(keys.get("scorer"), str) else None
+        if kind is not None:
+            scorer, faults = read_settings(keys["scorer"], as_written(settings, kind, path, located.written), own)
+            problems += faults
     except UserError as error:
         near = {key: difflib.get_close_matches(key, own, n=1, cutoff=0.8) for key in settings}
         problems += [Problem((key,), f"unknown key '{key}'. Did you mean '{names[0]}'?") for key, names in near.items() if names]
         problems.append(Problem(("scorer",), f"{error.problem}. {error.hint}"))
     if spec is None or scorer is None or problems:
         return None, [Problem((*path, *problem.path), problem.text) for problem in problems]
-    kind = {key: value for key, value in spec if key != "scorer" and value is not None}
-    return (Bar(name=name, scorer=spec.scorer, **kind), scorer), []
+    said = {key: value for key, value in spec if key != "scorer" and value is not None}
+    return (Bar(name=name, scorer=spec.scorer, **said), scorer), []
 
 
 def _unknown_plugins(slot: str, settings: Any, also: tuple[str, ...]) -> list[Problem]:

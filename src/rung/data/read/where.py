@@ -20,6 +20,7 @@ from rung.errors import UserError, did_you_mean
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 CONDITION = re.compile(r"^\s*(>=|<=|>|<)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*$")
+QUANTITY = re.compile(r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?$")  # without zeros before it
 REMEMBERED_VALUES = 1000
 
 
@@ -65,12 +66,24 @@ def as_text(value: Any) -> str:
 
 
 def same(wanted: Any, value: Any) -> bool:
-    """Equal as text, or as numbers where a number is wanted."""
-    if as_text(wanted) == as_text(value):
+    """Equal as text; in any case where a truth is wanted; as numbers where a number is wanted.
+
+    What is wanted is what its user wrote: 01234 is no number, and 1.10 is none among texts, where it may be a version or a page.
+    """
+    told, found = as_text(wanted), as_text(value)
+    if told == found:
         return True
-    if isinstance(wanted, (int, float)) and not isinstance(wanted, bool):
-        return number(value) == wanted
-    return isinstance(wanted, bool) and as_text(wanted) == as_text(value).casefold()
+    if told in ("true", "false"):
+        return told == found.casefold()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return bool(QUANTITY.match(told)) and number(told) == value
+    return _is_plain_number(told) and _is_plain_number(found) and number(told) == number(found)
+
+
+def _is_plain_number(text: str) -> bool:
+    """Whether a text is a number in the one way in which Python writes it."""
+    value = number(text) if QUANTITY.match(text) else None
+    return value is not None and text in (repr(value), repr(int(value)))
 
 
 def number(value: Any) -> float | None:

@@ -38,6 +38,11 @@ class Config(BaseModel, extra="forbid", frozen=True):
         return [as_text(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def harmless(config: Config) -> tuple[str, ...]:
+    """A sentence or a code fence around the one choice is not looked at."""
+    return ("code fence", "sentence", *(("case",) if config.ignore_case else ()))
+
+
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     """Choices from the targets where the settings name none, each in its most frequent spelling.
 

@@ -5,7 +5,7 @@ A target that is a list of texts names several right answers; the first of them 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,6 +24,17 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     ignore_case: bool = False
     ignore_space: bool = False
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """Any one of a list of right answers will do."""
+    any_one = "a list names several right answers, and any one will do"
+    return {"item dropped": any_one, "items reordered": any_one}
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """Capitals, where they are not looked at."""
+    return ("case",) if config.ignore_case else ()
 
 
 def score(example: Example, output: str, config: Config) -> Score:

@@ -27,6 +27,15 @@ from rung.verify.schema import closed_values, in_schema_order, infer_schema, sch
 from rung.verify.scoring import missing_target
 
 LONGEST_REASON = 2000
+NEARLY = (
+    "digit changed",
+    "zeros dropped",
+    "sign added",
+    "sign dropped",
+    "decimal point moved",
+    "field changed",
+    "other row's target",
+)
 PROPOSED: dict[str, dict[str, object]] = {"JSON object": {}}
 
 
@@ -47,6 +56,25 @@ class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
         if value is not None and (fault := schema_fault(value)):
             raise ValueError(f"'schema' is no JSON schema: {fault}")
         return value
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """What the fields' settings let pass."""
+    fields = list(config.fields.values())
+    kinds: dict[str, str] = {}
+    if any(field.kind == "fuzzy" for field in fields):
+        kinds |= dict.fromkeys(
+            (*NEARLY, "time changed", "day and month swapped", "unit changed"), "text that is nearly the same is right"
+        )
+    if any(field.absolute or field.relative for field in fields):
+        kinds |= dict.fromkeys(NEARLY, "a number within the tolerance is right")
+    kinds |= {"items reordered": "the order of a list does not count"} if any(field.ignore_order for field in fields) else {}
+    return kinds | ({"field invented": "fields that no target has do not count"} if config.ignore_extra else {})
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """What stands around the object."""
+    return ("code fence", "sentence")
 
 
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:

@@ -9,7 +9,7 @@ answer is`, `\\boxed{`) counts, else the last.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +56,18 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     shown = column.form
     given = {"decimal": config.decimal, "percent": config.percent, "needs_unit": config.needs_unit}
     return config.model_copy(update={name: getattr(shown, name) if said is None else said for name, said in given.items()})
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """Numbers within a tolerance that was asked for."""
+    near = config.absolute or config.relative
+    within = "a number within the tolerance is right"
+    return {kind: within for kind in ("digit changed", "decimal point moved", "other row's target", "argument changed") if near}
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """Words around the number."""
+    return ("code fence", "sentence")
 
 
 def score(example: Example, output: str, config: Config) -> Score:
