@@ -23,6 +23,7 @@ from rung.registry.documents import (
 )
 from rung.rungs.causes import LABELS
 from rung.types import Run, Task
+from rung.verify.bars import say_of
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
@@ -165,22 +166,28 @@ def _missing(climb: Climb) -> str:
     return f" {found.record.sentence}" if found and found.record.cause == LABELS.name else ""
 
 
+def _measured(task: Task) -> str:
+    return f"{task.quality.measured} " if task.quality.measured else ""
+
+
 def _sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord]) -> str:
     task = climb.task
     won = next((rung for rung in rungs if rung.rung == end.winner), None)
     if end.status == "pass" and won and won.verdict:
-        bar = f"the bar of {task.quality.at_least:.1%}" if task.quality.at_least is not None else "its bar"
+        say = say_of(task.quality)
+        bar = f"the bar of {say(task.quality.line)}" if task.quality.other is None else "its bar"
         return (
-            f"Ship the {won.title}: {won.verdict.estimate:.1%} on {won.verdict.n} test rows, {bar} passed at a chance of at most "
-            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(climb, won.rung)}"
+            f"Ship the {won.title}: {_measured(task)}{say(won.verdict.estimate)} on {won.verdict.n} test rows, {bar} passed "
+            f"at a chance of at most {task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(climb, won.rung)}"
         )
     verdicts = {rung.title: rung.verdict for rung in rungs if rung.verdict}
     scored = {title: verdict.estimate for title, verdict in verdicts.items() if verdict.estimate is not None}
-    best = max(scored, key=lambda title: scored[title], default=None)
-    more = f" The best was the {best} with {scored[best]:.1%}." if best else ""
+    upper = task.quality.at_most is not None
+    best = (min if upper else max)(scored, key=lambda title: scored[title], default=None)
+    more = f" The best was the {best} with {say_of(task.quality)(scored[best])}." if best else ""
     more += _missing(climb)
     if end.status == "fail":
-        return f"No rung passes: every one that was tried is shown to be below the bar.{more}"
+        return f"No rung passes: every one that was tried is shown to be {'above' if upper else 'below'} the bar.{more}"
     needed = min((verdict.needed for verdict in verdicts.values() if verdict.needed), default=None)
     labels = f" About {needed} more test labels could decide it." if needed else ""
     return f"Undecided: no rung is shown to pass.{more}{labels}"
