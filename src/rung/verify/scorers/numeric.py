@@ -19,17 +19,24 @@ from rung.errors import UserError
 from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
 from rung.verify.column import leading_zeros, read_column
+from rung.verify.lists import Match
 from rung.verify.numbers import Mark, NumberForm, answered_number, number_fault, read_number
 from rung.verify.parse import as_text
 from rung.verify.scoring import missing_target
 
 PROPOSED: dict[str, dict[str, object]] = {"number": {}}
+LISTS = {
+    "match: any": "several right numbers: any one of them",
+    "match: all": "one answer, a list of exactly these, in any order",
+    "match: in_order": "one answer, a list of exactly these in this order",
+}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """`absolute` and `relative`: how far off an answer may be, the larger of the two. `take`: which of several numbers counts.
 
-    `decimal`, `percent` (what 12% is beside plain numbers: 12 or .12) and `needs_unit`; left out, as the targets show.
+    `decimal`, `percent` (what 12% is beside plain numbers: 12 or .12) and `needs_unit`; left out, as the targets show. `match`: what a
+    list means.
     """
 
     absolute: float = Field(default=0.0, ge=0)
@@ -38,6 +45,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     decimal: Mark | None = None
     percent: Literal["points", "fraction"] | None = None
     needs_unit: bool | None = None
+    match: Match | None = None
 
     @property
     def form(self) -> NumberForm:
