@@ -35,8 +35,8 @@ LISTS = {
 class Config(BaseModel, extra="forbid", frozen=True):
     """`absolute` and `relative`: how far off an answer may be, the larger of the two. `take`: which of several numbers counts.
 
-    `decimal`, `percent` (what 12% is beside plain numbers: 12 or .12) and `needs_unit`; left out, as the targets show. `match`: what a
-    list means.
+    `decimal`, `percent` (what 12% is beside plain numbers: 12 or .12) and `needs_unit`; left out, as the targets show.
+    `match`: what a list means.
     """
 
     absolute: float = Field(default=0.0, ge=0)
