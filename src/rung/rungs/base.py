@@ -154,7 +154,7 @@ def why_skipped(task: Task, rung: str) -> str:
 
 
 def plan_of_alpha(task: Task) -> AlphaPlan:
-    """The shares of alpha in a climb of this task: of each rung that applies, and of cheaper forms of what passed."""
+    """The shares of alpha of each rung that applies in the first climb on a task's test rows."""
     return plan_alpha(task, [rung.name for rung in ladder() if not rung.why_skipped(task)])
 
 
