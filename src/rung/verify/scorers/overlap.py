@@ -7,7 +7,7 @@ A target that is a list of texts gives several references: the best of them coun
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -27,6 +27,12 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     metric: Literal["rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
     stem: bool = False
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """Any reference of several."""
+    several = "a list gives several references, and the answer may follow any of them"
+    return {"item dropped": several, "items reordered": several, "item added": several}
 
 
 def harmless(config: Config) -> tuple[str, ...]:
