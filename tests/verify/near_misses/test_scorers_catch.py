@@ -35,7 +35,6 @@ YET = {
     "choice-labels with signs": "question echoed",
     "contains-short texts": "other label; label inside another; label inside a word; all choices named; negation",
     "contains-lists of texts": "all choices named; negation",
-    "tool_call-calls": "sign dropped",
     "regex-a form": "white space",
 }
 
