@@ -154,10 +154,11 @@ def of_number(task: Task, plan: AlphaPlan, before: Standing) -> list[str]:
         f"{before.spent:.2%}, with this climb {before.spent + plan.alpha:.2%}: it may spend {plan.alpha:.2%}, where the first may "
         f"{task.alpha * weight(1):.2%}"
     ]
-    return [*lines, FRESH]
+    return [*lines, CHOSEN, FRESH]
 
 
 FREE = "no further error: every candidate had been judged on these very rows before, at a bar as high or higher"
+CHOSEN = "this holds for candidates that were chosen by dev; who chooses by what test rows scored is wrong more often"
 FRESH = (
     "free: a lower bar for the same candidates on the same rows. A fresh start: test rows that no climb has seen, newly labelled; "
     "another data.seed draws from the same file, and rows that were seen still count"

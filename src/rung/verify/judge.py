@@ -51,7 +51,7 @@ class Judgement:
 
 
 def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
-    """Answer and look until every bar is decided, one has failed, or the rows are used up."""
+    """Answer and look until every bar is decided, one can no longer pass, or the rows are used up."""
     order = random_order(trial.task, "test")
     groups = [row.group for row in order]
     rows: list[Row] = []
@@ -65,7 +65,8 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
                 against[name] += score_rows(trial.task, part, answer(other, part, runtime))
             settled |= _look(trial, rows, against, settled, groups)
             stage.advance(len(part))
-            if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
+            # One that can no longer pass, failed or futile, ends it: all must hold.
+            if len(settled) == len(trial.bars) or any(verdict.status != "pass" for verdict in settled.values()):
                 break
     for bar in trial.bars:
         settled.setdefault(bar.name, _cut_short(bar, rows, trial.alpha, len(order)))
@@ -99,7 +100,7 @@ def _look(
 
 
 def _cut_short(bar: Bar, rows: Sequence[Row], alpha: float, total: int) -> Verdict:
-    """A bar left open because another one failed first: undecided, with what was seen of it."""
+    """A bar left open because another one could no longer pass: undecided, with what was seen of it."""
     values = [row.scores[bar.name].value for row in rows]
     present = [value for value in values if value is not None]
     return Verdict(
@@ -113,7 +114,7 @@ def _cut_short(bar: Bar, rows: Sequence[Row], alpha: float, total: int) -> Verdi
         alpha=alpha,
         bar=bar.line,
         stopped_by="another bar",
-        reason="another bar failed before this one was decided",
+        reason="another bar could no longer pass before this one was decided",
         name=bar.name,
     )
 
@@ -156,7 +157,7 @@ def _limit(name: str, limit: float, figures: Sequence[float | None], unknown: st
         alpha=0.0,
         bar=SHARE,
         stopped_by="measured",
-        reason=unknown if share is None else f"{share:.1%} of {len(known)} answers were within {limit:g}",
+        reason=unknown if share is None else f"{share:.1%} of {len(known)} answers were within {limit:g}, and {SHARE:.0%} must be",
         name=name,
     )
 
