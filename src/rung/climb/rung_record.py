@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.decide import RungState
-from rung.climb.facts import Judged
+from rung.climb.facts import Judged, Measured
 from rung.climb.ledger import plan_of
 from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
@@ -45,7 +45,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         verdict=gate.verdict if gate else None,
         guards=gate.guards if gate else (),
         broken=_broken(gate) if gate else "",
-        dev=DevScore(mean=dev.mean, n=dev.n) if dev else None,
+        dev=_dev_score(climb.task, dev) if dev else None,
         trials=_of_kind(records, "trial", Trial),
         build_s=built.seconds if built else None,
         gate_s=gate.seconds if gate else None,
@@ -80,6 +80,10 @@ def _broken(gate: Judged) -> str:
     broken = [f"'{verdict.name}': {verdict.reason}" for verdict in gate.guards if verdict.status == "fail"]
     quality = "passed quality and broke" if gate.verdict.status == "pass" else "broke, before quality was decided,"
     return f"{quality} {', and '.join(broken)}" if broken else ""
+
+
+def _dev_score(task: Task, dev: Measured) -> DevScore:
+    return DevScore(mean=dev.mean, n=dev.n, unit="share" if task.quality.other else task.quality.unit)
 
 
 def _standing(state: RungState) -> Standing:

@@ -15,6 +15,7 @@ from rung.registry.documents import Ledger, RungRecord
 from rung.rungs.causes import LABELS
 from rung.types import Bar, Task, Verdict
 from rung.verify.alpha import rows_at, weight
+from rung.verify.bars import say_of
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
@@ -25,15 +26,17 @@ def sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord], ledger: Led
     task = climb.task
     won = next((rung for rung in rungs if rung.rung == end.winner), None)
     if end.status == "pass" and won and won.verdict:
-        shown = proven(won.verdict, task.quality)
+        of = f"{task.quality.measured} " if task.quality.measured else ""
+        shown = f"{of}{proven(won.verdict, task.quality)}"
         return f"Ship the {won.title}: {shown}, {_bar(task.quality)} passed, {_chance(ledger)}.{_kept(climb, won.rung)}"
     more = f"{_broken(rungs)}{_best(rungs, task.quality)}{_missing(climb)}"
     if end.status != "fail":
         return f"Undecided: no rung is shown to pass.{more}{second_try(task, rungs, ledger)}"
+    side = "below" if task.quality.at_most is None else "above"
     if not any(rung.broken for rung in rungs):
-        return f"No rung passes: every one that was tried is shown to be below the bar.{more}"
-    below = ", ".join(rung.rung for rung in rungs if rung.verdict and rung.verdict.status == "fail")
-    return f"No rung passes{f': below the bar {below}' if below else ''}.{more}"
+        return f"No rung passes: every one that was tried is shown to be {side} the bar.{more}"
+    failed = ", ".join(rung.rung for rung in rungs if rung.verdict and rung.verdict.status == "fail")
+    return f"No rung passes{f': {side} the bar {failed}' if failed else ''}.{more}"
 
 
 def proven(verdict: Verdict, bar: Bar) -> str:
@@ -41,10 +44,12 @@ def proven(verdict: Verdict, bar: Bar) -> str:
     rows = f"{verdict.n:,} test rows"
     if verdict.estimate is None:
         return f"no estimate on {rows}"
-    estimate = _figure(verdict.estimate, bar)
-    if verdict.lower is None:
+    write = say_of(bar)
+    estimate, upper = write(verdict.estimate), bar.at_most is not None
+    if (bound := verdict.upper if upper else verdict.lower) is None:
         return f"{estimate} on {rows}"
-    return f"at least {_figure(_floor(verdict.lower), bar)} (estimate {estimate} on {rows})"
+    ends = f"at most {write(_outwards(bound, bar, up=True))}" if upper else f"at least {write(_outwards(bound, bar))}"
+    return f"{ends} (estimate {estimate} on {rows})"
 
 
 def second_try(task: Task, rungs: Sequence[RungRecord], ledger: Ledger) -> str:
@@ -75,7 +80,7 @@ def _chance(ledger: Ledger) -> str:
 
 
 def _bar(bar: Bar) -> str:
-    return f"the bar of {bar.at_least:.1%}" if bar.at_least is not None else "its bar"
+    return f"the bar of {say_of(bar)(bar.line)}" if bar.other is None else "its bar"
 
 
 def _broken(rungs: Sequence[RungRecord]) -> str:
@@ -85,7 +90,7 @@ def _broken(rungs: Sequence[RungRecord]) -> str:
 
 def _best(rungs: Sequence[RungRecord], bar: Bar) -> str:
     scored = [(rung, rung.verdict) for rung in rungs if rung.verdict and rung.verdict.estimate is not None]
-    best = max(scored, key=lambda pair: pair[1].estimate or 0.0, default=None)
+    best = (max if bar.at_most is None else min)(scored, key=lambda pair: pair[1].estimate or 0.0, default=None)
     return f" The best was the {best[0].title}: {between(best[1], bar)}." if best else ""
 
 
@@ -93,8 +98,9 @@ def between(verdict: Verdict, bar: Bar) -> str:
     """`78.2% to 84.0% (estimate 81.3% on 240 test rows)`."""
     if verdict.lower is None or verdict.upper is None or verdict.lower > verdict.upper:
         return proven(verdict, bar)
-    ends = f"{_figure(_floor(verdict.lower), bar)} to {_figure(-_floor(-verdict.upper), bar)}"
-    return f"{ends} (estimate {_figure(verdict.estimate or 0.0, bar)} on {verdict.n:,} test rows)"
+    write = say_of(bar)
+    ends = f"{write(_outwards(verdict.lower, bar))} to {write(_outwards(verdict.upper, bar, up=True))}"
+    return f"{ends} (estimate {write(verdict.estimate)} on {verdict.n:,} test rows)"
 
 
 def _kept(climb: Climb, rung: str) -> str:
@@ -109,10 +115,8 @@ def _missing(climb: Climb) -> str:
     return f" {found.record.sentence}" if found and found.record.cause == LABELS.name else ""
 
 
-def _figure(value: float, bar: Bar) -> str:
-    return f"{value:.1%}" if bar.at_least is not None else f"{100 * value:+.1f} points"
-
-
-def _floor(value: float) -> float:
-    """To a tenth of a percent, downwards; what is a tenth already stays."""
-    return math.floor(1000 * value + 1e-9) / 1000
+def _outwards(bound: float, bar: Bar, *, up: bool = False) -> float:
+    """A share to a tenth of a percent, away from the estimate; what is a tenth already stays, and so do figures of other scales."""
+    if bar.unit == "number":
+        return bound
+    return -_outwards(-bound, bar) if up else math.floor(1000 * bound + 1e-9) / 1000

@@ -36,6 +36,7 @@ from rung.types import Candidate, Progress, Task
 from rung.verify.alpha import AlphaPlan
 from rung.verify.environment import environment
 from rung.verify.judge import Trial, judge
+from rung.verify.reading import figure_on
 from rung.verify.run import evaluate, random_order
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ def measure(climb: Climb, rung: str) -> None:
     run = evaluate(climb.task, climb.candidate(rung), "dev", rows, climb.runtime, climb.progress)
     stored = climb.home.runs.add(run)
     seconds = time.monotonic() - started
-    climb.record.add(Measured(rung=rung, run=stored, mean=run.mean(), n=len(run.rows), seconds=seconds))
+    mean, n = figure_on(climb.task, run)
+    climb.record.add(Measured(rung=rung, run=stored, mean=mean, n=n, seconds=seconds))
 
 
 def diagnose(climb: Climb) -> None:

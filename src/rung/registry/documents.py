@@ -13,7 +13,7 @@ from typing import Any, Literal
 from rung import json_form
 from rung.errors import UserError
 from rung.registry.forecasts import Forecast
-from rung.types import Bar, Finding, Limits, Status, Verdict
+from rung.types import Bar, Finding, Limits, Status, Unit, Verdict
 
 RungState = Literal["passed", "failed", "undecided", "skipped", "not_tried"]
 
@@ -60,10 +60,11 @@ class CardLine:
 
 @dataclass(frozen=True, kw_only=True)
 class DevScore:
-    """The mean score over n dev rows; None where none could be scored."""
+    """The mean score over n dev rows, or what else the bar is on, in its `unit`; None where none could be scored."""
 
     mean: float | None
     n: int
+    unit: Unit = "share"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,8 +67,7 @@ def plan_alpha(task: Task, rungs: Sequence[str], number: int = 1) -> AlphaPlan:
     """The shares of the rungs that apply to a task, in their order; of a task whose rows were climbed on `number` - 1 times."""
     from rung.verify.stats.gate import split_alpha
 
-    baseline = task.quality.better_than or task.quality.not_worse_than
-    judged = [rung for rung in rungs if rung != baseline]
+    judged = [rung for rung in rungs if rung != task.quality.other]
     alpha = task.alpha * weight(number)
     shares = split_alpha(alpha, len(judged)) if judged else ()
     return AlphaPlan(number=number, alpha=alpha, rungs=dict(zip(judged, shares, strict=True)))

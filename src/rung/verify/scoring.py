@@ -18,6 +18,7 @@ Its other hooks are optional, with the defaults of BoundScorer:
     closed_set(examples, config) -> tuple[str, ...] | None every answer that can be right, where they are few
     settle(examples, config, folder) -> Config             fills in, once, what the settings leave to the data or to files
     place(config, folder) -> Config                        the settings as they stand on this machine
+    label(example, output, config) -> str | None           what label an answer was read as; None where it is none
     accepts(config) -> Mapping[str, str]                   near misses (`rung.verify.near_misses`) that it takes for right, and why
     harmless(config) -> tuple[str, ...]                    rewordings of an ideal answer that are right, beside ALWAYS_HARMLESS
     staged(example, config) -> Example                     a row with what an answer to it would have been shown
@@ -104,6 +105,28 @@ class BoundScorer:
         """Every text that can be a right answer, where those are few; else None."""
         every: tuple[str, ...] | None = self._hook("closed_set", lambda _: None)(examples)
         return every
+
+    @property
+    def labels(self) -> bool:
+        """Whether it says what label an answer was read as."""
+        return hasattr(self.module, "label")
+
+    def label(self, example: Example, output: str) -> str | None:
+        """What label an answer was read as; None where it is none, or the scorer knows no labels."""
+        if not self.labels:
+            return None
+        found: str | None = self.module.label(example, final_answer(output, lambda: self.ideal(example)), self.config)
+        return found
+
+    def target_label(self, example: Example) -> str | None:
+        """The label of the right answer; None where the scorer knows no labels."""
+        return self.label(example, self.ideal(example)) if self.labels else None
+
+    def classes(self, examples: Sequence[Example]) -> tuple[str, ...]:
+        """Every label that can be right, sorted; empty where the answers are no closed set of labels."""
+        if not self.labels or self.closed_set(examples) is None:
+            return ()
+        return tuple(sorted({label for row in examples if (label := self.target_label(row)) is not None}))
 
     @property
     def accepts(self) -> Mapping[str, str]:

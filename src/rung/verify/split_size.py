@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rung.types import Bar, Example, Task
+from rung.verify.bars import measure_of, say_of, telling
+from rung.verify.metrics import linear_of
 
 MOST_GROUPS = 1_000_000
 
@@ -20,21 +22,39 @@ def gate_problem(task: Task, rungs: int) -> str | None:
     that improbable. Rows of one group are not independent: groups are counted, with what the clustered bound asks for on top.
     """
     test = task.split("test")
-    groups = len({row.group or row.id for row in test})
-    unit = "rows" if groups == len(test) else "groups of rows"
     for bar in (task.quality, *task.guards):
-        chance, text = _chance_per_row(bar)
-        if chance >= 1:
-            return f"no number of rows can prove '{bar.name}': {text}"
-        needed = _needed(chance, task.alpha / rungs / 2)
-        if groups >= needed and bar.at_least and groups < len(test):
-            needed = _needed_in_groups(test, bar.at_least, task.alpha / rungs)
-        if groups < needed:
-            return (
-                f"the test split has {groups:,} {unit}, and '{bar.name}' needs at least {needed:,}: {text} cannot be proven with "
-                f"fewer, even if every answer is right (alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]})"
-            )
+        if problem := _problem(
+            bar,
+            telling_rows(task, bar, test),
+            len(test),
+            task.alpha / rungs,
+            f"alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]}",
+        ):
+            return problem
     return None
+
+
+def telling_rows(task: Task, bar: Bar, test: Sequence[Example]) -> Sequence[Example]:
+    """The rows that say something of a bar where every answer is right."""
+    return test if bar.plain else telling(measure_of(task, bar), test)
+
+
+def _problem(bar: Bar, rows: Sequence[Example], of: int, alpha: float, split: str) -> str | None:
+    """Why a bar cannot be passed on the rows that say something of it; None where it can."""
+    groups = len({row.group or row.id for row in rows})
+    unit = "rows" if groups == len(rows) else "groups of rows"
+    chance, text = _chance_per_row(bar)
+    if chance >= 1:
+        return f"no number of rows can prove '{bar.name}': {text}"
+    needed = _needed(chance, alpha / 2)
+    if groups >= needed and chance > 0 and bar.other is None and groups < len(rows):
+        needed = _needed_in_groups(rows, chance, alpha)
+    if groups >= needed:
+        return None
+    has = f"the test split has {groups:,} {unit}"
+    has += "" if len(rows) == of else f" that '{bar.name}' is about ({bar.measured})"
+    needs = f"'{bar.name}' needs at least {needed:,}: {text} cannot be proven with fewer, even if every answer is right"
+    return f"{has}, and {needs} ({split})"
 
 
 def card(task: Task, shares: int) -> list[dict[str, Any]]:
@@ -44,13 +64,42 @@ def card(task: Task, shares: int) -> list[dict[str, Any]]:
 
     test = task.split("test")
     clusters = count([row.group for row in test])
-    return sample_size_card(n_test=len(test), clusters=clusters, bar=task.quality.at_least, alpha=task.alpha, rungs=shares)
+    bar = task.quality.at_least if task.quality.plain else None
+    lines = sample_size_card(n_test=len(test), clusters=clusters, bar=bar, alpha=task.alpha, rungs=shares)
+    own = [_bar_line(task, bar, test, task.alpha / shares) for bar in (task.quality, *task.guards) if not bar.plain]
+    return [*lines, *own]
+
+
+def _bar_line(task: Task, bar: Bar, test: Sequence[Example], alpha: float) -> dict[str, Any]:
+    """What a bar that is no mean over all rows asks of the rows that say something of it."""
+    rows = telling_rows(task, bar, test)
+    asked = ", ".join(filter(None, [bar.measured, _chance_per_row(bar)[1]]))
+    about = f"'{bar.name}' ({asked}) rests on {len(rows):,} of {len(test):,} test rows"
+    figures = {"bar": bar.name, "rows": len(rows)}
+    if problem := _problem(bar, rows, len(test), alpha, f"alpha {alpha:.3g}"):
+        return {"text": f"{about}, which are too few: {problem}", **figures}
+    return {"text": f"{about}{_truth(task, bar, rows, alpha)}", **figures}
+
+
+def _truth(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> str:
+    """From where on a candidate passes with 80% power, as if its rows were independent and its errors the worst."""
+    from rung.verify.stats.card import least_truth
+    from rung.verify.stats.clusters import count
+
+    linear = linear_of(bar)
+    if linear is None or bar.other is not None:
+        return ""
+    truth = linear.whole_at(least_truth(count([row.group for row in rows]), _chance_per_row(bar)[0], alpha / 2))
+    grouped = "" if count([row.group for row in rows]) == len(rows) else ", a group counting as one row"
+    return f"; it is passed with 80% probability by a candidate that is truly at {say_of(bar)(truth)}{grouped}"
 
 
 def _chance_per_row(bar: Bar) -> tuple[float, str]:
     """How probable the best possible outcome of one row still is for a candidate just short of the bar."""
-    if bar.at_least is not None:
-        return bar.at_least, f"at least {bar.at_least:g}"
+    if bar.at_least is not None or bar.at_most is not None:
+        linear = linear_of(bar)
+        text = f"at least {bar.at_least:g}" if bar.at_least is not None else f"at most {bar.at_most:g}"
+        return (linear.scores((), bar.line)[1] if linear else bar.line), text
     if bar.better_than is not None:
         return (1 + bar.by) / 2, f"better than {bar.better_than} by {bar.by:g}"
     return 1 - bar.margin, f"not worse than {bar.not_worse_than} by {bar.margin:g}"

@@ -69,6 +69,12 @@ def score(example: Example, output: str, config: Config) -> Score:
     return Score(value=0.0, reason=f"expected {right}" if named else f"names none of the choices; expected {right}")
 
 
+def label(example: Example, output: str, config: Config) -> str | None:
+    """The one choice that the answer names."""
+    named = _named(output, config.choices or (as_text(example.target),), config)
+    return next(iter(named)) if len(named) == 1 else None
+
+
 def render(target: Any, config: Config) -> str:
     """The choice in the spelling of the closed set."""
     key = _key(as_text(target), config)

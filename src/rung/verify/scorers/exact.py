@@ -45,6 +45,12 @@ def score(example: Example, output: str, config: Config) -> Score:
     return Score(value=0.0, reason=f"expected {as_texts(example.target)[0]!r}")
 
 
+def label(example: Example, output: str, config: Config) -> str | None:
+    """The answer, as it is compared; a right one of several is the first of them."""
+    answer, right = _normal(output, config), [_normal(text, config) for text in as_texts(example.target)]
+    return right[0] if answer in right else answer or None
+
+
 def render(target: Any, config: Config) -> str:
     """The first right answer."""
     return as_texts(target)[0]
