@@ -144,9 +144,8 @@ def main() -> None:
     rest = chosen.climbs - errors
     low, high = beta.ppf([0.025, 0.975], [max(errors, 1e-9), errors + 1], [rest + 1, max(rest, 1e-9)])
     times = f"{chosen.again} climbs on the same rows" if chosen.again > 1 else "a climb"
-    print(
-        f"{errors} of {chosen.climbs} times {times} passed something wrongly: {errors / chosen.climbs:.2%} ({low:.2%} to {high:.2%})"
-    )
+    share = f"{errors / chosen.climbs:.2%} ({low:.2%} to {high:.2%})"
+    print(f"{errors} of {chosen.climbs} times {times} passed something wrongly: {share}")
     print(f"{chosen.rungs} rungs, {chosen.rows} test rows, alpha 5%, {time.monotonic() - started:.0f} s")
 
 
