@@ -22,6 +22,7 @@ from rung.registry.documents import (
     Look,
 )
 from rung.types import Run, Task
+from rung.verify.near_misses.words import trial_lines
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
         ),
         task=_task(climb.task),
         card=tuple(_card_line(line) for line in (*_card(climb), *_measured_groups(climb.task, runs))),
+        trials=tuple(_card_line(line) for line in trial_lines(climb.task)),
         findings=record.lock.findings,
         rungs=rungs,
         diagnosis=record.diagnosis.record if record.diagnosis else None,

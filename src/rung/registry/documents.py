@@ -52,7 +52,7 @@ class LockedTask:
 
 @dataclass(frozen=True, kw_only=True)
 class CardLine:
-    """One thing that the locked split can or cannot prove, in words, and the numbers that the words name."""
+    """One thing that the locked split can or cannot prove, or a scorer's trial, in words, and the numbers that the words name."""
 
     text: str
     figures: Mapping[str, Any]
@@ -292,6 +292,7 @@ class ClimbDocument:
     """A finished climb. `version` is what was registered, `name@n`; rungs come cheapest first.
 
     `second_try` says what more labels would do for an undecided one.
+    `trials` says for each bar what its scorer made of made-up answers, before anything was spent.
     """
 
     climb: str
@@ -302,6 +303,7 @@ class ClimbDocument:
     verdict: ClimbVerdict
     task: LockedTask
     card: tuple[CardLine, ...]
+    trials: tuple[CardLine, ...] = ()
     findings: tuple[Finding, ...] = ()
     rungs: tuple[RungRecord, ...]
     diagnosis: DiagnosisRecord | None
