@@ -11,25 +11,35 @@ from rung import plugins
 from rung.data.calls import looks_like_calls
 from rung.data.read.where import as_text, number
 from rung.propose.columns import is_closed_set
+from rung.propose.lists import ListKind, lists_in
 from rung.types import Example
 
-Kind = Literal["closed set", "number", "JSON object", "tool calls", "short text", "text"]
+Kind = ListKind | Literal["closed set", "number", "JSON object", "tool calls", "short text", "text"]
 SHORT_CHARS = 40
+BARS: dict[Kind, float] = {
+    **dict.fromkeys(("label list", "alternatives", "required items", "tool calls", "short text"), 0.5),
+    **dict.fromkeys(("references", "text"), 0.3),
+    "number": 0.7,
+    "JSON object": 0.8,
+}
 FUZZY_CHARS = 25
 DATE = re.compile(
     r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}$|^\d{1,2} [A-Z][a-z]+ \d{4}$|^[A-Z][a-z]+ \d{1,2}, \d{4}$"
 )
 
 
-def kind_of(examples: Sequence[Example]) -> tuple[Kind, dict[str, int]]:
-    """Of what kind the targets are; and of a closed set each class with its rows, the most frequent first."""
+def kind_of(examples: Sequence[Example], column: str = "") -> tuple[Kind, dict[str, int]]:
+    """Of what kind the targets are; and of a closed set each class with its rows, the most frequent first.
+
+    `column` is what the column of targets is called.
+    """
     targets = [example.target for example in examples]
-    if any(example.tools for example in examples) and all(isinstance(t, (list, dict)) and looks_like_calls(t) for t in targets):
-        return "tool calls", {}
-    if any(isinstance(target, list) and target and looks_like_calls(target) for target in targets):
+    if _are_calls(examples):
         return "tool calls", {}
     if all(isinstance(target, dict) for target in targets):
         return "JSON object", {}
+    if (lists := lists_in(targets, column)) is not None:
+        return lists.kind, {}
     texts = Counter(as_text(target) for target in targets)
     if is_closed_set(texts):
         return "closed set", dict(texts.most_common())
@@ -39,12 +49,21 @@ def kind_of(examples: Sequence[Example]) -> tuple[Kind, dict[str, int]]:
     return ("short text" if short else "text"), {}
 
 
+def _are_calls(examples: Sequence[Example]) -> bool:
+    targets = [example.target for example in examples]
+    if any(isinstance(target, list) and target and looks_like_calls(target) for target in targets):
+        return True
+    offered = any(example.tools for example in examples)
+    return offered and all(isinstance(target, list | dict) and looks_like_calls(target) for target in targets)
+
+
 def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, Any]]:
     """The first scorer that says of itself that it is for answers of this kind, and the settings to begin with."""
     proposed = {name: getattr(plugins.load("scorers", name), "PROPOSED", {}) for name in plugins.names("scorers")}
     name = next(name for name, kinds in proposed.items() if kind in kinds)
     fields = {"fields": _fields([example.target for example in examples])} if kind == "JSON object" else {}
-    return name, {**proposed[name][kind], **fields}
+    lists = lists_in([example.target for example in examples]) if kind == "label list" else None
+    return name, {**proposed[name][kind], **fields, **(lists.settings if lists else {})}
 
 
 def _fields(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -70,5 +89,4 @@ def bar_for(kind: Kind, classes: Mapping[str, int]) -> float:
     if kind == "closed set":
         share = max(classes.values()) / sum(classes.values())
         return min(0.99, round(max(0.8, share + (1 - share) / 2), 2))
-    bars: dict[Kind, float] = {"number": 0.7, "JSON object": 0.8, "tool calls": 0.5, "short text": 0.5, "text": 0.3}
-    return bars[kind]
+    return BARS[kind]
