@@ -19,7 +19,7 @@ from rung.data.split import deduplicate
 from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
-from rung.propose.scorer import Kind, bar_for, kind_of, scorer_for
+from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
 from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
@@ -97,6 +97,7 @@ def look_at(path: Path) -> Profile:
         remarks=(
             *_spellings(classes),
             *((lists.remark,) if lists and lists.kind == kind else ()),
+            *remarks_on(kind, unique.examples),
             *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
         ),
         examples=unique.examples,

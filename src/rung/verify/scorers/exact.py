@@ -17,6 +17,7 @@ from rung.verify.scoring import missing_target
 
 VERBATIM = True
 PROPOSED: dict[str, dict[str, object]] = {
+    "identifier": {},
     "short text": {"ignore_case": True, "ignore_space": True},
     "alternatives": {"match": "any", "ignore_case": True, "ignore_space": True},
 }
