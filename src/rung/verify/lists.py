@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from rung.choice_words import apart
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, Constraint, SchemaConstraint
 from rung.types import Example, Score
@@ -242,8 +243,8 @@ def in_turn(texts: Sequence[str], said: str) -> bool:
     """Whether the texts stand in what was said one behind the other."""
     at = 0
     for text in texts:
-        place = said.find(text, at)
-        if place < 0:
+        place = next((place for place in _places(text, said) if place >= at), None)
+        if place is None:
             return False
         at = place + len(text)
     return True
@@ -267,5 +268,6 @@ def absent(texts: Sequence[str], said: str) -> list[str]:
 def _places(text: str, said: str) -> Iterator[int]:
     at = said.find(text)
     while at >= 0 and text:
-        yield at
+        if apart(said, at, at + len(text)):
+            yield at
         at = said.find(text, at + 1)
