@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rung.types import Verdict
@@ -74,8 +74,7 @@ def _judged(values: Sequence[float | None], sample: sequential.Sample, bar: floa
         alpha=alpha,
         bar=bar,
         stopped_by=decision.stopped_by or "not stopped",
-        reason=sentence(decision, sample, f"{bar:.1%}", (f"{decision.lower:.1%}", f"{decision.upper:.1%}"), alpha)
-        + of_missing(missing),
+        reason=sentence(decision, sample, bar, "{:.1%}".format, alpha) + of_missing(missing),
         needed=decision.needed,
     )
     return verdict, decision.status is not None
@@ -98,24 +97,33 @@ def _nothing(bar: float, alpha: float, n_total: int) -> Verdict:
     )
 
 
-def sentence(decision: Decision, sample: Sample, bar: str, ends: tuple[str, str], alpha: float) -> str:
-    """Why the decision is what it is, in words. `bar` and `ends` (lower, upper) are already formatted."""
-    lower, upper = ends
+def sentence(decision: Decision, sample: Sample, bar: float, show: Callable[[float], str], alpha: float) -> str:
+    """Why the decision is what it is, in words. `show` writes a mean score as the reader knows it."""
+    lower, upper, line = show(decision.lower), show(decision.upper), show(bar)
     sure = f"{1 - alpha:.4g}" if alpha < 0.001 else f"{1 - alpha:.2%}"
     seen = f"{sample.n:,} of {len(sample.of):,} rows"
     if decision.status == "pass":
-        return f"at least {lower} ({sure} sure), so the bar of {bar} is passed, after {seen}: {decision.stopped_by}"
+        beside = _proven(decision, 0, "at least", show)
+        return f"at least {lower} ({sure} sure), so the bar of {line} is passed, after {seen}: {decision.stopped_by}{beside}"
     if decision.status == "fail":
-        return f"at most {upper} ({sure} sure), below the bar of {bar}, after {seen}: {decision.stopped_by}"
+        beside = _proven(decision, 1, "at most", show)
+        return f"at most {upper} ({sure} sure), below the bar of {line}, after {seen}: {decision.stopped_by}{beside}"
     if decision.lower > decision.upper:
         return f"early and late rows contradict each other (at least {lower}, at most {upper}), after {seen}: not in random order?"
-    between = f"between {lower} and {upper}, which leaves the bar of {bar} open"
+    between = f"between {lower} and {upper}, which leaves the bar of {line} open"
     if decision.status is None:
         return f"{between} after {seen}; more rows remain"
     more = f"; about {decision.needed:,} more labels would decide it" if decision.needed else ""
     if decision.stopped_by == "futility":
         return f"stopped after {seen}: less than 5% chance of passing on all of them; {between}{more}"
     return f"{between} after all {sample.n:,} rows ({decision.stopped_by}){more}"
+
+
+def _proven(decision: Decision, side: int, which: str, show: Callable[[float], str]) -> str:
+    """What stands without a conjecture, where one decided."""
+    if decision.proven is None:
+        return ""
+    return f", held by simulation (betting, which is proven, says {which} {show(decision.proven[side])})"
 
 
 def of_missing(missing: int) -> str:
