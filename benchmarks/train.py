@@ -80,6 +80,7 @@ def load(options: argparse.Namespace):
     """The base in the precision that the engine chooses here, and the tone task's rows as tokens."""
     import torch
 
+    from rung.data.sample import sample
     from rung.engine.bases.resolve import resolve
     from rung.engine.local.model import LocalModel
     from rung.rungs.training import train_rows
@@ -92,7 +93,7 @@ def load(options: argparse.Namespace):
     base = resolve(task.base, options.cache)
     model = LocalModel.load(base.folder, device="cpu")
     asked = Candidate(rung="r4_adapter", base=base.pinned, prompt=task.instruction)
-    chosen = task.split("train")[: options.rows], task.split("dev")[: options.dev_rows]
+    chosen = [sample(task.split(name), rows, task.seed) for name, rows in (("train", options.rows), ("dev", options.dev_rows))]
     train, dev = (encode_rows(model.tokenizer, train_rows(task, asked, rows), model.config.max_positions) for rows in chosen)
     return model, train, dev
 

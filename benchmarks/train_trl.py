@@ -8,6 +8,7 @@ The job names the base's folder, the rows as token ids with the start of what is
 from __future__ import annotations
 
 import json
+import random
 import sys
 import time
 from pathlib import Path
@@ -89,9 +90,10 @@ def main() -> None:
     torch.set_num_threads(job["threads"])
     out = Path(job["out"])
     probes, refusals = [], {}
+    drawn = random.Random(0).sample(job["rows"], min(job["probe_rows"], len(job["rows"])))
     for index, variant in enumerate(VARIANTS):
         try:
-            probes.append(run(job, variant, job["rows"][: job["probe_rows"]], 1, str(out / f"probe-{index}")))
+            probes.append(run(job, variant, drawn, 1, str(out / f"probe-{index}")))
         except Exception as error:
             refusals[variant] = f"{type(error).__name__}: {error}"
     best = max(probes, key=lambda probe: probe["tokens_per_cpu_s"])["variant"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rung.registry.documents import ClimbDocument, ClimbVerdict, Lock, LockedTask, RungRecord
+from rung.registry.documents import ClimbDocument, ClimbVerdict, Ledger, Lock, LockedTask, RungRecord
 from rung.types import Bar, Limits
 
 
@@ -38,6 +38,7 @@ def least_document(climb: str, sentence: str) -> ClimbDocument:
         forecast=None,
         notes=(),
         lock=lock,
+        ledger=Ledger(number=1, alpha=0.0375, spent=0.0, seen=0, rows=2, next_alpha=0.00625, lines=("climb 1",)),
     )
 
 

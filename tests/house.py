@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-L0 = frozenset({"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "sources", "user_code"})
+L0 = frozenset(
+    {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "reply", "sources", "user_code"}
+)
 # What each part may import besides itself; the parts of a layer know nothing of each other.
 LAYERS: Mapping[str, frozenset[str] | None] = {
     **dict.fromkeys(L0, L0),

@@ -17,6 +17,7 @@ from rung.rungs.base import rung_named
 from rung.task.keys import BarSpec, TaskSpec
 from rung.task.load import _checked
 from rung.task.positions import Located
+from rung.task.yaml12 import Loader
 from rung.verify.problems import _models_in, keys_of
 
 PAGE = (Path(__file__).parents[1] / "docs" / "task-file.md").read_text("utf-8")
@@ -34,7 +35,7 @@ def every_key(model: type[BaseModel]) -> Iterator[str]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.split(":")[0] + str(at) for at, example in enumerate(EXAMPLES)])
 def test_an_example_is_taken(example: str) -> None:
-    value = LEAST | yaml.safe_load(example)
+    value = LEAST | yaml.load(example, Loader)
     _checked(Located(value=value, shown="task.yaml"))
     for name, settings in value.get("rungs", {}).items():
         kind = rung_named(name).settings_kind(settings)

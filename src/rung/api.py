@@ -69,8 +69,9 @@ def evaluate(
     """The candidate's answers to one split of the task, each scored; kept in the home; `rung eval`.
 
     candidate  a name, `name@version`, the beginning of an id, or what one of these gave
-    split      train, dev or test. Looking at dev is free; a look at the test split is written on the task's ledger
+    split      train, dev or test. Looking at dev is free; a look at the test split is charged like a climb on its rows
     """
+    from rung.climb.ledger import charge_evaluation, locked_rows
     from rung.climb.runtime import runtime_for
     from rung.registry import home as registry
     from rung.verify.run import evaluate
@@ -83,10 +84,12 @@ def evaluate(
         asked = opened.candidates.get(fields) if isinstance(fields, str) else fields
         opened.tasks.add(task)
         opened.candidates.add(asked, task.digest)
+        if split == "test":
+            charge_evaluation(task, asked, opened)
         run = evaluate(task, asked, split, rows, runtime_for(task, opened), shown)
         opened.runs.add(run)
         if split == "test":
-            opened.looks.add(task.digest, asked.id, len(rows))
+            opened.looks.add(task.digest, asked.id, len(rows), locked_rows(task))
     return run
 
 

@@ -19,8 +19,11 @@ from rung.sources.base import BaseReference
 Message = Mapping[str, Any]
 Origin = Literal["human", "log", "synthetic", "augmented"]
 Status = Literal["pass", "fail", "undecided"]
+Unit = Literal["share", "points", "number"]
 Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
+# Metrics that are not told in percent.
+NUMBERS = ("matthews", "spearman", "ece", "brier")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,7 @@ class Example:
     shown     the passages that the answer was asked to cite
     rejected  the worse answer of a preference row
     said      the text that stood where no call was right
+    slices    the row's own values in the columns that some bar's `where` names
     """
 
     id: str
@@ -53,6 +57,7 @@ class Example:
     shown: tuple[Mapping[str, Any], ...] = ()
     rejected: Any = None
     said: str | None = None
+    slices: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -75,7 +80,13 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One thing that a Candidate must show: a scorer, its settings, and exactly one of the three kinds of bar."""
+    """One thing that a Candidate must show: a scorer, its settings, and exactly one of the four kinds of bar.
+
+    where    which rows it is about: column (or `target`, `answer`) to what its value must be; all where it is empty
+    metric   what is made of the rows (`rung.verify.metrics`), the mean score where it is empty; `of` is its class, `k` of pass@k
+    cost     what an error costs, `target->answer` to its cost: the bar is on the mean cost of a row
+    accepts  the kinds of near misses that may count as right (`rung.verify.near_misses`)
+    """
 
     scorer: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -84,14 +95,51 @@ class Bar:
     by: float = 0.0
     not_worse_than: str | None = None
     margin: float = 0.0
+    accepts: tuple[str, ...] = ()
     name: str = "quality"
+    at_most: float | None = None
+    where: Mapping[str, Any] = field(default_factory=dict)
+    metric: str = ""
+    of: str = ""
+    k: int = 0
+    cost: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def line(self) -> float:
-        """What its estimate is held against: a mean score, or the difference of two."""
-        if self.at_least is not None:
-            return self.at_least
+        """What its estimate is held against: a mean score, a metric or a cost, or the difference of two means."""
+        fixed = self.at_least if self.at_least is not None else self.at_most
+        if fixed is not None:
+            return fixed
         return self.by if self.better_than is not None else -self.margin
+
+    @property
+    def other(self) -> str | None:
+        """What a relative bar compares with."""
+        return self.better_than or self.not_worse_than
+
+    @property
+    def unit(self) -> Unit:
+        """What its verdict's figures are: shares, differences of shares, or numbers on a scale of their own."""
+        if self.other is not None:
+            return "points"
+        return "number" if self.cost or self.metric in NUMBERS else "share"
+
+    @property
+    def measured(self) -> str:
+        """What it is on, where that is not the mean score of all rows: `recall of spam over rows with language de`."""
+        metric = "expected cost" if self.cost else f"pass@{self.k}" if self.k else self.metric.replace("_", " ")
+        over = ", ".join(
+            f"{key} {' or '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+            for key, value in self.where.items()
+        )
+        return " ".join(
+            [*([metric] if metric else []), *([f"of {self.of}"] if self.of else []), *([f"over rows with {over}"] if over else [])]
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is on the mean score of all rows."""
+        return not (self.where or self.metric or self.cost or self.at_most is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,14 +221,29 @@ class Task:
         # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
         outside = ("examples", "path", "traffic", "findings", "base_name", *(() if self.base_adapters else ("base_adapters",)))
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
-        return digest([fields, [[row.digest, row.group, row.split] for row in self.examples]])
+        rows = [[row.digest, row.group, row.split, *([dict(row.slices)] if row.slices else [])] for row in self.examples]
+        return digest([fields, rows])
 
 
 def _locked(value: Any) -> Any:
     """A field of a Task as far as it is part of the lock."""
+    if isinstance(value, Bar):
+        # What is accepted of a scorer changes no score.
+        unsaid = ("accepts", *_unsaid(value))
+        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in unsaid}
+    if isinstance(value, tuple):
+        return [_locked(part) for part in value]
     if isinstance(value, Knowledge):
         return {key: part for key, part in as_json(value).items() if key not in ("source", "folder", "downloads")}
     return as_json(value)
+
+
+_LEAST = Bar(scorer="")
+
+
+def _unsaid(bar: Bar) -> list[str]:
+    """What a bar need not say, and does not: left out of the lock, so that tasks keep the digest that they had before."""
+    return [name for name in ("at_most", "where", "metric", "of", "k", "cost") if getattr(bar, name) == getattr(_LEAST, name)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +347,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The decision on one bar. `alpha` is what the bar could spend; `needed` is how many more labels an undecided one asks for."""
+    """The decision on one bar. `alpha` is what the bar could spend; `needed` is how many more labels an undecided one asks for.
+
+    `n` counts rows that the bar is about, and `n_total` those of them in the split. Figures are the bar's own.
+    """
 
     status: Status
     estimate: float | None

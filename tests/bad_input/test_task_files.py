@@ -62,6 +62,11 @@ def test_no_task_file(refused, folder: Path, command: list[str], text: str | byt
         (setting("quality", "at_lest", value=0.9), "unknown key 'at_lest'. Did you mean 'at_least'?"),
         (setting("quality", "at_least", value=80), "80 is no bar: bars lie within 0 and 1. Did you mean 0.8?"),
         (setting("quality", "at_least", value="0.8"), "'at_least' cannot be '0.8': it should be a valid number"),
+        (
+            setting("quality", "accepts", value=["digits changed"]),
+            "'digits changed' is no kind of near miss. Did you mean 'digit changed'?",
+        ),
+        (setting("quality", "accepts", value="negation"), "'accepts' cannot be 'negation'"),
         (setting("quality", value={"scorer": "choice"}), "a bar is exactly one of 'at_least', 'better_than' and 'not_worse_than'"),
         (setting("quality", value={"scorer": "choice", "better_than": "r1_promt"}), "Did you mean 'r1_prompt'?"),
         (setting("quality", value={"scorer": "choice", "not_worse_than": "kpt", "margin": 0.1}), "Did you mean 'kept'?"),

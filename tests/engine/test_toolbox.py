@@ -127,6 +127,11 @@ def test_a_row_that_answers_at_once_is_not_asked_again(shop) -> None:
     assert [len(batch) for batch in backend.asked] == [2, 1]
 
 
+def test_a_call_that_is_only_thought_of_is_not_made(shop) -> None:
+    said, backend = ask(shop, lambda r: f"<think>{call('delete_all')}</think>No.", [row("q")])
+    assert len(backend.asked) == 1 and said[0].calls == () and not shop[2].exists()
+
+
 def test_what_may_be_said_at_each_step(shop) -> None:
     number = SchemaConstraint(schema={"type": "integer"})
     _, backend = ask(shop, copy_price, [row("lamp")], steps=2, forced=1, constraint=number)

@@ -10,13 +10,19 @@ from rung.errors import UserError
 from rung.propose.profile import look_at
 from rung.propose.propose import Draft, Proposal, propose
 from rung.task.load import load_task
+from rung.types import Task
+from rung.verify.alpha import AlphaPlan, plan_alpha
 
 
 def proposed(folder: Path, rows: list[str], shares: int = 3) -> Proposal:
     path = folder / "rows.csv"
     path.write_text("\n".join(["text,label", *rows]) + "\n", "utf-8")
     out = folder / "task.yaml"
-    return propose(Draft(profile=look_at(path), out=out, base=None, downloads=folder, shares=lambda task: shares))
+
+    def alpha(task: Task) -> AlphaPlan:
+        return plan_alpha(task, [str(rung) for rung in range(shares)])
+
+    return propose(Draft(profile=look_at(path), out=out, base=None, downloads=folder, alpha=alpha))
 
 
 def test_what_raw_and_split_rows_show_is_written_down(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rung.report import text
-from rung.report.facts import answer_command, bar_words, is_difference
+from rung.report.facts import answer_command, bar_words, unit_of
 from rung.report.scale import exact, fit
 from rung.report.text import visible
 from rung.types import Bar
@@ -54,10 +54,10 @@ def test_what_is_printed_is_on_the_same_side_of_the_bar(value: float, bar: float
 
 
 def test_open_bounds_are_said_in_words() -> None:
-    assert text.interval(0.931, None, difference=False) == "at least 93.1%"
-    assert text.interval(None, 0.5, difference=False) == "at most 50.0%"
-    assert text.interval(None, None, difference=True) == "—"
-    assert text.interval(-0.0148, 0.0081, difference=True) == "−1.5 to +0.8 points"
+    assert text.interval(0.931, None, unit="share") == "at least 93.1%"
+    assert text.interval(None, 0.5, unit="share") == "at most 50.0%"
+    assert text.interval(None, None, unit="points") == "—"
+    assert text.interval(-0.0148, 0.0081, unit="points") == "−1.5 to +0.8 points"
 
 
 def test_moments() -> None:
@@ -71,10 +71,14 @@ def test_bars_in_words_and_on_their_scale() -> None:
     least = Bar(scorer="choice", at_least=0.8)
     better = Bar(scorer="choice", better_than="r1_prompt", by=0.1)
     near = Bar(scorer="choice", not_worse_than="champion", margin=0.02)
-    assert [(bar_words(bar), is_difference(bar), bar.line) for bar in (least, better, near)] == [
-        ("at least 80.0%", False, 0.8),
-        ("better than r1_prompt by 10.0 points", True, 0.1),
-        ("not worse than champion by more than 2.0 points", True, -0.02),
+    recall = Bar(scorer="choice", at_least=0.95, metric="recall", of="spam", where={"language": ["de", "fr"]})
+    dear = Bar(scorer="choice", at_most=0.5, cost={"spam->ham": 1})
+    assert [(bar_words(bar), unit_of(bar), bar.line) for bar in (least, better, near, recall, dear)] == [
+        ("at least 80.0%", "share", 0.8),
+        ("better than r1_prompt by 10.0 points", "points", 0.1),
+        ("not worse than champion by more than 2.0 points", "points", -0.02),
+        ("recall of spam over rows with language de or fr at least 95.0%", "share", 0.95),
+        ("expected cost at most 0.5", "number", 0.5),
     ]
 
 

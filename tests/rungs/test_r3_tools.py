@@ -15,8 +15,8 @@ from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.rungs import r3_tools
 from rung.rungs.base import BuildContext
-from rung.rungs.calling import plain_candidate
-from rung.rungs.traces import call_rows, traces
+from rung.rungs.calling import one_call, plain_candidate
+from rung.rungs.traces import call_rows, rows_to_trace, traces
 from rung.task.load import load_task
 from rung.verify.tool_use import count_calls
 
@@ -119,6 +119,24 @@ def test_training_rows_carry_the_calls_that_serving_will(task_file, home, told) 
     assert [turn["role"] for turn in rows[1].messages] == ["system", "user", "assistant", "tool"]
     assert rows[1].answer == str(first.target) and len(rows[1].tools) == 1
     assert all(row.answer.calls for row in asked.rows)
+
+
+def test_worked_questions_are_drawn_and_not_the_head_of_the_file(task_file, home) -> None:
+    """The file is sorted by price: its first rows are all cheap."""
+    call = {"name": "price", "arguments": {"item": "item3"}}
+    task = load_task(task_file, home)
+    dear = [replace(row, split="train", calls=(call,) if place >= 30 else None) for place, row in enumerate(task.examples)]
+    task = replace(task, examples=tuple(dear))
+    ids = {row.id for row in rows_to_trace(task, 10)}
+    assert len(ids) == 10 and ids != {row.id for row in dear[30:40]}
+    assert ids <= {row.id for row in dear[30:]}, "rows that say which calls are right come first"
+    told_by_none = replace(task, examples=tuple(replace(row, calls=None) for row in dear))
+    drawn = rows_to_trace(told_by_none, 10)
+    assert {row.id for row in drawn} != {row.id for row in dear[:10]}
+    with open_home(home, write=True) as opened:
+        context = BuildContext(told_by_none, runtime_for(told_by_none, opened), home / "work", Silent())
+        candidate = one_call(plain_candidate(told_by_none, None, context))
+        assert set(traces(drawn, candidate, context)) == {row.id for row in drawn}
 
 
 def test_right_calls_of_which_none_gives_a_result_are_an_error(task_file, home) -> None:

@@ -115,7 +115,7 @@ class TestMistakes:
         assert "task.yaml:8: unknown key 'fewest'" in message
 
     def test_checks_that_are_no_mapping(self) -> None:
-        assert fault("- off").startswith("task.yaml:5: 'checks' cannot be [False]")
+        assert fault("- off").startswith("task.yaml:5: 'checks' cannot be ['off']")
 
 
 class TestLeaks:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from rung.types import Answer, Bar, Row, Run, Score
-from rung.verify.judge import read_bar
+from rung.types import Answer, Bar, Example, Row, Run, Score, Task
+from rung.verify.reading import Reading, read_bar
 from rung.verify.stats.bounds import clopper_pearson
 
 BAR = Bar(scorer="exact", at_least=0.8)
+
+
+def read(bar: Bar, found: Run) -> Reading:
+    rows = [Example(id=row.example, messages=(), target="a", group=row.group, split="dev") for row in found.rows]
+    return read_bar(Task(name="t", base="b", instruction="", examples=tuple(rows), quality=bar), bar, found, 0.05)
 
 
 def run(right: int, wrong: int, missing: int) -> Run:
@@ -25,7 +30,7 @@ def run(right: int, wrong: int, missing: int) -> Run:
 )
 def test_missing_scores_count_as_wrong_towards_a_pass_and_as_right_towards_a_fail(counts, status):
     right, wrong, missing = counts
-    said = read_bar(BAR, run(*counts), 0.05)
+    said = read(BAR, run(*counts))
     assert (said.n, said.missing, said.status) == (sum(counts), missing, status)
     if right:
         assert said.estimate == right / (right + wrong)
@@ -34,4 +39,4 @@ def test_missing_scores_count_as_wrong_towards_a_pass_and_as_right_towards_a_fai
 
 
 def test_a_relative_bar_is_not_decided_here():
-    assert read_bar(Bar(scorer="exact", better_than="champion"), run(9, 1, 0), 0.05).status is None
+    assert read(Bar(scorer="exact", better_than="champion"), run(9, 1, 0)).status is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rung.climb.decide import Finish
+from rung.climb.ledger import ledger_of, locked_rows, plan_of
 from rung.climb.outlook.learning_curve import forecast
 from rung.climb.rung_record import rung_record
 from rung.climb.states import states
@@ -21,6 +23,7 @@ from rung.registry.documents import (
 )
 from rung.rungs.causes import LABELS
 from rung.types import Run, Task
+from rung.verify.bars import say_of
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
             rung=end.winner,
         ),
         task=_task(climb.task),
-        card=tuple(_card_line(line) for line in (*card(climb.task, record.lock.shares), *_measured_groups(climb.task, runs))),
+        card=tuple(_card_line(line) for line in (*_card(climb), *_measured_groups(climb.task, runs))),
         findings=record.lock.findings,
         rungs=rungs,
         diagnosis=record.diagnosis.record if record.diagnosis else None,
@@ -54,8 +57,14 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
         forecast=forecast(climb),
         notes=tuple(f"{state.name}: {state.skipped}" for state in known if state.skipped),
         lock=_lock(climb),
+        ledger=ledger_of(climb),
         looks=_looks(climb),
     )
+
+
+def _card(climb: Climb) -> Sequence[Mapping[str, Any]]:
+    plan = plan_of(climb)
+    return card(replace(climb.task, alpha=plan.alpha), plan.shares)
 
 
 def _card_line(line: Mapping[str, Any]) -> CardLine:
@@ -108,8 +117,16 @@ def _lock(climb: Climb) -> Lock:
 
 
 def _looks(climb: Climb) -> tuple[Look, ...]:
-    looks = climb.home.looks.of(climb.task.digest)
-    return tuple(Look(candidate=look.candidate, rung=climb.home.candidates.get(look.candidate).rung, n=look.n) for look in looks)
+    home = climb.home
+    return tuple(
+        Look(
+            candidate=look.candidate,
+            rung=home.candidates.get(look.candidate).rung,
+            n=look.n,
+            task=home.tasks.get(look.task).name,
+        )
+        for look in home.looks.at(locked_rows(climb.task))
+    )
 
 
 def _cheaper(climb: Climb) -> tuple[CheaperForm, ...]:
@@ -149,22 +166,28 @@ def _missing(climb: Climb) -> str:
     return f" {found.record.sentence}" if found and found.record.cause == LABELS.name else ""
 
 
+def _measured(task: Task) -> str:
+    return f"{task.quality.measured} " if task.quality.measured else ""
+
+
 def _sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord]) -> str:
     task = climb.task
     won = next((rung for rung in rungs if rung.rung == end.winner), None)
     if end.status == "pass" and won and won.verdict:
-        bar = f"the bar of {task.quality.at_least:.1%}" if task.quality.at_least is not None else "its bar"
+        say = say_of(task.quality)
+        bar = f"the bar of {say(task.quality.line)}" if task.quality.other is None else "its bar"
         return (
-            f"Ship the {won.title}: {won.verdict.estimate:.1%} on {won.verdict.n} test rows, {bar} passed at a chance of at most "
-            f"{task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(climb, won.rung)}"
+            f"Ship the {won.title}: {_measured(task)}{say(won.verdict.estimate)} on {won.verdict.n} test rows, {bar} passed "
+            f"at a chance of at most {task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(climb, won.rung)}"
         )
     verdicts = {rung.title: rung.verdict for rung in rungs if rung.verdict}
     scored = {title: verdict.estimate for title, verdict in verdicts.items() if verdict.estimate is not None}
-    best = max(scored, key=lambda title: scored[title], default=None)
-    more = f" The best was the {best} with {scored[best]:.1%}." if best else ""
+    upper = task.quality.at_most is not None
+    best = (min if upper else max)(scored, key=lambda title: scored[title], default=None)
+    more = f" The best was the {best} with {say_of(task.quality)(scored[best])}." if best else ""
     more += _missing(climb)
     if end.status == "fail":
-        return f"No rung passes: every one that was tried is shown to be below the bar.{more}"
+        return f"No rung passes: every one that was tried is shown to be {'above' if upper else 'below'} the bar.{more}"
     needed = min((verdict.needed for verdict in verdicts.values() if verdict.needed), default=None)
     labels = f" About {needed} more test labels could decide it." if needed else ""
     return f"Undecided: no rung is shown to pass.{more}{labels}"

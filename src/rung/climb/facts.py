@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rung.registry.documents import DiagnosisRecord
+from rung.registry.looks import Standing
 from rung.rungs.base import Recorded
 from rung.types import Finding, Status, Verdict
 
@@ -28,11 +29,10 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class LockedRung:
-    """A rung's place in a climb: why it is left out (`skipped`), or its share of alpha."""
+    """A rung's place in a climb, and why it is left out; "" where it is not."""
 
     name: str
     skipped: str
-    alpha: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,6 @@ class Lock(Fact):
 
     task         the task's digest; `data` holds those of its splits
     rungs        the ladder, the cheapest first
-    cheaper      the share of alpha of all cheaper forms of what passed
     findings     what the audit of the data found
     environment  packages, seed and hardware
     started      when, ISO 8601
@@ -59,7 +58,6 @@ class Lock(Fact):
     data: Mapping[str, str]
     base: LockedBase
     rungs: tuple[LockedRung, ...]
-    cheaper: float
     findings: tuple[Finding, ...]
     environment: Mapping[str, Any]
     started: str
@@ -73,14 +71,25 @@ class Lock(Fact):
         """The rungs' names, the cheapest first."""
         return tuple(rung.name for rung in self.rungs)
 
-    @property
-    def shares(self) -> int:
-        """Into how many parts alpha is split: one for each rung that is not left out, and one for cheaper forms."""
-        return 1 + sum(not rung.skipped for rung in self.rungs)
-
     def rung(self, name: str) -> LockedRung:
         """The rung of this name."""
         return next(rung for rung in self.rungs if rung.name == name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charged(Fact):
+    """The climb's number on its locked rows, which it got with its first test there, its alpha, and how the rows stood before.
+
+    A climb whose tests had all been made before has none.
+    """
+
+    number: int
+    alpha: float
+    before: Standing
+
+    @property
+    def key(self) -> str:
+        return "charged"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.climb.baselines import baseline_problems
 from rung.climb.diagnosis.probe import probe_problems
 from rung.climb.fits import refuse_long_rows
+from rung.climb.ledger import FRESH, gauge_of, planned, said, standing_of
 from rung.errors import UserError
+from rung.registry.looks import Standing
 from rung.rungs.base import ladder
 from rung.rungs.settings import setting_problems
 from rung.types import Progress, Task
-from rung.verify.alpha import AlphaPlan, plan_alpha
 
 if TYPE_CHECKING:
     from rung.engine.bases.resolve import Base
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleared:
-    """A task with nothing against it: its base, why each rung of the ladder is left out ("" where it is not), and their alpha."""
+    """A task with nothing against it: its base, why each rung of the ladder is left out ("" where it is not), and what the ledger
+    says of its locked rows."""
 
     base: Base
     skipped: Mapping[str, str]
-    alpha: AlphaPlan
+    ledger: Sequence[str]
 
 
 class HopelessSplit(UserError):
@@ -46,18 +48,24 @@ def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
     if problems := [*setting_problems(task), *probe_problems(task), *baseline_problems(task, home)]:
         raise error_in(task.path, problems)
     skipped = {rung.name: rung.why_skipped(task) for rung in ladder()}
-    alpha = plan_alpha(task, [name for name, reason in skipped.items() if not reason])
-    _refuse_hopeless_split(task, alpha)
+    _refuse_hopeless_split(task, home)
     base = _base(task, home, progress)
     refuse_long_rows(task, base)
-    return Cleared(base=base, skipped=skipped, alpha=alpha)
+    return Cleared(base=base, skipped=skipped, ledger=said(task, home, standing_of(task, home)))
 
 
-def _refuse_hopeless_split(task: Task, alpha: AlphaPlan) -> None:
+def _refuse_hopeless_split(task: Task, home: Home) -> None:
+    """Of rows that were climbed on before, by what is left; never where the ledger has tests of this very kind, which are free."""
     from rung.verify.split_size import gate_problem
 
-    if problem := gate_problem(task, alpha.shares):
+    standing = standing_of(task, home)
+    fresh, left = (planned(task, rows) for rows in (Standing(climbs=0, spent=0.0, seen=0), standing))
+    if problem := gate_problem(replace(task, alpha=fresh.alpha), fresh.shares):
         raise HopelessSplit(problem, where=task.path, hint="Give the test split more rows (data.split.test), or lower the bar.")
+    problem = gate_problem(replace(task, alpha=left.alpha), left.shares) if left.number > 1 else None
+    if problem and not home.looks.has_made(gauge_of(task)):
+        told = f"climb {left.number} on these test rows: {problem}"
+        raise HopelessSplit(told, where=task.path, hint=f"{FRESH[:1].upper()}{FRESH[1:]}.")
 
 
 def _base(task: Task, home: Home, progress: Progress) -> Base:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.facts import (
     Built,
+    Charged,
     CurvePoint,
     Diagnosed,
     Fact,
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 # Part of every climb's id: a record of another form is not gone on with.
-FORM = 3
+FORM = 4
 _DOCUMENT, _SPENT = "document", "spent"
 _KINDS: Mapping[str, type[Fact]] = {
     "lock": Lock,
+    "charged": Charged,
     "built": Built,
     "judged": Judged,
     "measured": Measured,
@@ -72,6 +74,11 @@ class Record:
     def lock(self) -> Lock:
         """What was fixed at the start; only a climb that has begun has one."""
         return self._all(Lock)[0]
+
+    @property
+    def charged(self) -> Charged | None:
+        """What it was charged for its locked rows; None before its first test there."""
+        return next(iter(self._all(Charged)), None)
 
     @property
     def built(self) -> Mapping[str, Built]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.decide import RungState
+from rung.climb.facts import Measured
+from rung.climb.ledger import plan_of
 from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
@@ -39,10 +41,10 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         state=_standing(state),
         reason=state.skipped or (gate.verdict.reason if gate else state.exempt or "a cheaper rung passed"),
         candidate=built.candidate if built else None,
-        alpha=record.lock.rung(state.name).alpha,
+        alpha=gate.alpha if gate else plan_of(climb).rungs.get(state.name),
         verdict=gate.verdict if gate else None,
         guards=gate.guards if gate else (),
-        dev=DevScore(mean=dev.mean, n=dev.n) if dev else None,
+        dev=_dev_score(climb.task, dev) if dev else None,
         trials=_of_kind(records, "trial", Trial),
         build_s=built.seconds if built else None,
         gate_s=gate.seconds if gate else None,
@@ -63,6 +65,10 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         fixed_total=len(fixed),
         broke_total=len(broke),
     )
+
+
+def _dev_score(task: Task, dev: Measured) -> DevScore:
+    return DevScore(mean=dev.mean, n=dev.n, unit="share" if task.quality.other else task.quality.unit)
 
 
 def _standing(state: RungState) -> Standing:

@@ -1,8 +1,9 @@
 """Cheaper forms of a Candidate that passed: without one of its parts, or with half of one.
 
-Each is the passing Candidate less one thing, so that all are fixed before the gate is asked about any. They share one part of alpha
-by the fallback procedure (Wiens, Pharmaceutical Statistics 2003): equal parts in a fixed order, and what a form that held was given
-goes on to the next. The chance that any of them passes wrongly is at most the share.
+Each is the passing Candidate less one thing, so that all are fixed before the gate is asked about any. They share what the rung
+that passed had of alpha, which a true winner has no more use for (`verify.alpha`), by the fallback procedure (Wiens, Pharmaceutical
+Statistics 2003): equal parts in a fixed order, and what a form that held was given goes on to the next. The chance that any of them
+passes wrongly is at most the share.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rung.climb.facts import Judged, Tried
+from rung.climb.facts import Tried
 from rung.storage import Blobs
 from rung.types import Candidate, Run
 
@@ -41,10 +42,12 @@ def simpler(candidate: Candidate, blobs: Blobs, work: Path, *, below: tuple[str,
     return found
 
 
-def share_of(alpha: float, tries: int, before: Sequence[Judged]) -> float:
-    """What the next of `tries` forms may spend, after the verdicts on those `before` it, in order."""
-    carried = before[-1].alpha if before and before[-1].status == "pass" else 0.0
-    return alpha / tries + carried
+def share_of(alpha: float, tries: int, held: Sequence[bool]) -> float:
+    """What the next of `tries` forms may spend of `alpha`, after those before it, each of which held or did not."""
+    share = alpha / tries
+    for before in held:
+        share = alpha / tries + (share if before else 0.0)
+    return share
 
 
 def part_added(with_it: Run, without: Run) -> float | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from rung.climb.facts import (
     Simplified,
     Tried,
 )
+from rung.climb.ledger import level_of, locked_rows
 from rung.climb.preflight import Cleared, preflight
 from rung.climb.record import FORM, Record, climb_id, earlier_form
 from rung.climb.runtime import runtime_for
@@ -30,14 +33,18 @@ from rung.json_form import as_json, canonical_json
 from rung.rungs.base import BuildContext, mending, rung_named
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Progress, Task
+from rung.verify.alpha import AlphaPlan
 from rung.verify.environment import environment
 from rung.verify.judge import Trial, judge
+from rung.verify.reading import figure_on
 from rung.verify.run import evaluate, random_order
 
 if TYPE_CHECKING:
     from rung.engine.runtime import Runtime
     from rung.registry.home import Home
     from rung.registry.leases import Lease
+
+Share = Callable[[AlphaPlan], float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,20 +112,21 @@ def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase
                 "gone on with: the climb begins anew. Answers that are kept are not asked again."
             )
         record.add(_lock(task, cleared, base))
+    if record.charged is None:
+        for line in cleared.ledger:
+            progress.note(line)
     return record
 
 
 def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
     from rung.data.digest import data_digests
 
-    shares = cleared.alpha.rungs
-    rungs = [LockedRung(name=name, skipped=reason, alpha=shares.get(name)) for name, reason in cleared.skipped.items()]
+    rungs = [LockedRung(name=name, skipped=reason) for name, reason in cleared.skipped.items()]
     return Lock(
         task=task.digest,
         data=data_digests(task.examples),
         base=base,
         rungs=tuple(rungs),
-        cheaper=cleared.alpha.cheaper,
         findings=task.findings,
         environment=environment(task.seed),
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -149,7 +157,8 @@ def measure(climb: Climb, rung: str) -> None:
     run = evaluate(climb.task, climb.candidate(rung), "dev", rows, climb.runtime, climb.progress)
     stored = climb.home.runs.add(run)
     seconds = time.monotonic() - started
-    climb.record.add(Measured(rung=rung, run=stored, mean=run.mean(), n=len(run.rows), seconds=seconds))
+    mean, n = figure_on(climb.task, run)
+    climb.record.add(Measured(rung=rung, run=stored, mean=mean, n=n, seconds=seconds))
 
 
 def diagnose(climb: Climb) -> None:
@@ -166,24 +175,26 @@ def diagnose(climb: Climb) -> None:
 
 def gate(climb: Climb, rung: str) -> None:
     """Let the locked split judge the rung's Candidate."""
-    alpha = climb.record.lock.rung(rung).alpha
-    assert alpha is not None, "a rung that is left out is never judged"
-    climb.record.add(_judged(climb, rung, climb.candidate(rung), alpha))
+    climb.record.add(_judged(climb, rung, climb.candidate(rung), lambda plan: plan.rungs[rung]))
 
 
 def simplify(climb: Climb, rung: str) -> None:
-    """Try cheaper forms of what passed, each at the gate on its part of one share of alpha; the cheapest that holds is kept."""
+    """Try cheaper forms of what passed, each at the gate on its part of the rung's alpha; the cheapest that holds is kept."""
     forms = simpler(climb.candidate(rung), climb.home.blobs, climb.home.path / "climbs", below=climb.task.base_adapters)
     tries: list[Tried] = []
     for name, candidate in forms:
         tried = climb.record.form(rung, name)
         if tried is None:
-            alpha = share_of(climb.record.lock.cheaper, len(forms), [before.judged for before in tries])
-            tried = _tried(climb, rung, name, candidate, alpha)
+            held = [before.held for before in tries]
+            tried = _tried(climb, rung, (name, candidate), partial(_part, rung=rung, tries=len(forms), held=held))
             climb.record.add(tried)
         tries.append(tried)
     kept = cheapest([(tried, climb.home.runs.get(tried.judged.run)) for tried in tries if tried.held])
     climb.record.add(Simplified(rung=rung, kept=kept.name if kept else None))
+
+
+def _part(plan: AlphaPlan, *, rung: str, tries: int, held: Sequence[bool]) -> float:
+    return share_of(plan.rungs[rung], tries, held)
 
 
 def register(climb: Climb, rung: str) -> None:
@@ -198,27 +209,31 @@ def register(climb: Climb, rung: str) -> None:
     climb.record.add(Registered(version=version, candidate=winner, rung=rung))
 
 
-def _tried(climb: Climb, rung: str, name: str, candidate: Candidate, alpha: float) -> Tried:
+def _tried(climb: Climb, rung: str, form: tuple[str, Candidate], share: Share) -> Tried:
+    name, candidate = form
     climb.progress.note(f"trying it {name}")
     climb.home.candidates.add(candidate, climb.task.digest)
-    judged = _judged(climb, rung, candidate, alpha)
-    whole, form = climb.home.runs.get(climb.record.judged[rung].run), climb.home.runs.get(judged.run)
+    judged = _judged(climb, rung, candidate, share)
+    whole, less = climb.home.runs.get(climb.record.judged[rung].run), climb.home.runs.get(judged.run)
     return Tried(
         rung=rung,
         name=name,
         candidate=candidate.id,
         artefact_bytes=artefact_bytes(candidate, climb.task, climb.home),
-        part_added=part_added(whole, form),
+        part_added=part_added(whole, less),
         judged=judged,
     )
 
 
-def _judged(climb: Climb, rung: str, candidate: Candidate, alpha: float) -> Judged:
+def _judged(climb: Climb, rung: str, candidate: Candidate, share: Share) -> Judged:
+    """The verdict at this share of what the climb may spend, or at what was charged for the very same test before."""
     started = time.monotonic()
     task = climb.task
-    outcome = judge(Trial(task=task, candidate=candidate, alpha=alpha, baselines=_baselines(climb)), climb.runtime, climb.progress)
+    trial = Trial(task=task, candidate=candidate, alpha=0.0, baselines=_baselines(climb))
+    alpha = level_of(climb, trial, share)
+    outcome = judge(replace(trial, alpha=alpha), climb.runtime, climb.progress)
     looked, total = len(outcome.run.rows), len(task.split("test"))
-    climb.home.looks.add(task.digest, candidate.id, looked)
+    climb.home.looks.add(task.digest, candidate.id, looked, locked_rows(task))
     climb.progress.note(f"{rung}: {outcome.status} after {looked} of {total} test rows. {outcome.verdict.reason}")
     return Judged(
         rung=rung,

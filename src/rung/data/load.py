@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -63,6 +64,10 @@ def _shape(rows: Sequence[ReadRow], source: Source, shown: str) -> str | None:
     """The shape of most rows, None where `columns` says what is what; rows of another shape are bad rows."""
     known = {name for _, row in rows for name in row}
     named = source.columns.named() | ({"group": source.group} if source.group else {})
+    for column in source.slices:
+        if rows and column not in known:
+            hint = f"{did_you_mean(column, known)} 'target' is a row's target, 'answer' what an answer was read as."
+            raise UserError(f"{shown} has no column '{column}'", where=f"where.{column}", hint=hint)
     for key, column in named.items():
         if rows and column not in known:
             where = "data.group" if column == source.group else f"data.columns.{key}"
@@ -86,6 +91,8 @@ def _examples(rows: Sequence[ReadRow], shape: str | None, source: Source, proble
         try:
             parts = replace(_parts(row, shape, source.columns), gold=_gold(row, gold))
             example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
+            if source.slices:
+                example = replace(example, slices={column: _slice(row.get(column)) for column in source.slices})
             if example.id in lines_by_id:
                 raise RowError(f"the id '{example.id}' stands at line {lines_by_id[example.id]} already")
         except RowError as error:
@@ -142,6 +149,13 @@ def _given(row: Row, names: Columns) -> _Given:
 def _said(row: Row, name: str | None) -> str:
     value = None if name is None else row.get(name)
     return "" if value is None else as_text(value)
+
+
+def _slice(value: Any) -> Any:
+    """A cell as the lock can write it down: a date as its text, no number as nothing."""
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return None if isinstance(value, float) else as_text(value)
 
 
 def _gold(row: Row, column: str) -> tuple[Gold, ...]:

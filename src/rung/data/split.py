@@ -14,6 +14,7 @@ from rung.json_form import digest
 from rung.types import SPLITS, Example
 
 Kind = Literal["exact", "normalised", "conflict"]
+_FINER = "Groups never straddle splits: choose a finer group, or smaller shares."
 
 
 class Removed(NamedTuple):
@@ -89,9 +90,11 @@ def split(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -
     """The examples that a split takes, in their order, with `.split` (and a `.group`) set.
 
     A share that is a float, at most 1.0, is a fraction of all rows; a whole number counts rows; rows that no share asks for are
-    dropped. Groups go whole, in an order drawn from SHA-256 of seed and group, to the split that lacks the largest part of its
-    share; with large groups a split is as near to its share as whole groups allow. Where rows name their own splits, that holds,
-    and `shares` is not used.
+    dropped. Groups go whole, and each has the same chance to be in a split whatever its size: placed by what still fits, large
+    ones end in train, and the rows of test are those of small ones, which are not what the task meets. A split gets its share of
+    the groups, large and small alike (systematic sampling along the sizes), so that its rows vary a little where groups are of
+    different sizes; without groups they are exact. All is drawn from SHA-256 of seed and group. Where rows name their own splits,
+    that holds, and `shares` is not used.
 
     Raises UserError, with the numbers, where there are too few rows or groups.
     """
@@ -100,7 +103,7 @@ def split(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -
         return _explicit(grouped)
     wanted = _wanted(shares, len(grouped))
     sizes = Counter(example.group for example in grouped)
-    placed = _place(sizes, wanted, seed)
+    placed = _place(sizes, _in_groups(wanted, len(grouped), len(sizes)), seed)
     _check_filled(Counter(placed.get(example.group, "") for example in grouped), wanted, len(sizes), max(sizes.values()))
     return tuple(replace(example, split=placed[example.group]) for example in grouped if example.group in placed)
 
@@ -163,23 +166,40 @@ def _trimmed(wanted: dict[str, int], shares: Mapping[str, float], rows: int) -> 
     return wanted
 
 
+def _in_groups(wanted: Mapping[str, int], rows: int, groups: int) -> dict[str, int]:
+    """How many groups each split gets: the share of the groups that it asks for of the rows; all of them where it asks for all."""
+    counts = {name: round(count * groups / rows) for name, count in wanted.items()}
+    most = max(counts, key=lambda name: counts[name])
+    over = sum(counts.values()) - groups
+    if over > 0 or sum(wanted.values()) == rows:
+        counts[most] -= over
+    if min(counts.values()) < 1:
+        told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        problem = f"{groups:,} group{'s'[: groups > 1]} are too few to split ({told} of {rows:,} rows)"
+        raise UserError(problem, where="data.group", hint=_FINER)
+    return counts
+
+
 def _place(sizes: Mapping[str, int], wanted: Mapping[str, int], seed: int) -> dict[str, str]:
-    """Group -> split. A group that fits in no split goes where it overshoots least if all rows are wanted, or if the split then
-    misses its share by less than without it; else it stays out."""
-    room, placed = dict(wanted), dict[str, str]()
-    spare = sum(sizes.values()) - sum(wanted.values())
-    use_all = spare == 0
-    for group in sorted(sizes, key=lambda name: _draw(seed, name)):
-        size, roomiest = sizes[group], max(room, key=lambda name: room[name])
-        fitting = [name for name in wanted if room[name] >= size]
-        best = max(fitting, key=lambda name: room[name] / wanted[name], default=None)
-        if best is None and (use_all or (size > spare and 2 * room[roomiest] > size)):
-            best = roomiest
-        if best is None:
-            spare -= size
-            continue
-        placed[group] = best
-        room[best] -= size
+    """Group -> split: along the sizes, from a drawn start, each to the split that lacks the largest part of its groups.
+
+    The start is uniform over the circle of sizes, so that every group is in test with the same probability (Madow, 1949). Where
+    all sizes are one, the order is drawn already, and what no split asks for comes last in it.
+    """
+    drawn = {name: _draw(seed, name) for name in sizes}
+    circle, alike = sorted(sizes, key=lambda name: (sizes[name], drawn[name])), len(set(sizes.values())) == 1
+    start = 0 if alike else int.from_bytes(min(drawn.values())[-8:]) % len(circle)
+    spare = {} if alike else {"": len(sizes) - sum(wanted.values())}
+    whole = {name: count for name, count in {**wanted, **spare}.items() if count}
+    room, placed = dict(whole), dict[str, str]()
+    for group in [*circle[start:], *circle[:start]]:
+        open_still = [name for name in whole if room[name]]
+        if not open_still:
+            break
+        best = max(open_still, key=lambda name: room[name] / whole[name])
+        room[best] -= 1
+        if best:
+            placed[group] = best
     return placed
 
 
@@ -192,7 +212,7 @@ def _check_filled(got: Mapping[str, int], wanted: Mapping[str, int], groups: int
     if short:
         told = ", ".join(f"{name} got {got.get(name, 0):,} of {wanted[name]:,}" for name in short)
         problem = f"{groups} groups (the largest of {largest:,} rows) cannot be split so: {told}"
-        raise UserError(problem, where="data.group", hint="Groups never straddle splits: choose a finer group, or smaller shares.")
+        raise UserError(problem, where="data.group", hint=_FINER)
 
 
 def leaks(examples: Sequence[Example]) -> tuple[Leak, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from rung.errors import UserError
 from rung.json_form import canonical_json, digest
+from rung.reply import without_thoughts
 from rung.types import Message
 
 Tools = Sequence[Mapping[str, Any]]
@@ -212,13 +213,18 @@ def calls_text(calls: Sequence[Mapping[str, Any]]) -> str:
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content: a string, or OpenAI text parts. Raises UserError for anything else."""
+    """The text of a message's content: a string, or OpenAI text parts; a part that is a thought is no text.
+
+    Raises UserError for anything else.
+    """
     if content is None:
         return ""
     if isinstance(content, str):
         return content
-    if isinstance(content, Sequence) and all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in content):
-        return "".join(part["text"] for part in content)
+    if isinstance(content, Sequence) and all(isinstance(part, Mapping) for part in content):
+        said = without_thoughts(content)
+        if all(isinstance(part.get("text"), str) for part in said):
+            return "".join(part["text"] for part in said)
     raise UserError(
         "a message's content is neither text nor a list of text parts", hint="Only text is supported: no images, no audio."
     )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rung.disk import place
 from rung.errors import RungError, UserError
@@ -13,6 +14,7 @@ from rung.propose.profile import Profile
 from rung.propose.task_file import write_task
 from rung.task.load import load_task
 from rung.types import Bar, Task
+from rung.verify.alpha import AlphaPlan
 from rung.verify.scoring import bind
 from rung.verify.split_size import card, gate_problem
 
@@ -36,14 +38,14 @@ class Draft:
 
     base       the model to change, as its user wrote it; None is the default one
     downloads  where packages that the task file names are kept
-    shares     into how many parts a climb of a task splits alpha
+    alpha      what a first climb of a task may spend, and into how many parts that is split
     """
 
     profile: Profile
     out: Path
     base: str | None
     downloads: Path
-    shares: Callable[[Task], int]
+    alpha: Callable[[Task], AlphaPlan]
 
     def write(self, at_least: float, lines: Sequence[str]) -> Task:
         """Writes the text beside its place, and loads it."""
@@ -69,7 +71,7 @@ def propose(draft: Draft) -> Proposal:
     try:
         task = draft.write(wished, [])
         at_least = _provable(draft, task)
-        lines = tuple(line["text"] for line in card(_with_bar(task, at_least), draft.shares(task)))
+        lines = tuple(line["text"] for line in _card(task, at_least, draft.alpha(task)))
         # What the split rows show is only known once there is a task.
         draft = replace(draft, profile=replace(draft.profile, findings=task.findings))
         draft.write(at_least, lines)
@@ -94,14 +96,18 @@ def _unmatchable(profile: Profile) -> Mapping[str, str]:
 
 def _provable(draft: Draft, task: Task) -> float:
     """The highest bar up to the wished one that this test split could prove. Raises UserError where it can prove none."""
-    shares, wished = draft.shares(task), draft.profile.at_least
+    alpha, wished = draft.alpha(task), draft.profile.at_least
     steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
     for bar in [wished, *[step for step in steps if step < wished]]:
-        problem = gate_problem(_with_bar(task, bar), shares)
+        problem = gate_problem(_with_bar(task, bar, alpha), alpha.shares)
         if problem is None:
             return bar
     raise UserError(f"too few rows to prove anything: {problem}", where=task.path, hint="Add more examples to the file.")
 
 
-def _with_bar(task: Task, at_least: float) -> Task:
-    return replace(task, quality=replace(task.quality, at_least=at_least))
+def _card(task: Task, at_least: float, alpha: AlphaPlan) -> list[dict[str, Any]]:
+    return card(_with_bar(task, at_least, alpha), alpha.shares)
+
+
+def _with_bar(task: Task, at_least: float, alpha: AlphaPlan) -> Task:
+    return replace(task, quality=replace(task.quality, at_least=at_least), alpha=alpha.alpha)

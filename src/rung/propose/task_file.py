@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rung import plugins
 from rung.propose.profile import Profile
 from rung.task.keys import DEFAULT_BASE
+from rung.task.yaml12 import write_yaml
 from rung.types import Bar
 from rung.verify.scoring import bind
 
@@ -63,7 +62,7 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
     optional = {"columns": profile.columns.named(), "where": profile.where, "group": profile.group, "encoding": profile.encoding}
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
-    split = _indented(_commented(ABOUT_SPLIT) + _yaml({"split": dict(profile.split)}))
+    split = _indented(_commented(ABOUT_SPLIT) + write_yaml({"split": dict(profile.split)}))
     bar = [ABOUT_BAR, ABOUT_LOWERED.format(wished=profile.at_least)] if at_least < profile.at_least else [ABOUT_BAR]
     verbatim = bind(Bar(scorer=profile.scorer, config=profile.config)).verbatim
     bar += [ABOUT_VERBATIM.format(scorer=profile.scorer)] if verbatim else []
@@ -71,14 +70,14 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
         _comments(
             [f"Written by `rung init {profile.path.name}`, from what the file shows. Change what is wrong.", "", *seen(profile)]
         ),
-        _yaml({"name": name_of(profile.path)}),
-        _commented(ABOUT_BASE) + _yaml({"base": _base(base, out.parent)}),
-        _commented(ABOUT_INSTRUCTION) + _yaml({"instruction": profile.instruction}),
-        _yaml({"data": data}) + split,
+        write_yaml({"name": name_of(profile.path)}),
+        _commented(ABOUT_BASE) + write_yaml({"base": _base(base, out.parent)}),
+        _commented(ABOUT_INSTRUCTION) + write_yaml({"instruction": profile.instruction}),
+        write_yaml({"data": data}) + split,
         _comments(ABOUT_MORE),
-        _comments(bar) + _yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
-        _commented(ABOUT_ALPHA) + _yaml({"alpha": 0.05}),
-        _commented(ABOUT_SEARCH) + _yaml({"rungs": _searches(profile)}),
+        _comments(bar) + write_yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
+        _commented(ABOUT_ALPHA) + write_yaml({"alpha": 0.05}),
+        _commented(ABOUT_SEARCH) + write_yaml({"rungs": _searches(profile)}),
     ]
     if card:
         parts.append(_comments(["What this test split can and cannot prove:", *[f"  {line}" for line in card]]))
@@ -120,10 +119,6 @@ def _base(wanted: str | None, folder: Path) -> str:
         return DEFAULT_BASE
     path = Path(wanted).expanduser()
     return os.path.relpath(path, folder) if path.exists() else wanted
-
-
-def _yaml(value: dict[str, Any]) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _commented(text: str) -> str:

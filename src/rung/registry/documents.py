@@ -13,7 +13,7 @@ from typing import Any, Literal
 from rung import json_form
 from rung.errors import UserError
 from rung.registry.forecasts import Forecast
-from rung.types import Bar, Finding, Limits, Status, Verdict
+from rung.types import Bar, Finding, Limits, Status, Unit, Verdict
 
 RungState = Literal["passed", "failed", "undecided", "skipped", "not_tried"]
 
@@ -60,10 +60,11 @@ class CardLine:
 
 @dataclass(frozen=True, kw_only=True)
 class DevScore:
-    """The mean score over n dev rows; None where none could be scored."""
+    """The mean score over n dev rows, or what else the bar is on, in its `unit`; None where none could be scored."""
 
     mean: float | None
     n: int
+    unit: Unit = "share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,11 +259,30 @@ class Lock:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """A look at the first n rows of the locked split."""
+    """A look at the first n rows of a locked split that has rows in common with this climb's, for the task of this name."""
 
     candidate: str
     rung: str
     n: int
+    task: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """The climb's number on its locked rows (`rows` of them, `seen` by climbs before), and what of alpha was and is spent on them.
+
+    number  None where every test of the climb had been made before, which costs nothing
+    alpha   what the climb may spend; `spent` is what those before it were charged, `next_alpha` what one more would have
+    lines   the same in words
+    """
+
+    number: int | None
+    alpha: float
+    spent: float
+    seen: int
+    rows: int
+    next_alpha: float
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,6 +304,7 @@ class ClimbDocument:
     forecast: Forecast | None
     notes: tuple[str, ...]
     lock: Lock
+    ledger: Ledger
     looks: tuple[Look, ...] = field(default=())
 
     @property

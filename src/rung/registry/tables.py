@@ -30,8 +30,33 @@ runs = _table(
     Column("mean", Float),
     _text("blob"),
 )
-looks = _table(
-    "looks", _text("task"), _text("candidate"), Column("n", Integer, nullable=False), UniqueConstraint("task", "candidate", "n")
+looks = Table(
+    "looks",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _text("task"),
+    _text("candidate"),
+    Column("n", Integer, nullable=False),
+    Column("created", Text, nullable=False),
+    Column("row_set", Integer),
+    UniqueConstraint("task", "candidate", "n"),
+)
+row_sets = _table("row_sets", _text("digest", unique=True), Column("n", Integer, nullable=False))
+charges = _table(
+    "charges",
+    _text("climb", unique=True),
+    Column("row_set", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("alpha", Float, nullable=False),
+)
+tests = _table(
+    "tests",
+    _text("gauge"),
+    _text("test"),
+    _text("lines"),
+    _text("climb"),
+    Column("alpha", Float, nullable=False),
+    UniqueConstraint("gauge", "test", "lines"),
 )
 names = _table(
     "names",
@@ -44,6 +69,12 @@ names = _table(
 facts = _table("facts", _text("climb", index=True), _text("key"), _text("payload"))
 climbs = _table("climbs", _text("climb", unique=True), Column("form", Integer, nullable=False), _text("task"))
 aliases = _table("aliases", _text("old", unique=True), _text("candidate"))
+locked_rows = Table(
+    "locked_rows",
+    metadata,
+    Column("row", Text, primary_key=True),
+    Column("row_set", Integer, primary_key=True),
+)
 HISTORY = tuple(metadata.sorted_tables)
 
 answers = Table(

@@ -6,9 +6,9 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from rung.registry.documents import ClimbDocument
+from rung.registry.documents import ClimbDocument, DevScore
 from rung.report import text
-from rung.types import Bar
+from rung.types import Bar, Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +36,25 @@ def state(name: str, word: str | None = None) -> State:
     return State(word=word, mark=known.mark, tone=known.tone) if word else known
 
 
-def is_difference(bar: Bar | None) -> bool:
-    """Whether a bar compares two candidates, so that its verdict's figures are differences in percentage points."""
-    return bar is not None and bar.at_least is None
+def unit_of(bar: Bar | None) -> Unit:
+    """What the figures of a verdict on a bar are; of a limit, which has none: shares."""
+    return bar.unit if bar is not None else "share"
+
+
+def dev_words(dev: DevScore | None) -> str:
+    """What came out on dev."""
+    return text.share(dev.mean, unit=dev.unit) if dev else text.DASH
 
 
 def bar_words(bar: Bar) -> str:
-    """`at least 80.0%`, `better than r1_prompt by 10.0 points`, `not worse than champion by more than 2.0 points`."""
+    """`at least 80.0%`, `recall of spam at least 95.0%`, `better than r1_prompt by 10.0 points`."""
     if bar.better_than is not None:
-        return f"better than {bar.better_than} by {text.points(bar.by).removeprefix('+')}"
-    if bar.not_worse_than is not None:
-        return f"not worse than {bar.not_worse_than} by more than {text.points(bar.margin).removeprefix('+')}"
-    return f"at least {text.percent(bar.at_least)}"
+        words = f"better than {bar.better_than} by {text.points(bar.by).removeprefix('+')}"
+    elif bar.not_worse_than is not None:
+        words = f"not worse than {bar.not_worse_than} by more than {text.points(bar.margin).removeprefix('+')}"
+    else:
+        words = f"{'at most' if bar.at_most is not None else 'at least'} {text.share(bar.line, unit=bar.unit)}"
+    return " ".join(filter(None, [bar.measured, words]))
 
 
 def anchor(rung: str) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from rung.registry.documents import ClimbDocument, DiagnosisRecord, LockedTask, RungRecord
 from rung.report import text
-from rung.report.facts import State, anchor, bar_words, is_difference, state
-from rung.types import SPLITS, Verdict
+from rung.report.facts import State, anchor, bar_words, dev_words, state, unit_of
+from rung.types import SPLITS, Unit, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ CHEAPER = (
     Column(label="Looked at", numeric=True),
     Column(label="What that adds", numeric=True),
 )
-LOOKS = (Column(label="Rung"), Column(label="Candidate"), Column(label="Test rows", numeric=True))
+LOOKS = (Column(label="Rung"), Column(label="Task"), Column(label="Candidate"), Column(label="Test rows", numeric=True))
 ATTRIBUTION = (
     Column(label="Cause"),
     Column(label="Failures put right", numeric=True, help="each failure counts for the cheapest cause whose probe puts it right"),
@@ -116,7 +116,7 @@ def key_figures(document: ClimbDocument) -> list[tuple[str, str]]:
     if not won or not won.verdict:
         rows = [(f"{name.capitalize()} rows", text.count(document.task.rows[name])) for name in SPLITS]
         return [("The bar", bar_words(bar)), *rows]
-    estimate, bounds, _, seen = _figures(won.verdict, difference=is_difference(bar))
+    estimate, bounds, _, seen = _figures(won.verdict, unit=unit_of(bar))
     return [
         ("Winner", document.version or won.rung),
         ("Estimate", estimate),
@@ -132,14 +132,14 @@ def key_figures(document: ClimbDocument) -> list[tuple[str, str]]:
 
 def showed(document: ClimbDocument) -> Table:
     """What each rung showed at the gate."""
-    difference = is_difference(document.task.bar)
+    unit = unit_of(document.task.bar)
     rows = [
         (
             _link(rung),
             state(rung.state),
-            *_figures(rung.verdict, difference=difference),
+            *_figures(rung.verdict, unit=unit),
             text.small(rung.alpha),
-            text.percent(rung.dev.mean if rung.dev else None),
+            dev_words(rung.dev),
         )
         for rung in document.rungs
     ]
@@ -175,7 +175,7 @@ def guards(rung: RungRecord, task: LockedTask) -> Table:
         (
             verdict.name,
             state(verdict.status),
-            *_figures(verdict, difference=is_difference(task.bar_of(verdict.name))),
+            *_figures(verdict, unit=unit_of(task.bar_of(verdict.name))),
         )
         for verdict in rung.guards
     ]
@@ -184,12 +184,12 @@ def guards(rung: RungRecord, task: LockedTask) -> Table:
 
 def cheaper(document: ClimbDocument) -> Table:
     """The forms of the winner with less, and what became of each."""
-    difference = is_difference(document.task.bar)
+    unit = unit_of(document.task.bar)
     rows = [
         (
             form.name,
             state("pass", "kept" if form.kept else "holds") if form.held else state(form.verdict.status, "does not hold"),
-            *_figures(form.verdict, difference=difference),
+            *_figures(form.verdict, unit=unit),
             text.points(form.part_added),
         )
         for form in document.cheaper
@@ -199,8 +199,8 @@ def cheaper(document: ClimbDocument) -> Table:
 
 def looks(document: ClimbDocument) -> Table:
     """The ledger of the test split."""
-    rows = [(look.rung, Code(whole=look.candidate), text.count(look.n)) for look in document.looks]
-    return Table(caption="Every look at the test split", columns=LOOKS, rows=tuple(rows))
+    rows = [(look.rung, look.task, Code(whole=look.candidate), text.count(look.n)) for look in document.looks]
+    return Table(caption="Every look at these test rows, by any task", columns=LOOKS, rows=tuple(rows))
 
 
 def attribution(found: DiagnosisRecord) -> Table:
@@ -217,7 +217,7 @@ def arms(found: DiagnosisRecord) -> Table:
             text.percent(arm.before),
             text.percent(arm.after),
             text.points(arm.lift),
-            text.interval(arm.lower, arm.upper, difference=True),
+            text.interval(arm.lower, arm.upper, unit="points"),
             text.count(arm.flipped),
             text.count(arm.broken),
             text.count(arm.n),
@@ -228,14 +228,14 @@ def arms(found: DiagnosisRecord) -> Table:
     return Table(caption="Every way that the base was asked in", columns=ARMS, rows=tuple(rows))
 
 
-def _figures(verdict: Verdict | None, *, difference: bool) -> tuple[str, str, str, str]:
+def _figures(verdict: Verdict | None, *, unit: Unit) -> tuple[str, str, str, str]:
     """(estimate, bounds, bar, looked at) in words."""
     if verdict is None:
         return (text.DASH,) * 4
     return (
-        text.share(verdict.estimate, difference=difference, bar=verdict.bar),
-        text.interval(verdict.lower, verdict.upper, difference=difference, bar=verdict.bar),
-        text.share(verdict.bar, difference=difference),
+        text.share(verdict.estimate, unit=unit, bar=verdict.bar),
+        text.interval(verdict.lower, verdict.upper, unit=unit, bar=verdict.bar),
+        text.share(verdict.bar, unit=unit),
         text.looked(verdict.n, verdict.n_total),
     )
 

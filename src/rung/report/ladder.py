@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from rung.registry.documents import ClimbDocument, DiagnosisRecord, ProbeRecord, RungRecord
 from rung.report import text
-from rung.report.facts import State, anchor, bar_words, is_difference, state
+from rung.report.facts import State, anchor, bar_words, state, unit_of
 from rung.report.scale import Scale, fit
+from rung.types import Unit
 
 # What is always shown on either side of the bar, as a share.
 CLEAR = 0.015
+LEADS: dict[Unit, str] = {"share": "Score", "points": "Difference in score", "number": "Figure"}
+WITHIN: dict[Unit, tuple[float, float]] = {"share": (0.0, 1.0), "points": (-1.0, 1.0), "number": (-1.0, 1.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,18 +65,18 @@ class Ladder:
 def ladder(document: ClimbDocument) -> Ladder:
     """Every rung as a horizontal interval lower, estimate, upper against the bar; what was not measured says why."""
     bar = document.task.bar
-    difference = is_difference(bar)
-    scale = _scale_of(document, difference=difference)
-    with_dev = not difference and any(_dev(rung) is not None for rung in document.rungs)
+    unit = unit_of(bar)
+    scale = _scale_of(document, unit=unit)
+    with_dev = unit != "points" and any(_dev(rung) is not None for rung in document.rungs)
     return Ladder(
         kind="ladder",
-        lead=f"{'Difference in score' if difference else 'Score'} at the gate, cheapest rung first. ",
+        lead=f"{LEADS[unit]}{f' ({bar.measured})' if bar.measured else ''} at the gate, cheapest rung first. ",
         estimate_key="estimate, with its lower and upper bound",
         bar_key=f"the bar: {bar_words(bar)}",
-        dev_key="score on dev" if with_dev else "",
-        rows=tuple(_rung_row(rung, scale, bar.line, difference=difference) for rung in document.rungs),
-        axis=_axis(scale, difference=difference),
-        unit="percentage points" if difference else "",
+        dev_key=f"{LEADS[unit].lower()} on dev" if with_dev else "",
+        rows=tuple(_rung_row(rung, scale, bar.line, unit=unit) for rung in document.rungs),
+        axis=_axis(scale, unit=unit),
+        unit="percentage points" if unit == "points" else "",
     )
 
 
@@ -89,31 +92,33 @@ def lifts(found: DiagnosisRecord) -> Ladder:
         bar_key="no change",
         dev_key="",
         rows=tuple(_probe_row(probe, scale, found.cause) for probe in probes),
-        axis=_axis(scale, difference=True),
+        axis=_axis(scale, unit="points"),
         unit="percentage points",
     )
 
 
-def _scale_of(document: ClimbDocument, *, difference: bool) -> Scale:
+def _scale_of(document: ClimbDocument, *, unit: Unit) -> Scale:
+    bar = document.task.bar
     verdicts = [rung.verdict for rung in document.rungs if rung.verdict]
     figures = [value for verdict in verdicts for value in (verdict.lower, verdict.estimate, verdict.upper)]
-    figures += [0.0] if difference else [_dev(rung) for rung in document.rungs]
-    figures += [document.task.bar.line - CLEAR, document.task.bar.line + CLEAR]
+    figures += [0.0] if unit == "points" else [_dev(rung) for rung in document.rungs]
+    figures += [bar.line - CLEAR, bar.line + CLEAR]
     known = [value for value in figures if value is not None]
-    return fit(known, least=0.1, marks=6, within=(-1.0, 1.0) if difference else (0.0, 1.0))
+    within = (0.0, max(1.0, *bar.cost.values())) if bar.cost else WITHIN[unit]
+    return fit(known, least=0.1, marks=6, within=within)
 
 
-def _rung_row(rung: RungRecord, scale: Scale, bar: float, *, difference: bool) -> Row:
+def _rung_row(rung: RungRecord, scale: Scale, bar: float, *, unit: Unit) -> Row:
     verdict, shown = rung.verdict, state(rung.state)
     estimate = verdict.estimate if verdict else None
     href = f"#{anchor(rung.rung)}"
-    dev = None if difference else _dev(rung)
+    dev = None if unit == "points" else _dev(rung)
     if estimate is None and dev is None:
         why = rung.reason or "No reason was recorded."
         return Row(name=rung.rung, href=href, title=rung.title, tone=shown.tone, why=why, mark=shown)
     line = verdict.bar if verdict else None
-    bounds = text.interval(verdict and verdict.lower, verdict and verdict.upper, difference=difference, bar=line)
-    number = text.share(estimate, difference=difference, bar=line)
+    bounds = text.interval(verdict and verdict.lower, verdict and verdict.upper, unit=unit, bar=line)
+    number = text.share(estimate, unit=unit, bar=line)
     ends = (verdict.lower, verdict.upper) if verdict else (None, None)
     return Row(
         name=rung.rung,
@@ -131,7 +136,7 @@ def _probe_row(probe: ProbeRecord, scale: Scale, leading: str) -> Row:
     if probe.lift is None:
         why = probe.reason or "It was not run."
         return Row(name=probe.cause, href=None, title=probe.title, tone="quiet", why=why, mark=state("skipped", "not run"))
-    bounds = text.interval(probe.lower, probe.upper, difference=True)
+    bounds = text.interval(probe.lower, probe.upper, unit="points")
     lift = text.points(probe.lift)
     return Row(
         name=probe.cause,
@@ -164,8 +169,8 @@ def _track(
     )
 
 
-def _axis(scale: Scale, *, difference: bool) -> tuple[tuple[str, str], ...]:
-    say = _whole_points if difference else text.whole_percent
+def _axis(scale: Scale, *, unit: Unit) -> tuple[tuple[str, str], ...]:
+    say = {"points": _whole_points, "share": text.whole_percent, "number": text.figure}[unit]
     return tuple((_percent(scale, tick), say(tick)) for tick in scale.ticks)
 
 

@@ -81,7 +81,7 @@ def _figures(arm: ArmReading) -> dict[str, str]:
         "before": text.percent(arm.before),
         "after": text.percent(arm.after),
         "points": text.points(arm.lift).removesuffix(" points"),
-        "bounds": text.interval(arm.lower, arm.upper, difference=True).removesuffix(" points"),
+        "bounds": text.interval(arm.lower, arm.upper, unit="points").removesuffix(" points"),
         "put right": text.count(arm.flipped),
         "broken": text.count(arm.broken),
         "rows": text.count(arm.n),

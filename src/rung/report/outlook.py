@@ -43,8 +43,7 @@ def outlook(curve: LearningCurve) -> Outlook:
     """A learning curve for the page."""
     measured = [(text.count(point.rows), text.percent(point.mean), "measured") for point in curve.points]
     ahead = [
-        (text.count(one.rows), text.percent(one.estimate), text.interval(one.lower, one.upper, difference=False))
-        for one in curve.ahead
+        (text.count(one.rows), text.percent(one.estimate), text.interval(one.lower, one.upper, unit="share")) for one in curve.ahead
     ]
     table = Table(caption="Measured, and forecast", columns=AHEAD, rows=(*measured, *ahead))
     return Outlook(curve=curve, drawing=_drawing(curve), table=table)

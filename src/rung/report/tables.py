@@ -12,9 +12,11 @@ from rich.text import Text
 
 from rung.registry.documents import ClimbDocument, RungRecord
 from rung.report import text
-from rung.report.facts import bar_words, is_difference, state
+from rung.report.facts import bar_words, dev_words, state, unit_of
+from rung.types import Unit
 
 STYLES = {"pass": "green", "fail": "red", "undecided": "yellow", "quiet": "dim"}
+SCORES: dict[Unit, str] = {"share": "score", "points": "points", "number": "figure"}
 IN_ASCII = str.maketrans({text.DASH: "-", text.MINUS: "-", text.ELLIPSIS: "...", "µ": "u"})
 
 
@@ -31,7 +33,7 @@ class Field:
 FIELDS = (
     Field(label="n", read=lambda rung: text.looked(rung.verdict.n, rung.verdict.n_total) if rung.verdict else text.DASH),
     Field(label="alpha", read=lambda rung: text.small(rung.alpha), width=130),
-    Field(label="dev", read=lambda rung: text.percent(rung.dev.mean if rung.dev else None), width=140),
+    Field(label="dev", read=lambda rung: dev_words(rung.dev), width=140),
     Field(label="per answer", read=lambda rung: text.seconds(rung.answer_s), width=80, spare=True),
     Field(label="wait", read=lambda rung: text.seconds(rung.wait_p50_s), width=80, spare=True),
     Field(label="wait 95%", read=lambda rung: text.seconds(rung.wait_p95_s), width=120, spare=True),
@@ -73,10 +75,10 @@ def _table(document: ClimbDocument, options: ConsoleOptions) -> Table:
     grid = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for label in ("rung", "verdict"):
         grid.add_column(label, no_wrap=True, header_style="dim")
-    for label in ("points" if is_difference(bar) else "score", "bounds", *(field.label for field in fields)):
+    for label in (SCORES[unit_of(bar)], "bounds", *(field.label for field in fields)):
         grid.add_column(label, justify="right", header_style="dim")
     for rung in document.rungs:
-        grid.add_row(*_cells(rung, fields, options, difference=is_difference(bar)))
+        grid.add_row(*_cells(rung, fields, options, unit=unit_of(bar)))
     return grid
 
 
@@ -84,13 +86,13 @@ def _has_figures(field: Field, document: ClimbDocument) -> bool:
     return not field.spare or any(field.read(rung) != text.DASH for rung in document.rungs)
 
 
-def _cells(rung: RungRecord, fields: Sequence[Field], options: ConsoleOptions, *, difference: bool) -> list[RenderableType]:
+def _cells(rung: RungRecord, fields: Sequence[Field], options: ConsoleOptions, *, unit: Unit) -> list[RenderableType]:
     shown, verdict = state(rung.state), rung.verdict
     figures = [text.DASH, text.DASH]
     if verdict:
         figures = [
-            text.share(verdict.estimate, difference=difference, bar=verdict.bar),
-            text.interval(verdict.lower, verdict.upper, difference=difference, bar=verdict.bar),
+            text.share(verdict.estimate, unit=unit, bar=verdict.bar),
+            text.interval(verdict.lower, verdict.upper, unit=unit, bar=verdict.bar),
         ]
     figures += [field.read(rung) for field in fields]
     quiet = "dim" if shown.tone == "quiet" else ""

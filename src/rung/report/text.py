@@ -8,6 +8,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from rung.types import Unit
+
 DASH = "—"
 MINUS = "−"
 ELLIPSIS = "…"
@@ -48,22 +50,33 @@ def points(value: Any, bar: Any = None) -> str:
     return f"{known * 100:+.{_decimals(known, line)}f} points".replace("-", MINUS)
 
 
-def share(value: Any, *, difference: bool, bar: Any = None) -> str:
-    """A score in percent, or a difference of scores in percentage points."""
-    return points(value, bar) if difference else percent(value, bar)
+def share(value: Any, *, unit: Unit, bar: Any = None) -> str:
+    """A score in percent, a difference of scores in percentage points, or a number on a scale of its own, such as a cost."""
+    if unit == "number":
+        return figure(value, bar)
+    return points(value, bar) if unit == "points" else percent(value, bar)
 
 
-def interval(lower: Any, upper: Any, *, difference: bool, bar: Any = None) -> str:
+def figure(value: Any, bar: Any = None) -> str:
+    """`0.421`, in three significant digits; more where rounding would lift a value onto a bar that it does not stand on."""
+    known, line = number(value), number(bar)
+    if known is None:
+        return DASH
+    digits = 3 if line is None or known == line else next((n for n in (3, 4, 5) if f"{known:.{n}g}" != f"{line:.{n}g}"), 6)
+    return f"{known:.{digits}g}".replace("-", MINUS)
+
+
+def interval(lower: Any, upper: Any, *, unit: Unit, bar: Any = None) -> str:
     """`80.9% to 85.1%`; one open side is said in words, and no bounds at all are a dash."""
     low, high = number(lower), number(upper)
     if low is None and high is None:
         return DASH
     if low is None:
-        return f"at most {share(high, difference=difference, bar=bar)}"
+        return f"at most {share(high, unit=unit, bar=bar)}"
     if high is None:
-        return f"at least {share(low, difference=difference, bar=bar)}"
-    start = share(low, difference=difference, bar=bar).removesuffix(" points")
-    return f"{start} to {share(high, difference=difference, bar=bar)}"
+        return f"at least {share(low, unit=unit, bar=bar)}"
+    start = share(low, unit=unit, bar=bar).removesuffix(" points")
+    return f"{start} to {share(high, unit=unit, bar=bar)}"
 
 
 def seconds(value: Any) -> str:

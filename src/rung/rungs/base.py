@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,14 +42,16 @@ class BuildContext:
         self.records: list[Recorded] = []
         work.mkdir(parents=True, exist_ok=True)
 
-    def measure(self, candidate: Candidate, split: str = "dev", limit: int | None = None) -> Run:
+    def measure(
+        self, candidate: Candidate, split: str = "dev", limit: int | None = None, *, among: Collection[str] | None = None
+    ) -> Run:
         """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely.
 
-        Raises UserError for the test split: only the gate itself looks there.
+        `among` names the only rows that count. Raises UserError for the test split: only the gate itself looks there.
         """
         if split == "test":
             raise UserError("a rung must not look at the test split")
-        rows = random_order(self.task, split)[:limit]
+        rows = [row for row in random_order(self.task, split) if among is None or row.id in among][:limit]
         return evaluate(self.task, candidate, split, rows, self.runtime, self.progress)
 
     def record(self, kind: str, fact: Mapping[str, Any]) -> None:
@@ -152,7 +154,7 @@ def why_skipped(task: Task, rung: str) -> str:
 
 
 def plan_of_alpha(task: Task) -> AlphaPlan:
-    """The shares of alpha in a climb of this task: of each rung that applies, and of cheaper forms of what passed."""
+    """The shares of alpha of each rung that applies in the first climb on a task's test rows."""
     return plan_alpha(task, [rung.name for rung in ladder() if not rung.why_skipped(task)])
 
 

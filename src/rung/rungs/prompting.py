@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rung.data.sample import shuffled
 from rung.parts import Calibration, ChoiceConstraint, Demonstrations
 from rung.rungs.base import BuildContext, labelled, longest_answer
 from rung.rungs.settings import read_settings
@@ -69,7 +70,9 @@ def with_demonstrations(task: Task, candidate: Candidate, k: int, context: Build
     from rung.engine.demos import pool_bytes
     from rung.verify.scoring import target_text
 
-    pool = context.blobs.put_bytes(pool_bytes(labelled(task), lambda row: target_text(task, row)))
+    # Of rows that are equally near the first are shown: in a file's own order those would be of one label.
+    rows = shuffled(labelled(task), task.seed)
+    pool = context.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(task, row)))
     return replace(candidate, demonstrations=Demonstrations(pool=pool, k=k))
 
 

@@ -13,7 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rung.data.sample import draw
 from rung.errors import BrokenEnvironment, UserError
+from rung.json_form import canonical_json
 from rung.parts import Abstention, Retrieval
 from rung.rungs.base import BuildContext, longest_answer
 from rung.rungs.causes import KNOWLEDGE
@@ -88,7 +90,7 @@ def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     trials = 3 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms)) + bool(reranker)
     rows = trials * min(config.dev_rows, len(task.split("dev"))) + len(task.split("dev")) + len(task.split("test"))
     seconds = rows * each
-    probe = [searched_text(chunk) for chunk in chunks[:PROBED_PASSAGES]]
+    probe = [searched_text(chunk) for chunk in draw(chunks, PROBED_PASSAGES, task.seed, key=canonical_json)]
     if reranker:
         seconds += min(config.dev_rows, len(task.split("dev"))) * speeds.reranking_s(reranker, probe)
     if set(config.modes) != {"lexical"}:

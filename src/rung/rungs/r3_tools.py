@@ -13,12 +13,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rung.data.sample import shuffled
 from rung.parts import Demonstrations
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.calling import NO_TOOLS, looped, plain_candidate
 from rung.rungs.causes import TOOL
 from rung.rungs.settings import read_settings
-from rung.rungs.traces import traces
+from rung.rungs.traces import rows_to_trace, traces
 from rung.rungs.trials import Trial, simplest_of_the_best, try_out
 from rung.types import Candidate, Run, Task
 
@@ -33,7 +34,7 @@ class Config(BaseModel):
 
     steps             the most calls for one question
     demonstrations    the numbers of worked questions, calls included, to try
-    pool_rows         train rows that demonstrations are made from
+    pool_rows         train rows, drawn at random, that demonstrations are made from
     dev_rows          bounds the rows of each trial
     """
 
@@ -94,8 +95,8 @@ def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config
     from rung.engine.tools.toolbox import call_turns
     from rung.verify.scoring import target_text
 
-    shown = traces(labelled(task)[: config.pool_rows], best.candidate, context)
-    rows = [row for row in labelled(task) if row.id in shown]
+    shown = traces(rows_to_trace(task, config.pool_rows), best.candidate, context)
+    rows = shuffled([row for row in labelled(task) if row.id in shown], task.seed)
     pool = context.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(task, row), lambda row: call_turns(shown[row.id])))
     found: list[Trial] = []
     for k in sorted(config.demonstrations):

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rung.calls import Call, read_calls
+from rung.data.sample import sample
 from rung.errors import UserError
 from rung.json_form import digest
-from rung.rungs.base import BuildContext
+from rung.rungs.base import BuildContext, labelled
 from rung.types import Candidate, Example, Task
 
 if TYPE_CHECKING:
@@ -20,14 +21,20 @@ if TYPE_CHECKING:
 Calls = Sequence[Mapping[str, Any]]
 
 
+def rows_to_trace(task: Task, size: int) -> list[Example]:
+    """A sample of at most `size` train rows: of those that say which calls are right, where any does."""
+    rows = labelled(task)
+    return sample([row for row in rows if row.calls] or rows, size, task.seed)
+
+
 def traces(rows: Sequence[Example], candidate: Candidate, context: BuildContext) -> dict[str, Calls]:
-    """Calls with their results, by the id of the train row that they lead to the answer of. `rows` are the first of the split.
+    """Calls with their results, by the id of the train row that they lead to the answer of.
 
     Where the rows say which calls are right (`data.columns.calls`), those are made, through the same box as ever. Where none does,
     the candidate answers the rows, and its calls are taken where its answer was right.
     """
     gold = {row.id: read_calls(list(row.calls)) for row in rows if row.calls}
-    return _made(gold, candidate, context) if gold else _found(candidate, context, len(rows))
+    return _made(gold, candidate, context) if gold else _found(rows, candidate, context)
 
 
 def call_rows(
@@ -84,8 +91,8 @@ def _refuse_failing(call: Mapping[str, Any], rows: int) -> None:
     )
 
 
-def _found(candidate: Candidate, context: BuildContext, limit: int) -> dict[str, Calls]:
-    run = context.measure(candidate, "train", limit)
+def _found(rows: Sequence[Example], candidate: Candidate, context: BuildContext) -> dict[str, Calls]:
+    run = context.measure(candidate, "train", among={row.id for row in rows})
     return {row.example: row.answer.calls for row in run.rows if row.answer.calls and row.scores["quality"].value == 1.0}
 
 

@@ -11,7 +11,7 @@ from rung.data.audit import CheckSettings
 from rung.errors import UserError, did_you_mean
 from rung.task.positions import Located
 from rung.types import Finding, Severity
-from rung.verify.problems import Problem, problems_of
+from rung.verify.problems import TRUTHS, Problem, problems_of
 
 KEY = ("data", "checks")
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -44,8 +44,9 @@ def _check(name: str, wanted: Any) -> tuple[CheckSettings, list[Problem]]:
     known = plugins.names("checks")
     if name not in known:
         return CheckSettings(), [Problem((), f"no check is called '{name}'. {did_you_mean(name, known)}")]
-    if isinstance(wanted, bool) or wanted in ("on", "off"):
-        return CheckSettings(off=wanted in (False, "off")), []
+    switched = TRUTHS.get(str(wanted).casefold())
+    if switched is not None:
+        return CheckSettings(off=switched == "false"), []
     if not isinstance(wanted, Mapping):
         return CheckSettings(), [Problem((), f"'{name}' takes its settings, such as {{severity: error}}, or off")]
     severity, problems = wanted.get("severity"), list[Problem]()

@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from rung.errors import did_you_mean
+from rung.task.bars import bar_problem
+from rung.task.texts import AsWritten
 from rung.task.tools import ToolsSpec, in_full
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -29,6 +32,19 @@ def _fraction(value: float) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"{value:g} is no bar: bars lie within 0 and 1")
     return value
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _known_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of near misses."""
+    from rung.verify.near_misses.kinds import KIND_NAMES
+
+    if unknown := [kind for kind in kinds if kind not in KIND_NAMES]:
+        raise ValueError(f"'{unknown[0]}' is no kind of near miss. {did_you_mean(unknown[0], KIND_NAMES)}")
+    return kinds
 
 
 Share = Annotated[Any, AfterValidator(_share)]
@@ -73,7 +89,7 @@ class DataSpec(Strict):
 
     examples: str = Field(min_length=1)
     columns: dict[str, str] | None = None
-    where: dict[str, Any] | None = None
+    where: dict[str, Annotated[Any, AsWritten()]] | None = None
     leave_out: list[str] = []
     group: str | None = None
     split: SplitSpec = SplitSpec(train=0.5, dev=0.2, test=0.3)
@@ -135,22 +151,39 @@ class TrafficSpec(Strict):
     label_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
+KINDS = ("at_least", "at_most", "better_than", "not_worse_than")
+
+
+def _cost(value: float) -> float:
+    """What an error costs: a finite number, at least 0."""
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{value:g} is no cost: give a number from 0 on")
+    return value
+
+
 class BarSpec(Strict):
     """The keys of a bar that are not its scorer's settings."""
 
     scorer: str
     at_least: Fraction | None = None
+    at_most: Positive | None = None
     better_than: str | None = None
     by: Fraction | None = None
     not_worse_than: str | None = None
     margin: Fraction | None = None
+    where: dict[str, Annotated[Any, AsWritten()]] | None = Field(default=None, min_length=1)
+    metric: str | None = None
+    of: str | None = None
+    k: int | None = Field(default=None, ge=1)
+    cost: dict[str, Annotated[float, AfterValidator(_cost)]] | None = Field(default=None, min_length=1)
+    accepts: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), AfterValidator(_known_kinds)] = ()
 
     @model_validator(mode="after")
     def _one_kind(self) -> BarSpec:
-        kinds = [name for name in ("at_least", "better_than", "not_worse_than") if getattr(self, name) is not None]
+        kinds = [name for name in KINDS if getattr(self, name) is not None]
         if len(kinds) != 1:
             given = " and ".join(f"'{name}'" for name in kinds) or "none"
-            raise ValueError(f"a bar is exactly one of 'at_least', 'better_than' and 'not_worse_than'; here is {given}")
+            raise ValueError(f"a bar is exactly one of {', '.join(map(repr, KINDS[:-1]))} and {KINDS[-1]!r}; here is {given}")
         if self.by is not None and self.better_than is None:
             raise ValueError("'by' belongs to 'better_than'")
         if (self.margin is not None) != (self.not_worse_than is not None):
@@ -159,6 +192,12 @@ class BarSpec(Strict):
             raise ValueError(
                 "'margin' is 0: no number of rows can prove that something is not worse at all; allow a little, such as .02"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_whole(self) -> BarSpec:
+        if problem := bar_problem(self):
+            raise ValueError(problem)
         return self
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.data.audit import CheckSettings, audit, by_gravity
-from rung.data.balance import balance
+from rung.data.balance import balance, changed_mix
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.load import Loaded, load_examples
 from rung.data.read.source import Source
@@ -19,11 +19,15 @@ from rung.data.split import Deduplicated, deduplicate, split, with_repeats
 from rung.errors import UserError, did_you_mean
 from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.sources.base import BaseReference
+from rung.task.bars import fields_of, named_costs, refuse_bars, scorer_problems
 from rung.task.checks import read_checks, refuse_errors
 from rung.task.positions import Located, read_yaml
+from rung.task.texts import as_written
 from rung.types import Bar, Example, Limits, Task
+from rung.verify.bars import Measure
 from rung.verify.problems import Problem, keys_of, problems_of
-from rung.verify.scoring import BoundScorer, read_settings
+from rung.verify.scoring import BoundScorer, read_settings, scorer_settings
+from rung.verify.where import columns_of
 
 if TYPE_CHECKING:
     from rung.task.keys import ProbesSpec, TaskSpec
@@ -54,20 +58,23 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     located = read_yaml(path)
     spec, bars, checks = _checked(located)
     try:
-        loaded = load_examples(_source(spec, path, downloads))
+        slices = tuple(dict.fromkeys(column for bar, _ in bars for column in columns_of(bar)))
+        loaded = load_examples(replace(_source(spec, path, downloads), slices=slices))
         unique = deduplicate(loaded.examples)
         rows = with_repeats(unique)
         kept = balance(rows, spec.seed) if spec.data.balance else rows
         examples = split(kept, spec.data.split.shares(), spec.seed)
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
-        raise _at_its_key(error, located, spec.data.examples) from None
-    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks)])
+        raise _at_its_key(error, located, spec.data.examples, [bar for bar, _ in bars]) from None
+    mixed = [changed_mix(rows, kept)] if len(kept) < len(rows) else []
+    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
     for bar, scorer in settled:
         _refuse_unmatchable(bar, scorer, examples)
+    settled = _refuse_strange(settled, examples, located)
     return TaskFile(
         task=replace(_task(spec, examples, [bar for bar, _ in settled], path, tools=tools), knowledge=knowledge, findings=findings),
         loaded=loaded,
@@ -81,11 +88,11 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]],
 
     from rung.task.keys import TaskSpec
 
-    value = dict(located.value)
+    value = as_written(located.value, TaskSpec, (), located.written)
     problems = _of_later(value)
     bars: list[tuple[Bar, BoundScorer] | None] = []
     for name, path, keys in _bar_parts(value):
-        bar, faults = _bar(name, path, keys)
+        bar, faults = _bar(name, path, keys, located)
         bars.append(bar)
         problems += faults
     problems += _unknown_plugins("rungs", value.get("rungs"), ())
@@ -120,13 +127,16 @@ def _bar_parts(value: Mapping[str, Any]) -> list[tuple[str, KeyPath, Mapping[str
     return [(name, path, keys) for name, path, keys in parts if isinstance(keys, Mapping)]
 
 
-def _bar(name: str, path: KeyPath, keys: Mapping[str, Any]) -> tuple[tuple[Bar, BoundScorer] | None, list[Problem]]:
+def _bar(
+    name: str, path: KeyPath, keys: Mapping[str, Any], located: Located
+) -> tuple[tuple[Bar, BoundScorer] | None, list[Problem]]:
     """A bar and its scorer, or everything that is wrong with them."""
     from pydantic import ValidationError
 
     from rung.task.keys import BarSpec
 
     own = keys_of(BarSpec)
+    keys = as_written(keys, BarSpec, path, located.written)
     settings = {key: value for key, value in keys.items() if key not in own}
     problems, spec, scorer = [], None, None
     if path[0] == "guards" and name == "quality":
@@ -136,16 +146,19 @@ def _bar(name: str, path: KeyPath, keys: Mapping[str, Any]) -> tuple[tuple[Bar, 
     except ValidationError as error:
         problems += problems_of(error, BarSpec)
     try:
-        scorer, faults = read_settings(keys["scorer"], settings, own) if isinstance(keys.get("scorer"), str) else (None, [])
-        problems += faults
+        kind = scorer_settings(keys["scorer"]) if isinstance(keys.get("scorer"), str) else None
+        if kind is not None:
+            scorer, faults = read_settings(keys["scorer"], as_written(settings, kind, path, located.written), own)
+            problems += faults
     except UserError as error:
         near = {key: difflib.get_close_matches(key, own, n=1, cutoff=0.8) for key in settings}
         problems += [Problem((key,), f"unknown key '{key}'. Did you mean '{names[0]}'?") for key, names in near.items() if names]
         problems.append(Problem(("scorer",), f"{error.problem}. {error.hint}"))
     if spec is None or scorer is None or problems:
         return None, [Problem((*path, *problem.path), problem.text) for problem in problems]
-    kind = {key: value for key, value in spec if key != "scorer" and value is not None}
-    return (Bar(name=name, scorer=spec.scorer, **kind), scorer), []
+    bar = Bar(name=name, scorer=spec.scorer, **fields_of(spec))
+    faults = [Problem((*path, key), text) for key, text in scorer_problems(bar, scorer)]
+    return (None if faults else (bar, scorer)), faults
 
 
 def _unknown_plugins(slot: str, settings: Any, also: tuple[str, ...]) -> list[Problem]:
@@ -202,9 +215,13 @@ def _knowledge(spec: TaskSpec, path: Path, downloads: Path, located: Located) ->
     )
 
 
-def _at_its_key(error: UserError, located: Located, reference: str) -> UserError:
+def _at_its_key(error: UserError, located: Located, reference: str, bars: Sequence[Bar]) -> UserError:
     """The same error, its place `data.split` told as the file and line of that key, and of the data's own name where it is that."""
     key = tuple(error.where.split("."))
+    if key[0] == "where":
+        column = error.where.partition(".")[2]
+        place = next((*_place(bar.name), "where", column) for bar in bars if column in bar.where)
+        return type(error)(f"where: {error.problem}", where=located.where(place), hint=error.hint)
     if key[0] in ("data", "tools") and key in located.lines:
         return type(error)(error.problem, where=located.where(key), hint=error.hint)
     if error.where == reference:
@@ -215,12 +232,29 @@ def _at_its_key(error: UserError, located: Located, reference: str) -> UserError
 def _settle(bar: tuple[Bar, BoundScorer], examples: Sequence[Example], located: Located, path: Path) -> tuple[Bar, BoundScorer]:
     """The bar with everything that its scorer takes from the data or from files written into its settings."""
     mine, scorer = bar
-    key = ("quality",) if mine.name == "quality" else ("guards", mine.name)
     try:
         settled = scorer.settle(examples, path.parent)
     except UserError as error:
-        raise UserError(error.problem, where=error.where or located.where(key), hint=error.hint) from None
+        raise UserError(error.problem, where=error.where or located.where(_place(mine.name)), hint=error.hint) from None
     return replace(mine, config=settled.settings()), settled
+
+
+def _place(bar: str) -> KeyPath:
+    """Where a bar stands in the file."""
+    return ("quality",) if bar == "quality" else ("guards", bar)
+
+
+def _refuse_strange(
+    settled: Sequence[tuple[Bar, BoundScorer]], examples: Sequence[Example], located: Located
+) -> list[tuple[Bar, BoundScorer]]:
+    """The bars, their costs under the classes' names. Raises UserError for classes that no row has, and for bars about no row."""
+    measures = [Measure(bar=bar, scorer=scorer) for bar, scorer in settled if not bar.plain]
+    problems = [Problem((*_place(bar), key), text) for bar, key, text in refuse_bars(measures, examples)]
+    if problems:
+        raise located.error(problems)
+    return [
+        (replace(bar, cost=named_costs(bar.cost, scorer.classes(examples))) if bar.cost else bar, scorer) for bar, scorer in settled
+    ]
 
 
 def _refuse_unmatchable(bar: Bar, scorer: BoundScorer, examples: Sequence[Example]) -> None:

@@ -1,4 +1,4 @@
-"""YAML with the line of every key, so that an error can say where it is."""
+"""YAML 1.2 with the line of every key, so that an error can say where it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from rung.errors import UserError
+from rung.task.yaml12 import Loader
 from rung.verify.problems import Path as KeyPath
 from rung.verify.problems import Problem
 
@@ -18,11 +19,15 @@ MAX_NODES = 20_000  # aliases may name each other over and over: a few lines can
 
 @dataclass(frozen=True, kw_only=True)
 class Located:
-    """A file's value and the line, from 1, on which each key stands. `shown` is how messages name the file."""
+    """A file's value and the line, from 1, on which each key stands. `shown` is how messages name the file.
+
+    written  the text of every scalar that YAML takes for something else: 01234 for 1234
+    """
 
     value: Any
     shown: str
     lines: dict[KeyPath, int] = field(default_factory=dict)
+    written: dict[KeyPath, str] = field(default_factory=dict)
 
     def where(self, path: KeyPath) -> str:
         """`file:line` of a key, or of the nearest one around it."""
@@ -44,7 +49,7 @@ def read_yaml(path: Path) -> Located:
     shown = str(path)
     text = _read_text(path)
     try:
-        loader = yaml.SafeLoader(text)
+        loader = Loader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, shown) from None
@@ -55,7 +60,7 @@ def read_yaml(path: Path) -> Located:
         raise UserError(problem, where=f"{shown}:1", hint="Begin with `name: my-task`; `rung init DATA` writes a whole file.")
     reader = _Reader(loader, shown)
     value = reader.value(node, (), ())
-    located = Located(value=value, shown=shown, lines=reader.lines)
+    located = Located(value=value, shown=shown, lines=reader.lines, written=reader.written)
     if reader.problems:
         raise located.error(reader.problems)
     return located
@@ -84,6 +89,7 @@ class _Reader:
     def __init__(self, loader: yaml.SafeLoader, shown: str) -> None:
         self.loader, self.shown = loader, shown
         self.lines: dict[KeyPath, int] = {}
+        self.written: dict[KeyPath, str] = {}
         self.problems: list[Problem] = []
         self.nodes = 0
 
@@ -124,8 +130,10 @@ class _Reader:
             reason = getattr(error, "problem", None) or str(error)
             self.problems.append(Problem(path, f"'{node.value}' cannot be read: {reason}"))
             return None
+        if not isinstance(value, str):
+            self.written[path] = str(node.value)
         is_plain = value is None or isinstance(value, str | bool | int | float)
-        return value if is_plain else node.value  # dates stay the text that they were
+        return value if is_plain else node.value  # what an explicit tag makes of it is not asked for
 
 
 def _read_text(path: Path) -> str:

@@ -1,4 +1,22 @@
-"""The plan of alpha: what each rung may spend, so that a whole climb passes something wrongly at most alpha of the time."""
+"""The plan of alpha: what each climb on the same locked rows may spend, and what of that each rung.
+
+Over climbs. The k-th climb on rows that overlap spends at most `weight(k)` of alpha: three quarters the first, and of the rest
+1 / (k (k - 1)) the k-th, so that after k climbs alpha (1 - 1 / 4k) is spent and never more than alpha (alpha spending; Foster and
+Stine, JRSS B 2008; Tian and Ramdas, Statistical Methods in Medical Research 2021). Climbs that share a row overlap each other, so
+that the j-th of those that share it has number j or higher: for every row, the chance that any climb which looked at it passes
+something wrongly is at most alpha, whatever was changed from one to the next.
+
+Over the rungs of a climb. Each rung that is judged has an equal share a_i, and the a_i sum to what the climb may spend. When rung w
+has passed, its cheaper forms are tested at a_w together (a graphical procedure: Bretz, Maurer, Brannath and Posch, Statistics in
+Medicine 2009; within a_w the fallback of Wiens 2003). Let T be the rungs whose Candidate is truly below the bar, and w the rung
+whose forms are tried, which is one that passed.
+
+    w in T      its pass is an error that is counted already, with those of T: at most the sum of a_i over T
+    w not in T  a wrong pass is one of T, at most the sum of a_i over T, or one of a form of w: at most a_w, which T does not hold
+
+Either way a wrong pass has a chance of at most the sum of the a_i, under any dependence between the Candidates (Bonferroni). The
+rung that a bar of quality compares with is never judged, and has no share. A share is for a Candidate made without the test rows.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +25,38 @@ from dataclasses import dataclass
 
 from rung.types import Task
 
+# By the chance to pass for candidates that are just good enough (docs/decisions.md): 6 / (pi k)^2 takes 3 to 9 points of the first
+# climb's, this at most 5, and leaves later ones about as much.
+FIRST = 0.75
+
 
 @dataclass(frozen=True, kw_only=True)
 class AlphaPlan:
-    """Equal shares of alpha: one for each rung that applies, and `cheaper` for all cheaper forms of what passed together."""
+    """What the climb of this `number` on its rows may spend in all, and each rung's equal share of it."""
 
+    number: int
+    alpha: float
     rungs: Mapping[str, float]
-    cheaper: float
 
     @property
     def shares(self) -> int:
-        """Into how many parts alpha is split."""
-        return len(self.rungs) + 1
+        """Into how many parts it is split; one, where no rung is judged."""
+        return max(1, len(self.rungs))
 
 
-def plan_alpha(task: Task, rungs: Sequence[str]) -> AlphaPlan:
-    """The shares of the rungs that apply to a task, in their order."""
+def weight(number: int) -> float:
+    """The part of alpha that the climb of this number on its rows may spend, from 1; over all numbers the parts sum to 1."""
+    if number < 1:
+        raise ValueError(f"climbs are numbered from 1, not {number}")
+    return FIRST if number == 1 else (1 - FIRST) / (number * (number - 1))
+
+
+def plan_alpha(task: Task, rungs: Sequence[str], number: int = 1) -> AlphaPlan:
+    """The shares of the rungs that apply to a task, in their order; of a task whose rows were climbed on `number` - 1 times."""
     from rung.verify.stats.gate import split_alpha
 
-    shares = split_alpha(task.alpha, len(rungs) + 1)
-    return AlphaPlan(rungs=dict(zip(rungs, shares, strict=False)), cheaper=shares[-1])
+    baseline = task.quality.better_than or task.quality.not_worse_than
+    judged = [rung for rung in rungs if rung != baseline]
+    alpha = task.alpha * weight(number)
+    shares = split_alpha(alpha, len(judged)) if judged else ()
+    return AlphaPlan(number=number, alpha=alpha, rungs=dict(zip(judged, shares, strict=True)))

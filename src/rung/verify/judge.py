@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from rung.engine.answer import answer
 from rung.engine.runtime import Runtime
 from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task, Verdict, batches
+from rung.verify.bars import Measure, cut_short, look_at, measure_of, seen
 from rung.verify.run import make_run, random_order, score_rows
 from rung.verify.wait import SHARE, waits
 
@@ -27,6 +29,11 @@ class Trial:
     @property
     def bars(self) -> tuple[Bar, ...]:
         return (self.task.quality, *self.task.guards)
+
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        """Every bar, bound to its scorer."""
+        return tuple(measure_of(self.task, bar) for bar in self.bars)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +60,6 @@ class Judgement:
 def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     """Answer and look until every bar is decided, one has failed, or the rows are used up."""
     order = random_order(trial.task, "test")
-    groups = [row.group for row in order]
     rows: list[Row] = []
     others = {other.id: other for other in trial.baselines.values()}
     against: dict[str, list[Row]] = {name: [] for name in others}
@@ -63,12 +69,12 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
             rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
             for name, other in others.items():
                 against[name] += score_rows(trial.task, part, answer(other, part, runtime))
-            settled |= _look(trial, rows, against, settled, groups)
+            settled |= _look(trial, order, rows, against, settled)
             stage.advance(len(part))
             if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
                 break
-    for bar in trial.bars:
-        settled.setdefault(bar.name, _cut_short(bar, rows, trial.alpha, len(order)))
+    for measure in trial.measures:
+        settled.setdefault(measure.bar.name, cut_short(seen(measure, order, rows), trial.alpha))
     verdicts = [settled[bar.name] for bar in trial.bars]
     lost = any(verdict.status == "fail" for verdict in verdicts)
     waited = () if lost else _waits(trial, rows, order[: len(rows)], runtime)
@@ -78,44 +84,22 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
 
 
 def _look(
-    trial: Trial, rows: Sequence[Row], against: Mapping[str, Sequence[Row]], settled: Mapping[str, Verdict], groups: Sequence[str]
+    trial: Trial,
+    order: Sequence[Example],
+    rows: Sequence[Row],
+    against: Mapping[str, Sequence[Row]],
+    settled: Mapping[str, Verdict],
 ) -> dict[str, Verdict]:
-    from rung.verify.stats.gate import look
-    from rung.verify.stats.paired import look_paired
-
     found = {}
-    for bar in trial.bars:
+    for measure in trial.measures:
+        bar = measure.bar
         if bar.name in settled:
             continue
-        values = [row.scores[bar.name].value for row in rows]
-        if bar.at_least is not None:
-            verdict = look(values, groups, bar.line, trial.alpha, len(groups), bar.name)
-        else:
-            other = [row.scores[bar.name].value for row in against[trial.baselines[bar.name].id]]
-            verdict = look_paired(values, other, groups, bar.line, trial.alpha, len(groups), bar.name)
+        other = against[trial.baselines[bar.name].id] if bar.other is not None else ()
+        verdict = look_at(seen(measure, order, rows, other), trial.alpha)
         if verdict is not None:
             found[bar.name] = verdict
     return found
-
-
-def _cut_short(bar: Bar, rows: Sequence[Row], alpha: float, total: int) -> Verdict:
-    """A bar left open because another one failed first: undecided, with what was seen of it."""
-    values = [row.scores[bar.name].value for row in rows]
-    present = [value for value in values if value is not None]
-    return Verdict(
-        status="undecided",
-        estimate=sum(present) / len(present) if present else None,
-        lower=None,
-        upper=None,
-        n=len(values),
-        n_total=total,
-        missing=len(values) - len(present),
-        alpha=alpha,
-        bar=bar.line,
-        stopped_by="another bar",
-        reason="another bar failed before this one was decided",
-        name=bar.name,
-    )
 
 
 def _waits(trial: Trial, rows: Sequence[Row], examples: Sequence[Example], runtime: Runtime) -> tuple[float, ...]:
@@ -159,55 +143,3 @@ def _limit(name: str, limit: float, figures: Sequence[float | None], unknown: st
         reason=unknown if share is None else f"{share:.1%} of {len(known)} answers were within {limit:g}",
         name=name,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """One bar's estimate and bounds over a Run, outside of any gate; None where no row has a score.
-
-    `status` is None for a relative bar.
-    """
-
-    name: str
-    scorer: str
-    at_least: float | None
-    n: int
-    missing: int
-    estimate: float | None
-    lower: float | None
-    upper: float | None
-    status: Status | None
-
-
-def read_bar(bar: Bar, run: Run, alpha: float) -> Reading:
-    """Each bound one-sided at `alpha`. A missing score counts as wrong towards the lower bound and as right towards the upper."""
-    from rung.verify.stats.bounds import fixed_bounds
-    from rung.verify.stats.clusters import labels
-
-    values, of = run.values(bar.name), labels([row.group for row in run.rows])
-    missing = sum(value is None for value in values)
-    lower = upper = None
-    if missing < len(values):
-        worst, best = ([stand_in if value is None else value for value in values] for stand_in in (0.0, 1.0))
-        lower, upper = fixed_bounds(worst, of, alpha).lower, fixed_bounds(best, of, alpha).upper
-    return Reading(
-        name=bar.name,
-        scorer=bar.scorer,
-        at_least=bar.at_least,
-        n=len(values),
-        missing=missing,
-        estimate=run.mean(bar.name),
-        lower=lower,
-        upper=upper,
-        status=_status(bar.at_least, lower, upper),
-    )
-
-
-def _status(at_least: float | None, lower: float | None, upper: float | None) -> Status | None:
-    if at_least is None:
-        return None
-    if lower is None or upper is None:
-        return "undecided"
-    if upper < at_least:
-        return "fail"
-    return "pass" if lower >= at_least else "undecided"

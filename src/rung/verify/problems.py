@@ -20,6 +20,9 @@ WORDS = {
     "a valid dictionary": "keys with values, such as {key: value}",
 }
 
+# What YAML 1.1 took for truths and 1.2 does not.
+TRUTHS = {**dict.fromkeys(("yes", "on", "y", "true"), "true"), **dict.fromkeys(("no", "off", "n", "false"), "false")}
+
 
 class Problem(NamedTuple):
     """Something wrong at one place of a nested value: `("data", "split")` is the key `split` of the key `data`."""
@@ -60,15 +63,18 @@ def _problem(fault: Mapping[str, Any], model: type[BaseModel], also_known: tuple
     message = re.sub(r" or instance of \w+$", "", fault["msg"])
     for theirs, ours in WORDS.items():
         message = message.replace(theirs, ours)
-    return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}: {message}{_instead(fault['input'])}")
+    return Problem(path, f"'{key}' cannot be {_shown(fault['input'])}: {message}{_instead(fault['input'], kind)}")
 
 
-def _instead(value: Any) -> str:
-    """For a number that was written as text: the number."""
-    number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", value) if isinstance(value, str) else None
+def _instead(value: Any, kind: str) -> str:
+    """For a number or a truth that was written as text: how it is written."""
+    if kind.startswith("bool") and isinstance(value, str) and value.casefold() in TRUTHS:
+        return f". Write {TRUTHS[value.casefold()]}: '{value}' is a text"
+    number = re.fullmatch(r"\s*(\d[\d_]*(?:\.\d+)?)\s*(%?)\s*", value) if isinstance(value, str) else None
     if number is None:
         return ""
-    return f". Write {float(number[1]) / (100 if number[2] else 1):g}, without quotes{' or %' if number[2] else ''}"
+    instead = float(number[1].replace("_", "")) / (100 if number[2] else 1)
+    return f". Write {instead:.15g}, without {'_' if '_' in number[1] else 'quotes'}{' or %' if number[2] else ''}"
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:

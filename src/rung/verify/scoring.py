@@ -6,6 +6,7 @@ A plug-in has `Config` and `score`. It may say of itself, where it is so:
     CITES = True       it looks for the passages that an answer was shown: documents are shown in the form that asks to cite them
     PROPOSED = {kind: settings}    the kinds of answers (`rung.propose.scorer`) for which `rung init` proposes it, and with what
     NEEDS = (package, install)     a package that it needs for what is proposed, and how to install it
+    OPAQUE = True      only it knows what is right: the ideal answers that can be written down need not be
 
 Its other hooks are optional, with the defaults of BoundScorer:
 
@@ -17,6 +18,10 @@ Its other hooks are optional, with the defaults of BoundScorer:
     closed_set(examples, config) -> tuple[str, ...] | None every answer that can be right, where they are few
     settle(examples, config, folder) -> Config             fills in, once, what the settings leave to the data or to files
     place(config, folder) -> Config                        the settings as they stand on this machine
+    label(example, output, config) -> str | None           what label an answer was read as; None where it is none
+    accepts(config) -> Mapping[str, str]                   near misses (`rung.verify.near_misses`) that it takes for right, and why
+    harmless(config) -> tuple[str, ...]                    rewordings of an ideal answer that are right, beside ALWAYS_HARMLESS
+    staged(example, config) -> Example                     a row with what an answer to it would have been shown
 """
 
 from __future__ import annotations
@@ -33,9 +38,13 @@ from typing import Any
 from rung import plugins
 from rung.errors import UserError
 from rung.parts import Constraint
+from rung.reply import final_answer
 from rung.types import Bar, Example, Score, Task
 from rung.verify.parse import as_text
 from rung.verify.problems import Problem, problems_of
+
+ALWAYS_HARMLESS = ("white space", "thought before")
+EVERY_KIND = "every kind"  # of near miss, for a scorer that does not look at what an answer says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +66,12 @@ class BoundScorer:
         return bool(getattr(self.module, "CITES", False))
 
     def score(self, example: Example, output: str) -> Score:
-        """The plug-in's word; a value that is not within [0, 1] counts as missing."""
-        score: Score = self.module.score(example, output, self.config)
+        """The plug-in's word on the answer in what a model wrote; a value that is not within [0, 1] counts as missing.
+
+        Thoughts are taken off here, and nowhere else: a plug-in sees the answer alone.
+        """
+        answer = final_answer(output, lambda: self.ideal(example))
+        score: Score = self.module.score(example, answer, self.config)
         if score.value is None or 0.0 <= score.value <= 1.0:
             return score
         return Score(value=None, reason=f"the scorer '{self.name}' gave {score.value}, which is not within 0 and 1")
@@ -92,6 +105,50 @@ class BoundScorer:
         """Every text that can be a right answer, where those are few; else None."""
         every: tuple[str, ...] | None = self._hook("closed_set", lambda _: None)(examples)
         return every
+
+    @property
+    def labels(self) -> bool:
+        """Whether it says what label an answer was read as."""
+        return hasattr(self.module, "label")
+
+    def label(self, example: Example, output: str) -> str | None:
+        """What label an answer was read as; None where it is none, or the scorer knows no labels."""
+        if not self.labels:
+            return None
+        found: str | None = self.module.label(example, final_answer(output, lambda: self.ideal(example)), self.config)
+        return found
+
+    def target_label(self, example: Example) -> str | None:
+        """The label of the right answer; None where the scorer knows no labels."""
+        return self.label(example, self.ideal(example)) if self.labels else None
+
+    def classes(self, examples: Sequence[Example]) -> tuple[str, ...]:
+        """Every label that can be right, sorted; empty where the answers are no closed set of labels."""
+        if not self.labels or self.closed_set(examples) is None:
+            return ()
+        return tuple(sorted({label for row in examples if (label := self.target_label(row)) is not None}))
+
+    @property
+    def accepts(self) -> Mapping[str, str]:
+        """The kinds of near misses that it takes for right by its design, and why."""
+        kinds: Mapping[str, str] = self.module.accepts(self.config) if hasattr(self.module, "accepts") else {}
+        return kinds
+
+    @property
+    def harmless(self) -> tuple[str, ...]:
+        """The rewordings of an ideal answer that it takes for right."""
+        more: tuple[str, ...] = self.module.harmless(self.config) if hasattr(self.module, "harmless") else ()
+        return (*ALWAYS_HARMLESS, *more)
+
+    @property
+    def opaque(self) -> bool:
+        """Whether only the scorer knows what is right."""
+        return bool(getattr(self.module, "OPAQUE", False))
+
+    def staged(self, example: Example) -> Example:
+        """The row with what an answer to it would have been shown. Default: nothing."""
+        row: Example = self._hook("staged", lambda same: same)(example)
+        return row
 
     def settle(self, examples: Sequence[Example], folder: Path) -> BoundScorer:
         """This scorer with everything that its settings left open (choices, schema, a file's digest) taken from the data."""
@@ -138,6 +195,11 @@ def target_text(task: Task, example: Example) -> str:
     if example.target is None:
         raise UserError("this row has no target to learn from", where=example.source, hint="Give it one, or keep it out of train.")
     return scorer_of(task).ideal(example)
+
+
+def scorer_settings(name: str) -> Any:
+    """The pydantic model of a scorer's settings. Raises UserError where no scorer has that name."""
+    return plugins.load("scorers", name).Config
 
 
 def read_settings(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rung.types import Bar, Example, Task
+from rung.verify.bars import measure_of, say_of, telling
+from rung.verify.metrics import linear_of
 
 MOST_GROUPS = 1_000_000
 
@@ -19,19 +21,37 @@ def gate_problem(task: Task, rungs: int) -> str | None:
     Rows of one group are not independent: groups are counted, with what the bound on groups asks for on top.
     """
     test = task.split("test")
-    groups = len({row.group or row.id for row in test})
-    unit = "rows" if groups == len(test) else "groups of rows"
     for bar in (task.quality, *task.guards):
-        chance, text = _chance_per_row(bar)
-        if chance >= 1:
-            return f"no number of rows can prove '{bar.name}': {text}"
-        needed = _rows_or_groups(test, bar, chance, task.alpha / rungs)
-        if groups < needed:
-            return (
-                f"the test split has {groups:,} {unit}, and '{bar.name}' needs at least {needed:,}: {text} cannot be proven with "
-                f"fewer, even if every answer is right (alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]})"
-            )
+        if problem := _problem(
+            bar,
+            telling_rows(task, bar, test),
+            len(test),
+            task.alpha / rungs,
+            f"alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]}",
+        ):
+            return problem
     return None
+
+
+def telling_rows(task: Task, bar: Bar, test: Sequence[Example]) -> Sequence[Example]:
+    """The rows that say something of a bar where every answer is right."""
+    return test if bar.plain else telling(measure_of(task, bar), test)
+
+
+def _problem(bar: Bar, rows: Sequence[Example], of: int, alpha: float, split: str) -> str | None:
+    """Why a bar cannot be passed on the rows that say something of it; None where it can."""
+    groups = len({row.group or row.id for row in rows})
+    unit = "rows" if groups == len(rows) else "groups of rows"
+    chance, text = _chance_per_row(bar)
+    if chance >= 1:
+        return f"no number of rows can prove '{bar.name}': {text}"
+    needed = _rows_or_groups(rows, bar, chance, alpha)
+    if groups >= needed:
+        return None
+    has = f"the test split has {groups:,} {unit}"
+    has += "" if len(rows) == of else f" that '{bar.name}' is about ({bar.measured})"
+    needs = f"'{bar.name}' needs at least {needed:,}: {text} cannot be proven with fewer, even if every answer is right"
+    return f"{has}, and {needs} ({split})"
 
 
 def card(task: Task, shares: int) -> list[dict[str, Any]]:
@@ -39,34 +59,64 @@ def card(task: Task, shares: int) -> list[dict[str, Any]]:
     from rung.verify.stats.card import sample_size_card
     from rung.verify.stats.clusters import sizes
 
-    groups = sizes([row.group for row in task.split("test")])
-    return sample_size_card(sizes=groups, bar=task.quality.at_least, alpha=task.alpha, rungs=shares)
+    test = task.split("test")
+    bar = task.quality.at_least if task.quality.plain else None
+    lines = sample_size_card(sizes=sizes([row.group for row in test]), bar=bar, alpha=task.alpha, rungs=shares)
+    own = [_bar_line(task, bar, test, task.alpha / shares) for bar in (task.quality, *task.guards) if not bar.plain]
+    return [*lines, *own]
+
+
+def _bar_line(task: Task, bar: Bar, test: Sequence[Example], alpha: float) -> dict[str, Any]:
+    """What a bar that is no mean over all rows asks of the rows that say something of it."""
+    rows = telling_rows(task, bar, test)
+    asked = ", ".join(filter(None, [bar.measured, _chance_per_row(bar)[1]]))
+    about = f"'{bar.name}' ({asked}) rests on {len(rows):,} of {len(test):,} test rows"
+    figures = {"bar": bar.name, "rows": len(rows)}
+    if problem := _problem(bar, rows, len(test), alpha, f"alpha {alpha:.3g}"):
+        return {"text": f"{about}, which are too few: {problem}", **figures}
+    return {"text": f"{about}{_truth(task, bar, rows, alpha)}", **figures}
+
+
+def _truth(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> str:
+    """From where on a candidate passes with 80% power, its errors the worst."""
+    from rung.verify.stats.clusters import sizes
+    from rung.verify.stats.power import alone, least_truth, least_truth_at_once
+
+    linear = linear_of(bar)
+    if linear is None or bar.other is not None:
+        return ""
+    groups, chance = sizes([row.group for row in rows]), _chance_per_row(bar)[0]
+    looked_at = linear.is_mean or not alone(groups)
+    truth = least_truth(groups, alpha, chance) if looked_at else least_truth_at_once(len(rows), alpha / 2, chance)
+    return f"; it is passed with 80% probability by a candidate that is truly at {say_of(bar)(linear.whole_at(truth))}"
 
 
 def _chance_per_row(bar: Bar) -> tuple[float, str]:
     """How probable the best possible outcome of one row still is for a candidate just short of the bar."""
-    if bar.at_least is not None:
-        return bar.at_least, f"at least {bar.at_least:g}"
+    if bar.at_least is not None or bar.at_most is not None:
+        linear = linear_of(bar)
+        text = f"at least {bar.at_least:g}" if bar.at_least is not None else f"at most {bar.at_most:g}"
+        return (linear.scores((), bar.line)[1] if linear else bar.line), text
     if bar.better_than is not None:
         return (1 + bar.by) / 2, f"better than {bar.better_than} by {bar.by:g}"
     return 1 - bar.margin, f"not worse than {bar.not_worse_than} by {bar.margin:g}"
 
 
-def _rows_or_groups(test: Sequence[Example], bar: Bar, chance: float, alpha: float) -> int:
+def _rows_or_groups(rows: Sequence[Example], bar: Bar, chance: float, alpha: float) -> int:
     """How many independent rows, or groups, the bar needs at least; their own number where that is enough."""
     from rung.verify.stats.clusters import sizes
-    from rung.verify.stats.power import fewest_rows, perfect_passes, smallest_gate
+    from rung.verify.stats.power import alone, fewest_rows, perfect_passes, smallest_gate
 
-    groups = sizes([row.group for row in test])
     if chance <= 0:
         return 1
-    if not bar.at_least:
+    groups, linear = sizes([row.group for row in rows]), linear_of(bar)
+    if bar.other is not None or (alone(groups) and not (linear and linear.is_mean)):
         return smallest_gate(chance, alpha / 2)
-    if groups and perfect_passes(groups, alpha, bar.at_least):
+    if groups and perfect_passes(groups, alpha, chance):
         return len(groups)
-    if len(groups) == len(test):
-        return fewest_rows(alpha, bar.at_least, len(groups))
-    return _needed_in_groups(len(groups), math.ceil(len(test) / len(groups)), bar.at_least, alpha)
+    if alone(groups):
+        return fewest_rows(alpha, chance, len(groups))
+    return _needed_in_groups(len(groups), math.ceil(len(rows) / len(groups)), chance, alpha)
 
 
 def _needed_in_groups(too_few: int, size: int, bar: float, alpha: float) -> int:

@@ -40,6 +40,9 @@ HOOKS = {
     "closed_set": ["examples", "config"],
     "settle": ["examples", "config", "folder"],
     "place": ["config", "folder"],
+    "accepts": ["config"],
+    "harmless": ["config"],
+    "staged": ["example", "config"],
 }
 
 
@@ -95,6 +98,14 @@ class TestEveryScorer:
         assert score.value is not None
         assert 0 <= score.value < 1 or bound.name == "json_schema"
         assert score.reason or score.value == 1
+
+    @pytest.mark.parametrize(("begins", "ends"), [("<think>", "</think>"), ("", "\n</think>\n"), ("[THINK]", "[/THINK]\n")])
+    def test_what_was_only_thought_does_not_count(self, name: str, bound: BoundScorer, begins: str, ends: str) -> None:
+        example = GOOD[name][0]
+        ideal = bound.ideal(example)
+        assert bound.score(example, f"{begins}nothing yet{ends}{ideal}").value == 1
+        assert bound.score(example, f"{begins}{ideal}{ends}no idea") == bound.score(example, "no idea")
+        assert (bound.score(example, f"<think>{ideal}").value or 0) < 1
 
     def test_settled_settings_can_be_stored_and_bound_again(self, name: str, bound: BoundScorer) -> None:
         stored = bound.settings()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from rung.cli.output import EXIT_CODE, example, json_option, print_json, show, table
-from rung.report.text import percent
+from rung.report.text import share
 
 if TYPE_CHECKING:
-    from rung.verify.judge import Reading
+    from rung.types import Task
+    from rung.verify.reading import Reading
 
 WORST_FIRST = ("fail", "undecided", "pass")
 
@@ -24,18 +25,20 @@ WORST_FIRST = ("fail", "undecided", "pass")
 def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     """Measure a registered candidate on TASK's rows.
 
-    Keeps the run. Looking at dev is free. A look at test is written on the task's ledger, and proves less than a climb, which
-    looks once.
+    Keeps the run. Looking at dev is free. A look at test is charged like a climb on its rows, so that over all of them something
+    passes wrongly at most alpha of the time; the same candidate again is free.
 
-    Exits with 0 where the lower bound reaches every bar of the kind `at_least`, else with 1.
+    Exits with 0 where the lower bound reaches every bar of the kind `at_least`, and the upper bound keeps every one of `at_most`,
+    else with 1.
     """
     from rung.api import evaluate, load_task
     from rung.json_form import as_json as plain
-    from rung.verify.judge import read_bar
+    from rung.verify.reading import read_bar
 
     locked = load_task(task, progress=True)
     run = evaluate(locked, ref, split, progress=True)
-    bars = [read_bar(bar, run, locked.alpha) for bar in (locked.quality, *locked.guards)]
+    alpha, told = _level(locked, run.candidate) if split == "test" else (locked.alpha, "")
+    bars = [read_bar(locked, bar, run, alpha) for bar in (locked.quality, *locked.guards)]
     if as_json:
         print_json(
             {
@@ -43,29 +46,39 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
                 "candidate": run.candidate,
                 "split": split,
                 "n": len(run.rows),
+                "alpha": alpha,
                 "bars": [plain(bar) for bar in bars],
             }
         )
     else:
-        _show(bars, locked.alpha, split)
+        _show(bars, alpha, split)
+        show(*[told] if told else [])
     statuses = [bar.status for bar in bars if bar.status]
     return EXIT_CODE[min(statuses, key=WORST_FIRST.index)] if statuses else 0
+
+
+def _level(task: Task, candidate: str) -> tuple[float, str]:
+    """What an evaluation on test may spend, and what the ledger says after it."""
+    from rung.climb.ledger import after, charge_evaluation
+    from rung.registry.home import open_home
+
+    with open_home(write=True) as home:
+        return charge_evaluation(task, home.candidates.get(candidate), home), after(task, home)
 
 
 def _show(bars: list[Reading], alpha: float, split: str) -> None:
     rows = [
         (
             bar.name,
-            percent(bar.estimate),
-            percent(bar.lower),
-            percent(bar.upper),
+            bar.measured or "mean score",
+            *(share(figure, unit=bar.unit) for figure in (bar.estimate, bar.lower, bar.upper)),
             bar.n,
             bar.missing,
-            percent(bar.at_least),
+            bar.asked,
             bar.status or "compare in a climb",
         )
         for bar in bars
     ]
-    numbers = ["estimate", "lower", "upper", "rows", "missing", "at least"]
-    show(table(["bar", *numbers, "verdict"], rows, numbers=numbers))
-    show(f"On {split}. Each bound holds with {100 * (1 - alpha):g}% confidence.")
+    numbers = ["estimate", "lower", "upper", "rows", "missing"]
+    show(table(["bar", "on", *numbers, "asked", "verdict"], rows, numbers=numbers))
+    show(f"On {split}. Each bound holds with {100 * (1 - alpha):.4g}% confidence.")

@@ -39,9 +39,7 @@ def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
             profile = look_at(file)
         with progress.stage("Trying the task"):
             downloads = default_path() / "downloads"
-            proposal = propose(
-                Draft(profile=profile, out=out, base=base, downloads=downloads, shares=lambda task: plan_of_alpha(task).shares)
-            )
+            proposal = propose(Draft(profile=profile, out=out, base=base, downloads=downloads, alpha=plan_of_alpha))
     if as_json:
         print_json(_document(proposal))
     else:

@@ -9,11 +9,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rung.climb.diagnosis.diagnose import foreseen
+from rung.climb.ledger import planned, said, standing_of
 from rung.climb.preflight import HopelessSplit, preflight
 from rung.climb.runtime import runtime_for
+from rung.data.sample import shuffled
 from rung.json_form import as_json
 from rung.parts import Demonstrations
-from rung.rungs.base import Rung, labelled, ladder, longest_answer, plan_of_alpha
+from rung.rungs.base import Rung, labelled, ladder, longest_answer
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
 from rung.verify.run import random_order
@@ -48,7 +50,8 @@ class Speeds:
 
         backend = self.runtime.backend_for(self.task.base)
         train = labelled(self.task)
-        pool = self.runtime.blobs.put_bytes(pool_bytes(train, lambda row: target_text(self.task, row))) if k else ""
+        rows = shuffled(train, self.task.seed)
+        pool = self.runtime.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(self.task, row))) if k else ""
         return Candidate(
             rung="plan",
             base=backend.reference,
@@ -122,7 +125,8 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         speeds = Speeds(task, home, progress)
     except HopelessSplit as hopeless:
         problem = hopeless.problem
-    shares = plan_of_alpha(task).shares
+    standing = standing_of(task, home)
+    alpha = planned(task, standing)
     rungs = [_rung(rung, task, speeds) for rung in ladder()]
     if first := next((rung for rung in rungs if rung["will_run"]), None):
         first["reason"] = "always: it is the cheapest"
@@ -131,12 +135,13 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     return {
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "test")},
-        "card": card(task, shares),
+        "card": card(replace(task, alpha=alpha.alpha), alpha.shares),
+        "ledger": {"number": alpha.number, "alpha": alpha.alpha, **as_json(standing), "lines": said(task, home, standing)},
         "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,
         "rungs": rungs,
         "probes": foreseen(task),
-        "minutes": sum(known) if len(known) == shares - 1 else None,
+        "minutes": sum(known) if len(known) == sum(rung["will_run"] for rung in rungs) else None,
         "memory_gb": max(memory, default=None),
     }
 

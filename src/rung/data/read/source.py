@@ -27,6 +27,7 @@ class Source:
     group     the cluster key's column; columns.group says the same
     limit     at most so many rows: a seeded random sample of the rows that `where` lets through, in file order; not the first ones
     encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
+    slices    columns whose values are kept with their rows
     """
 
     reference: str
@@ -39,6 +40,7 @@ class Source:
     limit: int | None = None
     seed: int = 0
     encoding: str | None = None
+    slices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from rung.errors import UserError, did_you_mean
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 CONDITION = re.compile(r"^\s*(>=|<=|>|<)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*$")
+QUANTITY = re.compile(r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?$")  # without zeros before it
 REMEMBERED_VALUES = 1000
 
 
@@ -27,8 +28,8 @@ class Filter:
     """Passes rows on, and remembers why rows were left out and which columns and values the file had."""
 
     def __init__(self, conditions: Mapping[str, Any] | None, shown: str) -> None:
-        self.tests = {column: _compile(column, wanted) for column, wanted in (conditions or {}).items()}
-        self.listed = {column: _listed(wanted) for column, wanted in (conditions or {}).items() if _listed(wanted)}
+        self.tests = {column: condition(column, wanted) for column, wanted in (conditions or {}).items()}
+        self.listed = {column: listed(wanted) for column, wanted in (conditions or {}).items() if listed(wanted)}
         self.seen_values: dict[str, set[str]] = {column: set() for column in self.listed}
         self.seen_columns: set[str] = set()
         self.skipped: Counter[str] = Counter()
@@ -65,12 +66,24 @@ def as_text(value: Any) -> str:
 
 
 def same(wanted: Any, value: Any) -> bool:
-    """Equal as text, or as numbers where a number is wanted."""
-    if as_text(wanted) == as_text(value):
+    """Equal as text; in any case where a truth is wanted; as numbers where a number is wanted.
+
+    What is wanted is what its user wrote: 01234 is no number, and 1.10 is none among texts, where it may be a version or a page.
+    """
+    told, found = as_text(wanted), as_text(value)
+    if told == found:
         return True
-    if isinstance(wanted, (int, float)) and not isinstance(wanted, bool):
-        return number(value) == wanted
-    return isinstance(wanted, bool) and as_text(wanted) == as_text(value).casefold()
+    if told in ("true", "false"):
+        return told == found.casefold()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return bool(QUANTITY.match(told)) and number(told) == value
+    return _is_plain_number(told) and _is_plain_number(found) and number(told) == number(found)
+
+
+def _is_plain_number(text: str) -> bool:
+    """Whether a text is a number in the one way in which Python writes it."""
+    value = number(text) if QUANTITY.match(text) else None
+    return value is not None and text in (repr(value), repr(int(value)))
 
 
 def number(value: Any) -> float | None:
@@ -82,18 +95,19 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _listed(wanted: Any) -> list[Any]:
+def listed(wanted: Any) -> list[Any]:
+    """The values that a condition names one by one; empty for a comparison."""
     if isinstance(wanted, (list, tuple)):
         return list(wanted)
     special = isinstance(wanted, str) and (CONDITION.match(wanted) or wanted.startswith("!=") or wanted == "not empty")
     return [] if special else [wanted]
 
 
-def _compile(column: str, wanted: Any) -> Callable[[Any], str | None]:
-    """A test that gives None where a value passes, else the reason against it."""
+def condition(column: str, wanted: Any, key: str = "data.where") -> Callable[[Any], str | None]:
+    """A test that gives None where a value passes, else the reason against it. Raises UserError for what is no condition."""
     if wanted is None or isinstance(wanted, Mapping) or wanted == []:
         hint = "Give a value, a list of values, a comparison such as '>= 0.65', '!= value', or 'not empty'."
-        raise UserError(f"data.where: {column}: {wanted!r} is no condition", where="data.where", hint=hint)
+        raise UserError(f"{key}: {column}: {wanted!r} is no condition", where=key, hint=hint)
     if isinstance(wanted, str) and (match := CONDITION.match(wanted)):
         return _comparison(column, match[1], float(match[2]))
     if isinstance(wanted, str) and wanted.startswith("!="):
@@ -101,7 +115,7 @@ def _compile(column: str, wanted: Any) -> Callable[[Any], str | None]:
         return lambda value: f"{column} is {unwanted or 'empty'}" if same(unwanted, "" if value is None else value) else None
     if wanted == "not empty":
         return lambda value: f"{column} is empty" if value is None or not as_text(value) else None
-    values = _listed(wanted)
+    values = listed(wanted)
     reason = f"{column} is not {' or '.join(map(as_text, values))}"
     return lambda value: None if value is not None and any(same(w, value) for w in values) else reason
 

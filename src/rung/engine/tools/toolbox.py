@@ -19,6 +19,7 @@ from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
 from rung.json_form import canonical_json
 from rung.parts import ChoiceConstraint, SchemaConstraint, ToolUse
+from rung.reply import read_reply
 from rung.storage import Blobs
 from rung.types import Answer, Message
 
@@ -121,7 +122,7 @@ class Toolbox:
         """
         if row.closed or self.tools.steps == 0:
             return []
-        text = row.said[-1].text
+        text = read_reply(row.said[-1].text).text  # a call that was only thought of is not made
         calls = calls_in(text)
         if not calls and len(row.calls) < self.tools.forced:
             calls = [Call(name=plain_value(text[:80]), arguments={})]

@@ -38,6 +38,11 @@ class Config(BaseModel, extra="forbid", frozen=True):
         return [as_text(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def harmless(config: Config) -> tuple[str, ...]:
+    """A sentence or a code fence around the one choice is not looked at."""
+    return ("code fence", "sentence", *(("case",) if config.ignore_case else ()))
+
+
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     """Choices from the targets where the settings name none, each in its most frequent spelling.
 
@@ -62,6 +67,12 @@ def score(example: Example, output: str, config: Config) -> Score:
     if len(named) > 1:
         return Score(value=0.0, reason="names several choices: " + ", ".join(sorted(named)))
     return Score(value=0.0, reason=f"expected {right}" if named else f"names none of the choices; expected {right}")
+
+
+def label(example: Example, output: str, config: Config) -> str | None:
+    """The one choice that the answer names."""
+    named = _named(output, config.choices or (as_text(example.target),), config)
+    return next(iter(named)) if len(named) == 1 else None
 
 
 def render(target: Any, config: Config) -> str:

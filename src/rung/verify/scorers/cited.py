@@ -7,11 +7,13 @@ that the row's `gold` names; without gold, the ones whose text contains the targ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from rung.engine.retrieval.context import citations, without_citations
+from rung.parts import Gold
 from rung.types import Example, Score
 from rung.verify.parse import as_text
 from rung.verify.retrieval import is_in
@@ -44,6 +46,37 @@ def score(example: Example, output: str, config: Config) -> Score:
 def render(target: Any, config: Config) -> str:
     """The target; what is to be cited depends on what is shown."""
     return as_text(target)
+
+
+def ideal(example: Example, config: Config) -> str:
+    """The target, and the passages that hold it, where the row was shown any."""
+    target = render(example.target, config)
+    if _key(target) == _key(config.abstain):
+        return target
+    return " ".join([target, *[f"[{name}]" for name in sorted(_holding(example, target))]])
+
+
+def staged(example: Example, config: Config) -> Example:
+    """The row with two passages, the first of which holds the answer."""
+    part = example.gold[0] if example.gold else Gold(source="held")
+    text = as_text(example.target)
+    start = part.start or 0
+    holding = {"id": "0000000a", "source": part.source, "start": start, "end": part.end or start + len(text), "text": text}
+    other = {"id": "0000000b", "source": "", "start": 0, "end": 0, "text": ""}
+    return replace(example, shown=(holding, other), gold=(part,))
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """What stands beside the target is not looked at."""
+    beside = dict.fromkeys(
+        ("negation", "all choices named", "label inside a word"), "what stands beside the target is not looked at"
+    )
+    return beside | ({"citation added": "only whether the right passages are cited counts"} if config.measure == "recall" else {})
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """What stands around the target."""
+    return ("code fence", "sentence")
 
 
 def check(example: Example, config: Config) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -16,6 +17,18 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     match: Literal["all", "any"] = "all"
     ignore_case: bool = True
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """What stands beside the texts, and in which order they come, is not looked at."""
+    free = "what else the answer says, and in which order, is not looked at"
+    found = {"items reordered": free, "item added": free}
+    return found | ({"item dropped": "any one of the texts will do"} if config.match == "any" else {})
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """What stands around the texts."""
+    return ("code fence", "sentence", *(("case",) if config.ignore_case else ()))
 
 
 def score(example: Example, output: str, config: Config) -> Score:

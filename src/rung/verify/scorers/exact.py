@@ -5,7 +5,7 @@ A target that is a list of texts names several right answers; the first of them 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,12 +26,29 @@ class Config(BaseModel, extra="forbid", frozen=True):
     ignore_space: bool = False
 
 
+def accepts(config: Config) -> Mapping[str, str]:
+    """Any one of a list of right answers will do."""
+    any_one = "a list names several right answers, and any one will do"
+    return {"item dropped": any_one, "items reordered": any_one}
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """Capitals, where they are not looked at."""
+    return ("case",) if config.ignore_case else ()
+
+
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the answer is one of the right ones, else 0."""
     right = [_normal(text, config) for text in as_texts(example.target)]
     if _normal(output, config) in right:
         return Score(value=1.0)
     return Score(value=0.0, reason=f"expected {as_texts(example.target)[0]!r}")
+
+
+def label(example: Example, output: str, config: Config) -> str | None:
+    """The answer, as it is compared; a right one of several is the first of them."""
+    answer, right = _normal(output, config), [_normal(text, config) for text in as_texts(example.target)]
+    return right[0] if answer in right else answer or None
 
 
 def render(target: Any, config: Config) -> str:

@@ -71,6 +71,11 @@ class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
         return value
 
 
+def harmless(config: Config) -> tuple[str, ...]:
+    """What stands around the object."""
+    return ("code fence", "sentence")
+
+
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     """Fields and schema from the targets where the settings name none. Raises UserError where the targets are no objects."""
     objects = [value for row in examples if (value := _object(row.target)) is not None]

@@ -17,6 +17,7 @@ from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
 from rung.verify.parse import NotJson, as_text, find_json, strict_json
 from rung.verify.schema import in_schema_order, infer_schema, schema_fault, value_fault
+from rung.verify.scoring import EVERY_KIND
 
 
 class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
@@ -30,6 +31,16 @@ class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
         if isinstance(value, dict) and (fault := schema_fault(value)):
             raise ValueError(f"'schema' is no JSON schema: {fault}")
         return value
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """Whatever has the form."""
+    return {EVERY_KIND: "only the form is looked at, not what the values say"}
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """What stands around the JSON."""
+    return ("code fence", "sentence")
 
 
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:

@@ -6,7 +6,7 @@ last number in it counts, as is usual for answers that reason first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -25,6 +25,18 @@ class Config(BaseModel, extra="forbid", frozen=True):
     absolute: float = Field(default=0.0, ge=0)
     relative: float = Field(default=1e-9, ge=0, lt=1)
     take: Literal["last", "first", "only"] = "last"
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """Numbers within a tolerance that was asked for."""
+    near = config.absolute or config.relative > type(config)().relative
+    within = "a number within the tolerance is right"
+    return {kind: within for kind in ("digit changed", "decimal point moved", "other row's target", "argument changed") if near}
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """Words around the number."""
+    return ("code fence", "sentence")
 
 
 def score(example: Example, output: str, config: Config) -> Score:

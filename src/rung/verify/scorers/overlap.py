@@ -29,6 +29,11 @@ class Config(BaseModel, extra="forbid", frozen=True):
     stem: bool = False
 
 
+def harmless(config: Config) -> tuple[str, ...]:
+    """Capitals, where the metric does not look at them."""
+    return ("case",) if config.metric.startswith("rouge") else ()
+
+
 def score(example: Example, output: str, config: Config) -> Score:
     """The metric's value. Raises BrokenEnvironment where its package is missing."""
     references = as_texts(example.target)

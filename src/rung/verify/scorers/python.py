@@ -21,6 +21,8 @@ from rung.json_form import as_json
 from rung.types import Example, Score
 from rung.user_code import load_function
 
+OPAQUE = True
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
     """`function`: where it stands. `sha256`: the file's digest, filled in when the task is locked."""

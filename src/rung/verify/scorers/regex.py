@@ -8,13 +8,14 @@ pattern, and a row needs no target.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from pydantic import BaseModel, field_validator
 
 from rung.types import Example, Score
 from rung.verify.parse import as_text
-from rung.verify.scoring import missing_target
+from rung.verify.scoring import EVERY_KIND, missing_target
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -33,6 +34,16 @@ class Config(BaseModel, extra="forbid", frozen=True):
         if groups > 1:
             raise ValueError(f"'pattern' has {groups} groups; write all but one of them as (?:...)")
         return pattern
+
+
+def accepts(config: Config) -> Mapping[str, str]:
+    """Without a group, whatever fits the pattern."""
+    return {} if _pattern(config).groups else {EVERY_KIND: "the answer must only fit the pattern"}
+
+
+def harmless(config: Config) -> tuple[str, ...]:
+    """Capitals, where they are not looked at."""
+    return ("case",) if config.ignore_case else ()
 
 
 def score(example: Example, output: str, config: Config) -> Score:

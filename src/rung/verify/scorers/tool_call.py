@@ -32,6 +32,11 @@ class Config(BaseModel, extra="forbid", frozen=True):
     """No settings."""
 
 
+def harmless(config: Config) -> tuple[str, ...]:
+    """What stands around the calls."""
+    return ("code fence", "sentence")
+
+
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where every call is right, else 0 and what is wrong."""
     wanted = target_calls(example.target)

@@ -35,7 +35,7 @@ def looks(n_total: int) -> tuple[int, ...]:
 
 def spent_by(share: float) -> float:
     """The share of alpha that may be spent when this share of the rows is in."""
-    return (1 - EARLY_SHARE) * share**3 + EARLY_SHARE * share**0.3
+    return (1 - EARLY_SHARE) * share**3 + EARLY_SHARE * float(share**0.3)
 
 
 def points(n_total: int) -> int:
@@ -150,7 +150,10 @@ class Operating:
 
 
 def operating(n_total: int, alpha: float, bar: float, truth: float, futile: Sequence[int] = ()) -> Operating:
-    """Exact, by the same recursion. `futile`: at each look, the most right answers at which the gate gives up; -1 where it never does."""
+    """Exact, by the same recursion.
+
+    futile  at each look, the most right answers at which the gate gives up; -1 where it never does
+    """
     import numpy as np
 
     grid = points(n_total)

@@ -1,7 +1,7 @@
 """One-sided bounds on a mean from a sample of fixed size. Each is wrong at most `level` of the time.
 
     every row its own cluster, scores 0 or 1     Clopper-Pearson                 exact
-    clusters, or other scores                    Gaffke's on cluster totals      by conjecture, see `gaffke`; betting, proven, beside it
+    clusters, or other scores                    Gaffke's on cluster totals      by conjecture; betting, proven, beside it
 
 A two-sided interval of 1 - alpha takes both bounds at alpha / 2.
 """

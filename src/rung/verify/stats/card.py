@@ -28,7 +28,7 @@ def sample_size_card(*, sizes: Sequence[int], bar: float | None, alpha: float, r
     lines.append(
         {
             "text": f"each of up to {rungs} candidates at the gate may pass wrongly {share:.2%} of the time, "
-            f"so that the whole climb does at most {alpha:.0%} of the time",
+            f"so that the whole climb does at most {100 * alpha:.3g}% of the time",
             "alpha": alpha,
             "rungs": rungs,
         }

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rung.types import Verdict
 from rung.verify.stats import sequential
-from rung.verify.stats.sequential import Decision, Sample
+from rung.verify.stats.sequential import Decision, FixedBounds, Sample
 
 
 def split_alpha(alpha: float, rungs: int) -> tuple[float, ...]:
@@ -25,29 +25,42 @@ def split_alpha(alpha: float, rungs: int) -> tuple[float, ...]:
 
 
 def look(
-    values: Sequence[float | None], groups: Sequence[str], bar: float, alpha: float, n_total: int, name: str = "quality"
+    values: Sequence[float | None],
+    groups: Sequence[str],
+    bar: float,
+    alpha: float,
+    n_total: int,
+    name: str = "quality",
+    fixed: FixedBounds | None = None,
 ) -> Verdict | None:
     """The verdict on `mean score >= bar` after the first rows of the test split, or None where more rows must be looked at.
 
     values   scores in [0, 1] of the rows looked at so far, in look order; None where there is none
     groups   the cluster of every one of the n_total test rows, in look order (best from `clusters.look_order`); "" is a row alone
     alpha    what all looks at this bar may spend together (see `sequential` for how)
+    fixed    the bounds at the full number of rows, where they are not those of `bounds`; exact looks are not made then
 
     Scores that are missing count as 0 towards a pass and as 1 towards a fail, and the reason says so. Call it as often as you
     like: the verdict depends on the rows alone, not on when one looked. Raises ValueError for scores or shapes that cannot be.
     """
     sample = _sample(values, groups, n_total)
-    if sample.n and sequential.open_still(sample, bar, alpha):
+    if sample.n and sequential.open_still(sample, bar, alpha, exact=fixed is None):
         return None
-    verdict, settled = _judged(values, sample, bar, alpha)
+    verdict, settled = _judged(values, sample, bar, alpha, fixed)
     return replace(verdict, name=name) if settled else None
 
 
 def judge(
-    values: Sequence[float | None], groups: Sequence[str], bar: float, alpha: float, n_total: int, name: str = "quality"
+    values: Sequence[float | None],
+    groups: Sequence[str],
+    bar: float,
+    alpha: float,
+    n_total: int,
+    name: str = "quality",
+    fixed: FixedBounds | None = None,
 ) -> Verdict:
     """As `look`, but where rows remain to be looked at it says "undecided", with the bounds so far."""
-    return replace(_judged(values, _sample(values, groups, n_total), bar, alpha)[0], name=name)
+    return replace(_judged(values, _sample(values, groups, n_total), bar, alpha, fixed)[0], name=name)
 
 
 def _sample(values: Sequence[float | None], groups: Sequence[str], n_total: int) -> sequential.Sample:
@@ -56,12 +69,14 @@ def _sample(values: Sequence[float | None], groups: Sequence[str], n_total: int)
     return sequential.sample_of(worst, best, groups, n_total)
 
 
-def _judged(values: Sequence[float | None], sample: sequential.Sample, bar: float, alpha: float) -> tuple[Verdict, bool]:
+def _judged(
+    values: Sequence[float | None], sample: sequential.Sample, bar: float, alpha: float, fixed: FixedBounds | None
+) -> tuple[Verdict, bool]:
     present = [value for value in values if value is not None]
     n_total = len(sample.of)
     if not sample.n:
         return _nothing(bar, alpha, n_total), n_total == 0
-    decision = sequential.decide(sample, bar, alpha)
+    decision = sequential.decide(sample, bar, alpha, fixed)
     missing = sample.n - len(present)
     verdict = Verdict(
         status=decision.status or "undecided",
@@ -115,7 +130,7 @@ def sentence(decision: Decision, sample: Sample, bar: float, show: Callable[[flo
         return f"{between} after {seen}; more rows remain"
     more = f"; about {decision.needed:,} more labels would decide it" if decision.needed else ""
     if decision.stopped_by == "futility":
-        return f"stopped after {seen}: less than 5% chance of passing on all of them; {between}{more}"
+        return f"stopped after {seen}: less than 1% chance of passing on all of them; {between}{more}"
     return f"{between} after all {sample.n:,} rows ({decision.stopped_by}){more}"
 
 

@@ -1,8 +1,8 @@
 """What the gate does to a candidate of a known mean: by the very bounds that will judge it.
 
-Rows alone are counted exactly (`boundaries.operating`). Rows in groups are drawn: a seeded simulation over the test split's own group
-sizes, in which the scores of a group correlate by CLUSTER_CORRELATION (beta-binomial), each sample put to the e-process and to
-Gaffke's test as `sequential` puts it.
+Rows alone are counted exactly (`boundaries.operating`). Rows in groups are drawn: a seeded simulation over the test split's own
+group sizes, in which the scores of a group correlate by CLUSTER_CORRELATION (beta-binomial), each sample put to the e-process and
+to Gaffke's test as `sequential` puts it.
 """
 
 from __future__ import annotations
@@ -123,6 +123,15 @@ def least_truth(sizes: tuple[int, ...], alpha: float, bar: float) -> float:
     return high
 
 
+def least_truth_at_once(rows: int, level: float, bar: float) -> float:
+    """The same of the exact test that is made once, on all of the rows, at `level`."""
+    from scipy.special import betaincinv
+    from scipy.stats import binom
+
+    right = int(binom.isf(level, rows, bar)) + 1
+    return float(betaincinv(right, rows - right + 1, POWER)) if right <= rows else 1.0
+
+
 def best_proven(sizes: Sequence[int], alpha: float) -> float:
     """The lower bound that nothing but right answers on all rows proves."""
     if not len(sizes):
@@ -163,7 +172,7 @@ def errors(level: float, bar: float, truth: float) -> float:
 
 
 def rows_in_groups(sizes: Sequence[int], alpha: float, bar: float, truth: float) -> int:
-    """About how many rows, in groups like these, give an 80% chance: the imagined group's loss, and the errors of correlated rows."""
+    """About how many rows, in groups like these, give an 80% chance: the imagined group's loss and correlated errors."""
     import numpy as np
 
     groups = np.array(sizes, float)

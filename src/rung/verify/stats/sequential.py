@@ -1,11 +1,11 @@
 """The decision on one mean against one bar: looked at after every slice of rows, and once more when all rows are in.
 
     rows alone, scores 0 or 1    exact group-sequential boundaries (`boundaries`), the whole of alpha
-    groups, or other scores      alpha / 2 to the betting e-process, which may stop the gate at any look, and alpha / 2 to a bound of
-                                 fixed size (`bounds`), taken once at the full number of rows; the larger of the two is reported
+    groups, or other scores      alpha / 2 to the betting e-process, which may stop the gate at any look, and alpha / 2 to a bound
+                                 of fixed size (`bounds`), taken once at the full number of rows; the larger one is reported
 
-The lower bound is wrong at most alpha of the time, and so is the upper one, which mirrors it. A pass is a lower bound at or above the
-bar, a fail an upper bound below it: the bounds shown are the ones that decided.
+The lower bound is wrong at most alpha of the time, and so is the upper one, which mirrors it. A pass is a lower bound at or above
+the bar, a fail an upper bound below it: the bounds shown are the ones that decided.
 
 Where scores in between come only after some looks, those looks have spent a part of alpha, and the bound at the end has that much
 less. Where they come so late that too much was spent, they are rare, and count as wrong towards a pass and as right towards a fail.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 POWER = 0.8
-FUTILE_BELOW = 0.05
+FUTILE_BELOW = 0.01
 # Futility is asked once this many rows are in: by then a clear failure is a proven one.
 FUTILITY_AFTER_ROWS = 100
 FUTILITY_AFTER_SHARE = 0.25
@@ -143,7 +143,7 @@ def decide(sample: Sample, bar: float, alpha: float, fixed: FixedBounds | None =
         return Decision(status=status, lower=lower, upper=upper, stopped_by="e-process")
     if not sample.complete:
         return _open(sample, bar, alpha, (lower, upper))
-    bounded, level = fixed or bounds.fixed_bounds, alpha * (0.5 - (sample.spent or 0.0))
+    bounded, level = fixed or bounds.fixed_bounds, alpha * (0.5 - (0.0 if fixed else sample.spent or 0.0))
     floor = bounded(sample.worst, sample.of, level)
     ceiling = floor if sample.worst == sample.best else bounded(sample.best, sample.of, level)
     proven = None
@@ -174,8 +174,9 @@ def _exactly(sample: Sample, bar: float, alpha: float) -> Decision:
     lower = boundaries.lower_bound(sample.right_at_worst, total, alpha)
     upper = boundaries.upper_bound(sample.right_at_best, total, alpha)
     method = "exact group-sequential test"
-    if status := _status(lower, upper, bar):
-        return Decision(status=status, lower=lower, upper=upper, stopped_by=method)
+    passed = boundaries.passed(sample.right_at_worst, total, alpha, bar)
+    if lower <= upper and passed != boundaries.failed(sample.right_at_best, total, alpha, bar):
+        return Decision(status="pass" if passed else "fail", lower=lower, upper=upper, stopped_by=method)
     if not sample.complete:
         return _open(sample, bar, alpha, (lower, upper), exact=True)
     return Decision(status="undecided", lower=lower, upper=upper, stopped_by=method, needed=_needed(sample, bar, alpha))

@@ -6,13 +6,13 @@ Far above everyday text, and still failing with the right passage before it: the
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.diagnosis.case import Case, Evidence
+from rung.data.sample import draw
 from rung.engine.linear import question_text
 from rung.rungs.documents import documents_of
 from rung.types import Task
@@ -68,7 +68,7 @@ def _own_texts(case: Case, config: Config) -> list[str]:
     found = [
         text.strip().encode("utf-8", "ignore")[: config.bytes_each].decode("utf-8", "ignore") for text in texts if text.strip()
     ]
-    return random.Random(f"domain {task.seed}").sample(found, min(config.texts, len(found)))
+    return draw(found, config.texts, task.seed, key=str)
 
 
 def bits_per_byte(model: Any, texts: Sequence[str]) -> float | None:

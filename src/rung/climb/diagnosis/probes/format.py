@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.climb.diagnosis.probes.readings import readings
+from rung.reply import read_reply
 from rung.rungs import prompting
 from rung.rungs.causes import FORMAT
 from rung.types import Task
@@ -45,7 +46,7 @@ def _lenient(case: Case) -> Arm:
     run = case.run(case.plain, case.sample.examples)
     values = []
     for row, example, plain in zip(run.rows, case.sample.examples, case.sample.before, strict=True):
-        read = [scorer.score(example, text).value for text in readings(row.answer.text)]
+        read = [scorer.score(example, text).value for text in readings(read_reply(row.answer.text).text)]
         values.append(max((value for value in (plain, *read) if value is not None), default=None))
     places = tuple(range(len(case.sample)))
     texts = tuple(row.answer.text for row in run.rows)

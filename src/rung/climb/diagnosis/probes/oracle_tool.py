@@ -12,14 +12,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.diagnosis.case import Arm, Case, Evidence
+from rung.data.sample import shuffled
 from rung.engine.demos import pool_bytes
 from rung.engine.tools.toolbox import call_turns
 from rung.errors import UserError
 from rung.parts import Demonstrations
-from rung.rungs.base import labelled, why_not_mended
+from rung.rungs.base import why_not_mended
 from rung.rungs.calling import one_call, plain_candidate
 from rung.rungs.causes import TOOL
-from rung.rungs.traces import traces
+from rung.rungs.traces import rows_to_trace, traces
 from rung.types import Candidate, Example, Task
 from rung.verify.scoring import target_text
 
@@ -76,9 +77,9 @@ def _with_calls(rows: Sequence[Example]) -> list[Example]:
 def _forms(case: Case, plain: Candidate, config: Config) -> dict[str, Candidate]:
     """The plain form, and the same after worked questions with their calls, as the rung tries both."""
     forms = {"the right call's result": plain}
-    rows = _with_calls(labelled(case.task))[: config.pool_rows]
+    rows = _with_calls(rows_to_trace(case.task, config.pool_rows))
     shown = traces(rows, plain, case.context) if rows else {}
-    worked = [replace(row, tools=offers_of(plain)) for row in rows if row.id in shown]
+    worked = [replace(row, tools=offers_of(plain)) for row in shuffled(rows, case.task.seed) if row.id in shown]
     if len(worked) > config.demonstrations:
         pool = pool_bytes(worked, lambda row: target_text(case.task, row), lambda row: call_turns(shown[row.id]))
         shown_first = Demonstrations(pool=case.context.blobs.put_bytes(pool), k=config.demonstrations)

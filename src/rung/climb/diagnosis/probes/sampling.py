@@ -19,6 +19,7 @@ from rung.engine.answer import answer
 from rung.engine.backend import Backend, Request
 from rung.json_form import digest
 from rung.parts import ChoiceConstraint
+from rung.reply import read_reply
 from rung.storage import AnswerCache
 from rung.types import Answer, Candidate, Example, Task
 from rung.verify.scoring import scorer_of
@@ -54,7 +55,7 @@ def probe(case: Case, config: Config) -> Evidence:
     scorer = scorer_of(case.task)
     right, agreed = [], []
     for example, answers in zip(rows, _sampled(case, form, rows, config), strict=True):
-        texts = [said.text for said in answers]
+        texts = [read_reply(said.text).text.strip() for said in answers]
         right.append(sum((scorer.score(example, text).value or 0.0) >= 1.0 for text in texts))
         agreed.append(scorer.score(example, Counter(texts).most_common(1)[0][0]).value or 0.0)
     strata, n = case.sample.strata.take(places), config.samples

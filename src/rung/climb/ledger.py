@@ -1,0 +1,171 @@
+"""A task's locked rows on the ledger: which they are, what a climb on them may spend, what is free, and what to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rung.climb.facts import Charged
+from rung.json_form import as_json, digest
+from rung.registry.documents import Ledger
+from rung.registry.looks import Gauge, Gauged, Grant, Standing
+from rung.rungs.base import ladder
+from rung.types import Candidate, Example, Task
+from rung.verify.alpha import AlphaPlan, plan_alpha, weight
+from rung.verify.run import random_order
+
+if TYPE_CHECKING:
+    from rung.climb.steps import Climb
+    from rung.registry.home import Home
+    from rung.verify.judge import Trial
+
+# Enough of a digest: rows of all homes together are far fewer than 2^64.
+KEY_DIGITS = 32
+INSTRUCTIONS = ("system", "developer")
+
+
+def row_key(example: Example) -> str:
+    """Identity of a locked row: what is asked, but for case, width and blanks.
+
+    Neither the target nor its spelling, tools or a system message is part of it: a row that was looked at stays so when the
+    task around it changes.
+    """
+    from rung.data.split import normalise
+
+    asked = [message for message in example.messages if message["role"] not in INSTRUCTIONS] or example.messages
+    turns = [[turn["role"], normalise(str(turn.get("content") or "")), turn.get("tool_calls")] for turn in asked]
+    return digest(turns)[:KEY_DIGITS]
+
+
+def locked_rows(task: Task) -> tuple[str, ...]:
+    """The keys of a task's test rows."""
+    return tuple(row_key(row) for row in task.split("test"))
+
+
+def gauge_of(task: Task, of: str = "gate") -> Gauge:
+    """What the gate measures: the task's test rows in their order, targets and groups included, by each bar's scorer.
+
+    An evaluation takes its bounds otherwise: `of` says who measures.
+    """
+    bars = (task.quality, *task.guards)
+    scorers = [as_json(replace(bar, at_least=None if bar.at_least is None else 0.0, by=0.0, margin=0.0)) for bar in bars]
+    rows = [[row.digest, row.group] for row in random_order(task, "test")]
+    return Gauge(key=digest([of, rows, scorers]), lines=tuple(bar.line for bar in bars))
+
+
+def standing_of(task: Task, home: Home) -> Standing:
+    """How a task's rows stand now."""
+    return home.looks.standing(locked_rows(task))
+
+
+def planned(task: Task, standing: Standing) -> AlphaPlan:
+    """What a climb of this task may spend on rows that stand so."""
+    return plan_alpha(task, [rung.name for rung in ladder() if not rung.why_skipped(task)], standing.climbs + 1)
+
+
+def plan_of(climb: Climb) -> AlphaPlan:
+    """What a climb may spend: what it was charged, or would be now."""
+    charged = climb.record.charged
+    return _numbered(climb, charged.number if charged else standing_of(climb.task, climb.home).climbs + 1)
+
+
+def _numbered(climb: Climb, number: int) -> AlphaPlan:
+    return plan_alpha(climb.task, [rung.name for rung in climb.record.lock.rungs if not rung.skipped], number)
+
+
+def level_of(climb: Climb, trial: Trial, share: Callable[[AlphaPlan], float]) -> float:
+    """The alpha of a test at the gate: what was charged for the very same one, else its share of what this climb is charged.
+
+    The climb is charged, and the test written down, before the first of its rows is answered.
+    """
+    looks, key = climb.home.looks, digest([trial.candidate.id, {name: other.id for name, other in trial.baselines.items()}])
+    test = Gauged(gauge=gauge_of(climb.task), key=key)
+    level = looks.level(test)
+    if level is not None:
+        return level
+
+    def grant(number: int) -> Grant:
+        plan = _numbered(climb, number)
+        return Grant(alpha=plan.alpha, part=share(plan))
+
+    charge = looks.charge(test, climb.id, locked_rows(climb.task), grant)
+    if climb.record.charged is None:
+        climb.record.add(Charged(number=charge.number, alpha=charge.alpha, before=charge.before))
+    return charge.part
+
+
+def charge_evaluation(task: Task, candidate: Candidate, home: Home) -> float:
+    """The alpha of evaluating a Candidate on the test split: that of a climb with one rung, charged before it is asked, once.
+
+    An evaluation of the same Candidate by the same scorers is free where no bar stands higher.
+    """
+    test = Gauged(gauge=gauge_of(task, "evaluation"), key=candidate.id)
+    level = home.looks.level(test)
+    if level is not None:
+        return level
+
+    def grant(number: int) -> Grant:
+        alpha = task.alpha * weight(number)
+        return Grant(alpha=alpha, part=alpha)
+
+    return home.looks.charge(test, digest([test.gauge.key, test.gauge.lines, test.key]), locked_rows(task), grant).part
+
+
+def after(task: Task, home: Home) -> str:
+    """How a task's test rows stand after an evaluation."""
+    standing = standing_of(task, home)
+    following = task.alpha * weight(standing.climbs + 1)
+    return (
+        f"Climbs and evaluations on these test rows so far: {standing.climbs:,}; error at most {standing.spent:.2%}. The next may "
+        f"spend {following:.2%}."
+    )
+
+
+def ledger_of(climb: Climb) -> Ledger:
+    """What a finished climb's document says of its locked rows."""
+    task, charged, plan = climb.task, climb.record.charged, plan_of(climb)
+    before = charged.before if charged else standing_of(task, climb.home)
+    lines = of_number(task, plan, before) if charged else [FREE]
+    return Ledger(
+        number=charged.number if charged else None,
+        alpha=plan.alpha if charged else 0.0,
+        spent=before.spent,
+        seen=before.seen,
+        rows=len(set(locked_rows(task))),
+        next_alpha=_numbered(climb, standing_of(task, climb.home).climbs + 1).alpha,
+        lines=(*lines, *of_unknown(task, climb.home)),
+    )
+
+
+def said(task: Task, home: Home, standing: Standing) -> list[str]:
+    """What the ledger says before a climb of this task, a line each."""
+    return [*of_number(task, planned(task, standing), standing), *of_unknown(task, home)]
+
+
+def of_number(task: Task, plan: AlphaPlan, before: Standing) -> list[str]:
+    """The climb's number on its rows, the error so far, and where a fresh start is to be had."""
+    rows = len(set(locked_rows(task)))
+    if plan.number == 1:
+        later = f"{task.alpha:.2%} with all later climbs on any of them"
+        return [f"climb 1 on these test rows: error at most {plan.alpha:.2%}, and {later}"]
+    lines = [
+        f"climb {plan.number} on these test rows ({before.seen:,} of {rows:,} were climbed on before); error so far at most "
+        f"{before.spent:.2%}, with this climb {before.spent + plan.alpha:.2%}: it may spend {plan.alpha:.2%}, where the first may "
+        f"{task.alpha * weight(1):.2%}"
+    ]
+    return [*lines, FRESH]
+
+
+FREE = "no further error: every candidate had been judged on these very rows before, at a bar as high or higher"
+FRESH = (
+    "free: a lower bar for the same candidates on the same rows. A fresh start: test rows that no climb has seen, newly labelled; "
+    "another data.seed draws from the same file, and rows that were seen still count"
+)
+
+
+def of_unknown(task: Task, home: Home) -> list[str]:
+    """Looks of which it is not known at which rows; none where there are none."""
+    looks = home.looks.unknown(task.name)
+    took = f"{looks} look{'s'[: looks > 1]} that an earlier version of rung took at tasks called '{task.name}'"
+    return [f"not counted: {took}; which rows they were is not known"] if looks else []
