@@ -24,6 +24,7 @@ from rung.registry.documents import (
 from rung.rungs.causes import LABELS
 from rung.types import Run, Task
 from rung.verify.bars import say_of
+from rung.verify.near_misses.words import trial_lines
 from rung.verify.split_size import card
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
         ),
         task=_task(climb.task),
         card=tuple(_card_line(line) for line in (*_card(climb), *_measured_groups(climb.task, runs))),
+        trials=tuple(_card_line(line) for line in trial_lines(climb.task)),
         findings=record.lock.findings,
         rungs=rungs,
         diagnosis=record.diagnosis.record if record.diagnosis else None,

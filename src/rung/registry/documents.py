@@ -52,7 +52,7 @@ class LockedTask:
 
 @dataclass(frozen=True, kw_only=True)
 class CardLine:
-    """One thing that the locked split can or cannot prove, in words, and the numbers that the words name."""
+    """One thing that the locked split can or cannot prove, or a scorer's trial, in words, and the numbers that the words name."""
 
     text: str
     figures: Mapping[str, Any]
@@ -287,7 +287,10 @@ class Ledger:
 
 @dataclass(frozen=True, kw_only=True)
 class ClimbDocument:
-    """A finished climb. `version` is what was registered, `name@n`; rungs come cheapest first."""
+    """A finished climb. `version` is what was registered, `name@n`; rungs come cheapest first.
+
+    `trials` says for each bar what its scorer made of made-up answers, before anything was spent.
+    """
 
     climb: str
     name: str
@@ -297,6 +300,7 @@ class ClimbDocument:
     verdict: ClimbVerdict
     task: LockedTask
     card: tuple[CardLine, ...]
+    trials: tuple[CardLine, ...] = ()
     findings: tuple[Finding, ...] = ()
     rungs: tuple[RungRecord, ...]
     diagnosis: DiagnosisRecord | None

@@ -46,7 +46,7 @@ FIELDS = (
 
 
 def ladder_table(document: ClimbDocument) -> LadderTable:
-    """The verdict, the rungs with their figures, and why some were not measured, as something that rich prints."""
+    """The verdict, the rungs with their figures, why some were not measured, and what the scorers were found to catch, to print."""
     return LadderTable(document=document)
 
 
@@ -60,6 +60,7 @@ class LadderTable:
         yield _verdict_line(self.document, options)
         yield Padding(_table(self.document, options), (1, 0))
         yield Group(*[_reason(rung, options) for rung in self.document.rungs if not rung.verdict and rung.reason])
+        yield Group(*[Text(safe(line.text, options), style="dim") for line in self.document.trials])
 
 
 def _verdict_line(document: ClimbDocument, options: ConsoleOptions) -> Text:
