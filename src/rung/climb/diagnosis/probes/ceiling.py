@@ -65,28 +65,32 @@ def probe(case: Case, config: Config) -> Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class _Pairs:
-    """Disjoint pairs of labels of one question. `covered` is the share of dev that has a twin, `labels` how many there are."""
+    """A pair of labels for each question that has two: whether they agree, and how many rows ask it.
 
-    agreeing: int
-    pairs: int
+    `covered` is the share of dev that has a twin, `labels` how many there are.
+    """
+
+    agreeing: tuple[bool, ...]
+    rows: tuple[int, ...]
     covered: float
     labels: int | None
 
     @property
     def estimate(self) -> float:
-        return ceiling(self.agreeing, self.pairs, self.labels, self.covered, 0.5)[0]
+        return ceiling(self.agreeing, self.rows, self.labels, self.covered, 0.5)[0]
 
     def bound(self, level: float) -> float:
-        return ceiling(self.agreeing, self.pairs, self.labels, self.covered, level)[1]
+        return ceiling(self.agreeing, self.rows, self.labels, self.covered, level)[1]
 
     def facts(self) -> dict[str, Any]:
-        return {"pairs": self.pairs, "agreeing": self.agreeing, "covered": self.covered, "ceiling": self.estimate}
+        pairs, agreeing = len(self.agreeing), sum(self.agreeing)
+        return {"pairs": pairs, "agreeing": agreeing, "covered": self.covered, "ceiling": self.estimate}
 
     def said(self, which: str) -> list[str]:
         """The same in words; nothing where there is no pair."""
-        pairs = f"{self.pairs:,} pair{'' if self.pairs == 1 else 's'}"
-        sentence = f"{which} questions agree in {self.agreeing:,} of {pairs}: about {self.estimate:.1%} can be right."
-        return [sentence] if self.pairs else []
+        pairs = f"{len(self.agreeing):,} pair{'' if len(self.agreeing) == 1 else 's'}"
+        sentence = f"{which} questions agree in {sum(self.agreeing):,} of {pairs}: about {self.estimate:.1%} can be right."
+        return [sentence] if self.agreeing else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,7 @@ def _repeats(task: Task, rows: Sequence[Example]) -> _Pairs:
     groups = [[row, *(replace(row, target=target) for target in row.repeats)] for row in rows]
     dev = [row for row in rows if row.split == "dev"]
     covered = sum(bool(row.repeats) for row in dev) / max(1, len(dev))
-    return _paired(task, groups, covered)
+    return _paired(task, [(group, 1) for group in groups], covered)
 
 
 def _twins(task: Task, rows: Sequence[Example]) -> _Pairs:
@@ -127,16 +131,20 @@ def _twins(task: Task, rows: Sequence[Example]) -> _Pairs:
     told = [group for key, group in groups.items() if any(key)]
     twinned = {row.id for group in told if len(group) > 1 for row in group}
     dev = [row for row in rows if row.split == "dev"]
-    return _paired(task, told, sum(row.id in twinned for row in dev) / max(1, len(dev)))
+    return _paired(task, [(group, len(group)) for group in told], sum(row.id in twinned for row in dev) / max(1, len(dev)))
 
 
-def _paired(task: Task, groups: Sequence[Sequence[Example]], covered: float) -> _Pairs:
-    """A pair that the scorer cannot judge is left out: it would stand against labels that contradict nothing."""
+def _paired(task: Task, questions: Sequence[tuple[Sequence[Example], int]], covered: float) -> _Pairs:
+    """One pair of each question, which so many rows ask: of what is labelled often, more would only repeat it.
+
+    A pair that the scorer cannot judge is left out: it would stand against labels that contradict nothing.
+    """
     scorer = scorer_of(task)
-    pairs = [pair for group in groups for pair in zip(group[::2], group[1::2], strict=False)]
-    scores = [scorer.score(one, target_text(task, other)).value for one, other in pairs]
-    known = [score for score in scores if score is not None]
-    return _Pairs(agreeing=sum(score >= 1.0 for score in known), pairs=len(known), covered=covered, labels=_labels(task))
+    pairs = [(labelled[0], labelled[1], rows) for labelled, rows in questions if len(labelled) > 1]
+    scores = [(scorer.score(one, target_text(task, other)).value, rows) for one, other, rows in pairs]
+    known = [(score >= 1.0, rows) for score, rows in scores if score is not None]
+    agreeing, rows = tuple(same for same, _ in known), tuple(count for _, count in known)
+    return _Pairs(agreeing=agreeing, rows=rows, covered=covered, labels=_labels(task))
 
 
 def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:
