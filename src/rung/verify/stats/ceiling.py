@@ -28,20 +28,20 @@ def best_share(agreement: float, labels: int | None) -> float:
 
 
 def ceiling(
-    agreeing: Sequence[bool], rows: Sequence[int], labels: int | None, covered: float, level: float
+    agreement: Sequence[float], rows: Sequence[int], labels: int | None, covered: float, level: float
 ) -> tuple[float, float]:
     """The estimate and the upper bound, at `level`, of what can be right.
 
-    agreeing  of one pair of labels for each question, whether they are the same. A second pair of one question would be no second
-              draw of questions: what is asked a hundred times would speak for all the others
-    rows      how many rows ask each question: it counts as a group of so many
-    covered   the share of rows that have such a twin; of the others nothing is known, so that all of them may be right
+    agreement  of each question, how often two labels of it are the same, among disjoint pairs. A question is one draw, however many
+               pairs it has: what is asked a hundred times would speak for all the others
+    rows       how many rows ask each question: it counts as a group of so many
+    covered    the share of rows that have such a twin; of the others nothing is known, so that all of them may be right
     """
     from rung.verify.stats.bounds import fixed_bounds
 
-    if not agreeing:
+    if not agreement:
         return 1.0, 1.0
-    scores = [float(same) for same, count in zip(agreeing, rows, strict=True) for _ in range(count)]
+    scores = [share for share, count in zip(agreement, rows, strict=True) for _ in range(count)]
     of = [question for question, count in enumerate(rows) for _ in range(count)]
     upper = fixed_bounds(scores, of, level).upper
     estimate, most = best_share(sum(scores) / len(scores), labels), best_share(upper, labels)

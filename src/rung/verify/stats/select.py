@@ -27,7 +27,8 @@ def one_standard_error(trials: Sequence[tuple[float, Sequence[float | None]]], g
     scores = [[value or 0.0 for value in values] for _, values in trials]
     means = [sum(row) / max(len(row), 1) for row in scores]
     best = max(range(len(trials)), key=lambda index: (means[index], -trials[index][0], -index))
-    near = [index for index in range(len(trials)) if means[best] - means[index] <= standard_error(scores[best], scores[index], groups)]
+    errors = [standard_error(scores[best], row, groups) for row in scores]
+    near = [index for index, error in enumerate(errors) if means[best] - means[index] <= error]
     return min(near, key=lambda index: (trials[index][0], -means[index], index))
 
 

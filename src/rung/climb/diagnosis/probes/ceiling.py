@@ -64,33 +64,49 @@ def probe(case: Case, config: Config) -> Evidence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Question:
+    """Disjoint pairs of its labels, how many of them agree, and how many rows ask it."""
+
+    agreeing: int
+    pairs: int
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Pairs:
-    """A pair of labels for each question that has two: whether they agree, and how many rows ask it.
+    """Questions with more than one label. `covered` is the share of dev that has a twin, `labels` how many there are."""
 
-    `covered` is the share of dev that has a twin, `labels` how many there are.
-    """
-
-    agreeing: tuple[bool, ...]
-    rows: tuple[int, ...]
+    questions: tuple[_Question, ...]
     covered: float
     labels: int | None
 
     @property
+    def pairs(self) -> int:
+        return sum(question.pairs for question in self.questions)
+
+    @property
+    def agreeing(self) -> int:
+        return sum(question.agreeing for question in self.questions)
+
+    @property
     def estimate(self) -> float:
-        return ceiling(self.agreeing, self.rows, self.labels, self.covered, 0.5)[0]
+        return self._ends(0.5)[0]
 
     def bound(self, level: float) -> float:
-        return ceiling(self.agreeing, self.rows, self.labels, self.covered, level)[1]
+        return self._ends(level)[1]
+
+    def _ends(self, level: float) -> tuple[float, float]:
+        shares = [question.agreeing / question.pairs for question in self.questions]
+        return ceiling(shares, [question.rows for question in self.questions], self.labels, self.covered, level)
 
     def facts(self) -> dict[str, Any]:
-        pairs, agreeing = len(self.agreeing), sum(self.agreeing)
-        return {"pairs": pairs, "agreeing": agreeing, "covered": self.covered, "ceiling": self.estimate}
+        return {"pairs": self.pairs, "agreeing": self.agreeing, "covered": self.covered, "ceiling": self.estimate}
 
     def said(self, which: str) -> list[str]:
         """The same in words; nothing where there is no pair."""
-        pairs = f"{len(self.agreeing):,} pair{'' if len(self.agreeing) == 1 else 's'}"
-        sentence = f"{which} questions agree in {sum(self.agreeing):,} of {pairs}: about {self.estimate:.1%} can be right."
-        return [sentence] if self.agreeing else []
+        pairs = f"{self.pairs:,} pair{'' if self.pairs == 1 else 's'}"
+        sentence = f"{which} questions agree in {self.agreeing:,} of {pairs}: about {self.estimate:.1%} can be right."
+        return [sentence] if self.pairs else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,17 +150,19 @@ def _twins(task: Task, rows: Sequence[Example]) -> _Pairs:
     return _paired(task, [(group, len(group)) for group in told], sum(row.id in twinned for row in dev) / max(1, len(dev)))
 
 
-def _paired(task: Task, questions: Sequence[tuple[Sequence[Example], int]], covered: float) -> _Pairs:
-    """One pair of each question, which so many rows ask: of what is labelled often, more would only repeat it.
+def _paired(task: Task, asked: Sequence[tuple[Sequence[Example], int]], covered: float) -> _Pairs:
+    """The labels of each question, and how many rows ask it, in pairs.
 
     A pair that the scorer cannot judge is left out: it would stand against labels that contradict nothing.
     """
-    scorer = scorer_of(task)
-    pairs = [(labelled[0], labelled[1], rows) for labelled, rows in questions if len(labelled) > 1]
-    scores = [(scorer.score(one, target_text(task, other)).value, rows) for one, other, rows in pairs]
-    known = [(score >= 1.0, rows) for score, rows in scores if score is not None]
-    agreeing, rows = tuple(same for same, _ in known), tuple(count for _, count in known)
-    return _Pairs(agreeing=agreeing, rows=rows, covered=covered, labels=_labels(task))
+    scorer, questions = scorer_of(task), []
+    for labelled, rows in asked:
+        pairs = zip(labelled[::2], labelled[1::2], strict=False)
+        scores = [scorer.score(one, target_text(task, other)).value for one, other in pairs]
+        known = [score for score in scores if score is not None]
+        if known:
+            questions.append(_Question(agreeing=sum(score >= 1.0 for score in known), pairs=len(known), rows=rows))
+    return _Pairs(questions=tuple(questions), covered=covered, labels=_labels(task))
 
 
 def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:
