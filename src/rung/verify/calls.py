@@ -18,7 +18,8 @@ names       equal, where a dot may be an underscore: OpenAI's names take no dots
 With `strings: bfcl` as the Berkeley function-calling benchmark compares (its `ast_checker.py`, whose `ground_truth` has the form of
 `allowed`): texts without regard to case, spaces and `,./-_*^`, so that "-50.00" is "5000"; nothing may be left out that `allowed`
 does not say. The differences from the benchmark: its rules for values hold at any depth, not one or two levels; calls in any order
-are paired the best way, not the first; a call that is broken off does not count as no call.
+are paired the best way, not the first; a call that is broken off does not count as no call; texts are compared so under a schema of
+any type, too, where the benchmark compares them as they stand.
 """
 
 from __future__ import annotations
@@ -158,7 +159,9 @@ def _wrong_value(call: Call, wanted: Call, parameters: Mapping[str, Any], rules:
                 continue
             return f"{call.name}: the argument '{name}' is missing"
         compare = _Comparison(rules=rules, choices=name in chosen)
-        if not any(compare.same(call.arguments[name], value, schema) for value in values):
+        # "" says that the argument may be left out; only a text can be it.
+        told = values if name not in chosen or types_of(schema) <= {"string"} else [value for value in values if value != _LEFT_OUT]
+        if not any(compare.same(call.arguments[name], value, schema) for value in told):
             return f"{call.name}: '{name}' is {call.arguments[name]!r}, expected " + " or ".join(map(repr, values))
     return None
 
