@@ -1,7 +1,7 @@
 """strings: bfcl. The rules of the Berkeley function-calling benchmark's own checker (ast_checker.py), one after the other.
 
-Each has a row made up for it, and what the checker says of a call stands beside it. On 14,106 answers derived from the benchmark's own
-rows of 2026.3.23 the two agreed but for one text under a schema of any type (see rung.verify.calls).
+Each has a row made up for it, and what the checker says of a call stands beside it. On 14,106 answers derived from the benchmark's
+own rows of 2026.3.23 the two agreed but for one text under a schema of any type (see rung.verify.calls).
 """
 
 from __future__ import annotations

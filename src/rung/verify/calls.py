@@ -39,6 +39,7 @@ from rung.verify.parse import as_text
 
 _LOOSE = re.compile(r"[ ,./\-_*^]")  # what the benchmark's standardize_string drops
 _LEFT_OUT = ""
+MOST_CALLS = 200  # of a target: each is held against each of the answer
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:[Zz]|[+-]\d{2}:\d{2})")
 
 
@@ -77,6 +78,8 @@ def read_target(target: Any, tools: Tools = ()) -> list[Call]:
         calls = read_calls(target, target=True)
     except NotCalls as error:
         raise RowError(f"the target is not a function call: {as_text(target)[:60]!r}; {error}") from None
+    if len(calls) > MOST_CALLS:
+        raise RowError(f"the target makes {len(calls):,} calls, more than {MOST_CALLS}")
     if faulty := next((call for call in calls if call.fault), None):
         raise RowError(f"the target is not a function call: the arguments of {faulty.name}: {faulty.fault}")
     return calls

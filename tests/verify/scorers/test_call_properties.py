@@ -1,4 +1,4 @@
-"""What holds of every text and every call: nothing raises, the ideal is right, what is harmless changes nothing, no text is long."""
+"""What holds of every text and every call: nothing raises, the ideal is right, what is harmless changes nothing."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ TOOLS = as_tools(
     ]
 )
 few = settings(max_examples=60, deadline=None, derandomize=True)
-PIECES = """{ } [ ] " ' : , \\ name arguments "name": "arguments": weather weather( place= ) ( <tool_call> </tool_call> <function=weather>
-NaN 1e999 null -5 ``` ```json def lambda Action: Action_Input: * x 🙂""".split()
-pieces = st.sampled_from([*PIECES, '{"name": "weather", "arguments": {"place": "Rome"}}', " ", "\n", "\x00", "\ud800"])
+WORDS = """{ } [ ] " ' : , name arguments "name": "arguments": weather weather( place= ) ( <tool_call> </tool_call> NaN 1e999 null -5
+<function=weather> ``` ```json def lambda Action: Input: * x 🙂"""
+PIECES = tuple(WORDS.split())
+pieces = st.sampled_from([*PIECES, '{"name": "weather", "arguments": {"place": "Rome"}}', " ", "\n", "\\", "\x00", "\ud800"])
 texts = st.one_of(st.text(max_size=80), st.lists(pieces, max_size=14).map("".join))
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8)),
