@@ -27,8 +27,8 @@ TOOLS = as_tools(
     ]
 )
 few = settings(max_examples=60, deadline=None, derandomize=True)
-WORDS = """{ } [ ] " ' : , name arguments "name": "arguments": weather weather( place= ) ( <tool_call> </tool_call> NaN 1e999 null -5
-<function=weather> ``` ```json def lambda Action: Input: * x 🙂"""
+WORDS = """{ } [ ] " ' : , name arguments "name": "arguments": weather weather( place= ) ( <tool_call> </tool_call> NaN 1e999
+null -5 <function=weather> ``` ```json def lambda Action: Input: * x 🙂"""
 PIECES = tuple(WORDS.split())
 pieces = st.sampled_from([*PIECES, '{"name": "weather", "arguments": {"place": "Rome"}}', " ", "\n", "\\", "\x00", "\ud800"])
 texts = st.one_of(st.text(max_size=80), st.lists(pieces, max_size=14).map("".join))
