@@ -51,6 +51,12 @@ def score(example: Example, output: str, config: Config) -> Score:
     return Score(value=1.0) if near else Score(value=0.0, reason=f"{number.value:g}, expected {target.value:g}")
 
 
+def label(example: Example, output: str, config: Config) -> str | None:
+    """The number that was read, so that answers can be put in order."""
+    number, _ = _answered(output, config)
+    return None if number is None else format(number.value, ".15g")
+
+
 def check(example: Example, config: Config) -> str | None:
     """The target must be a number."""
     if problem := missing_target(example):
