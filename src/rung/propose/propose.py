@@ -15,6 +15,7 @@ from rung.propose.task_file import write_task
 from rung.task.load import load_task
 from rung.types import Bar, Task
 from rung.verify.alpha import AlphaPlan
+from rung.verify.near_misses.words import trial_lines
 from rung.verify.scoring import bind
 from rung.verify.split_size import card, gate_problem
 
@@ -24,12 +25,15 @@ MOST_LEFT_OUT = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A task file that was written: what it is about, the bar that it sets, and what its test split can and cannot prove."""
+    """A task file that was written: what it is about, the bar that it sets, what its test split can and cannot prove, and what its
+    scorer was found to catch.
+    """
 
     profile: Profile
     out: Path
     at_least: float
     card: Sequence[str]
+    trials: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +51,9 @@ class Draft:
     downloads: Path
     alpha: Callable[[Task], AlphaPlan]
 
-    def write(self, at_least: float, lines: Sequence[str]) -> Task:
+    def write(self, at_least: float, lines: Sequence[str], trials: Sequence[str] = ()) -> Task:
         """Writes the text beside its place, and loads it."""
-        self.file.write_text(write_task(self.profile, self.out, at_least, lines, self.base), "utf-8")
+        self.file.write_text(write_task(self.profile, self.out, at_least, lines, self.base, trials), "utf-8")
         return load_task(self.file, self.downloads)
 
     @property
@@ -72,9 +76,10 @@ def propose(draft: Draft) -> Proposal:
         task = draft.write(wished, [])
         at_least = _provable(draft, task)
         lines = tuple(line["text"] for line in _card(task, at_least, draft.alpha(task)))
+        trials = tuple(line["text"] for line in trial_lines(task))
         # What the split rows show is only known once there is a task.
         draft = replace(draft, profile=replace(draft.profile, findings=task.findings))
-        draft.write(at_least, lines)
+        draft.write(at_least, lines, trials)
         refuse_existing(draft.out)
         place(draft.file, draft.out)
     except OSError as error:
@@ -84,7 +89,7 @@ def propose(draft: Draft) -> Proposal:
         raise type(error)(problem, where=where, hint=error.hint) from None
     finally:
         draft.file.unlink(missing_ok=True)
-    return Proposal(profile=draft.profile, out=draft.out, at_least=at_least, card=lines)
+    return Proposal(profile=draft.profile, out=draft.out, at_least=at_least, card=lines, trials=trials)
 
 
 def _unmatchable(profile: Profile) -> Mapping[str, str]:

@@ -53,10 +53,12 @@ def name_of(file: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", file.name.split(".")[0]).strip("-._") or "task"
 
 
-def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str], base: str | None = None) -> str:
+def write_task(
+    profile: Profile, out: Path, at_least: float, card: Sequence[str], base: str | None = None, trials: Sequence[str] = ()
+) -> str:
     """The task file's text. `at_least` is the bar that it sets, `card` what the test split can prove; an empty one is left out.
 
-    `base` None is the default base.
+    `base` None is the default base. `trials` says what the scorer was found to catch.
     """
     data: dict[str, Any] = {"examples": os.path.relpath(profile.path, out.parent)}
     optional = {"columns": profile.columns.named(), "where": profile.where, "group": profile.group, "encoding": profile.encoding}
@@ -81,6 +83,8 @@ def write_task(profile: Profile, out: Path, at_least: float, card: Sequence[str]
     ]
     if card:
         parts.append(_comments(["What this test split can and cannot prove:", *[f"  {line}" for line in card]]))
+    if trials:
+        parts.append(_comments(map(plain, trials)))
     return "\n".join(parts)
 
 

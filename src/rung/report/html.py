@@ -9,6 +9,7 @@ from rung.errors import BrokenEnvironment
 from rung.registry.documents import ClimbDocument
 from rung.report import curves, facts, grids, ladder, outlook
 from rung.report.render import render
+from rung.report.trials import trial_tables
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 MOST_EXAMPLES = 20
@@ -48,6 +49,7 @@ def page(document: ClimbDocument) -> str:
         costs=outlook.costs(ahead.breakeven) if ahead and ahead.breakeven else None,
         pairs=outlook.pairs(ahead.breakeven) if ahead and ahead.breakeven else None,
         cheaper=grids.cheaper(document),
+        trials=trial_tables(document),
         looks=grids.looks(document),
         repeat=facts.repeat_command(document),
         ask=facts.answer_command(document.version) if document.version else None,

@@ -50,11 +50,18 @@ def _document(proposal: Proposal) -> dict[str, Any]:
     profile = proposal.profile
     findings = [as_json(finding) for finding in profile.findings]
     seen = {name: getattr(profile, name) for name in SHOWN} | {"columns": profile.columns.named() or None}
-    return {"out": str(proposal.out), "at_least": proposal.at_least, "card": proposal.card, **seen, "findings": findings}
+    return {
+        "out": str(proposal.out),
+        "at_least": proposal.at_least,
+        "card": proposal.card,
+        "trials": proposal.trials,
+        **seen,
+        "findings": findings,
+    }
 
 
 def _show(proposal: Proposal) -> None:
-    from rung.propose.task_file import seen
+    from rung.propose.task_file import plain, seen
 
     profile, out = proposal.profile, proposal.out
     show(
@@ -63,4 +70,5 @@ def _show(proposal: Proposal) -> None:
         f"Scorer {profile.scorer}, bar {proposal.at_least:g} (yours to set). What the test split can and cannot prove:",
     )
     show(*[f"  {line}" for line in proposal.card])
+    show(*map(plain, proposal.trials))
     show("", f"Written: {out}", f"Next: rung plan {out}, then rung climb {out}")

@@ -58,6 +58,7 @@ def _show(document: dict[str, Any]) -> None:
     show(f"{document['name']}: {rows} rows. What the test split can and cannot prove:")
     show(*[f"  {line['text']}" for line in document["card"]])
     show(*[f"  {line}" for line in document["ledger"]["lines"]])
+    show(*[line["text"] for line in document["trials"]])
     show(table(["rung", "runs", "minutes", "GB", "why"], rungs, numbers=["minutes", "GB"]))
     minutes, memory = _figure(document["minutes"]) or DASH, _figure(document["memory_gb"]) or DASH
     show(f"If every rung is needed: {minutes} minutes, {memory} GB of memory.")

@@ -18,6 +18,7 @@ from rung.parts import Demonstrations
 from rung.rungs.base import Rung, labelled, ladder, longest_answer
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
+from rung.verify.near_misses.words import trial_lines
 from rung.verify.run import random_order
 from rung.verify.split_size import card
 
@@ -136,6 +137,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "test")},
         "card": card(replace(task, alpha=alpha.alpha), alpha.shares),
+        "trials": trial_lines(task),
         "ledger": {"number": alpha.number, "alpha": alpha.alpha, **as_json(standing), "lines": said(task, home, standing)},
         "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,

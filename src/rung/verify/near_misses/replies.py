@@ -80,7 +80,8 @@ def only_a_thought(given: Material) -> Iterator[str]:
         return
     yield f"<think>\nPerhaps: {given.ideal}\n</think>\n"
     yield f"<think>\nPerhaps: {given.ideal}"
-    for text in islice(other_ideals(given), 1):
+    wrong = (text for text in other_ideals(given) if given.ideal.casefold() not in text.casefold())
+    for text in islice(wrong, 1):
         yield f"<think>\n{given.ideal}\n</think>\n{text}"
 
 

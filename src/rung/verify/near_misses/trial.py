@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
+from rung.data.sample import shuffled
 from rung.types import Bar, Example, Task
 from rung.verify.near_misses.kinds import NEAR_MISSES, REWORDINGS, Kind
 from rung.verify.near_misses.material import Material, Materials
@@ -100,8 +101,31 @@ class ScorerTrial:
         return tuple(kind for kind in self.harmless if kind.slipped)
 
 
+@dataclass(frozen=True)
+class _Locked:
+    """A task by its lock, so that its trial need not be repeated for each who asks."""
+
+    task: Task
+
+    def __hash__(self) -> int:
+        return hash(self.task.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Locked) and self._bars == other._bars and self.task.digest == other.task.digest
+
+    @property
+    def _bars(self) -> tuple[Bar, ...]:
+        return (self.task.quality, *self.task.guards)
+
+
 def try_bars(task: Task) -> tuple[ScorerTrial, ...]:
     """The trial of each bar's scorer on rows of train and dev: what the locked split holds is shown to nobody."""
+    return _tried(_Locked(task))
+
+
+@lru_cache(maxsize=4)
+def _tried(locked: _Locked) -> tuple[ScorerTrial, ...]:
+    task = locked.task
     rows = [row for row in task.examples if row.split != "test"]
     return tuple(try_scorer(scorer_of(task, bar), rows, task.seed, bar) for bar in (task.quality, *task.guards))
 
@@ -194,15 +218,16 @@ def _scored(given: Material, scorer: BoundScorer, said: str) -> MadeUp:
 
 def _sample(scorer: BoundScorer, rows: Sequence[Example], seed: int) -> Iterator[Material]:
     """A random sample, and beside it rows with the kinds that a rare target alone contains."""
-    order = random.Random(seed).sample(list(rows), min(len(rows), SEARCHED_ROWS))
+    order = shuffled(rows, seed)[:SEARCHED_ROWS]
     of = Materials.of(scorer, [scorer.staged(row) for row in order], seed)
     lacking = {kind: ROWS_PER_KIND for kind in NEAR_MISSES}
     for index, row in enumerate(of.rows):
         wanted = [kind for kind, count in lacking.items() if count > 0]
         if index >= SAMPLE_ROWS and not wanted:
             return
-        # What is looked at is drawn anew for the trial: looking must not change what is made.
-        found = [kind for kind in wanted if next(kind.make(of.material(row)), None) is not None]
+        # What is made of a row is drawn anew for the trial: looking must not change it.
+        looked_at = of.material(row)
+        found = [kind for kind in wanted if next(kind.make(looked_at), None) is not None]
         for kind in found:
             lacking[kind] -= 1
         if index < SAMPLE_ROWS or found:
