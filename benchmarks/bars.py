@@ -14,6 +14,7 @@ import numpy as np
 from rung.verify.stats.whole import of_classes
 
 LEVELS = (0.05, 0.025, 0.00625, 0.003)
+METRICS = ("macro_f1", "balanced_accuracy", "matthews")
 MIXES = (
     ((0.5, 0.5), (0.9, 0.9)),
     ((0.1, 0.9), (0.8, 0.97)),
@@ -37,9 +38,7 @@ def main() -> None:
     """A line for each cell: how often the lower bound is above the truth, at each level; ! where that is more than chance."""
     draws = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     print(f"{'metric':18} classes groups largest  truth   wrong at levels {LEVELS}")
-    for name, (prior, right), (groups, sizes, shared) in itertools.product(
-        ("macro_f1", "balanced_accuracy", "matthews"), MIXES, SHAPES
-    ):
+    for name, (prior, right), (groups, sizes, shared) in itertools.product(METRICS, MIXES, SHAPES):
         metric = of_classes(name, len(prior))
         truth = metric.value(*answers(np.arange(400_000), prior, right, 0.0))
         wrong = np.zeros(len(LEVELS))

@@ -99,8 +99,8 @@ def render(target: Any, config: Config) -> str:
 
 def label(example: Example, output: str, config: Config) -> str | None:
     """The number that was read, so that answers can be put in order."""
-    number, _ = _answered(output, config)
-    return None if number is None else format(number.value, ".15g")
+    number, _ = answered_number(output, config.form, config.take)
+    return None if number is None else f"{number.value:f}"
 
 
 def check(example: Example, config: Config) -> str | None:
