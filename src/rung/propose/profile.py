@@ -125,6 +125,10 @@ def _spellings(classes: Mapping[str, int]) -> list[str]:
     return [f"One class in several spellings? {'; '.join(several)}. Mend the file, or keep one by data.where."] if several else []
 
 
+def _in_braces(target: Any) -> bool:
+    return isinstance(target, str) and target.startswith("{") and target.endswith("}")
+
+
 def _remarks(rows: int, examples: Sequence[Example], guess: Guess, encoding: str | None, scorer: str) -> list[str]:
     remarks = []
     if rows > MOST_ROWS:
@@ -138,8 +142,7 @@ def _remarks(rows: int, examples: Sequence[Example], guess: Guess, encoding: str
         remarks.append(f"Rows that share '{guess.group}' stay in one split.")
     if encoding:
         remarks.append(f"The text is not UTF-8; read as {encoding}, which is a guess.")
-    texts = [example.target for example in examples if isinstance(example.target, str)]
-    as_objects = sum(text.startswith("{") and text.endswith("}") for text in texts)
+    as_objects = sum(isinstance(example.target, dict) or _in_braces(example.target) for example in examples)
     if 0.5 * len(examples) < as_objects < len(examples):
         remarks.append(f"{len(examples) - as_objects:,} answers are no JSON object, where the others are.")
     package, install = getattr(plugins.load("scorers", scorer), "NEEDS", ("", ""))
