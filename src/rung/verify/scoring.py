@@ -116,8 +116,8 @@ class BoundScorer:
 
     @property
     def labels(self) -> bool:
-        """Whether it says what label an answer was read as; a list of which all items are wanted is no label."""
-        return hasattr(self.module, "label") and getattr(self.config, "match", None) not in ("all", "in_order")
+        """Whether it says what label an answer was read as."""
+        return hasattr(self.module, "label")
 
     def label(self, example: Example, output: str) -> str | None:
         """What label an answer was read as; None where it is none, or the scorer knows no labels."""
