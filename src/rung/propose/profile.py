@@ -18,6 +18,7 @@ from rung.data.shapes.recognise import shape_fields, shape_of
 from rung.data.split import deduplicate
 from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
 from rung.propose.instruction import instruction_for
+from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
 from rung.types import Example, Finding
 
@@ -70,7 +71,9 @@ def look_at(path: Path) -> Profile:
     guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, path.name)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
-    kind, classes = kind_of(unique.examples)
+    column = guess.columns.target or ""
+    kind, classes = kind_of(unique.examples, column)
+    lists = lists_in([example.target for example in unique.examples], column)
     scorer, config = scorer_for(kind, unique.examples)
     usable = len(unique.examples)
     return Profile(
@@ -89,10 +92,11 @@ def look_at(path: Path) -> Profile:
         config=config,
         at_least=bar_for(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
-        instruction=instruction_for(kind, classes, unique.examples, guess.columns.target or ""),
+        instruction=instruction_for(kind, classes, unique.examples, column),
         findings=audit(loaded.examples, "raw"),
         remarks=(
             *_spellings(classes),
+            *((lists.remark,) if lists and lists.kind == kind else ()),
             *remarks_on(kind, unique.examples),
             *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
         ),
