@@ -22,6 +22,8 @@ Status = Literal["pass", "fail", "undecided"]
 Unit = Literal["share", "points", "number"]
 Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
+# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, or since the server failed or refused the question.
+CUT_OFF, WITHHELD, FAILED, REFUSED = "length", "content_filter", "error", "refused"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
 
@@ -301,6 +303,7 @@ class Answer:
     recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
     calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
     `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them.
+    `fault` says why there is no answer, where the backend got none: such an answer is missing, never wrong.
     """
 
     text: str
@@ -313,6 +316,7 @@ class Answer:
     logprobs: Mapping[str, float] | None = None
     calls: tuple[Mapping[str, Any], ...] = ()
     passages: tuple[Mapping[str, Any], ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,6 +342,11 @@ class Run:
     def values(self, name: str = "quality") -> list[float | None]:
         """Each row's score by one scorer; None where it is missing."""
         return [row.scores[name].value for row in self.rows]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Each row's cluster; "" is a row alone."""
+        return tuple(row.group for row in self.rows)
 
     def mean(self, name: str = "quality") -> float | None:
         """Mean over the rows that have a score; None where none has."""
