@@ -56,6 +56,8 @@ def test_the_bound_leads_and_is_rounded_outwards() -> None:
     assert proven(verdict("pass"), BAR) == "at least 92.1% (estimate 94.3% on 312 test rows)"
     assert proven(verdict("pass", lower=0.8996), BAR).startswith("at least 89.9%"), "never up onto the bar"
     assert proven(verdict("pass", lower=0.9), BAR).startswith("at least 90.0%")
+    perfect = verdict("pass", estimate=1.0, lower=0.9573, n=100)
+    assert proven(perfect, BAR) == "at least 95.7% (estimate 100.0% on 100 test rows)", "no failure is no proof of none"
     assert (
         proven(verdict("pass", lower=0.0212, estimate=0.034), DIFFERENCE)
         == "at least +2.1 points (estimate +3.4 points on 312 test rows)"
