@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,7 +28,10 @@ from typing import Any
 
 # Python's own JSON, a schema's validator and a dataclass's copy each end at a depth of their own; a call needs none of it.
 DEEPEST = 32
+SCANNED_AGAIN, SCANNED_AT_LEAST = 64, 100_000  # characters that may be read in vain, by a text's length
+LINES_FASTER = 32  # so many times faster than JSON is read, lines are counted
 FORM = 'a tool call must be {"name": ..., "arguments": {...}}'
+_OPENING = re.compile(r'\{\s*(?:["}]|\Z)|\[\s*(?:["{\[\]\d\-tfnNI]|\Z)')  # what is followed by anything else opens no JSON
 # How a call begins in some model's own words: tags, control tokens, a name and its arguments on lines of their own.
 _BEGINS = re.compile(
     r"<\|?/?(?:tool_calls?|function_?calls?|tool_use|python_tag|action_start)\b|<function=|<invoke\b|\[TOOL_CALLS\]|<｜tool▁call"
@@ -90,27 +93,33 @@ def sets_out_to_call(text: str, names: Sequence[str] = ()) -> bool:
     return bool(names) and bool(_named(tuple(names)).search(text))
 
 
-def outermost_json(text: str, *, constants: bool = True) -> Iterator[Any]:
+def outermost_json(text: str, *, constants: bool = True) -> Generator[Any, None, str]:
     """Every outermost JSON object or list in the text, in order, whatever stands around it (prose, code fences, tags).
 
     A value that the end of the text cuts off, or that is nested thousands deep, ends the search: its inner pieces are not what the
-    model meant to say. Without `constants`, NaN and infinities are not JSON.
+    model meant to say. Without `constants`, NaN and infinities are not JSON. Returns the bracket that opens what was cut off, or
+    "".
     """
     decoder = json.JSONDecoder(parse_constant=None if constants else refuse_constant)
     end = len(text.rstrip())
-    start = 0
-    while (opening := _next_opening(text, start)) >= 0:
+    start, left = 0, SCANNED_AGAIN * len(text) + SCANNED_AT_LEAST
+    while found := _OPENING.search(text, start):
+        opening = found.start()
         try:
             value, start = decoder.raw_decode(text, opening)
             yield value
         except json.JSONDecodeError as error:
-            if error.pos >= end or error.msg.startswith("Unterminated string"):
-                return
+            # Brackets opened one in the other each fail at the same far place, and each failure counts the lines before it: without
+            # an end to that, time would be quadratic.
+            left -= error.pos - opening + error.pos // LINES_FASTER
+            if error.pos >= end or left < 0 or error.msg.startswith("Unterminated string"):
+                return text[opening]
             start = opening + 1
         except ValueError:
             start = opening + 1
         except RecursionError:
-            return
+            return text[opening]
+    return ""
 
 
 def refuse_constant(name: str) -> Any:
@@ -198,8 +207,3 @@ def _broken(error: Exception) -> str:
         return "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {error}"
     cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
     return f"{'cut off' if cut else 'not JSON'}: {error.msg} at column {error.colno}"
-
-
-def _next_opening(text: str, start: int) -> int:
-    found = [place for place in (text.find("{", start), text.find("[", start)) if place >= 0]
-    return min(found, default=-1)

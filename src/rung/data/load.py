@@ -32,6 +32,7 @@ SPLIT_NAMES = {
     "eval": "test",
     "gate": "test",
 }
+MOST_ODD = 0.05  # of the targets, that may be no JSON object where the others are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,17 +237,25 @@ def _settled(examples: Sequence[Example]) -> tuple[Example, ...]:
     """Two things that only the whole file shows.
 
     Where some targets are tool calls, text in answer to a user who offered tools means that no call is right: the target becomes
-    the empty list, the text stays as `said`. Where every target is the text of a JSON object, targets become objects.
+    the empty list, the text stays as `said`. Where all but a few targets are the text of a JSON object, those become objects; the
+    rest stay what they are, to be told by whoever compares objects.
     """
     if any(_is_calls(example.target) for example in examples):
         return tuple(_without_call(example) for example in examples)
-    if not all(isinstance(example.target, str) and example.target.startswith("{") for example in examples):
+    objects = [_object(example.target) for example in examples]
+    if sum(value is not None for value in objects) < (1 - MOST_ODD) * len(examples):
         return tuple(examples)
+    return tuple(
+        example if value is None else replace(example, target=value) for example, value in zip(examples, objects, strict=True)
+    )
+
+
+def _object(target: Any) -> dict[str, Any] | None:
     try:
-        values = [parse_json(example.target) for example in examples]
+        value = parse_json(target) if isinstance(target, str) and target.lstrip().startswith("{") else None
     except RowError:
-        return tuple(examples)
-    return tuple(replace(example, target=value) for example, value in zip(examples, values, strict=True))
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _is_calls(target: Any) -> bool:
