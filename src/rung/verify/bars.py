@@ -188,7 +188,7 @@ def said(verdict: Verdict, sight: Seen) -> str:
     elif verdict.n == 0:
         words = "no row that it is about was looked at"
     else:
-        futile = "; less than 5% chance of passing on all of them" if verdict.stopped_by == "futility" else ""
+        futile = "; less than 1% chance of passing on all of them" if verdict.stopped_by == "futility" else ""
         more = f"; about {verdict.needed:,} more labels would decide it" if verdict.needed else ""
         between = f"between {write(verdict.lower)} and {write(verdict.upper)}, which leaves the bar of {write(bar.line)} open"
         words = f"{between}, {rows}{futile} ({verdict.stopped_by}){more}"

@@ -16,10 +16,9 @@ MOST_GROUPS = 1_000_000
 def gate_problem(task: Task, rungs: int) -> str | None:
     """Why even a perfect score could not pass, with the rows that the test split needs; None where it could.
 
-    alpha is split over `rungs`, and half of a rung's share goes to the exact test at the full n (`stats.sequential`). There even an
-    answer that is right every time is only proven to be right with probability level^(1/n) (Clopper and Pearson, 1934), so that a
-    bar needs n >= log(level) / log(bar). A comparison needs the rows after which no loss (for `better_than`, nothing but wins) is
-    that improbable. Rows of one group are not independent: groups are counted, with what the clustered bound asks for on top.
+    alpha is split over `rungs`. What a candidate that is always right proves is asked of the gate's own bounds (`stats.power`). A
+    comparison needs the rows after which no loss (for `better_than`, nothing but wins) is as improbable as half of a rung's share.
+    Rows of one group are not independent: groups are counted, with what the bound on groups asks for on top.
     """
     test = task.split("test")
     for bar in (task.quality, *task.guards):
@@ -46,9 +45,7 @@ def _problem(bar: Bar, rows: Sequence[Example], of: int, alpha: float, split: st
     chance, text = _chance_per_row(bar)
     if chance >= 1:
         return f"no number of rows can prove '{bar.name}': {text}"
-    needed = _needed(chance, alpha / 2)
-    if groups >= needed and chance > 0 and bar.other is None and groups < len(rows):
-        needed = _needed_in_groups(rows, chance, alpha)
+    needed = _rows_or_groups(rows, bar, chance, alpha)
     if groups >= needed:
         return None
     has = f"the test split has {groups:,} {unit}"
@@ -60,12 +57,11 @@ def _problem(bar: Bar, rows: Sequence[Example], of: int, alpha: float, split: st
 def card(task: Task, shares: int) -> list[dict[str, Any]]:
     """What this task's test split can and cannot prove where alpha is split over `shares`, a line each."""
     from rung.verify.stats.card import sample_size_card
-    from rung.verify.stats.clusters import count
+    from rung.verify.stats.clusters import sizes
 
     test = task.split("test")
-    clusters = count([row.group for row in test])
     bar = task.quality.at_least if task.quality.plain else None
-    lines = sample_size_card(n_test=len(test), clusters=clusters, bar=bar, alpha=task.alpha, rungs=shares)
+    lines = sample_size_card(sizes=sizes([row.group for row in test]), bar=bar, alpha=task.alpha, rungs=shares)
     own = [_bar_line(task, bar, test, task.alpha / shares) for bar in (task.quality, *task.guards) if not bar.plain]
     return [*lines, *own]
 
@@ -82,16 +78,17 @@ def _bar_line(task: Task, bar: Bar, test: Sequence[Example], alpha: float) -> di
 
 
 def _truth(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> str:
-    """From where on a candidate passes with 80% power, as if its rows were independent and its errors the worst."""
-    from rung.verify.stats.card import least_truth
-    from rung.verify.stats.clusters import count
+    """From where on a candidate passes with 80% power, its errors the worst."""
+    from rung.verify.stats.clusters import sizes
+    from rung.verify.stats.power import alone, least_truth, least_truth_at_once
 
     linear = linear_of(bar)
     if linear is None or bar.other is not None:
         return ""
-    truth = linear.whole_at(least_truth(count([row.group for row in rows]), _chance_per_row(bar)[0], alpha / 2))
-    grouped = "" if count([row.group for row in rows]) == len(rows) else ", a group counting as one row"
-    return f"; it is passed with 80% probability by a candidate that is truly at {say_of(bar)(truth)}{grouped}"
+    groups, chance = sizes([row.group for row in rows]), _chance_per_row(bar)[0]
+    looked_at = linear.is_mean or not alone(groups)
+    truth = least_truth(groups, alpha, chance) if looked_at else least_truth_at_once(len(rows), alpha / 2, chance)
+    return f"; it is passed with 80% probability by a candidate that is truly at {say_of(bar)(linear.whole_at(truth))}"
 
 
 def _chance_per_row(bar: Bar) -> tuple[float, str]:
@@ -105,34 +102,31 @@ def _chance_per_row(bar: Bar) -> tuple[float, str]:
     return 1 - bar.margin, f"not worse than {bar.not_worse_than} by {bar.margin:g}"
 
 
-def _needed(chance: float, level: float) -> int:
-    """Rows after which nothing but the best outcome is as improbable as `level`."""
-    from rung.verify.stats.card import smallest_gate
+def _rows_or_groups(rows: Sequence[Example], bar: Bar, chance: float, alpha: float) -> int:
+    """How many independent rows, or groups, the bar needs at least; their own number where that is enough."""
+    from rung.verify.stats.clusters import sizes
+    from rung.verify.stats.power import alone, fewest_rows, perfect_passes, smallest_gate
 
-    return smallest_gate(chance, level) if chance > 0 else 1
+    if chance <= 0:
+        return 1
+    groups, linear = sizes([row.group for row in rows]), linear_of(bar)
+    if bar.other is not None or (alone(groups) and not (linear and linear.is_mean)):
+        return smallest_gate(chance, alpha / 2)
+    if groups and perfect_passes(groups, alpha, chance):
+        return len(groups)
+    if alone(groups):
+        return fewest_rows(alpha, chance, len(groups))
+    return _needed_in_groups(len(groups), math.ceil(len(rows) / len(groups)), chance, alpha)
 
 
-def _needed_in_groups(test: Sequence[Example], bar: float, alpha: float) -> int:
-    """The fewest groups that pass when every answer is right: those that the test split has, else of their average size."""
-    groups = [row.group or row.id for row in test]
-    count = len(set(groups))
-    if _passes(groups, bar, alpha):
-        return count
-    size = math.ceil(len(groups) / count)
-    too_few, enough = count, 2 * count
-    while enough < MOST_GROUPS and not _passes(_equal_groups(enough, size), bar, alpha):
+def _needed_in_groups(too_few: int, size: int, bar: float, alpha: float) -> int:
+    """The fewest groups of one size, more than `too_few`, that pass when every answer is right."""
+    from rung.verify.stats.power import perfect_passes
+
+    enough = 2 * too_few
+    while enough < MOST_GROUPS and not perfect_passes((size,) * enough, alpha, bar):
         too_few, enough = enough, 2 * enough
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
-        too_few, enough = (too_few, middle) if _passes(_equal_groups(middle, size), bar, alpha) else (middle, enough)
+        too_few, enough = (too_few, middle) if perfect_passes((size,) * middle, alpha, bar) else (middle, enough)
     return enough
-
-
-def _equal_groups(count: int, size: int) -> list[str]:
-    return [str(number) for number in range(count) for _ in range(size)]
-
-
-def _passes(groups: Sequence[str], bar: float, alpha: float) -> bool:
-    from rung.verify.stats.gate import judge
-
-    return judge([1.0] * len(groups), groups, bar, alpha, len(groups)).status == "pass"
