@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rung.types import Bar, Example, Task
-from rung.verify.bars import measure_of, say_of, telling
+from rung.verify.bars import ideal_row, look_at, measure_of, say_of, seen, telling
 from rung.verify.metrics import linear_of
 
 MOST_GROUPS = 1_000_000
+# How many times the rows that there are, where those are too few for a metric of the whole.
+TIMES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 
 
 def gate_problem(task: Task, rungs: int) -> str | None:
@@ -21,14 +24,9 @@ def gate_problem(task: Task, rungs: int) -> str | None:
     Rows of one group are not independent: groups are counted, with what the bound on groups asks for on top.
     """
     test = task.split("test")
+    split = f"alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]}"
     for bar in (task.quality, *task.guards):
-        if problem := _problem(
-            bar,
-            telling_rows(task, bar, test),
-            len(test),
-            task.alpha / rungs,
-            f"alpha {task.alpha:g} over {rungs} rung{'s'[: rungs > 1]}",
-        ):
+        if problem := _problem(task, bar, telling_rows(task, bar, test), task.alpha / rungs, split):
             return problem
     return None
 
@@ -38,8 +36,10 @@ def telling_rows(task: Task, bar: Bar, test: Sequence[Example]) -> Sequence[Exam
     return test if bar.plain else telling(measure_of(task, bar), test)
 
 
-def _problem(bar: Bar, rows: Sequence[Example], of: int, alpha: float, split: str) -> str | None:
+def _problem(task: Task, bar: Bar, rows: Sequence[Example], alpha: float, split: str) -> str | None:
     """Why a bar cannot be passed on the rows that say something of it; None where it can."""
+    if bar.metric and linear_of(bar) is None:
+        return _problem_of_whole(task, bar, rows, alpha, split)
     groups = len({row.group or row.id for row in rows})
     unit = "rows" if groups == len(rows) else "groups of rows"
     chance, text = _chance_per_row(bar)
@@ -49,9 +49,27 @@ def _problem(bar: Bar, rows: Sequence[Example], of: int, alpha: float, split: st
     if groups >= needed:
         return None
     has = f"the test split has {groups:,} {unit}"
-    has += "" if len(rows) == of else f" that '{bar.name}' is about ({bar.measured})"
+    has += "" if len(rows) == len(task.split("test")) else f" that '{bar.name}' is about ({bar.measured})"
     needs = f"'{bar.name}' needs at least {needed:,}: {text} cannot be proven with fewer, even if every answer is right"
     return f"{has}, and {needs} ({split})"
+
+
+def _problem_of_whole(task: Task, bar: Bar, rows: Sequence[Example], alpha: float, split: str) -> str | None:
+    """As `_problem`, of a metric that is taken of all rows at once: found by answering every row as it should be."""
+    for times in TIMES:
+        many = [replace(row, group=f"{time} {row.group or row.id}") for time in range(times) for row in rows]
+        measure = measure_of(task, bar)
+        verdict = look_at(seen(measure, many, [ideal_row(measure, row) for row in many]), alpha)
+        if verdict is not None and verdict.status == "pass":
+            break
+    if times == 1:
+        return None
+    unit = "rows" if len({row.group or row.id for row in rows}) == len(rows) else "rows in groups like these"
+    needs = f"{'about' if times < TIMES[-1] else 'more than'} {times * len(rows):,}: {_chance_per_row(bar)[1]}"
+    return (
+        f"the test split has {len(rows):,} {unit} for '{bar.name}' ({bar.measured}), which needs {needs} "
+        f"cannot be proven with fewer, even if every answer is right ({split})"
+    )
 
 
 def card(task: Task, shares: int) -> list[dict[str, Any]]:
@@ -72,7 +90,7 @@ def _bar_line(task: Task, bar: Bar, test: Sequence[Example], alpha: float) -> di
     asked = ", ".join(filter(None, [bar.measured, _chance_per_row(bar)[1]]))
     about = f"'{bar.name}' ({asked}) rests on {len(rows):,} of {len(test):,} test rows"
     figures = {"bar": bar.name, "rows": len(rows)}
-    if problem := _problem(bar, rows, len(test), alpha, f"alpha {alpha:.3g}"):
+    if problem := _problem(task, bar, rows, alpha, f"alpha {alpha:.3g}"):
         return {"text": f"{about}, which are too few: {problem}", **figures}
     return {"text": f"{about}{_truth(task, bar, rows, alpha)}", **figures}
 
