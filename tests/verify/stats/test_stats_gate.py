@@ -216,5 +216,5 @@ def test_few_uniform_or_missing_scores_are_never_certainty(scores, groups, bar, 
     verdict = judge(scores, groups, bar, alpha, len(scores))
     assert 0 <= verdict.lower <= verdict.upper <= 1
     assert verdict.upper - verdict.lower > 0.01
-    if None in scores or len(set(groups)) == 1 != len(groups) and groups[0]:
+    if None in scores or (len(set(groups)) == 1 != len(groups) and groups[0]):
         assert verdict.status != "pass" or bar < 0.4
