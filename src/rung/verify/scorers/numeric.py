@@ -102,6 +102,12 @@ def render(target: Any, config: Config) -> str:
     return f"{number.value:f}"
 
 
+def label(example: Example, output: str, config: Config) -> str | None:
+    """The number that was read, so that answers can be put in order."""
+    number, _ = answered_number(output, config.form, config.take)
+    return None if number is None else f"{number.value:f}"
+
+
 def check(example: Example, config: Config) -> str | None:
     """The target must be a number, as the column writes them."""
     if problem := missing_target(example):
