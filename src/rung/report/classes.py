@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import RenderableType
 from rich.table import Table as Drawn
@@ -27,14 +27,14 @@ def confused(found: ClassTable) -> str:
     return f"Most often mistaken: {', '.join(pairs)}" if pairs else ""
 
 
-def class_lines(found: ClassTable) -> Sequence[RenderableType]:
-    """The same for a terminal: a table and its notes."""
+def class_lines(found: ClassTable, clean: Callable[[str], str] = text.visible) -> Sequence[RenderableType]:
+    """The same for a terminal: a table and its notes, each text as `clean` lets it through."""
     drawn = Drawn(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for place, head in enumerate(HEADS):
         drawn.add_column(head, justify="right" if place else "left", header_style="dim", overflow="fold")
     for row in _rows(found):
-        drawn.add_row(*[Text(text.visible(cell)) for cell in row])
-    return [drawn, *filter(None, [confused(found), f"{_caption(found)}."])]
+        drawn.add_row(*[Text(clean(cell)) for cell in row])
+    return [drawn, *[Text(clean(note), style="dim") for note in (confused(found), f"{_caption(found)}.") if note]]
 
 
 def _caption(found: ClassTable) -> str:

@@ -73,10 +73,7 @@ def _classes(document: ClimbDocument, options: ConsoleOptions) -> list[Renderabl
     if shown is None or shown.classes is None:
         return []
     title = Text(safe(f"Each class, {shown.rung} on {shown.classes.split}:", options), style="bold")
-    return [
-        title,
-        *[Text(safe(line, options), style="dim") if isinstance(line, str) else line for line in class_lines(shown.classes)],
-    ]
+    return [title, *class_lines(shown.classes, lambda words: safe(words, options))]
 
 
 def _verdict_line(document: ClimbDocument, options: ConsoleOptions) -> Text:
