@@ -87,12 +87,12 @@ class Material:
 
     def _with(self, path: Path, leaf: Any, text: str) -> str | None:
         new = _unplain(leaf, text)
-        if new is None or self._allowed(path, new):
+        if new is None or self.allowed(path, new):
             return None
         made = self.written(self.at(path, new))
         return None if made is None or same(made, *self.rights()) else made
 
-    def _allowed(self, path: Path, new: Any) -> bool:
+    def allowed(self, path: Path, new: Any) -> bool:
         """Whether a call may have this value, too."""
         if not self.calls or len(path) < 3:
             return False
