@@ -74,6 +74,26 @@ class TestChoice:
     def test_numbers_are_choices_too(self) -> None:
         assert value("choice", 1, "1", choices=[0, 1]) == 1
 
+    def test_frequent_labels_that_differ_in_case_alone_are_two(self) -> None:
+        bound = settled("choice", rows(*["US", "us", "may"] * 10, *["May"] * 3))
+        assert bound.config.choices == ("May", "US", "may", "us") == bound.closed_set(())
+        assert bound.constraint(()) == ChoiceConstraint(choices=("May", "US", "may", "us"))
+        assert "Capitals count." in bound.describe(())
+        assert "case" not in bound.harmless
+        assert bound.score(row("US"), "us").value == 0
+        assert bound.score(row("us"), "The label is us.").value == 1
+        assert bound.score(row("us"), "Us").value == 0
+        assert bound.check(row("Us")) == "the target 'Us' is not one of the choices"
+
+    def test_a_rare_spelling_is_a_slip(self) -> None:
+        bound = settled("choice", rows(*["US"] * 100, *["us"] * 4, "May", "may", "may"))
+        assert bound.config.choices == ("US", "may")
+        assert bound.score(row("us"), "US").value == 1 == bound.score(row("May"), "may").value
+        assert "Capitals" not in bound.describe(()) and "case" in bound.harmless
+
+    def test_case_is_asked_to_count(self) -> None:
+        assert settled("choice", rows(*["US"] * 100, "us"), ignore_case=False).config.choices == ("US", "us")
+
     def test_choices_come_from_the_targets_in_their_usual_spelling(self) -> None:
         bound = settled("choice", rows("Yes", "Yes", "yes", "no"))
         assert bound.config.choices == ("Yes", "no")
