@@ -35,8 +35,9 @@ class MadeUp:
 
 @dataclass(frozen=True, kw_only=True)
 class KindTried:
-    """One kind of made-up answer: how many were made, of how many rows, and how many went wrong, with the first of them.
+    """One kind of made-up answer: how many were made, of how many rows, and how many went wrong.
 
+    first     the first that was made; `example` the first that went wrong
     accepted  why a near miss of this kind may count as right: by the scorer's design, or the task file's word; "" where it may not
     fault     whether what slipped is more than chance
     """
@@ -47,6 +48,7 @@ class KindTried:
     slipped: int
     accepted: str = ""
     fault: bool = False
+    first: MadeUp | None = None
     example: MadeUp | None = None
 
 
@@ -164,11 +166,13 @@ class _Tally:
         self.rows: set[str] = set()
         self.slipped_rows: set[str] = set()
         self.made = self.slipped = 0
+        self.first: MadeUp | None = None
         self.example: MadeUp | None = None
 
     def add(self, row: str, made: MadeUp, slipped: bool) -> None:
         self.rows.add(row)
         self.made += 1
+        self.first = self.first or made
         if slipped:
             self.slipped += 1
             self.slipped_rows.add(row)
@@ -182,6 +186,7 @@ class _Tally:
             slipped=self.slipped,
             accepted=accepted,
             fault=len(self.slipped_rows) > kind.by_chance * len(self.rows),
+            first=self.first,
             example=self.example,
         )
 
