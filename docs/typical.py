@@ -69,6 +69,7 @@ RECEIPTS = tuple(
         ("Dale Hardware", 7.75, "2023-12-07", "00008841", None),
     )
 )
+LISTS = (["salt", "oil"], ["oil", "flour"], ["flour", "eggs", "salt"])
 OWN = "def right(example, answer):\n    return answer.strip() == example['target']\n"
 
 TYPICAL: tuple[Typical, ...] = (
@@ -80,7 +81,12 @@ TYPICAL: tuple[Typical, ...] = (
     Typical(title="identifiers", scorer="exact", targets=("00501", "10024", "00977", "94016")),
     Typical(title="short texts", scorer="exact", targets=("310 g", "2 kg", "Paris", "15:30"), settings={"ignore_case": True}),
     Typical(title="short texts", scorer="contains", targets=("310 g", "14 days", "Rome", "New York", "York")),
-    Typical(title="lists of texts", scorer="contains", targets=(["salt", "oil"], ["oil", "flour"], ["flour", "eggs", "salt"])),
+    Typical(title="lists of texts", scorer="contains", targets=LISTS, settings={"match": "all"}),
+    Typical(title="any of a list", scorer="exact", targets=LISTS, settings={"match": "any"}),
+    Typical(title="all of a list", scorer="exact", targets=LISTS, settings={"match": "all"}),
+    Typical(title="all of a list in its order", scorer="exact", targets=LISTS, settings={"match": "in_order"}),
+    Typical(title="sets of labels", scorer="labels", targets=(*LISTS, [], ["salt"])),
+    Typical(title="sets of labels, with marks", scorer="labels", targets=("late; broken, or worn", "late", "dear; late", "dear")),
     Typical(title="numbers", scorer="numeric", targets=("1234.5", "-7", "9876543210", "40", "0.5")),
     Typical(title="amounts", scorer="numeric", targets=("$1,250.00", "$310", "$4.75", "$18")),
     Typical(

@@ -6,6 +6,7 @@ A plug-in has `Config` and `score`. It may say of itself, where it is so:
     CITES = True       it looks for the passages that an answer was shown: documents are shown in the form that asks to cite them
     PROPOSED = {kind: settings}    the kinds of answers (`rung.propose.scorer`) for which `rung init` proposes it, and with what
     NEEDS = (package, install)     a package that it needs for what is proposed, and how to install it
+    LISTS, WHOLE_LISTS             what targets that are lists can mean to it (`rung.verify.lists`)
     OPAQUE = True      only it knows what is right: the ideal answers that can be written down need not be
 
 Its other hooks are optional, with the defaults of BoundScorer:
@@ -32,7 +33,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rung import plugins
@@ -40,6 +40,7 @@ from rung.errors import UserError
 from rung.parts import Constraint
 from rung.reply import final_answer
 from rung.types import Bar, Example, Score, Task
+from rung.verify.lists import with_lists
 from rung.verify.parse import as_text
 from rung.verify.problems import Problem, problems_of
 
@@ -52,7 +53,7 @@ class BoundScorer:
     """A scorer and its settings."""
 
     name: str
-    module: ModuleType
+    module: Any
     config: Any
 
     @property
@@ -159,7 +160,8 @@ class BoundScorer:
     def settings(self) -> dict[str, Any]:
         """The settings as plain JSON, defaults written out, for Bar.config."""
         written: dict[str, Any] = self.config.model_dump(mode="json", by_alias=True)
-        return written
+        # Left out where nothing is said, so that tasks without lists keep the digest that they had before there could be any.
+        return {key: value for key, value in written.items() if key != "match" or value is not None}
 
     def _hook(self, name: str, default: Any) -> Any:
         hook = getattr(self.module, name, None)
@@ -208,7 +210,7 @@ def read_settings(
     """The scorer called `name` under `settings`, or every problem with them. Raises UserError where no scorer has that name."""
     from pydantic import ValidationError
 
-    module = plugins.load("scorers", name)
+    module = with_lists(plugins.load("scorers", name))
     try:
         return BoundScorer(name=name, module=module, config=module.Config.model_validate(dict(settings))), []
     except ValidationError as error:

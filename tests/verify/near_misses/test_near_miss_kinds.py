@@ -90,14 +90,14 @@ def test_digits_that_no_fraction_keeps_stay() -> None:
 
 
 def test_items_of_a_list() -> None:
-    assert made("item dropped", ["a", "b"], scorer="contains") in (["a"], ["b"])
-    assert made("item added", ["a", "b"], ["a", "c"], scorer="contains") == ["a b c"]
-    assert made("items reordered", ["a", "b", "c"], scorer="contains") == ["c b a"]
-    assert made("items reordered", ["a"], scorer="contains") == []
+    assert made("item dropped", ["a", "b"], scorer="contains", match="all") in (["a"], ["b"])
+    assert made("item added", ["a", "b"], ["a", "c"], scorer="contains", match="all") == ["a, b, c"]
+    assert made("items reordered", ["a", "b", "c"], scorer="contains", match="all") == ["c, b, a"]
+    assert made("items reordered", ["a"], scorer="contains", match="all") == []
 
 
 def test_what_is_right_by_another_item_of_the_list_is_no_near_miss() -> None:
-    assert "6" not in made("digit changed", [str(number) for number in range(10)])
+    assert "6" not in made("digit changed", [str(number) for number in range(10)], match="any")
 
 
 def test_fields_of_an_object() -> None:

@@ -20,7 +20,8 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "ob
 GOOD: dict[str, tuple[Example, dict[str, Any]]] = {
     "exact": (row("yes"), {}),
     "choice": (row("positive"), {"choices": ["positive", "negative"]}),
-    "contains": (row(["red", "blue"]), {}),
+    "labels": (row(["red", "blue"]), {"choices": ["red", "blue", "green"]}),
+    "contains": (row(["red", "blue"]), {"match": "all"}),
     "regex": (row("the answer is 12"), {"pattern": r"is (\d+)"}),
     "numeric": (row("1,234.5"), {}),
     "json_schema": (row({"a": 1}), {}),

@@ -22,8 +22,8 @@ class TestExact:
             ("Yes", "yes", {"ignore_case": True}, 1),
             ("a b", "a\n  b", {"ignore_space": True}, 1),
             ("a b", "a\n  b", {}, 0),
-            (["Paris", "paris, France"], "paris, France", {}, 1),
-            (["Paris", "paris, France"], "Lyon", {}, 0),
+            (["Paris", "paris, France"], "paris, France", {"match": "any"}, 1),
+            (["Paris", "paris, France"], "Lyon", {"match": "any"}, 0),
             (7, "7", {}, 1),
             ({"a": 1}, '{"a":1}', {}, 1),
             (True, "true", {}, 1),
@@ -99,8 +99,8 @@ class TestContains:
         [
             ("Paris", "it is paris.", {}, 1),
             ("Paris", "it is paris.", {"ignore_case": False}, 0),
-            (["a1", "b2"], "b2 then a1", {}, 1),
-            (["a1", "b2"], "b2", {}, 0),
+            (["a1", "b2"], "b2 then a1", {"match": "all"}, 1),
+            (["a1", "b2"], "b2", {"match": "all"}, 0),
             (["a1", "b2"], "b2", {"match": "any"}, 1),
             (["a1", "b2"], "c3", {"match": "any"}, 0),
         ],
@@ -157,7 +157,7 @@ class TestOverlap:
         )
 
     def test_best_reference_counts(self) -> None:
-        assert value("overlap", ["a red house", "the blue sea"], "the blue sea") == 1
+        assert value("overlap", ["a red house", "the blue sea"], "the blue sea", match="any") == 1
 
     def test_no_common_word(self) -> None:
         assert value("overlap", "a red house", "xyz") == 0

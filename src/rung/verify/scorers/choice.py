@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, field_validator
 
@@ -24,13 +24,18 @@ _WRAPPING = " \t\r\n\"'`*.,:;!“”‘’"
 FREE_TEXT_ABOVE = 20  # more different targets than this, and than half the rows, are no closed set
 
 PROPOSED: dict[str, dict[str, object]] = {"closed set": {}}
+LISTS = {
+    "match: any": "several right choices: naming any one of them",
+    "scorer: labels": "all of them are right at once, in place of this scorer",
+}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`choices`: the closed set; left out, the targets of the data. `ignore_case`: A is a."""
+    """`choices`: the closed set; left out, the targets of the data. `ignore_case`: A is a. `match`: what a list means."""
 
     choices: tuple[str, ...] = ()
     ignore_case: bool = True
+    match: Literal["any"] | None = None
 
     @field_validator("choices", mode="before")
     @classmethod

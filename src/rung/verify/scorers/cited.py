@@ -15,37 +15,52 @@ from pydantic import BaseModel, Field
 from rung.engine.retrieval.context import citations, without_citations
 from rung.parts import Gold
 from rung.types import Example, Score
-from rung.verify.parse import as_text
+from rung.verify.lists import Match, absent, in_turn
+from rung.verify.parse import as_texts
 from rung.verify.retrieval import is_in
 from rung.verify.scoring import missing_target
 
 CITES = True
+LISTS = {
+    "match: any": "several right answers: any one of them must be there",
+    "match: all": "all of them must be there",
+    "match: in_order": "all of them must be there, one behind the other",
+}
+WHOLE_LISTS = ("all", "in_order")
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`measure`: what an answer with the target in it earns by its citations. `abstain`: the target of rows without an answer."""
+    """`measure`: what an answer with the target in it earns by its citations. `abstain`: the target of rows without an answer.
+
+    `match`: what a list means.
+    """
 
     measure: Literal["f1", "precision", "recall"] = "f1"
     abstain: str = Field(default="not in the documents", min_length=1)
+    match: Match | None = None
 
 
 def score(example: Example, output: str, config: Config) -> Score:
     """0 where the answer is wrong, else the precision, recall or F1 of its citations; 1 for abstaining where that is right."""
-    target, said = as_text(example.target), without_citations(output)
+    texts, said = as_texts(example.target), without_citations(output)
+    target = ", ".join(texts)
     abstained, named = config.abstain.casefold() in said.casefold(), citations(output)
     if _key(target) == _key(config.abstain):
         right = abstained and not named
         return Score(value=float(right), reason="" if right else f"expected '{config.abstain}' and no citation")
     if abstained:
         return Score(value=0.0, reason=f"said '{config.abstain}'; expected {target!r}")
-    if _key(target) not in said.casefold():
-        return Score(value=0.0, reason=f"does not contain {target!r}")
-    return _citations(set(named), _holding(example, target), config.measure)
+    keys = [_key(text) for text in texts]
+    if missing := absent(keys, said.casefold()):
+        return Score(value=0.0, reason="does not contain " + ", ".join(map(repr, missing)))
+    if config.match == "in_order" and not in_turn(keys, said.casefold()):
+        return Score(value=0.0, reason="contains them, but not in the order " + ", ".join(map(repr, texts)))
+    return _citations(set(named), _holding(example, keys), config.measure)
 
 
 def render(target: Any, config: Config) -> str:
     """The target; what is to be cited depends on what is shown."""
-    return as_text(target)
+    return ", ".join(as_texts(target))
 
 
 def ideal(example: Example, config: Config) -> str:
@@ -53,13 +68,15 @@ def ideal(example: Example, config: Config) -> str:
     target = render(example.target, config)
     if _key(target) == _key(config.abstain):
         return target
-    return " ".join([target, *[f"[{name}]" for name in sorted(_holding(example, target))]])
+    return " ".join(
+        [target, *[f"[{name}]" for name in sorted(_holding(example, [_key(text) for text in as_texts(example.target)]))]]
+    )
 
 
 def staged(example: Example, config: Config) -> Example:
     """The row with two passages, the first of which holds the answer."""
     part = example.gold[0] if example.gold else Gold(source="held")
-    text = as_text(example.target)
+    text = render(example.target, config)
     start = part.start or 0
     holding = {"id": "0000000a", "source": part.source, "start": start, "end": part.end or start + len(text), "text": text}
     other = {"id": "0000000b", "source": "", "start": 0, "end": 0, "text": ""}
@@ -83,7 +100,8 @@ def check(example: Example, config: Config) -> str | None:
     """An empty target is contained in every answer."""
     if problem := missing_target(example):
         return problem
-    return None if _key(as_text(example.target)) else "the target is empty, so that every answer would contain it"
+    texts = as_texts(example.target)
+    return None if texts and all(map(_key, texts)) else "the target is empty, so that every answer would contain it"
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:
@@ -104,12 +122,12 @@ def _citations(named: set[str], right: set[str], measure: str) -> Score:
     return Score(value=values[measure], reason=told)
 
 
-def _holding(example: Example, target: str) -> set[str]:
-    """The ids of the shown passages that the answer stands in."""
+def _holding(example: Example, texts: Sequence[str]) -> set[str]:
+    """The ids of the shown passages that the answer, or a part of it, stands in."""
     shown: Sequence[Mapping[str, Any]] = example.shown
     if gold := example.gold:
         return {passage["id"] for passage in shown if any(is_in(part, passage) for part in gold)}
-    return {passage["id"] for passage in shown if _key(target) in passage["text"].casefold()}
+    return {passage["id"] for passage in shown if any(text in passage["text"].casefold() for text in texts)}
 
 
 def _key(text: str) -> str:

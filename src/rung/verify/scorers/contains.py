@@ -1,29 +1,35 @@
-"""The answer contains the target; a list of texts must be contained all, or any of them."""
+"""The answer contains the target; of a list of texts any one, all of them, or all in their order: `match` says which."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
 from rung.types import Example, Score
+from rung.verify.lists import Match, absent, in_turn
 from rung.verify.parse import as_texts
 from rung.verify.scoring import missing_target
 
+LISTS = {
+    "match: any": "several right answers: any one of them must be there",
+    "match: all": "all of them must be there",
+    "match: in_order": "all of them must be there, one behind the other",
+}
+WHOLE_LISTS = ("all", "in_order")
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`match`: whether `all` texts of a list must be there, or `any` one is enough. `ignore_case`: A is a."""
+    """`match`: of a list, `any` text is enough, `all` must be there, or all `in_order`. `ignore_case`: A is a."""
 
-    match: Literal["all", "any"] = "all"
+    match: Match | None = None
     ignore_case: bool = True
 
 
 def accepts(config: Config) -> Mapping[str, str]:
-    """What stands beside the texts, and in which order they come, is not looked at."""
-    free = "what else the answer says, and in which order, is not looked at"
-    found = {"items reordered": free, "item added": free}
-    return found | ({"item dropped": "any one of the texts will do"} if config.match == "any" else {})
+    """What stands beside the texts is not looked at."""
+    return {"item added": "what else the answer says is not looked at"}
 
 
 def harmless(config: Config) -> tuple[str, ...]:
@@ -33,17 +39,17 @@ def harmless(config: Config) -> tuple[str, ...]:
 
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the texts are there, else 0 and which are not."""
-    texts = as_texts(example.target)
-    absent = [text for text in texts if _key(text, config) not in _key(output, config)]
-    if not absent or (config.match == "any" and len(absent) < len(texts)):
-        return Score(value=1.0)
-    return Score(value=0.0, reason="does not contain " + (" nor " if config.match == "any" else ", ").join(map(repr, absent)))
+    texts, said = [_key(text, config) for text in as_texts(example.target)], _key(output, config)
+    if missing := absent(texts, said):
+        return Score(value=0.0, reason="does not contain " + ", ".join(map(repr, missing)))
+    if config.match == "in_order" and not in_turn(texts, said):
+        return Score(value=0.0, reason="contains them, but not in the order " + ", ".join(map(repr, texts)))
+    return Score(value=1.0)
 
 
 def render(target: Any, config: Config) -> str:
-    """The texts, one after the other; the first of them where any one is enough."""
-    texts = as_texts(target)
-    return " ".join(texts) if config.match == "all" else texts[0]
+    """The text; several one after the other."""
+    return ", ".join(as_texts(target))
 
 
 def check(example: Example, config: Config) -> str | None:
@@ -51,7 +57,17 @@ def check(example: Example, config: Config) -> str | None:
     if problem := missing_target(example):
         return problem
     texts = as_texts(example.target)
-    return None if texts and all(text.strip() for text in texts) else "the target is empty, so that every answer would contain it"
+    if not texts or not all(text.strip() for text in texts):
+        return "the target is empty, so that every answer would contain it"
+    fault = score(example, render(example.target, config), config).reason
+    return f"no answer could be told to hold all of the target: {fault}" if fault else None
+
+
+def describe(examples: Sequence[Example], config: Config) -> str:
+    """Asks for all texts where several are wanted."""
+    if config.match not in WHOLE_LISTS:
+        return ""
+    return "Name everything that is asked for" + (", in the right order." if config.match == "in_order" else ".")
 
 
 def _key(text: str, config: Config) -> str:

@@ -1,35 +1,35 @@
 """The answer is the target, apart from white space around it.
 
-A target that is a list of texts names several right answers; the first of them is the ideal one.
+Where targets are lists, `match` says what they mean (`rung.verify.lists`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pydantic import BaseModel
 
 from rung.types import Example, Score
-from rung.verify.parse import as_texts
+from rung.verify.lists import Match
+from rung.verify.parse import as_text
 from rung.verify.schema import closed_values
 from rung.verify.scoring import missing_target
 
 VERBATIM = True
 PROPOSED: dict[str, dict[str, object]] = {"short text": {"ignore_case": True, "ignore_space": True}}
+LISTS = {
+    "match: any": "several right answers: any one of them",
+    "match: all": "one answer, a list of exactly these, in any order",
+    "match: in_order": "one answer, a list of exactly these in this order",
+}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`ignore_case`: A is a. `ignore_space`: any run of white space is one space."""
+    """`ignore_case`: A is a. `ignore_space`: any run of white space is one space. `match`: what a list means."""
 
     ignore_case: bool = False
     ignore_space: bool = False
-
-
-def accepts(config: Config) -> Mapping[str, str]:
-    """Any one of a list of right answers will do."""
-    any_one = "a list names several right answers, and any one will do"
-    return {"item dropped": any_one, "items reordered": any_one}
+    match: Match | None = None
 
 
 def harmless(config: Config) -> tuple[str, ...]:
@@ -38,32 +38,26 @@ def harmless(config: Config) -> tuple[str, ...]:
 
 
 def score(example: Example, output: str, config: Config) -> Score:
-    """1 where the answer is one of the right ones, else 0."""
-    right = [_normal(text, config) for text in as_texts(example.target)]
-    if _normal(output, config) in right:
+    """1 where the answer is the target, else 0."""
+    right = as_text(example.target)
+    if _normal(output, config) == _normal(right, config):
         return Score(value=1.0)
-    return Score(value=0.0, reason=f"expected {as_texts(example.target)[0]!r}")
+    return Score(value=0.0, reason=f"expected {right!r}")
 
 
 def label(example: Example, output: str, config: Config) -> str | None:
-    """The answer, as it is compared; a right one of several is the first of them."""
-    answer, right = _normal(output, config), [_normal(text, config) for text in as_texts(example.target)]
-    return right[0] if answer in right else answer or None
-
-
-def render(target: Any, config: Config) -> str:
-    """The first right answer."""
-    return as_texts(target)[0]
+    """The answer, as it is compared."""
+    return _normal(output, config) or None
 
 
 def check(example: Example, config: Config) -> str | None:
-    """A target must be there, and not be an empty list."""
-    return missing_target(example) or ("the target is an empty list" if example.target == [] else None)
+    """A target must be there."""
+    return missing_target(example)
 
 
 def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] | None:
     """The different targets, where they are few and each is seen often."""
-    return closed_values([render(row.target, config) for row in examples])
+    return closed_values([as_text(row.target) for row in examples])
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:

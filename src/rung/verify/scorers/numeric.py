@@ -13,18 +13,28 @@ from pydantic import BaseModel, Field
 
 from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
+from rung.verify.lists import Match
 from rung.verify.parse import Number, close, find_numbers, read_number
 from rung.verify.scoring import missing_target
 
 PROPOSED: dict[str, dict[str, object]] = {"number": {}}
+LISTS = {
+    "match: any": "several right numbers: any one of them",
+    "match: all": "one answer, a list of exactly these, in any order",
+    "match: in_order": "one answer, a list of exactly these in this order",
+}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`absolute` and `relative`: how far off an answer may be, the larger of the two. `take`: which of several numbers counts."""
+    """`absolute` and `relative`: how far off an answer may be, the larger of the two. `take`: which of several numbers counts.
+
+    `match`: what a list means.
+    """
 
     absolute: float = Field(default=0.0, ge=0)
     relative: float = Field(default=1e-9, ge=0, lt=1)
     take: Literal["last", "first", "only"] = "last"
+    match: Match | None = None
 
 
 def accepts(config: Config) -> Mapping[str, str]:

@@ -1,7 +1,8 @@
 """How much of the target's wording the answer has: ROUGE, BLEU or chrF, from 0 to 1.
 
 ROUGE is the F-measure of `rouge-score` (Lin, 2004), BLEU and chrF are sentence scores of `sacrebleu` (Post, 2018) divided by 100.
-A target that is a list of texts gives several references: the best of them counts for ROUGE, all together for BLEU and chrF.
+Where targets are lists of texts `match` says what they mean: with `any` they are several references, of which the best counts for
+ROUGE, all together for BLEU and chrF; with `in_order` they are the lines of one.
 """
 
 from __future__ import annotations
@@ -20,13 +21,20 @@ from rung.verify.scoring import missing_target
 
 PROPOSED: dict[str, dict[str, object]] = {"text": {"metric": "rougeL"}}
 NEEDS = ("rouge_score", "pip install 'rung[overlap]'")
+LISTS = {
+    "match: any": "several references: any one of them",
+    "match: in_order": "the lines of one reference",
+    "scorer: contains, match: all": "all of them must be there word for word, in place of this scorer",
+}
+WHOLE_LISTS = ("any", "in_order")
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`metric`: which of them. `stem`: for ROUGE, compare English words by their stems."""
+    """`metric`: which of them. `stem`: for ROUGE, compare English words by their stems. `match`: what a list means."""
 
     metric: Literal["rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
     stem: bool = False
+    match: Literal["any", "in_order"] | None = None
 
 
 def accepts(config: Config) -> Mapping[str, str]:
@@ -42,21 +50,21 @@ def harmless(config: Config) -> tuple[str, ...]:
 
 def score(example: Example, output: str, config: Config) -> Score:
     """The metric's value. Raises BrokenEnvironment where its package is missing."""
-    references = as_texts(example.target)
+    references = _references(example.target, config)
     value = _rouge(output, references, config) if config.metric.startswith("rouge") else _sacrebleu(output, references, config)
     return Score(value=min(1.0, max(0.0, value)), reason=f"{config.metric} {value:.2f}")
 
 
 def render(target: Any, config: Config) -> str:
     """The first reference."""
-    return as_texts(target)[0]
+    return _references(target, config)[0]
 
 
 def check(example: Example, config: Config) -> str | None:
     """The target must have words; also says early that the package is missing."""
     if problem := missing_target(example):
         return problem
-    texts = as_texts(example.target)
+    texts = _references(example.target, config) if example.target != () else []
     if not texts or not all(re.search(r"\w", text) for text in texts):
         return "the target has no words"
     value = score(example, texts[0], config).value or 0.0
@@ -68,6 +76,11 @@ def describe(examples: Sequence[Example], config: Config) -> str:
     lengths = sorted(len(render(row.target, config).split()) for row in examples if row.target is not None)
     length = f" Use about {lengths[len(lengths) // 2]} words." if lengths else ""
     return f"Reply with the text alone, without introduction or comment.{length}"
+
+
+def _references(target: Any, config: Config) -> list[str]:
+    texts = as_texts(target)
+    return ["\n".join(texts)] if config.match == "in_order" else texts
 
 
 def _rouge(output: str, references: Sequence[str], config: Config) -> float:

@@ -14,15 +14,23 @@ from functools import lru_cache
 from pydantic import BaseModel, field_validator
 
 from rung.types import Example, Score
+from rung.verify.lists import Match
 from rung.verify.parse import as_text
 from rung.verify.scoring import EVERY_KIND, missing_target
 
+LISTS = {
+    "match: any": "several right answers: finding any one of them",
+    "match: all": "one answer, a list in which exactly these are found, in any order",
+    "match: in_order": "one answer, a list in which exactly these are found in this order",
+}
+
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`pattern`: a Python regular expression with one group or none. `ignore_case`: A is a."""
+    """`pattern`: a Python regular expression with one group or none. `ignore_case`: A is a. `match`: what a list means."""
 
     pattern: str
     ignore_case: bool = False
+    match: Match | None = None
 
     @field_validator("pattern")
     @classmethod
