@@ -28,7 +28,12 @@ from typing import Any
 # Python's own JSON, a schema's validator and a dataclass's copy each end at a depth of their own; a call needs none of it.
 DEEPEST = 32
 FORM = 'a tool call must be {"name": ..., "arguments": {...}}'
-_SETS_OUT = re.compile(r'<tool_call>|"name"\s*:.*"(arguments|parameters)"\s*:', re.DOTALL)
+_NAMED = re.compile(r'"name"\s*:')
+_ARGUED = re.compile(r'"(arguments|parameters)"\s*:')
+_OPENING = re.compile(r"[{\[]")
+# An error is told by its line, so that each costs as much as there is text: a value is first looked for in so many characters.
+_WINDOW = 256
+_CUT = 32  # characters before the end of the window in which an error may be due to the cut
 
 
 class NotCalls(ValueError):
@@ -69,7 +74,8 @@ def read_calls(value: Any, *, target: bool = False) -> list[Call]:
 
 def sets_out_to_call(text: str) -> bool:
     """Whether an answer in which no call can be read set out to make one: it is then neither a call nor an answer without one."""
-    return bool(_SETS_OUT.search(text))
+    named = _NAMED.search(text)
+    return "<tool_call>" in text or (named is not None and _ARGUED.search(text, named.end()) is not None)
 
 
 def outermost_json(text: str, *, constants: bool = True) -> Iterator[Any]:
@@ -81,18 +87,33 @@ def outermost_json(text: str, *, constants: bool = True) -> Iterator[Any]:
     decoder = json.JSONDecoder(parse_constant=None if constants else refuse_constant)
     end = len(text.rstrip())
     start = 0
-    while (opening := _next_opening(text, start)) >= 0:
+    while opening := _OPENING.search(text, start):
         try:
-            value, start = decoder.raw_decode(text, opening)
+            value, start = _decoded(decoder, text, opening.start())
             yield value
         except json.JSONDecodeError as error:
-            if error.pos >= end or error.msg.startswith("Unterminated string"):
+            if opening.start() + error.pos >= end or error.msg.startswith("Unterminated string"):
                 return
-            start = opening + 1
+            start = opening.end()
         except ValueError:
-            start = opening + 1
+            start = opening.end()
         except RecursionError:
             return
+
+
+def _decoded(decoder: json.JSONDecoder, text: str, opening: int) -> tuple[Any, int]:
+    """The value that begins at an opening, and where it ends. Raises what the decoder does, places told from the opening."""
+    size = _WINDOW
+    while True:
+        window = text[opening : opening + size]
+        try:
+            value, length = decoder.raw_decode(window)
+            return value, opening + length
+        except json.JSONDecodeError as error:
+            is_cut = error.pos >= len(window) - _CUT or error.msg.startswith("Unterminated string")
+            if not is_cut or opening + size >= len(text):
+                raise
+        size *= 4
 
 
 def refuse_constant(name: str) -> Any:
@@ -170,8 +191,3 @@ def _broken(error: Exception) -> str:
         return "nested too deeply" if isinstance(error, RecursionError) else f"not JSON: {error}"
     cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
     return f"{'cut off' if cut else 'not JSON'}: {error.msg} at column {error.colno}"
-
-
-def _next_opening(text: str, start: int) -> int:
-    found = [place for place in (text.find("{", start), text.find("[", start)) if place >= 0]
-    return min(found, default=-1)

@@ -12,14 +12,13 @@ from rung.data.sample import shuffled
 from rung.types import Bar, Example, Task
 from rung.verify.near_misses.kinds import NEAR_MISSES, REWORDINGS, Kind
 from rung.verify.near_misses.material import Material, Materials
-from rung.verify.scoring import EVERY_KIND, BoundScorer, scorer_of
+from rung.verify.scoring import EVERY_KIND, RIGHT, BoundScorer, scorer_of
 
 SAMPLE_ROWS = 60
 SEARCHED_ROWS = 1000  # rows in which a kind is looked for that the sample does not hold
 ROWS_PER_KIND = 5
 MOST_OF_A_KIND = 4  # made of one row
 MOST_WORK = 4e8  # characters of the answer times those of the target, over all scores: some scorers take that long
-RIGHT = 1 - 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
