@@ -52,6 +52,7 @@ def _rung() -> RungRecord:
         alpha=None,
         verdict=None,
         guards=(),
+        broken="",
         dev=None,
         trials=(),
         build_s=None,

@@ -20,20 +20,28 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 # Python's own JSON, a schema's validator and a dataclass's copy each end at a depth of their own; a call needs none of it.
 DEEPEST = 32
+SCANNED_AGAIN, SCANNED_AT_LEAST = 64, 100_000  # characters that may be read in vain, by a text's length
+LINES_FASTER = 32  # so many times faster than JSON is read, lines are counted
 FORM = 'a tool call must be {"name": ..., "arguments": {...}}'
-_NAMED = re.compile(r'"name"\s*:')
-_ARGUED = re.compile(r'"(arguments|parameters)"\s*:')
-_OPENING = re.compile(r"[{\[]")
-# An error is told by its line, so that each costs as much as there is text: a value is first looked for in so many characters.
-_WINDOW = 256
-_CUT = 32  # characters before the end of the window in which an error may be due to the cut
+_OPENING = re.compile(r'\{\s*(?:["}]|\Z)|\[\s*(?:["{\[\]\d\-tfnNI]|\Z)')  # what is followed by anything else opens no JSON
+# How a call begins in some model's own words: tags, control tokens, a name and its arguments on lines of their own.
+_BEGINS = re.compile(
+    r"<\|?/?(?:tool_calls?|function_?calls?|tool_use|python_tag|action_start)\b|<function=|<invoke\b|\[TOOL_CALLS\]|<｜tool▁call"
+    r"|\bfunctools\[|^[ \t]*(?:-[ \t]+)?(?:name|function|tool|action)[ \t]*:[^\n]*\n[ \t]*"
+    r"(?:arguments|parameters|action[ _]input)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NAME_KEY = re.compile(r"""["']name["']\s*:""")
+_ARGUMENTS_KEY = re.compile(r"""["'](?:arguments|parameters)["']\s*:""")
+_PYTHON = re.compile(r"(?:\[\s*)?[A-Za-z_][\w.]*\(\s*(?:\)|\w+\s*=[^=])")
 
 
 class NotCalls(ValueError):
@@ -72,48 +80,46 @@ def read_calls(value: Any, *, target: bool = False) -> list[Call]:
     return _read(value, target, DEEPEST)
 
 
-def sets_out_to_call(text: str) -> bool:
-    """Whether an answer in which no call can be read set out to make one: it is then neither a call nor an answer without one."""
-    named = _NAMED.search(text)
-    return "<tool_call>" in text or (named is not None and _ARGUED.search(text, named.end()) is not None)
+def sets_out_to_call(text: str, names: Sequence[str] = ()) -> bool:
+    """Whether a text in which no call can be read set out to make one: it is then neither a call nor an answer without one.
+
+    names  of the functions at hand, which a call may stand behind alone: `weather(city="Rome")`, `{"weather": {"city": "Rome"}}`
+    """
+    bare = text.strip().strip("`").removeprefix("python").strip()
+    if _BEGINS.search(text) or (_NAME_KEY.search(text) and _ARGUMENTS_KEY.search(text)):
+        return True
+    if bare.endswith((")", ")]")) and _PYTHON.match(bare):
+        return True
+    return bool(names) and bool(_named(tuple(names)).search(text))
 
 
-def outermost_json(text: str, *, constants: bool = True) -> Iterator[Any]:
+def outermost_json(text: str, *, constants: bool = True) -> Generator[Any, None, str]:
     """Every outermost JSON object or list in the text, in order, whatever stands around it (prose, code fences, tags).
 
     A value that the end of the text cuts off, or that is nested thousands deep, ends the search: its inner pieces are not what the
-    model meant to say. Without `constants`, NaN and infinities are not JSON.
+    model meant to say. Without `constants`, NaN and infinities are not JSON. Returns the bracket that opens what was cut off, or
+    "".
     """
     decoder = json.JSONDecoder(parse_constant=None if constants else refuse_constant)
     end = len(text.rstrip())
-    start = 0
-    while opening := _OPENING.search(text, start):
+    start, left = 0, SCANNED_AGAIN * len(text) + SCANNED_AT_LEAST
+    while found := _OPENING.search(text, start):
+        opening = found.start()
         try:
-            value, start = _decoded(decoder, text, opening.start())
+            value, start = decoder.raw_decode(text, opening)
             yield value
         except json.JSONDecodeError as error:
-            if opening.start() + error.pos >= end or error.msg.startswith("Unterminated string"):
-                return
-            start = opening.end()
+            # Brackets opened one in the other each fail at the same far place, and each failure counts the lines before it: without
+            # an end to that, time would be quadratic.
+            left -= error.pos - opening + error.pos // LINES_FASTER
+            if error.pos >= end or left < 0 or error.msg.startswith("Unterminated string"):
+                return text[opening]
+            start = opening + 1
         except ValueError:
-            start = opening.end()
+            start = opening + 1
         except RecursionError:
-            return
-
-
-def _decoded(decoder: json.JSONDecoder, text: str, opening: int) -> tuple[Any, int]:
-    """The value that begins at an opening, and where it ends. Raises what the decoder does, places told from the opening."""
-    size = _WINDOW
-    while True:
-        window = text[opening : opening + size]
-        try:
-            value, length = decoder.raw_decode(window)
-            return value, opening + length
-        except json.JSONDecodeError as error:
-            is_cut = error.pos >= len(window) - _CUT or error.msg.startswith("Unterminated string")
-            if not is_cut or opening + size >= len(text):
-                raise
-        size *= 4
+            return text[opening]
+    return ""
 
 
 def refuse_constant(name: str) -> Any:
@@ -136,6 +142,14 @@ def plain_value(value: Any, left: int = DEEPEST) -> Any:
     if isinstance(value, Mapping):
         return {plain_value(key): plain_value(part, left - 1) for key, part in value.items()}
     return [plain_value(part, left - 1) for part in value] if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=64)
+def _named(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches one of these functions with arguments behind it: in brackets, by name or as texts, or as an object."""
+    either = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    arguments = r"\(\s{0,9}(?:\w{1,64}\s{0,3}=(?!=)|[\"'{\[])|\{\s{0,9}[\"'}]"
+    return re.compile(rf"(?<![\w.])(?:{either})\s{{0,3}}(?:{arguments})|[\"'](?:{either})[\"']\s{{0,9}}:\s{{0,9}}\{{")
 
 
 def _read(value: Any, target: bool, left: int) -> list[Call]:
@@ -164,7 +178,9 @@ def _call(value: Mapping[str, Any], target: bool) -> Call:
     allowed = value.get("allowed") if target else None
     if allowed is not None and not (isinstance(allowed, Mapping) and all(isinstance(said, list) for said in allowed.values())):
         raise NotCalls(f"what {name} allows is not a list for each argument", meant=True)
-    arguments = _arguments(value["arguments"], name) if "arguments" in value else _object(value["parameters"], name, meant=False)
+    # Where a column of structs gives each its keys, the form that is not used is null.
+    given = "arguments" in value and (value["arguments"] is not None or value.get("parameters") is None)
+    arguments = _arguments(value["arguments"], name) if given else _object(value["parameters"], name, meant=False)
     try:
         return Call(name=plain_value(name), arguments=plain_value(arguments), allowed=allowed)
     except ValueError as error:

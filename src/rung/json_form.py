@@ -12,6 +12,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 T = TypeVar("T")
 MAPPINGS = (Mapping, dict)
+# The metadata of a field that is written only where it differs from its default: what was made before there was such a field keeps
+# its digest.
+LEFT_OUT = {"left_out": True}
 
 
 def canonical_json(value: Any) -> str:
@@ -34,7 +37,8 @@ class Misfit(ValueError):
 def as_json(value: Any) -> Any:
     """A value of dataclasses, mappings and sequences as plain JSON: dicts, lists, and what JSON knows itself."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return {field.name: as_json(part) for field, part in fields if "left_out" not in field.metadata or part != field.default}
     if isinstance(value, Mapping):
         return {key: as_json(item) for key, item in value.items()}
     return [as_json(item) for item in value] if isinstance(value, list | tuple) else value

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rung.json_form import LEFT_OUT
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gold:
@@ -139,9 +141,12 @@ class SchemaConstraint:
 
 @dataclass(frozen=True, kw_only=True)
 class CallConstraint:
-    """The answer is a call of one of the tools that the row offers."""
+    """The answer is calls of the tools that the row offers: none (the empty list), one (an object), or several (a list)."""
 
     kind: Literal["tools"] = "tools"
+    none: bool = field(default=False, metadata=LEFT_OUT)
+    one: bool = field(default=True, metadata=LEFT_OUT)
+    several: bool = field(default=False, metadata=LEFT_OUT)
 
 
 Constraint = ChoiceConstraint | SchemaConstraint | CallConstraint

@@ -33,3 +33,15 @@ def test_a_matching_is_the_largest():
         found = paired(fits)
         assert len(found) == most == len(set(found.values()))
         assert all(fits[call][goal] for goal, call in found.items())
+
+
+def test_a_call_that_no_tool_could_be_given_is_not_one_without_arguments():
+    refused = {"name": "g", "arguments": {}, "outcome": "refused", "reason": "wrong arguments: nan is not a number"}
+    counts = count_calls([refused], [{"name": "g", "arguments": {}}], ())
+    assert counts["right"] == 0 and counts["wrong_arguments"] == 1
+
+
+def test_arguments_are_compared_exactly_and_names_as_servers_write_them():
+    wanted = [{"name": "bank.pay", "arguments": {"amount": "-50.00"}}]
+    assert count_calls([{"name": "bank_pay", "arguments": {"amount": "5000"}}], wanted, ())["wrong_arguments"] == 1
+    assert count_calls([{"name": "bank_pay", "arguments": {"amount": "-50.00"}}], wanted, ())["right"] == 1

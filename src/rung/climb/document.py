@@ -10,6 +10,7 @@ from rung.climb.decide import Finish
 from rung.climb.ledger import ledger_of, locked_rows, plan_of
 from rung.climb.outlook.learning_curve import forecast
 from rung.climb.rung_record import rung_record
+from rung.climb.sentence import second_try, sentence
 from rung.climb.states import states
 from rung.registry.documents import (
     CardLine,
@@ -19,11 +20,8 @@ from rung.registry.documents import (
     Lock,
     LockedTask,
     Look,
-    RungRecord,
 )
-from rung.rungs.causes import LABELS
 from rung.types import Run, Task
-from rung.verify.bars import say_of
 from rung.verify.near_misses.words import trial_lines
 from rung.verify.split_size import card
 
@@ -37,6 +35,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
     registered = record.registered if end.winner else None
     known = states(climb.task, record, every=every)
     rungs = tuple(rung_record(climb, state, runs) for state in known)
+    ledger = ledger_of(climb)
     return ClimbDocument(
         climb=climb.id,
         name=climb.task.name,
@@ -45,7 +44,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
         seconds=record.seconds,
         verdict=ClimbVerdict(
             status=end.status,
-            sentence=_sentence(climb, end, rungs),
+            sentence=sentence(climb, end, rungs, ledger),
             winner=registered.candidate if registered else None,
             rung=end.winner,
         ),
@@ -59,7 +58,8 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
         forecast=forecast(climb),
         notes=tuple(f"{state.name}: {state.skipped}" for state in known if state.skipped),
         lock=_lock(climb),
-        ledger=ledger_of(climb),
+        ledger=ledger,
+        second_try=second_try(climb.task, rungs, ledger).strip() if end.status == "undecided" else "",
         looks=_looks(climb),
     )
 
@@ -154,42 +154,3 @@ def _dev_runs(climb: Climb) -> dict[str, Run]:
         if dev := climb.record.measured.get(name):
             found[name] = climb.home.runs.get(dev.run)
     return found
-
-
-def _kept(climb: Climb, rung: str) -> str:
-    """What was registered, where it is not the rung's own Candidate."""
-    kept = climb.record.kept(rung)
-    return f" It passes {kept.name} too: that is what is registered." if kept else ""
-
-
-def _missing(climb: Climb) -> str:
-    """What the diagnosis says, where it is that no rung can help."""
-    found = climb.record.diagnosis
-    return f" {found.record.sentence}" if found and found.record.cause == LABELS.name else ""
-
-
-def _measured(task: Task) -> str:
-    return f"{task.quality.measured} " if task.quality.measured else ""
-
-
-def _sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord]) -> str:
-    task = climb.task
-    won = next((rung for rung in rungs if rung.rung == end.winner), None)
-    if end.status == "pass" and won and won.verdict:
-        say = say_of(task.quality)
-        bar = f"the bar of {say(task.quality.line)}" if task.quality.other is None else "its bar"
-        return (
-            f"Ship the {won.title}: {_measured(task)}{say(won.verdict.estimate)} on {won.verdict.n} test rows, {bar} passed "
-            f"at a chance of at most {task.alpha:.1%} that any rung of this climb passes wrongly.{_kept(climb, won.rung)}"
-        )
-    verdicts = {rung.title: rung.verdict for rung in rungs if rung.verdict}
-    scored = {title: verdict.estimate for title, verdict in verdicts.items() if verdict.estimate is not None}
-    upper = task.quality.at_most is not None
-    best = (min if upper else max)(scored, key=lambda title: scored[title], default=None)
-    more = f" The best was the {best} with {say_of(task.quality)(scored[best])}." if best else ""
-    more += _missing(climb)
-    if end.status == "fail":
-        return f"No rung passes: every one that was tried is shown to be {'above' if upper else 'below'} the bar.{more}"
-    needed = min((verdict.needed for verdict in verdicts.values() if verdict.needed), default=None)
-    labels = f" About {needed} more test labels could decide it." if needed else ""
-    return f"Undecided: no rung is shown to pass.{more}{labels}"

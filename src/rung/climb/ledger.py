@@ -11,7 +11,7 @@ from rung.json_form import as_json, digest
 from rung.registry.documents import Ledger
 from rung.registry.looks import Gauge, Gauged, Grant, Standing
 from rung.rungs.base import ladder
-from rung.types import Candidate, Example, Task
+from rung.types import Bar, Candidate, Example, Task
 from rung.verify.alpha import AlphaPlan, plan_alpha, weight
 from rung.verify.run import random_order
 
@@ -49,9 +49,15 @@ def gauge_of(task: Task, of: str = "gate") -> Gauge:
     An evaluation takes its bounds otherwise: `of` says who measures.
     """
     bars = (task.quality, *task.guards)
-    scorers = [as_json(replace(bar, at_least=None if bar.at_least is None else 0.0, by=0.0, margin=0.0)) for bar in bars]
+    scorers = [as_json(_without_line(bar)) for bar in bars]
     rows = [[row.digest, row.group] for row in random_order(task, "test")]
-    return Gauge(key=digest([of, rows, scorers]), lines=tuple(bar.line for bar in bars))
+    return Gauge(key=digest([of, rows, scorers]), lines=tuple(-bar.line if bar.at_most is not None else bar.line for bar in bars))
+
+
+def _without_line(bar: Bar) -> Bar:
+    """A bar wherever it stands."""
+    least, most = (None if line is None else 0.0 for line in (bar.at_least, bar.at_most))
+    return replace(bar, at_least=least, at_most=most, by=0.0, margin=0.0, accepts=())
 
 
 def standing_of(task: Task, home: Home) -> Standing:
@@ -154,10 +160,11 @@ def of_number(task: Task, plan: AlphaPlan, before: Standing) -> list[str]:
         f"{before.spent:.2%}, with this climb {before.spent + plan.alpha:.2%}: it may spend {plan.alpha:.2%}, where the first may "
         f"{task.alpha * weight(1):.2%}"
     ]
-    return [*lines, FRESH]
+    return [*lines, CHOSEN, FRESH]
 
 
 FREE = "no further error: every candidate had been judged on these very rows before, at a bar as high or higher"
+CHOSEN = "this holds for candidates that were chosen by dev; who chooses by what test rows scored is wrong more often"
 FRESH = (
     "free: a lower bar for the same candidates on the same rows. A fresh start: test rows that no climb has seen, newly labelled; "
     "another data.seed draws from the same file, and rows that were seen still count"

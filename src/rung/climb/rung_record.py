@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.decide import RungState
-from rung.climb.facts import Measured
+from rung.climb.facts import Judged, Measured
 from rung.climb.ledger import plan_of
 from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
@@ -39,11 +39,12 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         rung=state.name,
         title=rung.title,
         state=_standing(state),
-        reason=state.skipped or (gate.verdict.reason if gate else state.exempt or "a cheaper rung passed"),
+        reason=state.skipped or (_reason(gate) if gate else state.exempt or "a cheaper rung passed"),
         candidate=built.candidate if built else None,
         alpha=gate.alpha if gate else plan_of(climb).rungs.get(state.name),
         verdict=gate.verdict if gate else None,
         guards=gate.guards if gate else (),
+        broken=_broken(gate) if gate else "",
         dev=_dev_score(climb.task, dev) if dev else None,
         trials=_of_kind(records, "trial", Trial),
         build_s=built.seconds if built else None,
@@ -65,6 +66,20 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         fixed_total=len(fixed),
         broke_total=len(broke),
     )
+
+
+def _reason(gate: Judged) -> str:
+    broken = _broken(gate)
+    return f"{gate.verdict.reason}; {broken}" if broken else gate.verdict.reason
+
+
+def _broken(gate: Judged) -> str:
+    """What a rung broke that is not below the bar: which limits and guards, and by how much; "" where none."""
+    if gate.verdict.status == "fail":
+        return ""
+    broken = [f"'{verdict.name}': {verdict.reason}" for verdict in gate.guards if verdict.status == "fail"]
+    quality = "passed quality and broke" if gate.verdict.status == "pass" else "broke, before quality was decided,"
+    return f"{quality} {', and '.join(broken)}" if broken else ""
 
 
 def _dev_score(task: Task, dev: Measured) -> DevScore:

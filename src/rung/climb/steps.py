@@ -166,7 +166,8 @@ def diagnose(climb: Climb) -> None:
     started = time.monotonic()
     prompted = mending(SOLVED)
     parent = climb.candidate(prompted.name) if prompted and prompted.name in climb.record.built else None
-    statuses = {rung: judged.status for rung, judged in climb.record.judged.items()}
+    # Of quality alone: a rung that broke a limit or a guard says nothing of what is missing.
+    statuses = {rung: judged.verdict.status for rung, judged in climb.record.judged.items()}
     found = diagnose_on(climb.task, climb.context("diagnosis"), Known(parent=parent, statuses=statuses))
     climb.progress.note(found.sentence)
     climb.record.add(Diagnosed(record=found.record(time.monotonic() - started)))

@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rung.calls import NotCalls, read_calls
+from rung.calls import Call, NotCalls, read_calls
+from rung.data.padding import fitted, without_nulls
 from rung.data.read.formats import parse_json
 from rung.data.read.rows import RowError
 
@@ -25,25 +26,29 @@ SCHEMA_TYPES = {
     **dict.fromkeys(("str", "char", "String"), "string"),
     **dict.fromkeys(("bool", "Boolean"), "boolean"),
 }
+_OWN_KEYS = {"name", "arguments", "function", "tool_calls"}
 STANDARD_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 
 
 def as_tools(value: Any) -> tuple[dict[str, Any], ...]:
     """A row's tools in OpenAI form. `value` is a list, one tool, or either as JSON text. Raises RowError."""
-    value = _from_text(value, "tools")
+    value = without_nulls(_from_text(value, "tools"))
     if value is None:
         return ()
     found = value if isinstance(value, list) else [value]
     return tuple(_tool(entry, number) for number, entry in enumerate(found, start=1))
 
 
-def as_calls(value: Any, tools: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
-    """A target's calls in canonical form. Raises RowError where `value` is no call or list of calls."""
-    value = _from_text(value, "the tool-call target")
+def as_calls(value: Any, tools: Sequence[Mapping[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """A target's calls in canonical form; with the row's tools also their arguments as these have them (`rung.data.padding`).
+
+    Raises RowError where `value` is no call or list of calls.
+    """
+    value = _bare(_from_text(value, "the tool-call target"))
     entries = value if isinstance(value, list) else [value]
     if not any(_is_allowed(entry) for entry in entries):
-        return _read(value)
-    nested = [[_allowed_call(entry, tools)] if _is_allowed(entry) else _read([entry]) for entry in entries]
+        return _read(value, tools)
+    nested = [[_allowed_call(entry, tools or ())] if _is_allowed(entry) else _read([entry], tools) for entry in entries]
     return [call for calls in nested for call in calls]
 
 
@@ -56,6 +61,7 @@ def looks_like_calls(value: Any) -> bool:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return False
+    value = _bare(value)
     entries = value if isinstance(value, list) else [value]
     if entries and all(_is_allowed(entry) for entry in entries):
         return True
@@ -66,7 +72,20 @@ def looks_like_calls(value: Any) -> bool:
     return True
 
 
-def _read(value: Any) -> list[dict[str, Any]]:
+def _bare(value: Any) -> Any:
+    """A target without the nulls that a column of structs gives the benchmark's entries: other functions' names and arguments."""
+    if isinstance(value, list):
+        return [_bare(entry) for entry in value if entry is not None]
+    filled = {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else {}
+    if len(filled) != 1 or filled.keys() & _OWN_KEYS:
+        return value
+    ((name, allowed),) = filled.items()
+    if not isinstance(allowed, dict):
+        return value
+    return {name: {argument: values for argument, values in allowed.items() if values is not None}}
+
+
+def _read(value: Any, tools: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
     try:
         calls = read_calls(value, target=True)
     except NotCalls as error:
@@ -74,10 +93,16 @@ def _read(value: Any) -> list[dict[str, Any]]:
         raise RowError(f"{error}{either}") from None
     if faulty := next((call for call in calls if call.fault), None):
         raise RowError(f"the arguments of {faulty.name}: {faulty.fault}")
+    read = [(call, call.arguments if tools is None or call.allowed is not None else with_schema(call, tools)) for call in calls]
     return [
-        {"name": call.name, "arguments": call.arguments} | ({} if call.allowed is None else {"allowed": call.allowed})
-        for call in calls
+        {"name": call.name, "arguments": arguments} | ({} if call.allowed is None else {"allowed": call.allowed})
+        for call, arguments in read
     ]
+
+
+def with_schema(call: Call, tools: Sequence[Mapping[str, Any]]) -> Any:
+    """A call's arguments as the schema of its function, in OpenAI form, has them."""
+    return fitted(call.arguments, _parameters_of(call.name, tools))
 
 
 def _from_text(value: Any, what: str) -> Any:
@@ -93,7 +118,7 @@ def _from_text(value: Any, what: str) -> Any:
 
 def _is_allowed(entry: Any) -> bool:
     """`{function: {argument: [allowed values]}}`, the benchmark's own form, which a model does not write."""
-    if not isinstance(entry, dict) or len(entry) != 1 or entry.keys() & {"name", "arguments", "function", "tool_calls"}:
+    if not isinstance(entry, dict) or len(entry) != 1 or entry.keys() & _OWN_KEYS:
         return False
     (arguments,) = entry.values()
     return isinstance(arguments, dict) and all(isinstance(values, list) for values in arguments.values())
@@ -110,8 +135,13 @@ _OMITTED = object()
 
 
 def _required(name: str, tools: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    required: Sequence[str] = _parameters_of(name, tools).get("required", [])
+    return required
+
+
+def _parameters_of(name: str, tools: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     functions = (tool["function"] for tool in tools)
-    return next((f["parameters"].get("required", []) for f in functions if f["name"] == name), [])
+    return next((f["parameters"] for f in functions if f["name"] == name), {})
 
 
 def _first(values: Sequence[Any], required: bool) -> Any:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from rung.data import calls
+from rung.calls import Call
+from rung.data import call_texts, calls
 from rung.data.read.formats import parse_json
 from rung.data.read.rows import Problems, ReadRow, Row, RowError
 from rung.data.read.source import Source, read_rows
@@ -31,6 +32,7 @@ SPLIT_NAMES = {
     "eval": "test",
     "gate": "test",
 }
+MOST_ODD = 0.05  # of the targets, that may be no JSON object where the others are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ def _examples(rows: Sequence[ReadRow], shape: str | None, source: Source, proble
     gold = source.columns.gold or "gold"
     for line, row in rows:
         try:
-            parts = replace(_parts(row, shape, source.columns), gold=_gold(row, gold))
+            parts = _with_calls(replace(_parts(row, shape, source.columns), gold=_gold(row, gold)))
             example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
             if source.slices:
                 example = replace(example, slices={column: _slice(row.get(column)) for column in source.slices})
@@ -206,6 +208,25 @@ def _example(parts: Parts, given: _Given, where: str) -> Example:
     )
 
 
+def _with_calls(parts: Parts) -> Parts:
+    """The answer's calls, where it is such or holds them in a text, and those on the way there, as the row's tools have them."""
+    target, tools = parts.target, parts.tools
+    if isinstance(target, list) or (tools and isinstance(target, str)):
+        found = call_texts.calls_of(target, tools)
+        target = target if found is None else found
+    return replace(parts, target=target, messages=[_with_schemas(message, tools) for message in parts.messages])
+
+
+def _with_schemas(message: dict[str, Any], tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    if not message.get("tool_calls"):
+        return message
+    made = [
+        {**call, "function": {**call["function"], "arguments": calls.with_schema(Call(**call["function"]), tools)}}
+        for call in message["tool_calls"]
+    ]
+    return {**message, "tool_calls": made}
+
+
 def _one_of(value: str, known: Mapping[str, str], what: str) -> str:
     if value.casefold() not in known:
         raise RowError(f"{what} is '{value}'. {did_you_mean(value, known)}")
@@ -216,17 +237,25 @@ def _settled(examples: Sequence[Example]) -> tuple[Example, ...]:
     """Two things that only the whole file shows.
 
     Where some targets are tool calls, text in answer to a user who offered tools means that no call is right: the target becomes
-    the empty list, the text stays as `said`. Where every target is the text of a JSON object, targets become objects.
+    the empty list, the text stays as `said`. Where all but a few targets are the text of a JSON object, those become objects; the
+    rest stay what they are, to be told by whoever compares objects.
     """
     if any(_is_calls(example.target) for example in examples):
         return tuple(_without_call(example) for example in examples)
-    if not all(isinstance(example.target, str) and example.target.startswith("{") for example in examples):
+    objects = [_object(example.target) for example in examples]
+    if sum(value is not None for value in objects) < (1 - MOST_ODD) * len(examples):
         return tuple(examples)
+    return tuple(
+        example if value is None else replace(example, target=value) for example, value in zip(examples, objects, strict=True)
+    )
+
+
+def _object(target: Any) -> dict[str, Any] | None:
     try:
-        values = [parse_json(example.target) for example in examples]
+        value = parse_json(target) if isinstance(target, str) and target.lstrip().startswith("{") else None
     except RowError:
-        return tuple(examples)
-    return tuple(replace(example, target=value) for example, value in zip(examples, values, strict=True))
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _is_calls(target: Any) -> bool:
@@ -235,5 +264,7 @@ def _is_calls(target: Any) -> bool:
 
 def _without_call(example: Example) -> Example:
     if not isinstance(example.target, str) or not example.tools or example.messages[-1]["role"] != "user":
+        return example
+    if call_texts.begins_as_json(example.target):
         return example
     return replace(example, target=[], said=example.target)

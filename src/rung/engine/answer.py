@@ -11,7 +11,7 @@ from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieval.retriever import ABSTAINED, Retriever
 from rung.engine.runtime import Runtime
-from rung.engine.tools.schema import calls_schema
+from rung.engine.tools.schema import answer_schema
 from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
 from rung.types import Answer, Candidate, Example, Stage, batches
@@ -94,10 +94,10 @@ def compose(
 
 
 def resolve_constraint(constraint: Constraint | None, tools: Sequence[Mapping[str, Any]]) -> Asked | None:
-    """The constraint of one example: a call of one of its tools becomes those calls' JSON schema."""
+    """The constraint of one example: calls of its tools become those calls' JSON schema."""
     if not isinstance(constraint, CallConstraint):
         return constraint
-    return SchemaConstraint(schema=calls_schema(tools)) if tools else None
+    return SchemaConstraint(schema=answer_schema(tools, constraint)) if tools else None
 
 
 def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime) -> list[Answer]:

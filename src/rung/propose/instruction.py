@@ -22,6 +22,7 @@ def instruction_for(kind: Kind, classes: Mapping[str, int], examples: Sequence[E
     instructions: dict[Kind, str] = {
         "closed set": f"Answer with the {asked or 'right category'}{one_of}. Say nothing else.",
         "number": f"Answer with the {asked or 'number'}, as a number. Say nothing else.",
+        "identifier": f"Answer with the {asked or 'number'}, exactly as it is written. Say nothing else.",
         "JSON object": f"Reply with a JSON object with the fields {fields}.",
         "tool calls": "Reply with the function call as JSON.",
         "short text": "Answer in a few words. Say nothing else.",

@@ -18,7 +18,7 @@ from rung.data.shapes.recognise import shape_fields, shape_of
 from rung.data.split import deduplicate
 from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
 from rung.propose.instruction import instruction_for
-from rung.propose.scorer import Kind, bar_for, kind_of, scorer_for
+from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
 from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
@@ -91,7 +91,11 @@ def look_at(path: Path) -> Profile:
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
         instruction=instruction_for(kind, classes, unique.examples, guess.columns.target or ""),
         findings=audit(loaded.examples, "raw"),
-        remarks=(*_spellings(classes), *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer)),
+        remarks=(
+            *_spellings(classes),
+            *remarks_on(kind, unique.examples),
+            *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
+        ),
         examples=unique.examples,
     )
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rung import plugins
 from rung.data.calls import looks_like_calls
-from rung.data.read.where import as_text, number
+from rung.data.read.where import as_text
 from rung.propose.columns import is_closed_set
 from rung.types import Example
+from rung.verify.column import read_column
+from rung.verify.dates import ODD_SHARE
+from rung.verify.fields import kind_of_field
 
-Kind = Literal["closed set", "number", "JSON object", "tool calls", "short text", "text"]
+Kind = Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text"]
 SHORT_CHARS = 40
 FUZZY_CHARS = 25
-DATE = re.compile(
-    r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}$|^\d{1,2} [A-Z][a-z]+ \d{4}$|^[A-Z][a-z]+ \d{1,2}, \d{4}$"
-)
 
 
 def kind_of(examples: Sequence[Example]) -> tuple[Kind, dict[str, int]]:
@@ -28,13 +27,14 @@ def kind_of(examples: Sequence[Example]) -> tuple[Kind, dict[str, int]]:
         return "tool calls", {}
     if any(isinstance(target, list) and target and looks_like_calls(target) for target in targets):
         return "tool calls", {}
-    if all(isinstance(target, dict) for target in targets):
+    if sum(isinstance(target, dict) for target in targets) >= (1 - ODD_SHARE) * len(targets):
         return "JSON object", {}
     texts = Counter(as_text(target) for target in targets)
     if is_closed_set(texts):
         return "closed set", dict(texts.most_common())
-    if all(number(target) is not None for target in targets):
-        return "number", {}
+    column = read_column(targets)
+    if column.kind in ("number", "identifier"):
+        return ("number" if column.kind == "number" else "identifier"), {}
     short = sum(len(as_text(target)) <= SHORT_CHARS for target in targets) >= 0.9 * len(targets)
     return ("short text" if short else "text"), {}
 
@@ -43,26 +43,54 @@ def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, 
     """The first scorer that says of itself that it is for answers of this kind, and the settings to begin with."""
     proposed = {name: getattr(plugins.load("scorers", name), "PROPOSED", {}) for name in plugins.names("scorers")}
     name = next(name for name, kinds in proposed.items() if kind in kinds)
-    fields = {"fields": _fields([example.target for example in examples])} if kind == "JSON object" else {}
-    return name, {**proposed[name][kind], **fields}
+    settings: dict[str, Any] = {}
+    if kind == "JSON object":
+        objects = [example.target for example in examples if isinstance(example.target, dict)]
+        settings["fields"] = {key: _field(values) for key, values in _by_name(objects).items()}
+    if kind == "number" and read_column([example.target for example in examples]).doubt:
+        settings["decimal"] = "."
+    return name, {**proposed[name][kind], **settings}
 
 
-def _fields(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """How each field is compared: as a number, a date, text that may differ a little, or exactly."""
-    names = dict.fromkeys(name for target in targets for name in target)
-    return {name: _field([target[name] for target in targets if target.get(name) is not None]) for name in names}
+def remarks_on(kind: Kind, examples: Sequence[Example]) -> list[str]:
+    """What the columns of targets show that their reader should look at: what is in doubt, what was taken for an identifier."""
+    targets = [example.target for example in examples]
+    if kind == "JSON object":
+        objects = [target for target in targets if isinstance(target, dict)]
+        columns = {f"'{key}'": read_column(_flat(values)) for key, values in _by_name(objects).items()}
+    else:
+        columns = {"The answers": read_column(targets)} if kind in ("number", "identifier") else {}
+    remarks = []
+    for name, column in columns.items():
+        if column.doubt:
+            taken = "the month first" if column.kind == "date" else "a decimal point"
+            remarks.append(
+                f"{name} can be read in two ways: {column.doubt}; taken as {taken}. Set it right in the scorer's settings."
+            )
+        if column.kind == "identifier":
+            remarks.append(f"{name} are compared as text, not as numbers: {column.evidence}.")
+    return remarks
 
 
-def _field(values: Sequence[Any]) -> str:
-    if not values or not all(isinstance(value, (str, int, float)) and not isinstance(value, bool) for value in values):
-        return "exact"
+def _by_name(objects: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    names = dict.fromkeys(name for value in objects for name in value)
+    return {name: [value[name] for value in objects if value.get(name) is not None] for name in names}
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    return [value for value in values if not isinstance(value, (dict, list))]
+
+
+def _field(values: Sequence[Any]) -> str | dict[str, Any]:
+    """How a field is compared: as a number, a date, an object, a list, text that may differ a little, or exactly."""
+    kind = kind_of_field(values)
+    if kind in ("number", "date") and read_column(_flat(values)).doubt:
+        return {"kind": kind, **({"day_first": False} if kind == "date" else {"decimal": "."})}
+    if kind != "exact" or not all(isinstance(value, str) for value in values):
+        return kind
     texts = [as_text(value) for value in values]
-    if all(number(text) is not None for text in texts):
-        return "number"
-    if all(DATE.match(text) for text in texts):
-        return "date"
     closed = is_closed_set(Counter(texts))
-    return "fuzzy" if not closed and sum(map(len, texts)) / len(texts) > FUZZY_CHARS else "exact"
+    return "fuzzy" if texts and not closed and sum(map(len, texts)) / len(texts) > FUZZY_CHARS else "exact"
 
 
 def bar_for(kind: Kind, classes: Mapping[str, int]) -> float:
@@ -70,5 +98,12 @@ def bar_for(kind: Kind, classes: Mapping[str, int]) -> float:
     if kind == "closed set":
         share = max(classes.values()) / sum(classes.values())
         return min(0.99, round(max(0.8, share + (1 - share) / 2), 2))
-    bars: dict[Kind, float] = {"number": 0.7, "JSON object": 0.8, "tool calls": 0.5, "short text": 0.5, "text": 0.3}
+    bars: dict[Kind, float] = {
+        "number": 0.7,
+        "identifier": 0.7,
+        "JSON object": 0.8,
+        "tool calls": 0.5,
+        "short text": 0.5,
+        "text": 0.3,
+    }
     return bars[kind]

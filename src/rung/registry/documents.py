@@ -122,6 +122,7 @@ class RungRecord:
     wait_p50_s  what a caller waits for one answer asked alone, the median; `wait_p95_s` what 95% do not exceed. None where it was
                 not measured
     tokens      means for each dev answer
+    broken      what it broke although it is not shown to be below the bar, in words: a limit, a guard; "" where nothing
     fixed       some of the dev rows that it answers better than the rung below, of `fixed_total`; `broke` those answered worse
     """
 
@@ -133,6 +134,7 @@ class RungRecord:
     alpha: float | None
     verdict: Verdict | None
     guards: tuple[Verdict, ...]
+    broken: str
     dev: DevScore | None
     trials: tuple[Trial, ...]
     build_s: float | None
@@ -289,6 +291,7 @@ class Ledger:
 class ClimbDocument:
     """A finished climb. `version` is what was registered, `name@n`; rungs come cheapest first.
 
+    `second_try` says what more labels would do for an undecided one.
     `trials` says for each bar what its scorer made of made-up answers, before anything was spent.
     """
 
@@ -309,17 +312,13 @@ class ClimbDocument:
     notes: tuple[str, ...]
     lock: Lock
     ledger: Ledger
+    second_try: str = ""
     looks: tuple[Look, ...] = field(default=())
 
     @property
     def winner(self) -> RungRecord | None:
         """The rung that passed; None where none did."""
         return next((rung for rung in self.rungs if rung.rung == self.verdict.rung), None)
-
-    @property
-    def fewest_labels(self) -> int | None:
-        """The fewest further labelled rows that would settle an undecided rung."""
-        return min((rung.verdict.needed for rung in self.rungs if rung.verdict and rung.verdict.needed), default=None)
 
 
 def as_json(document: ClimbDocument) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Gauge:
-    """What is measured on which rows in which order (`key`, a digest), and where the bars stand, which a lower one may undercut."""
+    """What is measured on which rows in which order (`key`, a digest), and what each bar asks of it: a greater number is harder."""
 
     key: str
     lines: tuple[float, ...]

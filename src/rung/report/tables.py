@@ -59,7 +59,8 @@ class LadderTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield _verdict_line(self.document, options)
         yield Padding(_table(self.document, options), (1, 0))
-        yield Group(*[_reason(rung, options) for rung in self.document.rungs if not rung.verdict and rung.reason])
+        yield Group(*[_reason(rung, options) for rung in self.document.rungs if rung.broken or (not rung.verdict and rung.reason)])
+        yield Group(*[Text(safe(f"Ledger: {line}", options), style="dim") for line in self.document.ledger.lines])
         yield Group(*[Text(safe(line.text, options), style="dim") for line in self.document.trials])
 
 
@@ -105,7 +106,7 @@ def _cells(rung: RungRecord, fields: Sequence[Field], options: ConsoleOptions, *
 
 
 def _reason(rung: RungRecord, options: ConsoleOptions) -> Text:
-    return Text(safe(f"{rung.rung} {state(rung.state).word}: {rung.reason}", options), style="dim")
+    return Text(safe(f"{rung.rung} {state(rung.state).word}: {rung.broken or rung.reason}", options), style="dim")
 
 
 def marked(mark: str, word: str, options: ConsoleOptions) -> str:

@@ -126,7 +126,7 @@ def look_at(sight: Seen, alpha: float) -> Verdict | None:
 
 
 def cut_short(sight: Seen, alpha: float) -> Verdict:
-    """A bar left open because another one failed first: undecided, with what was seen of it."""
+    """A bar left open because another one could no longer pass: undecided, with what was seen of it."""
     estimate, missing = estimated(sight)
     return Verdict(
         status="undecided",
@@ -139,7 +139,7 @@ def cut_short(sight: Seen, alpha: float) -> Verdict:
         alpha=alpha,
         bar=sight.measure.bar.line,
         stopped_by="another bar",
-        reason="another bar failed before this one was decided",
+        reason="another bar could no longer pass before this one was decided",
         name=sight.measure.bar.name,
     )
 
@@ -159,6 +159,8 @@ def say(unit: Unit, value: float | None) -> str:
     """A figure in words."""
     if value is None:
         return "unknown"
+    if unit == "points":
+        return f"{100 * value:+.1f} points"
     return f"{value:.4g}" if unit == "number" else f"{value:.1%}"
 
 

@@ -58,7 +58,7 @@ class Judgement:
 
 
 def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
-    """Answer and look until every bar is decided, one has failed, or the rows are used up."""
+    """Answer and look until every bar is decided, one can no longer pass, or the rows are used up."""
     order = random_order(trial.task, "test")
     rows: list[Row] = []
     others = {other.id: other for other in trial.baselines.values()}
@@ -71,7 +71,8 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
                 against[name] += score_rows(trial.task, part, answer(other, part, runtime))
             settled |= _look(trial, order, rows, against, settled)
             stage.advance(len(part))
-            if len(settled) == len(trial.bars) or any(verdict.status == "fail" for verdict in settled.values()):
+            # One that can no longer pass, failed or futile, ends it: all must hold.
+            if len(settled) == len(trial.bars) or any(verdict.status != "pass" for verdict in settled.values()):
                 break
     for measure in trial.measures:
         settled.setdefault(measure.bar.name, cut_short(seen(measure, order, rows), trial.alpha))
@@ -140,6 +141,6 @@ def _limit(name: str, limit: float, figures: Sequence[float | None], unknown: st
         alpha=0.0,
         bar=SHARE,
         stopped_by="measured",
-        reason=unknown if share is None else f"{share:.1%} of {len(known)} answers were within {limit:g}",
+        reason=unknown if share is None else f"{share:.1%} of {len(known)} answers were within {limit:g}, and {SHARE:.0%} must be",
         name=name,
     )

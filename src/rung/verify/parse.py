@@ -1,37 +1,11 @@
-"""Reading what a model wrote: JSON among prose, numbers with currency signs, dates in many formats."""
+"""Reading what a model wrote: targets as text, and JSON among prose. Numbers and dates have readers of their own."""
 
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date, datetime
 from typing import Any
 
 from rung.calls import outermost_json, refuse_constant
-
-_NUMBER = re.compile(
-    r"(?P<sign>[-+−])?\s?(?:[$€£¥]\s?(?P<inner_sign>[-−])?)?"
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<exponent>[eE][-+]?\d+)?(?P<percent>\s?%)?"
-)
-_DATE_FORMATS = (
-    "%Y-%m-%d",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
-    "%Y%m%d",
-    "%d.%m.%Y",
-    "%d.%m.%y",
-    "%d %B %Y",
-    "%d %b %Y",
-    "%B %d %Y",
-    "%b %d %Y",
-)
-_MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")
-_DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y")
-_ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b", re.IGNORECASE)
-_WEEKDAY = re.compile(r"^(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?\.?,?\s+", re.IGNORECASE)
 
 
 class NotJson(ValueError):
@@ -57,89 +31,39 @@ def strict_json(text: str) -> Any:
 
 
 def find_json(text: str, kinds: tuple[type, ...] = (dict, list)) -> Any:
-    """The first JSON value of one of `kinds` in the text, whatever stands around it. Raises NotJson where there is none."""
-    for value in find_all_json(text):
+    """The last JSON value of one of `kinds` in the text, whatever stands around it: what was said before it were drafts.
+
+    Raises NotJson where there is none, and where one that was begun behind it is cut off: that was to be the answer.
+    """
+    names = " or ".join("object" if kind is dict else "list" for kind in kinds)
+    values, cut = _json_in(text)
+    if (cut == "{" and dict in kinds) or (cut == "[" and list in kinds):
+        raise NotJson(f"the last JSON {'object' if cut == '{' else 'list'} in the answer is cut off")
+    for value in reversed(values):
         if isinstance(value, kinds):
             return value
-    raise NotJson("no JSON " + " or ".join("object" if kind is dict else "list" for kind in kinds) + " in the answer")
+    raise NotJson(f"no JSON {names} in the answer")
 
 
-def find_all_json(text: str) -> Iterator[Any]:
+def find_all_json(text: str) -> list[Any]:
     """Every outermost JSON object or list in the text, in order; what is cut off, and NaN, are not JSON."""
-    return outermost_json(text, constants=False)
+    return _json_in(text)[0]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Number:
-    """A number as written, and whether a percent sign stood behind it."""
-
-    value: float
-    percent: bool = False
-
-    def readings(self) -> tuple[float, ...]:
-        """What it may stand for: `12%` is 12 (a column of percentages) or 0.12."""
-        return (self.value, self.value / 100) if self.percent else (self.value,)
+def unfenced(text: str) -> str:
+    """What stands in a text's code fence where the text is nothing but that, else the text."""
+    text = text.strip()
+    if not (text.startswith("```") and text.endswith("```") and "\n" in text):
+        return text
+    inner = text[text.index("\n") + 1 : -3].strip()
+    return text if "```" in inner else inner
 
 
-def find_numbers(text: str) -> list[Number]:
-    """Every finite number in the text: `1,234.5`, `$12`, `-3`, `1e3`, `12%`."""
-    found = (_number(match, text) for match in _NUMBER.finditer(text))
-    return [number for number in found if math.isfinite(number.value)]
-
-
-def read_number(value: Any) -> Number | None:
-    """The finite number that a JSON value is, or that a text is as a whole, `(5)` being -5 as accountants write it; else None."""
-    if isinstance(value, str):
-        return _whole_number(value.strip())
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return Number(value=float(value)) if math.isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def close(number: Number, target: Number, *, absolute: float, relative: float) -> bool:
-    """Whether a reading of one number is within the tolerance of a reading of the other."""
-    return any(
-        abs(left - right) <= max(absolute, relative * abs(right)) for left in number.readings() for right in target.readings()
-    )
-
-
-def read_date(value: Any, *, day_first: bool = False) -> date | None:
-    """The day that a text names, time of day dropped; None where it names none.
-
-    `3/4/2024` is the fourth of March unless `day_first`; where only one order gives a day, that one is taken.
-    """
-    text = value.strip() if isinstance(value, str) else ""
-    try:
-        return datetime.fromisoformat(text).date()
-    except ValueError:
-        pass
-    text = " ".join(_ORDINAL.sub("", _WEEKDAY.sub("", text)).replace(",", " ").split())
-    text = re.sub(r"(?<=[A-Za-z])\.|(?<=\d)-(?=[A-Za-z])|(?<=[A-Za-z])-(?=\d)", " ", text)
-    text = re.sub(r"\bsept\b", "Sep", " ".join(text.split()), flags=re.IGNORECASE)
-    slashed = (*_DAY_FIRST, *_MONTH_FIRST) if day_first else (*_MONTH_FIRST, *_DAY_FIRST)
-    for pattern in (*_DATE_FORMATS, *slashed):
+def _json_in(text: str) -> tuple[list[Any], str]:
+    """The values, and the bracket that opens what the text's end cuts off."""
+    reader, values = outermost_json(text, constants=False), []
+    while True:
         try:
-            return datetime.strptime(text, pattern).date()
-        except ValueError:
-            continue
-    return None
-
-
-def _whole_number(text: str) -> Number | None:
-    bracketed = text.startswith("(") and text.endswith(")")
-    text = text[1:-1] if bracketed else text
-    match = _NUMBER.fullmatch(text)
-    number = _number(match, text) if match else None
-    if number is None or not math.isfinite(number.value):
-        return None
-    return replace(number, value=-number.value) if bracketed else number
-
-
-def _number(match: re.Match[str], text: str) -> Number:
-    size = float(match["digits"].replace(",", "") + (match["exponent"] or ""))
-    before = text[match.start() - 1] if match.start() else " "
-    minus = match["sign"] in ("-", "−") and not before.isalnum()  # in `3-4` and `item-4` it is a dash
-    return Number(value=-size if minus or match["inner_sign"] else size, percent=match["percent"] is not None)
+            values.append(next(reader))
+        except StopIteration as end:
+            return values, end.value

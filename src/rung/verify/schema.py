@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from rung.json_form import canonical_json
+from rung.verify.dates import ODD_SHARE
 
 CLOSED_SET_SIZE = 20
 ROWS_PER_VALUE = 10  # below this a text that was never seen is too likely to be the right answer of a later row
@@ -35,6 +36,14 @@ def infer_schema(values: Sequence[Any]) -> dict[str, Any]:
     if not branches:
         return {}
     return branches[0] if len(branches) == 1 else {"anyOf": branches}
+
+
+def of_main_kind(values: Sequence[Any]) -> list[Any]:
+    """The values of the kind (object, list, text, ...) that all but a few have; all of them where there is no such kind."""
+    kinds = [_json_kind(value) for value in values]
+    main = max(set(kinds), key=kinds.count)
+    few = 0 < len(kinds) - kinds.count(main) <= ODD_SHARE * len(kinds)
+    return [value for value, kind in zip(values, kinds, strict=True) if kind == main or not few]
 
 
 def schema_fault(schema: Mapping[str, Any]) -> str | None:
@@ -96,6 +105,12 @@ def _list_schema(lists: Sequence[Sequence[Any]]) -> dict[str, Any]:
 def _text_schema(texts: Sequence[str]) -> dict[str, Any]:
     closed = closed_values(texts)
     return {"type": "string", "enum": list(closed)} if closed else {"type": "string"}
+
+
+def _json_kind(value: Any) -> str:
+    if isinstance(value, Mapping | list | tuple | str):
+        return "object" if isinstance(value, Mapping) else "text" if isinstance(value, str) else "list"
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 
 def _scalar_types(values: Sequence[Any]) -> list[str]:

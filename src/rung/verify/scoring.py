@@ -40,6 +40,7 @@ from rung.errors import UserError
 from rung.parts import Constraint
 from rung.reply import final_answer
 from rung.types import Bar, Example, Score, Task
+from rung.verify.admits import admits
 from rung.verify.lists import with_lists
 from rung.verify.parse import as_text
 from rung.verify.problems import Problem, problems_of
@@ -107,9 +108,15 @@ class BoundScorer:
         return f"its own ideal answer {_short(ideal)} {said}" + (f": {score.reason}" if score.reason else "")
 
     def constraint(self, examples: Sequence[Example]) -> Constraint | None:
-        """The natural constraint on an answer's form, as in Candidate.constraint; None where answers are free text."""
+        """The natural constraint on an answer's form, as in Candidate.constraint; None where answers are free text.
+
+        One under which the ideal answer to one of the examples could not be written is none: it would make that row wrong for good.
+        """
         constraint: Constraint | None = self._hook("constraint", lambda _: None)(examples)
-        return constraint
+        if constraint is None:
+            return None
+        ideals = {self.ideal(row) for row in examples if row.target is not None and self.check(row) is None}
+        return constraint if all(admits(constraint, text) for text in ideals) else None
 
     def describe(self, examples: Sequence[Example]) -> str:
         """A sentence or two that tell a model what form the answer must have; empty where there is nothing to say."""

@@ -6,31 +6,39 @@ What is right is known only of rows that say so (`data.columns.calls`); outcomes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rung.calls import Call
 from rung.types import Run, Task
-from rung.verify.calls import call_fault, paired, target_calls
+from rung.verify.calls import call_fault, paired, same_name, target_calls
 
+Fits = Callable[[Call, Call], bool]
 KINDS = ("right", "wrong_arguments", "wrong_tool", "needless", "missing")
 
 
 def count_calls(made: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> dict[str, int]:
     """How many calls are of each of KINDS: a wanted one is right, wrong or missing, a made one right, wrong or needless."""
-    left = [Call(name=str(call["name"]), arguments=call["arguments"]) for call in made]
+    left = [_made(call) for call in made]
     goals = target_calls(list(wanted)) or []
     counts = dict.fromkeys(KINDS, 0)
-    for kind, fits in (
+    stages: tuple[tuple[str, Fits], ...] = (
         ("right", lambda call, goal: call_fault(call, goal, tools) is None),
-        ("wrong_arguments", lambda call, goal: call.name == goal.name),
+        ("wrong_arguments", lambda call, goal: same_name(call.name, goal.name)),
         ("wrong_tool", lambda call, goal: True),
-    ):
+    )
+    for kind, fits in stages:
         taken = paired([[fits(call, goal) for goal in goals] for call in left])
         left = [call for place, call in enumerate(left) if place not in taken.values()]
         goals = [goal for place, goal in enumerate(goals) if place not in taken]
         counts[kind] = len(taken)
     return counts | {"needless": len(left), "missing": len(goals)}
+
+
+def _made(call: Mapping[str, Any]) -> Call:
+    """A call as it was made; one that no tool could be given, whose arguments were therefore left out, is not one without any."""
+    fault = str(call.get("reason", "")) if call.get("outcome") == "refused" and not call["arguments"] else ""
+    return Call(name=str(call["name"]), arguments=call["arguments"], fault=fault)
 
 
 def call_report(task: Task, run: Run) -> dict[str, Any]:

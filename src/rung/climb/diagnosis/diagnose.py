@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What a climb has found out already: the prompt rung's Candidate, and each rung's status at the gate."""
+    """What a climb has found out already: the prompt rung's Candidate, and each rung's status on quality at the gate."""
 
     parent: Candidate | None = None
     statuses: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rung.data.calls import as_calls, as_tools, looks_like_calls
+from rung.data.call_texts import calls_of
+from rung.data.calls import as_tools
 from rung.data.read.rows import Row, RowError
 from rung.parts import Gold
 
@@ -27,8 +28,8 @@ class Parts:
 
 def as_target(value: Any, tools: tuple[dict[str, Any], ...], name: str) -> Any:
     """What the field `name` says is right: calls where the row has tools and they look so, else the value. Raises RowError."""
-    if tools and value is not None and looks_like_calls(value):
-        return as_calls(value, tools)
+    if tools and value is not None and (calls := calls_of(value, tools)) is not None:
+        return calls
     if value is None or (isinstance(value, str) and not value.strip()):
         raise RowError(f"the target ({name}) is empty")
     return value.strip() if isinstance(value, str) else value

@@ -7,6 +7,7 @@ from typing import Any
 
 from rung.engine.chat import tool_function
 from rung.errors import UserError
+from rung.parts import CallConstraint
 
 # Prose and annotations that no grammar needs, and `format`, of which engines know different lists.
 _NOT_GRAMMAR = ("description", "default", "title", "format", "examples", "$defs", "definitions", "$schema")
@@ -16,6 +17,15 @@ def calls_schema(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The schema of one call to one of the tools."""
     calls = [call_schema(tool_function(tool)) for tool in tools]
     return calls[0] if len(calls) == 1 else {"anyOf": calls}
+
+
+def answer_schema(tools: Sequence[Mapping[str, Any]], held: CallConstraint) -> dict[str, Any]:
+    """The schema of an answer that calls these tools: one call as an object, several as a list, none as the empty list."""
+    call = calls_schema(tools)
+    forms = call.get("anyOf", [call]) if held.one else []
+    forms = [*forms, {"type": "array", "items": call, "minItems": 2}] if held.several else forms
+    forms = [*forms, {"type": "array", "items": call, "maxItems": 0}] if held.none else forms
+    return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
 def call_schema(function: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from rung.verify.calls import parameters_of
 from rung.verify.near_misses.material import Material, Path, other_ideals, read_value
 from rung.verify.near_misses.numbers import value_changed
 
@@ -76,7 +77,10 @@ def argument_changed(given: Material) -> Iterator[str]:
 def argument_missing(given: Material) -> Iterator[str]:
     """A call lacks an argument that may not be left out."""
     for index, call in _calls(given):
-        needed = [name for name in call["arguments"] if "" not in ((call.get("allowed") or {}).get(name) or ())]
+        parts = (parameters_of(call["name"], given.example.tools) or {}).get("properties") or {}
+        may_go = {name for name, values in (call.get("allowed") or {}).items() if "" in (values or ())}
+        may_go |= {name for name, part in parts.items() if isinstance(part, Mapping) and "default" in part}
+        needed = [name for name in call["arguments"] if name not in may_go and call["arguments"][name] is not None]
         if needed:
             gone = given.draw.choice(needed)
             kept = {name: value for name, value in call["arguments"].items() if name != gone}

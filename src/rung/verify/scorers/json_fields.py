@@ -1,66 +1,53 @@
 """The answer is a JSON object whose fields are right: the weighted share of them, each compared in its own way.
 
-A field is compared as `exact` text or value, `fuzzy` text, `number` within a tolerance, or `date` in any usual format. A field that
-the target lacks, or has as null, must be lacking or null in the answer. Left out, the fields are taken from the targets.
+A field is compared as `exact` text or value, `fuzzy` text, `number` with the unit beside it, `date` in any usual format, `object`
+(all its fields right) or `list` (all its items right, in order unless `ignore_order`). Left out, the fields are taken from the
+targets: digits with leading zeros are text, and a few odd values change nothing.
+
+The share is of the fields that the target or the answer says something in: null, missing and blank text say nothing, so that
+neither `{}` nor a long answer is right for what is not there. A field that no target has is wrong, unless `ignore_extra`. Of
+several objects in an answer the last one counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator
 
 from rung.errors import UserError
-from rung.json_form import canonical_json
 from rung.parts import SchemaConstraint
 from rung.types import Example, Score
-from rung.verify.parse import NotJson, as_text, close, find_json, read_date, read_number, strict_json
+from rung.verify.column import says_nothing
+from rung.verify.fields import FieldConfig, InDoubt, field_fault, settled_fields, short, target_fault
+from rung.verify.parse import NotJson, as_text, find_json, strict_json
 from rung.verify.schema import closed_values, in_schema_order, infer_schema, schema_fault
 from rung.verify.scoring import missing_target
 
-_SETTINGS_OF = {
-    "exact": {"ignore_case"},
-    "fuzzy": {"ignore_case", "threshold"},
-    "number": {"absolute", "relative"},
-    "date": {"day_first"},
-}
-
+LONGEST_REASON = 2000
+NEARLY = (
+    "digit changed",
+    "zeros dropped",
+    "sign added",
+    "sign dropped",
+    "decimal point moved",
+    "field changed",
+    "other row's target",
+)
 PROPOSED: dict[str, dict[str, object]] = {"JSON object": {}}
 
 
-class FieldConfig(BaseModel, extra="forbid", frozen=True):
-    """How one field is compared, and what it weighs. `threshold`: the least similarity (rapidfuzz ratio) that is right."""
-
-    kind: Literal["exact", "fuzzy", "number", "date"] = "exact"
-    weight: float = Field(default=1.0, gt=0)
-    ignore_case: bool = False
-    threshold: float = Field(default=0.9, gt=0, le=1)
-    absolute: float = Field(default=0.0, ge=0)
-    relative: float = Field(default=1e-9, ge=0, lt=1)
-    day_first: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_kind(cls, value: Any) -> Any:
-        return {"kind": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _own_settings(self) -> FieldConfig:
-        kinds = {name: kind for kind, names in _SETTINGS_OF.items() for name in names}
-        defaults = {name: field.default for name, field in type(self).model_fields.items()}
-        foreign = sorted(name for name in set(kinds) - _SETTINGS_OF[self.kind] if getattr(self, name) != defaults[name])
-        if foreign:
-            raise ValueError(f"'{foreign[0]}' is not a setting of the kind '{self.kind}' but of '{kinds[foreign[0]]}'")
-        return self
-
-
 class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
-    """`fields`: name to how it is compared. `all_right`: only an object with every field right counts. `schema`: its form."""
+    """`fields`: name to how it is compared. `all_right`: only an object with every field right counts. `schema`: its form.
+
+    `ignore_extra`: a field that no target has does not matter.
+    """
 
     fields: dict[str, FieldConfig] = Field(default_factory=dict)
     all_right: bool = False
+    ignore_extra: bool = False
     json_schema: dict[str, Any] | None = Field(default=None, alias="schema")
 
     @field_validator("json_schema")
@@ -71,19 +58,43 @@ class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
         return value
 
 
+def accepts(config: Config) -> Mapping[str, str]:
+    """What the fields' settings let pass."""
+    fields = list(config.fields.values())
+    kinds: dict[str, str] = {}
+    if any(field.kind == "fuzzy" for field in fields):
+        kinds |= dict.fromkeys(
+            (*NEARLY, "time changed", "day and month swapped", "unit changed"), "text that is nearly the same is right"
+        )
+    if any(field.absolute or field.relative for field in fields):
+        kinds |= dict.fromkeys(NEARLY, "a number within the tolerance is right")
+    kinds |= {"items reordered": "the order of a list does not count"} if any(field.ignore_order for field in fields) else {}
+    return kinds | ({"field invented": "fields that no target has do not count"} if config.ignore_extra else {})
+
+
 def harmless(config: Config) -> tuple[str, ...]:
     """What stands around the object."""
     return ("code fence", "sentence")
 
 
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
-    """Fields and schema from the targets where the settings name none. Raises UserError where the targets are no objects."""
+    """Fields and schema from the targets where the settings name none.
+
+    Raises UserError where the targets are no objects, or a field can be read in two ways.
+    """
     objects = [value for row in examples if (value := _object(row.target)) is not None]
     if not objects:
         raise UserError("no target is a JSON object, so that there are no fields to compare", hint="Use the scorer 'exact'.")
-    keys = dict.fromkeys(key for value in objects for key in value)
-    fields = config.fields or {key: _inferred([value.get(key) for value in objects]) for key in keys}
-    return config.model_copy(update={"fields": fields, "json_schema": config.json_schema or _inferred_schema(objects, fields)})
+    try:
+        fields = settled_fields(config.fields, objects)
+    except InDoubt as doubt:
+        raise UserError(
+            str(doubt), hint=f"Say which under 'fields': {{{doubt.name}: {{kind: {doubt.kind}, {doubt.setting}}}}}."
+        ) from None
+    sound = [value for value in objects if not _target_faults(value, fields)]
+    return config.model_copy(
+        update={"fields": fields, "json_schema": config.json_schema or _inferred_schema(sound or objects, fields)}
+    )
 
 
 def score(example: Example, output: str, config: Config) -> Score:
@@ -93,14 +104,33 @@ def score(example: Example, output: str, config: Config) -> Score:
         return Score(value=None, reason="the target is not a JSON object")
     try:
         answer = find_json(output, (dict,))
+        return _scored(answer, target, config)
     except NotJson as error:
         return Score(value=0.0, reason=str(error))
-    fields = config.fields or {key: _inferred([value]) for key, value in target.items()}
-    wrong = [name for name, field in fields.items() if not _right(answer.get(name), target.get(name), field)]
-    total = sum(field.weight for field in fields.values())
-    value = 1.0 - sum(fields[name].weight for name in wrong) / total if len(wrong) < len(fields) else float(not fields)
-    reason = "; ".join(f"{name} is {_short(answer.get(name))}, expected {_short(target.get(name))}" for name in wrong)
-    return Score(value=0.0 if config.all_right and wrong else value, reason=reason)
+    except RecursionError:
+        return Score(value=0.0, reason="the JSON in the answer is nested too deeply")
+
+
+def _scored(answer: Mapping[str, Any], target: Mapping[str, Any], config: Config) -> Score:
+    fields = config.fields or settled_fields(None, [target])
+    said = [name for name in fields if not (says_nothing(answer.get(name)) and says_nothing(target.get(name)))]
+    faults = {name: fault for name in said if (fault := field_fault(answer.get(name), target.get(name), fields[name]))}
+    extra = [] if config.ignore_extra else _extra(answer, target, config)
+    reason = "; ".join(
+        [*(f"{name} {fault}" for name, fault in faults.items()), *(f"{name} is not a field" for name in map(short, extra))]
+    )
+    wrong = sum(fields[name].weight for name in faults) + len(extra)
+    total = sum(fields[name].weight for name in said) + len(extra)
+    if not wrong:
+        return Score(value=1.0, reason=reason)
+    value = 0.0 if config.all_right or len(faults) == len(said) else 1.0 - wrong / total
+    return Score(value=value, reason=reason[:LONGEST_REASON])
+
+
+def _extra(answer: Mapping[str, Any], target: Mapping[str, Any], config: Config) -> list[str]:
+    """The fields of an answer that no target has, and that say something."""
+    known = {*config.fields, *target, *(config.json_schema or {}).get("properties", {})}
+    return [name for name, value in answer.items() if name not in known and not says_nothing(value)]
 
 
 def render(target: Any, config: Config) -> str:
@@ -116,13 +146,9 @@ def check(example: Example, config: Config) -> str | None:
     target = _object(example.target)
     if target is None:
         return f"the target is not a JSON object: {as_text(example.target)[:60]!r}"
-    if not any(name in target for name in config.fields):
+    if target and config.fields and not any(name in target for name in config.fields):
         return f"the target has none of the fields {', '.join(config.fields)}"
-    for name, field in config.fields.items():
-        value = target.get(name)
-        if value is not None and not _right(value, value, field):
-            return f"the target's field '{name}' is not a {field.kind}: {_short(value)}"
-    return None
+    return next((f"the target's field '{name}' {fault}" for name, fault in _target_faults(target, config.fields).items()), None)
 
 
 def constraint(examples: Sequence[Example], config: Config) -> SchemaConstraint:
@@ -145,6 +171,10 @@ def describe(examples: Sequence[Example], config: Config) -> str:
     return f"Reply with one JSON object and nothing else. Its keys: {', '.join(parts)}."
 
 
+def _target_faults(target: Mapping[str, Any], fields: Mapping[str, FieldConfig]) -> dict[str, str]:
+    return {name: fault for name, field in fields.items() if (fault := target_fault(target.get(name), field))}
+
+
 def _inferred_schema(objects: Sequence[Mapping[str, Any]], fields: Mapping[str, FieldConfig]) -> dict[str, Any]:
     """What the targets look like; only fields that are compared exactly are held to a closed set."""
     schema = infer_schema(objects)
@@ -155,42 +185,6 @@ def _inferred_schema(objects: Sequence[Mapping[str, Any]], fields: Mapping[str, 
         for name, part in properties.items()
     }
     return {**schema, "properties": opened}
-
-
-def _inferred(values: Sequence[Any]) -> FieldConfig:
-    present = [value for value in values if value is not None]
-    if present and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
-        return FieldConfig(kind="number")
-    dates = present and all(isinstance(value, str) and not value.isdigit() and read_date(value) for value in present)
-    return FieldConfig(kind="date") if dates else FieldConfig()
-
-
-def _right(value: Any, target: Any, field: FieldConfig) -> bool:
-    if value is None or target is None:
-        return value is target
-    if field.kind == "number":
-        number, goal = read_number(value), read_number(target)
-        return bool(number and goal) and close(number, goal, absolute=field.absolute, relative=field.relative)  # type: ignore[arg-type]
-    if field.kind == "date":
-        day = read_date(value, day_first=field.day_first)
-        return day is not None and day == read_date(target, day_first=field.day_first)
-    if field.kind == "fuzzy":
-        return _similarity(_normal(value, field), _normal(target, field)) >= field.threshold
-    return _normal(value, field) == _normal(target, field)
-
-
-def _similarity(left: str, right: str) -> float:
-    from rapidfuzz.fuzz import ratio
-
-    return ratio(left, right) / 100
-
-
-def _normal(value: Any, field: FieldConfig) -> str:
-    """Texts without white space around them, other values as canonical JSON, `1.0` as `1`."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = value.strip() if isinstance(value, str) else canonical_json(value)
-    return text.casefold() if field.ignore_case else text
 
 
 def _object(target: Any) -> dict[str, Any] | None:
@@ -205,11 +199,6 @@ def _kind_in_words(schema: Mapping[str, Any], field: FieldConfig | None) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
     if field and field.kind in ("number", "date"):
-        return field.kind
+        return "number with its unit" if field.needs_unit else field.kind
     kind = schema.get("type", "text")
     return "text" if kind == "string" else str(kind)
-
-
-def _short(value: Any) -> str:
-    text = "missing" if value is None else as_text(value)
-    return text if len(text) <= 60 else text[:57] + "..."

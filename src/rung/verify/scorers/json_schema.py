@@ -1,6 +1,7 @@
 """The answer is JSON that fits a schema; what its values say is not looked at (that is `json_fields`).
 
-Left out, the schema is taken from the data: one that fits every target.
+Left out, the schema is taken from the data: one that fits every target, but for a few of another kind than the rest, which are
+told. Of several JSON values in an answer the last one counts.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pydantic import BaseModel, Field, field_validator
 from rung.errors import UserError
 from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
-from rung.verify.parse import NotJson, as_text, find_json, strict_json
-from rung.verify.schema import in_schema_order, infer_schema, schema_fault, value_fault
+from rung.verify.parse import NotJson, as_text, find_json, strict_json, unfenced
+from rung.verify.schema import in_schema_order, infer_schema, of_main_kind, schema_fault, value_fault
 from rung.verify.scoring import EVERY_KIND
 
 
@@ -52,7 +53,7 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     values = [value for row in examples if (value := _target_value(row)) is not None]
     if not values:
         raise UserError("no target is JSON, so that there is no schema to take from them", hint="Give the scorer a 'schema'.")
-    return Config(json_schema=infer_schema(values))
+    return Config(json_schema=infer_schema(of_main_kind(values)))
 
 
 def score(example: Example, output: str, config: Config) -> Score:
@@ -101,7 +102,7 @@ def _schema(config: Config) -> Mapping[str, Any]:
 
 def _answered(output: str) -> Any:
     try:
-        return strict_json(output)
+        return strict_json(unfenced(output))
     except NotJson:
         return find_json(output)
 

@@ -1,20 +1,27 @@
-"""The answer is the right number, within a tolerance.
+"""The answer is the right number, in whichever way it is written.
 
-Reads `1,234.5`, `$12`, `-3`, `(5)`, `1e3` and `12%`, which may stand for 12 or 0.12. Where the answer says more than a number, the
-last number in it counts, as is usual for answers that reason first.
+Numbers are equal as written, of any size; a tolerance is a setting. `1,234.5`, `$12`, `-3`, `(5)`, `1e3`, `3/4`, `12 kg` and
+`12%` are read, words ("twelve") are not. How the targets are written is taken from all of them: a decimal comma, what `12%`
+stands for beside plain numbers, whether the unit must be said. A unit that the answer has and the target has not does not matter;
+another one than the target's is wrong. Where the answer says more than a number, the one behind the last marker (`####`, `The
+answer is`, `\\boxed{`) counts, else the last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from rung.errors import UserError
 from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
+from rung.verify.column import leading_zeros, read_column
 from rung.verify.lists import Match
-from rung.verify.parse import Number, close, find_numbers, read_number
+from rung.verify.numbers import Mark, NumberForm, answered_number, number_fault, read_number
+from rung.verify.parse import as_text
 from rung.verify.scoring import missing_target
 
 PROPOSED: dict[str, dict[str, object]] = {"number": {}}
@@ -28,18 +35,40 @@ LISTS = {
 class Config(BaseModel, extra="forbid", frozen=True):
     """`absolute` and `relative`: how far off an answer may be, the larger of the two. `take`: which of several numbers counts.
 
+    `decimal`, `percent` (what 12% is beside plain numbers: 12 or .12) and `needs_unit`; left out, as the targets show.
     `match`: what a list means.
     """
 
     absolute: float = Field(default=0.0, ge=0)
-    relative: float = Field(default=1e-9, ge=0, lt=1)
+    relative: float | None = Field(default=None, ge=0, lt=1)
     take: Literal["last", "first", "only"] = "last"
+    decimal: Mark | None = None
+    percent: Literal["points", "fraction"] | None = None
+    needs_unit: bool | None = None
     match: Match | None = None
+
+    @property
+    def form(self) -> NumberForm:
+        """How the column is written."""
+        return NumberForm(decimal=self.decimal or ".", percent=self.percent, needs_unit=bool(self.needs_unit))
+
+
+def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
+    """How the column is written, where the settings do not say. Raises UserError for identifiers, and for a column in doubt."""
+    column = read_column([row.target for row in examples])
+    if column.kind == "identifier" and column.loses:
+        hint = "Use the scorer 'exact'. Where they are quantities after all, write them without the zeros."
+        raise UserError(f"the targets are identifiers, not quantities: {column.evidence}", hint=hint)
+    if column.doubt and column.kind == "number" and config.decimal is None:
+        raise UserError(f"the targets can be read in two ways: {column.doubt}", hint="Say decimal: '.' or decimal: ','.")
+    shown = column.form
+    given = {"decimal": config.decimal, "percent": config.percent, "needs_unit": config.needs_unit}
+    return config.model_copy(update={name: getattr(shown, name) if said is None else said for name, said in given.items()})
 
 
 def accepts(config: Config) -> Mapping[str, str]:
     """Numbers within a tolerance that was asked for."""
-    near = config.absolute or config.relative > type(config)().relative
+    near = config.absolute or config.relative
     within = "a number within the tolerance is right"
     return {kind: within for kind in ("digit changed", "decimal point moved", "other row's target", "argument changed") if near}
 
@@ -51,41 +80,49 @@ def harmless(config: Config) -> tuple[str, ...]:
 
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the number is within the tolerance, else 0."""
-    target = read_number(example.target)
+    target = read_number(example.target, config.form)
     if target is None:
         return Score(value=None, reason=f"the target {example.target!r} is not a number")
-    number, fault = _answered(output, config)
+    number, fault = answered_number(output, config.form, config.take)
     if number is None:
         return Score(value=0.0, reason=fault)
-    near = close(number, target, absolute=config.absolute, relative=config.relative)
-    return Score(value=1.0) if near else Score(value=0.0, reason=f"{number.value:g}, expected {target.value:g}")
+    fault = number_fault(number, target, config.form, absolute=config.absolute, relative=config.relative)
+    return Score(value=0.0, reason=fault) if fault else Score(value=1.0)
+
+
+def render(target: Any, config: Config) -> str:
+    """Bare digits; a target with a unit, a percent sign or a decimal comma as it is written."""
+    number = read_number(target, config.form)
+    as_it_is = number is None or number.unit or number.percent or number.computed or config.decimal == ","
+    return as_text(target) if number is None or as_it_is else f"{number.value:f}"
 
 
 def check(example: Example, config: Config) -> str | None:
-    """The target must be a number."""
+    """The target must be a number, as the column writes them."""
     if problem := missing_target(example):
         return problem
-    return None if read_number(example.target) else f"the target {example.target!r} is not a number"
+    if leading_zeros(example.target):
+        return f"the target {example.target!r} begins with a zero, as identifiers do and quantities do not"
+    if read_number(example.target, config.form):
+        return None
+    mark = " with a decimal comma" if config.decimal == "," else ""
+    return f"the target {example.target!r} is not a number{mark}"
 
 
 def constraint(examples: Sequence[Example], config: Config) -> Constraint | None:
-    """A bare number, whole where every target is."""
-    numbers = [number for row in examples if (number := read_number(row.target))]
-    whole = all(number.value.is_integer() and not number.percent for number in numbers)
-    return SchemaConstraint(schema={"type": "integer" if whole else "number"})
+    """A bare number, whole where every target is; none where answers have a decimal comma, which JSON has not."""
+    numbers = [number for row in examples if (number := read_number(row.target, config.form))]
+    if config.decimal == ",":
+        return None
+    return SchemaConstraint(schema={"type": "integer" if all(number.whole for number in numbers) else "number"})
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:
-    """Asks for the bare number."""
-    return "Reply with the number alone: digits, no words, no unit."
-
-
-def _answered(output: str, config: Config) -> tuple[Number | None, str]:
-    if whole := read_number(output):
-        return whole, ""
-    numbers = find_numbers(output)
-    if not numbers:
-        return None, "no number in the answer"
-    if config.take == "only" and len(numbers) > 1:
-        return None, f"{len(numbers)} numbers in the answer, where one was asked for"
-    return numbers[0 if config.take == "first" else -1], ""
+    """Asks for the bare number, with what stands beside it in the targets."""
+    numbers = [number for row in examples if (number := read_number(row.target, config.form))]
+    comma = " Write a decimal comma." if config.decimal == "," else ""
+    if any(number.unit for number in numbers):
+        return f"Reply with the number and its unit alone: digits, no words.{comma}"
+    if any(number.percent for number in numbers):
+        return f"Reply with the percentage alone: digits and the sign %.{comma}"
+    return f"Reply with the number alone: digits, no words, no unit.{comma}"

@@ -1,35 +1,53 @@
 """The answer calls the right functions with the right arguments, or makes no call where none is right.
 
-Compared by abstract syntax, in the way of the Berkeley function-calling benchmark (Patil et al., 2025): the function's name, its
-required arguments, no unknown ones, each value within the allowed set; texts without regard to case, spaces and `,./-_*^`; a whole
-number where a fraction is asked for, but not the other way round; several calls in any order. `rung.verify.calls` says what a
-target may look like, `rung.calls` what is a call.
+Compared by abstract syntax: the function's name, its required arguments, no unknown ones, each value one of those that are allowed;
+a whole number where a fraction is asked for, but not the other way round. Texts must be equal, unless `strings: bfcl` says that
+they are compared as the Berkeley function-calling benchmark does (Patil et al., 2025). `rung.verify.calls` has the rules and says
+what a target may look like, `rung.calls` what is a call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from rung.calls import Call, calls_in, sets_out_to_call
+from rung.data.call_texts import names_of
+from rung.data.read.rows import RowError
+from rung.engine.tools.schema import answer_schema
 from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint
 from rung.types import Example, Score
-from rung.verify.calls import calls_fault, parameters_of, target_calls
+from rung.verify.calls import Rules, calls_fault, parameters_of, read_target, target_calls
 from rung.verify.parse import as_text
-from rung.verify.schema import in_schema_order
+from rung.verify.schema import in_schema_order, value_fault
 from rung.verify.scoring import missing_target
 
-NO_CALL = "no call"
+NO_CALL = "[]"
+MOST_ODD = 0.02
+COUNTS = ("none", "one", "several")
 
 PROPOSED: dict[str, dict[str, object]] = {"tool calls": {}}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """No settings."""
+    """How calls are compared.
+
+    strings  exact, or bfcl: without regard to case, spaces and `,./-_*^`, as the benchmark does ("-50.00" is then "5000")
+    order    of several calls: any, or given
+    calls    how many a row may want (none, one, several); without it what the rows show
+    """
+
+    strings: Literal["exact", "bfcl"] = "exact"
+    order: Literal["any", "given"] = "any"
+    calls: tuple[Literal["none", "one", "several"], ...] = ()
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(strings=self.strings, ordered=self.order == "given")
 
 
 def harmless(config: Config) -> tuple[str, ...]:
@@ -37,67 +55,100 @@ def harmless(config: Config) -> tuple[str, ...]:
     return ("code fence", "sentence")
 
 
+def accepts(config: Config) -> Mapping[str, str]:
+    """What the benchmark does not look at."""
+    if config.strings == "exact":
+        return {}
+    return dict.fromkeys(
+        ("sign dropped", "sign added", "decimal point moved"), "strings: bfcl compares texts without their signs and points"
+    )
+
+
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where every call is right, else 0 and what is wrong."""
-    wanted = target_calls(example.target)
+    wanted = target_calls(example.target, example.tools)
     if wanted is None:
         return Score(value=None, reason="the target is not a function call")
+    if not output.strip():
+        return Score(value=0.0, reason="the answer is empty")
     calls = calls_in(output)
-    if not calls and sets_out_to_call(output):
+    if not calls and sets_out_to_call(output, names_of(example.tools)):
         return Score(value=0.0, reason="the call cannot be read: it is not whole JSON")
-    fault = calls_fault(calls, wanted, example.tools)
+    fault = calls_fault(calls, wanted, example.tools, config.rules)
     return Score(value=0.0, reason=fault) if fault else Score(value=1.0)
 
 
 def render(target: Any, config: Config) -> str:
-    """The call as compact JSON, several as a list, `no call` for none."""
+    """The call as compact JSON, several as a list, the empty list for none."""
     return _written(target_calls(target) or (), ())
 
 
 def ideal(example: Example, config: Config) -> str:
     """As `render`, the arguments in the order in which the row's tools list them."""
-    return _written(target_calls(example.target) or (), example.tools)
+    return _written(target_calls(example.target, example.tools) or (), example.tools)
 
 
 def check(example: Example, config: Config) -> str | None:
     """The target must be calls of the row's own tools that would themselves be scored as right."""
     if problem := missing_target(example):
         return problem
-    wanted = target_calls(example.target)
-    if wanted is None:
-        return f"the target is not a function call: {as_text(example.target)[:60]!r}"
+    try:
+        wanted = read_target(example.target, example.tools)
+    except RowError as error:
+        return str(error)
     for call in wanted:
         if example.tools and parameters_of(call.name, example.tools) is None:
             return f"the target calls '{call.name}', which is not one of the row's tools"
-    fault = score(example, render(example.target, config), config).reason
+    fault = score(example, ideal(example, config), config).reason
     return f"the target would not be scored as right itself: {fault}" if fault else None
 
 
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
-    """Raises UserError where no row wants a call: whatever makes none would be right."""
-    if not any(target_calls(row.target) for row in examples):
+    """How many calls a row may want, from all rows. Raises UserError where none wants any: whatever makes none would be right."""
+    counts = _counts(examples)
+    if not any(name != COUNTS[0] for name in counts):
         raise UserError("no target is a function call, so that every answer without one would be right", hint="Use another scorer.")
-    return config
+    return config if config.calls else config.model_copy(update={"calls": counts})
 
 
 def constraint(examples: Sequence[Example], config: Config) -> Constraint | None:
-    """Calls of the row's own tools, where rows have tools."""
-    return CallConstraint() if examples and all(row.tools for row in examples) else None
+    """As many calls of the row's own tools as rows want, where all rows have tools, and these let the ideal answers be written.
+
+    Of a few rows (MOST_ODD) the target may be what their own tools' schema forbids: that is a slip in the file, not its form.
+    """
+    if not examples or not all(row.tools for row in examples):
+        return None
+    counts = config.calls or _counts(examples)
+    held = CallConstraint(none="none" in counts, one="one" in counts, several="several" in counts)
+    odd = sum(not _can_be_written(row, held) for row in examples)
+    return held if odd <= MOST_ODD * len(examples) else None
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Shows the form of a call, and says what to write for several and for none where the rows have such."""
-    counts = {len(calls) for row in examples if (calls := target_calls(row.target)) is not None}
+    counts = config.calls or _counts(examples)
     text = 'Reply with the function call as JSON and nothing else: {"name":"<function>","arguments":{"<argument>":<value>}}.'
-    if max(counts, default=0) > 1:
-        text += " Write several calls as a JSON list."
-    return text + (f" Where no function fits, reply: {NO_CALL}" if 0 in counts else "")
+    if "several" in counts:
+        text += " Write several calls as a JSON list" + (", in their order." if config.order == "given" else ".")
+    return text + (f" Where no function fits, reply with the empty list: {NO_CALL}" if "none" in counts else "")
+
+
+def _counts(examples: Sequence[Example]) -> tuple[Literal["none", "one", "several"], ...]:
+    wanted = {min(2, len(calls)) for row in examples if (calls := target_calls(row.target, row.tools)) is not None}
+    return tuple(name for number, name in enumerate(COUNTS) if number in wanted)  # type: ignore[misc]
+
+
+def _can_be_written(row: Example, held: CallConstraint) -> bool:
+    wanted = target_calls(row.target, row.tools)
+    return wanted is None or value_fault(_plain(wanted, row.tools), answer_schema(row.tools, held)) is None
 
 
 def _written(calls: Sequence[Call], tools: Sequence[Mapping[str, Any]]) -> str:
-    if not calls:
-        return NO_CALL
+    return as_text(_plain(calls, tools)) if calls else NO_CALL
+
+
+def _plain(calls: Sequence[Call], tools: Sequence[Mapping[str, Any]]) -> Any:
     plain = [
         {"name": call.name, "arguments": in_schema_order(call.arguments, parameters_of(call.name, tools) or {})} for call in calls
     ]
-    return as_text(plain[0] if len(plain) == 1 else plain)
+    return plain[0] if len(plain) == 1 else plain

@@ -1,0 +1,101 @@
+"""A climb's verdict in words: the bound first, what broke which limit, what a second try costs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from documents import least_document
+
+from rung.climb.decide import Finish
+from rung.climb.sentence import between, proven, second_try, sentence
+from rung.registry.documents import Ledger, RungRecord
+from rung.types import Bar, Status, Task, Verdict
+
+BAR = Bar(scorer="exact", at_least=0.9)
+DIFFERENCE = Bar(scorer="exact", better_than="r0_linear", by=0.01)
+TASK = Task(name="t", base="b", instruction="", examples=(), quality=BAR)
+LEDGER = Ledger(number=1, alpha=0.0375, spent=0.0, seen=0, rows=1200, next_alpha=0.00625, lines=())
+RUNG = least_document("c", "").rungs[0]
+
+
+def verdict(status: Status, **changed: Any) -> Verdict:
+    known = Verdict(
+        status=status,
+        estimate=0.943,
+        lower=0.92149,
+        upper=0.9601,
+        n=312,
+        n_total=1200,
+        missing=0,
+        alpha=0.0125,
+        bar=0.9,
+        stopped_by="e-process",
+        reason="so it is",
+    )
+    return replace(known, **changed)
+
+
+def rung(name: str, status: Status, broken: str = "", **changed: Any) -> RungRecord:
+    return replace(RUNG, rung=name, title=name, verdict=verdict(status, **changed), broken=broken, alpha=0.0125)
+
+
+def said(status: Status, *rungs: RungRecord, winner: str | None = None, ledger: Ledger = LEDGER) -> str:
+    record = SimpleNamespace(kept=lambda _: None, diagnosis=None)
+    climb: Any = SimpleNamespace(task=TASK, record=record)
+    return sentence(climb, Finish(status, winner), rungs, ledger)
+
+
+def test_the_bound_leads_and_is_rounded_outwards() -> None:
+    assert proven(verdict("pass"), BAR) == "at least 92.1% (estimate 94.3% on 312 test rows)"
+    assert proven(verdict("pass", lower=0.8996), BAR).startswith("at least 89.9%"), "never up onto the bar"
+    assert proven(verdict("pass", lower=0.9), BAR).startswith("at least 90.0%")
+    assert (
+        proven(verdict("pass", lower=0.0212, estimate=0.034), DIFFERENCE)
+        == "at least +2.1 points (estimate +3.4 points on 312 test rows)"
+    )
+    assert between(verdict("fail"), BAR) == "92.1% to 96.1% (estimate 94.3% on 312 test rows)"
+    assert between(verdict("undecided", lower=None, upper=None), BAR) == "94.3% on 312 test rows"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "at a chance of at most 3.75% that any rung of this climb passes wrongly."),
+        (
+            {"number": 2, "alpha": 0.00625, "spent": 0.0375},
+            "at most 0.62% that any rung of this climb passes wrongly, and of 4.38% in all 2",
+        ),
+        (
+            {"number": None, "alpha": 0.0, "spent": 0.0375},
+            "which earlier climbs on these rows have paid for: a chance of at most 3.75%",
+        ),
+    ],
+)
+def test_a_pass_says_the_error_of_this_climb_and_of_all(changed: dict[str, Any], words: str) -> None:
+    told = said("pass", rung("prompt", "pass"), winner="prompt", ledger=replace(LEDGER, **changed))
+    assert told.startswith("Ship the prompt: at least 92.1% (estimate 94.3% on 312 test rows), the bar of 90.0% passed, ")
+    assert words in told
+
+
+def test_a_rung_that_broke_a_limit_is_not_said_to_be_below_the_bar() -> None:
+    broke = "passed quality and broke 'tokens per answer': 62.0% of 312 answers were within 16, and 95% must be"
+    assert said("fail", rung("prompt", "pass", broke)).startswith(f"No rung passes. The prompt {broke}.")
+    mixed = said("fail", rung("linear", "fail", estimate=0.7), rung("prompt", "pass", broke))
+    assert mixed.startswith(f"No rung passes: below the bar linear. The prompt {broke}. The best was the prompt:")
+    assert "every one that was tried is shown to be below the bar" in said("fail", rung("linear", "fail"))
+
+
+def test_a_second_try_costs_more_beside_these_rows_than_on_new_ones() -> None:
+    told = second_try(TASK, [rung("prompt", "undecided", needed=300), rung("linear", "fail")], LEDGER)
+    assert told == (
+        " With about 300 more test labels it could have been decided. A second try has 0.62% of error left on these rows: it needs "
+        "about 740 more labels beside them, or about 1,371 new test rows, which start afresh."
+    )
+    assert second_try(TASK, [rung("linear", "fail")], LEDGER) == ""
