@@ -58,9 +58,9 @@ def scorers_page() -> str:
     parts = [
         MADE,
         "# What each scorer catches\n",
-        "Before anything is spent, `rung plan`, `climb`, `diagnose` and `forecast` try a task's scorers on made-up answers to its own",
-        "rows: ideal answers, harmless rewordings, and near misses of the kinds that its targets contain. Here are the same trials on",
-        "small typical targets. `accepts: [kind]` under a bar lets a kind pass that the scorer does not accept by design;",
+        "Before anything is spent, `rung plan`, `climb`, `diagnose` and `forecast` try a task's scorers on made-up answers to its",
+        "own rows: ideal answers, harmless rewordings, and near misses of the kinds that its targets contain. Here are the same",
+        "trials on small typical targets. `accepts: [kind]` under a bar lets a kind pass that is not accepted by design;",
         "`rung score TASK ANSWER --row ID` says of any answer what each bar makes of it.\n",
         "## The kinds\n",
         "| near miss | what it is |",
