@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 
 L0 = frozenset(
-    {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "reply", "sources", "user_code"}
+    {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "choices", "choice_words"}
+    | {"reply", "sources", "user_code"}
 )
 # What each part may import besides itself; the parts of a layer know nothing of each other.
 LAYERS: Mapping[str, frozenset[str] | None] = {

@@ -22,6 +22,8 @@ Status = Literal["pass", "fail", "undecided"]
 Unit = Literal["share", "points", "number"]
 Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
+# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, or since the server failed or refused the question.
+CUT_OFF, WITHHELD, FAILED, REFUSED = "length", "content_filter", "error", "refused"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
 
@@ -301,6 +303,7 @@ class Answer:
     recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
     calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
     `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them.
+    `fault` says why there is no answer, where the backend got none: such an answer is missing, never wrong.
     """
 
     text: str
@@ -313,6 +316,7 @@ class Answer:
     logprobs: Mapping[str, float] | None = None
     calls: tuple[Mapping[str, Any], ...] = ()
     passages: tuple[Mapping[str, Any], ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,8 +113,72 @@ def test_patience_ends(backend, server):
     server.script = [(500, error("the roof is on fire"), {}, 0)]
     with pytest.raises(BrokenEnvironment, match=r"HTTP 500: the roof is on fire[\s\S]*run the same command again") as caught:
         backend.answer([ask()])
-    assert len(server.bodies) == 3 and caught.value.exit_code == 3
+    assert len(server.bodies) == 3 + 1 and caught.value.exit_code == 3, "three tries, and whether it answers anything"
     assert backend.budget.spent_usd == 0
+
+
+def only_if(bad: str, reply: tuple) -> list:
+    """A server that gives this reply to one question and answers all others."""
+    return [lambda body: reply if body["messages"][-1]["content"] == bad else (200, completion("fine"), {}, 0)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "fault"),
+    [
+        ((500, error("cannot tokenize"), {}, 0), "error", "HTTP 500: cannot tokenize"),
+        ((200, {"choices": []}, {}, 0), "error", "no chat completion"),
+        ((200, {"error": {"message": "upstream"}}, {}, 0), "error", "no chat completion"),
+        ((200, completion(), {}, 0.8), "error", "Timeout"),
+        ((400, error("lone surrogate"), {}, 0), "refused", "HTTP 400: lone surrogate"),
+        ((400, error("The response was filtered", "content_filter"), {}, 0), "content_filter", "a filter withheld it"),
+    ],
+)
+def test_one_question_without_an_answer_ends_nothing(backend, server, reply, reason, fault):
+    server.script = only_if("bad", reply)
+    said = backend.answer([ask("a"), ask("bad"), ask("b")])
+    assert [one.text for one in said] == ["fine", "", "fine"]
+    assert said[1].finish_reason == reason and fault in said[1].fault and not said[0].fault
+    assert backend.budget.spent_usd <= 4 * 120e-6
+
+
+def test_a_question_that_fails_is_asked_again_and_alone_ends_nothing(backend, server):
+    """The next time it is the only one that is asked: what is kept of the others cannot tell whether the server is alive."""
+    server.script = only_if("bad", (500, error("cannot tokenize"), {}, 0))
+    kept: dict = {}
+    cache = SimpleNamespace(load=lambda _, names: {n: kept[n] for n in names if n in kept}, store=lambda _, told: kept.update(told))
+    rows = [Example(id=text, messages=({"role": "user", "content": text},)) for text in ("a", "bad", "b")]
+    runtime = Runtime(backend_for=lambda _: backend, blobs=None, cache=cache)
+    for _ in range(2):
+        said = answer(Candidate(rung="r1_prompt", base="b"), rows, runtime)
+        assert [one.finish_reason for one in said] == ["stop", "error", "stop"]
+    assert len(kept) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "text", "fault"),
+    [
+        ({"content": None}, "stop", "", "the server sent no text"),
+        ({"content": None}, "length", "", ""),
+        ({"content": None, "reasoning_content": "A?"}, "length", "<think>A?</think>", ""),
+        ({"content": None, "reasoning": "A?"}, "stop", "<think>A?</think>", "the server sent a thought and no answer"),
+        ({"content": "", "reasoning_content": "A?"}, "stop", "<think>A?</think>", ""),
+        ({"content": "B", "reasoning_content": "A?"}, "stop", "B", ""),
+        ({"content": None, "refusal": "I cannot."}, "stop", "I cannot.", ""),
+        ({"content": [{"type": "thinking", "thinking": "A?"}, {"type": "text", "text": "B"}]}, "stop", "B", ""),
+        ({"content": [{"type": "image_url"}]}, "stop", "", "the server sent what is no text (UserError)"),
+        ({"content": "half"}, "content_filter", "half", ""),
+    ],
+)
+def test_what_a_message_holds(backend, server, message, finish, text, fault):
+    server.script = [(200, {"choices": [{"message": message, "finish_reason": finish}]}, {}, 0)]
+    said = backend.answer([ask()])[0]
+    assert (said.text, said.finish_reason, said.fault) == (text, finish, fault)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("max_tokens", "length"), ("SAFETY", "content_filter"), ("abort", "error")])
+def test_servers_words_for_the_same_end(backend, server, theirs, ours):
+    server.script = [(200, {"choices": [{"message": {"content": ""}, "finish_reason": theirs}]}, {}, 0)]
+    assert backend.answer([ask()])[0].finish_reason == ours
 
 
 def test_nobody_there(home):
@@ -194,6 +258,8 @@ def test_what_a_server_does_not_know_is_learnt_once(backend, server):
         ("positive or negative", "positive or negative"),
         ("no idea", "no idea"),
         ("unpositively", "unpositively"),
+        ("<think>positive?</think>negative", "negative"),
+        ("not positive", "not positive"),
         ("", ""),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rung.types import Answer, Bar, Candidate, Example, Task
+from rung.verify.missing import remarks
 from rung.verify.run import make_run, score_rows
 
 ROWS = tuple(
@@ -41,3 +42,33 @@ def test_run() -> None:
 def test_as_many_answers_as_rows() -> None:
     with pytest.raises(ValueError, match="shorter"):
         score_rows(TASK, ROWS, [Answer(text="a")])
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (Answer(text="", finish_reason="length"), "it was cut off by the limit before it said anything"),
+        (Answer(text="<think>a", finish_reason="length"), "it was cut off by the limit before it said anything"),
+        (Answer(text="a", finish_reason="content_filter"), "it was withheld by a filter"),
+        (Answer(text="", finish_reason="error", fault="HTTP 500"), "it never came: the server failed (HTTP 500)"),
+        (Answer(text="", fault="the server sent no text"), "it came without a text (the server sent no text)"),
+    ],
+)
+def test_an_answer_that_is_none_is_missing(said: Answer, reason: str) -> None:
+    [row] = score_rows(TASK, ROWS[:1], [said])
+    assert {(score.value, score.reason) for score in row.scores.values()} == {(None, f"no answer: {reason}")}
+
+
+@pytest.mark.parametrize("said", [Answer(text=""), Answer(text="<think>a</think>"), Answer(text="x", finish_reason="length")])
+def test_an_answer_that_says_nothing_right_is_wrong(said: Answer) -> None:
+    assert score_rows(TASK, ROWS[:1], [said])[0].scores["quality"].value == 0
+
+
+def test_how_many_answers_are_none_and_why() -> None:
+    cut, held = Answer(text="", finish_reason="length"), Answer(text="", finish_reason="content_filter")
+    assert remarks([cut] * 12 + [held] + [Answer(text="<think>a"), Answer(text="b")]) == (
+        "12 answers were cut off by the limit before they said anything",
+        "1 answer was withheld by a filter",
+        "1 answer is a thought without an answer (6.7%)",
+    )
+    assert remarks([Answer(text="b")]) == remarks([]) == ()

@@ -14,7 +14,7 @@ from rung.engine.runtime import Runtime
 from rung.engine.tools.schema import answer_schema
 from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
-from rung.types import Answer, Candidate, Example, Stage, batches
+from rung.types import FAILED, Answer, Candidate, Example, Stage, batches
 
 
 def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, *, stage: Stage | None = None) -> list[Answer]:
@@ -23,7 +23,8 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     A calibrated Candidate is asked as it is without calibration, and its bias is added afterwards: nothing is computed twice.
     The runtime's observers hear every answer, known before or not.
     Chunks are a pure function of what is not yet known, and are kept one after the other: an interrupted evaluation, restarted,
-    forms the same batches and so gives the same answers to the last bit. Equal examples are asked once.
+    forms the same batches and so gives the same answers to the last bit. Equal examples are asked once. What a server failed on is
+    not kept: it is asked again the next time.
 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
@@ -38,7 +39,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     for chunk in batches(list(missing.values()), runtime.chunk):
         fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime), strict=True))
         if runtime.cache is not None:
-            runtime.cache.store(asked.id, fresh)
+            runtime.cache.store(asked.id, {name: said for name, said in fresh.items() if said.finish_reason != FAILED})
         known |= fresh
         for example in chunk:
             runtime.tell(candidate, example.id, _settled(fresh[example.digest], candidate), known=False)

@@ -10,6 +10,7 @@ from rung.engine.answer import answer
 from rung.engine.runtime import Runtime
 from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task, Verdict, batches
 from rung.verify.bars import Measure, cut_short, look_at, measure_of, seen
+from rung.verify.missing import remarks
 from rung.verify.run import make_run, random_order, score_rows
 from rung.verify.wait import SHARE, waits
 
@@ -77,6 +78,8 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     for measure in trial.measures:
         settled.setdefault(measure.bar.name, cut_short(seen(measure, order, rows), trial.alpha))
     verdicts = [settled[bar.name] for bar in trial.bars]
+    said = "; ".join((verdicts[0].reason, *remarks([row.answer for row in rows])))
+    verdicts[0] = replace(verdicts[0], reason=said)
     lost = any(verdict.status == "fail" for verdict in verdicts)
     waited = () if lost else _waits(trial, rows, order[: len(rows)], runtime)
     limits = tuple(_limits(trial, rows, waited, lost=lost))

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from rung.engine.answer import answer
 from rung.engine.runtime import Runtime
-from rung.types import Answer, Candidate, Example, Progress, Row, Run, Task
+from rung.types import Answer, Candidate, Example, Progress, Row, Run, Score, Task
 from rung.verify.environment import environment
+from rung.verify.missing import no_answer
 from rung.verify.scoring import scorer_of
 
 
@@ -30,14 +31,16 @@ def make_run(task: Task, candidate: Candidate, split: str, rows: Sequence[Row]) 
 def score_rows(task: Task, examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[Row, ...]:
     """One Row for each example and its answer, with a score for `quality` and for each guard under its name.
 
-    A scorer finds the passages that an answer was asked to cite in the example's `shown`.
+    A scorer finds the passages that an answer was asked to cite in the example's `shown`. An answer that is none is not scored.
     Raises ValueError where there are not as many answers as examples.
     """
     scorers = {bar.name: scorer_of(task, bar) for bar in (task.quality, *task.guards)}
     rows = []
     for example, said in zip(examples, answers, strict=True):
         judged = replace(example, shown=tuple(said.passages)) if said.passages else example
-        scores = {name: scorer.score(judged, said.text) for name, scorer in scorers.items()}
+        absent = no_answer(said)
+        given = {name: Score(value=None, reason=absent) for name in scorers} if absent else {}
+        scores = given or {name: scorer.score(judged, said.text) for name, scorer in scorers.items()}
         rows.append(Row(example=example.id, group=example.group, answer=said, scores=scores))
     return tuple(rows)
 

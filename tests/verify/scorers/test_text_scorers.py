@@ -62,7 +62,7 @@ class TestChoice:
     def test_reasons(self) -> None:
         bound = scorer("choice", choices=["a", "b"])
         assert bound.score(row("a"), "b").reason == "expected a"
-        assert bound.score(row("a"), "a b").reason == "names several choices: a, b"
+        assert bound.score(row("a"), "a, b").reason == "names several choices: a, b"
         assert bound.score(row("a"), "?").reason == "names none of the choices; expected a"
 
     def test_longest_choice_first(self) -> None:

@@ -41,6 +41,8 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
         print_json({"name": name, "candidate": registered.fields.id, "answer": plain(said)})
     else:
         click.echo(said.text)
+        if said.fault:
+            click.echo(f"No answer: {said.fault}.", err=True)
         for call in said.calls:
             if call["outcome"] == "queued":
                 click.echo(f"Not run: {call['name']} {json.dumps(call['arguments'])}: {call['reason']}.", err=True)

@@ -33,12 +33,14 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     """
     from rung.api import evaluate, load_task
     from rung.json_form import as_json as plain
+    from rung.verify.missing import remarks
     from rung.verify.reading import read_bar
 
     locked = load_task(task, progress=True)
     run = evaluate(locked, ref, split, progress=True)
     alpha, told = _level(locked, run.candidate) if split == "test" else (locked.alpha, "")
     bars = [read_bar(locked, bar, run, alpha) for bar in (locked.quality, *locked.guards)]
+    remarked = remarks([row.answer for row in run.rows])
     if as_json:
         print_json(
             {
@@ -48,11 +50,14 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
                 "n": len(run.rows),
                 "alpha": alpha,
                 "bars": [plain(bar) for bar in bars],
+                "remarks": list(remarked),
             }
         )
     else:
         _show(bars, alpha, split)
         show(*[told] if told else [])
+        for remark in remarked:
+            show(f"{remark[0].upper()}{remark[1:]}.")
     statuses = [bar.status for bar in bars if bar.status]
     return EXIT_CODE[min(statuses, key=WORST_FIRST.index)] if statuses else 0
 

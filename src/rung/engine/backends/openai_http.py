@@ -21,10 +21,11 @@ from urllib.parse import urlsplit
 
 from rung.engine.backend import Budget, ContextTooLong, Request, price_usd
 from rung.engine.bases.resolve import Base
-from rung.engine.chat import calls_text, text_of, with_tools_in_words, wrapped_tool
-from rung.errors import BrokenEnvironment, UserError
+from rung.engine.chat import with_tools_in_words, wrapped_tool
+from rung.engine.completion import complaint, has_message, is_filtered, json_object, read_completion
+from rung.errors import BrokenEnvironment, RungError, UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
-from rung.types import Answer
+from rung.types import FAILED, REFUSED, WITHHELD, Answer
 
 _PASSING = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 _TOO_LONG = re.compile(r"context.{0,20}(length|window|size)|maximum context|too long|too many tokens", re.IGNORECASE)
@@ -33,6 +34,21 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 class BudgetSpent(UserError):
     """The next answer could take the spend above what the task allows."""
+
+
+class _NoAnswer(Exception):
+    """A question came to no answer. Whether that is its own fault or the server's shows in what comes of others.
+
+    error   what to raise where it is the server's
+    reason  the Answer's finish_reason where it is its own: FAILED, REFUSED or WITHHELD, and `fault` in words
+    """
+
+    def __init__(self, error: RungError, reason: str, fault: str) -> None:
+        super().__init__(fault)
+        self.error, self.reason, self.fault = error, reason, fault
+
+
+_Gathered = tuple[dict[int, Answer], dict[int, ContextTooLong], dict[int, _NoAnswer]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +80,7 @@ class OpenAIHTTP:
     budget: Budget = field(default_factory=Budget)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _refused: set[str] = field(default_factory=set)
+    _taken: set[str] = field(default_factory=set)
 
     def pay_from(self, budget: Budget) -> None:
         """Refuse from now on to ask what could go beyond the budget. Raises UserError for a limit without prices."""
@@ -101,11 +118,49 @@ class OpenAIHTTP:
         ):
             asked = [pool.submit(self._one, client, request) for request in requests]
             try:
-                return _gathered(asked)
+                answers, problems, silent = self._gathered(client, asked)
             except BaseException:
                 for future in asked:
                     future.cancel()
                 raise
+        answers |= {index: self._missing(requests[index], silence) for index, silence in silent.items()}
+        if problems:
+            # Told together, with the others' answers: nothing is paid for twice.
+            said = {index: error.problem for index, error in problems.items()}
+            raise ContextTooLong(said, answers, where=next(iter(problems.values())).where)
+        return [answers[index] for index in range(len(requests))]
+
+    def _gathered(self, client: Any, asked: Sequence[Future[Answer]]) -> _Gathered:
+        """By place: the answers, what was too long, and what came to no answer while the server answers other questions."""
+        answers: dict[int, Answer] = {}
+        problems: dict[int, ContextTooLong] = {}
+        silent: dict[int, _NoAnswer] = {}
+        for index, future in enumerate(asked):
+            try:
+                answers[index] = future.result()
+            except ContextTooLong as error:
+                problems[index] = error
+            except _NoAnswer as silence:
+                if silence.reason == FAILED and not self._is_alive(client):
+                    raise silence.error from None
+                silent[index] = silence
+        return answers, problems, silent
+
+    def _missing(self, request: Request, silence: _NoAnswer) -> Answer:
+        """One question without an answer does not end the work on others; a form that was never taken is the user's to mend."""
+        if silence.reason == REFUSED and _form(request) not in self._taken:
+            raise silence.error from None
+        return Answer(text="", finish_reason=silence.reason, fault=silence.fault)
+
+    def _is_alive(self, client: Any) -> bool:
+        """Whether the server answers the shortest of questions, now."""
+        try:
+            self._one(client, Request(messages=({"role": "user", "content": "Hi"},), max_tokens=1), attempts=1)
+        except _NoAnswer as silence:
+            return silence.reason != FAILED
+        except BrokenEnvironment:
+            return False
+        return True
 
     def _headers(self) -> dict[str, str]:
         """The key goes to a server named in the task file: OpenAI's own key never in clear text over a network."""
@@ -114,15 +169,17 @@ class OpenAIHTTP:
         key = os.environ.get("RUNG_API_KEY") or (os.environ.get("OPENAI_API_KEY") if safe else None)
         return {"Authorization": f"Bearer {key}"} if key else {}
 
-    def _one(self, client: Any, request: Request) -> Answer:
+    def _one(self, client: Any, request: Request, attempts: int | None = None) -> Answer:
         reserved = self._reserve(request)
         cost = 0.0
         try:
             began = time.perf_counter()
-            reply = self._settled(client, request)
-            answer = self._read(reply, request, time.perf_counter() - began)
-            cost = reserved if answer.cost_usd is None else answer.cost_usd
-            return answer
+            reply = self._settled(client, request, attempts or self.patience.attempts)
+            self._taken.add(_form(request))
+            answer = read_completion(reply, request, time.perf_counter() - began)
+            price = price_usd(self.prices, answer)
+            cost = reserved if price is None else price
+            return replace(answer, cost_usd=price)
         finally:
             with self.budget.lock:
                 self.budget.spent_usd += cost - reserved
@@ -149,19 +206,19 @@ class OpenAIHTTP:
         sent = len(json.dumps([list(request.messages), list(request.tools)], ensure_ascii=False).encode("utf-8", "surrogatepass"))
         return price_usd(self.prices, Answer(text="", prompt_tokens=sent, completion_tokens=request.max_tokens)) or 0.0
 
-    def _settled(self, client: Any, request: Request) -> dict[str, Any]:
-        """The server's reply, once what it does not know has been left out of the request."""
+    def _settled(self, client: Any, request: Request, attempts: int) -> dict[str, Any]:
+        """The server's reply, once what it does not know has been left out of the request. Raises _NoAnswer."""
         for _ in range(len(_OPTIONAL) + 1):
             body = self._body(request)
-            status, text, reply = self._post(client, body)
+            status, text, reply = self._post(client, body, attempts)
             if status == 200:
                 return reply
             unknown = next((name for name in _OPTIONAL if name in body and name in text and status in (400, 404, 422)), None)
             if unknown is None or _TOO_LONG.search(text) or (unknown == "response_format" and _kind(request) == "json_schema"):
-                raise self._refusal(status, text)
+                raise self._refused_for(status, text)
             with self._lock:
                 self._refused.add(unknown)
-        raise self._refusal(status, text)
+        raise self._refused_for(status, text)
 
     def _body(self, request: Request) -> dict[str, Any]:
         limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
@@ -182,38 +239,50 @@ class OpenAIHTTP:
             body["tools"] = [wrapped_tool(tool) for tool in request.tools]
         return body
 
-    def _post(self, client: Any, body: Mapping[str, Any]) -> tuple[int, str, dict[str, Any]]:
-        """(status, text, reply) of the first reply that is not a passing fault. Raises BrokenEnvironment when patience ends."""
+    def _post(self, client: Any, body: Mapping[str, Any], attempts: int) -> tuple[int, str, dict[str, Any]]:
+        """(status, text, reply) of the first reply that is not a passing fault. Raises _NoAnswer when patience ends, and
+        BrokenEnvironment where nobody is there or nothing is given.
+        """
         import httpx
 
-        problem = ""
-        for attempt in range(self.patience.attempts):
+        problem, nobody = "", False
+        for attempt in range(attempts):
             wait = min(self.patience.first_wait_s * 2**attempt, self.patience.longest_wait_s) * random.uniform(0.5, 1.0)
             try:
                 response = client.post(f"{self.address}/chat/completions", json=body)
             except httpx.TransportError as error:
-                problem = f"{type(error).__name__}: {error}".rstrip(": ")
+                problem, nobody = f"{type(error).__name__}: {error}".rstrip(": "), isinstance(error, httpx.ConnectError)
             else:
+                nobody = response.status_code == 429
                 if response.status_code not in _PASSING:
-                    reply = _json_object(response.text)
-                    if response.status_code != 200 or _has_message(reply):
+                    reply = json_object(response.text)
+                    if response.status_code != 200 or has_message(reply):
                         return response.status_code, response.text, reply or {}
                     problem = f"a reply that is no chat completion: {response.text[:120]!r}"
                 else:
-                    problem = f"HTTP {response.status_code}: {_complaint(response.text)}"
+                    problem = f"HTTP {response.status_code}: {complaint(response.text)}"
                     wait = _retry_after(response.headers.get("retry-after"), wait)
                     if response.status_code == 429 and "insufficient_quota" in response.text:
                         break
-            if attempt + 1 < self.patience.attempts:
+            if attempt + 1 < attempts:
                 time.sleep(min(wait, self.patience.longest_wait_s))
-        raise BrokenEnvironment(
+        fault = BrokenEnvironment(
             f"the server does not answer ({problem})",
             where=self.address,
             hint="Answers so far are kept: run the same command again.",
         )
+        raise fault if nobody else _NoAnswer(fault, FAILED, f"the server failed on it ({problem})")
+
+    def _refused_for(self, status: int, text: str) -> Exception:
+        """What a refusal is: one question's own, where it may be that, else the user's to mend."""
+        refusal = self._refusal(status, text)
+        if status in (400, 403, 422) and is_filtered(text):
+            return _NoAnswer(refusal, WITHHELD, "a filter withheld it")
+        own = status in (400, 413, 422) and not isinstance(refusal, ContextTooLong)
+        return _NoAnswer(refusal, REFUSED, f"the server refused it (HTTP {status}: {complaint(text)})") if own else refusal
 
     def _refusal(self, status: int, text: str) -> UserError:
-        said = _complaint(text)
+        said = complaint(text)
         if status in (401, 403):
             return UserError(
                 f"the server refuses the key (HTTP {status}): {said}",
@@ -227,36 +296,6 @@ class OpenAIHTTP:
             return UserError(f"the server knows no such address or model '{self.model}': {said}", where=self.address, hint=hint)
         return UserError(f"the server refuses the request (HTTP {status}): {said}", where=self.address)
 
-    def _read(self, reply: Mapping[str, Any], request: Request, seconds: float) -> Answer:
-        choice = reply["choices"][0]
-        message = choice["message"]
-        text = calls_text(message["tool_calls"]) if message.get("tool_calls") else text_of(message.get("content"))
-        usage = reply.get("usage") or {}
-        details = usage.get("prompt_tokens_details") or {}
-        answer = Answer(
-            text=_choice(text, request.constraint.choices) if isinstance(request.constraint, ChoiceConstraint) else text,
-            latency_s=seconds,
-            prompt_tokens=usage.get("prompt_tokens"),
-            cached_tokens=details.get("cached_tokens"),
-            completion_tokens=usage.get("completion_tokens"),
-            finish_reason=choice.get("finish_reason") or "stop",
-        )
-        return replace(answer, cost_usd=price_usd(self.prices, answer))
-
-
-def _gathered(asked: Sequence[Future[Answer]]) -> list[Answer]:
-    """The answers. Those that were too long are told together, with the others' answers: nothing is paid for twice."""
-    answers, problems = {}, {}
-    where = ""
-    for index, future in enumerate(asked):
-        try:
-            answers[index] = future.result()
-        except ContextTooLong as error:
-            problems[index], where = error.problem, error.where
-    if problems:
-        raise ContextTooLong(problems, answers, where=where)
-    return list(answers.values())
-
 
 _OPTIONAL = ("max_tokens", "response_format", "temperature", "top_p", "seed")
 
@@ -266,6 +305,12 @@ def _checked(prices: Mapping[str, float] | None) -> Mapping[str, float]:
     if prices and missing:
         raise UserError(f"prices lack {' and '.join(sorted(missing))}", hint="State both, in USD per million tokens.")
     return dict(prices or {})
+
+
+def _form(request: Request) -> str:
+    """What requests have in common that a server either takes or refuses, whatever is asked."""
+    held = _response_format(request.constraint) if request.constraint else {}
+    return json.dumps([held, bool(request.tools)], sort_keys=True)
 
 
 def _kind(request: Request) -> str:
@@ -297,38 +342,6 @@ def _is_closed(schema: Any) -> bool:
     ):
         return False
     return all(_is_closed(part) for part in schema.values())
-
-
-def _choice(text: str, choices: Sequence[str]) -> str:
-    """The one choice that a reply means, else the reply as it is: a wrong answer must stay visible."""
-    wrapped = _json_object(text)
-    said = str(wrapped["answer"]) if wrapped and set(wrapped) == {"answer"} else text
-    bare = {choice.casefold().strip(" \t\n.,;:!\"'`*()[]"): choice for choice in choices}
-    whole = bare.get(said.casefold().strip(" \t\n.,;:!\"'`*()[]"))
-    if whole is not None:
-        return whole
-    named = [choice for key, choice in bare.items() if key and re.search(rf"(?<!\w){re.escape(key)}(?!\w)", said.casefold())]
-    return named[0] if len(named) == 1 else said
-
-
-def _json_object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _has_message(reply: Mapping[str, Any] | None) -> bool:
-    choices = (reply or {}).get("choices")
-    return isinstance(choices, list) and bool(choices) and isinstance(choices[0].get("message"), Mapping)
-
-
-def _complaint(text: str) -> str:
-    """The server's own words, shortened."""
-    error = (_json_object(text) or {}).get("error")
-    said = error.get("message") if isinstance(error, Mapping) else error
-    return " ".join(str(said or text).split())[:300]
 
 
 def _retry_after(header: str | None, otherwise: float) -> float:

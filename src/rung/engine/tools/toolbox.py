@@ -120,7 +120,7 @@ class Toolbox:
 
         A forced call that was broken off is a call all the same, so that it is refused and counted.
         """
-        if row.closed or self.tools.steps == 0:
+        if row.closed or self.tools.steps == 0 or row.said[-1].fault:
             return []
         text = read_reply(row.said[-1].text).text  # a call that was only thought of is not made
         calls = calls_in(text)

@@ -1,27 +1,27 @@
 """The answer names the right one of a closed set of choices.
 
-An answer that says more is read leniently: it counts as the one choice that it mentions, and as wrong where it mentions
-none or several.
+An answer that says more than a choice is read leniently (`rung.choices` says how): it counts as the one choice that it settles on,
+and as wrong where it names none or several. The question repeated names none.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, field_validator
 
+from rung.choices import Choices, choices
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, Constraint
 from rung.types import Example, Score
 from rung.verify.parse import as_text
 from rung.verify.scoring import missing_target
 
-_WRAPPING = " \t\r\n\"'`*.,:;!“”‘’"
 FREE_TEXT_ABOVE = 20  # more different targets than this, and than half the rows, are no closed set
+ECHO_CHARS = 20  # a shorter question may be what a right answer says too
 
 PROPOSED: dict[str, dict[str, object]] = {"closed set": {}}
 LISTS = {
@@ -31,7 +31,10 @@ LISTS = {
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`choices`: the closed set; left out, the targets of the data. `ignore_case`: A is a. `match`: what a list means."""
+    """`choices`: the closed set; left out, the targets. `match`: what a list means.
+
+    `ignore_case`: A is a, but for choices that differ in case alone.
+    """
 
     choices: tuple[str, ...] = ()
     ignore_case: bool = True
@@ -56,18 +59,20 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     if config.choices:
         return config
     counts = Counter(as_text(row.target).strip() for row in examples if row.target is not None)
-    spellings = {_key(text, config): text for text, _ in reversed(counts.most_common())}
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for text, _ in counts.most_common():
+        spellings[text.casefold() if config.ignore_case else text].append(text)
     if len(spellings) > max(FREE_TEXT_ABOVE, len(examples) // 2):
         problem = f"the targets are no closed set: {len(spellings)} different ones in {len(examples)} rows"
         raise UserError(problem, hint="Use the scorer 'exact' or 'overlap', or list the 'choices'.")
-    return config.model_copy(update={"choices": tuple(sorted(spellings.values()))})
+    return config.model_copy(update={"choices": tuple(sorted(texts[0] for texts in spellings.values()))})
 
 
 def score(example: Example, output: str, config: Config) -> Score:
-    """1 where the answer names the target, else 0."""
+    """1 where the answer names the target and no other choice, else 0."""
     right = as_text(example.target)
-    named = _named(output, config.choices or (right,), config)
-    if {_key(choice, config) for choice in named} == {_key(right, config)}:
+    reader, named = _reader(config, right), _named(example, output, config)
+    if named == (reader.label(right),):
         return Score(value=1.0)
     if len(named) > 1:
         return Score(value=0.0, reason="names several choices: " + ", ".join(sorted(named)))
@@ -76,31 +81,30 @@ def score(example: Example, output: str, config: Config) -> Score:
 
 def label(example: Example, output: str, config: Config) -> str | None:
     """The one choice that the answer names."""
-    named = _named(output, config.choices or (as_text(example.target),), config)
-    return next(iter(named)) if len(named) == 1 else None
+    named = _named(example, output, config)
+    return named[0] if len(named) == 1 else None
 
 
 def render(target: Any, config: Config) -> str:
     """The choice in the spelling of the closed set."""
-    key = _key(as_text(target), config)
-    return next((choice for choice in config.choices if _key(choice, config) == key), as_text(target))
+    text = as_text(target)
+    return _reader(config, text).label(text) or text
 
 
 def check(example: Example, config: Config) -> str | None:
     """The target must be one of the choices."""
     if problem := missing_target(example):
         return problem
-    key = _key(as_text(example.target), config)
-    if not key:
+    text = as_text(example.target)
+    if not text.strip():
         return "the target is empty"
-    known = {_key(choice, config) for choice in config.choices}
-    return f"the target {as_text(example.target)!r} is not one of the choices" if known and key not in known else None
+    return None if _reader(config, text).label(text) else f"the target {text!r} is not one of the choices"
 
 
 def constraint(examples: Sequence[Example], config: Config) -> Constraint | None:
     """One of the choices and nothing else."""
-    choices = closed_set(examples, config)
-    return ChoiceConstraint(choices=tuple(choices)) if choices else None
+    every = closed_set(examples, config)
+    return ChoiceConstraint(choices=tuple(every)) if every else None
 
 
 def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] | None:
@@ -113,15 +117,18 @@ def describe(examples: Sequence[Example], config: Config) -> str:
     return f"Reply with exactly one of these and nothing else: {', '.join(closed_set(examples, config) or ())}."
 
 
-def _named(output: str, choices: Sequence[str], config: Config) -> set[str]:
-    """The choices that an answer names: the whole of it, else those that stand in it as words, longest first."""
-    by_key = {_key(choice, config): choice for choice in choices}
-    if (whole := _key(output.strip(_WRAPPING), config)) in by_key:
-        return {by_key[whole]}
-    words = "|".join(re.escape(choice.strip()) for choice in sorted(choices, key=len, reverse=True))
-    found = re.findall(rf"(?<!\w)(?:{words})(?!\w)", output, re.IGNORECASE if config.ignore_case else 0)
-    return {by_key[key] for text in found if (key := _key(text, config)) in by_key}
+def _reader(config: Config, right: str) -> Choices:
+    return choices(config.choices or (right,), config.ignore_case)
 
 
-def _key(text: str, config: Config) -> str:
-    return text.strip().casefold() if config.ignore_case else text.strip()
+def _named(example: Example, output: str, config: Config) -> tuple[str, ...]:
+    return _reader(config, as_text(example.target)).named(_without_question(output, example))
+
+
+def _without_question(output: str, example: Example) -> str:
+    """The answer less the question, where it repeats that first; nothing where it is a part of it and more than one word."""
+    content = example.messages[-1].get("content") if example.messages else ""
+    asked, said = content.strip() if isinstance(content, str) else "", output.strip()
+    if len(asked) >= ECHO_CHARS and asked in said:
+        return said.replace(asked, "\n")
+    return "" if len(said) >= ECHO_CHARS and said in asked else output

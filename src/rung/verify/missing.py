@@ -1,0 +1,47 @@
+"""Answers that are none: why each has no score, and how many there are of each kind, in words.
+
+An answer is none where a limit cut it off before it said anything, a filter withheld it, or the server failed, refused the
+question or sent no text. It is missing: never wrong, never right. A text that a limit cut short is an answer, and so is an empty
+one that the model ended itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rung.reply import read_reply
+from rung.types import CUT_OFF, FAILED, REFUSED, WITHHELD, Answer
+
+# By finish_reason: of one answer, of several.
+_TOLD = {
+    CUT_OFF: ("was cut off by the limit before it said anything", "were cut off by the limit before they said anything"),
+    WITHHELD: ("was withheld by a filter", "were withheld by a filter"),
+    FAILED: ("never came: the server failed", "never came: the server failed"),
+    REFUSED: ("never came: the server refused the question", "never came: the server refused the questions"),
+}
+_SILENT = ("came without a text", "came without a text")
+
+
+def no_answer(answer: Answer) -> str:
+    """Why an answer is none; empty where it is one."""
+    if not _is_none(answer):
+        return ""
+    return f"no answer: it {_TOLD.get(answer.finish_reason, _SILENT)[0]}" + (f" ({answer.fault})" if answer.fault else "")
+
+
+def remarks(answers: Sequence[Answer]) -> tuple[str, ...]:
+    """How many answers are none, by kind and the most frequent first; and how many are a thought that no answer followed."""
+    kinds = Counter(_TOLD.get(answer.finish_reason, _SILENT) for answer in answers if _is_none(answer))
+    told = [f"1 answer {one}" if n == 1 else f"{n:,} answers {several}" for (one, several), n in kinds.most_common()]
+    thoughts = sum(read_reply(answer.text).only_thought for answer in answers)
+    if thoughts:
+        are = "1 answer is a thought" if thoughts == 1 else f"{thoughts:,} answers are thoughts"
+        told.append(f"{are} without an answer ({thoughts / len(answers):.1%})")
+    return tuple(told)
+
+
+def _is_none(answer: Answer) -> bool:
+    if answer.fault or answer.finish_reason in (WITHHELD, FAILED, REFUSED):
+        return True
+    return answer.finish_reason == CUT_OFF and not read_reply(answer.text).text.strip()
