@@ -17,7 +17,7 @@ from rung import plugins
 from rung.cli.app import commands
 from rung.disk import write_whole
 from rung.verify.near_misses.kinds import NEAR_MISSES
-from rung.verify.near_misses.trial import KindTried, try_scorer
+from rung.verify.near_misses.trial import KindTried
 from rung.verify.near_misses.words import parting
 
 FOLDER = Path(__file__).parent
@@ -77,8 +77,9 @@ def scorers_page() -> str:
 def _trial(case: Typical) -> list[str]:
     """One table: what was said for what, and what the scorer makes of it."""
     with tempfile.TemporaryDirectory() as folder:
-        trial = try_scorer(case.bound(Path(folder)), case.rows())
-    settings = f", with `{json.dumps(dict(case.settings))}`" if case.settings and not case.code else ""
+        trial = case.trial(Path(folder))
+    said = dict(case.settings) | ({"accepts": case.accepts} if case.accepts else {})
+    settings = f", with `{json.dumps(said)}`" if said and not case.code else ""
     near = [(kind, _verdict(kind)) for kind in trial.kinds]
     harmless = [(kind, "wrong" if kind.slipped else "right, as it should be") for kind in trial.harmless]
     rows = [f"| {kind.kind} | {_instance(kind)} | {_cell(word)} |" for kind, word in (*near, *harmless)]
@@ -88,7 +89,7 @@ def _trial(case: Typical) -> list[str]:
 def _verdict(kind: KindTried) -> str:
     if not kind.slipped:
         return "caught"
-    how = f"accepted by design: {kind.accepted}" if kind.accepted else "SLIPS"
+    how = f"accepted: {kind.accepted}" if kind.accepted else "SLIPS"
     return how if kind.slipped == kind.made else f"{how} ({kind.made - kind.slipped} of {kind.made} caught)"
 
 

@@ -13,7 +13,7 @@ target's. What a scorer understands of lists itself it names in WHOLE_LISTS, the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from rung.errors import UserError
 from rung.parts import ChoiceConstraint, Constraint, SchemaConstraint
 from rung.types import Example, Score
 from rung.verify.items import readings
+from rung.verify.mentions import places
 from rung.verify.parse import as_text
 from rung.verify.schema import closed_values
 
@@ -242,8 +243,8 @@ def in_turn(texts: Sequence[str], said: str) -> bool:
     """Whether the texts stand in what was said one behind the other."""
     at = 0
     for text in texts:
-        place = said.find(text, at)
-        if place < 0:
+        place = next((place for place in places(text, said) if place >= at), None)
+        if place is None:
             return False
         at = place + len(text)
     return True
@@ -255,17 +256,10 @@ def absent(texts: Sequence[str], said: str) -> list[str]:
     missing = []
     for text in sorted(dict.fromkeys(texts), key=len, reverse=True):
         place = next(
-            (at for at in _places(text, said) if not any(at < end and start < at + len(text) for start, end in taken)), None
+            (at for at in places(text, said) if not any(at < end and start < at + len(text) for start, end in taken)), None
         )
         if place is None:
             missing.append(text)
         else:
             taken.append((place, place + len(text)))
     return [text for text in dict.fromkeys(texts) if text in missing]
-
-
-def _places(text: str, said: str) -> Iterator[int]:
-    at = said.find(text)
-    while at >= 0 and text:
-        yield at
-        at = said.find(text, at + 1)

@@ -56,7 +56,7 @@ def harmless(config: Config) -> tuple[str, ...]:
 
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the text found is the right one (or, without a group, where any is found), else 0."""
-    found = _found(output, config)
+    found = _found(output.strip(), config)
     if found is None:
         return Score(value=0.0, reason="the pattern finds nothing in the answer")
     if not _pattern(config).groups:
