@@ -122,6 +122,41 @@ def test_numbers_and_short_answers(write):
     assert (look_at(words).scorer, look_at(words).config) == ("exact", {"ignore_case": True, "ignore_space": True})
 
 
+def test_identifiers_are_text(write):
+    path = write("zip.jsonl", [{"prompt": f"Zip of place {n}?", "completion": f"{501 + 7 * n:05}"} for n in range(200)])
+    profile = look_at(path)
+    assert (profile.kind, profile.scorer, profile.config) == ("identifier", "exact", {})
+    assert "The answers are compared as text, not as numbers: leading zeros, as in '00501'." in profile.remarks
+    assert profile.instruction == "Answer with the number, exactly as it is written. Say nothing else."
+
+
+def test_one_odd_row_changes_no_kind(write):
+    numbers = [{"prompt": f"{n} times 3?", "completion": str(3 * n) if n else "nothing"} for n in range(200)]
+    assert look_at(write("n.jsonl", numbers)).scorer == "numeric"
+    notes = [{"prompt": f"Note {n} on a person", "completion": json.dumps(people(n)) if n else "{'broken'"} for n in range(60)]
+    profile = look_at(write("notes.jsonl", notes))
+    assert profile.config == {"fields": {"name": "exact", "age": "number", "since": "date", "city": "exact"}}
+    assert "1 answers are no JSON object, where the others are." in profile.remarks
+
+
+def test_worked_solutions_are_numbers(write):
+    rows = [{"prompt": f"{n} times 3?", "completion": f"{n}*3 = <<{n}*3={3 * n}>>{3 * n}\n#### {3 * n}"} for n in range(200)]
+    assert look_at(write("gsm.jsonl", rows)).scorer == "numeric"
+
+
+def test_what_can_be_read_in_two_ways_is_told_and_written_down(write):
+    rows = [
+        {"prompt": f"Note {n}", "completion": json.dumps({"day": f"0{n % 9 + 1}/0{n % 8 + 1}/2024", "id": f"0{n}"})}
+        for n in range(90)
+    ]
+    profile = look_at(write("days.jsonl", rows))
+    assert profile.config == {"fields": {"day": {"kind": "date", "day_first": False}, "id": "exact"}}
+    told = next(remark for remark in profile.remarks if "two ways" in remark)
+    assert told.startswith("'day' can be read in two ways: '02/02/2024'") or "taken as the month first" in told
+    prices = [{"prompt": f"Price of {n}?", "completion": f"{n % 9 + 1}.{n + 100}"} for n in range(200)]
+    assert look_at(write("prices.jsonl", prices)).config == {"decimal": "."}
+
+
 def test_rows_without_an_answer_are_left_out(write):
     lines = "".join(f"a text that is number {n},{'' if n % 10 == 0 else 'ab'[n % 2]}\n" for n in range(100))
     path = write("gaps.csv", "body,label\n" + lines)

@@ -180,9 +180,9 @@ def test_several_references_are_the_packages_own() -> None:
 
     references, output = ["the cat is on the mat", "there is a cat on the mat"], "the cat sat on the mat"
     for metric, measure in (("bleu", sacrebleu.sentence_bleu), ("chrf", sacrebleu.sentence_chrf)):
-        bound = scorer("overlap", metric=metric, match="any")
+        bound = scorer("overlap", measure=metric, match="any")
         assert bound.score(row(references), output).value == pytest.approx(measure(output, references).score / 100)
-    lines = scorer("overlap", metric="bleu", match="in_order")
+    lines = scorer("overlap", measure="bleu", match="in_order")
     assert lines.score(row(references), output).value == pytest.approx(
         sacrebleu.sentence_bleu(output, ["\n".join(references)]).score / 100
     )

@@ -181,6 +181,7 @@ rungs: {r4_adaptor: {rank: 2}}
         ("old", "new", "message"),
         [
             ("at_least: .8", "at_lest: .8", "task.yaml:6: unknown key 'at_lest'. Did you mean 'at_least'?"),
+            ("choice, ", "overlap, metric: rougeL, ", "no metric is called 'rougeL'. Did you mean measure: rougeL?"),
             ("at_least: .8", "at_least: .8, better_than: r0_linear", "here is 'at_least' and 'better_than'"),
             ("at_least: .8", "at_least: .8, by: .1", "task.yaml:6: 'by' belongs to 'better_than'"),
             ("at_least: .8", "at_least: .8, margin: .1", "'not_worse_than' and 'margin' belong together"),

@@ -17,6 +17,7 @@ from rung.data.read.where import as_text
 from rung.data.shapes.columns import Columns, from_columns
 from rung.data.shapes.parts import Parts
 from rung.data.shapes.recognise import convert_row, known_shapes, shape_of
+from rung.data.target_lists import with_lists
 from rung.errors import UserError, did_you_mean
 from rung.json_form import canonical_json
 from rung.parts import Gold
@@ -54,7 +55,7 @@ def load_examples(source: Source) -> Loaded:
     read.problems.raise_if_any()
     kept = _without(examples, source)
     return Loaded(
-        examples=_settled(kept),
+        examples=with_lists(_settled(kept)),
         rows_read=read.rows_read,
         skipped={**read.skipped, **({"left out by its id": len(examples) - len(kept)} if source.leave_out else {})},
         shape=shape or "columns",

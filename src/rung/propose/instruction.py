@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind
 from rung.types import Example
 
@@ -19,7 +20,13 @@ def instruction_for(kind: Kind, classes: Mapping[str, int], examples: Sequence[E
     fields = ", ".join(dict.fromkeys(name for e in examples if isinstance(e.target, dict) for name in e.target))
     asked = " ".join(re.findall(r"[^\W_]+", column))
     one_of = f", one of these: {names}" if names else ""
+    found = lists_in([example.target for example in examples], column) if kind == "label list" else None
+    labels = f", out of these: {', '.join(found.labels)}" if found and len(found.labels) <= MOST_NAMED else ""
     instructions: dict[Kind, str] = {
+        "label list": f"Answer with all {asked or 'labels'} that apply{labels}, as a JSON list. Say nothing else.",
+        "alternatives": "Answer in a few words. Say nothing else.",
+        "references": "Answer the message.",
+        "required items": f"Name all {asked or 'items'} that are asked for.",
         "closed set": f"Answer with the {asked or 'right category'}{one_of}. Say nothing else.",
         "number": f"Answer with the {asked or 'number'}, as a number. Say nothing else.",
         "identifier": f"Answer with the {asked or 'number'}, exactly as it is written. Say nothing else.",

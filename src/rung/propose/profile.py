@@ -18,6 +18,7 @@ from rung.data.shapes.recognise import shape_fields, shape_of
 from rung.data.split import deduplicate
 from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
 from rung.propose.instruction import instruction_for
+from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
 from rung.types import Example, Finding
 
@@ -70,7 +71,9 @@ def look_at(path: Path) -> Profile:
     guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, path.name)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
-    kind, classes = kind_of(unique.examples)
+    column = guess.columns.target or ""
+    kind, classes = kind_of(unique.examples, column)
+    lists = lists_in([example.target for example in unique.examples], column)
     scorer, config = scorer_for(kind, unique.examples)
     usable = len(unique.examples)
     return Profile(
@@ -89,10 +92,11 @@ def look_at(path: Path) -> Profile:
         config=config,
         at_least=bar_for(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
-        instruction=instruction_for(kind, classes, unique.examples, guess.columns.target or ""),
+        instruction=instruction_for(kind, classes, unique.examples, column),
         findings=audit(loaded.examples, "raw"),
         remarks=(
             *_spellings(classes),
+            *((lists.remark,) if lists and lists.kind == kind else ()),
             *remarks_on(kind, unique.examples),
             *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
         ),
@@ -125,6 +129,10 @@ def _spellings(classes: Mapping[str, int]) -> list[str]:
     return [f"One class in several spellings? {'; '.join(several)}. Mend the file, or keep one by data.where."] if several else []
 
 
+def _in_braces(target: Any) -> bool:
+    return isinstance(target, str) and target.startswith("{") and target.endswith("}")
+
+
 def _remarks(rows: int, examples: Sequence[Example], guess: Guess, encoding: str | None, scorer: str) -> list[str]:
     remarks = []
     if rows > MOST_ROWS:
@@ -138,8 +146,7 @@ def _remarks(rows: int, examples: Sequence[Example], guess: Guess, encoding: str
         remarks.append(f"Rows that share '{guess.group}' stay in one split.")
     if encoding:
         remarks.append(f"The text is not UTF-8; read as {encoding}, which is a guess.")
-    texts = [example.target for example in examples if isinstance(example.target, str)]
-    as_objects = sum(text.startswith("{") and text.endswith("}") for text in texts)
+    as_objects = sum(isinstance(example.target, dict) or _in_braces(example.target) for example in examples)
     if 0.5 * len(examples) < as_objects < len(examples):
         remarks.append(f"{len(examples) - as_objects:,} answers are no JSON object, where the others are.")
     package, install = getattr(plugins.load("scorers", scorer), "NEEDS", ("", ""))

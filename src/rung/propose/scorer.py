@@ -10,33 +10,51 @@ from rung import plugins
 from rung.data.calls import looks_like_calls
 from rung.data.read.where import as_text
 from rung.propose.columns import is_closed_set
+from rung.propose.lists import ListKind, lists_in
 from rung.types import Example
 from rung.verify.column import read_column
 from rung.verify.dates import ODD_SHARE
 from rung.verify.fields import kind_of_field
 
-Kind = Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text"]
+Kind = ListKind | Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text"]
 SHORT_CHARS = 40
+BARS: dict[Kind, float] = {
+    **dict.fromkeys(("label list", "alternatives", "required items", "tool calls", "short text"), 0.5),
+    **dict.fromkeys(("references", "text"), 0.3),
+    **dict.fromkeys(("number", "identifier"), 0.7),
+    "JSON object": 0.8,
+}
 FUZZY_CHARS = 25
 
 
-def kind_of(examples: Sequence[Example]) -> tuple[Kind, dict[str, int]]:
-    """Of what kind the targets are; and of a closed set each class with its rows, the most frequent first."""
+def kind_of(examples: Sequence[Example], column: str = "") -> tuple[Kind, dict[str, int]]:
+    """Of what kind the targets are; and of a closed set each class with its rows, the most frequent first.
+
+    `column` is what the column of targets is called.
+    """
     targets = [example.target for example in examples]
-    if any(example.tools for example in examples) and all(isinstance(t, (list, dict)) and looks_like_calls(t) for t in targets):
-        return "tool calls", {}
-    if any(isinstance(target, list) and target and looks_like_calls(target) for target in targets):
+    if _are_calls(examples):
         return "tool calls", {}
     if sum(isinstance(target, dict) for target in targets) >= (1 - ODD_SHARE) * len(targets):
         return "JSON object", {}
+    if (lists := lists_in(targets, column)) is not None:
+        return lists.kind, {}
     texts = Counter(as_text(target) for target in targets)
     if is_closed_set(texts):
         return "closed set", dict(texts.most_common())
-    column = read_column(targets)
-    if column.kind in ("number", "identifier"):
-        return ("number" if column.kind == "number" else "identifier"), {}
+    shown = read_column(targets)
+    if shown.kind in ("number", "identifier"):
+        return ("number" if shown.kind == "number" else "identifier"), {}
     short = sum(len(as_text(target)) <= SHORT_CHARS for target in targets) >= 0.9 * len(targets)
     return ("short text" if short else "text"), {}
+
+
+def _are_calls(examples: Sequence[Example]) -> bool:
+    targets = [example.target for example in examples]
+    if any(isinstance(target, list) and target and looks_like_calls(target) for target in targets):
+        return True
+    offered = any(example.tools for example in examples)
+    return offered and all(isinstance(target, list | dict) and looks_like_calls(target) for target in targets)
 
 
 def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, Any]]:
@@ -47,6 +65,8 @@ def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, 
     if kind == "JSON object":
         objects = [example.target for example in examples if isinstance(example.target, dict)]
         settings["fields"] = {key: _field(values) for key, values in _by_name(objects).items()}
+    if kind == "label list" and (lists := lists_in([example.target for example in examples])):
+        settings |= lists.settings
     if kind == "number" and read_column([example.target for example in examples]).doubt:
         settings["decimal"] = "."
     return name, {**proposed[name][kind], **settings}
@@ -98,12 +118,4 @@ def bar_for(kind: Kind, classes: Mapping[str, int]) -> float:
     if kind == "closed set":
         share = max(classes.values()) / sum(classes.values())
         return min(0.99, round(max(0.8, share + (1 - share) / 2), 2))
-    bars: dict[Kind, float] = {
-        "number": 0.7,
-        "identifier": 0.7,
-        "JSON object": 0.8,
-        "tool calls": 0.5,
-        "short text": 0.5,
-        "text": 0.3,
-    }
-    return bars[kind]
+    return BARS[kind]

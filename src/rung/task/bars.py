@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from rung import plugins
 from rung.errors import UserError, did_you_mean
 from rung.types import Bar, Example
 from rung.verify.bars import Measure
 from rung.verify.metrics import METRICS, NONE
-from rung.verify.scoring import BoundScorer
+from rung.verify.scoring import BoundScorer, scorer_settings
 from rung.verify.where import ANSWER, OWN, strangers, tests_of
 
 if TYPE_CHECKING:
@@ -55,12 +55,19 @@ def _relative(spec: BarSpec) -> bool:
     return bool(spec.better_than or spec.not_worse_than)
 
 
+def _setting_with(scorer: str, value: str) -> str | None:
+    """The scorer's own setting that takes this word; None where none does, or there is no such scorer."""
+    fields = scorer_settings(scorer).model_fields if scorer in plugins.names("scorers") else {}
+    return next((name for name, field in fields.items() if value in get_args(field.annotation)), None)
+
+
 def _metric_faults(spec: BarSpec) -> Iterator[str]:
     name = spec.metric
     if not name:
         return
     if name not in METRICS:
-        yield f"no metric is called '{name}'. {did_you_mean(name, METRICS)}"
+        meant = _setting_with(spec.scorer, name)
+        yield f"no metric is called '{name}'. {f'Did you mean {meant}: {name}?' if meant else did_you_mean(name, METRICS)}"
         return
     metric = METRICS[name]
     kind, one = "'at_most'" if metric.most else "'at_least'", metric.needs == "one class"

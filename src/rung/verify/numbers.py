@@ -17,6 +17,7 @@ from typing import Any, Literal
 from rung.verify.units import ATTACHED, NONE, PERCENT, SCALES, unit_of
 
 Mark = Literal[".", ","]
+RESULT = "####"  # before the result of a worked solution, as GSM8K writes them
 COMPUTED_DIGITS = 15  # a float that was computed shows its noise beyond these
 COMPUTED_NOISE = 1e-9
 _LONGEST = 200  # a number with its unit; what is longer is read only where it is digits alone
@@ -85,10 +86,11 @@ POINTS = NumberForm()
 def read_number(value: Any, form: NumberForm = POINTS, *, strict: bool = True) -> Number | None:
     """The number that a JSON value is, or that a text is as a whole, `(5)` being -5 as accountants write it; else None.
 
-    Unless `strict`, one that can only be read with the other decimal mark is read so.
+    Of a text that shows its work, what stands behind its last `####`. Unless `strict`, one that can only be read with the other
+    decimal mark is read so.
     """
     if isinstance(value, str):
-        return _whole_number(_tidied(value), form, strict=strict)
+        return _whole_number(_tidied(value.rpartition(RESULT)[2]), form, strict=strict)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, int):

@@ -13,7 +13,9 @@ from scorer_rows import row, scorer
 from rung import plugins
 from rung.json_form import as_json, canonical_json
 from rung.parts import Constraint
+from rung.task.keys import BarSpec
 from rung.types import Example, Score
+from rung.verify.problems import keys_of
 from rung.verify.scoring import BoundScorer
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}}
@@ -79,6 +81,9 @@ class TestEveryScorer:
         assert config.model_config["frozen"]
         with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
             config.model_validate({**GOOD[name][1], "surely_unknown": 1})
+
+    def test_settings_are_no_keys_of_a_bar(self, name: str) -> None:
+        assert set(keys_of(plugins.load("scorers", name).Config)) & set(keys_of(BarSpec)) == set()
 
     def test_hooks_have_their_signature(self, name: str) -> None:
         module = plugins.load("scorers", name)

@@ -148,11 +148,11 @@ class TestOverlap:
         target, output = "the quick brown fox jumps over the dog", "the brown fox jumped over a dog"
         for metric in ("rouge1", "rouge2", "rougeL"):
             expected = RougeScorer([metric]).score(target, output)[metric].fmeasure
-            assert value("overlap", target, output, metric=metric) == pytest.approx(expected)
-        assert value("overlap", target, output, metric="bleu") == pytest.approx(
+            assert value("overlap", target, output, measure=metric) == pytest.approx(expected)
+        assert value("overlap", target, output, measure="bleu") == pytest.approx(
             sacrebleu.sentence_bleu(output, [target]).score / 100
         )
-        assert value("overlap", target, output, metric="chrf") == pytest.approx(
+        assert value("overlap", target, output, measure="chrf") == pytest.approx(
             sacrebleu.sentence_chrf(output, [target]).score / 100
         )
 
@@ -183,7 +183,7 @@ class TestOverlap:
         overlap._rouge_scorer.cache_clear()
         monkeypatch.setattr(builtins, "__import__", refuse)
         with pytest.raises(BrokenEnvironment, match=r"(?s)needs .* for .*pip install 'rung\[overlap\]'"):
-            value("overlap", "some words", "some words", metric=metric)
+            value("overlap", "some words", "some words", measure=metric)
 
 
 class TestPython:

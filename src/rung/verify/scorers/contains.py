@@ -12,6 +12,7 @@ from rung.verify.lists import Match, absent, in_turn
 from rung.verify.parse import as_texts
 from rung.verify.scoring import missing_target
 
+PROPOSED: dict[str, dict[str, object]] = {"required items": {"match": "all"}}
 LISTS = {
     "match: any": "several right answers: any one of them must be there",
     "match: all": "all of them must be there",

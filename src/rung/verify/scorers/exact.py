@@ -16,7 +16,11 @@ from rung.verify.schema import closed_values
 from rung.verify.scoring import missing_target
 
 VERBATIM = True
-PROPOSED: dict[str, dict[str, object]] = {"identifier": {}, "short text": {"ignore_case": True, "ignore_space": True}}
+PROPOSED: dict[str, dict[str, object]] = {
+    "identifier": {},
+    "short text": {"ignore_case": True, "ignore_space": True},
+    "alternatives": {"match": "any", "ignore_case": True, "ignore_space": True},
+}
 LISTS = {
     "match: any": "several right answers: any one of them",
     "match: all": "one answer, a list of exactly these, in any order",

@@ -20,7 +20,7 @@ from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
 from rung.verify.column import leading_zeros, read_column
 from rung.verify.lists import Match
-from rung.verify.numbers import Mark, NumberForm, answered_number, number_fault, read_number
+from rung.verify.numbers import RESULT, Mark, NumberForm, answered_number, number_fault, read_number
 from rung.verify.parse import as_text
 from rung.verify.scoring import missing_target
 
@@ -91,10 +91,11 @@ def score(example: Example, output: str, config: Config) -> Score:
 
 
 def render(target: Any, config: Config) -> str:
-    """Bare digits; a target with a unit, a percent sign or a decimal comma as it is written."""
+    """Bare digits; a target with a unit, a percent sign, a decimal comma or its work shown as it is written."""
     number = read_number(target, config.form)
-    as_it_is = number is None or number.unit or number.percent or number.computed or config.decimal == ","
-    return as_text(target) if number is None or as_it_is else f"{number.value:f}"
+    if number is None or number.unit or number.percent or number.computed or config.decimal == "," or RESULT in as_text(target):
+        return as_text(target)
+    return f"{number.value:f}"
 
 
 def check(example: Example, config: Config) -> str | None:
@@ -112,7 +113,7 @@ def check(example: Example, config: Config) -> str | None:
 def constraint(examples: Sequence[Example], config: Config) -> Constraint | None:
     """A bare number, whole where every target is; none where answers have a decimal comma, which JSON has not."""
     numbers = [number for row in examples if (number := read_number(row.target, config.form))]
-    if config.decimal == ",":
+    if config.decimal == "," or not numbers:
         return None
     return SchemaConstraint(schema={"type": "integer" if all(number.whole for number in numbers) else "number"})
 
@@ -120,6 +121,8 @@ def constraint(examples: Sequence[Example], config: Config) -> Constraint | None
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Asks for the bare number, with what stands beside it in the targets."""
     numbers = [number for row in examples if (number := read_number(row.target, config.form))]
+    if any(RESULT in as_text(row.target) for row in examples):
+        return f"Show the work; end with {RESULT} and the number alone."
     comma = " Write a decimal comma." if config.decimal == "," else ""
     if any(number.unit for number in numbers):
         return f"Reply with the number and its unit alone: digits, no words.{comma}"

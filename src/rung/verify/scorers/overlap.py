@@ -19,7 +19,7 @@ from rung.types import Example, Score
 from rung.verify.parse import as_texts
 from rung.verify.scoring import missing_target
 
-PROPOSED: dict[str, dict[str, object]] = {"text": {"metric": "rougeL"}}
+PROPOSED: dict[str, dict[str, object]] = {"text": {"measure": "rougeL"}, "references": {"measure": "rougeL", "match": "any"}}
 NEEDS = ("rouge_score", "pip install 'rung[overlap]'")
 LISTS = {
     "match: any": "several references: any one of them",
@@ -30,9 +30,9 @@ WHOLE_LISTS = ("any", "in_order")
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`metric`: which of them. `stem`: for ROUGE, compare English words by their stems. `match`: what a list means."""
+    """`measure`: which of them. `stem`: for ROUGE, compare English words by their stems. `match`: what a list means."""
 
-    metric: Literal["rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
+    measure: Literal["rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
     stem: bool = False
     match: Literal["any", "in_order"] | None = None
 
@@ -44,15 +44,15 @@ def accepts(config: Config) -> Mapping[str, str]:
 
 
 def harmless(config: Config) -> tuple[str, ...]:
-    """Capitals, where the metric does not look at them."""
-    return ("case",) if config.metric.startswith("rouge") else ()
+    """Capitals, where the measure does not look at them."""
+    return ("case",) if config.measure.startswith("rouge") else ()
 
 
 def score(example: Example, output: str, config: Config) -> Score:
-    """The metric's value. Raises BrokenEnvironment where its package is missing."""
+    """The measure's value. Raises BrokenEnvironment where its package is missing."""
     references = _references(example.target, config)
-    value = _rouge(output, references, config) if config.metric.startswith("rouge") else _sacrebleu(output, references, config)
-    return Score(value=min(1.0, max(0.0, value)), reason=f"{config.metric} {value:.2f}")
+    value = _rouge(output, references, config) if config.measure.startswith("rouge") else _sacrebleu(output, references, config)
+    return Score(value=min(1.0, max(0.0, value)), reason=f"{config.measure} {value:.2f}")
 
 
 def render(target: Any, config: Config) -> str:
@@ -68,7 +68,7 @@ def check(example: Example, config: Config) -> str | None:
     if not texts or not all(re.search(r"\w", text) for text in texts):
         return "the target has no words"
     value = score(example, texts[0], config).value or 0.0
-    return None if value > 0 else f"{config.metric} gives 0 to the target itself: it is too short, or in a script without spaces"
+    return None if value > 0 else f"{config.measure} gives 0 to the target itself: it is too short, or in a script without spaces"
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:
@@ -84,8 +84,8 @@ def _references(target: Any, config: Config) -> list[str]:
 
 
 def _rouge(output: str, references: Sequence[str], config: Config) -> float:
-    scorer = _rouge_scorer(config.metric, config.stem)
-    return max(float(scorer.score(reference, output)[config.metric].fmeasure) for reference in references)
+    scorer = _rouge_scorer(config.measure, config.stem)
+    return max(float(scorer.score(reference, output)[config.measure].fmeasure) for reference in references)
 
 
 def _sacrebleu(output: str, references: Sequence[str], config: Config) -> float:
@@ -93,18 +93,18 @@ def _sacrebleu(output: str, references: Sequence[str], config: Config) -> float:
         import sacrebleu
     except ImportError:
         raise _missing("sacrebleu", config) from None
-    measure = sacrebleu.sentence_bleu if config.metric == "bleu" else sacrebleu.sentence_chrf
-    return measure(output, list(references)).score / 100
+    score_one = sacrebleu.sentence_bleu if config.measure == "bleu" else sacrebleu.sentence_chrf
+    return score_one(output, list(references)).score / 100
 
 
 @lru_cache(maxsize=8)
-def _rouge_scorer(metric: str, stem: bool) -> Any:
+def _rouge_scorer(measure: str, stem: bool) -> Any:
     try:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError:
-        raise _missing("rouge-score", Config(metric=metric)) from None
-    return RougeScorer([metric], use_stemmer=stem)
+        raise _missing("rouge-score", Config(measure=measure)) from None
+    return RougeScorer([measure], use_stemmer=stem)
 
 
 def _missing(package: str, config: Config) -> BrokenEnvironment:
-    return BrokenEnvironment(f"the scorer 'overlap' needs {package} for {config.metric}", hint="pip install 'rung[overlap]'")
+    return BrokenEnvironment(f"the scorer 'overlap' needs {package} for {config.measure}", hint="pip install 'rung[overlap]'")
