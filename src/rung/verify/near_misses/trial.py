@@ -202,7 +202,7 @@ def _try_row(given: Material, scorer: BoundScorer, tallies: dict[str, _Tally], i
             return float(len(given.ideal) ** 2)
         best = first.score
         for kind in REWORDINGS:
-            if kind.name in scorer.harmless:
+            if kind.name in scorer.harmless and not given.has_twin:
                 for text in kind.make(given):
                     made = _scored(given, scorer, text)
                     tallies[kind.name].add(given.example.id, made, made.score is None or made.score < best - 1e-9)
