@@ -75,7 +75,7 @@ class TestNumeric:
         assert settled("numeric", rows(*range(100), "007")).check(row("007")) == odd
 
     def test_a_column_in_doubt_is_refused_until_the_setting_says(self) -> None:
-        with pytest.raises(UserError, match="the targets can be read in two ways: '1.234' is a number with three decimals"):
+        with pytest.raises(UserError, match=r"the targets can be read in two ways: '1\.234' is a number with three decimals"):
             settled("numeric", rows("1.234", "12.345"))
         assert settled("numeric", rows("1.234", "12.345"), decimal=",").score(row("1.234"), "1234").value == 1
 
