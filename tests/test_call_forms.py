@@ -48,6 +48,12 @@ VALUES: list[tuple[str, list[dict[str, Any]]]] = [
     ('{"name": "g", "arguments": null}', [G]),
     ('{"name": "x", "name": "f", "arguments": {"a": 2}, "arguments": {"a": 1}}', [F]),
     ('{"name": "\\ud800", "arguments": {"a": "\\ud800"}}', [{"name": "?", "arguments": {"a": "?"}}]),
+    ('{"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}', [F]),
+    ('{"type": "tool_call", "id": "t1", "name": "f", "args": {"a": 1}}', [F]),
+    ('{"type": "function_call", "call_id": "c", "status": "completed", "name": "f", "arguments": "{\\"a\\": 1}"}', [F]),
+    ('{"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": "{\\"a\\": 1}"}}', [F]),
+    ('[{"functionCall": {"name": "f", "args": {"a": 1}}}, {"functionCall": {"name": "g"}}]', [F, G]),
+    ('{"name": "f", "arguments": null, "parameters": {"a": 1}, "function": null, "tool_calls": null}', [F]),
     ('{"thought": "f it is", "name": "f", "arguments": {"a": 1}}', [F]),
 ]
 # What is found in an answer that is more, or less, than one JSON value.
@@ -69,6 +75,9 @@ NO_CALL = [
     '{"name": 5, "arguments": {}}',
     '{"name": "resnet", "parameters": 25000000}',
     '{"name": "resnet", "parameters": null}',
+    '{"name": "f", "args": {"a": 1}}',
+    '{"type": "tool_use", "input": {"a": 1}}',
+    '{"type": "tool_use", "name": "f", "input": [1]}',
     '{"name": "debate", "arguments": ["for", "against"]}',
     '{"name": "f", "arguments": "x"}',
     '{"name": "f", "arguments": "' + "[" * 9000 + '"}',

@@ -4,6 +4,7 @@ A call is a JSON object `{"name": ..., "arguments": {...}}`. What else is one, a
 
 {"name", "parameters"}        a call: Llama's models write it so; where both keys stand, `arguments` counts
 {"function": {...}}           the call inside: OpenAI's form; only there may a name stand alone, for it can be nothing else
+{"type": "tool_use", "input"} a call: Anthropic's; so are LangChain's ("tool_call", "args") and Google's {"functionCall": {"args"}}
 {"tool_calls": [...]}         the calls inside: a whole message, as OpenAI sends it; wrappers may be nested, at most 32 deep
 [...]                         its calls, if each part is one or holds some; else none: half a list is not what was meant
 "arguments": "{...}"          the object in the text, as OpenAI sends it; "" and null, which servers write for none, are {}
@@ -40,7 +41,9 @@ _BEGINS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NAME_KEY = re.compile(r"""["']name["']\s*:""")
-_ARGUMENTS_KEY = re.compile(r"""["'](?:arguments|parameters)["']\s*:""")
+_ARGUMENTS_KEY = re.compile(r"""["'](?:arguments|parameters|args|input|tool_input)["']\s*:""")
+# What objects say that they are, of which the arguments stand under another key than ours.
+_TYPES = ("tool_use", "tool_call", "function_call")
 _PYTHON = re.compile(r"(?:\[\s*)?[A-Za-z_][\w.]*\(\s*(?:\)|\w+\s*=[^=])")
 
 
@@ -168,11 +171,18 @@ def _read(value: Any, target: bool, left: int) -> list[Call]:
     inner = value.get("function")
     if isinstance(inner, Mapping) and inner.keys() == {"name"} and isinstance(inner["name"], str):
         return [Call(name=plain_value(inner["name"]), arguments={})]
-    return _read(inner, target, left - 1) if isinstance(inner, Mapping | list) else [_call(value, target)]
+    if isinstance(inner, Mapping | list):
+        return _read(inner, target, left - 1)
+    inner = value.get("function_call") or value.get("functionCall")
+    if isinstance(inner, Mapping):
+        return _read({"type": "function_call", **inner}, target, left - 1)
+    return [_call(value, target)]
 
 
 def _call(value: Mapping[str, Any], target: bool) -> Call:
     name = value.get("name")
+    if value.get("type") in _TYPES and not value.keys() & {"arguments", "parameters"}:
+        value = {**value, "arguments": value.get("input", value.get("args"))}
     if not isinstance(name, str) or not value.keys() & {"arguments", "parameters"}:
         raise NotCalls(FORM)
     allowed = value.get("allowed") if target else None

@@ -343,6 +343,11 @@ class Run:
         """Each row's score by one scorer; None where it is missing."""
         return [row.scores[name].value for row in self.rows]
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Each row's cluster; "" is a row alone."""
+        return tuple(row.group for row in self.rows)
+
     def mean(self, name: str = "quality") -> float | None:
         """Mean over the rows that have a score; None where none has."""
         present = [value for value in self.values(name) if value is not None]

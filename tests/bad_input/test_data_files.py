@@ -70,6 +70,14 @@ def test_a_table(refused, task, folder: Path, command: str, name: str, content: 
         ("rows.jsonl", json.dumps(GOOD) + "\n{oops}\n", ("rows.jsonl:2: not JSON", "Mend or remove these rows")),
         ("rows.json", f"[{json.dumps(GOOD)},\n{json.dumps(GOOD)}\n", ("rows.json:3: the JSON array is cut off",)),
         ("rows.jsonl", '{"prompt": "a", "completion": NaN}\n', ("rows.jsonl:1: NaN is not JSON",)),
+        (
+            "rows.jsonl",
+            json.dumps(GOOD) + '\n{"prompt": "a", "completion": {"n": -Infinity}}\n',
+            ("rows.jsonl:2: -Infinity is not JSON",),
+        ),
+        ("rows.jsonl", '{"prompt": "a", "completion": {"n": 1e999}}\n', ("rows.jsonl:1: the row cannot be written as JSON",)),
+        ("rows.jsonl", '{"prompt": "a", "prompt": "b", "completion": "c"}\n', ("rows.jsonl:1: the key 'prompt' stands twice",)),
+        ("rows.json", f"[{json.dumps(GOOD)},\n" + '{"prompt": {"a": 1, "a": 2}}]', ("rows.json:2: the key 'a' stands twice",)),
     ],
 )
 @pytest.mark.parametrize("command", ["climb", "init"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -85,3 +86,72 @@ def test_rows_that_the_base_has_no_room_for(refused, task, folder: Path, command
     said = refused(command, task(put("data.split", {"dev": 40, "test": 200})))
     assert "1 row does not fit the base" in said
     assert "messages.csv:241: " in said
+
+
+def test_rows_of_train_that_the_base_has_no_room_for_are_told(home, task, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"message {n}: {'love' if n % 2 else 'broken'},{'positive' if n % 2 else 'negative'},{'train'}" for n in range(60)]
+    rows += [f"other {n}: {'love' if n % 2 else 'broken'},{'positive' if n % 2 else 'negative'},{'dev'}" for n in range(40)]
+    rows += [f"third {n}: {'love' if n % 2 else 'broken'},{'positive' if n % 2 else 'negative'},{'test'}" for n in range(140)]
+    rows[3] = f'"{"late again " * 2000}",negative,train'
+    (folder / "messages.csv").write_text("\n".join(["text,tone,part", *rows]) + "\n")
+
+    def edit(content: dict[str, Any]) -> None:
+        content["data"]["columns"]["split"] = "part"
+        del content["data"]["split"]
+
+    assert run(["plan", task(edit)]) == 0
+    said = capsys.readouterr().err
+    assert "1 row of train does not fit the base, which reads at most 2,048 tokens, its answer included; they are left out" in said
+    assert "messages.csv:5: " in said
+
+
+STRICT = (
+    "{% for message in messages %}"
+    "{% if message['role'] not in ['system', 'user', 'assistant'] %}{{ raise_exception('no such speaker') }}{% endif %}"
+    "{% set place = loop.index0 - (1 if messages[0]['role'] == 'system' else 0) %}"
+    "{% if message['role'] != 'system' and (message['role'] == 'user') != (place % 2 == 0) %}"
+    "{{ raise_exception('user and assistant take turns') }}{% endif %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+DEAF = (
+    "{% for message in messages %}{% if message['role'] in ['system', 'user', 'assistant'] %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+    "{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "turns", "words"),
+    [
+        (STRICT, ("assistant", "user"), "user and assistant take turns"),
+        (STRICT, ("user", "user"), "user and assistant take turns"),
+        (STRICT, ("developer", "user"), "no such speaker"),
+        (DEAF, ("developer", "user"), "leaves out the turn of the developer"),
+    ],
+)
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_rows_that_the_template_refuses(
+    refused, task, folder: Path, tiny_base: Path, split: str, template: str, turns: tuple[str, ...], words: str
+) -> None:
+    shutil.copytree(tiny_base, folder / "model")
+    (folder / "model" / "chat_template.jinja").write_text(template)
+    odd = {"train": 7, "dev": 107, "test": 207}[split]
+    rows = []
+    for n in range(300):
+        speakers = turns if n in (odd, odd + 1) else ("user",)
+        messages = [{"role": role, "content": f"turn {place} of {n}"} for place, role in enumerate(speakers)]
+        rows.append({"messages": messages, "target": ["yes", "no"][n % 2], "part": ["train", "dev", "test"][n // 100]})
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    def edit(content: dict[str, Any]) -> None:
+        content["base"] = "model"
+        content["data"] = {"examples": "rows.jsonl", "columns": {"split": "part"}}
+
+    said = refused("plan", task(edit))
+    assert said.startswith("rung: task.yaml: 2 rows are nothing that the base's chat template can say\n")
+    assert words in said
+    assert f"rows.jsonl:{odd + 1}\n" in said
+    assert f"rows.jsonl:{odd + 2}\n" in said

@@ -15,9 +15,11 @@ from planted import write
 from rung.climb.climb import climb
 from rung.climb.ledger import charge_evaluation, gauge_of, locked_rows, row_key, standing_of
 from rung.climb.preflight import HopelessSplit
+from rung.climb.steps import open_climb
 from rung.progress import Silent
 from rung.registry.documents import ClimbDocument
 from rung.registry.home import Home, open_home
+from rung.registry.looks import Gauged, Grant
 from rung.task.load import load_task
 from rung.types import Bar, Candidate, Example, Task
 
@@ -64,6 +66,27 @@ def test_a_finished_climb_is_not_charged_again(opened: Home, tmp_path: Path) -> 
     task = planted(tmp_path, opened)
     assert climbed(task, opened).ledger.number == climbed(task, opened).ledger.number == 1
     assert standing_of(task, opened).climbs == 1
+
+
+def test_a_climb_that_was_killed_after_its_charge_goes_on_with_it(opened: Home, tmp_path: Path) -> None:
+    """The charge is in the ledger, and the climb's own record does not have it yet."""
+    task = planted(tmp_path, opened)
+    begun = open_climb(task, opened, Silent())
+    begun.lease.close()
+    test = Gauged(gauge=gauge_of(task), key="the first candidate")
+    opened.looks.charge(test, begun.id, locked_rows(task), lambda _: Grant(alpha=0.0375, part=0.01))
+    assert begun.record.charged is None
+    charge_evaluation(task, Candidate(rung="r", base="b"), opened)
+    ended = climbed(task, opened).ledger
+    assert (ended.number, ended.spent, standing_of(task, opened).climbs) == (1, 0.0, 2)
+
+
+def test_an_overlapping_sample_in_another_order_meets_its_rows(opened: Home, tmp_path: Path) -> None:
+    task = planted(tmp_path, opened)
+    climbed(task, opened)
+    half = tuple(row for row in task.examples if row.split != "test") + task.split("test")[::-2]
+    again = standing_of(replace(task, name="sample", seed=7, examples=half), opened)
+    assert (again.climbs, again.seen) == (1, len(task.split("test")) // 2)
 
 
 def test_a_lower_bar_for_the_same_candidates_is_free_and_a_higher_one_is_not(opened: Home, tmp_path: Path) -> None:

@@ -52,15 +52,17 @@ def said(status: Status, *rungs: RungRecord, winner: str | None = None, ledger: 
     return sentence(climb, Finish(status, winner), rungs, ledger)
 
 
-def test_the_bound_leads_and_is_rounded_outwards() -> None:
+def test_the_bound_leads_and_is_not_rounded_onto_the_bar() -> None:
     assert proven(verdict("pass"), BAR) == "at least 92.1% (estimate 94.3% on 312 test rows)"
     assert proven(verdict("pass", lower=0.8996), BAR).startswith("at least 89.9%"), "never up onto the bar"
     assert proven(verdict("pass", lower=0.9), BAR).startswith("at least 90.0%")
+    perfect = verdict("pass", estimate=1.0, lower=0.9573, n=100)
+    assert proven(perfect, BAR) == "at least 95.7% (estimate 100.0% on 100 test rows)", "no failure is no proof of none"
     assert (
         proven(verdict("pass", lower=0.0212, estimate=0.034), DIFFERENCE)
         == "at least +2.1 points (estimate +3.4 points on 312 test rows)"
     )
-    assert between(verdict("fail"), BAR) == "92.1% to 96.1% (estimate 94.3% on 312 test rows)"
+    assert between(verdict("fail"), BAR) == "92.1% to 96.0% (estimate 94.3% on 312 test rows)"
     assert between(verdict("undecided", lower=None, upper=None), BAR) == "94.3% on 312 test rows"
 
 

@@ -1,4 +1,4 @@
-"""Two climbs of two tasks in one home at the same time, each killed (-9) at random moments: they end as they do alone."""
+"""Two climbs of two tasks without a row in common, in one home at the same time, each killed (-9) at random: they end as alone."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Killed:
 
 def test_two_climbs_in_one_home_killed_ten_times_each_end_as_they_do_alone(tiny_base, tmp_path):
     left = write_toy(tmp_path / "left" / "task", tiny_base, name="left")
-    right = write_toy(tmp_path / "right" / "task", tiny_base, name="right", noise=0.0, at_least=0.7)
+    right = write_toy(tmp_path / "right" / "task", tiny_base, name="right", first=1000, noise=0.0, at_least=0.7)
     climbs = [
         Killed(task_file=left, options=(), code=1, draw=random.Random(3)),
         Killed(task_file=right, options=("--all",), code=0, draw=random.Random(4)),

@@ -13,14 +13,19 @@ BAD = ("broken", "late", "worst", "missing", "refund")
 THINGS = ("the phone", "my order", "this screen", "the charger", "your team", "the box", "that ticket", "the service")
 
 
-def write_toy(folder: Path, base: Path, *, rows: int = 260, noise: float = 0.3, at_least: float = 0.9, **extra: object) -> Path:
-    """Writes messages.csv and task.yaml; `noise` of the labels are turned round, so that the best possible score is the rest."""
+def write_toy(
+    folder: Path, base: Path, *, rows: int = 260, first: int = 0, noise: float = 0.3, at_least: float = 0.9, **extra: object
+) -> Path:
+    """Writes messages.csv and task.yaml; `noise` of the labels are turned round, so that the best possible score is the rest.
+
+    Messages are numbered from `first`: two tasks with other numbers have no row in common.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     draw = random.Random(7)
     with (folder / "messages.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "tone"])
-        for number in range(rows):
+        for number in range(first, first + rows):
             good = draw.random() < 0.5
             word = draw.choice(GOOD if good else BAD)
             told = good if draw.random() >= noise else not good

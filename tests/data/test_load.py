@@ -269,3 +269,35 @@ def test_gold_whose_places_are_no_characters_is_refused(load, end):
     assert only(load, good).gold == (Gold(source="b.md"), Gold(source="a.md", start=1, end=2))
     with pytest.raises(UserError, match="gold is no list of document names"):
         load("rows.jsonl", [{**good, "gold": [{"source": "a.md", "start": 1, "end": end}]}])
+
+
+@pytest.mark.parametrize("form", ["objects", "texts", "table"])
+def test_an_empty_object_is_a_right_answer(load, form):
+    targets = [{"size": "small"}, {}, {"size": "large"}] * 10
+    if form == "table":
+        cells = [json.dumps(target).replace('"', '""') for target in targets]
+        text = "q,a\n" + "".join(f'"ask {n}","{cell}"\n' for n, cell in enumerate(cells))
+        loaded = load("rows.csv", text, columns={"input": "q", "target": "a"})
+    else:
+        rows = [{"q": f"ask {n}", "a": target if form == "objects" else json.dumps(target)} for n, target in enumerate(targets)]
+        loaded = load("rows.jsonl", rows, columns={"input": "q", "target": "a"})
+    assert [row.target for row in loaded.examples] == targets
+
+
+@pytest.mark.parametrize(
+    ("targets", "read"),
+    [
+        (['["a", "b"]', "[]", '["c"]'] * 10, [["a", "b"], [], ["c"]] * 10),
+        (["['a', 'b']", "['it\\'s']", '["x"]'] * 10, [["a", "b"], ["it's"], ["x"]] * 10),
+        (["[1]", "[2]"] * 10, ["[1]", "[2]"] * 10),
+        (['["a", "b"]', "free text"] * 10, ['["a", "b"]', "free text"] * 10),
+        (['["a", "b"]'] * 39 + ["[oops"], [["a", "b"]] * 39 + ["[oops"]),
+        (['[{"a": 1}, {"a": 2}]'] * 10, ['[{"a": 1}, {"a": 2}]'] * 10),
+        (["[__import__('os').name]", '["a", "b"]'] * 10, ["[__import__('os').name]", '["a", "b"]'] * 10),
+        (["[" * 3000 + "]" * 3000, '["a", "b"]'] * 10, ["[" * 3000 + "]" * 3000, '["a", "b"]'] * 10),
+    ],
+)
+def test_lists_in_cells(load, targets, read):
+    rows = [{"q": f"ask {n}", "a": target} for n, target in enumerate(targets)]
+    loaded = load("rows.jsonl", rows, columns={"input": "q", "target": "a"})
+    assert [row.target for row in loaded.examples] == read

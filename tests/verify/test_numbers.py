@@ -173,6 +173,8 @@ def test_the_larger_tolerance_counts() -> None:
         ("Answer: 6 x 7 = 42", 42),
         ("Answer: 5\nNo, wait.\nAnswer: 7, not 5", 7),
         ("The answer is not 41 but 42", 42),
+        ("It is 42, not 41.", 42),
+        ("The answer isn't 41, it is 42", 42),
         ("The answer to question 3 is 42.", 42),
         ("It takes 3 steps.\n#### 42\nDone in 3 steps.", 42),
         ("so \\boxed{1{,}234} by (2)", 1234),
@@ -192,6 +194,11 @@ def test_the_number_that_an_answer_gives(text: str, number: int) -> None:
     found, why = answered_number(text, POINT)
     assert found is not None, why
     assert found.value == number
+
+
+def test_a_number_that_is_denied_is_none() -> None:
+    why = "the answer says only what the number is not"
+    assert answered_number("not 42", POINT) == answered_number("It is not 42.", POINT) == (None, why)
 
 
 def test_take() -> None:

@@ -19,7 +19,7 @@ def task(rows: int, *, per_group: int = 1, guards: tuple[Bar, ...] = (), alpha: 
     return Task(name="t", base="b", instruction="", examples=examples, quality=quality, guards=guards, alpha=alpha)
 
 
-@pytest.mark.parametrize(("bar", "rungs", "needed"), [(0.8, 1, 17), (0.8, 4, 23), (0.95, 4, 99), (0.5, 6, 8)])
+@pytest.mark.parametrize(("bar", "rungs", "needed"), [(0.8, 1, 14), (0.8, 4, 20), (0.95, 4, 86), (0.5, 6, 7)])
 def test_single_rows(bar: float, rungs: int, needed: int) -> None:
     assert gate_problem(task(needed, at_least=bar), rungs) is None
     problem = gate_problem(task(needed - 1, at_least=bar), rungs)
@@ -33,10 +33,10 @@ def test_single_rows(bar: float, rungs: int, needed: int) -> None:
 
 
 def test_groups() -> None:
-    problem = gate_problem(task(250, per_group=10, at_least=0.8), 4)
+    problem = gate_problem(task(220, per_group=10, at_least=0.8), 4)
     assert problem is not None
-    assert problem.startswith("the test split has 25 groups of rows, and 'quality' needs at least 29:")
-    assert gate_problem(task(290, per_group=10, at_least=0.8), 4) is None
+    assert problem.startswith("the test split has 22 groups of rows, and 'quality' needs at least 23:")
+    assert gate_problem(task(230, per_group=10, at_least=0.8), 4) is None
 
 
 def test_comparisons() -> None:
@@ -53,7 +53,7 @@ def test_what_nothing_can_prove() -> None:
 
 def test_guards() -> None:
     guard = Bar(scorer="exact", at_least=0.99, name="format")
-    assert "'format' needs at least 368" in (gate_problem(task(100, at_least=0.8, guards=(guard,)), 1) or "")
+    assert "'format' needs at least 299" in (gate_problem(task(100, at_least=0.8, guards=(guard,)), 1) or "")
 
 
 @pytest.mark.parametrize(("delta", "needed", "ours", "theirs"), [(0.0, 6, 1.0, 0.0), (0.1, 7, 1.0, 0.0), (-0.02, 183, 1.0, 1.0)])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
-from rung.types import Candidate, Example, Task
+from rung.types import Candidate, Example, Progress, Task
 
 if TYPE_CHECKING:
     from rung.engine.bases.resolve import Base
@@ -18,30 +18,41 @@ SHOWN_ROWS = 20
 TEMPLATE_BYTES = 1024
 
 
-def refuse_long_rows(task: Task, base: Base) -> None:
+def refuse_long_rows(task: Task, base: Base, progress: Progress) -> None:
     """Raises UserError that lists the rows of dev and test whose prompt and answer are longer than the context of the task's base.
 
     Only asks a base on this machine. Without demonstrations: those are left out where they do not fit. Longer rows of train are
-    left out of training.
+    left out of training: they are told, by file and line.
     """
     if base.kind != "local" or base.folder is None:
         return
     context = json.loads((base.folder / "config.json").read_text("utf-8")).get("max_position_embeddings")
-    rows = [row for row in (*task.split("dev"), *task.split("test")) if context and _bytes(task, row) > context]
+    rows = [row for row in task.examples if row.split and context and _bytes(task, row) > context]
     if not rows:
         return
     found = [(row, tokens) for row, tokens in zip(rows, _tokens(task, rows, base.folder), strict=True) if tokens > context]
-    if not found:
+    learnt = [(row, tokens) for row, tokens in found if row.split == "train"]
+    if learnt:
+        progress.note("\n  ".join([f"{_problem(learnt, context)}; they are left out of training", *_shown(learnt)]))
+    asked = [(row, tokens) for row, tokens in found if row.split != "train"]
+    if not asked:
         return
-    shown = [f"{row.source or row.id}: {tokens:,} tokens" for row, tokens in found[:SHOWN_ROWS]]
-    rest = [f"... and {len(found) - len(shown)} more"] if len(found) > len(shown) else []
-    noun = "row does" if len(found) == 1 else "rows do"
-    problem = f"{len(found)} {noun} not fit the base, which reads at most {context:,} tokens, its answer included"
     raise UserError(
-        "\n  ".join([problem, *shown, *rest]),
+        "\n  ".join([_problem(asked, context), *_shown(asked)]),
         where=task.path,
         hint="Shorten these rows, leave them out (data.leave_out: [id]), or choose a base with a longer context.",
     )
+
+
+def _problem(found: Sequence[tuple[Example, int]], context: int) -> str:
+    split = f" of {found[0][0].split}" if found[0][0].split == "train" else ""
+    noun = f"row{split} does" if len(found) == 1 else f"rows{split} do"
+    return f"{len(found)} {noun} not fit the base, which reads at most {context:,} tokens, its answer included"
+
+
+def _shown(found: Sequence[tuple[Example, int]]) -> list[str]:
+    shown = [f"{row.source or row.id}: {tokens:,} tokens" for row, tokens in found[:SHOWN_ROWS]]
+    return [*shown, *([f"... and {len(found) - len(shown)} more"] if len(found) > len(shown) else [])]
 
 
 def _bytes(task: Task, row: Example) -> int:

@@ -11,6 +11,7 @@ from rung.climb.baselines import baseline_problems
 from rung.climb.diagnosis.probe import probe_problems
 from rung.climb.fits import refuse_long_rows
 from rung.climb.ledger import FRESH, gauge_of, planned, said, standing_of
+from rung.climb.turns import refuse_strange_turns
 from rung.errors import UserError
 from rung.registry.looks import Standing
 from rung.rungs.base import ladder
@@ -42,7 +43,7 @@ def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
 
     Raises UserError for settings of rungs and probes that are wrong, baselines that are not known and scorers that take wrong
     answers for right (all of them at once, with the task file's lines), for a locked split that is too small for its bars, for a
-    base that cannot be used, and for rows that the base has no room to read.
+    base that cannot be used, and for rows that the base's chat template cannot say or the base has no room to read.
     """
     from rung.task.positions import error_in
 
@@ -51,7 +52,8 @@ def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
     skipped = {rung.name: rung.why_skipped(task) for rung in ladder()}
     _refuse_hopeless_split(task, home)
     base = _base(task, home, progress)
-    refuse_long_rows(task, base)
+    refuse_strange_turns(task, base)
+    refuse_long_rows(task, base, progress)
     return Cleared(base=base, skipped=skipped, ledger=said(task, home, standing_of(task, home)))
 
 

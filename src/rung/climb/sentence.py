@@ -40,7 +40,7 @@ def sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord], ledger: Led
 
 
 def proven(verdict: Verdict, bar: Bar) -> str:
-    """`at least 92.1% (estimate 94.3% on 312 test rows)`: bounds are rounded outwards."""
+    """`at least 92.1% (estimate 94.3% on 312 test rows)`."""
     rows = f"{verdict.n:,} test rows"
     if verdict.estimate is None:
         return f"no estimate on {rows}"
@@ -48,7 +48,7 @@ def proven(verdict: Verdict, bar: Bar) -> str:
     estimate, upper = write(verdict.estimate), bar.at_most is not None
     if (bound := verdict.upper if upper else verdict.lower) is None:
         return f"{estimate} on {rows}"
-    ends = f"at most {write(_outwards(bound, bar, up=True))}" if upper else f"at least {write(_outwards(bound, bar))}"
+    ends = f"at most {write(_short_of(bound, bar))}" if upper else f"at least {write(_short_of(bound, bar))}"
     return f"{ends} (estimate {estimate} on {rows})"
 
 
@@ -99,7 +99,7 @@ def between(verdict: Verdict, bar: Bar) -> str:
     if verdict.lower is None or verdict.upper is None or verdict.lower > verdict.upper:
         return proven(verdict, bar)
     write = say_of(bar)
-    ends = f"{write(_outwards(verdict.lower, bar))} to {write(_outwards(verdict.upper, bar, up=True))}"
+    ends = f"{write(_short_of(verdict.lower, bar))} to {write(_short_of(verdict.upper, bar))}"
     return f"{ends} (estimate {write(verdict.estimate)} on {verdict.n:,} test rows)"
 
 
@@ -115,8 +115,9 @@ def _missing(climb: Climb) -> str:
     return f" {found.record.sentence}" if found and found.record.cause == LABELS.name else ""
 
 
-def _outwards(bound: float, bar: Bar, *, up: bool = False) -> float:
-    """A share to a tenth of a percent, away from the estimate; what is a tenth already stays, and so do figures of other scales."""
-    if bar.unit == "number":
-        return bound
-    return -_outwards(-bound, bar) if up else math.floor(1000 * bound + 1e-9) / 1000
+def _short_of(bound: float, bar: Bar) -> float:
+    """To a tenth of a percent, as everywhere; never rounded onto a bar that it does not reach. Other scales stay as they are."""
+    near = bound if bar.unit == "number" else round(bound, 3)
+    if bound < bar.line <= near:
+        return math.floor(1000 * bound) / 1000
+    return math.ceil(1000 * bound) / 1000 if near <= bar.line < bound else near

@@ -36,8 +36,8 @@ def calls_of(value: Any, tools: Tools = ()) -> list[dict[str, Any]] | None:
     if not isinstance(value, str) or looks_like_calls(value):
         return as_calls(value, tools) if looks_like_calls(value) else None
     text = value.strip()
-    found = [call for call in calls_in(text) if not call.fault]
-    if found and len(found) == len(calls_in(text)):
+    found = calls_in(text)
+    if found and not any(call.fault for call in found):
         return as_calls([{"name": call.name, "arguments": call.arguments} for call in found], tools)
     names = names_of(tools)
     written = _tagged(text) or _python(text, names)

@@ -41,7 +41,9 @@ def fitted(value: Any, schema: Mapping[str, Any]) -> Any:
         parts = schema.get("properties")
         parts = parts if isinstance(parts, Mapping) else {}
         known = {key: parts[key] if isinstance(parts.get(key), Mapping) else {} for key in value}
-        return {key: fitted(part, known[key]) for key, part in value.items() if part is not None or admits_null(known[key])}
+        needed = {key for key in schema.get("required") or () if key in value and not types_of(known[key])}
+        kept = {key: part for key, part in value.items() if part is not None or key in needed or admits_null(known[key])}
+        return {key: fitted(part, known[key]) for key, part in kept.items()}
     if isinstance(value, list):
         items = schema.get("items")
         return [fitted(item, items if isinstance(items, Mapping) else {}) for item in value]

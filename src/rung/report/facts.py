@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rung.registry.documents import ClimbDocument, DevScore
 from rung.report import text
-from rung.types import Bar, Unit
+from rung.types import Bar, Unit, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,12 @@ def bar_words(bar: Bar) -> str:
     else:
         words = f"{'at most' if bar.at_most is not None else 'at least'} {text.share(bar.line, unit=bar.unit)}"
     return " ".join(filter(None, [bar.measured, words]))
+
+
+def shown(verdict: Verdict, bar: Bar) -> str:
+    """What a pass has shown, `at least 92.1%`: the bound, since the estimate at an early stop is high given a pass."""
+    ends = (None, verdict.upper) if bar.at_most is not None else (verdict.lower, None)
+    return text.interval(*ends, unit=unit_of(bar), bar=verdict.bar)
 
 
 def anchor(rung: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rung.registry.documents import ClimbDocument, DiagnosisRecord, LockedTask, RungRecord
 from rung.report import text
-from rung.report.facts import State, anchor, bar_words, dev_words, state, unit_of
+from rung.report.facts import State, anchor, bar_words, dev_words, shown, state, unit_of
 from rung.types import SPLITS, Unit, Verdict
 
 
@@ -119,9 +119,9 @@ def key_figures(document: ClimbDocument) -> list[tuple[str, str]]:
     estimate, bounds, _, seen = _figures(won.verdict, unit=unit_of(bar))
     return [
         ("Winner", document.version or won.rung),
-        ("Estimate", estimate),
-        ("Bounds", bounds),
+        ("Shown", shown(won.verdict, bar)),
         ("The bar", bar_words(bar)),
+        ("Estimate", f"{estimate}, bounds {bounds}"),
         ("Looked at", f"{seen} rows"),
         ("Machine time per answer", text.seconds(won.answer_s))
         if won.wait_p95_s is None

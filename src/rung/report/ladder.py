@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from rung.registry.documents import ClimbDocument, DiagnosisRecord, ProbeRecord, RungRecord
 from rung.report import text
-from rung.report.facts import State, anchor, bar_words, state, unit_of
+from rung.report.facts import State, anchor, bar_words, shown, state, unit_of
 from rung.report.scale import Scale, fit
-from rung.types import Unit
+from rung.types import Bar, Unit, Verdict
 
 # What is always shown on either side of the bar, as a share.
 CLEAR = 0.015
@@ -74,7 +74,7 @@ def ladder(document: ClimbDocument) -> Ladder:
         estimate_key="estimate, with its lower and upper bound",
         bar_key=f"the bar: {bar_words(bar)}",
         dev_key=f"{LEADS[unit].lower()} on dev" if with_dev else "",
-        rows=tuple(_rung_row(rung, scale, bar.line, unit=unit) for rung in document.rungs),
+        rows=tuple(_rung_row(rung, scale, bar, unit=unit) for rung in document.rungs),
         axis=_axis(scale, unit=unit),
         unit="percentage points" if unit == "points" else "",
     )
@@ -108,14 +108,14 @@ def _scale_of(document: ClimbDocument, *, unit: Unit) -> Scale:
     return fit(known, least=0.1, marks=6, within=within)
 
 
-def _rung_row(rung: RungRecord, scale: Scale, bar: float, *, unit: Unit) -> Row:
-    verdict, shown = rung.verdict, state(rung.state)
+def _rung_row(rung: RungRecord, scale: Scale, bar: Bar, *, unit: Unit) -> Row:
+    verdict, mark = rung.verdict, state(rung.state)
     estimate = verdict.estimate if verdict else None
     href = f"#{anchor(rung.rung)}"
     dev = None if unit == "points" else _dev(rung)
     if estimate is None and dev is None:
         why = rung.reason or "No reason was recorded."
-        return Row(name=rung.rung, href=href, title=rung.title, tone=shown.tone, why=why, mark=shown)
+        return Row(name=rung.rung, href=href, title=rung.title, tone=mark.tone, why=why, mark=mark)
     line = verdict.bar if verdict else None
     bounds = text.interval(verdict and verdict.lower, verdict and verdict.upper, unit=unit, bar=line)
     number = text.share(estimate, unit=unit, bar=line)
@@ -124,12 +124,18 @@ def _rung_row(rung: RungRecord, scale: Scale, bar: float, *, unit: Unit) -> Row:
         name=rung.rung,
         href=href,
         title=rung.title,
-        tone=shown.tone,
-        track=_track(scale, bar, (estimate, *ends), dev, f"{rung.rung}: estimate {number}, bounds {bounds}, {shown.word}"),
-        number=number,
-        mark=shown,
-        small=f"{bounds} · {text.looked(verdict.n, verdict.n_total)} rows" if verdict else "",
+        tone=mark.tone,
+        track=_track(scale, bar.line, (estimate, *ends), dev, f"{rung.rung}: estimate {number}, bounds {bounds}, {mark.word}"),
+        number=shown(verdict, bar) if verdict and verdict.status == "pass" else number,
+        mark=mark,
+        small=_small(verdict, number, bounds) if verdict else "",
     )
+
+
+def _small(verdict: Verdict, estimate: str, bounds: str) -> str:
+    """The estimate where it does not lead already."""
+    said = f"estimate {estimate}, {bounds}" if verdict.status == "pass" else bounds
+    return f"{said} · {text.looked(verdict.n, verdict.n_total)} rows"
 
 
 def _probe_row(probe: ProbeRecord, scale: Scale, leading: str) -> Row:

@@ -284,7 +284,7 @@ def _abstaining(task: Task, best: Trial, context: BuildContext) -> Candidate:
     if not scored:
         return best.candidate
     top = max(range(len(scored)), key=lambda place: sum(value or 0.0 for value in scored[place]))
-    if one_standard_error([(0.0, plain), (1.0, scored[top])]) == 0:
+    if one_standard_error([(0.0, plain), (1.0, scored[top])], best.run.groups) == 0:
         return best.candidate
     context.progress.note(f"says '{words}' where no passage is as near as {thresholds[top]:.3g}")
     return replace(best.candidate, retrieval=replace(retrieval, abstain=Abstention(below=thresholds[top], answer=words)))

@@ -51,7 +51,7 @@ def worth_keeping(parent: Candidate | None, context: BuildContext, dev_rows: int
     from rung.verify.stats.select import one_standard_error
 
     runs = [context.measure(candidate, "dev", dev_rows) for candidate in (replace(parent, retrieval=None), parent)]
-    return (None, parent.retrieval)[one_standard_error([(cost, run.values()) for cost, run in enumerate(runs)])]
+    return (None, parent.retrieval)[one_standard_error([(cost, run.values()) for cost, run in enumerate(runs)], runs[0].groups)]
 
 
 def with_method(kind: type[Settings], given: Mapping[str, Any]) -> type[Settings]:

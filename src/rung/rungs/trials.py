@@ -43,7 +43,7 @@ def simplest_of_the_best(trials: Sequence[Trial]) -> Trial:
     """The cheapest within one standard error of the best."""
     from rung.verify.stats.select import one_standard_error
 
-    return trials[one_standard_error([(trial.cost, trial.run.values()) for trial in trials])]
+    return trials[one_standard_error([(trial.cost, trial.run.values()) for trial in trials], trials[0].run.groups)]
 
 
 def record(trials: Sequence[Trial], chosen: Trial, context: BuildContext) -> None:

@@ -11,6 +11,7 @@ from rung.verify.metrics import Answered, linear_of, part_of
 from rung.verify.scoring import BoundScorer, scorer_of
 from rung.verify.stats.linear import Asked, Linear, Part, look_linear
 from rung.verify.where import ANSWER, Test, is_about, tests_of
+from rung.verify.whole import Taken, verdict_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,12 @@ class Seen:
         """What each answered row gives."""
         return tuple(map(self.measure.part, self.examples, self.rows))
 
+    @property
+    def taken(self) -> Taken:
+        """The metric that the bar is on, where it is one of all rows at once."""
+        rows = tuple(map(self.measure.answered, self.examples, self.rows))
+        return Taken(self.measure.bar, self.measure.scorer, self.examples, rows)
+
 
 def seen(measure: Measure, examples: Sequence[Example], rows: Sequence[Row], against: Sequence[Row] = ()) -> Seen:
     """What a bar sees of a split's rows (all `examples`), of which the first were answered."""
@@ -109,6 +116,7 @@ def ideal_row(measure: Measure, example: Example) -> Row:
 
 def look_at(sight: Seen, alpha: float) -> Verdict | None:
     """The verdict on a bar after the rows so far, or None where more must be looked at."""
+    from rung.verify.stats.clusters import labels
     from rung.verify.stats.gate import look
     from rung.verify.stats.paired import look_paired
 
@@ -119,7 +127,11 @@ def look_at(sight: Seen, alpha: float) -> Verdict | None:
         mine, other = _values(sight.rows, bar), _values(sight.against, bar)
         verdict = look_paired(mine, other, groups, bar.line, alpha, len(groups), bar.name)
         return verdict if verdict is None or bar.plain else replace(verdict, reason=f"{verdict.reason}; {bar.measured}")
-    assert linear is not None
+    if linear is None:
+        if len(sight.rows) < len(groups):
+            return None
+        whole = verdict_of(sight.taken, labels(groups), alpha)
+        return replace(whole, reason=said(whole, sight))
     asked = Asked(parts=sight.parts, groups=groups, linear=linear, line=bar.line, alpha=alpha, name=bar.name)
     found = look_linear(asked)
     return None if found is None else replace(found, reason=said(found, sight))
@@ -146,8 +158,11 @@ def cut_short(sight: Seen, alpha: float) -> Verdict:
 
 def estimated(sight: Seen) -> tuple[float | None, int]:
     """What the answered rows come to, and how many of them say nothing."""
-    parts, linear = sight.parts, sight.measure.linear
-    assert linear is not None
+    linear = sight.measure.linear
+    if linear is None:
+        taken = sight.taken
+        return taken.estimate(), sum(map(taken.missing, taken.rows))
+    parts = sight.parts
     return linear.whole(parts), sum(part is None for part in parts)
 
 
@@ -188,7 +203,7 @@ def said(verdict: Verdict, sight: Seen) -> str:
     elif verdict.n == 0:
         words = "no row that it is about was looked at"
     else:
-        futile = "; less than 5% chance of passing on all of them" if verdict.stopped_by == "futility" else ""
+        futile = "; less than 1% chance of passing on all of them" if verdict.stopped_by == "futility" else ""
         more = f"; about {verdict.needed:,} more labels would decide it" if verdict.needed else ""
         between = f"between {write(verdict.lower)} and {write(verdict.upper)}, which leaves the bar of {write(bar.line)} open"
         words = f"{between}, {rows}{futile} ({verdict.stopped_by}){more}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rung.verify.dates import ODD_SHARE, order_of, read_date
-from rung.verify.numbers import POINTS, RESULT, NumberForm, read_number
+from rung.verify.numbers import LONGEST, POINTS, RESULT, NumberForm, read_number
 
 ColumnKind = Literal["number", "date", "identifier", "text"]
 IDENTIFIER_DIGITS = 6
@@ -103,7 +103,8 @@ def number_form(values: Sequence[Any]) -> tuple[NumberForm, str]:
 
     The decimal mark is the one that more values can only be read with; where none decides, the point, as in JSON.
     """
-    texts = [value.rpartition(RESULT)[2] for value in values if isinstance(value, str)]
+    results = (value.rpartition(RESULT)[2] for value in values if isinstance(value, str))
+    texts = [text for text in results if len(text) <= LONGEST]
     commas, points = sum(bool(_COMMA.search(text)) for text in texts), sum(bool(_POINT.search(text)) for text in texts)
     points += sum(isinstance(value, float) for value in values)
     doubtful = [text for text in texts if _DOUBTFUL.search(text)]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from rung.json_form import canonical_json
 from rung.verify.column import leading_zeros, read_column, says_nothing
 from rung.verify.dates import ODD_SHARE, read_date, same_date
+from rung.verify.lists import MOST_ITEMS, Match, pairs_up
 from rung.verify.numbers import Mark, NumberForm, number_fault, read_number
 from rung.verify.parse import as_text
 
@@ -21,7 +22,7 @@ _SETTINGS_OF = {
     "number": {"absolute", "relative", "decimal", "percent", "needs_unit"},
     "date": {"day_first"},
     "object": {"fields"},
-    "list": {"items", "ignore_order"},
+    "list": {"items", "match"},
 }
 
 
@@ -29,7 +30,8 @@ class FieldConfig(BaseModel, extra="forbid", frozen=True):
     """How one field is compared, and what it weighs. `threshold`: the least similarity (rapidfuzz ratio) that is right.
 
     `day_first`, `decimal`, `percent`, `needs_unit`, `fields` (of an object) and `items` (of a list) are taken from the targets
-    where they are left out. An object or a list is right where all in it is.
+    where they are left out. An object is right where all in it is. `match`: a list is right where all its items are and no others,
+    `in_order` or in any order (`all`); or its items are alternatives, of which `any` is right.
     """
 
     kind: FieldKind = "exact"
@@ -44,7 +46,7 @@ class FieldConfig(BaseModel, extra="forbid", frozen=True):
     day_first: bool | None = None
     fields: dict[str, FieldConfig] | None = None
     items: FieldConfig | None = None
-    ignore_order: bool = False
+    match: Match = "in_order"
 
     @model_validator(mode="before")
     @classmethod
@@ -181,18 +183,15 @@ def _objects(value: Any, target: Any, field: FieldConfig) -> bool | str:
 
 
 def _lists(value: Any, target: Any, field: FieldConfig) -> bool | str:
+    item = field.items or FieldConfig()
+    if field.match == "any" and isinstance(target, list):
+        said = value if isinstance(value, list) else [value]
+        return bool(said) and all(any(not field_fault(one, other, item) for other in target) for one in said)
     if not (isinstance(value, list) and isinstance(target, list)) or len(value) != len(target):
         return False
-    item = field.items or FieldConfig()
-    if not field.ignore_order:
+    if field.match == "in_order" or len(target) > MOST_ITEMS:
         return not any(field_fault(one, other, item) for one, other in zip(value, target, strict=True))
-    left = list(target)
-    for one in value:
-        place = next((place for place, other in enumerate(left) if not field_fault(one, other, item)), None)
-        if place is None:
-            return False
-        del left[place]
-    return True
+    return pairs_up([[place for place, one in enumerate(value) if not field_fault(one, other, item)] for other in target])
 
 
 _COMPARED = {"number": _numbers, "date": _dates, "fuzzy": _alike, "exact": _equal, "object": _objects, "list": _lists}

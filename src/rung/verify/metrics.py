@@ -37,7 +37,12 @@ METRICS: Mapping[str, Metric] = {
     "precision": Metric(needs="one class", corners=ANSWERED),
     "f1": Metric(needs="one class", corners=ONE_F1),
     "micro_f1": Metric(needs="classes", corners=MICRO_F1),
+    "macro_f1": Metric(needs="classes"),
+    "balanced_accuracy": Metric(needs="classes"),
+    "matthews": Metric(needs="classes"),
+    "spearman": Metric(needs="numbers"),
     "brier": Metric(needs="probabilities", corners=SHARE, most=True),
+    "ece": Metric(needs="probabilities", most=True),
     "pass_at_k": Metric(needs="probabilities", corners=SHARE),
 }
 

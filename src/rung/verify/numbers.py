@@ -20,7 +20,7 @@ Mark = Literal[".", ","]
 RESULT = "####"  # before the result of a worked solution, as GSM8K writes them
 COMPUTED_DIGITS = 15  # a float that was computed shows its noise beyond these
 COMPUTED_NOISE = 1e-9
-_LONGEST = 200  # a number with its unit; what is longer is read only where it is digits alone
+LONGEST = 200  # a number with its unit; what is longer is read only where it is digits alone
 _LARGEST_EXPONENT = 400
 _EXACT = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 
@@ -42,6 +42,7 @@ _MARKER = re.compile(
     r"[^.\n:=]{0,60}?(?::|=|\b(?:is|was|ist|lautet|es|est|è|é)\b)|(?:答案|答え)[^\d\n]{0,6}",
     re.IGNORECASE,
 )
+_NEGATED = re.compile(r"(?:\b(?:not|never|nicht|kein|keine|pas|non|nunca)|n['\u2019]t)\s+\W?$", re.IGNORECASE)
 _NOT = re.compile(r"\s*(?:not|nicht|no|pas|non|não)\b", re.IGNORECASE)
 _VULGAR = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "⅛": "1/8"}
 
@@ -107,9 +108,10 @@ def answered_number(text: str, form: NumberForm, take: str = "last") -> tuple[Nu
     text = _tidied(text)
     if whole := _whole_number(text, form, strict=False):
         return whole, ""
-    found = list(_matches(text))
+    every = list(_matches(text))
+    found = [match for match in every if not _negated(match, text)]
     if not found:
-        return None, "no number in the answer"
+        return None, "the answer says only what the number is not" if every else "no number in the answer"
     if take == "only" and len(found) > 1:
         return None, f"{len(found)} numbers in the answer, where one was asked for"
     match = found[0] if take == "first" else (take == "last" and _marked(text)) or found[-1]
@@ -191,22 +193,28 @@ def _matches(text: str) -> Iterator[re.Match[str]]:
     return (match for match in _TOKEN.finditer(text) if match["digits"])
 
 
+def _negated(match: re.Match[str], text: str) -> bool:
+    """Whether the word before it is a negation: `42, not 41`."""
+    return bool(_NEGATED.search(text, max(0, match.start() - 12), match.start()))
+
+
 def _marked(text: str) -> re.Match[str] | None:
     """The number behind the last marker: the first of its sentence, or what follows the last `=` there."""
     for marker in reversed(list(_MARKER.finditer(text))):
         if _NOT.match(text, marker.end()):
             continue
-        line = text[marker.end() : marker.end() + _LONGEST].split("\n", 1)[0]
+        line = text[marker.end() : marker.end() + LONGEST].split("\n", 1)[0]
         sentence = re.split(r"(?<!\d)[.;]\s|\.\s+(?=[^\W\d_])|,\s", line, maxsplit=1)[0]
         start = marker.end() + (sentence.rfind("=") + 1)
-        match = next((found for found in _TOKEN.finditer(text, start, marker.end() + _LONGEST) if found["digits"]), None)
+        found = (found for found in _TOKEN.finditer(text, start, marker.end() + LONGEST) if found["digits"])
+        match = next((match for match in found if not _negated(match, text)), None)
         if match and match.start() <= marker.end() + len(line):
             return match
     return None
 
 
 def _whole_number(text: str, form: NumberForm, *, strict: bool) -> Number | None:
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST:
         digits = _WHOLE_DIGITS.fullmatch(text)
         return Number(value=Decimal(("-" if digits[1] in _MINUS else "") + digits[2])) if digits else None
     bracketed = len(text) > 2 and text[0] == "(" and text[-1] == ")"

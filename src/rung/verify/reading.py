@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from rung.types import Bar, Run, Status, Task, Unit
 from rung.verify.bars import Seen, estimated, measure_of, say, seen
+from rung.verify.stats.clusters import labels
 from rung.verify.stats.linear import Asked, fixed_ends
+from rung.verify.whole import status_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,8 @@ def _sight(task: Task, bar: Bar, run: Run) -> Seen:
 
 def _ends(sight: Seen, alpha: float) -> tuple[float, float]:
     linear, bar = sight.measure.linear, sight.measure.bar
-    assert linear is not None
+    if linear is None:
+        return sight.taken.bounds(labels(sight.groups), alpha)[:2]
     return fixed_ends(Asked(parts=sight.parts, groups=sight.groups, linear=linear, line=bar.line, alpha=alpha))
 
 
@@ -79,6 +82,4 @@ def _status(bar: Bar, lower: float | None, upper: float | None) -> Status | None
         return None
     if lower is None or upper is None:
         return "undecided"
-    if bar.at_most is not None:
-        return "fail" if lower > bar.line else "pass" if upper <= bar.line else "undecided"
-    return "fail" if upper < bar.line else "pass" if lower >= bar.line else "undecided"
+    return status_of(bar, lower, upper)

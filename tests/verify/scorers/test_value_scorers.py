@@ -308,7 +308,7 @@ class TestJsonFields:
         assert bound.score(row(target), json.dumps(said)).value == right
 
     def test_the_order_of_a_list_may_not_matter(self) -> None:
-        fields = {"tags": {"kind": "list", "ignore_order": True}}
+        fields = {"tags": {"kind": "list", "match": "all"}}
         bound = settled("json_fields", rows({"tags": ["a", "a", "b"]}), fields=fields)
         assert bound.score(row({"tags": ["a", "a", "b"]}), '{"tags": ["b", "a", "a"]}').value == 1
         assert bound.score(row({"tags": ["a", "a", "b"]}), '{"tags": ["b", "b", "a"]}').value == 0

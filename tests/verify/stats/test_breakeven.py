@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,14 @@ def test_the_interval_comes_from_the_spread_of_the_answers():
 def test_other_rows_are_no_pair():
     with pytest.raises(ValueError, match="same rows"):
         break_even(cost("a", 0.0, 1.0, 1.0), cost("b", 1.0, 0.5), TRAFFIC)
+
+
+def test_the_interval_takes_groups_whole():
+    rng = np.random.default_rng(6)
+    each = np.repeat(rng.normal(1.0, 0.3, 20), 10).clip(0.1)
+    cheaper, dearer = cost("a", 0.0, *each), cost("b", 100.0, *([0.1] * 200))
+    groups = tuple(f"g{row // 10}" for row in range(200))
+    alone = break_even(cheaper, dearer, TRAFFIC)
+    grouped = break_even(replace(cheaper, groups=groups), replace(dearer, groups=groups), TRAFFIC)
+    assert grouped.answers == alone.answers
+    assert grouped.upper - grouped.lower > 2 * (alone.upper - alone.lower)

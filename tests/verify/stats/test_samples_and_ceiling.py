@@ -42,14 +42,28 @@ def test_the_ceiling_holds_for_questions_of_unequal_noise():
     draw, wrong, looks = random.Random(3), 0, 1000
     for _ in range(looks):
         shares = [draw.choice((0.55, 0.7, 0.95)) for _ in range(80)]
-        agreeing = sum((draw.random() < p) == (draw.random() < p) for p in shares)
-        wrong += ceiling(agreeing, 80, 2, 1.0, 0.05)[1] < sum(shares) / 80
+        agreeing = [(draw.random() < p) == (draw.random() < p) for p in shares]
+        wrong += ceiling(agreeing, [1] * 80, 2, 1.0, 0.05)[1] < sum(shares) / 80
     assert wrong / looks <= 0.05
 
 
+@pytest.mark.parametrize("often", [1, 161])
+def test_the_ceiling_holds_where_one_question_is_asked_often(often):
+    """One noisy question asked `often`, and 40 clean ones: what can be right is bounded from above."""
+    draw, wrong, looks = random.Random(4), 0, 100
+    rows = [often] + [1] * 40
+    reachable = (0.6 * often + 40) / sum(rows)
+    for _ in range(looks):
+        same = sum((draw.random() < 0.6) == (draw.random() < 0.6) for _ in range(max(1, often // 2)))
+        agreeing = [same / max(1, often // 2)] + [1.0] * 40
+        wrong += ceiling(agreeing, rows, 2, 1.0, 0.05)[1] < reachable
+    assert wrong == 0
+
+
 def test_rows_without_a_twin_may_all_be_right():
-    assert ceiling(0, 0, 2, 0.0, 0.05) == (1.0, 1.0)
-    whole, half = ceiling(50, 100, 2, 1.0, 0.05), ceiling(50, 100, 2, 0.5, 0.05)
+    assert ceiling([], [], 2, 0.0, 0.05) == (1.0, 1.0)
+    agreeing = [True, False] * 50
+    whole, half = ceiling(agreeing, [1] * 100, 2, 1.0, 0.05), ceiling(agreeing, [1] * 100, 2, 0.5, 0.05)
     assert half[0] == pytest.approx(0.5 * whole[0] + 0.5) and half[1] == pytest.approx(0.5 * whole[1] + 0.5)
 
 

@@ -156,7 +156,7 @@ class Case:
         if self.parent is not None:
             return self.parent
         shippable = [arm for arm in self.tried if arm.candidate is not None]
-        gains = [(_gain(arm), arm) for arm in shippable]
+        gains = [(_gain(arm, self.sample.strata.take(arm.places).groups), arm) for arm in shippable]
         good = [(gain, arm) for (gain, error), arm in gains if gain > error]
         return max(good, key=lambda pair: pair[0])[1].candidate or self.plain if good else self.plain
 
@@ -246,10 +246,10 @@ def bar_of(task: Task, plain: float | None) -> float | None:
     return min(1.0, plain + quality.by) if quality.better_than else max(0.0, plain - quality.margin)
 
 
-def _gain(arm: Arm) -> tuple[float, float]:
+def _gain(arm: Arm, groups: Sequence[str]) -> tuple[float, float]:
     """The mean lift over what it is compared with, and its standard error."""
     after, before = ([value or 0.0 for value in values] for values in (arm.values, arm.against))
-    return (sum(after) - sum(before)) / max(1, len(after)), standard_error(after, before)
+    return (sum(after) - sum(before)) / max(1, len(after)), standard_error(after, before, groups)
 
 
 def with_tried(case: Case, evidence: Evidence) -> Case:

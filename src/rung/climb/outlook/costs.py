@@ -49,6 +49,7 @@ def _measured(climb: Climb, rung: str) -> Measured:
         labels=len(labelled(climb.task)) if _learnt(candidate, climb.task) else 0,
         making_s=built.seconds + (gate.seconds if gate else 0.0),
         asked=dev.n + (gate.verdict.n if gate else 0),
+        groups=tuple(row.group for row in climb.task.split("dev")),
     )
 
 

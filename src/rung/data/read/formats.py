@@ -23,7 +23,16 @@ def _refuse_constant(name: str) -> Any:
     raise RowError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, none of whose keys stands twice: which of the values was meant, nobody can tell."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise RowError(f"the key '{twice}' stands twice in one object")
+    return found
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_each_once)
 
 
 def open_table(path: Path, shown: str, encoding: str | None = None) -> Table:

@@ -1,7 +1,7 @@
 """The answer is a JSON object whose fields are right: the weighted share of them, each compared in its own way.
 
 A field is compared as `exact` text or value, `fuzzy` text, `number` with the unit beside it, `date` in any usual format, `object`
-(all its fields right) or `list` (all its items right, in order unless `ignore_order`). Left out, the fields are taken from the
+(all its fields right) or `list` (all its items right, in order, or as `match` says). Left out, the fields are taken from the
 targets: digits with leading zeros are text, and a few odd values change nothing.
 
 The share is of the fields that the target or the answer says something in: null, missing and blank text say nothing, so that
@@ -68,7 +68,8 @@ def accepts(config: Config) -> Mapping[str, str]:
         )
     if any(field.absolute or field.relative for field in fields):
         kinds |= dict.fromkeys(NEARLY, "a number within the tolerance is right")
-    kinds |= {"items reordered": "the order of a list does not count"} if any(field.ignore_order for field in fields) else {}
+    kinds |= {"items reordered": "the order of a list does not count"} if any(field.match != "in_order" for field in fields) else {}
+    kinds |= {"item dropped": "any item of a list is right"} if any(field.match == "any" for field in fields) else {}
     return kinds | ({"field invented": "fields that no target has do not count"} if config.ignore_extra else {})
 
 

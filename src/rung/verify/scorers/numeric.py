@@ -24,6 +24,7 @@ from rung.verify.numbers import RESULT, Mark, NumberForm, answered_number, numbe
 from rung.verify.parse import as_text
 from rung.verify.scoring import missing_target
 
+IN_WORK = ("digit changed", "sign dropped", "sign added", "decimal point moved", "unit changed", "zeros dropped", "field changed")
 PROPOSED: dict[str, dict[str, object]] = {"number": {}}
 LISTS = {
     "match: any": "several right numbers: any one of them",
@@ -35,8 +36,8 @@ LISTS = {
 class Config(BaseModel, extra="forbid", frozen=True):
     """`absolute` and `relative`: how far off an answer may be, the larger of the two. `take`: which of several numbers counts.
 
-    `decimal`, `percent` (what 12% is beside plain numbers: 12 or .12) and `needs_unit`; left out, as the targets show.
-    `match`: what a list means.
+    `decimal`, `percent` (what 12% is beside plain numbers: 12 or .12), `needs_unit` and `worked` (targets show their work before
+    ####); left out, as the targets show. `match`: what a list means.
     """
 
     absolute: float = Field(default=0.0, ge=0)
@@ -45,6 +46,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     decimal: Mark | None = None
     percent: Literal["points", "fraction"] | None = None
     needs_unit: bool | None = None
+    worked: bool | None = None
     match: Match | None = None
 
     @property
@@ -61,13 +63,15 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
         raise UserError(f"the targets are identifiers, not quantities: {column.evidence}", hint=hint)
     if column.doubt and column.kind == "number" and config.decimal is None:
         raise UserError(f"the targets can be read in two ways: {column.doubt}", hint="Say decimal: '.' or decimal: ','.")
-    shown = column.form
-    given = {"decimal": config.decimal, "percent": config.percent, "needs_unit": config.needs_unit}
-    return config.model_copy(update={name: getattr(shown, name) if said is None else said for name, said in given.items()})
+    worked = any(RESULT in as_text(row.target) for row in examples)
+    shown = {"decimal": column.form.decimal, "percent": column.form.percent, "needs_unit": column.form.needs_unit, "worked": worked}
+    return config.model_copy(update={name: value for name, value in shown.items() if getattr(config, name) is None})
 
 
 def accepts(config: Config) -> Mapping[str, str]:
     """Numbers within a tolerance that was asked for."""
+    if config.worked:
+        return dict.fromkeys(IN_WORK, "only the number behind #### counts")
     near = config.absolute or config.relative
     within = "a number within the tolerance is right"
     return {kind: within for kind in ("digit changed", "decimal point moved", "other row's target", "argument changed") if near}
@@ -98,6 +102,12 @@ def render(target: Any, config: Config) -> str:
     return f"{number.value:f}"
 
 
+def label(example: Example, output: str, config: Config) -> str | None:
+    """The number that was read, so that answers can be put in order."""
+    number, _ = answered_number(output, config.form, config.take)
+    return None if number is None else f"{number.value:f}"
+
+
 def check(example: Example, config: Config) -> str | None:
     """The target must be a number, as the column writes them."""
     if problem := missing_target(example):
@@ -121,7 +131,7 @@ def constraint(examples: Sequence[Example], config: Config) -> Constraint | None
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Asks for the bare number, with what stands beside it in the targets."""
     numbers = [number for row in examples if (number := read_number(row.target, config.form))]
-    if any(RESULT in as_text(row.target) for row in examples):
+    if config.worked:
         return f"Show the work; end with {RESULT} and the number alone."
     comma = " Write a decimal comma." if config.decimal == "," else ""
     if any(number.unit for number in numbers):

@@ -1,8 +1,7 @@
 """One-sided bounds on a mean from a sample of fixed size. Each is wrong at most `level` of the time.
 
-    every row its own cluster, scores 0 or 1     Clopper-Pearson                                      exact
-    fewer than 20 clusters, or other scores      betting on cluster totals                            valid at every size
-    20 clusters or more                          Clopper-Pearson at the effective number of rows      by simulation, see tests
+    every row its own cluster, scores 0 or 1     Clopper-Pearson                 exact
+    clusters, or other scores                    Gaffke's on cluster totals      by conjecture; betting, proven, beside it
 
 A two-sided interval of 1 - alpha takes both bounds at alpha / 2.
 """
@@ -14,27 +13,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rung.verify.stats import clusters
+from rung.verify.stats import clusters, gaffke
 
 if TYPE_CHECKING:
     import numpy as np
 
-FEW_CLUSTERS = 20
-# Two clusters of twice the average size, one all right and one all wrong, are added to the estimate of the spread. The factor was
-# chosen by simulation. Scores of 0 or 1, 20 to 1,000 clusters of 1 to 29 rows, means .5 to .99, correlation 0 to .95, levels 2.5%
-# and .6%: none of 600 cells is wrong more often than its level by three standard errors; without the two, up to 13% at 2.5%. Paired
-# differences, correlation to .7: the same but for candidates that never lose a row (one cell in 336: 3.1% at 2.5%).
-IMAGINED_CLUSTER = 2.0
 LARGEST_BET = 0.75
+PRECISION = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """A lower and an upper bound, each at its own level, and the `method` that gave them."""
+    """A lower and an upper bound, each at its own level, and the `method` that gave them.
+
+    proven  where the method's validity is a conjecture, what betting, which is proven, gives at the same level
+    """
 
     lower: float
     upper: float
     method: str
+    proven: tuple[float, float] | None = None
 
 
 def clopper_pearson(successes: float, n: float, level: float) -> tuple[float, float]:
@@ -55,15 +53,17 @@ def fixed_bounds(values: Sequence[float], of: Sequence[int], level: float) -> Bo
     import numpy as np
 
     scores, members = np.asarray(values, float), np.asarray(of)
-    count = len(np.unique(members))
-    alone = count == len(scores)
-    binary = bool(np.isin(scores, (0.0, 1.0)).all())
-    if alone and binary:
+    sums, sizes = clusters.totals(scores, members)
+    alone = len(sums) == len(scores)
+    if alone and bool(np.isin(scores, (0.0, 1.0)).all()):
         lower, upper = clopper_pearson(float(scores.sum()), len(scores), level)
         return Bounds(lower=lower, upper=upper, method="exact (Clopper-Pearson)")
-    if alone or count < FEW_CLUSTERS:
-        return _betting(scores, members, level)
-    return _effective(scores, members, level, most=len(scores) if binary else math.inf)
+    return Bounds(
+        lower=_gaffke_lower(sums, sizes, level),
+        upper=1 - _gaffke_lower(sizes - sums, sizes, level),
+        method="Gaffke's bound" if alone else "Gaffke's bound on groups",
+        proven=_betting(sums, sizes, level),
+    )
 
 
 def design_effect(values: Sequence[float], of: Sequence[int]) -> float:
@@ -77,11 +77,15 @@ def design_effect(values: Sequence[float], of: Sequence[int]) -> float:
 
 
 def row_variance(values: Sequence[float], of: Sequence[int]) -> float:
-    """n times the cautious variance of the mean: what one row contributes, clustering included. Never zero."""
+    """n times the variance of the mean, an imagined cluster half right included: what one row adds, clustering too. Never zero."""
     import numpy as np
 
     scores = np.asarray(values, float)
-    return len(scores) * _cautious_variance(*clusters.totals(scores, np.asarray(of)))[0]
+    sums, sizes = clusters.totals(scores, np.asarray(of))
+    imagined = gaffke.imagined_size(sizes)
+    middle = (sums.sum() + imagined / 2) / (sizes.sum() + imagined)
+    spread = ((sums - sizes * middle) ** 2).sum() + (imagined * middle) ** 2 / 2 + (imagined * (1 - middle)) ** 2 / 2
+    return float(spread / len(scores))
 
 
 def _variance_of_mean(sums: np.ndarray, sizes: np.ndarray) -> float:
@@ -90,34 +94,24 @@ def _variance_of_mean(sums: np.ndarray, sizes: np.ndarray) -> float:
     return float((residuals**2).sum() / n**2 * count / (count - 1))
 
 
-def _cautious_variance(sums: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
-    """Variance of the mean and the mean around which it was taken, two imagined clusters included."""
-    n, count = sizes.sum(), max(len(sums), 2)
-    imagined = IMAGINED_CLUSTER * (sizes**2).sum() / n
-    middle = (sums.sum() + imagined) / (n + 2 * imagined)
-    observed = sums - sizes * (sums.sum() / n)
-    spread = (observed**2).sum() + (imagined * (1 - middle)) ** 2 + (imagined * middle) ** 2
-    return float(spread / n**2 * count / (count - 1)), float(middle)
+def _gaffke_lower(sums: np.ndarray, sizes: np.ndarray, level: float) -> float:
+    """The largest mean that Gaffke's test refutes at `level`; its p-value rises with the mean."""
+    from scipy.optimize import brentq
+
+    imagined, mean = gaffke.imagined_size(sizes), float(sums.sum() / sizes.sum())
+
+    def above(candidate: float) -> float:
+        return math.log(max(gaffke.p_value(sums, sizes, imagined, candidate), 1e-300) / level)
+
+    if mean <= PRECISION or above(PRECISION) >= 0:
+        return 0.0
+    return float(brentq(above, PRECISION, mean, xtol=PRECISION)) - PRECISION if above(mean) > 0 else mean - PRECISION
 
 
-def _effective(scores: np.ndarray, members: np.ndarray, level: float, most: float) -> Bounds:
-    """Clopper-Pearson with the number of independent rows that carry as much, after Korn and Graubard (1998)."""
-    from scipy.special import ndtri, stdtrit
-
-    sums, sizes = clusters.totals(scores, members)
-    variance, middle = _cautious_variance(sums, sizes)
-    few = (float(ndtri(1 - level)) / float(stdtrit(len(sums) - 1, 1 - level))) ** 2
-    rows = min(max(middle * (1 - middle) / variance * few, 1.0), most)
-    lower, upper = clopper_pearson(float(scores.mean()) * rows, rows, level)
-    return Bounds(lower=lower, upper=upper, method="clustered (Clopper-Pearson at the effective number of rows)")
-
-
-def _betting(scores: np.ndarray, members: np.ndarray, level: float) -> Bounds:
-    sums, sizes = clusters.totals(scores, members)
+def _betting(sums: np.ndarray, sizes: np.ndarray, level: float) -> tuple[float, float]:
     largest = sizes.max()
-    lower = _betting_lower(sums / largest, sizes / largest, level)
-    upper = 1 - _betting_lower((sizes - sums) / largest, sizes / largest, level)
-    return Bounds(lower=lower, upper=upper, method="betting")
+    lower, upper = (_betting_lower(totals / largest, sizes / largest, level) for totals in (sums, sizes - sums))
+    return lower, 1 - upper
 
 
 def _betting_lower(sums: np.ndarray, sizes: np.ndarray, level: float) -> float:

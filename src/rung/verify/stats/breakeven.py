@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from rung.engine.backend import price_usd
 from rung.types import Answer
+from rung.verify.stats import clusters
 
 SAMPLES = 1000
 LEVEL = 0.8
@@ -41,6 +42,7 @@ class Measured:
     """What a rung took.
 
     answers   on the same evaluation rows, in the same order, for every rung
+    groups    the cluster of each of these rows; none where every row stands alone
     remote    whether a server answers, whose prices count, or one's own machine, whose seconds do
     labels    train rows whose targets it learns from
     making_s  seconds to make and to measure it, on one's own machine
@@ -53,6 +55,7 @@ class Measured:
     labels: int
     making_s: float
     asked: int
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,7 @@ class Cost:
     once: float
     each: tuple[float, ...]
     unknown: str = ""
+    groups: tuple[str, ...] = ()
 
     @property
     def per_answer(self) -> float | None:
@@ -112,17 +116,17 @@ def cost_of(measured: Measured, unit: Unit, prices: Mapping[str, float], traffic
     if not known or len(known) < len(each):
         return Cost(name=measured.name, unit=unit, once=labels, each=(), unknown=reason)
     making = measured.asked * sum(known) / len(known) if measured.remote else measured.making_s * (rate or 0.0)
-    return Cost(name=measured.name, unit=unit, once=labels + making, each=known)
+    return Cost(name=measured.name, unit=unit, once=labels + making, each=known, groups=measured.groups)
 
 
 def break_even(a: Cost, b: Cost, traffic: Traffic, *, seed: int = 0) -> BreakEven:
-    """Between two rungs, in either order. The interval resamples evaluation rows, the same ones for both."""
+    """Between two rungs, in either order. The interval resamples groups of evaluation rows, the same ones for both."""
     cheaper, dearer = (a, b) if a.once <= b.once else (b, a)
     known: dict[str, Any] = {"cheaper": cheaper.name, "dearer": dearer.name, "unit": a.unit}
     if unknown := next((f"{cost.name}: {cost.unknown}" for cost in (a, b) if cost.unknown), ""):
         return BreakEven(**known, outcome="unknown", sentence=f"not known: {unknown}")
     extra = dearer.once - cheaper.once
-    low, point, high = _saving(cheaper.each, dearer.each, seed)
+    low, point, high = _saving(cheaper, dearer, seed)
     if extra == 0 and point > 0:
         return BreakEven(**known, outcome="at once", answers=0.0, sentence=f"{dearer.name} is cheaper from the first answer on")
     if point <= 0:
@@ -132,15 +136,18 @@ def break_even(a: Cost, b: Cost, traffic: Traffic, *, seed: int = 0) -> BreakEve
     return _told(found, traffic)
 
 
-def _saving(cheaper: Sequence[float], dearer: Sequence[float], seed: int) -> tuple[float, float, float]:
+def _saving(cheaper: Cost, dearer: Cost, seed: int) -> tuple[float, float, float]:
     """What an answer of the dearer one saves: the ends of an 80% bootstrap interval around its mean."""
     import numpy as np
 
-    if len(cheaper) != len(dearer):
-        raise ValueError(f"{len(cheaper)} answers against {len(dearer)}: the same rows are needed")
-    saved = np.asarray(cheaper) - np.asarray(dearer)
-    picked = np.random.default_rng(seed).integers(0, len(saved), size=(SAMPLES, len(saved)))
-    low, high = np.quantile(saved[picked].mean(axis=1), ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    n = len(cheaper.each)
+    if n != len(dearer.each):
+        raise ValueError(f"{n} answers against {len(dearer.each)}: the same rows are needed")
+    saved = np.asarray(cheaper.each) - np.asarray(dearer.each)
+    sums, sizes = clusters.totals(saved, np.asarray(clusters.labels(cheaper.groups or ("",) * n)))
+    picked = np.random.default_rng(seed).integers(0, len(sums), size=(SAMPLES, len(sums)))
+    drawn = sums[picked].sum(axis=1) / sizes[picked].sum(axis=1)
+    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return float(low), float(saved.mean()), float(high)
 
 

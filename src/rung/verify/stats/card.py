@@ -1,41 +1,41 @@
 """The sample-size card: what a test split of this size can and cannot prove, before anything is spent.
 
-Figures are for the exact half of a rung's share of alpha (see `sequential`); the e-process half adds a little power, and stops
-early.
+Its chances are those of the gate's own bounds (`power`): card and gate are one calculation.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from rung.verify.stats import power
+
 GAPS = (0.02, 0.03, 0.05)
-POWER = 0.8
 # The share of rows that only one of two candidates gets right, where none was measured: a common size for two decent candidates.
 DISCORDANT = 0.2
-CLUSTER_CORRELATION = 0.2
 
 
-def sample_size_card(*, n_test: int, clusters: int, bar: float | None, alpha: float, rungs: int) -> list[dict[str, Any]]:
+def sample_size_card(*, sizes: Sequence[int], bar: float | None, alpha: float, rungs: int) -> list[dict[str, Any]]:
     """Lines for a reader, each {"text": ..., and the numbers that the text names}.
 
-    n_test, clusters  rows of the test split, and how many independent clusters they make (`clusters.count`)
-    bar               the least mean score, or None where the bar compares two candidates
-    alpha, rungs      the chance of any wrong pass in the whole climb, and the shares into which it is split
+    sizes         rows of each of the test split's groups (`clusters.sizes`); all 1 where every row stands alone
+    bar           the least mean score, or None where the bar compares two candidates
+    alpha, rungs  the chance of any wrong pass in the whole climb, and the shares into which it is split
     """
-    level = alpha / rungs / 2
-    rows, lines = _independent_rows(n_test, clusters)
+    groups, share = tuple(sorted(sizes)), alpha / rungs
+    rows, lines = _independent_rows(groups)
     lines.append(
         {
-            "text": f"each of up to {rungs} candidates at the gate may pass wrongly {alpha / rungs:.2%} of the time, "
+            "text": f"each of up to {rungs} candidates at the gate may pass wrongly {share:.2%} of the time, "
             f"so that the whole climb does at most {100 * alpha:.3g}% of the time",
             "alpha": alpha,
             "rungs": rungs,
         }
     )
     if bar is not None and 0 < bar < 1:
-        lines += _bar_lines(rows, bar, level)
-    gain = smallest_gain(rows, 2 * level)
+        lines += _bar_lines(groups, bar, share)
+    gain = smallest_gain(rows, share)
     lines.append(
         {
             "text": f"a difference between two candidates shows (80% power) from {100 * gain:.1f} points, "
@@ -44,20 +44,21 @@ def sample_size_card(*, n_test: int, clusters: int, bar: float | None, alpha: fl
             "discordant": DISCORDANT,
         }
     )
-    worst = 1 - level ** (1 / rows) if rows else 1.0
-    text = f"no failure in {rows:,} rows would prove a failure rate below {worst:.1%}, and no less"
+    worst = 1 - power.best_proven(groups, share)
+    text = f"no failure in {sum(groups):,} rows would prove a failure rate below {worst:.1%}, and no less"
     return [*lines, {"text": text, "zero_failure_rate": worst}]
 
 
-def _independent_rows(n_test: int, clusters: int) -> tuple[int, list[dict[str, Any]]]:
-    if clusters >= n_test:
+def _independent_rows(sizes: Sequence[int]) -> tuple[int, list[dict[str, Any]]]:
+    n_test = sum(sizes)
+    if power.alone(sizes):
         return n_test, [{"text": f"{n_test:,} test rows, each on its own", "n_test": n_test, "rows": n_test}]
-    rows = max(1, round(n_test / (1 + (n_test / clusters - 1) * CLUSTER_CORRELATION)))
+    rows = max(1, round(n_test / power.effect_of_groups(sizes)))
     text = (
-        f"{n_test:,} test rows in {clusters:,} groups count as about {rows:,} independent ones "
-        f"(at a correlation of {CLUSTER_CORRELATION} within groups)"
+        f"{n_test:,} test rows in {len(sizes):,} groups count as about {rows:,} independent ones "
+        f"(at a correlation of {power.CLUSTER_CORRELATION} within groups, which all chances below assume)"
     )
-    return rows, [{"text": text, "n_test": n_test, "clusters": clusters, "rows": rows}]
+    return rows, [{"text": text, "n_test": n_test, "clusters": len(sizes), "rows": rows}]
 
 
 def measured_line(n_test: int, effect: float, of: str) -> dict[str, Any]:
@@ -67,16 +68,14 @@ def measured_line(n_test: int, effect: float, of: str) -> dict[str, Any]:
     return {"text": text, "design_effect": effect, "rows": rows}
 
 
-def _bar_lines(rows: int, bar: float, level: float) -> list[dict[str, Any]]:
-    smallest = smallest_gate(bar, level)
-    if rows < smallest:
-        text = f"too small for its bar: even a perfect candidate needs {smallest:,} test rows to prove {bar:.1%}"
-        return [{"text": text, "smallest_gate": smallest}]
+def _bar_lines(sizes: tuple[int, ...], bar: float, alpha: float) -> list[dict[str, Any]]:
+    if not power.perfect_passes(sizes, alpha, bar):
+        return [_too_small(sizes, bar, alpha)]
     gaps = [gap for gap in GAPS if bar + gap < 1]
-    powers = {f"{gap:.2f}": power_to_pass(rows, bar, bar + gap, level) for gap in gaps}
-    needs = {f"{gap:.2f}": rows_to_pass(bar, bar + gap, level) for gap in gaps}
-    truth = least_truth(rows, bar, level)
-    chances = ", ".join(f"{100 * float(gap):.0f} points above it {power:.0%}" for gap, power in powers.items())
+    powers = {f"{gap:.2f}": power.power(sizes, alpha, bar, bar + gap) for gap in gaps}
+    needs = {f"{gap:.2f}": _rows_needed(sizes, alpha, bar, bar + gap) for gap in gaps}
+    truth = power.least_truth(sizes, alpha, bar)
+    chances = ", ".join(f"{100 * float(gap):.0f} points above it {chance:.0%}" for gap, chance in powers.items())
     rows_text = ", ".join(f"{100 * float(gap):.0f} points {need:,}" for gap, need in needs.items())
     lines: list[dict[str, Any]] = [
         {
@@ -89,52 +88,35 @@ def _bar_lines(rows: int, bar: float, level: float) -> list[dict[str, Any]]:
         lines.append(
             {"text": f"test rows needed for an 80% chance, by how far above the bar it is: {rows_text}", "rows_needed": needs}
         )
+        lines += _looked_at(sizes, bar, alpha, gaps)
     return lines
 
 
-def fewest_right(rows: int, bar: float, level: float) -> int:
-    """The fewest right answers whose Clopper-Pearson lower bound is at or above the bar; rows + 1 if none will do."""
-    from scipy.stats import binom
-
-    return int(binom.isf(level, rows, bar)) + 1
-
-
-def power_to_pass(rows: int, bar: float, truth: float, level: float) -> float:
-    """The chance that a candidate that is right with probability `truth` passes the exact test on `rows` rows."""
-    from scipy.stats import binom
-
-    return float(binom.sf(fewest_right(rows, bar, level) - 1, rows, truth))
+def _looked_at(sizes: tuple[int, ...], bar: float, alpha: float, gaps: Sequence[float]) -> list[dict[str, Any]]:
+    """Rows looked at before the gate stops, on average; known where rows stand alone."""
+    if not power.alone(sizes):
+        return []
+    rows = {f"{gap:.2f}": round(power.operating(len(sizes), alpha, bar, bar + gap).rows) for gap in gaps}
+    told = ", ".join(f"{100 * float(gap):.0f} points {count:,}" for gap, count in rows.items())
+    return [{"text": f"rows looked at before the gate stops, on average, by how far above the bar it is: {told}", "looks": rows}]
 
 
-def least_truth(rows: int, bar: float, level: float) -> float:
-    """The least true mean that passes with 80% power."""
-    from scipy.special import betaincinv
-
-    right = fewest_right(rows, bar, level)
-    return float(betaincinv(right, rows - right + 1, POWER)) if right <= rows else 1.0
-
-
-def rows_to_pass(bar: float, truth: float, level: float, power: float = POWER) -> int:
-    """The fewest rows, to the next five, on which the exact one-sided test has this power (it rises in a saw-tooth)."""
-    import numpy as np
-    from scipy.special import ndtri
-    from scipy.stats import binom
-
-    spread = float(ndtri(1 - level)) * math.sqrt(bar * (1 - bar)) + float(ndtri(power)) * math.sqrt(truth * (1 - truth))
-    about = (spread / (truth - bar)) ** 2
-    rows = np.arange(5 * math.ceil(about / 10), 2 * about + 100, 5)
-    powers = binom.sf(binom.isf(level, rows, bar), rows, truth)
-    return int(rows[np.argmax(powers >= power)])
+def _too_small(sizes: tuple[int, ...], bar: float, alpha: float) -> dict[str, Any]:
+    if not power.alone(sizes):
+        text = f"too small for its bar: even a perfect candidate cannot prove {bar:.1%} on groups of these sizes"
+        return {"text": text, "best_proven": power.best_proven(sizes, alpha)}
+    smallest = power.fewest_rows(alpha, bar, len(sizes))
+    return {
+        "text": f"too small for its bar: even a perfect candidate needs {smallest:,} test rows to prove {bar:.1%}",
+        "smallest_gate": smallest,
+    }
 
 
-def smallest_gate(bar: float, level: float) -> int:
-    """The fewest rows on which a candidate that is always right proves the bar; raises ValueError unless 0 < bar < 1."""
-    if not 0 < bar < 1:
-        raise ValueError(f"no number of rows proves a bar of {bar}" if bar >= 1 else f"a bar of {bar} needs no proof")
-    return math.ceil(math.log(level) / math.log(bar) - 1e-9)
+def _rows_needed(sizes: tuple[int, ...], alpha: float, bar: float, truth: float) -> int:
+    return power.rows_to_pass(alpha, bar, truth) if power.alone(sizes) else power.rows_in_groups(sizes, alpha, bar, truth)
 
 
-def smallest_gain(rows: int, alpha: float, discordant: float = DISCORDANT, power: float = POWER) -> float:
+def smallest_gain(rows: int, alpha: float, discordant: float = DISCORDANT, power: float = 0.8) -> float:
     """The least gain that McNemar's two-sided test shows with this power; as a share of the rows."""
     from scipy.special import ndtri
 

@@ -27,18 +27,24 @@ def best_share(agreement: float, labels: int | None) -> float:
     return (1 + math.sqrt(max(0.0, (labels - 1) * (labels * max(agreement, 1 / labels) - 1)))) / labels
 
 
-def ceiling(agreeing: int, pairs: int, labels: int | None, covered: float, level: float) -> tuple[float, float]:
+def ceiling(
+    agreement: Sequence[float], rows: Sequence[int], labels: int | None, covered: float, level: float
+) -> tuple[float, float]:
     """The estimate and the upper bound, at `level`, of what can be right.
 
-    agreeing  of `pairs` disjoint pairs of rows with the same question, those with the same label
-    covered   the share of rows that have such a twin; of the others nothing is known, so that all of them may be right
+    agreement  of each question, how often two labels of it are the same, among disjoint pairs. A question is one draw, however many
+               pairs it has: what is asked a hundred times would speak for all the others
+    rows       how many rows ask each question: it counts as a group of so many
+    covered    the share of rows that have such a twin; of the others nothing is known, so that all of them may be right
     """
-    from rung.verify.stats.bounds import clopper_pearson
+    from rung.verify.stats.bounds import fixed_bounds
 
-    if not pairs:
+    if not agreement:
         return 1.0, 1.0
-    upper = clopper_pearson(agreeing, pairs, level)[1]
-    estimate, most = best_share(agreeing / pairs, labels), best_share(upper, labels)
+    scores = [share for share, count in zip(agreement, rows, strict=True) for _ in range(count)]
+    of = [question for question, count in enumerate(rows) for _ in range(count)]
+    upper = fixed_bounds(scores, of, level).upper
+    estimate, most = best_share(sum(scores) / len(scores), labels), best_share(upper, labels)
     return covered * estimate + 1 - covered, covered * most + 1 - covered
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,3 +58,8 @@ def totals(values: np.ndarray, of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     _, place, sizes = np.unique(of, return_inverse=True, return_counts=True)
     return np.bincount(place, weights=values), sizes.astype(float)
+
+
+def sizes(groups: Sequence[str]) -> tuple[int, ...]:
+    """How many rows each cluster has, in order of the cluster's number."""
+    return tuple(Counter(labels(groups)).values())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rung.types import Verdict
-from rung.verify.stats import bounds, sequential
+from rung.verify.stats import sequential
 from rung.verify.stats.sequential import Decision, FixedBounds, Sample
 
 
@@ -31,20 +31,20 @@ def look(
     alpha: float,
     n_total: int,
     name: str = "quality",
-    fixed: FixedBounds = bounds.fixed_bounds,
+    fixed: FixedBounds | None = None,
 ) -> Verdict | None:
     """The verdict on `mean score >= bar` after the first rows of the test split, or None where more rows must be looked at.
 
     values   scores in [0, 1] of the rows looked at so far, in look order; None where there is none
     groups   the cluster of every one of the n_total test rows, in look order (best from `clusters.look_order`); "" is a row alone
     alpha    what all looks at this bar may spend together (see `sequential` for how)
-    fixed    the bounds at the full number of rows
+    fixed    the bounds at the full number of rows, where they are not those of `bounds`; exact looks are not made then
 
     Scores that are missing count as 0 towards a pass and as 1 towards a fail, and the reason says so. Call it as often as you
     like: the verdict depends on the rows alone, not on when one looked. Raises ValueError for scores or shapes that cannot be.
     """
     sample = _sample(values, groups, n_total)
-    if sample.n and sequential.open_still(sample, bar, alpha):
+    if sample.n and sequential.open_still(sample, bar, alpha, exact=fixed is None):
         return None
     verdict, settled = _judged(values, sample, bar, alpha, fixed)
     return replace(verdict, name=name) if settled else None
@@ -57,7 +57,7 @@ def judge(
     alpha: float,
     n_total: int,
     name: str = "quality",
-    fixed: FixedBounds = bounds.fixed_bounds,
+    fixed: FixedBounds | None = None,
 ) -> Verdict:
     """As `look`, but where rows remain to be looked at it says "undecided", with the bounds so far."""
     return replace(_judged(values, _sample(values, groups, n_total), bar, alpha, fixed)[0], name=name)
@@ -70,7 +70,7 @@ def _sample(values: Sequence[float | None], groups: Sequence[str], n_total: int)
 
 
 def _judged(
-    values: Sequence[float | None], sample: sequential.Sample, bar: float, alpha: float, fixed: FixedBounds
+    values: Sequence[float | None], sample: sequential.Sample, bar: float, alpha: float, fixed: FixedBounds | None
 ) -> tuple[Verdict, bool]:
     present = [value for value in values if value is not None]
     n_total = len(sample.of)
@@ -89,8 +89,7 @@ def _judged(
         alpha=alpha,
         bar=bar,
         stopped_by=decision.stopped_by or "not stopped",
-        reason=sentence(decision, sample, f"{bar:.1%}", (f"{decision.lower:.1%}", f"{decision.upper:.1%}"), alpha)
-        + of_missing(missing),
+        reason=sentence(decision, sample, bar, "{:.1%}".format, alpha) + of_missing(missing),
         needed=decision.needed,
     )
     return verdict, decision.status is not None
@@ -113,24 +112,33 @@ def _nothing(bar: float, alpha: float, n_total: int) -> Verdict:
     )
 
 
-def sentence(decision: Decision, sample: Sample, bar: str, ends: tuple[str, str], alpha: float) -> str:
-    """Why the decision is what it is, in words. `bar` and `ends` (lower, upper) are already formatted."""
-    lower, upper = ends
+def sentence(decision: Decision, sample: Sample, bar: float, show: Callable[[float], str], alpha: float) -> str:
+    """Why the decision is what it is, in words. `show` writes a mean score as the reader knows it."""
+    lower, upper, line = show(decision.lower), show(decision.upper), show(bar)
     sure = f"{1 - alpha:.4g}" if alpha < 0.001 else f"{1 - alpha:.2%}"
     seen = f"{sample.n:,} of {len(sample.of):,} rows"
     if decision.status == "pass":
-        return f"at least {lower} ({sure} sure), so the bar of {bar} is passed, after {seen}: {decision.stopped_by}"
+        beside = _proven(decision, 0, "at least", show)
+        return f"at least {lower} ({sure} sure), so the bar of {line} is passed, after {seen}: {decision.stopped_by}{beside}"
     if decision.status == "fail":
-        return f"at most {upper} ({sure} sure), below the bar of {bar}, after {seen}: {decision.stopped_by}"
+        beside = _proven(decision, 1, "at most", show)
+        return f"at most {upper} ({sure} sure), below the bar of {line}, after {seen}: {decision.stopped_by}{beside}"
     if decision.lower > decision.upper:
         return f"early and late rows contradict each other (at least {lower}, at most {upper}), after {seen}: not in random order?"
-    between = f"between {lower} and {upper}, which leaves the bar of {bar} open"
+    between = f"between {lower} and {upper}, which leaves the bar of {line} open"
     if decision.status is None:
         return f"{between} after {seen}; more rows remain"
     more = f"; about {decision.needed:,} more labels would decide it" if decision.needed else ""
     if decision.stopped_by == "futility":
-        return f"stopped after {seen}: less than 5% chance of passing on all of them; {between}{more}"
+        return f"stopped after {seen}: less than 1% chance of passing on all of them; {between}{more}"
     return f"{between} after all {sample.n:,} rows ({decision.stopped_by}){more}"
+
+
+def _proven(decision: Decision, side: int, which: str, show: Callable[[float], str]) -> str:
+    """What stands without a conjecture, where one decided."""
+    if decision.proven is None:
+        return ""
+    return f", held by simulation (betting, which is proven, says {which} {show(decision.proven[side])})"
 
 
 def of_missing(missing: int) -> str:

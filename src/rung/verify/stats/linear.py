@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rung.types import Verdict
-from rung.verify.stats import bounds, gate
+from rung.verify.stats import bounds, gate, sequential
 
 Part = tuple[float, float]
 EXACT = "exact (Clopper-Pearson on its own rows)"
@@ -101,7 +101,11 @@ class Asked:
     def judged(self, line: float) -> Verdict:
         """What the gate says of another line, as things stand."""
         scores, bar = self.linear.scores(self.parts, line)
-        return gate.judge(scores, self.groups, bar, self.alpha, len(self.groups), self.name, exactly(bar))
+        return gate.judge(scores, self.groups, bar, self.alpha, len(self.groups), self.name, self.at_the_end(bar))
+
+    def at_the_end(self, bar: float) -> sequential.FixedBounds | None:
+        """What bounds the rows' shares when all are in; None where the gate's own do: every row counts alike."""
+        return None if self.linear.is_mean else exactly(bar)
 
     def proven(self, line: float) -> bool:
         return self.judged(line).status == "pass"
@@ -116,7 +120,7 @@ def look_linear(asked: Asked) -> Verdict | None:
     Its `reason` is left as the gate put it, in terms of the rows' shares: say it anew. Raises as `gate.look`.
     """
     scores, bar = asked.linear.scores(asked.parts, asked.line)
-    verdict = gate.look(scores, asked.groups, bar, asked.alpha, len(asked.groups), asked.name, exactly(bar))
+    verdict = gate.look(scores, asked.groups, bar, asked.alpha, len(asked.groups), asked.name, asked.at_the_end(bar))
     return None if verdict is None else in_its_figures(asked, verdict)
 
 

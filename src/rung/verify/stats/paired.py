@@ -44,15 +44,14 @@ def look_paired(
         raise ValueError(f"{len(a_values)} scores against {len(b_values)}")
     both = [(a, b) for a, b in zip(a_values, b_values, strict=True) if a is not None and b is not None]
     sample = sequential.sample_of(_scores(a_values, b_values, 0.0), _scores(a_values, b_values, 1.0), groups, n_total)
-    if not sample.n or sequential.open_still(sample, (1 + delta) / 2, alpha):
+    if not sample.n or sequential.open_still(sample, (1 + delta) / 2, alpha, exact=False):
         return None
     decision = sequential.decide(sample, (1 + delta) / 2, alpha, fixed_difference)
     if decision.status is None:
         return None
     lower, upper = 2 * decision.lower - 1, 2 * decision.upper - 1
     missing = sample.n - len(both)
-    ends = (f"{100 * lower:+.1f} points", f"{100 * upper:+.1f} points")
-    reason = sentence(decision, sample, f"{100 * delta:+.1f} points", ends, alpha) + _wins(both) + of_missing(missing)
+    reason = sentence(decision, sample, (1 + delta) / 2, _points, alpha) + _wins(both) + of_missing(missing)
     return Verdict(
         status=decision.status,
         estimate=sum(a - b for a, b in both) / len(both) if both else None,
@@ -74,6 +73,10 @@ def _scores(a_values: Sequence[float | None], b_values: Sequence[float | None], 
     """(1 + a - b) / 2 for each row; a missing a counts as `missing`, a missing b as its opposite."""
     pairs = zip(a_values, b_values, strict=True)
     return [(1 + (missing if a is None else a) - (1 - missing if b is None else b)) / 2 for a, b in pairs]
+
+
+def _points(score: float) -> str:
+    return f"{100 * (2 * score - 1):+.1f} points"
 
 
 def _wins(both: Sequence[tuple[float, float]]) -> str:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from rung.verify.stats.clusters import labels
 
-def one_standard_error(trials: Sequence[tuple[float, Sequence[float | None]]]) -> int:
+
+def one_standard_error(trials: Sequence[tuple[float, Sequence[float | None]]], groups: Sequence[str]) -> int:
     """The index of the cheapest trial whose mean is within one paired standard error of the best (Breiman et al., 1984).
 
     trials  (cost, scores) each; the scores stand for the same rows in the same order
+    groups  the cluster of each of these rows; "" is a row alone
 
     A row that could not be scored counts against the trial. Of equal costs the better mean is taken, then the first. Raises
     ValueError without trials, or where they did not see the same number of rows.
@@ -24,15 +27,19 @@ def one_standard_error(trials: Sequence[tuple[float, Sequence[float | None]]]) -
     scores = [[value or 0.0 for value in values] for _, values in trials]
     means = [sum(row) / max(len(row), 1) for row in scores]
     best = max(range(len(trials)), key=lambda index: (means[index], -trials[index][0], -index))
-    near = [index for index in range(len(trials)) if means[best] - means[index] <= standard_error(scores[best], scores[index])]
+    errors = [standard_error(scores[best], row, groups) for row in scores]
+    near = [index for index, error in enumerate(errors) if means[best] - means[index] <= error]
     return min(near, key=lambda index: (trials[index][0], -means[index], index))
 
 
-def standard_error(a_scores: Sequence[float], b_scores: Sequence[float]) -> float:
-    """Of the mean of a - b over the same rows; 0 with fewer than two."""
-    n = len(a_scores)
-    if n < 2:
+def standard_error(a_scores: Sequence[float], b_scores: Sequence[float], groups: Sequence[str]) -> float:
+    """Of the mean of a - b over the same rows, which are independent between clusters only; 0 with fewer than two clusters."""
+    of = labels(groups)
+    n, count = len(a_scores), len(set(of))
+    if count < 2:
         return 0.0
     differences = [a - b for a, b in zip(a_scores, b_scores, strict=True)]
-    mean = sum(differences) / n
-    return math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1) / n)
+    mean, residuals = sum(differences) / n, [0.0] * count
+    for cluster, difference in zip(of, differences, strict=True):
+        residuals[cluster] += difference - mean
+    return math.sqrt(sum(residual**2 for residual in residuals) * count / (count - 1)) / n

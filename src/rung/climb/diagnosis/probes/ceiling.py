@@ -64,20 +64,40 @@ def probe(case: Case, config: Config) -> Evidence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Pairs:
-    """Disjoint pairs of labels of one question. `covered` is the share of dev that has a twin, `labels` how many there are."""
+class _Question:
+    """Disjoint pairs of its labels, how many of them agree, and how many rows ask it."""
 
     agreeing: int
     pairs: int
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pairs:
+    """Questions with more than one label. `covered` is the share of dev that has a twin, `labels` how many there are."""
+
+    questions: tuple[_Question, ...]
     covered: float
     labels: int | None
 
     @property
+    def pairs(self) -> int:
+        return sum(question.pairs for question in self.questions)
+
+    @property
+    def agreeing(self) -> int:
+        return sum(question.agreeing for question in self.questions)
+
+    @property
     def estimate(self) -> float:
-        return ceiling(self.agreeing, self.pairs, self.labels, self.covered, 0.5)[0]
+        return self._ends(0.5)[0]
 
     def bound(self, level: float) -> float:
-        return ceiling(self.agreeing, self.pairs, self.labels, self.covered, level)[1]
+        return self._ends(level)[1]
+
+    def _ends(self, level: float) -> tuple[float, float]:
+        shares = [question.agreeing / question.pairs for question in self.questions]
+        return ceiling(shares, [question.rows for question in self.questions], self.labels, self.covered, level)
 
     def facts(self) -> dict[str, Any]:
         return {"pairs": self.pairs, "agreeing": self.agreeing, "covered": self.covered, "ceiling": self.estimate}
@@ -114,7 +134,7 @@ def _repeats(task: Task, rows: Sequence[Example]) -> _Pairs:
     groups = [[row, *(replace(row, target=target) for target in row.repeats)] for row in rows]
     dev = [row for row in rows if row.split == "dev"]
     covered = sum(bool(row.repeats) for row in dev) / max(1, len(dev))
-    return _paired(task, groups, covered)
+    return _paired(task, [(group, 1) for group in groups], covered)
 
 
 def _twins(task: Task, rows: Sequence[Example]) -> _Pairs:
@@ -127,16 +147,22 @@ def _twins(task: Task, rows: Sequence[Example]) -> _Pairs:
     told = [group for key, group in groups.items() if any(key)]
     twinned = {row.id for group in told if len(group) > 1 for row in group}
     dev = [row for row in rows if row.split == "dev"]
-    return _paired(task, told, sum(row.id in twinned for row in dev) / max(1, len(dev)))
+    return _paired(task, [(group, len(group)) for group in told], sum(row.id in twinned for row in dev) / max(1, len(dev)))
 
 
-def _paired(task: Task, groups: Sequence[Sequence[Example]], covered: float) -> _Pairs:
-    """A pair that the scorer cannot judge is left out: it would stand against labels that contradict nothing."""
-    scorer = scorer_of(task)
-    pairs = [pair for group in groups for pair in zip(group[::2], group[1::2], strict=False)]
-    scores = [scorer.score(one, target_text(task, other)).value for one, other in pairs]
-    known = [score for score in scores if score is not None]
-    return _Pairs(agreeing=sum(score >= 1.0 for score in known), pairs=len(known), covered=covered, labels=_labels(task))
+def _paired(task: Task, asked: Sequence[tuple[Sequence[Example], int]], covered: float) -> _Pairs:
+    """The labels of each question, and how many rows ask it, in pairs.
+
+    A pair that the scorer cannot judge is left out: it would stand against labels that contradict nothing.
+    """
+    scorer, questions = scorer_of(task), []
+    for labelled, rows in asked:
+        pairs = zip(labelled[::2], labelled[1::2], strict=False)
+        scores = [scorer.score(one, target_text(task, other)).value for one, other in pairs]
+        known = [score for score in scores if score is not None]
+        if known:
+            questions.append(_Question(agreeing=sum(score >= 1.0 for score in known), pairs=len(known), rows=rows))
+    return _Pairs(questions=tuple(questions), covered=covered, labels=_labels(task))
 
 
 def _out_of_fold(task: Task, rows: Sequence[Example]) -> _OutOfFold | None:
