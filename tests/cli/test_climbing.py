@@ -88,11 +88,15 @@ def test_eval_measures_a_registered_candidate(task_file: Path, home: Path, capsy
     assert run(["eval", str(task_file), "--candidate", "toy", "--split", "test", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["candidate"], said["n"]) == (winner, 140)
+    assert said["alpha"] == pytest.approx(0.05 / 8), "after the climb it is the second on these rows"
     bar = said["bars"][0]
     assert bar["lower"] < bar["estimate"] < bar["upper"]
     assert (bar["n"], bar["missing"], bar["status"]) == (140, 0, "pass")
     with open_home() as opened:
         assert opened.looks.of(said["task"])[-1].candidate == winner
+    assert run(["eval", str(task_file), "--candidate", "toy", "--split", "test"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "99.38% confidence" in told and "so far: 2; error at most 4.38%. The next may spend 0.21%." in told, "again is free"
     write_task(task_file, at_least=0.95)
     assert run(["eval", str(task_file), "--candidate", "toy@1"]) == 1
     assert "95% confidence" in capsys.readouterr().out

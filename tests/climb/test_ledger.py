@@ -15,11 +15,9 @@ from planted import write
 from rung.climb.climb import climb
 from rung.climb.ledger import charge_evaluation, gauge_of, locked_rows, row_key, standing_of
 from rung.climb.preflight import HopelessSplit
-from rung.climb.steps import open_climb
 from rung.progress import Silent
 from rung.registry.documents import ClimbDocument
 from rung.registry.home import Home, open_home
-from rung.registry.looks import Gauged, Grant
 from rung.task.load import load_task
 from rung.types import Bar, Candidate, Example, Task
 
@@ -68,17 +66,20 @@ def test_a_finished_climb_is_not_charged_again(opened: Home, tmp_path: Path) -> 
     assert standing_of(task, opened).climbs == 1
 
 
-def test_a_climb_that_was_killed_after_its_charge_goes_on_with_it(opened: Home, tmp_path: Path) -> None:
-    """The charge is in the ledger, and the climb's own record does not have it yet."""
+def test_a_climb_that_was_killed_after_its_charge_goes_on_with_it(
+    opened: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The charge and the test are in the ledger, and the climb's own record does not have them yet."""
     task = planted(tmp_path, opened)
-    begun = open_climb(task, opened, Silent())
-    begun.lease.close()
-    test = Gauged(gauge=gauge_of(task), key="the first candidate")
-    opened.looks.charge(test, begun.id, locked_rows(task), lambda _: Grant(alpha=0.0375, part=0.01))
-    assert begun.record.charged is None
+    with monkeypatch.context() as patched:
+        patched.setattr(opened.looks, "charged", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            climbed(task, opened)
+    assert standing_of(task, opened).climbs == 1
     charge_evaluation(task, Candidate(rung="r", base="b"), opened)
     ended = climbed(task, opened).ledger
-    assert (ended.number, ended.spent, standing_of(task, opened).climbs) == (1, 0.0, 2)
+    assert (ended.number, ended.alpha, ended.spent) == (1, pytest.approx(0.0375), 0.0)
+    assert standing_of(task, opened).climbs == 2
 
 
 def test_an_overlapping_sample_in_another_order_meets_its_rows(opened: Home, tmp_path: Path) -> None:

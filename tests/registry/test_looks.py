@@ -16,7 +16,10 @@ ROWS = [f"row{number}" for number in range(1200)]
 
 def charge(home: Home, climb: str, rows: list[str], key: str = "", line: float = 0.8) -> Charge:
     test = Gauged(gauge=Gauge(key="gauge", lines=(line,)), key=key or climb)
-    return home.looks.charge(test, climb, rows, lambda number: Grant(alpha=1 / 2**number, part=0.1 / number))
+    part = home.looks.charge(test, climb, rows, lambda number: Grant(alpha=1 / 2**number, part=0.1 / number))
+    found = home.looks.charged(climb, rows)
+    assert found and part == 0.1 / found.number
+    return found
 
 
 def test_the_same_look_is_counted_once(registry: Home) -> None:
@@ -31,7 +34,8 @@ def test_the_same_look_is_counted_once(registry: Home) -> None:
 def test_climbs_on_rows_that_overlap_are_numbered_whatever_their_tasks(registry: Home) -> None:
     assert registry.looks.standing(ROWS) == Standing(climbs=0, spent=0.0, seen=0)
     first = charge(registry, "a", ROWS[:800])
-    assert (first.number, first.alpha, first.part, first.before.climbs) == (1, 0.5, 0.1, 0)
+    assert (first.number, first.alpha, first.before.climbs) == (1, 0.5, 0)
+    assert registry.looks.charged("another", ROWS) is None
     assert charge(registry, "b", ROWS[900:]).number == 1, "they have no row in common with the first"
     third = charge(registry, "c", [*ROWS[700:], "new"])
     assert (third.number, third.before) == (3, Standing(climbs=2, spent=1.0, seen=400))

@@ -87,18 +87,18 @@ def level_of(climb: Climb, trial: Trial, share: Callable[[AlphaPlan], float]) ->
     """
     looks, key = climb.home.looks, digest([trial.candidate.id, {name: other.id for name, other in trial.baselines.items()}])
     test = Gauged(gauge=gauge_of(climb.task), key=key)
-    level = looks.level(test)
-    if level is not None:
-        return level
+    rows, level = locked_rows(climb.task), looks.level(test)
 
     def grant(number: int) -> Grant:
         plan = _numbered(climb, number)
         return Grant(alpha=plan.alpha, part=share(plan))
 
-    charge = looks.charge(test, climb.id, locked_rows(climb.task), grant)
-    if climb.record.charged is None:
+    if level is None:
+        level = looks.charge(test, climb.id, rows, grant)
+    # Also where the climb was killed between the two: then the test is known, and the record does not have its charge yet.
+    if climb.record.charged is None and (charge := looks.charged(climb.id, rows)):
         climb.record.add(Charged(number=charge.number, alpha=charge.alpha, before=charge.before))
-    return charge.part
+    return level
 
 
 def charge_evaluation(task: Task, candidate: Candidate, home: Home) -> float:
@@ -115,7 +115,7 @@ def charge_evaluation(task: Task, candidate: Candidate, home: Home) -> float:
         alpha = task.alpha * weight(number)
         return Grant(alpha=alpha, part=alpha)
 
-    return home.looks.charge(test, digest([test.gauge.key, test.gauge.lines, test.key]), locked_rows(task), grant).part
+    return home.looks.charge(test, digest([test.gauge.key, test.gauge.lines, test.key]), locked_rows(task), grant)
 
 
 def after(task: Task, home: Home) -> str:

@@ -10,7 +10,7 @@ from rung.choices import choices
 from rung.engine.backend import Request
 from rung.engine.chat import calls_text, text_of
 from rung.errors import UserError
-from rung.parts import ChoiceConstraint
+from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.reply import read_reply
 from rung.types import CUT_OFF, FAILED, WITHHELD, Answer
 
@@ -42,6 +42,8 @@ def read_completion(reply: Mapping[str, Any], request: Request, seconds: float) 
     reason = str(choice.get("finish_reason") or "stop")
     reason = _REASONS.get(reason.casefold(), reason)
     text, fault = _said(choice["message"], reason)
+    if isinstance(request.constraint, SchemaConstraint) and not is_object(request.constraint.schema):
+        text = _unwrapped(text)
     usage = reply.get("usage") or {}
     details = usage.get("prompt_tokens_details") or {}
     return Answer(
@@ -53,6 +55,19 @@ def read_completion(reply: Mapping[str, Any], request: Request, seconds: float) 
         finish_reason=reason,
         fault=fault,
     )
+
+
+def is_object(schema: Mapping[str, Any]) -> bool:
+    """Whether a schema is one of objects: servers take no other at the root, so that others are asked for as `{"answer": ...}`."""
+    return schema.get("type") == "object"
+
+
+def _unwrapped(text: str) -> str:
+    """What stands under `answer`, where a reply is an object of nothing else; compact, as a constrained answer is."""
+    wrapped = json_object(text)
+    if wrapped is None or set(wrapped) != {"answer"}:
+        return text
+    return json.dumps(wrapped["answer"], ensure_ascii=False, separators=(",", ":"))
 
 
 def json_object(text: str) -> dict[str, Any] | None:
@@ -75,7 +90,9 @@ def _said(message: Mapping[str, Any], reason: str) -> tuple[str, str]:
     """(what was said, why that is no answer). A refusal in words is an answer: a wrong one."""
     content = message.get("content")
     try:
-        text = calls_text(message["tool_calls"]) if message.get("tool_calls") else text_of(content)
+        # Some servers still answer as OpenAI did before a message could hold several calls.
+        calls = message.get("tool_calls") or ([{"function": message["function_call"]}] if message.get("function_call") else None)
+        text = calls_text(calls) if calls else text_of(content)
     except (UserError, KeyError, TypeError) as error:
         return "", f"the server sent what is no text ({type(error).__name__})"
     if text or content == "":

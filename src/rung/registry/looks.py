@@ -8,6 +8,7 @@ order in which they first came to the gate; what each may spend follows from its
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,11 +81,10 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
-    """A climb's number on its rows, the alpha that it may spend, the part for the test at hand, and how its rows stood before."""
+    """A climb's number on its rows, the alpha that it may spend, and how its rows stood before."""
 
     number: int
     alpha: float
-    part: float
     before: Standing
 
 
@@ -99,23 +99,29 @@ class Looks:
         with self._database.reading() as connection:
             return _standing(connection, rows, None)
 
-    def charge(self, test: Gauged, climb: str, rows: Sequence[str], grant: Callable[[int], Grant]) -> Charge:
-        """Writes down a test before it is made, with its part of `grant(number)`, by the climb's (id) number on its rows.
+    def charge(self, test: Gauged, climb: str, rows: Sequence[str], grant: Callable[[int], Grant]) -> float:
+        """Writes down a test before it is made, and gives its part of `grant(number)`, by the climb's (id) number on its rows.
 
         A climb's first test gives it the next number; one that has a number keeps it. All in one transaction: two climbs that come
         to the gate at once get two numbers, and one that was killed is charged once.
         """
         with self._database.writing() as connection:
-            seq = _seq_of(connection, climb)
-            before = _standing(connection, rows, seq)
-            if seq is None:
-                row = {"climb": climb, "row_set": _set_of(connection, rows), "number": before.climbs + 1}
-                connection.execute(insert(tables.charges), row | {"alpha": grant(before.climbs + 1).alpha, "created": now()})
-            found = connection.execute(select(tables.charges).where(tables.charges.c.climb == climb)).one()
-            part, lines = grant(found.number).part, json.dumps(list(test.gauge.lines))
+            found = _charge_of(connection, climb)
+            number = found.number if found else _standing(connection, rows, None).climbs + 1
+            if found is None:
+                row = {"climb": climb, "row_set": _set_of(connection, rows), "number": number, "alpha": grant(number).alpha}
+                connection.execute(insert(tables.charges), row | {"created": now()})
+            part, lines = grant(number).part, json.dumps(list(test.gauge.lines))
             entry = {"gauge": test.gauge.key, "test": test.key, "lines": lines, "climb": climb, "alpha": part}
             connection.execute(insert(tables.tests).prefix_with("OR IGNORE"), entry | {"created": now()})
-        return Charge(number=found.number, alpha=found.alpha, part=part, before=before)
+        return part
+
+    def charged(self, climb: str, rows: Sequence[str]) -> Charge | None:
+        """What a climb (id) was charged for its rows; None before its first test."""
+        with self._database.reading() as connection:
+            found = _charge_of(connection, climb)
+            before = _standing(connection, rows, found.seq) if found else None
+        return Charge(number=found.number, alpha=found.alpha, before=before) if before else None
 
     def level(self, test: Gauged) -> float | None:
         """The alpha that was charged for this test, with bars that stood no lower; None where it was not made.
@@ -164,8 +170,8 @@ def _look(row: Any) -> Look:
     return Look(task=row.task, candidate=row.candidate, n=row.n, created=row.created, known=row.row_set is not None)
 
 
-def _seq_of(connection: Connection, climb: str) -> int | None:
-    return connection.execute(select(tables.charges.c.seq).where(tables.charges.c.climb == climb)).scalar()
+def _charge_of(connection: Connection, climb: str) -> Any:
+    return connection.execute(select(tables.charges).where(tables.charges.c.climb == climb)).first()
 
 
 def _standing(connection: Connection, rows: Sequence[str], until: int | None) -> Standing:
@@ -175,7 +181,7 @@ def _standing(connection: Connection, rows: Sequence[str], until: int | None) ->
     wanted = select(columns.row_set, columns.alpha).where(columns.row_set.in_(sorted(overlaps)))
     found = list(connection.execute(wanted if until is None else wanted.where(columns.seq < until)))
     seen = set[str]().union(*(overlaps[row.row_set] for row in found))
-    return Standing(climbs=len(found), spent=sum(row.alpha for row in found), seen=len(seen))
+    return Standing(climbs=len(found), spent=math.fsum(row.alpha for row in found), seen=len(seen))
 
 
 def _overlaps(connection: Connection, rows: Sequence[str]) -> dict[int, set[str]]:

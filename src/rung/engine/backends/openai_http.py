@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from rung.engine.backend import Budget, ContextTooLong, Request, price_usd
 from rung.engine.bases.resolve import Base
 from rung.engine.chat import with_tools_in_words, wrapped_tool
-from rung.engine.completion import complaint, has_message, is_filtered, json_object, read_completion
+from rung.engine.completion import complaint, has_message, is_filtered, is_object, json_object, read_completion
 from rung.errors import BrokenEnvironment, RungError, UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import FAILED, REFUSED, WITHHELD, Answer
@@ -323,12 +323,15 @@ def _clean(turn: Mapping[str, Any]) -> dict[str, Any]:
 
 def _response_format(constraint: ChoiceConstraint | SchemaConstraint) -> dict[str, Any]:
     if isinstance(constraint, ChoiceConstraint):
-        answer = {"type": "string", "enum": list(constraint.choices)}
-        schema = {"type": "object", "properties": {"answer": answer}, "required": ["answer"], "additionalProperties": False}
+        schema = _wrapped({"type": "string", "enum": list(constraint.choices)})
     else:
-        schema = dict(constraint.schema)
+        schema = dict(constraint.schema) if is_object(constraint.schema) else _wrapped(constraint.schema)
     strict = {"strict": True} if _is_closed(schema) else {}
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, **strict}}
+
+
+def _wrapped(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {"answer": dict(answer)}, "required": ["answer"], "additionalProperties": False}
 
 
 def _is_closed(schema: Any) -> bool:
