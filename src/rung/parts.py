@@ -1,4 +1,4 @@
-"""What a Task and a Candidate are made of: tools, documents, demonstrations, constraints, retrieval."""
+"""What a Task and a Candidate are made of: tools, documents, demonstrations, constraints, retrieval; and a Run's classes."""
 
 from __future__ import annotations
 
@@ -194,3 +194,49 @@ class ToolUse:
     files: str | None
     steps: int = 1
     forced: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounded:
+    """A share and its bounds; None where there is nothing that it is a share of."""
+
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFigures:
+    """One class of a closed set: rows of which it is right, rows that were answered so, and how well the two agree."""
+
+    label: str
+    rows: int
+    answered: int
+    precision: Bounded
+    recall: Bounded
+    f1: Bounded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """How many rows of one class were taken for another; `answer` is empty where they were read as none."""
+
+    target: str
+    answer: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassTable:
+    """What a Run says of each class, the largest first, and its commonest confusions; `of` is how many classes there are.
+
+    Each bound is one-sided, wrong at most `level` of the time by itself. `missing` rows have no score.
+    """
+
+    split: str
+    n: int
+    missing: int
+    level: float
+    classes: tuple[ClassFigures, ...]
+    of: int
+    confusions: tuple[Confusion, ...]

@@ -139,6 +139,14 @@ def test_one_odd_row_changes_no_kind(write):
     assert "1 answers are no JSON object, where the others are." in profile.remarks
 
 
+def test_the_only_other_column_is_the_answer(write):
+    lines = "".join(f'"a text that is number {n}","{n % 7 + 1}.{n % 900 + 100:03},{n % 90 + 10}"\n' for n in range(200))
+    profile = look_at(write("betrag.csv", "text,betrag\n" + lines))
+    assert (profile.columns.named(), profile.scorer) == ({"input": "text", "target": "betrag"}, "numeric")
+    lines = "".join(f'"a text that is number {n}","${n % 7 + 1},{n % 900 + 100:03}.50"\n' for n in range(200))
+    assert look_at(write("price.csv", "description,price\n" + lines)).scorer == "numeric"
+
+
 def test_worked_solutions_are_numbers(write):
     rows = [{"prompt": f"{n} times 3?", "completion": f"{n}*3 = <<{n}*3={3 * n}>>{3 * n}\n#### {3 * n}"} for n in range(200)]
     assert look_at(write("gsm.jsonl", rows)).scorer == "numeric"

@@ -14,6 +14,7 @@ from rung.registry.documents import Change, DevScore, Found, RungRecord, Trainin
 from rung.registry.documents import RungState as Standing
 from rung.rungs.base import Recorded, rung_named
 from rung.types import Answer, Example, Finding, Run, Task
+from rung.verify.classes import class_table
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
@@ -65,6 +66,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         broke=tuple(broke[:CASES_SHOWN]),
         fixed_total=len(fixed),
         broke_total=len(broke),
+        classes=class_table(climb.task, runs[state.name]) if state.name in runs else None,
     )
 
 

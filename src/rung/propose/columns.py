@@ -117,7 +117,9 @@ def guess_columns(rows: Rows, shown: str) -> Guess:
     columns = columns_of(rows)
     asked = _best({name: _as_input(column) for name, column in columns.items()})
     rest = {name: column for name, column in columns.items() if name != asked}
-    target = _best({name: _as_target(column) for name, column in rest.items()})
+    # Beside the question a last column can only be the answer, unless its name says that it is something else.
+    only = 1.0 if len(rest) == 1 else 0.0
+    target = _best({name: _as_target(column, only) for name, column in rest.items()})
     if asked is None or target is None:
         missing = "question" if asked is None else "answer"
         constant = [column for column in columns.values() if column.filled == column.rows > 1 and len(column.values) == 1]
@@ -168,9 +170,11 @@ def _as_input(column: Column) -> float:
     return max(0.0, named + min(math.log10(column.mean_chars), 3) + column.distinct)
 
 
-def _as_target(column: Column) -> float:
-    """Answers are called so, or are a closed set, or structured."""
+def _as_target(column: Column, only: float) -> float:
+    """Answers are called so, or are a closed set, or structured, or all that there is."""
     if column.filled < 0.5 * column.rows or len(column.values) < 2:
         return 0.0
     aside = bool(column.words & ASIDE_NAMES) or bool(column.words & GROUP_NAMES) or column.words <= SPLIT_COLUMNS
-    return 3.0 * bool(column.words & TARGET_NAMES) + 2.0 * column.is_closed_set + 2.0 * (column.structured > 0.9) - 3.0 * aside
+    return (
+        only + 3.0 * bool(column.words & TARGET_NAMES) + 2.0 * column.is_closed_set + 2.0 * (column.structured > 0.9) - 3.0 * aside
+    )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from rung import json_form
 from rung.errors import UserError
+from rung.parts import ClassTable
 from rung.registry.forecasts import Forecast
 from rung.types import Bar, Finding, Limits, Status, Unit, Verdict
 
@@ -155,6 +156,7 @@ class RungRecord:
     broke: tuple[Change, ...]
     fixed_total: int
     broke_total: int
+    classes: ClassTable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

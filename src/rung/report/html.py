@@ -7,7 +7,7 @@ from pathlib import Path
 from rung.disk import replacing
 from rung.errors import BrokenEnvironment
 from rung.registry.documents import ClimbDocument
-from rung.report import curves, facts, grids, ladder, outlook
+from rung.report import classes, curves, facts, grids, ladder, outlook
 from rung.report.render import render
 from rung.report.trials import trial_tables
 
@@ -43,6 +43,8 @@ def page(document: ClimbDocument) -> str:
         lifts=ladder.lifts(found) if found else None,
         attribution=grids.attribution(found) if found else None,
         arms=grids.arms(found) if found else None,
+        classes={rung.rung: classes.class_grid(rung.classes) for rung in document.rungs if rung.classes},
+        confusions={rung.rung: classes.confused(rung.classes) for rung in document.rungs if rung.classes},
         guards={rung.rung: grids.guards(rung, document.task) for rung in document.rungs},
         curves={rung.rung: curves.curves(rung.history) for rung in document.rungs},
         outlooks=[outlook.outlook(curve) for curve in ahead.curves] if ahead else [],

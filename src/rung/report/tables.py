@@ -12,6 +12,7 @@ from rich.text import Text
 
 from rung.registry.documents import ClimbDocument, RungRecord
 from rung.report import text
+from rung.report.classes import class_lines
 from rung.report.facts import bar_words, dev_words, state, unit_of
 from rung.types import Unit
 
@@ -60,8 +61,19 @@ class LadderTable:
         yield _verdict_line(self.document, options)
         yield Padding(_table(self.document, options), (1, 0))
         yield Group(*[_reason(rung, options) for rung in self.document.rungs if rung.broken or (not rung.verdict and rung.reason)])
+        yield Group(*_classes(self.document, options))
         yield Group(*[Text(safe(f"Ledger: {line}", options), style="dim") for line in self.document.ledger.lines])
         yield Group(*[Text(safe(line.text, options), style="dim") for line in self.document.trials])
+
+
+def _classes(document: ClimbDocument, options: ConsoleOptions) -> list[RenderableType]:
+    """Each class of the winner's, else of the last rung that was measured."""
+    measured = [rung for rung in document.rungs if rung.classes]
+    shown = document.winner if document.winner in measured else measured[-1] if measured else None
+    if shown is None or shown.classes is None:
+        return []
+    title = Text(safe(f"Each class, {shown.rung} on {shown.classes.split}:", options), style="bold")
+    return [title, *class_lines(shown.classes, lambda words: safe(words, options))]
 
 
 def _verdict_line(document: ClimbDocument, options: ConsoleOptions) -> Text:

@@ -12,10 +12,8 @@ from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task
 from rung.verify.bars import Measure, cut_short, look_at, measure_of, seen
 from rung.verify.missing import remarks
 from rung.verify.run import make_run, random_order, score_rows
+from rung.verify.stats.boundaries import LOOK_EVERY
 from rung.verify.wait import SHARE, waits
-
-# Rows between two looks: enough to fill a batch, few enough that a clear case stops early.
-LOOK_EVERY_ROWS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +64,7 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     against: dict[str, list[Row]] = {name: [] for name in others}
     settled: dict[str, Verdict] = {}
     with progress.stage(f"{trial.candidate.rung} at the gate", len(order)) as stage:
-        for part in batches(order, LOOK_EVERY_ROWS):
+        for part in batches(order, LOOK_EVERY):
             rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
             for name, other in others.items():
                 against[name] += score_rows(trial.task, part, answer(other, part, runtime))

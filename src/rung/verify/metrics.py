@@ -73,9 +73,9 @@ class Answered:
     score: Score
 
 
-def part_of(bar: Bar, scorer: BoundScorer, row: Answered) -> Part | None:
-    """What a row gives to a linear metric or a cost, as (top, bottom); None where it is not known."""
-    if bar.metric and METRICS[bar.metric].needs == "probabilities":
+def part_of(bar: Bar, scorer: BoundScorer | None, row: Answered) -> Part | None:
+    """What a row gives to a linear metric or a cost, as (top, bottom); None where it is not known. Chances need the scorer."""
+    if scorer and bar.metric and METRICS[bar.metric].needs == "probabilities":
         chances = probabilities(scorer, row)
         return None if chances is None or row.target is None else (_weighed(bar, chances, row.target), 1.0)
     if row.score.value is None:

@@ -61,6 +61,12 @@ def test_a_truncated_line_of_jsonl(load):
     assert "1 row cannot be used\n  rows.jsonl:2: the JSON is cut off: Unterminated string" in error.value.message
 
 
+def test_a_whole_number_of_thousands_of_digits(load):
+    with pytest.raises(UserError) as error:
+        load("rows.jsonl", '{"prompt": "a", "completion": ' + "9" * 5000 + "}\n")
+    assert "rows.jsonl:1: the JSON holds a whole number of thousands of digits" in error.value.message
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,14 @@ def test_a_fence_inside_a_text_is_part_of_it() -> None:
     target = {"snippet": "```python\nx = {1}\n```"}
     bound = settled("json_fields", rows(target))
     assert bound.score(row(target), bound.ideal(row(target))).value == 1
+
+
+def test_a_long_choice_that_the_question_lists_is_an_answer() -> None:
+    asked = {"role": "user", "content": "Which fits: Payment processing issue, Delivery was late today? My card failed."}
+    examples = tuple(replace(one, messages=(asked,)) for one in rows("Payment processing issue", "Delivery was late today"))
+    bound = settled("choice", examples)
+    assert [bound.score(example, bound.ideal(example)).value for example in examples] == [1, 1]
+    assert bound.score(examples[0], bound.ideal(examples[1])).value == bound.score(examples[0], asked["content"]).value == 0
 
 
 values = st.one_of(

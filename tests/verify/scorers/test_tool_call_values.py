@@ -95,7 +95,12 @@ class TestValues:
         assert self.same({"amount": "New York"}, {"amount": "new-york"}, strings="bfcl")
         assert not self.same({"currency": "EUR"}, {}, strings="bfcl")
         assert not self.same({}, {"currency": "EUR"}, strings="bfcl")
-        assert set(scorer("tool_call", strings="bfcl").accepts) == {"sign dropped", "sign added", "decimal point moved"}
+        assert set(scorer("tool_call", strings="bfcl").accepts) == {
+            "sign dropped",
+            "sign added",
+            "decimal point moved",
+            "day and month swapped",
+        }
 
     def test_without_tools_values_stand_by_themselves(self) -> None:
         assert self.same({"n": 5}, {"n": 5.0}, tools=False)

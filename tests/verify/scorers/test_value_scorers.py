@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -97,6 +98,14 @@ class TestNumeric:
     )
     def test_units_and_words_around(self, target: Any, output: str, right: int) -> None:
         assert settled("numeric", rows(target, target)).score(row(target), output).value == right
+
+    def test_a_question_that_is_repeated_is_no_answer(self) -> None:
+        asked = {"role": "user", "content": "What is the price? A white frame, list price $3,982.77"}
+        example = replace(row("$3,982.77"), messages=(asked,))
+        bound = settled("numeric", rows("$3,982.77", "$5.00"))
+        assert bound.score(example, asked["content"]).reason == "no number in the answer"
+        assert bound.score(example, f"{asked['content']}\n$3,982.77").value == 1
+        assert bound.score(example, "list price $3,982.77").value == 1
 
     def test_worked_solutions(self) -> None:
         worked = "He had 32 + 42 = <<32+42=74>>74.\nSo 74 - 35 = 39.\n#### 39"

@@ -190,3 +190,31 @@ def test_a_look_finds_the_gate_open_exactly_where_the_bounds_leave_it_open() -> 
             assert sequential.open_still(sample, bar, 0.05) == (sequential.decide(sample, bar, 0.05).status is None)
             ended += not sequential.open_still(sample, bar, 0.05)
     assert 40 < ended < 110
+
+
+@pytest.mark.parametrize(
+    ("scores", "groups"),
+    [
+        ([1.0], [""]),
+        ([0.0], [""]),
+        ([1.0] * 30, [""] * 30),
+        ([0.0] * 30, [""] * 30),
+        ([None] * 30, [""] * 30),
+        ([1.0] * 30, ["all of them"] * 30),
+        ([0.0] * 30, ["all of them"] * 30),
+        ([1.0] * 29 + [0.0], ["big"] * 29 + [""]),
+        ([0.5] * 60, [""] * 60),
+        ([0.999999] * 60, [""] * 60),
+        ([1.0, 0.0] * 40, [f"question {row // 2}" for row in range(80)]),
+        ([None, 1.0] * 40, [f"question {row // 2}" for row in range(80)]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("bar", "alpha"), [(0.5, 0.05), (0.9999, 0.0001), (0.0001, 0.2)])
+def test_few_uniform_or_missing_scores_are_never_certainty(scores, groups, bar, alpha):
+    """What reads "100% +- 0" elsewhere: one row, all right, all wrong, one group, the same question asked again, nothing scored."""
+    verdict = judge(scores, groups, bar, alpha, len(scores))
+    assert 0 <= verdict.lower <= verdict.upper <= 1
+    assert verdict.upper - verdict.lower > 0.01
+    if None in scores or (len(set(groups)) == 1 != len(groups) and groups[0]):
+        assert verdict.status != "pass" or bar < 0.4

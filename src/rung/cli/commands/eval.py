@@ -33,6 +33,8 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     """
     from rung.api import evaluate, load_task
     from rung.json_form import as_json as plain
+    from rung.report.classes import class_lines
+    from rung.verify.classes import class_table
     from rung.verify.missing import remarks
     from rung.verify.reading import read_bar
 
@@ -40,6 +42,7 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     run = evaluate(locked, ref, split, progress=True)
     alpha, told = _level(locked, run.candidate) if split == "test" else (locked.alpha, "")
     bars = [read_bar(locked, bar, run, alpha) for bar in (locked.quality, *locked.guards)]
+    classes = class_table(locked, run)
     remarked = remarks([row.answer for row in run.rows])
     if as_json:
         print_json(
@@ -50,11 +53,13 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
                 "n": len(run.rows),
                 "alpha": alpha,
                 "bars": [plain(bar) for bar in bars],
+                "classes": plain(classes) if classes else None,
                 "remarks": list(remarked),
             }
         )
     else:
         _show(bars, alpha, split)
+        show(*class_lines(classes) if classes else [])
         show(*[told] if told else [])
         for remark in remarked:
             show(f"{remark[0].upper()}{remark[1:]}.")

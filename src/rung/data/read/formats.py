@@ -58,6 +58,10 @@ def parse_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         raise RowError(f"{'the JSON is cut off' if cut else 'not JSON'}: {error.msg} at column {error.colno}") from None
+    except RowError:
+        raise
+    except ValueError:
+        raise RowError("the JSON holds a whole number of thousands of digits, which no reader takes") from None
     except RecursionError:
         raise RowError("the JSON is nested too deeply") from None
 

@@ -90,10 +90,16 @@ class Material:
 
     def _with(self, path: Path, leaf: Any, text: str) -> str | None:
         new = _unplain(leaf, text)
-        if new is None:
+        if new is None or self.allowed(path, new):
             return None
         made = self.written(self.at(path, new))
         return None if made is None or same(made, *self.rights()) else made
+
+    def allowed(self, path: Path, new: Any) -> bool:
+        """Whether a call may have this value, too."""
+        if not self.calls or len(path) < 3:
+            return False
+        return new in ((self.value[path[0]].get("allowed") or {}).get(path[2]) or ())
 
     def _permitted(self, value: Any) -> bool:
         """Whether these are the calls that are wanted, with other values that they may have, too."""

@@ -153,6 +153,6 @@ def _like(item: Any) -> Any:
 
 
 def _written(given: Material, path: Path, new: Any) -> Iterator[str]:
-    text = given.written(given.at(path, new))
+    text = None if given.allowed(path, new) else given.written(given.at(path, new))
     if text is not None:
         yield text

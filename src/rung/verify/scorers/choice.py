@@ -122,7 +122,9 @@ def _reader(config: Config, right: str) -> Choices:
 
 
 def _named(example: Example, output: str, config: Config) -> tuple[str, ...]:
-    return _reader(config, as_text(example.target)).named(_without_question(output, example))
+    reader = _reader(config, as_text(example.target))
+    # A question often lists its choices: one of them, alone, is an answer for all that.
+    return reader.named(output if reader.label(output.strip()) else _without_question(output, example))
 
 
 def _without_question(output: str, example: Example) -> str:

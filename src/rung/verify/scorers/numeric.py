@@ -19,6 +19,7 @@ from rung.errors import UserError
 from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
 from rung.verify.column import leading_zeros, read_column
+from rung.verify.echo import without_question
 from rung.verify.lists import Match
 from rung.verify.numbers import RESULT, Mark, NumberForm, answered_number, number_fault, read_number
 from rung.verify.parse import as_text
@@ -87,7 +88,7 @@ def score(example: Example, output: str, config: Config) -> Score:
     target = read_number(example.target, config.form)
     if target is None:
         return Score(value=None, reason=f"the target {example.target!r} is not a number")
-    number, fault = answered_number(output, config.form, config.take)
+    number, fault = answered_number(without_question(output, example), config.form, config.take)
     if number is None:
         return Score(value=0.0, reason=fault)
     fault = number_fault(number, target, config.form, absolute=config.absolute, relative=config.relative)
@@ -104,7 +105,7 @@ def render(target: Any, config: Config) -> str:
 
 def label(example: Example, output: str, config: Config) -> str | None:
     """The number that was read, so that answers can be put in order."""
-    number, _ = answered_number(output, config.form, config.take)
+    number, _ = answered_number(without_question(output, example), config.form, config.take)
     return None if number is None else f"{number.value:f}"
 
 

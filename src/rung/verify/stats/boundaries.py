@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+# Rows between two looks: enough to fill a batch, few enough that a clear case stops early.
 LOOK_EVERY = 24
 EARLY_SHARE = 0.2
 # What a state may lose at its improbable end, for speed; counted as spent.

@@ -30,9 +30,8 @@ def imagined_size(sizes: np.ndarray) -> float:
     """Rows of the imagined cluster: the mean size, each cluster weighted by the cube of its own.
 
     That is the size of all where they are equal, and nearly the largest where one is far above the rest. The exponent is the least
-    that no cell of the null grid refutes (`benchmarks/statistics.py`). With the plain mean the test is wrong up to five times too
-    often where sizes differ much and the rows of a cluster are all right or all wrong, and far more often where large clusters
-    score worse; with weights by size, up to five times there; by its square, 7% too often in one cell.
+    that no cell of the null grid refutes (docs/statistics.md): with the plain mean the test is wrong up to 57 times too often,
+    where large clusters are all right or all wrong and score worse; by size four times, by its square a little, in one cell.
     """
     return float((sizes**4).sum() / (sizes**3).sum())
 
