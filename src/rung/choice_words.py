@@ -111,6 +111,17 @@ def bounded(text: str, start: int, end: int) -> bool:
     return not (_goes_on_before(text, start) or _goes_on_behind(text, end) or _is_starred(text, start, end))
 
 
+def apart(text: str, start: int, end: int) -> bool:
+    """Whether a place is no part of a longer word or number, as `12` is of `312`, `12.5`, `-12`; it may have an ending (`'s`)."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if _joined(before, text[start]) or _joined(text[end - 1], after):
+        return False
+    beyond, earlier = text[end + 1 : end + 2], text[start - 2 : start - 1]
+    if text[start].isdigit() and ((before == "-" and not _is_word(earlier)) or (before in tuple(".,") and earlier.isdigit())):
+        return False
+    return not (text[end - 1].isdigit() and after in tuple(".,") and beyond.isdigit())
+
+
 def _goes_on_before(text: str, start: int) -> bool:
     before, first = text[start - 1 : start], text[start]
     if _joined(before, first) or before == ".":

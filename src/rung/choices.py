@@ -72,6 +72,8 @@ class Choices:
         if whole := self._whole(text):
             return (whole,)
         said = plain(text)
+        if "\\" not in said and not self._pattern.search(said):
+            return ()
         return self._marked(said) or self._standing(said) or self._mentioned(said)
 
     @cached_property

@@ -93,6 +93,28 @@ class TestChoice:
         assert bound.check(row("POSITIVE")) is None
 
 
+class TestContainsWholeWords:
+    @pytest.mark.parametrize(
+        ("target", "output", "right"),
+        [
+            ("12", "It weighs 312 g", 0),
+            ("12", "It weighs 12.5 g", 0),
+            ("12", "It is -12", 0),
+            ("12", "1,12", 0),
+            ("12", "It takes 10-12 days.", 1),
+            ("12", "It weighs 12g", 0),
+            ("12 g", "It weighs 12 g.", 1),
+            ("man", "a woman", 0),
+            ("Paris", "It is Paris's best", 1),
+            ("-5", "at −5 degrees", 1),
+            ("C++", "written in C++.", 1),
+            ("正面", "这条评论是正面的", 1),
+        ],
+    )
+    def test_a_part_of_a_word_or_number_is_not_contained(self, target: str, output: str, right: int) -> None:
+        assert value("contains", target, output) == right
+
+
 class TestContains:
     @pytest.mark.parametrize(
         ("target", "output", "settings", "right"),
@@ -155,6 +177,26 @@ class TestOverlap:
         assert value("overlap", target, output, measure="chrf") == pytest.approx(
             sacrebleu.sentence_chrf(output, [target]).score / 100
         )
+
+    def test_an_answer_without_a_word_is_nothing(self) -> None:
+        for measure in ("f1", "rouge1", "rougeL", "bleu", "chrf"):
+            assert value("overlap", "a red house by the sea", " \n", measure=measure) == 0
+            assert value("overlap", "a red house by the sea", "a red house by the sea", measure=measure) == pytest.approx(1)
+
+    def test_several_references_against_the_packages(self) -> None:
+        import sacrebleu
+        from rouge_score.rouge_scorer import RougeScorer
+
+        references = [
+            "It is a guide to action that ensures that the military will forever heed Party commands.",
+            "It is the guiding principle which guarantees the military forces always being under the command of the Party",
+        ]
+        said = "It is a guide to action which ensures that the military always obeys the commands of the party."
+        for measure, function in (("bleu", sacrebleu.sentence_bleu), ("chrf", sacrebleu.sentence_chrf)):
+            expected = function(said, references).score / 100
+            assert value("overlap", references, said, measure=measure, match="any") == pytest.approx(expected)
+        best = max(RougeScorer(["rouge2"]).score(one, said)["rouge2"].fmeasure for one in references)
+        assert value("overlap", references, said, measure="rouge2", match="any") == pytest.approx(best)
 
     def test_best_reference_counts(self) -> None:
         assert value("overlap", ["a red house", "the blue sea"], "the blue sea", match="any") == 1

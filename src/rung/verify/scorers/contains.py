@@ -1,4 +1,7 @@
-"""The answer contains the target; of a list of texts any one, all of them, or all in their order: `match` says which."""
+"""The answer contains the target; of a list of texts any one, all of them, or all in their order: `match` says which.
+
+A text is contained where it is no part of a longer word or number: `12` is not in `312`, `12.5` or `-12`, nor `man` in `woman`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from rung.choice_words import plain
 from rung.types import Example, Score
 from rung.verify.lists import Match, absent, in_turn
 from rung.verify.parse import as_texts
@@ -30,7 +34,9 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 def accepts(config: Config) -> Mapping[str, str]:
     """What stands beside the texts is not looked at."""
-    return {"item added": "what else the answer says is not looked at"}
+    beside = "what else the answer says is not looked at"
+    kinds = ("item added", "label inside another")
+    return dict.fromkeys(kinds, beside)
 
 
 def harmless(config: Config) -> tuple[str, ...]:
@@ -72,4 +78,4 @@ def describe(examples: Sequence[Example], config: Config) -> str:
 
 
 def _key(text: str, config: Config) -> str:
-    return text.casefold() if config.ignore_case else text
+    return plain(text.casefold() if config.ignore_case else text)

@@ -1,5 +1,6 @@
 """The answer is the target, apart from white space around it.
 
+With `squad` it is compared as SQuAD's own script does: without case, punctuation, articles and extra white space.
 Where targets are lists, `match` says what they mean (`rung.verify.lists`).
 """
 
@@ -14,6 +15,7 @@ from rung.verify.lists import Match
 from rung.verify.parse import as_text
 from rung.verify.schema import closed_values
 from rung.verify.scoring import missing_target
+from rung.verify.squad import squad_words
 
 VERBATIM = True
 PROPOSED: dict[str, dict[str, object]] = {
@@ -29,16 +31,20 @@ LISTS = {
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`ignore_case`: A is a. `ignore_space`: any run of white space is one space. `match`: what a list means."""
+    """`ignore_case`: A is a. `ignore_space`: any run of white space is one space. `match`: what a list means.
+
+    `squad`: neither case nor space counts, nor punctuation, nor `a`, `an` and `the`.
+    """
 
     ignore_case: bool = False
     ignore_space: bool = False
+    squad: bool = False
     match: Match | None = None
 
 
 def harmless(config: Config) -> tuple[str, ...]:
     """Capitals, where they are not looked at."""
-    return ("case",) if config.ignore_case else ()
+    return ("case",) if config.ignore_case or config.squad else ()
 
 
 def score(example: Example, output: str, config: Config) -> Score:
@@ -55,8 +61,10 @@ def label(example: Example, output: str, config: Config) -> str | None:
 
 
 def check(example: Example, config: Config) -> str | None:
-    """A target must be there."""
-    return missing_target(example)
+    """A target must be there, and something in it that counts."""
+    problem = missing_target(example)
+    empty = config.squad and problem is None and not squad_words(as_text(example.target))
+    return "the target holds nothing but punctuation and articles, which do not count" if empty else problem
 
 
 def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] | None:
@@ -70,5 +78,7 @@ def describe(examples: Sequence[Example], config: Config) -> str:
 
 
 def _normal(text: str, config: Config) -> str:
+    if config.squad:
+        return " ".join(squad_words(text))
     text = " ".join(text.split()) if config.ignore_space else text.strip()
     return text.casefold() if config.ignore_case else text

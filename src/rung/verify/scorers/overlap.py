@@ -1,8 +1,10 @@
-"""How much of the target's wording the answer has: ROUGE, BLEU or chrF, from 0 to 1.
+"""How much of the target's wording the answer has: F1 of words, ROUGE, BLEU or chrF, from 0 to 1.
 
-ROUGE is the F-measure of `rouge-score` (Lin, 2004), BLEU and chrF are sentence scores of `sacrebleu` (Post, 2018) divided by 100.
-Where targets are lists of texts `match` says what they mean: with `any` they are several references, of which the best counts for
-ROUGE, all together for BLEU and chrF; with `in_order` they are the lines of one.
+`f1` is SQuAD's (`rung.verify.squad`), ROUGE the F-measure of `rouge-score` (Lin, 2004); BLEU and chrF are sentence scores of
+`sacrebleu` (Post, 2018) divided by 100: a mean of them over rows is not the corpus score that papers give. ROUGE as that package
+has it counts Latin letters and digits alone. An answer without a word is 0. Where targets are lists of texts `match` says what they
+mean: with `any` they are several references, of which the best counts for F1 and ROUGE, all together for BLEU and chrF; with
+`in_order` they are the lines of one.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from rung.errors import BrokenEnvironment
 from rung.types import Example, Score
 from rung.verify.parse import as_texts
 from rung.verify.scoring import missing_target
+from rung.verify.squad import squad_f1
 
 PROPOSED: dict[str, dict[str, object]] = {"text": {"measure": "rougeL"}, "references": {"measure": "rougeL", "match": "any"}}
 NEEDS = ("rouge_score", "pip install 'rung[overlap]'")
@@ -32,7 +35,7 @@ WHOLE_LISTS = ("any", "in_order")
 class Config(BaseModel, extra="forbid", frozen=True):
     """`measure`: which of them. `stem`: for ROUGE, compare English words by their stems. `match`: what a list means."""
 
-    measure: Literal["rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
+    measure: Literal["f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
     stem: bool = False
     match: Literal["any", "in_order"] | None = None
 
@@ -45,13 +48,13 @@ def accepts(config: Config) -> Mapping[str, str]:
 
 def harmless(config: Config) -> tuple[str, ...]:
     """Capitals, where the measure does not look at them."""
-    return ("case",) if config.measure.startswith("rouge") else ()
+    return () if config.measure in ("bleu", "chrf") else ("case",)
 
 
 def score(example: Example, output: str, config: Config) -> Score:
     """The measure's value. Raises BrokenEnvironment where its package is missing."""
     references = _references(example.target, config)
-    value = _rouge(output, references, config) if config.measure.startswith("rouge") else _sacrebleu(output, references, config)
+    value = _value(output, references, config) if output.strip() else 0.0
     return Score(value=min(1.0, max(0.0, value)), reason=f"{config.measure} {value:.2f}")
 
 
@@ -81,6 +84,12 @@ def describe(examples: Sequence[Example], config: Config) -> str:
 def _references(target: Any, config: Config) -> list[str]:
     texts = as_texts(target)
     return ["\n".join(texts)] if config.match == "in_order" else texts
+
+
+def _value(output: str, references: Sequence[str], config: Config) -> float:
+    if config.measure == "f1":
+        return max(squad_f1(output, reference) for reference in references)
+    return (_rouge if config.measure.startswith("rouge") else _sacrebleu)(output, references, config)
 
 
 def _rouge(output: str, references: Sequence[str], config: Config) -> float:

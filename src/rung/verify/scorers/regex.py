@@ -17,6 +17,7 @@ from rung.types import Example, Score
 from rung.verify.lists import Match
 from rung.verify.parse import as_text
 from rung.verify.scoring import EVERY_KIND, missing_target
+from rung.verify.timed_regex import SECONDS, TooSlow, find_last
 
 LISTS = {
     "match: any": "several right answers: finding any one of them",
@@ -55,8 +56,11 @@ def harmless(config: Config) -> tuple[str, ...]:
 
 
 def score(example: Example, output: str, config: Config) -> Score:
-    """1 where the text found is the right one (or, without a group, where any is found), else 0."""
-    found = _found(output.strip(), config)
+    """1 where the text found is the right one (without a group: where any is), else 0; missing where the search does not end."""
+    try:
+        found = _found(output.strip(), config)
+    except TooSlow:
+        return Score(value=None, reason=f"the pattern takes more than {SECONDS:g} seconds on this answer: does it repeat a repeat?")
     if found is None:
         return Score(value=0.0, reason="the pattern finds nothing in the answer")
     if not _pattern(config).groups:
@@ -68,9 +72,13 @@ def score(example: Example, output: str, config: Config) -> Score:
 
 def check(example: Example, config: Config) -> str | None:
     """With a group a row needs a target; without one, a target that is there must fit the pattern."""
-    if _pattern(config).groups:
-        return missing_target(example)
-    fits = example.target is None or _found(as_text(example.target), config) is not None
+    if _pattern(config).groups and (problem := missing_target(example)):
+        return problem
+    try:
+        found = None if example.target is None else _found(as_text(example.target), config)
+    except TooSlow:
+        return f"the pattern takes more than {SECONDS:g} seconds on the target: does it repeat a repeat?"
+    fits = example.target is None or found is not None or _pattern(config).groups
     return None if fits else "the target does not fit the pattern"
 
 
@@ -82,8 +90,9 @@ def _wanted(example: Example, config: Config) -> str:
 
 def _found(text: str, config: Config) -> str | None:
     """The last place's group (the whole place where the pattern has none), without white space around it."""
-    places = list(_pattern(config).finditer(text))
-    return (places[-1][_pattern(config).groups] or "").strip() if places else None
+    # White space around an answer is no part of it, and would keep `^` and `$` from what they are meant for.
+    found = find_last(config.pattern, re.IGNORECASE if config.ignore_case else 0, text.strip())
+    return None if found is None else found.strip()
 
 
 def _pattern(config: Config) -> re.Pattern[str]:
