@@ -19,7 +19,7 @@ from rung.verify.mentions import places
         ("rome", "not the rome", False),
         ("rome", "not rome but oslo, or rome", True),
         ("not found", "it was not found", True),
-        ("310", "it weighs 310g", True),
+        ("310", "it weighs 310 g", True),
         ("310", "1310", False),
         ("310", "3100", False),
         ("310", "310.5", False),
