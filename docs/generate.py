@@ -1,15 +1,24 @@
-"""Writes the pages that are made from the code: cli.md and plugins.md. With --check it only says whether they are up to date."""
+"""Writes the pages that are made from the code: cli.md, plugins.md, scorers.md; with --check it only says whether they are current.
+
+Beside it: typical.py, the small targets on which each scorer is tried for scorers.md.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
+import tempfile
 from pathlib import Path
 
 import click
+from typical import TYPICAL, Typical
 
 from rung import plugins
 from rung.cli.app import commands
 from rung.disk import write_whole
+from rung.verify.near_misses.kinds import NEAR_MISSES
+from rung.verify.near_misses.trial import KindTried
+from rung.verify.near_misses.words import parting
 
 FOLDER = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py (`make docs`). Do not edit. -->\n"
@@ -44,6 +53,57 @@ def plugins_page() -> str:
     return "\n".join(parts)
 
 
+def scorers_page() -> str:
+    """For each scorer the near misses that it catches and those that it accepts by design, on small typical targets."""
+    parts = [
+        MADE,
+        "# What each scorer catches\n",
+        "Before anything is spent, `rung plan`, `climb`, `diagnose` and `forecast` try a task's scorers on made-up answers to its",
+        "own rows: ideal answers, harmless rewordings, and near misses of the kinds that its targets contain. Here are the same",
+        "trials on small typical targets. `accepts: [kind]` under a bar lets a kind pass that is not accepted by design;",
+        "`rung score TASK ANSWER --row ID` says of any answer what each bar makes of it.\n",
+        "## The kinds\n",
+        "| near miss | what it is |",
+        "|---|---|",
+        *[f"| {kind.name} | {_cell(kind.told)} |" for kind in NEAR_MISSES],
+        "",
+    ]
+    for name in plugins.names("scorers"):
+        tried = [case for case in TYPICAL if case.scorer == name]
+        parts += [f"## {name}\n", plugins.help_line("scorers", name) + "\n", *[line for case in tried for line in _trial(case)]]
+    return "\n".join(parts)
+
+
+def _trial(case: Typical) -> list[str]:
+    """One table: what was said for what, and what the scorer makes of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        trial = case.trial(Path(folder))
+    said = dict(case.settings) | ({"accepts": case.accepts} if case.accepts else {})
+    settings = f", with `{json.dumps(said)}`" if said and not case.code else ""
+    near = [(kind, _verdict(kind)) for kind in trial.kinds]
+    harmless = [(kind, "wrong" if kind.slipped else "right, as it should be") for kind in trial.harmless]
+    rows = [f"| {kind.kind} | {_instance(kind)} | {_cell(word)} |" for kind, word in (*near, *harmless)]
+    return [f"### {case.title}{settings}\n", "| made-up answer | for instance | |", "|---|---|---|", *rows, ""]
+
+
+def _verdict(kind: KindTried) -> str:
+    if not kind.slipped:
+        return "caught"
+    how = f"accepted: {kind.accepted}" if kind.accepted else "SLIPS"
+    return how if kind.slipped == kind.made else f"{how} ({kind.made - kind.slipped} of {kind.made} caught)"
+
+
+def _instance(kind: KindTried) -> str:
+    made = kind.example or kind.first
+    assert made is not None
+    ideal, said = parting(made.ideal, made.said)
+    return f"`{_cell(said)}` for `{_cell(ideal)}`" if "`" not in said else f"`` {_cell(said)} `` for `{_cell(ideal)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def _block(text: str) -> str:
     return f"```text\n{text}\n```\n"
 
@@ -70,7 +130,7 @@ def _default(field: object) -> str:
     return repr(value).replace("|", "\\|")
 
 
-PAGES = {"cli.md": cli_page, "plugins.md": plugins_page}
+PAGES = {"cli.md": cli_page, "plugins.md": plugins_page, "scorers.md": scorers_page}
 
 
 def main() -> int:

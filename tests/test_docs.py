@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import pytest
 from rung import plugins
 
 DOCS = Path(__file__).parents[1] / "docs"
+sys.path.insert(0, str(DOCS))  # generate.py is a script, and finds what lies beside it
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["cli.md", "plugins.md"])
+@pytest.mark.parametrize("page", ["cli.md", "plugins.md", "scorers.md"])
 def test_generated_pages_are_up_to_date(generate: ModuleType, page: str) -> None:
     assert generate.PAGES[page]() == (DOCS / page).read_text("utf-8"), "run `make docs`"
 
@@ -49,3 +51,9 @@ def test_every_command_and_every_plugin_has_its_place(generate: ModuleType) -> N
     for slot in plugins.SLOTS:
         for name in plugins.names(slot):
             assert f"| `{name}` | {plugins.help_line(slot, name)}" in page
+
+
+def test_every_scorer_says_what_it_catches_and_none_lets_slip_what_it_does_not_accept() -> None:
+    page = (DOCS / "scorers.md").read_text("utf-8")
+    assert all(f"\n## {name}\n" in page for name in plugins.names("scorers"))
+    assert "SLIPS" not in page

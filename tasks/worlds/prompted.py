@@ -29,7 +29,8 @@ def solved(seed: int, size: Size) -> World:
         passes=("r1_prompt", "r4_adapter"),
         needs="nothing",
         instruction="Answer the question with one word.",
-        quality={"scorer": "contains", "at_least": 0.75},
+        # The answer stands in the question.
+        quality={"scorer": "contains", "accepts": ["question echoed"], "at_least": 0.75},
         rows=rows,
         settings=CHEAP_SEARCH,
     )

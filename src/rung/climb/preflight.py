@@ -17,6 +17,7 @@ from rung.registry.looks import Standing
 from rung.rungs.base import ladder
 from rung.rungs.settings import setting_problems
 from rung.types import Progress, Task
+from rung.verify.near_misses.words import trial_problems
 
 if TYPE_CHECKING:
     from rung.engine.bases.resolve import Base
@@ -40,13 +41,13 @@ class HopelessSplit(UserError):
 def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
     """Looks for all that is wrong with what was asked for. The base is fetched, and asked nothing.
 
-    Raises UserError for settings of rungs and probes that are wrong and baselines that are not known (all of them at once, with
-    the task file's lines), for a locked split that is too small for its bars, for a base that cannot be used, and for rows that
-    the base's chat template cannot say or the base has no room to read.
+    Raises UserError for settings of rungs and probes that are wrong, baselines that are not known and scorers that take wrong
+    answers for right (all of them at once, with the task file's lines), for a locked split that is too small for its bars, for a
+    base that cannot be used, and for rows that the base's chat template cannot say or the base has no room to read.
     """
     from rung.task.positions import error_in
 
-    if problems := [*setting_problems(task), *probe_problems(task), *baseline_problems(task, home)]:
+    if problems := [*setting_problems(task), *probe_problems(task), *baseline_problems(task, home), *trial_problems(task)]:
         raise error_in(task.path, problems)
     skipped = {rung.name: rung.why_skipped(task) for rung in ladder()}
     _refuse_hopeless_split(task, home)

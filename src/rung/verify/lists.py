@@ -13,18 +13,18 @@ target's. What a scorer understands of lists itself it names in WHOLE_LISTS, the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from rung.choice_words import apart
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, Constraint, SchemaConstraint
 from rung.types import Example, Score
 from rung.verify.items import readings
+from rung.verify.mentions import places
 from rung.verify.parse import as_text
 from rung.verify.schema import closed_values
 
@@ -243,7 +243,7 @@ def in_turn(texts: Sequence[str], said: str) -> bool:
     """Whether the texts stand in what was said one behind the other."""
     at = 0
     for text in texts:
-        place = next((place for place in _places(text, said) if place >= at), None)
+        place = next((place for place in places(text, said) if place >= at), None)
         if place is None:
             return False
         at = place + len(text)
@@ -256,18 +256,10 @@ def absent(texts: Sequence[str], said: str) -> list[str]:
     missing = []
     for text in sorted(dict.fromkeys(texts), key=len, reverse=True):
         place = next(
-            (at for at in _places(text, said) if not any(at < end and start < at + len(text) for start, end in taken)), None
+            (at for at in places(text, said) if not any(at < end and start < at + len(text) for start, end in taken)), None
         )
         if place is None:
             missing.append(text)
         else:
             taken.append((place, place + len(text)))
     return [text for text in dict.fromkeys(texts) if text in missing]
-
-
-def _places(text: str, said: str) -> Iterator[int]:
-    at = said.find(text)
-    while at >= 0 and text:
-        if apart(said, at, at + len(text)):
-            yield at
-        at = said.find(text, at + 1)

@@ -45,7 +45,9 @@ from rung.verify.lists import with_lists
 from rung.verify.parse import as_text
 from rung.verify.problems import Problem, problems_of
 
+SHOWN = 60
 ALWAYS_HARMLESS = ("white space", "thought before")
+RIGHT = 1 - 1e-9  # what a score reaches that is right: some are sums of fractions
 EVERY_KIND = "every kind"  # of near miss, for a scorer that does not look at what an answer says
 
 
@@ -89,9 +91,21 @@ class BoundScorer:
         return text
 
     def check(self, example: Example) -> str | None:
-        """Why no answer could ever match this row's target; None where one could. Default: a row needs a target."""
+        """Why no answer could ever match this row's target; None where one could. Default: a row needs a target.
+
+        Whatever the plug-in says, the ideal answer must be right by its own word, as far as it can be written down.
+        """
         problem: str | None = self._hook("check", missing_target)(example)
-        return problem
+        return problem or (None if self.opaque or example.target is None else self._unideal(self.staged(example)))
+
+    def _unideal(self, example: Example) -> str | None:
+        """Why the ideal answer to a row is not scored as right; None where it is."""
+        ideal = self.ideal(example)
+        score = self.score(example, ideal)
+        if score.value is not None and score.value >= RIGHT:
+            return None
+        said = "is not scored" if score.value is None else f"scores {score.value:.3g}"
+        return f"its own ideal answer {_short(ideal)} {said}" + (f": {score.reason}" if score.reason else "")
 
     def constraint(self, examples: Sequence[Example]) -> Constraint | None:
         """The natural constraint on an answer's form, as in Candidate.constraint; None where answers are free text.
@@ -222,6 +236,10 @@ def read_settings(
         return BoundScorer(name=name, module=module, config=module.Config.model_validate(dict(settings))), []
     except ValidationError as error:
         return None, problems_of(error, module.Config, also_known)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")
 
 
 def missing_target(example: Example) -> str | None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from rung import plugins
-from rung.verify.near_misses.trial import try_scorer
 
 
 def _typical() -> ModuleType:
@@ -26,19 +25,7 @@ def _typical() -> ModuleType:
 
 
 TYPICAL = _typical().TYPICAL
-# What still slips, by case: to be mended in the scorer, and then taken out here.
-YET = {
-    "contains-short texts": "other label, where it is a longer one",
-}
-
-
-def _case(case: Any) -> Any:
-    name = f"{case.scorer}-{case.title}"
-    marks = [pytest.mark.xfail(strict=True, reason=YET[name])] if name in YET else []
-    return pytest.param(case, id=name.replace(" ", "_"), marks=marks)
-
-
-CASES = [_case(case) for case in TYPICAL]
+CASES = [pytest.param(case, id=f"{case.scorer}-{case.title}".replace(" ", "_")) for case in TYPICAL]
 
 
 def test_every_scorer_has_typical_targets() -> None:
@@ -47,7 +34,7 @@ def test_every_scorer_has_typical_targets() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_no_near_miss_slips(case: Any, tmp_path: Path) -> None:
-    trial = try_scorer(case.bound(tmp_path), case.rows())
+    trial = case.trial(tmp_path)
     assert trial.rows
     assert [(kind.kind, kind.example) for kind in trial.slips] == []
     assert [(kind.kind, kind.example) for kind in trial.strict] == []

@@ -51,6 +51,11 @@ HOOKS = {
 
 @pytest.fixture
 def bound(name: str, tmp_path: Path) -> BoundScorer:
+    return bind_good(name, tmp_path)
+
+
+def bind_good(name: str, tmp_path: Path) -> BoundScorer:
+    """A scorer settled on its good row; its files are written to a folder."""
     (tmp_path / "mine.py").write_text("def score(example, output):\n    return output == example['target'], 'compared'\n", "utf-8")
     example, settings = GOOD[name]
     found = scorer(name, **settings).settle([example], tmp_path)

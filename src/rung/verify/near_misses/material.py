@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,6 +57,8 @@ class Material:
 
     def written(self, value: Any) -> str | None:
         """The ideal answer if the target were `value`; None where that is no target for this scorer, or is the same answer."""
+        if self._permitted(value):
+            return None
         try:
             text = self.scorer.ideal(replace(self.example, target=value))
         except (LookupError, TypeError, ValueError, AttributeError):
@@ -97,6 +100,18 @@ class Material:
         if not self.calls or len(path) < 3:
             return False
         return new in ((self.value[path[0]].get("allowed") or {}).get(path[2]) or ())
+
+    def _permitted(self, value: Any) -> bool:
+        """Whether these are the calls that are wanted, with other values that they may have, too."""
+        if not self.calls or not isinstance(value, list) or len(value) != len(self.value):
+            return False
+        return all(_permits(wanted, call) for wanted, call in zip(self.value, value, strict=True))
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether another label looks like the ideal answer, so that only the very writing tells them apart."""
+        alike = _look(self.ideal)
+        return any(label != self.ideal and _look(label) == alike for label in self.labels)
 
     def rights(self) -> list[str]:
         """Texts that are right by themselves where any item of a list is."""
@@ -174,6 +189,24 @@ def put(value: Any, path: Path, new: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: put(part, path[1:], new) if key == path[0] else part for key, part in value.items()}
     return [put(part, path[1:], new) if index == path[0] else part for index, part in enumerate(value)]
+
+
+def _permits(wanted: Mapping[str, Any], call: Mapping[str, Any]) -> bool:
+    given, allowed = call.get("arguments"), wanted.get("allowed") or {}
+    if not allowed or call.get("name") != wanted.get("name") or not isinstance(given, Mapping):
+        return False
+    needed = {name for name, values in allowed.items() if "" not in values}
+    known = all(_loose(value) in [_loose(one) for one in allowed.get(name, ())] for name, value in given.items())
+    return known and needed <= given.keys()
+
+
+def _loose(value: Any) -> str:
+    """A value as a benchmark compares it: without marks and capitals."""
+    return "".join(char for char in _plain(value).casefold() if char.isalnum())
+
+
+def _look(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
 
 
 def _parts(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -30,7 +30,12 @@ def question_echoed(given: Material) -> Iterator[str]:
 def negation(given: Material) -> Iterator[str]:
     """The answer says that it is not so."""
     words = given.ideal.split()
-    if given.calls or not 0 < len(words) <= MOST_NEGATED_WORDS or not re.match(r"\w.*[^\W\d_]{2}", given.ideal):
+    if (
+        given.calls
+        or words[:1] in (["not"], ["Not"])
+        or not 0 < len(words) <= MOST_NEGATED_WORDS
+        or not re.match(r"\w.*[^\W\d_]{2}", given.ideal)
+    ):
         return
     yield from _wrong(given, f"not {given.ideal}")
     yield from _wrong(given, f"It is not {given.ideal}.")
@@ -62,7 +67,8 @@ def label_inside_another(given: Material) -> Iterator[str]:
 
 def label_inside_a_word(given: Material) -> Iterator[str]:
     """A longer word that the label is a part of."""
-    if given.labels and re.fullmatch(r"[^\W_]+", given.ideal):
+    # In scripts that write no spaces a word may stand beside another.
+    if given.labels and re.fullmatch(r"[^\W_\u0590-\U0010ffff]+", given.ideal):
         yield f"{given.ideal}{'xq' if given.ideal[-1].isalpha() else '7'}"
 
 

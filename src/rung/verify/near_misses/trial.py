@@ -12,14 +12,13 @@ from rung.data.sample import shuffled
 from rung.types import Bar, Example, Task
 from rung.verify.near_misses.kinds import NEAR_MISSES, REWORDINGS, Kind
 from rung.verify.near_misses.material import Material, Materials
-from rung.verify.scoring import EVERY_KIND, BoundScorer, scorer_of
+from rung.verify.scoring import EVERY_KIND, RIGHT, BoundScorer, scorer_of
 
 SAMPLE_ROWS = 60
 SEARCHED_ROWS = 1000  # rows in which a kind is looked for that the sample does not hold
 ROWS_PER_KIND = 5
 MOST_OF_A_KIND = 4  # made of one row
 MOST_WORK = 4e8  # characters of the answer times those of the target, over all scores: some scorers take that long
-RIGHT = 1 - 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +34,9 @@ class MadeUp:
 
 @dataclass(frozen=True, kw_only=True)
 class KindTried:
-    """One kind of made-up answer: how many were made, of how many rows, and how many went wrong, with the first of them.
+    """One kind of made-up answer: how many were made, of how many rows, and how many went wrong.
 
+    first     the first that was made; `example` the first that went wrong
     accepted  why a near miss of this kind may count as right: by the scorer's design, or the task file's word; "" where it may not
     fault     whether what slipped is more than chance
     """
@@ -47,6 +47,7 @@ class KindTried:
     slipped: int
     accepted: str = ""
     fault: bool = False
+    first: MadeUp | None = None
     example: MadeUp | None = None
 
 
@@ -164,11 +165,13 @@ class _Tally:
         self.rows: set[str] = set()
         self.slipped_rows: set[str] = set()
         self.made = self.slipped = 0
+        self.first: MadeUp | None = None
         self.example: MadeUp | None = None
 
     def add(self, row: str, made: MadeUp, slipped: bool) -> None:
         self.rows.add(row)
         self.made += 1
+        self.first = self.first or made
         if slipped:
             self.slipped += 1
             self.slipped_rows.add(row)
@@ -182,6 +185,7 @@ class _Tally:
             slipped=self.slipped,
             accepted=accepted,
             fault=len(self.slipped_rows) > kind.by_chance * len(self.rows),
+            first=self.first,
             example=self.example,
         )
 
@@ -198,7 +202,7 @@ def _try_row(given: Material, scorer: BoundScorer, tallies: dict[str, _Tally], i
             return float(len(given.ideal) ** 2)
         best = first.score
         for kind in REWORDINGS:
-            if kind.name in scorer.harmless:
+            if kind.name in scorer.harmless and not given.has_twin:
                 for text in kind.make(given):
                     made = _scored(given, scorer, text)
                     tallies[kind.name].add(given.example.id, made, made.score is None or made.score < best - 1e-9)

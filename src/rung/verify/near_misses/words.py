@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rung.json_form import as_json
@@ -11,11 +12,12 @@ from rung.verify.problems import Problem
 
 AROUND = 12  # characters shown on either side of where two texts part
 LONGEST = 60
+REASON = 200
 
 
 def trial_lines(task: Task) -> list[dict[str, Any]]:
     """A line for each bar, as the sample-size card has them: `text`, and the trial under `trial`."""
-    return [{"text": sentence(trial), "trial": as_json(trial)} for trial in try_bars(task)]
+    return [{"text": sentence(trial), "trial": as_json(_in_short(trial))} for trial in try_bars(task)]
 
 
 def trial_problems(task: Task) -> list[Problem]:
@@ -72,6 +74,22 @@ def _place(trial: ScorerTrial) -> tuple[str, ...]:
 def _slip(kind: KindTried) -> str:
     share = "" if kind.slipped == kind.made else f" in {kind.slipped} of {kind.made}"
     return f"{kind.kind}{share}" + (f" ({_seen(kind.example)})" if kind.example else "")
+
+
+def _in_short(trial: ScorerTrial) -> ScorerTrial:
+    """The trial with its examples as they are shown: a target may be pages long."""
+
+    def short(made: MadeUp | None) -> MadeUp | None:
+        if made is None:
+            return None
+        ideal, said = parting(made.ideal, made.said)
+        return replace(made, ideal=ideal, said=said, reason=made.reason[:REASON])
+
+    def kinds(every: tuple[KindTried, ...]) -> tuple[KindTried, ...]:
+        return tuple(replace(kind, first=short(kind.first), example=short(kind.example)) for kind in every)
+
+    ideals = tuple(filter(None, map(short, trial.ideals)))
+    return replace(trial, kinds=kinds(trial.kinds), harmless=kinds(trial.harmless), ideals=ideals)
 
 
 def _seen(made: MadeUp) -> str:

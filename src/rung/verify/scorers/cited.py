@@ -85,9 +85,7 @@ def staged(example: Example, config: Config) -> Example:
 
 def accepts(config: Config) -> Mapping[str, str]:
     """What stands beside the target is not looked at."""
-    beside = dict.fromkeys(
-        ("negation", "all choices named", "label inside a word"), "what stands beside the target is not looked at"
-    )
+    beside = dict.fromkeys(("all choices named", "item added"), "what stands beside the target is not looked at")
     return beside | ({"citation added": "only whether the right passages are cited counts"} if config.measure == "recall" else {})
 
 

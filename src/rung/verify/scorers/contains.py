@@ -35,7 +35,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 def accepts(config: Config) -> Mapping[str, str]:
     """What stands beside the texts is not looked at."""
     beside = "what else the answer says is not looked at"
-    kinds = ("item added", "all choices named", "negation", "label inside another")
+    kinds = ("item added", "label inside another")
     return dict.fromkeys(kinds, beside)
 
 

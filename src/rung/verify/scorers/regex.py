@@ -58,7 +58,7 @@ def harmless(config: Config) -> tuple[str, ...]:
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where the text found is the right one (without a group: where any is), else 0; missing where the search does not end."""
     try:
-        found = _found(output, config)
+        found = _found(output.strip(), config)
     except TooSlow:
         return Score(value=None, reason=f"the pattern takes more than {SECONDS:g} seconds on this answer: does it repeat a repeat?")
     if found is None:
