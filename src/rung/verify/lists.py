@@ -37,6 +37,12 @@ def with_lists(module: ModuleType) -> Any:
     return Listed(module) if hasattr(module, "LISTS") else module
 
 
+def who_scores(scorer: Any, target: Any, config: Any) -> Any:
+    """The plug-in itself where lists have nothing to do with a target, else what was made of it by `with_lists`."""
+    plain = isinstance(scorer, Listed) and not isinstance(target, list | tuple) and not scorer.splits(config)
+    return scorer.module if plain else scorer
+
+
 class Listed:
     """A scorer plug-in's hooks, each for lists too. What has nothing to do with lists is the plug-in's own."""
 
@@ -73,7 +79,7 @@ class Listed:
     def ideal(self, example: Example, config: Any) -> str:
         """As `render`, in the plug-in's own way where a row shapes its answer."""
         target = self._read(example.target, config)
-        if self._splits(config) or target == [] or not hasattr(self.module, "ideal"):
+        if self.splits(config) or target == [] or not hasattr(self.module, "ideal"):
             return self.render(example.target, config)
         row = replace(example, target=target[0] if isinstance(target, list) else target)
         text: str = self.module.ideal(row, config)
@@ -113,7 +119,7 @@ class Listed:
     def constraint(self, examples: Sequence[Example], config: Any) -> Constraint | None:
         """The plug-in's own; a list of such texts where all items are wanted, None where its items are no texts."""
         own = getattr(self.module, "constraint", lambda _examples, _config: None)(self._rows(examples, config), config)
-        if not self._splits(config):
+        if not self.splits(config):
             constraint: Constraint | None = own
             return constraint
         if isinstance(own, ChoiceConstraint):
@@ -122,7 +128,7 @@ class Listed:
 
     def describe(self, examples: Sequence[Example], config: Any) -> str:
         """The plug-in's own; asks for a JSON list where all items are wanted."""
-        if self._splits(config):
+        if self.splits(config):
             order = ", in their right order" if config.match == "in_order" else ""
             return f"Reply with a JSON list of everything that is asked for{order}, and nothing else: each item as one text."
         said: str = getattr(self.module, "describe", lambda _examples, _config: "")(self._rows(examples, config), config)
@@ -130,7 +136,7 @@ class Listed:
 
     def closed_set(self, examples: Sequence[Example], config: Any) -> tuple[str, ...] | None:
         """The plug-in's own, over all items; where all of them are wanted the lists, if those are few."""
-        if self._splits(config):
+        if self.splits(config):
             return closed_values([self.render(row.target, config) for row in examples])
         own = getattr(self.module, "closed_set", lambda _examples, _config: None)
         found: tuple[str, ...] | None = own(self._rows(examples, config), config)
@@ -145,7 +151,7 @@ class Listed:
         label: str | None = own(replace(example, target=target), output, config)
         return label
 
-    def _splits(self, config: Any) -> bool:
+    def splits(self, config: Any) -> bool:
         """Whether an answer is read as a list, each item of which is compared by itself."""
         return config.match in ("all", "in_order") and config.match not in self._whole
 
@@ -158,8 +164,8 @@ class Listed:
         if isinstance(target, list | tuple):
             if config.match in self._whole:
                 return tuple(target)
-            return list(target) if len(target) != 1 or self._splits(config) else target[0]
-        return [target] if self._splits(config) and target is not None else target
+            return list(target) if len(target) != 1 or self.splits(config) else target[0]
+        return [target] if self.splits(config) and target is not None else target
 
     def _rows(self, examples: Sequence[Example], config: Any) -> list[Example]:
         """The rows, one for each item of a list that the plug-in is not given whole."""

@@ -41,7 +41,7 @@ from rung.parts import Constraint
 from rung.reply import final_answer
 from rung.types import Bar, Example, Score, Task
 from rung.verify.admits import admits
-from rung.verify.lists import with_lists
+from rung.verify.lists import who_scores, with_lists
 from rung.verify.parse import as_text
 from rung.verify.problems import Problem, problems_of
 
@@ -75,7 +75,7 @@ class BoundScorer:
         Thoughts are taken off here, and nowhere else: a plug-in sees the answer alone.
         """
         answer = final_answer(output, lambda: self.ideal(example))
-        score: Score = self.module.score(example, answer, self.config)
+        score: Score = who_scores(self.module, example.target, self.config).score(example, answer, self.config)
         if score.value is None or 0.0 <= score.value <= 1.0:
             return score
         return Score(value=None, reason=f"the scorer '{self.name}' gave {score.value}, which is not within 0 and 1")

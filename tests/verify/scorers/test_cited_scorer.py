@@ -56,7 +56,13 @@ def test_an_id_is_no_answer():
 
 @pytest.mark.parametrize(
     ("output", "right"),
-    [("Not in the documents.", 1.0), ("Not in the documents [0000000a].", 0.0), ("nine [0000000a]", 0.0), ("", 0.0)],
+    [
+        ("Not in the documents.", 1.0),
+        ("It is not not in the documents.", 0.0),
+        ("Not in the documents [0000000a].", 0.0),
+        ("nine [0000000a]", 0.0),
+        ("", 0.0),
+    ],
 )
 def test_abstaining_is_right_where_the_target_says_so(output, right):
     assert value(output, "not in the documents") == right

@@ -16,6 +16,7 @@ from rung.engine.retrieval.context import citations, without_citations
 from rung.parts import Gold
 from rung.types import Example, Score
 from rung.verify.lists import Match, absent, in_turn
+from rung.verify.mentions import places
 from rung.verify.parse import as_texts
 from rung.verify.retrieval import is_in
 from rung.verify.scoring import missing_target
@@ -44,7 +45,7 @@ def score(example: Example, output: str, config: Config) -> Score:
     """0 where the answer is wrong, else the precision, recall or F1 of its citations; 1 for abstaining where that is right."""
     texts, said = as_texts(example.target), without_citations(output)
     target = ", ".join(texts)
-    abstained, named = config.abstain.casefold() in said.casefold(), citations(output)
+    abstained, named = bool([*places(_key(config.abstain), said.casefold())]), citations(output)
     if _key(target) == _key(config.abstain):
         right = abstained and not named
         return Score(value=float(right), reason="" if right else f"expected '{config.abstain}' and no citation")
