@@ -1,4 +1,4 @@
-"""Bars on answers and rows as strangers have them: classes that are never said, or never meant, answers that are none, odd columns."""
+"""Bars on answers and rows as strangers have them: classes never said or never meant, answers that are none, odd columns."""
 
 from __future__ import annotations
 
