@@ -27,16 +27,19 @@ SENTENCES = (
 )
 
 
-def make_tiny_model(folder: Path, *, template: str | None = CHATML, seed: int = 0, layers: int = 3) -> Path:
+def make_tiny_model(
+    folder: Path, *, template: str | None = CHATML, seed: int = 0, layers: int = 3, marks: tuple[str, ...] = ()
+) -> Path:
     """Writes a LlamaForCausalLM (hidden 64, 4 heads, 2 key-value heads, float32) and its byte-level BPE tokenizer to `folder`.
 
-    `template` None leaves the chat template out. Equal arguments give equal bytes.
+    `template` None leaves the chat template out; `marks` are more special tokens. Equal arguments give equal bytes.
     """
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>", *marks]}) if marks else None
     if template is not None:
         tokenizer.chat_template = template
     tokenizer.save_pretrained(folder)

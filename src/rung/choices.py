@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -44,6 +45,7 @@ from rung.choice_words import (
 
 # What is wrapped around a label is short: a longer text is not the label itself, and is no JSON that names one.
 WRAPPING_CHARS, JSON_CHARS, LINE_CHARS = 80, 20_000, 200
+SLIP_SHARE = 0.05  # a spelling this rare beside another one is a slip of the pen
 LONGEST_RUN = 500  # labels in a row: who writes more of them repeats one for ever
 
 
@@ -51,6 +53,26 @@ LONGEST_RUN = 500  # labels in a row: who writes more of them repeats one for ev
 def choices(labels: tuple[str, ...], ignore_case: bool = True) -> Choices:
     """The reader of these labels, made once."""
     return Choices(labels=labels, ignore_case=ignore_case)
+
+
+def labels_in(counts: Mapping[str, int], key: Callable[[str], str]) -> tuple[str, ...]:
+    """The different labels among spellings and how often each stands, sorted. Spellings of one key differ in case at most.
+
+    Where they are all frequent each is a label (`US`, `us`); one that stands once, or is rare beside another, is a slip of that.
+    """
+    most: dict[str, int] = {}
+    for text, count in counts.items():
+        most[key(text)] = max(count, most.get(key(text), 0))
+    usual = Counter(counts).most_common()
+    first = {key(text): text for text, _ in reversed(usual)}
+    return tuple(
+        sorted(text for text, count in usual if text == first[key(text)] or (count > 1 and count >= SLIP_SHARE * most[key(text)]))
+    )
+
+
+def differ_in_case_alone(labels: Sequence[str]) -> bool:
+    """Whether two of the labels are one word but for case, so that case counts."""
+    return len({label.strip().casefold() for label in labels}) < len({label.strip() for label in labels})
 
 
 @dataclass(frozen=True, kw_only=True)

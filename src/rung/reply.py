@@ -31,6 +31,12 @@ _MARK = re.compile(
 _QUOTES = frozenset("`'\"“”‘’«»")
 _CHANNEL = re.compile(r"<\|channel\|>\s?(?P<name>[a-z]{1,20})[^<]{0,200}(?:<\|constrain\|>[^<]{0,200})?<\|message\|>")
 _CHANNEL_ENDS = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+CHANNEL = "<|channel|>"
+# Tokens that are structure in a conversation in channels, and something else in others.
+CHANNEL_MARKS = frozenset((CHANNEL, "<|message|>", "<|constrain|>", "<|start|>", "<|end|>", "<|return|>", "<|call|>"))
+# Tokens that begin a mark whose name is written behind them.
+_HALF_MARKS = frozenset(("<|channel>", "<unused94>"))
+_OPENED = re.compile(r"(?:<\|channel>thought|<unused94>thought|[<\[◁][^\s<>\[\]]{1,40}[>\]▷])\s*\Z")
 # Openings that two families of models write in plain words; the second is what is left of channels whose marks were dropped.
 _IN_WORDS = (
     (re.compile(r"\s*Here(?:'s| is) my thought process:"), re.compile(r"Here(?:'s| is) my response:")),
@@ -89,6 +95,20 @@ def final_answer(text: str, ideal: Callable[[], str]) -> str:
         return _with_own_marks(text, own)
     answer = reply.text.strip()
     return answer if right.lstrip().startswith("<") else _unwrapped(answer)
+
+
+def is_thought_mark(token: str) -> bool:
+    """Whether a token is a mark, or a part of one, by which thoughts and answers are told apart."""
+    mark = _MARK.fullmatch(token)
+    wrapper = any(token in pair for pair in _WRAPPERS)
+    return mark is not None or wrapper or token in CHANNEL_MARKS or token in _HALF_MARKS
+
+
+def opened_thought(prompt: str) -> str:
+    """The mark at the end of a prompt that opens a thought, and the white space behind it; empty where there is none."""
+    last = _OPENED.search(prompt[-200:])
+    mark = _MARK.fullmatch(last[0].rstrip()) if last else None
+    return last[0] if last and mark and mark.lastgroup == "open" else ""
 
 
 def without_thoughts(content: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

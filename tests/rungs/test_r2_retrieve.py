@@ -20,7 +20,8 @@ from rung.registry.documents import as_json
 from rung.registry.home import open_home
 from rung.rungs.training import train_rows
 from rung.task.load import load_task
-from rung.types import Candidate, Task
+from rung.types import Bar, Candidate, Example, Task
+from rung.verify.scoring import searched_texts
 
 # Says the code that stands beside the town that is asked for, if a document with it stands in the question.
 MODEL = """
@@ -285,3 +286,25 @@ def test_citations_are_asked_for_where_they_are_scored_and_abstaining_is_rewarde
     assert winner.retrieval.form == "cited" and winner.retrieval.abstain.answer == "unknown"
     assert {row.answer.finish_reason for row in rows} == {"stop", "abstained"}
     assert all(len(row.answer.passages) == (row.answer.finish_reason == "stop") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("target", "bar", "texts"),
+    [
+        ("Ash", {}, (("Ash",), False)),
+        (["Ash", "Elm"], {"match": "any"}, (("Ash", "Elm"), False)),
+        (["Ash", "Elm"], {"match": "all"}, (("Ash", "Elm"), True)),
+        (["Ash", "Elm"], {"match": "in_order"}, (("Ash", "Elm"), True)),
+        (None, {}, ((), False)),
+    ],
+)
+def test_each_item_of_a_list_is_looked_for(target: object, bar: dict[str, object], texts: tuple[tuple[str, ...], bool]) -> None:
+    from rung.rungs.r2_retrieve import _shown
+
+    quality = Bar(scorer="contains", config=bar, at_least=0.5)
+    row = Example(id="1", messages=(), target=target)
+    task = Task(name="t", base="b", instruction="", examples=(row,), quality=quality)
+    assert searched_texts(task, row) == texts
+    everything, half = ["it is ash", "or elm"], ["it is elm"]
+    assert _shown(*texts, everything) == bool(texts[0])
+    assert _shown(*texts, half) == (len(texts[0]) == 2 and not texts[1])

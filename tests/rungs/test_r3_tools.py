@@ -153,6 +153,27 @@ def test_right_calls_of_which_none_gives_a_result_are_an_error(task_file, home) 
     assert "with: [...]" in caught.value.hint
 
 
+def test_rows_whose_right_calls_fail_are_told(task_file, home) -> None:
+    class Noting(Silent):
+        def __init__(self) -> None:
+            self.notes: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.notes.append(text)
+
+    task, told = load_task(task_file, home), Noting()
+    rows = task.split("train")
+    calls = [{"name": "price", "arguments": {"item": "no such thing" if place < 3 else "item3"}} for place in range(len(rows))]
+    given = {row.id: replace(row, calls=(call,)) for row, call in zip(rows, calls, strict=True)}
+    task = replace(task, examples=tuple(given.get(row.id, row) for row in task.examples))
+    with open_home(home, write=True) as opened:
+        context = BuildContext(task, runtime_for(task, opened), home / "work", told)
+        made = traces(task.split("train"), plain_candidate(task, None, context), context)
+    assert set(made) == {row.id for row in rows[3:]}
+    (note,) = told.notes
+    assert note.startswith("3 of 12 rows whose right calls are given take no part: price ") and ", for one, failed: " in note
+
+
 @pytest.mark.parametrize(
     ("made", "counts"),
     [

@@ -121,10 +121,10 @@ class TestEveryScorerWithLists:
     def test_a_long_answer_is_read_soon(self, name: str, text: str) -> None:
         if name == "overlap":
             return
-        began = time.monotonic()
+        began = time.process_time()
         for word in words_of(name):
             assert scorer(name, match=word).score(row(items_of(name)), text).value in (0, 1)
-        assert time.monotonic() - began < 20
+        assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("match", get_args(Match))

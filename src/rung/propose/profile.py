@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rung import plugins
+from rung.choices import labels_in
 from rung.data.audit import audit
 from rung.data.load import load_examples
 from rung.data.read import files
@@ -121,12 +123,23 @@ def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
 
 
 def _spellings(classes: Mapping[str, int]) -> list[str]:
-    """Classes that differ only in case or blanks: one label, very likely, spelled in several ways."""
+    """Classes that differ only in case or blanks: often one label in several spellings. Says what they are taken for."""
+    counts: Counter[str] = Counter()
     found: dict[str, list[str]] = {}
-    for name in classes:
+    for name, count in classes.items():
+        counts[name.strip()] += count
         found.setdefault(" ".join(name.casefold().split()), []).append(name)
-    several = [" and ".join(f"'{name}' ({classes[name]:,})" for name in names) for names in found.values() if len(names) > 1]
-    return [f"One class in several spellings? {'; '.join(several)}. Mend the file, or keep one by data.where."] if several else []
+    labels = labels_in(counts, str.casefold)
+    told: dict[bool, list[str]] = {}
+    for names in found.values():
+        if len(names) > 1:
+            apart = {name.strip() for name in names} <= set(labels) and len({name.strip() for name in names}) > 1
+            told.setdefault(apart, []).append(" and ".join(f"'{name}' ({classes[name]:,})" for name in names))
+    taken = {True: "Each is taken for a class of its own: mend", False: "Taken for one: mend"}
+    return [
+        f"One class in several spellings? {'; '.join(told[apart])}. {taken[apart]} the file, or keep one by data.where."
+        for apart in sorted(told)
+    ]
 
 
 def _in_braces(target: Any) -> bool:

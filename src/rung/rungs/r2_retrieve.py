@@ -303,14 +303,14 @@ def _rows(task: Task, run: Run) -> list[Example]:
 def _quality(task: Task, candidate: Candidate, context: BuildContext) -> dict[str, Any]:
     """How well passages are found on dev: against gold where rows name it, and how often the target's text is in what is shown."""
     from rung.verify import retrieval
-    from rung.verify.scoring import target_text
+    from rung.verify.scoring import searched_texts
 
     retriever = context.runtime.retriever(candidate)
     assert retriever is not None
     rows = task.split("dev")
     found: list[Found] = [retriever.find(row.messages) for row in rows]
     holds = [
-        any(target_text(task, row).casefold() in passage["text"].casefold() for passage in hit.passages)
+        _shown(*searched_texts(task, row), [passage["text"].casefold() for passage in hit.passages])
         for row, hit in zip(rows, found, strict=True)
         if row.target is not None
     ]
@@ -325,6 +325,12 @@ def _quality(task: Task, candidate: Candidate, context: BuildContext) -> dict[st
         "ndcg": _mean([retrieval.ndcg_at(names, relevance, k) for names, relevance in judged]),
         "mrr": _mean([retrieval.reciprocal_rank(names, relevance) for names, relevance in judged]),
     }
+
+
+def _shown(texts: Sequence[str], every: bool, passages: Sequence[str]) -> bool:
+    """Whether the passages hold one of the texts, or every one, each in some passage."""
+    held = [any(text.casefold() in passage for passage in passages) for text in texts]
+    return bool(held) and (all(held) if every else any(held))
 
 
 def _mean(values: Sequence[float]) -> float | None:

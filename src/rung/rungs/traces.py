@@ -63,7 +63,7 @@ def call_rows(
 
 
 def _made(gold: Mapping[str, Sequence[Call]], candidate: Candidate, context: BuildContext) -> dict[str, Calls]:
-    """Each distinct call made once. Rows of which one was refused or failed are left out; UserError where that leaves none."""
+    """Each distinct call made once. Rows of which one was refused or failed are left out and told; UserError if all are."""
     from rung.engine.tools.toolbox import Toolbox
 
     if candidate.tools is None:
@@ -75,20 +75,28 @@ def _made(gold: Mapping[str, Sequence[Call]], candidate: Candidate, context: Bui
     sound: dict[str, Calls] = {
         name: calls for name, calls in made.items() if not any(call["outcome"] in ("refused", "failed") for call in calls)
     }
-    if not sound:
-        _refuse_failing(next(call for call in outcomes.values() if call["outcome"] in ("refused", "failed")), len(gold))
+    failing = next((call for call in outcomes.values() if call["outcome"] in ("refused", "failed")), None)
+    if failing and not sound:
+        _refuse_failing(failing, len(gold))
+    if failing and len(sound) < len(gold):
+        context.progress.note(
+            f"{len(gold) - len(sound):,} of {len(gold):,} rows whose right calls are given take no part: {_told(failing)}"
+        )
     return sound
 
 
 def _refuse_failing(call: Mapping[str, Any], rows: int) -> None:
     """Raises UserError for rows of which no right call gives a result: no score could say anything of the tools."""
-    arguments = json.dumps(call["arguments"], ensure_ascii=False)
     raise UserError(
-        f"of {rows:,} rows whose right calls are given, none gives a result; {call['name']} {arguments}, for one, "
-        f"{call['outcome']}: {call['reason']}",
+        f"of {rows:,} rows whose right calls are given, none gives a result; {_told(call)}",
         where="data.columns.calls",
         hint="Mend the tool or the calls. A file that the tool reads must be named: tools: {file: ..., with: [...]}.",
     )
+
+
+def _told(call: Mapping[str, Any]) -> str:
+    arguments = json.dumps(call["arguments"], ensure_ascii=False)
+    return f"{call['name']} {arguments}, for one, {call['outcome']}: {call['reason']}"
 
 
 def _found(rows: Sequence[Example], candidate: Candidate, context: BuildContext) -> dict[str, Calls]:

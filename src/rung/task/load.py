@@ -12,6 +12,7 @@ from rung import plugins
 from rung.data.audit import CheckSettings, audit, by_gravity
 from rung.data.balance import balance, changed_mix
 from rung.data.documents.files import DocumentSource, fingerprint
+from rung.data.findings import found, in_rows
 from rung.data.load import Loaded, load_examples
 from rung.data.read.source import Source
 from rung.data.shapes.columns import Columns
@@ -23,7 +24,7 @@ from rung.task.bars import fields_of, named_costs, refuse_bars, scorer_problems
 from rung.task.checks import read_checks, refuse_errors
 from rung.task.positions import Located, read_yaml
 from rung.task.texts import as_written
-from rung.types import Bar, Example, Limits, Task
+from rung.types import Bar, Example, Finding, Limits, Task
 from rung.verify.bars import Measure
 from rung.verify.problems import Problem, keys_of, problems_of
 from rung.verify.scoring import BoundScorer, read_settings, scorer_settings
@@ -75,6 +76,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     for bar, scorer in settled:
         _refuse_unmatchable(bar, scorer, examples)
     settled = _refuse_strange(settled, examples, located)
+    findings = by_gravity([*findings, *_forbidden([scorer for _, scorer in settled], examples)])
     return TaskFile(
         task=replace(_task(spec, examples, [bar for bar, _ in settled], path, tools=tools), knowledge=knowledge, findings=findings),
         loaded=loaded,
@@ -269,6 +271,15 @@ def _refuse_unmatchable(bar: Bar, scorer: BoundScorer, examples: Sequence[Exampl
         "\n  ".join([head, *shown, *rest]),
         hint="Mend these rows, leave them out (data.leave_out: [id]), or choose another scorer.",
     )
+
+
+def _forbidden(scorers: Sequence[BoundScorer], examples: Sequence[Example]) -> list[Finding]:
+    """Told once, by whichever bar's scorer sees it first: of rows whose right answer the rows themselves forbid."""
+    rows = next((rows for scorer in scorers if (rows := scorer.forbidden(examples))), ())
+    if not rows:
+        return []
+    message = "the right answer is one that the row's own schema forbids: a model that is held to the schema cannot write it"
+    return [found("warning", f"in {in_rows(len(rows))} {message}", rows)]
 
 
 def _located_base(base: str, folder: Path) -> str:

@@ -78,9 +78,15 @@ class Reader:
     none: str
 
     def key(self, text: str) -> str:
-        """Labels of one key are one label."""
+        """Labels of one key are one label. Case counts among choices that differ in it alone."""
         one_line = " ".join(text.split())
-        return one_line.casefold() if self.ignore_case else one_line
+        return one_line.casefold() if self.ignore_case and one_line.casefold() not in self._cased else one_line
+
+    @cached_property
+    def _cased(self) -> frozenset[str]:
+        """The choices, folded, that stand for several."""
+        several = Counter(folded for folded, _ in {(one.casefold(), one) for one in (" ".join(c.split()) for c in self.choices)})
+        return frozenset(folded for folded, count in several.items() if count > 1)
 
     @cached_property
     def by_key(self) -> Mapping[str, str]:

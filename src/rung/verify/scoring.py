@@ -19,6 +19,7 @@ Its other hooks are optional, with the defaults of BoundScorer:
     closed_set(examples, config) -> tuple[str, ...] | None every answer that can be right, where they are few
     settle(examples, config, folder) -> Config             fills in, once, what the settings leave to the data or to files
     place(config, folder) -> Config                        the settings as they stand on this machine
+    forbidden(examples, config) -> list[Example]           rows whose right answer the row itself forbids a model to write
     label(example, output, config) -> str | None           what label an answer was read as; None where it is none
     accepts(config) -> Mapping[str, str]                   near misses (`rung.verify.near_misses`) that it takes for right, and why
     harmless(config) -> tuple[str, ...]                    rewordings of an ideal answer that are right, beside ALWAYS_HARMLESS
@@ -117,6 +118,11 @@ class BoundScorer:
             return None
         ideals = {self.ideal(row) for row in examples if row.target is not None and self.check(row) is None}
         return constraint if all(admits(constraint, text) for text in ideals) else None
+
+    def forbidden(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The rows whose right answer could not be written by a model that is held to what the row says of its form."""
+        rows: Sequence[Example] = self._hook("forbidden", lambda _: ())(examples)
+        return rows
 
     def describe(self, examples: Sequence[Example]) -> str:
         """A sentence or two that tell a model what form the answer must have; empty where there is nothing to say."""
@@ -218,6 +224,19 @@ def target_text(task: Task, example: Example) -> str:
     if example.target is None:
         raise UserError("this row has no target to learn from", where=example.source, hint="Give it one, or keep it out of train.")
     return scorer_of(task).ideal(example)
+
+
+def searched_texts(task: Task, example: Example) -> tuple[tuple[str, ...], bool]:
+    """(the texts to look for in documents, whether all of them are wanted); empty where the row has no target.
+
+    Of a list that says what it means each item is looked for by itself: joined they stand nowhere.
+    """
+    if example.target is None:
+        return (), False
+    match = getattr(scorer_of(task).config, "match", None)
+    if match and isinstance(example.target, list | tuple):
+        return tuple(filter(None, (as_text(item).strip() for item in example.target))), match != "any"
+    return (target_text(task, example),), False
 
 
 def scorer_settings(name: str) -> Any:

@@ -75,3 +75,32 @@ def test_a_run_hands_the_scorer_what_was_shown():
     scored = score_rows(task, [row("nine"), row("nine")], answers)
     assert [one.scores["quality"].value for one in scored] == [1.0, 0.0]
     assert scored[1].scores["quality"].reason == "right, but no passage that was shown holds it"
+
+
+def test_a_passage_holds_the_answer_where_it_stands_as_itself():
+    shown = (
+        {"id": "0000000a", "source": "a.md", "start": 0, "end": 40, "text": "Built in 2012, by 312 men."},
+        {"id": "0000000b", "source": "b.md", "start": 0, "end": 40, "text": "It has 12 gates."},
+        {"id": "0000000c", "source": "c.md", "start": 0, "end": 40, "text": "It cost 12.5 million."},
+    )
+    example = replace(row("12"), shown=shown)
+    assert [scorer("cited").score(example, f"12 [0000000{name}]").value for name in "abc"] == [0.0, 1.0, 0.0]
+    assert scorer("cited").score(example, "12 [0000000a][0000000b][0000000c]").value == 0.5
+    assert scorer("cited").score(example, "312 [0000000b]").value == 0.0
+    assert scorer("cited").score(example, "It is not 12 [0000000b]").value == 0.0
+
+
+def test_words_that_hold_the_abstention_are_none():
+    shown = ({"id": "0000000a", "source": "a.md", "start": 0, "end": 40, "text": "The tomb of the unknown soldier opens at nine."},)
+    example = replace(row("nine"), shown=shown)
+    assert scorer("cited", abstain="none").score(example, "At nine, nonetheless [0000000a]").value == 1.0
+    assert scorer("cited", abstain="unknown").score(example, "nine, or unknown [0000000a]").value == 0.0
+    soldier = replace(row("the unknown soldier"), shown=shown)
+    assert scorer("cited", abstain="unknown").score(soldier, "The unknown soldier [0000000a]").value == 1.0
+    assert scorer("cited", abstain="unknown").score(soldier, "Unknown").value == 0.0
+
+
+@pytest.mark.parametrize("said", ["", "   ", "I'm sorry, but I cannot help with that.", "[0000000a][0000000b][0000000c]"])
+def test_no_answer_earns_nothing_by_citing(said):
+    assert value(said) == 0.0
+    assert value(said, measure="recall") == 0.0

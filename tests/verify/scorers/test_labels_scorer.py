@@ -110,7 +110,20 @@ def test_case_may_matter() -> None:
     assert bound("US", "us", ignore_case=False).score(row(["US"]), "us").value == 0
 
 
+def test_labels_that_differ_in_case_alone_are_two() -> None:
+    told = bound("US", "us", "spam")
+    assert told.score(row(["US"]), "us").value == 0
+    assert told.score(row(["us", "spam"]), "us, Spam").value == 1
+    assert told.score(row(["us"]), "Us").value == 0
+
+
 class TestSettling:
+    def test_case(self) -> None:
+        found = settled("labels", rows(*[["US", "a"], ["us"]] * 5, ["A"]))
+        assert found.config.choices == ("US", "a", "us")
+        assert found.check(row(["Us"])) == "the target names 'Us', which is not one of the choices"
+        assert "Capitals count." in found.describe(())
+
     def test_lists(self) -> None:
         found = settled("labels", rows(["b", "A"], ["a"], ["a", "c"], []))
         assert found.config.choices == ("a", "b", "c")

@@ -74,6 +74,26 @@ class TestChoice:
     def test_numbers_are_choices_too(self) -> None:
         assert value("choice", 1, "1", choices=[0, 1]) == 1
 
+    def test_frequent_labels_that_differ_in_case_alone_are_two(self) -> None:
+        bound = settled("choice", rows(*["US", "us", "may"] * 10, *["May"] * 3))
+        assert bound.config.choices == ("May", "US", "may", "us") == bound.closed_set(())
+        assert bound.constraint(()) == ChoiceConstraint(choices=("May", "US", "may", "us"))
+        assert "Capitals count." in bound.describe(())
+        assert "case" not in bound.harmless
+        assert bound.score(row("US"), "us").value == 0
+        assert bound.score(row("us"), "The label is us.").value == 1
+        assert bound.score(row("us"), "Us").value == 0
+        assert bound.check(row("Us")) == "the target 'Us' is not one of the choices"
+
+    def test_a_rare_spelling_is_a_slip(self) -> None:
+        bound = settled("choice", rows(*["US"] * 100, *["us"] * 4, "May", "may", "may"))
+        assert bound.config.choices == ("US", "may")
+        assert bound.score(row("us"), "US").value == 1 == bound.score(row("May"), "may").value
+        assert "Capitals" not in bound.describe(()) and "case" in bound.harmless
+
+    def test_case_is_asked_to_count(self) -> None:
+        assert settled("choice", rows(*["US"] * 100, "us"), ignore_case=False).config.choices == ("US", "us")
+
     def test_choices_come_from_the_targets_in_their_usual_spelling(self) -> None:
         bound = settled("choice", rows("Yes", "Yes", "yes", "no"))
         assert bound.config.choices == ("Yes", "no")
@@ -241,6 +261,11 @@ class TestPython:
             ("return 0.25, 'a quarter'", (0.25, "a quarter")),
             ("return output == example['target'], 'same'", (1.0, "same")),
             ("return None", (None, "the function could not score this answer")),
+            ("return False", (0.0, "")),
+            ("import numpy; return numpy.bool_(True)", (1.0, "")),
+            ("import numpy; return numpy.float32(0.5), 'half'", (0.5, "half")),
+            ("raise SystemExit(3)", (None, "SystemExit: 3 (mine.py:2)")),
+            ("return [1.0, 'x']", (None, "the function returned list, which is not a bool, a number or None")),
             ("return 'yes'", (None, "the function returned str, which is not a bool, a number or None")),
             ("return 1 / 0", (None, "ZeroDivisionError: division by zero (mine.py:2)")),
         ],
@@ -250,10 +275,29 @@ class TestPython:
         score = bound.module.score(row("x"), "x", placed)
         assert (score.value, score.reason) == expected
 
-    def test_a_value_out_of_range_is_missing(self, tmp_path: Path) -> None:
-        _, placed = self.make(tmp_path, "def f(example, output):\n    return 3\n")
+    def test_a_number_beyond_all_bounds_is_missing(self, tmp_path: Path) -> None:
+        bound, placed = self.make(tmp_path, "def f(example, output):\n    return 10 ** 400\n")
+        score = bound.module.score(row("x"), "x", placed)
+        assert score.value is None and score.reason.startswith("OverflowError")
+
+    @pytest.mark.parametrize(("said", "told"), [("3", "3.0"), ("2.0", "2.0"), ("-1", "-1.0"), ("float('nan')", "nan")])
+    def test_a_value_out_of_range_is_missing(self, tmp_path: Path, said: str, told: str) -> None:
+        _, placed = self.make(tmp_path, f"def f(example, output):\n    return {said}\n")
         score = scorer("python", **placed.model_dump()).score(row("x"), "x")
-        assert (score.value, score.reason) == (None, "the scorer 'python' gave 3.0, which is not within 0 and 1")
+        assert (score.value, score.reason) == (None, f"the scorer 'python' gave {told}, which is not within 0 and 1")
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            ("def f(answer):\n    return 1\n", "cannot be called with an example and an answer: too many positional"),
+            ("def f(a, b, c):\n    return 1\n", "cannot be called with an example and an answer: missing a required"),
+            ("async def f(a, b):\n    return 1\n", "asynchronous or a generator"),
+            ("def f(a, b):\n    yield 1\n", "asynchronous or a generator"),
+        ],
+    )
+    def test_a_function_that_cannot_score_is_refused(self, body: str, told: str, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match=told):
+            self.make(tmp_path, body)
 
     def test_files_beside_it_can_be_imported(self, tmp_path: Path) -> None:
         (tmp_path / "beside_scorer.py").write_text("LIMIT = 3\n", "utf-8")

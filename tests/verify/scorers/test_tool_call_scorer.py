@@ -285,6 +285,8 @@ class TestConstraint:
         odd = row([{"name": "weather", "arguments": {"place": "Rome", "unit": "celsius"}}], tools=(unit,))
         assert scorer("tool_call").constraint([sound] * 10 + [odd]) is None
         assert scorer("tool_call").constraint([sound] * 99 + [odd]) == CallConstraint(), "one odd row changes nothing"
+        assert list(scorer("tool_call").forbidden([sound] * 99 + [odd])) == [odd], "but it is told"
+        assert not scorer("tool_call").forbidden([sound] * 10)
 
 
 class TestTargets:

@@ -25,9 +25,10 @@ from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
 from rung.engine.local.rows import FORCED_AT_ONCE, Ask
+from rung.engine.local.words import text_of_tokens, thought_opened_by
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
-from rung.types import Answer
+from rung.types import CUT_OFF, Answer
 
 # Rows in a batch, tokens in its first pass and bytes of its keys and values, by kind of device.
 LIMITS = {"cpu": (64, 4096, 1 << 30), "cuda": (256, 32768, 8 << 30)}
@@ -155,7 +156,7 @@ class Answering:
             made = Gathered(batch.add([asks[id(row)] for row in rows]))
             while batch:
                 made.take(batch.step())
-            answers |= dict(zip(places, _measured(rows, [self._answer(one) for one in made.completions], began), strict=True))
+            answers |= dict(zip(places, _measured(rows, list(map(self._answer, rows, made.completions)), began), strict=True))
         return [answers[place] for place in range(len(asked))]
 
     def _ask(self, question: _Question) -> Ask:
@@ -171,9 +172,12 @@ class Answering:
             stack=question.stack,
         )
 
-    def _answer(self, made: Completion) -> Answer:
-        words = [token for token in made.ids if token not in self.model.end_tokens]
-        text = self.model.tokenizer.decode(words, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    def _answer(self, question: _Question, made: Completion) -> Answer:
+        text = text_of_tokens(self.model.tokenizer, made.ids, self.model.end_tokens)
+        # Who was cut off in a thought that the template had opened wrote no mark of it. What is trained, or held to a form, answers
+        # at once.
+        if made.finish_reason == CUT_OFF and not (question.request.adapters or question.request.constraint):
+            text = thought_opened_by(self.model.tokenizer, question.ids) + text
         return Answer(text=text, completion_tokens=len(made.ids), finish_reason=made.finish_reason)
 
     def _shared(self, prompts: Sequence[Sequence[int]], stack: Stack) -> tuple[Prefix | None, bool]:

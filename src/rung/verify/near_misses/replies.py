@@ -50,7 +50,11 @@ def all_choices_named(given: Material) -> Iterator[str]:
 
 def other_label(given: Material) -> Iterator[str]:
     """Another of the labels."""
-    others = [label for label in given.labels if not same(label, given.ideal, *given.rights())]
+    rights = (given.ideal, *given.rights())
+    cased = "case" not in given.scorer.harmless  # then a label in other capitals is another label
+    others = [
+        label for label in given.labels if not same(label, *rights) or (cased and label.strip() not in map(str.strip, rights))
+    ]
     return iter(given.draw.sample(others, min(2, len(others))))
 
 

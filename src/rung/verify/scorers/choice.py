@@ -6,14 +6,14 @@ and as wrong where it names none or several. The question repeated names none.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, field_validator
 
-from rung.choices import Choices, choices
+from rung.choices import Choices, choices, differ_in_case_alone, labels_in
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, Constraint
 from rung.types import Example, Score
@@ -48,24 +48,23 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 def harmless(config: Config) -> tuple[str, ...]:
     """A sentence or a code fence around the one choice is not looked at."""
-    return ("code fence", "sentence", *(("case",) if config.ignore_case else ()))
+    lenient = config.ignore_case and not differ_in_case_alone(config.choices)
+    return ("code fence", "sentence", *(("case",) if lenient else ()))
 
 
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
-    """Choices from the targets where the settings name none, each in its most frequent spelling.
+    """Choices from the targets where the settings name none: a rare spelling of a frequent one in other case is no choice.
 
     Raises UserError where the targets look like free text.
     """
     if config.choices:
         return config
     counts = Counter(as_text(row.target).strip() for row in examples if row.target is not None)
-    spellings: dict[str, list[str]] = defaultdict(list)
-    for text, _ in counts.most_common():
-        spellings[text.casefold() if config.ignore_case else text].append(text)
-    if len(spellings) > max(FREE_TEXT_ABOVE, len(examples) // 2):
-        problem = f"the targets are no closed set: {len(spellings)} different ones in {len(examples)} rows"
+    found = labels_in(counts, str.casefold if config.ignore_case else str)
+    if len(found) > max(FREE_TEXT_ABOVE, len(examples) // 2):
+        problem = f"the targets are no closed set: {len(found)} different ones in {len(examples)} rows"
         raise UserError(problem, hint="Use the scorer 'exact' or 'overlap', or list the 'choices'.")
-    return config.model_copy(update={"choices": tuple(sorted(texts[0] for texts in spellings.values()))})
+    return config.model_copy(update={"choices": found})
 
 
 def score(example: Example, output: str, config: Config) -> Score:
@@ -114,7 +113,9 @@ def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] |
 
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Lists the choices."""
-    return f"Reply with exactly one of these and nothing else: {', '.join(closed_set(examples, config) or ())}."
+    every = closed_set(examples, config) or ()
+    cased = " Capitals count." if differ_in_case_alone(every) else ""
+    return f"Reply with exactly one of these and nothing else: {', '.join(every)}.{cased}"
 
 
 def _reader(config: Config, right: str) -> Choices:

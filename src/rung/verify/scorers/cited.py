@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from rung.choice_words import plain
 from rung.engine.retrieval.context import citations, without_citations
 from rung.parts import Gold
 from rung.types import Example, Score
 from rung.verify.lists import Match, absent, in_turn
-from rung.verify.mentions import places
 from rung.verify.parse import as_texts
 from rung.verify.retrieval import is_in
 from rung.verify.scoring import missing_target
@@ -43,18 +43,18 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
 def score(example: Example, output: str, config: Config) -> Score:
     """0 where the answer is wrong, else the precision, recall or F1 of its citations; 1 for abstaining where that is right."""
-    texts, said = as_texts(example.target), without_citations(output)
-    target = ", ".join(texts)
-    abstained, named = bool([*places(_key(config.abstain), said.casefold())]), citations(output)
-    if _key(target) == _key(config.abstain):
+    texts, said, named = as_texts(example.target), _key(without_citations(output)), citations(output)
+    target, none, keys = ", ".join(texts), _key(config.abstain), [_key(text) for text in texts]
+    abstained = not absent([none], said)
+    if _key(target) == none:
         right = abstained and not named
         return Score(value=float(right), reason="" if right else f"expected '{config.abstain}' and no citation")
-    if abstained:
+    # A right answer may hold the words itself: the unknown soldier is not unknown.
+    if abstained and not any(none in key for key in keys):
         return Score(value=0.0, reason=f"said '{config.abstain}'; expected {target!r}")
-    keys = [_key(text) for text in texts]
-    if missing := absent(keys, said.casefold()):
+    if missing := absent(keys, said):
         return Score(value=0.0, reason="does not contain " + ", ".join(map(repr, missing)))
-    if config.match == "in_order" and not in_turn(keys, said.casefold()):
+    if config.match == "in_order" and not in_turn(keys, said):
         return Score(value=0.0, reason="contains them, but not in the order " + ", ".join(map(repr, texts)))
     return _citations(set(named), _holding(example, keys), config.measure)
 
@@ -126,8 +126,8 @@ def _holding(example: Example, texts: Sequence[str]) -> set[str]:
     shown: Sequence[Mapping[str, Any]] = example.shown
     if gold := example.gold:
         return {passage["id"] for passage in shown if any(is_in(part, passage) for part in gold)}
-    return {passage["id"] for passage in shown if any(text in passage["text"].casefold() for text in texts)}
+    return {passage["id"] for passage in shown if len(absent(texts, _key(passage["text"]))) < len(set(texts))}
 
 
 def _key(text: str) -> str:
-    return text.strip().casefold()
+    return plain(text.casefold()).strip()

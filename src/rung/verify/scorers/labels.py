@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from rung.choices import differ_in_case_alone, labels_in
 from rung.errors import UserError
 from rung.parts import Constraint, SchemaConstraint
 from rung.types import Example, Score
@@ -60,14 +61,13 @@ def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     if config.choices:
         return config
     found = [label for target in targets for label in _labels(target, config)]
-    counts, key = Counter(found), _reader(config).key
-    spellings = {key(text): text for text, _ in reversed(counts.most_common())}
-    if len(spellings) > max(MOST_LABELS, len(found) // 2):
-        problem = f"the labels are no closed set: {len(spellings)} different ones in {len(examples)} rows"
+    known = labels_in(Counter(" ".join(label.split()) for label in found), _reader(config).key)
+    if len(known) > max(MOST_LABELS, len(found) // 2):
+        problem = f"the labels are no closed set: {len(known)} different ones in {len(examples)} rows"
         raise UserError(problem, hint="List the 'choices', or use a scorer for free text and say what its lists mean (match).")
-    if not spellings:
+    if not known:
         raise UserError("no target names a label", hint="List the 'choices', or use another scorer.")
-    return config.model_copy(update={"choices": tuple(sorted(spellings.values()))})
+    return config.model_copy(update={"choices": known})
 
 
 def score(example: Example, output: str, config: Config) -> Score:
@@ -118,7 +118,9 @@ def closed_set(examples: Sequence[Example], config: Config) -> tuple[str, ...] |
 
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Lists the choices; says what to write where none applies, if there are such rows."""
-    text = f"Reply with a JSON list of all that apply and nothing else, out of these: {as_text(list(_choices(examples, config)))}."
+    every = _choices(examples, config)
+    text = f"Reply with a JSON list of all that apply and nothing else, out of these: {as_text(list(every))}."
+    text += " Capitals count." if differ_in_case_alone(every) else ""
     none_applies = any(row.target is not None and not _labels(row.target, config) for row in examples)
     return text + (" Where none applies, reply: []" if none_applies else "")
 
@@ -130,7 +132,8 @@ def accepts(config: Config) -> Mapping[str, str]:
 
 def harmless(config: Config) -> tuple[str, ...]:
     """What stands around a list."""
-    return ("code fence", *(("case",) if config.ignore_case else ()))
+    lenient = config.ignore_case and not differ_in_case_alone(config.choices)
+    return ("code fence", *(("case",) if lenient else ()))
 
 
 def _choices(examples: Sequence[Example], config: Config) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ the error as the reason.
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -42,7 +43,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 def settle(examples: Sequence[Example], config: Config, folder: Path) -> Config:
     """Loads the function once, so that a mistake shows before anything is spent, and notes its file's digest."""
     placed = place(config.model_copy(update={"sha256": ""}), folder)
-    _function(placed.function, "")
+    _check_call(_function(placed.function, ""), placed.function)
     return config.model_copy(update={"sha256": file_digest(Path(placed.function.partition("#")[0]))})
 
 
@@ -57,7 +58,7 @@ def score(example: Example, output: str, config: Config) -> Score:
     function = _function(config.function, config.sha256)
     try:
         return _as_score(function(as_json(example), output))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         return Score(value=None, reason=f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})")
 
@@ -67,8 +68,23 @@ def check(example: Example, config: Config) -> str | None:
     return None
 
 
+def _check_call(function: Callable[..., Any], where: str) -> None:
+    """Raises UserError where it cannot be called with an example and an answer, or would return a promise."""
+    hint = "Write it as: def right(example, answer)."
+    try:
+        inspect.signature(function).bind({}, "")
+    except TypeError as error:
+        raise UserError(f"the function cannot be called with an example and an answer: {error}", where=where, hint=hint) from error
+    except ValueError:
+        return  # written in C, without a signature
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise UserError("the function is asynchronous or a generator: it returns no score", where=where, hint=hint)
+
+
 def _as_score(returned: Any) -> Score:
     value, reason = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, "")
+    if getattr(value, "shape", None) == ():  # numpy's and torch's single values
+        value = value.item()
     if value is None or isinstance(value, bool | int | float):
         missing = "the function could not score this answer" if value is None else ""
         return Score(value=None if value is None else float(value), reason=str(reason or missing))

@@ -118,10 +118,15 @@ def constraint(examples: Sequence[Example], config: Config) -> Constraint | None
     """
     if not examples or not all(row.tools for row in examples):
         return None
-    counts = config.calls or _counts(examples)
-    held = CallConstraint(none="none" in counts, one="one" in counts, several="several" in counts)
-    odd = sum(not _can_be_written(row, held) for row in examples)
-    return held if odd <= MOST_ODD * len(examples) else None
+    return _held(examples, config) if len(forbidden(examples, config)) <= MOST_ODD * len(examples) else None
+
+
+def forbidden(examples: Sequence[Example], config: Config) -> list[Example]:
+    """The rows whose right calls their own tools' schemas forbid."""
+    if not examples or not all(row.tools for row in examples):
+        return []
+    held = _held(examples, config)
+    return [row for row in examples if not _can_be_written(row, held)]
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:
@@ -136,6 +141,11 @@ def describe(examples: Sequence[Example], config: Config) -> str:
 def _counts(examples: Sequence[Example]) -> tuple[Literal["none", "one", "several"], ...]:
     wanted = {min(2, len(calls)) for row in examples if (calls := target_calls(row.target, row.tools)) is not None}
     return tuple(name for number, name in enumerate(COUNTS) if number in wanted)  # type: ignore[misc]
+
+
+def _held(examples: Sequence[Example], config: Config) -> CallConstraint:
+    counts = config.calls or _counts(examples)
+    return CallConstraint(none="none" in counts, one="one" in counts, several="several" in counts)
 
 
 def _can_be_written(row: Example, held: CallConstraint) -> bool:

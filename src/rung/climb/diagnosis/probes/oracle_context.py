@@ -24,7 +24,7 @@ from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.documents import documents_of, settings_of
 from rung.types import Candidate, Example, Task
 from rung.verify.retrieval import is_in
-from rung.verify.scoring import scorer_of, target_text
+from rung.verify.scoring import scorer_of, searched_texts
 
 TITLE = "the right passage beside the question"
 CAUSE = KNOWLEDGE
@@ -120,26 +120,36 @@ class _Passages:
 
     def gold(self, row: Example) -> Mapping[str, Any] | None:
         """Of the right passages one with the target's words, the nearest to the question; None where none is known."""
-        target = target_text(self.case.task, row).casefold() if row.target is not None else ""
+        texts, every = self._wanted(row)
         named = row.gold
-        tells = len(target) >= SHORTEST_TARGET and not self.closed_set
+        tells = bool(texts) and min(map(len, texts)) >= SHORTEST_TARGET and not self.closed_set
         if not named and not tells:
             return None
+
+        def tells_it(place: int) -> bool:
+            held = [text in self.folded[place] for text in texts]
+            return bool(held) and (all(held) if every else any(held))
+
         if named:
             right = [place for place, chunk in enumerate(self.index.chunks) if any(is_in(part, chunk) for part in named)]
         else:
-            right = [place for place, text in enumerate(self.folded) if target in text]
+            right = [place for place in range(len(self.folded)) if tells_it(place)]
         if not right:
             return None
         scores = self.index.lexical(question_of(row.messages))
-        best = max(right, key=lambda place: (target in self.folded[place], scores[place], -place))
+        best = max(right, key=lambda place: (tells_it(place), scores[place], -place))
         return self.index.chunks[best]
+
+    def _wanted(self, row: Example) -> tuple[list[str], bool]:
+        texts, every = searched_texts(self.case.task, row)
+        return [text.casefold() for text in texts], every
 
     def distractor(self, row: Example, right: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """The nearest passage that neither is right nor holds the target."""
         if right is None:
             return None
-        target = target_text(self.case.task, row).casefold() if row.target is not None else ""
+        texts, _ = self._wanted(row)
         nearest = (-self.index.lexical(question_of(row.messages))).argsort(kind="stable").tolist()
         beside = (place for place in nearest if self.index.chunks[place]["source"] != right["source"])
-        return next((self.index.chunks[place] for place in beside if target not in self.folded[place]), None)
+        free = (place for place in beside if not any(text in self.folded[place] for text in texts))
+        return next((self.index.chunks[place] for place in free), None)
