@@ -70,7 +70,10 @@ class DevScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One form that a rung tried on dev. `calls` says how tools were called, where they were."""
+    """One form that a rung tried on dev. `calls` says how tools were called, where they were.
+
+    `by` says what the mean is, where the quality bar is on something else than the mean score of all rows.
+    """
 
     name: str
     mean: float | None
@@ -78,6 +81,7 @@ class Trial:
     chosen: bool
     prompt: str | None = None
     calls: Mapping[str, Any] | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,9 @@ from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.documents import NO_DOCUMENTS, Config, Form, Mode, documents_of, settings_of
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
 from rung.sources.base import BaseReference
-from rung.types import Candidate, Example, Finding, Run, Task
+from rung.types import Answer, Candidate, Example, Finding, Run, Task
+from rung.verify.choosing import Shares, shares_of
+from rung.verify.run import score_rows
 
 if TYPE_CHECKING:
     from rung.data.documents.collect import Library
@@ -270,24 +272,27 @@ def _abstaining(task: Task, best: Trial, context: BuildContext) -> Candidate:
     retriever, retrieval = context.runtime.retriever(best.candidate), best.candidate.retrieval
     if not words or retriever is None or retrieval is None:
         return best.candidate
-    from rung.verify.scoring import scorer_of
     from rung.verify.stats.select import one_standard_error
 
-    scorer = scorer_of(task)
     examples = _rows(task, best.run)
-    surety = [retriever.find(example.messages).surety for example in examples]
-    refused = [scorer.score(example, words).value for example in examples]
-    plain = best.run.values()
+    surety = [retriever.find(example.messages).surety for example in examples if example.id in best.shares.ids]
+    refused = _refusing(task, examples, words).values
+    plain = best.shares.values
     bounds = sorted(set(surety))
     thresholds = [(low + high) / 2 for low, high in pairwise(bounds)]
     scored = [[no if sure < below else yes for sure, no, yes in zip(surety, refused, plain, strict=True)] for below in thresholds]
     if not scored:
         return best.candidate
     top = max(range(len(scored)), key=lambda place: sum(value or 0.0 for value in scored[place]))
-    if one_standard_error([(0.0, plain), (1.0, scored[top])], best.run.groups) == 0:
+    if one_standard_error([(0.0, plain), (1.0, scored[top])], best.shares.groups) == 0:
         return best.candidate
     context.progress.note(f"says '{words}' where no passage is as near as {thresholds[top]:.3g}")
     return replace(best.candidate, retrieval=replace(retrieval, abstain=Abstention(below=thresholds[top], answer=words)))
+
+
+def _refusing(task: Task, examples: Sequence[Example], words: str) -> Shares:
+    """What these rows would be worth if each were answered so."""
+    return shares_of(task, examples, score_rows(task, examples, [Answer(text=words)] * len(examples)))
 
 
 def _rows(task: Task, run: Run) -> list[Example]:

@@ -79,8 +79,7 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
     trials += _demonstrated(task, best, context, config)
     chosen = simplest_of_the_best(trials)
     for trial in trials:
-        fact = {"name": trial.name, "mean": trial.run.mean(), "n": len(trial.run.rows), "chosen": trial is chosen}
-        context.record("trial", fact | {"prompt": trial.candidate.prompt, "calls": _report(task, trial.run)})
+        context.record("trial", trial.figures(chosen=trial is chosen) | {"calls": _report(task, trial.run)})
     return chosen.candidate
 
 

@@ -16,6 +16,7 @@ from rung.parts import Retrieval
 from rung.rungs.base import BuildContext, labelled, longest_answer
 from rung.rungs.traces import call_rows, traces
 from rung.types import Candidate, Example, Task
+from rung.verify.choosing import shares_of_run
 
 if TYPE_CHECKING:
     from rung.engine.retrieval.retriever import Retriever
@@ -50,8 +51,10 @@ def worth_keeping(parent: Candidate | None, context: BuildContext, dev_rows: int
         return None
     from rung.verify.stats.select import one_standard_error
 
-    runs = [context.measure(candidate, "dev", dev_rows) for candidate in (replace(parent, retrieval=None), parent)]
-    return (None, parent.retrieval)[one_standard_error([(cost, run.values()) for cost, run in enumerate(runs)], runs[0].groups)]
+    both = (replace(parent, retrieval=None), parent)
+    tried = [shares_of_run(context.task, context.measure(candidate, "dev", dev_rows)) for candidate in both]
+    best = one_standard_error([(cost, shares.values) for cost, shares in enumerate(tried)], tried[0].groups)
+    return (None, parent.retrieval)[best]
 
 
 def with_method(kind: type[Settings], given: Mapping[str, Any]) -> type[Settings]:
@@ -115,7 +118,7 @@ def fine_tune(
     dev_rows: int,
     parent: Candidate | None = None,
 ) -> Candidate:
-    """Train `start` on the train split, early-stopped by the task's own scorer on `dev_rows` of dev.
+    """Train `start` on the train split, early-stopped by what the quality bar is on, over `dev_rows` of dev.
 
     `freeze(start, digest)` names the trained files in a Candidate. Without a train row that shows how its tools are called
     (`parent` finds none), it is trained without tools.
@@ -128,7 +131,7 @@ def fine_tune(
 
     def dev_score(folder: Path) -> float:
         run = context.measure(freeze(start, context.blobs.put_tree(folder)), "dev", dev_rows)
-        mean = run.mean()
+        mean = shares_of_run(task, run).mean
         if mean is None:
             raise UserError("no dev row could be scored, so training cannot be stopped by the score", where=task.path)
         return mean

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rung.rungs.base import BuildContext
 from rung.types import Candidate, Run
+from rung.verify.choosing import Shares, shares_of_run
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One form of a Candidate and what it scored on dev. `extra_tokens` is what it costs beside its prompt, in tokens' worth."""
+    """One form of a Candidate and what it scored on dev. `extra_tokens` is what it costs beside its prompt, in tokens' worth.
+
+    `shares` are its rows as the quality bar sees them: what it is chosen by.
+    """
 
     name: str
     candidate: Candidate
     run: Run
+    shares: Shares
     extra_tokens: float = 0.0
 
     @property
@@ -28,14 +34,21 @@ class Trial:
     @property
     def mean(self) -> float:
         """A trial without any score cannot be chosen."""
-        mean = self.run.mean()
+        mean = self.shares.mean
         return mean if mean is not None else -1.0
+
+    def figures(self, *, chosen: bool) -> dict[str, Any]:
+        """For the report. What the mean is, where it is not the mean score of all rows, is said."""
+        found = {"name": self.name, "mean": self.shares.mean, "n": len(self.shares.values), "chosen": chosen}
+        return found | {"prompt": self.candidate.prompt} | ({"by": self.shares.by} if self.shares.by else {})
 
 
 def try_out(name: str, candidate: Candidate, context: BuildContext, dev_rows: int, extra_tokens: float = 0.0) -> Trial:
     """The Candidate on the first `dev_rows` rows of dev."""
-    trial = Trial(name, candidate, context.measure(candidate, "dev", dev_rows), extra_tokens)
-    context.progress.note(f"{name}: {trial.mean:.1%} on {len(trial.run.rows)} dev rows")
+    run = context.measure(candidate, "dev", dev_rows)
+    trial = Trial(name, candidate, run, shares_of_run(context.task, run), extra_tokens)
+    by = f" ({trial.shares.by})" if trial.shares.by else ""
+    context.progress.note(f"{name}: {trial.mean:.1%} on {len(trial.shares.values)} dev rows{by}")
     return trial
 
 
@@ -43,11 +56,10 @@ def simplest_of_the_best(trials: Sequence[Trial]) -> Trial:
     """The cheapest within one standard error of the best."""
     from rung.verify.stats.select import one_standard_error
 
-    return trials[one_standard_error([(trial.cost, trial.run.values()) for trial in trials], trials[0].run.groups)]
+    return trials[one_standard_error([(trial.cost, trial.shares.values) for trial in trials], trials[0].shares.groups)]
 
 
 def record(trials: Sequence[Trial], chosen: Trial, context: BuildContext) -> None:
     """Keep the trials for the report."""
     for trial in trials:
-        fact = {"name": trial.name, "mean": trial.run.mean(), "n": len(trial.run.rows), "chosen": trial is chosen}
-        context.record("trial", fact | {"prompt": trial.candidate.prompt})
+        context.record("trial", trial.figures(chosen=trial is chosen))

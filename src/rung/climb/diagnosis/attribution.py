@@ -86,6 +86,7 @@ class Patient:
     failed       rungs that the gate has shown to be below the bar
     rungs        rungs that apply to the task
     verbatim     whether the check wants the target and not a word beside it
+    by           what the means are, where they are not mean scores of all rows: the bar is on something else
     """
 
     n: int
@@ -97,6 +98,7 @@ class Patient:
     failed: frozenset[str] = frozenset()
     rungs: tuple[str, ...] = ()
     verbatim: bool = False
+    by: str = ""
 
 
 def read_arm(arm: Arm, sample: Sample, below: float) -> ArmReading:
@@ -226,15 +228,15 @@ def _closes_half(probe: ProbeReading, patient: Patient) -> bool:
 
 
 def unreachable(patient: Patient, probes: Sequence[ProbeReading]) -> float | None:
-    """The upper bound on what anything can score, where it is below the bar."""
+    """The upper bound on what anything can score, where it is below the bar: a word on mean scores, and on no other bar."""
     found = min((probe.ceiling for probe in probes if probe.ceiling is not None), default=1.0)
-    return found if patient.bar is not None and found < patient.bar else None
+    return found if patient.bar is not None and found < patient.bar and not patient.by else None
 
 
 def doubtful(patient: Patient, probes: Sequence[ProbeReading]) -> float | None:
     """The estimate of what anything can score, where it is below the bar, but too few labels are repeated to prove it."""
     found = min((probe.likely_ceiling for probe in probes if probe.likely_ceiling is not None), default=1.0)
-    return found if patient.bar is not None and found < patient.bar else None
+    return found if patient.bar is not None and found < patient.bar and not patient.by else None
 
 
 def attribution(patient: Patient, probes: Sequence[ProbeReading]) -> tuple[Attribution, ...]:

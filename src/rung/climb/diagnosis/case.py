@@ -11,6 +11,7 @@ from rung.engine.chat import text_of, tools_text
 from rung.rungs.base import mending
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Run, Task
+from rung.verify.choosing import counted, line_of, shares_of
 from rung.verify.run import evaluate, random_order
 from rung.verify.stats.select import standard_error
 from rung.verify.stats.strata import Strata
@@ -105,8 +106,10 @@ class Case:
     def arm(self, name: str, candidate: Candidate, *, limit: int | None = None, **rest: Any) -> Arm:
         """The candidate on the sample, or on a part of it where its prompts are long, against the plain instruction."""
         places = self.places(self.chars(candidate), limit)
-        run = self.run(candidate, [self.sample.examples[place] for place in places])
-        told = {"values": tuple(run.values()), "texts": tuple(row.answer.text for row in run.rows)}
+        examples = [self.sample.examples[place] for place in places]
+        run = self.run(candidate, examples)
+        values = shares_of(self.task, examples, run.rows).values
+        told = {"values": values, "texts": tuple(row.answer.text for row in run.rows)}
         against = tuple(self.sample.before[place] for place in places)
         return Arm(**{"name": name, "places": places, "against": against, "candidate": candidate, **told, **rest})
 
@@ -114,7 +117,7 @@ class Case:
         """The rows at `places`, some with something handed over (`shown`), against all without it; the others stay as they are."""
         closed = self.ask(candidate, [self.sample.examples[place] for place in places])
         run = self.run(candidate, list(shown.values()))
-        told = dict(zip(shown, run.values(), strict=True))
+        told = dict(zip(shown, shares_of(self.task, list(shown.values()), run.rows).values, strict=True))
         texts = dict(zip(shown, (row.answer.text for row in run.rows), strict=True))
         return Arm(
             name=name,
@@ -126,8 +129,8 @@ class Case:
         )
 
     def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Values:
-        """The score of each example."""
-        return tuple(self.run(candidate, examples).values())
+        """The score of each example, as the quality bar sees it."""
+        return shares_of(self.task, examples, self.run(candidate, examples).rows).values
 
     def run(self, candidate: Candidate, examples: Sequence[Example]) -> Run:
         """The candidate's answers to examples, which may carry more than the dev rows that they stand for."""
@@ -167,7 +170,8 @@ def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Ca
 
     plain = plain_candidate(task, context)
     rows = _to_look_at(task, plain)
-    values = tuple(evaluate(task, plain, "dev", rows, context.runtime, context.progress).values())
+    run = evaluate(task, plain, "dev", rows, context.runtime, context.progress)
+    values = shares_of(task, rows, run.rows).values
     sample = take_sample(rows, values, threshold(task), task.probes.dev_rows or DEV_ROWS)
     present = [value for value in values if value is not None]
     bar = bar_of(task, sum(present) / len(present) if present else None)
@@ -175,8 +179,8 @@ def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Ca
 
 
 def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:
-    """The first rows of dev in their random order: PLAIN_ROWS, or, where they are long, what some arms may read."""
-    rows = random_order(task, "dev")[:PLAIN_ROWS]
+    """The first rows of dev that count, in their random order: PLAIN_ROWS, or, where they are long, what some arms may read."""
+    rows = counted(task, random_order(task, "dev"))[:PLAIN_ROWS]
     chars = _row_chars(rows) + CHARS_OF_AN_ANSWER_TOKEN * plain.max_tokens
     return rows[: max(DEV_ROWS // 2, int(PLAIN_ARMS * ARM_CHARS / max(1.0, chars)))]
 
@@ -226,8 +230,8 @@ def spread(inside: Sequence[bool], most: int) -> tuple[int, ...]:
 
 
 def threshold(task: Task) -> float:
-    """Below which a row fails: the bar on the mean, for scores in between; a right answer, where the bar is relative."""
-    return task.quality.at_least or 1.0
+    """Below which a row fails: the bar on the mean, for scores in between; a right answer, where the bar is on no such mean."""
+    return line_of(task) or 1.0
 
 
 def fails(value: float | None, below: float) -> bool:
@@ -237,9 +241,9 @@ def fails(value: float | None, below: float) -> bool:
 
 def bar_of(task: Task, plain: float | None) -> float | None:
     """The mean that is to be reached; against the prompt rung, about what lies that far from the plain instruction; else None."""
-    quality = task.quality
-    if quality.at_least is not None:
-        return quality.at_least
+    quality, line = task.quality, line_of(task)
+    if line is not None:
+        return line
     prompted = mending(SOLVED)
     if plain is None or prompted is None or (quality.better_than or quality.not_worse_than) != prompted.name:
         return None

@@ -15,6 +15,7 @@ from rung.disk import scratch
 from rung.errors import UserError
 from rung.rungs.base import BuildContext, ladder
 from rung.types import Candidate, Progress, Task
+from rung.verify.choosing import described
 from rung.verify.scoring import scorer_of
 
 if TYPE_CHECKING:
@@ -98,4 +99,5 @@ def _patient(case: Case, known: Known) -> Patient:
         failed=frozenset(rung for rung, status in known.statuses.items() if status == "fail"),
         rungs=tuple(rung.name for rung in ladder() if not rung.why_skipped(case.task)),
         verbatim=scorer_of(case.task).verbatim,
+        by=described(case.task),
     )

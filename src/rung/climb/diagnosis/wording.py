@@ -24,7 +24,8 @@ FEWEST_HOLDING, HOLDING_SHARE = 5, 0.2
 
 def told(cause: Cause, patient: Patient, probes: Sequence[ProbeReading]) -> str:
     """One or two sentences for the leading cause, and one for a check that may be stricter than was meant."""
-    return _cause_told(cause, patient, probes) + (_strictness(probes) if patient.verbatim and cause != SOLVED else "")
+    by = f" What is counted is {patient.by}." if patient.by else ""
+    return _cause_told(cause, patient, probes) + by + (_strictness(probes) if patient.verbatim and cause != SOLVED else "")
 
 
 def _strictness(probes: Sequence[ProbeReading]) -> str:

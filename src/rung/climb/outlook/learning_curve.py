@@ -19,6 +19,7 @@ from rung.registry.forecasts import Ahead, CurvePoint, Expected, Forecast, Label
 from rung.rungs.base import labelled, ladder, longest_answer, mending, rung_named, why_skipped
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Task
+from rung.verify.choosing import counted, line_of, shares_of_run
 from rung.verify.run import random_order
 
 if TYPE_CHECKING:
@@ -133,8 +134,9 @@ def _curve(climb: Climb, rung: str) -> LearningCurve | None:
     points = sorted((point for point in climb.record.points if point.rung == rung), key=lambda point: point.rows)
     if len(points) < 2:
         return None
-    tables = [{row.example: row.scores["quality"].value for row in climb.home.runs.get(point.run).rows} for point in points]
-    dev = climb.task.split("dev")
+    shares = [shares_of_run(climb.task, climb.home.runs.get(point.run)) for point in points]
+    tables = [dict(zip(seen.ids, seen.values, strict=True)) for seen in shares]
+    dev = counted(climb.task, climb.task.split("dev"))
     # The scores are paired: a row without a score on one subset is left out of all.
     scored = [row for row in dev if all(table.get(row.id) is not None for table in tables)]
     if not scored:
@@ -145,7 +147,7 @@ def _curve(climb: Climb, rung: str) -> LearningCurve | None:
         [row.group for row in scored],
         seed=climb.task.seed,
     )
-    bar = climb.task.quality.at_least
+    bar, by = line_of(climb.task), shares[-1].by
     labels = curve.labels_for(bar) if bar is not None else None
     return LearningCurve(
         rung=rung,
@@ -160,7 +162,7 @@ def _curve(climb: Climb, rung: str) -> LearningCurve | None:
         bar=bar,
         labels=LabelsNeeded(**asdict(labels), futile=labels.futile) if labels else None,
         doubt=curve.doubt,
-        sentence=describe(curve, labels) if labels else "",
+        sentence=". ".join(part for part in (describe(curve, labels) if labels else "", by and f"the curve is of {by}") if part),
     )
 
 

@@ -127,7 +127,9 @@ def look_linear(asked: Asked) -> Verdict | None:
 def in_its_figures(asked: Asked, verdict: Verdict) -> Verdict:
     """A verdict on the rows' shares, told of the whole."""
     estimate = asked.linear.whole(asked.parts)
-    found = replace(verdict, estimate=estimate, bar=asked.line)
+    # Of rows that say nothing no number decides.
+    needed = verdict.needed if asked.linear.counted(asked.parts) else None
+    found = replace(verdict, estimate=estimate, bar=asked.line, needed=needed)
     if verdict.lower is None or verdict.upper is None:
         return found
     if asked.linear.is_mean:
@@ -202,7 +204,10 @@ def exactly(line: float) -> Callable[[Sequence[float], Sequence[int], float], bo
         alone = len(set(of)) == len(scores)
         if not alone or len(telling) == len(scores) or any(0 < score < 1 for score in telling):
             return bounds.fixed_bounds(scores, of, level)
-        lower, upper = bounds.clopper_pearson(sum(telling), len(telling), level) if telling else (0.0, 1.0)
+        if not telling:
+            # Nothing was counted, and so nothing is known: least of all that the whole is on the line.
+            return bounds.Bounds(lower=0.0, upper=1.0, method=EXACT)
+        lower, upper = bounds.clopper_pearson(sum(telling), len(telling), level)
         share = len(telling) / len(scores)
         return bounds.Bounds(
             lower=line + (lower - line) * share,
