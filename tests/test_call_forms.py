@@ -46,7 +46,6 @@ VALUES: list[tuple[str, list[dict[str, Any]]]] = [
     ('{"name": "f", "arguments": "{\\"a\\": 1}"}', [F]),
     ('{"name": "g", "arguments": ""}', [G]),
     ('{"name": "g", "arguments": null}', [G]),
-    ('{"name": "x", "name": "f", "arguments": {"a": 2}, "arguments": {"a": 1}}', [F]),
     ('{"name": "\\ud800", "arguments": {"a": "\\ud800"}}', [{"name": "?", "arguments": {"a": "?"}}]),
     ('{"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}', [F]),
     ('{"type": "tool_call", "id": "t1", "name": "f", "args": {"a": 1}}', [F]),
@@ -57,6 +56,7 @@ VALUES: list[tuple[str, list[dict[str, Any]]]] = [
     ('{"thought": "f it is", "name": "f", "arguments": {"a": 1}}', [F]),
 ]
 # What is found in an answer that is more, or less, than one JSON value.
+TWICE = '{"name": "x", "name": "f", "arguments": {"a": 2}, "arguments": {"a": 1}}'
 TEXTS: list[tuple[str, list[dict[str, Any]]]] = [
     (f"Sure.\n```json\n{f}\n```\nDone {{ok}}.", [F]),
     (f"<tool_call>\n{f}\n</tool_call>\n<tool_call>\n{g}\n</tool_call>", [F, G]),
@@ -67,6 +67,7 @@ TEXTS: list[tuple[str, list[dict[str, Any]]]] = [
     ("42", []),
     ("{" * 2000, []),
     ("[" * 50_000, []),
+    (TWICE, [F]),
 ]
 NO_CALL = [
     '{"name": "Ann", "age": 3}',
@@ -191,3 +192,9 @@ def test_only_a_target_allows_values() -> None:
     assert read_calls(call, target=True) == [Call(name="f", arguments={"a": 1}, allowed={"a": [1, 2]})]
     assert read_calls(call) == [Call(name="f", arguments={"a": 1})]
     assert as_calls(call) == [call]
+
+
+def test_a_key_twice_is_read_in_an_answer_and_refused_in_a_row() -> None:
+    assert plain(calls_in(TWICE)) == [F]
+    with pytest.raises(RowError, match="the key 'name' stands twice"):
+        as_calls(TWICE)

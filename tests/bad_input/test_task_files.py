@@ -67,7 +67,10 @@ def test_no_task_file(refused, folder: Path, command: list[str], text: str | byt
             "'digits changed' is no kind of near miss. Did you mean 'digit changed'?",
         ),
         (setting("quality", "accepts", value="negation"), "'accepts' cannot be 'negation'"),
-        (setting("quality", value={"scorer": "choice"}), "a bar is exactly one of 'at_least', 'better_than' and 'not_worse_than'"),
+        (
+            setting("quality", value={"scorer": "choice"}),
+            "a bar is exactly one of 'at_least', 'at_most', 'better_than' and 'not_worse_than'",
+        ),
         (setting("quality", value={"scorer": "choice", "better_than": "r1_promt"}), "Did you mean 'r1_prompt'?"),
         (setting("quality", value={"scorer": "choice", "not_worse_than": "kpt", "margin": 0.1}), "Did you mean 'kept'?"),
         (setting("guards", value={"polite": {"scorer": "contain", "at_least": 0.9}}), "Did you mean 'contains'?"),
@@ -118,10 +121,10 @@ def test_all_mistakes_at_once(refused, task) -> None:
 def test_a_gate_too_small_says_how_many_rows_it_needs(refused, task, capsys: pytest.CaptureFixture[str]) -> None:
     path = task(setting("quality", "at_least", value=0.99))
     said = refused("climb", path)
-    assert "task.yaml: the test split has 140 rows, and 'quality' needs at least 528: " in said
+    assert "task.yaml: the test split has 140 rows, and 'quality' needs at least 465: " in said
     assert "Give the test split more rows (data.split.test), or lower the bar." in said
     assert run(["plan", path]) == 2
-    assert "the test split has 140 rows, and 'quality' needs at least 528" in " ".join(capsys.readouterr().out.split())
+    assert "the test split has 140 rows, and 'quality' needs at least 465" in " ".join(capsys.readouterr().out.split())
     assert run(["ls", "--json"]) == 0
     assert '"unfinished": []' in capsys.readouterr().out
 

@@ -18,17 +18,23 @@ scoring = worlds.scoring
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
     """Climbs of every world with every seed."""
-    folder = tmp_path_factory.mktemp("planted")
-    with learning(), open_home(folder / "home", write=True) as home:
-        return [climb_all(name, seed, home, folder, SKILL) for name in worlds.WORLDS for seed in SEEDS]
+    return _climbed(tmp_path_factory.mktemp("planted"), list(worlds.WORLDS), SEEDS, SKILL)
 
 
 @pytest.fixture(scope="module")
 def hopeless(tmp_path_factory):
     """Climbs of a prompt and of documents that bring the model to just below the bar."""
-    folder = tmp_path_factory.mktemp("hopeless")
-    with learning(), open_home(folder / "home", write=True) as home:
-        return [climb_all(name, seed, home, folder, JUST_BELOW) for name in ("solved", "facts") for seed in SEEDS_BELOW]
+    return _climbed(tmp_path_factory.mktemp("hopeless"), ["solved", "facts"], SEEDS_BELOW, JUST_BELOW)
+
+
+def _climbed(folder, names, seeds, skill):
+    """A home for each seed: a world with another seed asks some of the same questions, so that one home would charge for them."""
+    found = []
+    with learning():
+        for seed in seeds:
+            with open_home(folder / f"home-{seed}", write=True) as home:
+                found += [climb_all(name, seed, home, folder, skill) for name in names]
+    return found
 
 
 def test_the_planted_cause_is_named(planted):
