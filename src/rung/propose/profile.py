@@ -12,6 +12,7 @@ from typing import Any
 from rung import plugins
 from rung.choices import labels_in
 from rung.data.audit import audit
+from rung.data.inferred import Inference
 from rung.data.load import load_examples
 from rung.data.read import files
 from rung.data.read.source import Source, read_rows
@@ -40,6 +41,7 @@ class Profile:
     classes   of a closed set: value -> rows, the most frequent first
     at_least  a bar to begin with; what it should be is the user's to say
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
+    inferences what nobody said and was taken to be so, each with its reason
     """
 
     path: Path
@@ -62,6 +64,7 @@ class Profile:
     remarks: tuple[str, ...]
     examples: tuple[Example, ...] = field(repr=False, default=())
     leave_out: Mapping[str, str] = field(default_factory=dict)
+    inferences: tuple[Inference, ...] = ()
 
 
 def look_at(path: Path) -> Profile:
