@@ -14,10 +14,12 @@ from rung.data.read.formats import parse_json
 from rung.data.read.rows import Problems, ReadRow, Row, RowError
 from rung.data.read.source import Source, read_rows
 from rung.data.read.where import as_text
+from rung.data.shapes.answer import Marks, marks_of
 from rung.data.shapes.columns import Columns, from_columns
 from rung.data.shapes.parts import Parts
 from rung.data.shapes.recognise import convert_row, known_shapes, shape_of
 from rung.data.target_lists import with_lists
+from rung.data.value_names import with_names
 from rung.errors import UserError, did_you_mean
 from rung.json_form import canonical_json
 from rung.parts import Gold
@@ -55,7 +57,7 @@ def load_examples(source: Source) -> Loaded:
     read.problems.raise_if_any()
     kept = _without(examples, source)
     return Loaded(
-        examples=with_lists(_settled(kept)),
+        examples=with_names(with_lists(_settled(kept)), source.names),
         rows_read=read.rows_read,
         skipped={**read.skipped, **({"left out by its id": len(examples) - len(kept)} if source.leave_out else {})},
         shape=shape or "columns",
@@ -66,16 +68,16 @@ def load_examples(source: Source) -> Loaded:
 def _shape(rows: Sequence[ReadRow], source: Source, shown: str) -> str | None:
     """The shape of most rows, None where `columns` says what is what; rows of another shape are bad rows."""
     known = {name for _, row in rows for name in row}
-    named = source.columns.named() | ({"group": source.group} if source.group else {})
+    named = [*source.columns.places(), *([("group", source.group)] if source.group else [])]
     for column in source.slices:
         if rows and column not in known:
             hint = f"{did_you_mean(column, known)} 'target' is a row's target, 'answer' what an answer was read as."
             raise UserError(f"{shown} has no column '{column}'", where=f"where.{column}", hint=hint)
-    for key, column in named.items():
+    for key, column in named:
         if rows and column not in known:
             where = "data.group" if column == source.group else f"data.columns.{key}"
             raise UserError(f"{shown} has no column '{column}'", where=where, hint=did_you_mean(column, known))
-    if "input" in named or not rows:
+    if source.columns.input is not None or not rows:
         return None
     counts = Counter(shape for _, row in rows if (shape := shape_of(row)))
     if not counts:
@@ -90,9 +92,10 @@ def _examples(rows: Sequence[ReadRow], shape: str | None, source: Source, proble
     lines_by_id: dict[str, int] = {}
     names = _names(source, shape)
     gold = source.columns.gold or "gold"
+    marks = marks_of(rows, source.columns.targets())
     for line, row in rows:
         try:
-            parts = _with_calls(replace(_parts(row, shape, source.columns), gold=_gold(row, gold)))
+            parts = _with_calls(replace(_parts(row, shape, source.columns, marks), gold=_gold(row, gold)))
             example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
             if source.slices:
                 example = replace(example, slices={column: _slice(row.get(column)) for column in source.slices})
@@ -178,9 +181,9 @@ def _is_span(part: Mapping[str, Any]) -> bool:
     return set(part) == {"source", "start", "end"} and isinstance(part["source"], str) and all(type(at) is int for at in places)
 
 
-def _parts(row: Row, shape: str | None, columns: Columns) -> Parts:
+def _parts(row: Row, shape: str | None, columns: Columns, marks: Marks | None) -> Parts:
     if not shape:
-        return from_columns(row, columns)
+        return from_columns(row, columns, marks)
     found = shape_of(row)
     if found != shape:
         has = f"is shaped {found}" if found else f"has only {', '.join(list(row)[:8]) or 'no fields'}"
