@@ -17,7 +17,8 @@ from rung.data.load import load_examples
 from rung.data.read import files
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
-from rung.data.shapes.recognise import shape_fields, shape_of
+from rung.data.shapes.recognise import shape_fields
+from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
 from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
 from rung.propose.instruction import instruction_for
@@ -73,7 +74,7 @@ def look_at(path: Path) -> Profile:
     read = read_rows(source)
     read.problems.raise_if_any()
     rows = [row for _, row in read.rows]
-    guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, path.name)
+    guess = _self_described(rows) if titles_of(rows) else guess_columns(rows, path.name)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target or ""
@@ -106,6 +107,7 @@ def look_at(path: Path) -> Profile:
             *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
         ),
         examples=unique.examples,
+        inferences=loaded.inferences,
     )
 
 
