@@ -20,7 +20,9 @@ from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
-from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
+from rung.propose.columns.column import columns_of
+from rung.propose.columns.guess import NOTHING_WANTED, Guess, guess_columns, guess_extra, guess_group
+from rung.propose.columns.wanted import Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
@@ -68,13 +70,14 @@ class Profile:
     inferences: tuple[Inference, ...] = ()
 
 
-def look_at(path: Path) -> Profile:
+def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     """Looks at a data file. Raises UserError where it cannot be read, has bad rows, or no column can be question or answer."""
     source = Source(reference=path.name, base_folder=path.parent, downloads=path.parent, limit=MOST_ROWS, encoding=_encoding(path))
     read = read_rows(source)
     read.problems.raise_if_any()
     rows = [row for _, row in read.rows]
-    guess = _self_described(rows) if titles_of(rows) else guess_columns(rows, path.name)
+    said = titles_of(rows) and not (wanted.input or wanted.target)
+    guess = _self_described(rows) if said else guess_columns(rows, path.name, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target or ""

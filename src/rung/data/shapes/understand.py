@@ -36,7 +36,7 @@ class Understood:
 
 
 def titles_of(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The shapes that a file's rows have, the most frequent first; none where most rows have none, so that columns must be named."""
+    """The shapes that a file's rows have, the most frequent first; none where most rows have none: columns must be named."""
     if not any(map(shape_of, _sample(rows))):
         return ()
     counts = Counter(title for row in rows if (title := shape_of(row)))
