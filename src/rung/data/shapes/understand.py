@@ -61,7 +61,7 @@ def _sample(rows: Sequence[Row]) -> Sequence[Row]:
 
 def _parts(row: Row, titles: Sequence[str]) -> Parts | RowError:
     found = shape_of(row)
-    if found not in titles:
+    if found is None or found not in titles:
         has = f"is shaped {found}" if found else f"has only {', '.join(list(row)[:8]) or 'no fields'}"
         return RowError(f"the row {has}; the file's rows are shaped {titles[0]}")
     try:
