@@ -17,11 +17,13 @@ from rung.data.load import load_examples
 from rung.data.read import files
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
-from rung.data.shapes.recognise import shape_fields, shape_of
+from rung.data.shapes.recognise import shape_fields
+from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
+from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
-from rung.propose.columns.guess import NOTHING_WANTED, Guess, guess_columns, guess_extra, guess_group
-from rung.propose.columns.wanted import Wanted
+from rung.propose.columns.guess import Guess, guess_columns
+from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
@@ -75,10 +77,11 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     read = read_rows(source)
     read.problems.raise_if_any()
     rows = [row for _, row in read.rows]
-    guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, path.name, wanted)
+    said = titles_of(rows) and not (wanted.input or wanted.target)
+    guess = _self_described(rows) if said else guess_columns(rows, path.name, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
-    column = guess.columns.target or ""
+    column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     kind, classes = kind_of(unique.examples, column)
     lists = lists_in([example.target for example in unique.examples], column)
     scorer, config = scorer_for(kind, unique.examples)
@@ -108,6 +111,7 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
             *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
         ),
         examples=unique.examples,
+        inferences=(*guess.inferences, *loaded.inferences),
     )
 
 
@@ -124,7 +128,8 @@ def _encoding(path: Path) -> str | None:
 def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
     """For rows that say what is what: the group and the split that they may name besides."""
     columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields()}
-    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=guess_group(columns, ()))
+    group = guess_group(columns, rows)
+    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=group.name if group else None)
 
 
 def _spellings(classes: Mapping[str, int]) -> list[str]:

@@ -14,13 +14,13 @@ from rung.verify.label_sets import is_set_of_few
 LEAST = 1.5
 RUNNER_UP = 5.0
 FIRM = 5.0  # a name that says answer whatever the cells look like
-ASKED_FOR = 6.0
-SHOWN = 0.5  # share of rows from which on a value "stands in the text"
-GOLDEN = words.ANSWER | words.MADE | frozenset("gold truth expected target ground corrected correct final reference edited".split())
-QUALIFIERS = frozenset(
-    "gold final best correct true expected class overall main primary canonical the golden human majority is has actual my ground".split()
+LONGEST_NUMBERS = 8  # of a list, from which on it is a vector
+ASKED_FOR = 6.5  # of what is SQL
+WEIGHTS = (
+    (frozenset(("intent", "intents")), 7.0),
+    *((words.LABEL, 6.0), (words.MADE, 6.0), (words.ANSWER, 5.5), (words.CLASS, 5.0), (words.KIND, 4.0), (words.FAINT, 2.0)),
 )
-META = frozenset(("question", "answer", "choice", "query", "prompt", "response", "file", "content", "data"))
+SHOWN = 0.5  # share of rows from which on a value "stands in the text"
 _SQL = re.compile(r"\(?\s*(select|with\s+\w+\s+as|insert\s+into|update\s+\w+|delete\s+from|match\s*\()\b", re.IGNORECASE)
 
 
@@ -32,8 +32,8 @@ def answer_score(column: Column, texts: Mapping[str, Column], question: Column |
     if column.filled < 2 or len(column.values) < 2 or is_beside(column):
         return 0.0
     by_name = _named(column)
-    if _is_sql(column) and len(texts) > 1:
-        by_name = max(by_name, ASKED_FOR + 0.5)
+    if is_sql(column) and len(texts) > 1:
+        by_name = max(by_name, ASKED_FOR)
     score = by_name + _by_cells(column, by_name)
     if question is None:
         return score
@@ -44,22 +44,18 @@ def answer_score(column: Column, texts: Mapping[str, Column], question: Column |
 
 def is_beside(column: Column) -> str:
     """Why a column is neither question nor answer, whatever else is there; "" where nothing says so."""
-    called = column.called
-    if not column.filled:
-        return "it is empty"
-    if len(column.values) == 1 and column.filled == column.rows:
-        return "every row has the same"
-    if column.look == "numbers" and (_longest(column) > 8 or called.has(words.NEVER)):
-        return "it holds lists of numbers"
-    if column.look in ("date", "link") and not _weight(called):
-        return "it holds dates" if column.look == "date" else "it holds addresses or names of files"
-    if called.has(words.NEVER):
-        return f"it is called {column.name}"
-    if called.head in words.ASIDE and not _is_coded_class(column):
-        return f"it is called {column.name}"
-    if _counts_rows(column):
-        return "it numbers the rows"
-    return ""
+    called, look = column.called, column.look
+    aside = called.has(words.NEVER) or (called.head in words.ASIDE and not _is_coded_class(column))
+    reasons = {
+        "it is empty": not column.filled,
+        "every row has the same": len(column.values) == 1 and column.filled == column.rows,
+        "it holds lists of numbers": look == "numbers" and _longest(column) > LONGEST_NUMBERS,
+        "it holds dates": look == "date" and not _weight(called),
+        "it holds addresses or names of files": look == "link" and not _weight(called),
+        f"it is called {column.name}": aside,
+        "it numbers the rows": _counts_rows(column),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def names_answer(called: Name) -> bool:
@@ -83,23 +79,19 @@ def _weight(called: Name) -> float:
     if head in words.CODED and rest:
         weight = max((_word_weight(called, word) for word in rest), default=0.0) - 0.7
     elif head in words.IN_WORDS and rest:
-        weight = max((_word_weight(called, word) for word in rest), default=0.0) + (0.3 if not rest & GOLDEN else 0.0)
+        weight = max((_word_weight(called, word) for word in rest), default=0.0) + (0.3 if not rest & words.GOLDEN else 0.0)
     elif not weight:
         weight = max((_word_weight(called, word) for word in rest), default=0.0) - 1.5
     if not called.known:
         weight = 0.0
-    alone = not rest - QUALIFIERS - {word for word in rest if len(word) == 1}
-    if head in words.KIND and rest & META:
+    alone = not rest - words.QUALIFIERS - {word for word in rest if len(word) == 1}
+    if head in words.KIND and rest & words.META:
         return max(weight - 2.0, 0.0)
     return max(weight + (1.0 if alone and weight >= 5.0 else 0.0), 0.0)
 
 
 def _word_weight(called: Name, word: str) -> float:
-    groups = ((words.LABEL, 6.0), (words.MADE, 6.0), (words.ANSWER, 5.5), (words.CLASS, 5.0), (words.KIND, 4.0), (words.FAINT, 2.0))
-    if word in ("intent", "intents"):
-        return 7.0
-    wide = word if word.isascii() else next((known for group, _ in groups for known in group if ord(known[0]) >= 0x2E80 and known in word), word)
-    return next((weight for group, weight in groups if wide in group), 0.0)
+    return next((weight for known, weight in WEIGHTS if word in known or (not word.isascii() and Name(word).has(known))), 0.0)
 
 
 def _named(column: Column) -> float:
@@ -109,10 +101,12 @@ def _named(column: Column) -> float:
     if not weight:
         return 0.0
     if column.look == "text" and not column.is_closed_set:
-        golden = bool(called.known & GOLDEN) or any(word in called.text for word in GOLDEN if ord(word[0]) >= 0x2E80)
-        only_class = head in (words.CLASS | words.KIND | words.FAINT) - GOLDEN
+        golden = called.has(words.GOLDEN)
+        only_class = head in (words.CLASS | words.KIND | words.FAINT) - words.GOLDEN
         return weight if golden and not only_class else 0.0
-    if head in words.KIND | words.FAINT and not (column.is_closed_set or column.look in ("list", "object", "mark") or column.is_measured):
+    if head in words.KIND | words.FAINT and not (
+        column.is_closed_set or column.look in ("list", "object", "mark") or column.is_measured
+    ):
         return 0.0
     if column.is_closed_set and head in ("response", "responses", "reply", "result", "output") and column.look == "words":
         return min(weight, 5.0)
@@ -120,20 +114,17 @@ def _named(column: Column) -> float:
 
 
 def _by_cells(column: Column, by_name: float) -> float:
-    if column.look == "mark":
-        return 1.5 if len(column.values) > 1 else 0.0
+    """What the cells say: few different values, an object, marks."""
+    if column.look in ("mark", "object"):
+        return 1.5 if column.look == "mark" else 2.0
     if column.look == "number":
-        return 1.0 if by_name else (1.2 if column.is_closed_set and not column.is_measured else 0.0)
-    if column.look == "object":
-        return 2.0
+        return 1.0 if by_name else 1.2 * (column.is_closed_set and not column.is_measured)
+    named = 0.5 * bool(by_name)
     if column.look == "list":
         lists = [[str(item) for item in value] for value in column.lists if isinstance(value, list)]
-        return 2.0 if is_set_of_few(lists) else (0.5 if by_name else 0.0)
-    if column.is_closed_set and len(column.values) <= 0.2 * column.filled + 2:
-        return 2.0
-    if column.is_closed_set:
-        return 1.5
-    return 0.5 if by_name else 0.0
+        return 2.0 if is_set_of_few(lists) else named
+    few = len(column.values) <= 0.2 * column.filled + 2
+    return (2.0 if few else 1.5) if column.is_closed_set else named
 
 
 def _fits_question(column: Column, question: Column) -> float:
@@ -155,8 +146,11 @@ def _stands_in(column: Column, question: Column) -> float:
     return found / max(len(pairs), 1)
 
 
-def _is_sql(column: Column) -> bool:
-    return column.look in ("text", "long words") and sum(bool(_SQL.match(text)) for text in column.present) >= 0.8 * len(column.present)
+def is_sql(column: Column) -> bool:
+    """Whether the cells are queries of a database."""
+    return column.look in ("text", "long words") and sum(bool(_SQL.match(text)) for text in column.present) >= 0.8 * len(
+        column.present
+    )
 
 
 def _longest(column: Column) -> int:
@@ -167,4 +161,9 @@ def _counts_rows(column: Column) -> bool:
     """Whether a column without a saying name holds the numbers 0, 1, 2 ... of the rows, or a different code for each."""
     if column.called.known and not column.called.is_placed:
         return False
-    return column.look in ("number", "code name") and column.distinct > 0.98 and column.filled > 20 and not any(value % 1 for value in column.numbers)
+    return (
+        column.look in ("number", "code name")
+        and column.distinct > 0.98
+        and column.filled > 20
+        and not any(value % 1 for value in column.numbers)
+    )

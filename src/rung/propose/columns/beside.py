@@ -16,10 +16,9 @@ from rung.types import SPLITS
 CALL_KEYS = frozenset(("name", "arguments"))
 LARGEST_GROUP = 0.3
 FEWEST_GROUPS = 10
+FEWEST_TEXTS = 50
 REPEATED = 0.8  # share of different values, up to which a text is said to come back
 IDS = frozenset(("id", "uid", "uuid", "guid", "row", "index", "idx", "key", "nr", "no"))
-# Whose rows belong together first: people, then what they talk in, then what they talk about.
-PEOPLE = words.GROUP - frozenset("document doc article passage product template group cluster company order".split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,9 @@ def is_system(column: Column) -> bool:
 
 def names_splits(column: Column) -> bool:
     """Whether a column says which split a row is in, whichever splits there are."""
-    return bool(column.called.known & words.SPLIT) and bool(column.values) and all(v.casefold() in SPLIT_NAMES for v in column.values)
+    return (
+        bool(column.called.known & words.SPLIT) and bool(column.values) and all(v.casefold() in SPLIT_NAMES for v in column.values)
+    )
 
 
 def is_half_split(column: Column) -> bool:
@@ -73,14 +74,22 @@ def guess_group(
     of the question that comes back, where the answers to it differ (`is_free`) or the rest of the question does.
     """
     named = [column for column in columns.values() if column.name not in inputs and column.name != target and _names_group(column)]
-    for column in sorted(named, key=lambda column: not column.called.known & PEOPLE):
+    for column in sorted(named, key=lambda column: not column.called.known & words.PEOPLE):
         if _repeats(column) and not (target and _tells(column.name, target, columns, rows)):
-            return Group(name=column.name, because=f"{column.name} comes back: {len(column.values):,} of them in {column.filled:,} rows")
-    for name in inputs if is_free or len(inputs) > 1 else ():
-        column = columns[name]
-        if column.look == "text" and column.distinct <= REPEATED and _repeats(column):
-            because = f"{len(column.values):,} different ones stand in {column.filled:,} rows, so that a split would show half of them twice"
-            return Group(name=name, because=because)
+            return Group(
+                name=column.name, because=f"{column.name} comes back: {len(column.values):,} of them in {column.filled:,} rows"
+            )
+    read = [columns[name] for name in inputs if columns[name].look == "text"]
+    shared = max(read, key=lambda column: column.mean_words, default=None)
+    if (
+        shared
+        and (is_free or len(inputs) > 1)
+        and shared.distinct <= REPEATED
+        and len(shared.values) >= FEWEST_TEXTS
+        and _repeats(shared)
+    ):
+        told = f"{len(shared.values):,} different texts stand in {shared.filled:,} rows, and none may be in two splits"
+        return Group(name=shared.name, because=told)
     return None
 
 
@@ -89,7 +98,12 @@ def _names_group(column: Column) -> bool:
     if column.look in ("object", "list", "numbers", "mark", "date"):
         return False
     whole = bool(known & words.GROUP) and known <= words.GROUP | IDS | {"number", "name", "email"}
-    coded = column.called.head in IDS and len(known) > 1 and column.distinct <= REPEATED and not known & {"label", "class", "category", "intent", "target"}
+    coded = (
+        column.called.head in IDS
+        and len(known) > 1
+        and column.distinct <= REPEATED
+        and not known & {"label", "class", "category", "intent", "target"}
+    )
     shared = column.called.head in ("title", "titel") and column.distinct < 0.3
     return whole or coded or shared
 

@@ -27,7 +27,9 @@ _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ].*)?|\d{1,2}:\d\d(:\d\d)?"
     r"|(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\w*,? .*\d{1,2}:\d\d.*|\d{1,2} \w{3,9} \d{4}|\w{3,9} \d{1,2}, \d{4}"
 )
-_LINK = re.compile(r"(https?://|www\.|s3://|gs://)\S+|[\w.+-]+@[\w-]+\.[\w.]+|[\w./\\-]+\.(png|jpe?g|gif|txt|wav|mp3|mp4|pdf|html?|csv|json)")
+_LINK = re.compile(
+    r"(https?://|www\.|s3://|gs://)\S+|[\w.+-]+@[\w-]+\.[\w.]+|[\w./\\-]+\.(png|jpe?g|gif|txt|wav|mp3|mp4|pdf|html?|csv|json)"
+)
 _CODE_NAME = re.compile(r"(?=\S*\d)[A-Za-z0-9_./:#-]{3,}|[0-9a-f]{16,}")
 _WIDE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
@@ -80,24 +82,20 @@ class Column:
     @cached_property
     def look(self) -> Look:
         """What nearly all cells are. `code name`: a1-77, no word; `words`: a name or two; `text`: to be read."""
-        if not self.present:
-            return "empty"
         found = [value for value in self.lists if value is not None]
-        if len(found) >= MOST * len(self.present):
-            return _structured(found)
-        if {value.casefold() for value in list(self.values)[:9]} <= MARKS and len(self.values) <= 4:
+        if not self.present or len(found) >= MOST * len(self.present):
+            return _structured(found) if found else "empty"
+        if len(self.values) <= 4 and {value.casefold() for value in self.values} <= MARKS:
             return "mark"
-        if self._mostly(number(text) is not None for text in self.present):
-            return "number"
-        if self._mostly(bool(_DATE.fullmatch(text)) for text in self.present):
-            return "date"
-        if self._mostly(bool(_LINK.fullmatch(text)) for text in self.present):
-            return "link"
-        if self.mean_words >= TEXT_WORDS:
-            return "text"
-        if self._mostly(bool(_CODE_NAME.fullmatch(text)) for text in self.present):
-            return "code name"
-        return "long words" if sum(map(len, self.present)) / len(self.present) > LONG_WORD else "words"
+        fitting: dict[Look, bool] = {
+            "number": self._mostly(number(text) is not None for text in self.present),
+            "date": self._mostly(bool(_DATE.fullmatch(text)) for text in self.present),
+            "link": self._mostly(bool(_LINK.fullmatch(text)) for text in self.present),
+            "text": self.mean_words >= TEXT_WORDS,
+            "code name": self._mostly(bool(_CODE_NAME.fullmatch(text)) for text in self.present),
+            "long words": sum(map(len, self.present)) > LONG_WORD * len(self.present),
+        }
+        return next((look for look, fits in fitting.items() if fits), "words")
 
     @property
     def is_closed_set(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,13 +9,14 @@ from typing import Any
 from rung.data.inferred import Inference
 from rung.data.shapes.columns import Columns
 from rung.propose.columns import words
-from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside, names_answer
-from rung.propose.columns.beside import Group, guess_extra, guess_group, is_half_split, is_system, names_splits
+from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside
+from rung.propose.columns.beside import guess_extra, guess_group, is_half_split, is_system, names_splits
 from rung.propose.columns.column import Column, Rows, columns_of
 from rung.propose.columns.marks import mark_columns
 from rung.propose.columns.questions import as_written, companions, options_of, question_score
 from rung.propose.columns.undecided import undecided
 from rung.propose.columns.wanted import NOTHING_WANTED, Chosen, Wanted, read_wanted
+from rung.propose.columns.why import inferences_of, same_parts
 
 MARKED = 6.5  # what speaks for columns of marks together
 
@@ -48,12 +48,18 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
     """
     columns = columns_of(rows)
     chosen = read_wanted(wanted, columns, shown)
-    texts = {name: column for name, column in columns.items() if name not in chosen.targets and question_score(column) > 0 and not is_system(column)}
+    texts = {
+        name: column
+        for name, column in columns.items()
+        if name not in chosen.targets and question_score(column) > 0 and not is_system(column)
+    }
     main = _main(texts, columns, chosen)
     scores = _answers(columns, texts, main)
     targets = chosen.targets or _targets(columns, scores, main, chosen)
     if main is None or not targets:
-        raise undecided(columns, shown, missing="answer" if main is not None or chosen.inputs else "question", texts=tuple(texts), chosen=chosen)
+        raise undecided(
+            columns, shown, missing="answer" if main is not None or chosen.inputs else "question", texts=tuple(texts), chosen=chosen
+        )
     answers = [columns[name] for name in targets]
     taken, why = _asked(columns, main, answers, chosen)
     extra = guess_extra(columns, taken=(*taken, *targets))
@@ -65,7 +71,11 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
         columns, rows, taken, target if isinstance(target, str) else None, is_free=answers[0].is_read and len(answers) == 1
     )
     group = None if named.split and group and _straddles(group.name, named.split, rows) else group
-    runners = tuple(name for name, score in _ranked(scores) if score >= RUNNER_UP and name not in (*targets, *taken))[:5]
+    runners = tuple(
+        name
+        for name, score in _ranked(scores)
+        if score >= RUNNER_UP and name not in (*targets, *taken) and not _says_again(columns, name, targets)
+    )[:5]
     unused = _unused(columns, {*taken, *targets, *([group.name] if group else []), *_single(extra)})
     return Guess(
         columns=named,
@@ -73,7 +83,7 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
         where={targets[0]: "not empty"} if len(targets) == 1 and answers[0].filled < len(rows) else {},
         names=_letters(answers, options, taken, columns),
         unused=unused,
-        inferences=_inferences(columns, named, group, runners, {name: why.get(name, "") for name in unused}, chosen),
+        inferences=inferences_of(columns, named, group, runners, {name: why.get(name, "") for name in unused}),
         runners_up=runners,
     )
 
@@ -87,7 +97,11 @@ def _main(texts: Mapping[str, Column], columns: Mapping[str, Column], chosen: Ch
 
 def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: Column | None) -> dict[str, float]:
     """How much speaks for each column as the answer, the question itself left out."""
-    rated = any(answer_score(column, texts, main) >= FIRM and column.called.has(words.RATED) for column in columns.values() if column is not main)
+    rated = any(
+        answer_score(column, texts, main) >= FIRM and column.called.has(words.RATED)
+        for column in columns.values()
+        if column is not main
+    )
     scores = {}
     for name, column in columns.items():
         if column is main or names_splits(column) or is_half_split(column) or is_system(column):
@@ -112,8 +126,14 @@ def _targets(columns: Mapping[str, Column], scores: Mapping[str, float], main: C
 
 
 def _could_be_all(column: Column) -> bool:
-    """Whether a column that is left alone beside the question can be its answer: it says something, and is no id, date or the like."""
-    return len(column.values) > 1 and column.share_filled >= 0.5 and not is_beside(column) and not names_splits(column) and not is_half_split(column)
+    """Whether a column that is left alone beside the question can be its answer: no id, date or the like."""
+    return (
+        len(column.values) > 1
+        and column.share_filled >= 0.5
+        and not is_beside(column)
+        and not names_splits(column)
+        and not is_half_split(column)
+    )
 
 
 def _in_words(columns: Mapping[str, Column], best: str, scores: Mapping[str, float]) -> str:
@@ -121,27 +141,28 @@ def _in_words(columns: Mapping[str, Column], best: str, scores: Mapping[str, flo
     if columns[best].look not in ("number", "mark"):
         return best
     for name, column in columns.items():
-        if column.look in ("words", "long words", "text") and scores.get(name, 0) > 0 and column.is_closed_set and same_parts(columns[best], column):
+        if (
+            column.look in ("words", "long words", "text")
+            and scores.get(name, 0) > 0
+            and column.is_closed_set
+            and same_parts(columns[best], column)
+        ):
             return name
     return best
 
 
-def same_parts(one: Column, other: Column) -> bool:
-    """Whether two columns part the rows alike: each value of the one stands beside one value of the other."""
-    if len(one.values) != len(other.values) or one.filled != other.filled or len(one.values) < 2:
-        return False
-    pairs = {(a, b) for a, b in zip(one.texts, other.texts, strict=True) if a is not None and b is not None}
-    return len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs) > 1 and sorted(one.values.values()) == sorted(other.values.values())
-
-
-def _asked(columns: Mapping[str, Column], main: Column, answers: Sequence[Column], chosen: Chosen) -> tuple[tuple[str, ...], dict[str, str]]:
+def _asked(
+    columns: Mapping[str, Column], main: Column, answers: Sequence[Column], chosen: Chosen
+) -> tuple[tuple[str, ...], dict[str, str]]:
     if chosen.inputs:
         return chosen.inputs, {}
     found, why = companions(main, answers, {name: column for name, column in columns.items() if not is_system(column)})
     return tuple(found), why
 
 
-def _letters(answers: Sequence[Column], options: Mapping[str, str], taken: Sequence[str], columns: Mapping[str, Column]) -> dict[str, str]:
+def _letters(
+    answers: Sequence[Column], options: Mapping[str, str], taken: Sequence[str], columns: Mapping[str, Column]
+) -> dict[str, str]:
     """What the numbers of an answer stand for where options are listed with letters: their places, from 0 or from 1."""
     listed = [columns[name] for name in taken if columns[name].look == "list" and columns[name].called.head in words.OPTION]
     if len(answers) != 1 or answers[0].look not in ("number", "mark") or not (listed or options):
@@ -158,6 +179,10 @@ def _letters(answers: Sequence[Column], options: Mapping[str, str], taken: Seque
 
 def _without(columns: Mapping[str, Column], names: Sequence[str]) -> dict[str, Column]:
     return {name: column for name, column in columns.items() if name not in names}
+
+
+def _says_again(columns: Mapping[str, Column], name: str, targets: Sequence[str]) -> bool:
+    return any(same_parts(columns[name], columns[target]) for target in targets)
 
 
 def _single(extra: Columns) -> list[str]:

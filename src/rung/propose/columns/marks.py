@@ -7,12 +7,6 @@ from collections.abc import Mapping
 from rung.propose.columns import words
 from rung.propose.columns.column import MARKS, Column
 
-# What a mark says of the row and not of its text.
-OF_THE_ROW = frozenset(
-    "train test valid validation verified retweet quote media image sensitive deleted reviewed approved checked gold golden active"
-    " sponsored vine clear unclear truncated favorited retweeted answered human synthetic augmented".split()
-)
-
 
 def mark_columns(columns: Mapping[str, Column]) -> tuple[str, ...]:
     """The longest run of neighbouring columns with one way of marking, where there are two or more; empty where there is none."""
@@ -35,7 +29,7 @@ def _way(column: Column) -> str:
     values = {value.casefold() for value in list(column.values)[:5]}
     if not values or not values <= MARKS or len(values) > 2 or column.filled < column.rows:
         return ""
-    if column.called.known & (OF_THE_ROW | words.NEVER) or column.called.is_placed or column.called.head in words.ASIDE:
+    if column.called.known & (words.OF_THE_ROW | words.NEVER) or column.called.is_placed or column.called.head in words.ASIDE:
         return ""
     ways = (("0", "1"), ("0.0", "1.0"), ("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"))
     return next((told for told, other in ways if values <= {told, other}), "")

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 
 from rung.data.shapes.columns import Columns
+from rung.data.shapes.question import shown_name
 from rung.propose.columns import words
-from rung.propose.columns.answers import is_beside, names_answer
+from rung.propose.columns.answers import is_beside, is_sql, names_answer
 from rung.propose.columns.column import Column, bare
 
 SAME = 0.8  # share of rows, from which on two columns say the same
 MOST_OPTIONS = 10
-ASPECTS = frozenset("aspect aspects term terms entity target topic keyword attribute".split())
 
 
 def question_score(column: Column) -> float:
@@ -25,6 +25,7 @@ def question_score(column: Column) -> float:
     named = 2.0 * bool(called.head in words.QUESTION | words.TEXT or _wide(called.text)) or 1.0 * bool(asked)
     named += 0.5 * bool(called.head in words.CONTEXT) + 0.3 * bool(called.head in words.HEADLINE)
     named -= 4.0 * names_answer(called) + 0.7 * bool(called.known & words.CLEANED)
+    named -= 2.5 * is_sql(column)
     named -= 3.0 * (bool(called.known & words.SOMEONE) and called.head in words.ABOUT_SOMEONE)
     chars = sum(map(len, column.present)) / max(len(column.present), 1)
     return max(0.01, 2.0 + named + min(math.log10(max(chars, 1)), 3) + column.distinct)
@@ -39,14 +40,23 @@ def _can_be_read(column: Column) -> bool:
     if column.share_filled < 0.5 or column.look not in ("text", "words", "long words", "code name", "list"):
         return False
     if column.look == "list":
-        return any(isinstance(item, dict) and ("content" in item or "value" in item) for value in column.lists if value for item in value)
+        return all(_are_messages(value) for value in column.lists[:50] if value is not None)
     named = column.called.has(words.QUESTION | words.TEXT | words.CONTEXT | words.HEADLINE)
     different = column.distinct >= (0.02 if column.mean_words >= 5 else 0.2)
-    return different and (column.look == "text" or (column.distinct >= 0.3 and (named or column.look == "long words" or column.mean_words > 1.5)))
+    return different and (
+        column.look == "text" or (column.distinct >= 0.3 and (named or column.look == "long words" or column.mean_words > 1.5))
+    )
+
+
+def _are_messages(value: object) -> bool:
+    """Whether a list holds messages, within another list too."""
+    while isinstance(value, list) and value:
+        value = value[0]
+    return isinstance(value, dict) and bool(value.keys() & {"content", "value", "role"})
 
 
 def companions(main: Column, target: Sequence[Column], columns: Mapping[str, Column]) -> tuple[dict[str, Column], dict[str, str]]:
-    """The columns that are asked together with `main`, in the file's order, and of those that are not the reason, where there is one."""
+    """The columns that are asked together with `main`, in the file's order; and why others are not, where there is a reason."""
     free = {name: column for name, column in columns.items() if column not in target}
     options = options_of(free, main, target)
     taken = {name: column for name, column in free.items() if column is main or _belongs(column, main, target, free)}
@@ -62,48 +72,53 @@ def companions(main: Column, target: Sequence[Column], columns: Mapping[str, Col
 def _belongs(column: Column, main: Column, target: Sequence[Column], free: Mapping[str, Column]) -> bool:
     """Whether a column is part of the question, by its name, or where names say nothing by being read."""
     called = column.called
-    if is_beside(column) or column.share_filled < 0.2:
-        return False
-    if called.known & words.SOMEONE and called.head in words.ABOUT_SOMEONE:
-        return False
-    if _is_sibling(column, main):
+    if _names_schema(column, target):
         return True
-    if called.head in ("context", "choices", "options") and column.look in ("object", "list"):
-        return True
-    if _names_aspect(column, target) or _names_schema(column, target):
-        return True
-    if not column.look == "text" and not (column.look == "long words" or column.mean_words > 1.5):
+    about_someone = bool(called.known & words.SOMEONE) and called.head in words.ABOUT_SOMEONE
+    if is_beside(column) or column.share_filled < 0.2 or about_someone:
         return False
-    if names_answer(called) and not _is_headline(column, target):
-        return False
+    if column.look in ("object", "list"):
+        return called.head in ("context", "choices", "options")
+    return _is_sibling(column, main) or _names_aspect(column, target) or _is_part(column, main, free)
+
+
+def _is_part(column: Column, main: Column, free: Mapping[str, Column]) -> bool:
+    """Whether a column is read too, under a name that says so; or under none, where names only count the columns."""
+    called = column.called
     if called.is_placed or main.called.is_placed:
         return column.look == "text" and column.distinct > 0.2
-    known = called.has(words.QUESTION | words.TEXT | words.CONTEXT | words.HEADLINE)
-    if called.head in words.HEADLINE and column.distinct < 0.3:
+    if column.look not in ("text", "long words") and column.mean_words <= 1.5:
         return False
-    return known and column.distinct >= (0.002 if column.mean_words >= 5 else 0.3)
+    if called.head in words.HEADLINE and column.distinct < 0.3 and any(map(_asks_about, free.values())):
+        return False
+    known = called.has(words.QUESTION | words.TEXT | words.CONTEXT | words.HEADLINE) and not names_answer(called)
+    return known and column.distinct >= (0.002 if column.mean_words >= 5 else 0.05)
 
 
-def _is_headline(column: Column, target: Sequence[Column]) -> bool:
-    return column.called.head in words.HEADLINE and column not in target
+def _asks_about(column: Column) -> bool:
+    """Whether a column is a question, or a text that questions are about: a title that is shared then names the document."""
+    return column.called.head in words.CONTEXT | words.QUESTION and column.look == "text"
 
 
 def _is_sibling(column: Column, main: Column) -> bool:
-    """sentence1 and sentence2, text_a and text_b, premise and hypothesis: one kind of thing, told apart by a number or a letter."""
+    """sentence1 and sentence2, text_a and text_b: one kind of thing, told apart by a number or a letter."""
     (stem, mark), (other, own) = column.called.member, main.called.member
-    return bool(mark and own and stem == other and stem and mark != own and not column.called.is_placed) and column.look in ("text", "words", "long words")
+    apart = bool(stem and mark and own) and stem == other and mark != own and not column.called.is_placed
+    return apart and column.look in ("text", "words", "long words")
 
 
 def _names_aspect(column: Column, target: Sequence[Column]) -> bool:
     """Of what the sentiment or stance is asked: an aspect, a topic that the text may be for or against."""
     judged = any(answer.called.known & frozenset(("sentiment", "stance", "polarity", "label")) for answer in target)
-    sharp = ASPECTS - ({"topic", "keyword", "attribute"} if not any("stance" in answer.called.known for answer in target) else set())
+    sharp = words.ASPECTS - (
+        {"topic", "keyword", "attribute"} if not any("stance" in answer.called.known for answer in target) else set()
+    )
     return judged and column.called.head in sharp and column.look in ("words", "long words", "text") and column.distinct < 0.9
 
 
 def _names_schema(column: Column, target: Sequence[Column]) -> bool:
     """The database, or its tables, that a query is asked of."""
-    sql = any(answer.called.known & {"sql", "query"} for answer in target)
+    sql = any(is_sql(answer) for answer in target)
     return sql and bool(column.called.known & {"db", "database", "schema", "table", "tables", "ddl"}) and column.look != "numbers"
 
 
@@ -121,7 +136,11 @@ def options_of(free: Mapping[str, Column], main: Column, target: Sequence[Column
     for stem, marked in stems.items():
         head = stem.replace("_", " ").split()[-1] if stem else ""
         known = not stem or head in words.OPTION - {"sentence"}
-        if known and _runs(tuple(marked)) and _answers_by(target, tuple(marked), [free[name] for name in marked.values()], bool(stem)):
+        if (
+            known
+            and _runs(tuple(marked))
+            and _answers_by(target, tuple(marked), [free[name] for name in marked.values()], bool(stem))
+        ):
             return {name: mark for mark, name in sorted(marked.items())}
     return _options_by_place(free, main, target)
 
@@ -150,7 +169,11 @@ def _options_by_place(free: Mapping[str, Column], main: Column, target: Sequence
     if len(target) != 1 or not target[0].called.is_placed:
         return {}
     letters = sorted(value.upper() for value in target[0].values)
-    short = [name for name, column in free.items() if column is not main and column.called.is_placed and column.filled and not is_beside(column)]
+    short = [
+        name
+        for name, column in free.items()
+        if column is not main and column.called.is_placed and column.filled and not is_beside(column)
+    ]
     if len(letters) < 2 or "".join(letters) != ascii_uppercase[: len(letters)] or len(short) != len(letters):
         return {}
     return dict(zip(short, letters, strict=True))
@@ -195,4 +218,4 @@ def as_written(inputs: Mapping[str, Column], options: Mapping[str, str]) -> Colu
         return Columns(input=names[0])
     if all(options[name] == name for name in names if name in options):
         return Columns(input=names)
-    return Columns(input={options.get(name, name): name for name in names})
+    return Columns(input={options.get(name) or shown_name(name): name for name in names})
