@@ -185,6 +185,8 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         seed=spec.seed,
         encoding=data.encoding,
         layout=Layout.read(data.format),
+        names=data.names or {},
+        bad_rows=data.bad_rows,
     )
 
 

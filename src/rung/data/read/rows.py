@@ -15,6 +15,7 @@ MAX_LINE_BYTES = 64 << 20
 MAX_DOCUMENT_BYTES = 512 << 20
 SHOWN_PROBLEMS = 20
 UNDECODED = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of a byte
+MOST_BAD = 0.1  # share of the rows that may be bad, and are then left out
 
 
 Row = Mapping[str, Any]

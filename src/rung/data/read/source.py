@@ -12,7 +12,7 @@ from rung.data.read import user_rows
 from rung.data.read.fetch import fetch, is_fetched
 from rung.data.read.formats import open_table
 from rung.data.read.layout import PLAIN, Layout
-from rung.data.read.rows import MAX_ROWS, Problems, RawRow, ReadRow, RowError, Table
+from rung.data.read.rows import MAX_ROWS, MOST_BAD, Problems, RawRow, ReadRow, RowError, Table
 from rung.data.read.where import Filter
 from rung.data.shapes.columns import Columns
 from rung.errors import UserError
@@ -30,6 +30,8 @@ class Source:
     encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
     layout    how the file's text becomes rows, where the plain rules do not say it
     slices    columns whose values are kept with their rows
+    names     the words for the targets' values (`rung.data.value_names`)
+    bad_rows  the share of bad rows up to which they are left out; more of them refuse the file
     """
 
     reference: str
@@ -44,6 +46,8 @@ class Source:
     encoding: str | None = None
     layout: Layout = PLAIN
     slices: Sequence[str] = ()
+    names: Mapping[str, Any] = field(default_factory=dict)
+    bad_rows: float = MOST_BAD
 
 
 @dataclass(frozen=True, kw_only=True)
