@@ -93,7 +93,7 @@ def _examples(rows: Sequence[ReadRow], shape: str | None, source: Source, proble
     for line, row in rows:
         try:
             parts = _with_calls(replace(_parts(row, shape, source.columns), gold=_gold(row, gold)))
-            example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
+            example = _example(parts, _given(row, names), problems.place(line))
             if source.slices:
                 example = replace(example, slices={column: _slice(row.get(column)) for column in source.slices})
             if example.id in lines_by_id:

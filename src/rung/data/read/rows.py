@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -40,13 +40,15 @@ class Table:
     """Rows that are read one at a time.
 
     `parse` turns a RawRow's content into a mapping of column to value, or raises RowError. It is a step of its own so that rows
-    which a sample leaves out cost no parsing. `shown` is how messages name the file.
+    which a sample leaves out cost no parsing. `shown` is how messages name the file, `places` what each of its lines is called
+    where that is more than the file's name and the line's number.
     """
 
     shown: str
     format: str
     rows: Iterator[RawRow]
     parse: Callable[[Any], Row]
+    places: Sequence[str] | None = None
 
 
 @dataclass
@@ -54,13 +56,18 @@ class Problems:
     """Every bad row of a file, so that all are told at once: the first 20 in full, the rest as a count."""
 
     shown: str
+    places: Sequence[str] | None = field(default=None, repr=False)
     first: list[str] = field(default_factory=list)
     count: int = 0
 
     def add(self, line: int, reason: str) -> None:
         self.count += 1
         if len(self.first) < SHOWN_PROBLEMS:
-            self.first.append(f"{self.shown}:{line}: {reason}")
+            self.first.append(f"{self.place(line)}: {reason}")
+
+    def place(self, line: int) -> str:
+        """What messages call a line."""
+        return f"{self.shown}:{line}" if self.places is None else self.places[line - 1]
 
     def raise_if_any(self, hint: str = "Mend or remove these rows; data.where can leave rows out.") -> None:
         """Raises UserError that lists the bad rows."""
