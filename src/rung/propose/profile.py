@@ -19,7 +19,8 @@ from rung.data.read.locate import locate
 from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
-from rung.data.shapes.recognise import shape_fields, shape_of
+from rung.data.shapes.recognise import shape_fields
+from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import NOTHING_WANTED, Guess, guess_columns, guess_extra, guess_group
@@ -93,10 +94,11 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     read = read_rows(source)
     read.problems.raise_if_any()
     rows = [row for _, row in read.rows]
-    guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, located.shown, wanted)
+    said = titles_of(rows) and not (wanted.input or wanted.target)
+    guess = _self_described(rows) if said else guess_columns(rows, located.shown, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
-    column = guess.columns.target or ""
+    column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     kind, classes = kind_of(unique.examples, column)
     lists = lists_in([example.target for example in unique.examples], column)
     scorer, config = scorer_for(kind, unique.examples)
@@ -126,6 +128,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
         ),
         examples=unique.examples,
+        inferences=loaded.inferences,
     )
 
 
