@@ -19,6 +19,7 @@ SHOWN_PROBLEMS = 20
 TOLD_PROBLEMS = 5  # in full, of bad rows that are left out
 LONGEST_REASON = 200
 FEWEST_ALIKE = 3  # bad rows, before their being alike says anything of the file
+UNDECODED = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of a byte
 MOST_BAD = 0.1  # share of the rows that may be bad, and are then left out
 
 
@@ -27,6 +28,20 @@ Row = Mapping[str, Any]
 
 class RowError(ValueError):
     """One row cannot be used; the text says why, without saying where."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """In the place of a row's content: why it is none. `cells` are what it may mean, if they are as many as the columns."""
+
+    reason: str
+    cells: tuple[str, ...] | None = None
+
+    def settled(self, width: int) -> list[str]:
+        """The cells. Raises RowError where they are not what is wanted."""
+        if self.cells is None or len(self.cells) != width:
+            raise RowError(self.reason)
+        return list(self.cells)
 
 
 class RawRow(NamedTuple):
@@ -48,13 +63,24 @@ class Table:
     """Rows that are read one at a time.
 
     `parse` turns a RawRow's content into a mapping of column to value, or raises RowError. It is a step of its own so that rows
-    which a sample leaves out cost no parsing. `shown` is how messages name the file.
+    which a sample leaves out cost no parsing. `shown` is how messages name the file. `skipped` counts what the file holds beside
+    its rows, such as a header that stands there again: reason -> count, whole when `rows` has come to its end.
     """
 
     shown: str
     format: str
     rows: Iterator[RawRow]
     parse: Callable[[Any], Row]
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def check_characters(text: str) -> None:
+    """Raises RowError for a byte that could not be decoded, or is zero: both say that something happened to the row."""
+    if "\x00" in text:
+        raise RowError("a byte is zero: the row is damaged, or no text")
+    if not text.isascii() and (found := UNDECODED.search(text)):
+        byte = ord(found[0]) - 0xDC00
+        raise RowError(f"byte 0x{byte:02x} is not of the encoding that the rest of the file is in")
 
 
 @dataclass
