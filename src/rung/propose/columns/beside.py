@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rung.data.load import SPLIT_NAMES
+from rung.data.own_fields import SPLIT_NAMES
 from rung.data.shapes.columns import Columns
 from rung.propose.columns import words
 from rung.propose.columns.column import Column, Rows
