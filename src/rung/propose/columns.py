@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rung.data.closed_set import is_closed_set
 from rung.data.load import SPLIT_NAMES
 from rung.data.read.where import as_text, number
 from rung.data.shapes.columns import Columns
@@ -34,8 +35,6 @@ GROUP_NAMES = _words(
 )
 ASIDE_NAMES = _words("id uid uuid date time timestamp created confidence weight index url row")
 SPLIT_COLUMNS = frozenset(("split", "fold", "subset", "partition"))
-MOST_CLASSES = 100
-MOST_CLASS_CHARS = 80
 LARGEST_GROUP = 0.3
 FEWEST_GROUPS = 10
 CALL_KEYS = frozenset(("name", "arguments"))
@@ -81,12 +80,6 @@ class Guess:
     group: str | None
     where: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
-
-
-def is_closed_set(values: Counter[str]) -> bool:
-    """Between 2 and 100 short values, each standing twice on average."""
-    few = 2 <= len(values) <= min(MOST_CLASSES, values.total() // 2)
-    return few and max(map(len, values)) <= MOST_CLASS_CHARS
 
 
 def columns_of(rows: Rows) -> dict[str, Column]:
