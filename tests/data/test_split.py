@@ -198,3 +198,29 @@ def test_data_digests_see_every_row():
     assert data_digests(poisoned)["train"] == roots["train"]
     assert data_digests(poisoned)["test"] != roots["test"]
     assert data_digests([replace(e, id="other", source="moved") for e in examples]) == roots
+
+
+@pytest.mark.parametrize(
+    ("shares", "sizes"),
+    [
+        ({"train": "rest", "dev": 20, "test": 30}, {"train": 50, "dev": 20, "test": 30}),
+        ({"train": "rest", "dev": 0.1, "test": 30}, {"train": 60, "dev": 10, "test": 30}),
+        ({"dev": "rest", "test": 30}, {"dev": 70, "test": 30}),
+    ],
+)
+def test_one_split_may_be_the_rest(shares, sizes):
+    assert Counter(row.split for row in split(rows(100), shares, 0)) == sizes
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"train": "rest", "dev": "rest", "test": 30}, "train and dev are all 'rest'"),
+        ({"train": "rest", "dev": 50, "test": 50}, r"too few to split \(train 0"),
+        ({"train": "rest", "dev": 50, "test": 60}, "asks for 110 rows"),
+        ({"train": "others", "dev": 50, "test": 60}, "train is 'others'"),
+    ],
+)
+def test_a_rest_that_cannot_be(shares, message):
+    with pytest.raises(UserError, match=message):
+        split(rows(100), shares, 0)

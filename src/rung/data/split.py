@@ -14,6 +14,7 @@ from rung.json_form import digest
 from rung.types import SPLITS, Example
 
 Kind = Literal["exact", "normalised", "conflict"]
+REST = "rest"  # what no other split asks for
 _FINER = "Groups never straddle splits: choose a finer group, or smaller shares."
 
 
@@ -86,11 +87,11 @@ def _target_key(example: Example) -> str:
     return normalise(example.target) if isinstance(example.target, str) else digest(example.target)
 
 
-def split(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> tuple[Example, ...]:
+def split(examples: Sequence[Example], shares: Mapping[str, float | str], seed: int) -> tuple[Example, ...]:
     """The examples that a split takes, in their order, with `.split` (and a `.group`) set.
 
-    A share that is a float, at most 1.0, is a fraction of all rows; a whole number counts rows; rows that no share asks for are
-    dropped. Groups go whole, and each has the same chance to be in a split whatever its size: placed by what still fits, large
+    A share that is a float, at most 1.0, is a fraction of all rows; a whole number counts rows; `rest` is what the others leave;
+    rows that no share asks for are dropped. Groups go whole, and each has the same chance to be in a split whatever its size: placed by what still fits, large
     ones end in train, and the rows of test are those of small ones, which are not what the task meets. A split gets its share of
     the groups, large and small alike (systematic sampling along the sizes), so that its rows vary a little where groups are of
     different sizes; without groups they are exact. All is drawn from SHA-256 of seed and group. Where rows name their own splits,
@@ -128,41 +129,56 @@ def _explicit(examples: Sequence[Example]) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def _wanted(shares: Mapping[str, float], rows: int) -> dict[str, int]:
+def _wanted(shares: Mapping[str, float | str], rows: int) -> dict[str, int]:
     """How many rows each split asks for."""
-    wanted = {}
+    numbers = _numbers(shares)
+    rest = [name for name in shares if name not in numbers]
+    if not shares:
+        raise UserError("data.split is empty", where="data.split", hint="For example {train: .5, dev: .2, test: .3}.")
+    if len(rest) > 1:
+        raise UserError(f"data.split: {' and '.join(rest)} are all '{REST}'", where="data.split", hint="One split can be the rest.")
+    wanted = {name: share if isinstance(share, int) else round(share * rows) for name, share in numbers.items()}
+    fractions = sum(share for share in numbers.values() if isinstance(share, float))
+    if fractions > 1 + 1e-9:
+        raise UserError(f"data.split: the fractions sum to {fractions:g}", where="data.split", hint="Make them sum to 1 or less.")
+    if rest:
+        return _filled({**wanted, rest[0]: max(0, rows - sum(wanted.values()))}, rows)
+    return _filled(_trimmed(wanted, numbers, rows), rows)
+
+
+def _numbers(shares: Mapping[str, float | str]) -> dict[str, float]:
+    """The shares that are numbers. Raises UserError for what is no share, and for what is no split."""
+    numbers: dict[str, float] = {}
     for name, share in shares.items():
         if name not in SPLITS:
             raise UserError(f"data.split: unknown split '{name}'", where="data.split", hint=did_you_mean(name, SPLITS))
-        is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
-        if not is_number or not share > 0 or (isinstance(share, float) and share > 1):
-            hint = "Give fractions up to 1.0, or whole numbers of rows."
+        if share == REST:
+            continue
+        if isinstance(share, bool | str) or not share > 0 or (isinstance(share, float) and share > 1):
+            hint = f"Give fractions up to 1.0, whole numbers of rows, or {REST}."
             raise UserError(f"data.split: {name} is {share!r}", where="data.split", hint=hint)
-        wanted[name] = share if isinstance(share, int) else round(share * rows)
-    if not wanted:
-        raise UserError("data.split is empty", where="data.split", hint="For example {train: .5, dev: .2, test: .3}.")
-    fractions = sum(share for share in shares.values() if isinstance(share, float))
-    if fractions > 1 + 1e-9:
-        raise UserError(f"data.split: the fractions sum to {fractions:g}", where="data.split", hint="Make them sum to 1 or less.")
-    return _trimmed(wanted, shares, rows)
+        numbers[name] = share
+    return numbers
 
 
 def _trimmed(wanted: dict[str, int], shares: Mapping[str, float], rows: int) -> dict[str, int]:
-    """Rounded fractions may ask for a row too many, or one too few of all: the largest gives or takes it.
-
-    Raises UserError where the splits ask for more than there is.
-    """
-    wanted = {name: wanted[name] for name in SPLITS if name in wanted}
-    over, most = sum(wanted.values()) - rows, max(wanted, key=lambda name: wanted[name])
+    """Rounded fractions may ask for a row too many, or one too few of all: the largest gives or takes it."""
+    over, most = sum(wanted.values()) - rows, max(wanted, key=lambda name: (wanted[name], -SPLITS.index(name)))
     complete = abs(sum(share for share in shares.values() if isinstance(share, float)) - 1) < 1e-9
     if isinstance(shares[most], float) and (0 < over <= len(wanted) or (complete and over < 0)):
         wanted[most] -= over
+    return wanted
+
+
+def _filled(wanted: Mapping[str, int], rows: int) -> dict[str, int]:
+    """In the order of the splits. Raises UserError where they ask for more than there is, or one gets nothing."""
+    wanted = {name: wanted[name] for name in SPLITS if name in wanted}
     asked = ", ".join(f"{name} {count:,}" for name, count in wanted.items())
     if sum(wanted.values()) > rows:
         hint = f"Ask for {rows:,} rows or fewer in all, or give fractions."
         raise UserError(f"data.split asks for {sum(wanted.values()):,} rows ({asked}) of {rows:,}", where="data.split", hint=hint)
     if not all(wanted.values()):
-        raise UserError(f"{rows} rows are too few to split ({asked})", where="data.split", hint="Give more rows.")
+        raise UserError(f"{rows:,} rows are too few to split ({asked})", where="data.split", hint="Give more rows.")
     return wanted
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,7 +69,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples, [bar for bar, _ in bars]) from None
-    mixed = [changed_mix(rows, kept)] if len(kept) < len(rows) else []
+    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *_unused(kept, examples)]
     findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
@@ -280,6 +281,15 @@ def _forbidden(scorers: Sequence[BoundScorer], examples: Sequence[Example]) -> l
         return []
     message = "the right answer is one that the row's own schema forbids: a model that is held to the schema cannot write it"
     return [found("warning", f"in {in_rows(len(rows))} {message}", rows)]
+
+
+def _unused(rows: Sequence[Example], examples: Sequence[Example]) -> list[Finding]:
+    """That the splits ask for fewer rows than there are, where it is so."""
+    count, asked = len(rows) - len(examples), ", ".join(f"{n} {c:,}" for n, c in Counter(row.split for row in examples).items())
+    if not count:
+        return []
+    message = f"{in_rows(count)} of {len(rows):,} are in no split ({asked}) and take no part; train: rest would learn from them"
+    return [Finding(severity="info", message=message, count=count)]
 
 
 def _located_base(base: str, folder: Path) -> str:
