@@ -159,6 +159,19 @@ def test_own_splits_are_honoured():
         split([replace(e, group="g") for e in examples], {}, seed=0)
 
 
+def test_a_split_that_the_rows_do_not_name_is_drawn_from_their_train():
+    own = [row(f"q{n}", id=f"i{n}", split="test" if n < 30 else "train", group=f"g{n // 2}") for n in range(130)]
+    done = split(own, {"train": 0.5, "dev": 0.2, "test": 0.3}, seed=0)
+    assert Counter(e.split for e in done) == {"train": 80, "dev": 20, "test": 30}
+    assert {e.id for e in done if e.split == "test"} == {f"i{n}" for n in range(30)}
+    assert not {e.group for e in done if e.split == "dev"} & {e.group for e in done if e.split == "train"}
+
+
+def test_rows_without_a_train_of_their_own_are_refused():
+    with pytest.raises(UserError, match="leave train and dev empty"):
+        split([row(f"q{n}", split="test") for n in range(30)], {"train": 0.5, "dev": 0.2, "test": 0.3}, seed=0)
+
+
 def test_leaks_are_both_rows():
     examples = [
         row("Same?", split="train", source="a.csv:2"),

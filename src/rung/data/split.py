@@ -95,13 +95,17 @@ def split(examples: Sequence[Example], shares: Mapping[str, float | str], seed: 
     ones end in train, and the rows of test are those of small ones, which are not what the task meets. A split gets its share of
     the groups, large and small alike (systematic sampling along the sizes), so that its rows vary a little where groups are of
     different sizes; without groups they are exact. All is drawn from SHA-256 of seed and group. Where rows name their own splits,
-    that holds, and `shares` is not used.
+    that holds, and `shares` only says how much of train goes to a split that no row names.
 
     Raises UserError, with the numbers, where there are too few rows or groups.
     """
     grouped = tuple(example if example.group else replace(example, group=example.id) for example in examples)
     if any(example.split for example in grouped):
-        return _explicit(grouped)
+        return _explicit(grouped, shares, seed)
+    return _drawn(grouped, shares, seed)
+
+
+def _drawn(grouped: Sequence[Example], shares: Mapping[str, float | str], seed: int) -> tuple[Example, ...]:
     wanted = _wanted(shares, len(grouped))
     sizes = Counter(example.group for example in grouped)
     placed = _place(sizes, _in_groups(wanted, len(grouped), len(sizes)), seed)
@@ -109,14 +113,15 @@ def split(examples: Sequence[Example], shares: Mapping[str, float | str], seed: 
     return tuple(replace(example, split=placed[example.group]) for example in grouped if example.group in placed)
 
 
-def _explicit(examples: Sequence[Example]) -> tuple[Example, ...]:
+def _explicit(examples: Sequence[Example], shares: Mapping[str, float | str], seed: int) -> tuple[Example, ...]:
     counts = Counter(example.split for example in examples)
     hint = "Name train, dev and test (validation and test are understood), or drop the column and set data.split."
     if counts[""]:
         one = next(example for example in examples if not example.split)
         raise UserError(f"{counts['']} of {len(examples)} rows name no split", where=one.source, hint=hint)
     absent = [name for name in SPLITS if not counts[name]]
-    if absent:
+    missing = {name: shares[name] for name in absent if name in shares and shares[name] != REST}
+    if absent and (not counts["train"] or len(missing) < len(absent)):
         told = ", ".join(f"{name} {counts[name]}" for name in SPLITS if counts[name])
         raise UserError(f"the rows' own splits ({told}) leave {' and '.join(absent)} empty", where="data.split", hint=hint)
     splits_of: dict[str, set[str]] = defaultdict(set)
@@ -126,7 +131,11 @@ def _explicit(examples: Sequence[Example]) -> tuple[Example, ...]:
     if straddling:
         problem = f"{len(straddling)} groups stand in more than one split, such as {', '.join(straddling[:3])}"
         raise UserError(problem, where="data.split", hint="Give all rows of a group the same split, or drop the split column.")
-    return tuple(examples)
+    if not missing:
+        return tuple(examples)
+    train = [example for example in examples if example.split == "train"]
+    placed = {row.id: row.split for row in _drawn(train, {"train": REST, **missing}, seed)}
+    return tuple(replace(example, split=placed.get(example.id, example.split)) for example in examples)
 
 
 def _wanted(shares: Mapping[str, float | str], rows: int) -> dict[str, int]:

@@ -69,7 +69,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples, [bar for bar, _ in bars]) from None
-    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *_unused(kept, examples)]
+    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *_unused(kept, examples), *_carved(kept, examples)]
     findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
@@ -290,6 +290,16 @@ def _unused(rows: Sequence[Example], examples: Sequence[Example]) -> list[Findin
         return []
     message = f"{in_rows(count)} of {len(rows):,} are in no split ({asked}) and take no part; train: rest would learn from them"
     return [Finding(severity="info", message=message, count=count)]
+
+
+def _carved(rows: Sequence[Example], examples: Sequence[Example]) -> list[Finding]:
+    """That rows which name their own splits left one out, so that it was drawn from their train."""
+    own = {row.split for row in rows}
+    counts = Counter(row.split for row in examples if row.split not in own)
+    if own == {""} or not counts:
+        return []
+    drawn = " and ".join(f"{name} ({in_rows(count)})" for name, count in counts.items())
+    return [Finding(severity="info", message=f"the rows name no {drawn} of their own: drawn from their train", count=counts.total())]
 
 
 def _located_base(base: str, folder: Path) -> str:
