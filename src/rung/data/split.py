@@ -91,11 +91,11 @@ def split(examples: Sequence[Example], shares: Mapping[str, float | str], seed: 
     """The examples that a split takes, in their order, with `.split` (and a `.group`) set.
 
     A share that is a float, at most 1.0, is a fraction of all rows; a whole number counts rows; `rest` is what the others leave;
-    rows that no share asks for are dropped. Groups go whole, and each has the same chance to be in a split whatever its size: placed by what still fits, large
-    ones end in train, and the rows of test are those of small ones, which are not what the task meets. A split gets its share of
-    the groups, large and small alike (systematic sampling along the sizes), so that its rows vary a little where groups are of
-    different sizes; without groups they are exact. All is drawn from SHA-256 of seed and group. Where rows name their own splits,
-    that holds, and `shares` only says how much of train goes to a split that no row names.
+    rows that no share asks for are dropped. Groups go whole, and each has the same chance to be in a split whatever its size:
+    placed by what still fits, large ones end in train, and the rows of test are those of small ones, which are not what the task
+    meets. A split gets its share of the groups, large and small alike (systematic sampling along the sizes), so that its rows vary
+    a little where groups are of different sizes; without groups they are exact. All is drawn from SHA-256 of seed and group. Where
+    rows name their own splits, that holds, and `shares` only says how much of train goes to a split that no row names.
 
     Raises UserError, with the numbers, where there are too few rows or groups.
     """

@@ -20,7 +20,7 @@ LARGE_GROUPS = 1.05  # rows a group, from which on groups are counted
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """`shares` as `data.split` has them, empty where the rows name their splits; `rows` what each split then gets; `why` it is so."""
+    """`shares` as `data.split` has them, empty where the rows name their splits; `rows` that each split then gets; and why."""
 
     shares: Mapping[str, float | str]
     rows: Mapping[str, int]

@@ -184,6 +184,8 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         limit=data.limit,
         seed=spec.seed,
         encoding=data.encoding,
+        names=data.names or {},
+        bad_rows=data.bad_rows,
     )
 
 
@@ -299,7 +301,9 @@ def _carved(rows: Sequence[Example], examples: Sequence[Example]) -> list[Findin
     if own == {""} or not counts:
         return []
     drawn = " and ".join(f"{name} ({in_rows(count)})" for name, count in counts.items())
-    return [Finding(severity="info", message=f"the rows name no {drawn} of their own: drawn from their train", count=counts.total())]
+    return [
+        Finding(severity="info", message=f"the rows name no {drawn} of their own: drawn from their train", count=counts.total())
+    ]
 
 
 def _located_base(base: str, folder: Path) -> str:
