@@ -15,6 +15,7 @@ from rung.data.balance import balance, changed_mix
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.findings import found, in_rows
 from rung.data.load import Loaded, load_examples
+from rung.data.read.layout import Layout
 from rung.data.read.source import Source
 from rung.data.shapes.columns import Columns
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
@@ -184,6 +185,7 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         limit=data.limit,
         seed=spec.seed,
         encoding=data.encoding,
+        layout=Layout.read(data.format),
         names=data.names or {},
         bad_rows=data.bad_rows,
     )

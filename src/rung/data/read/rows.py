@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ MAX_ROWS = 1_000_000
 MAX_LINE_BYTES = 64 << 20
 MAX_DOCUMENT_BYTES = 512 << 20
 SHOWN_PROBLEMS = 20
+UNDECODED = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of a byte
 MOST_BAD = 0.1  # share of the rows that may be bad, and are then left out
 
 
@@ -20,6 +23,20 @@ Row = Mapping[str, Any]
 
 class RowError(ValueError):
     """One row cannot be used; the text says why, without saying where."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """In the place of a row's content: why it is none. `cells` are what it may mean, if they are as many as the columns."""
+
+    reason: str
+    cells: tuple[str, ...] | None = None
+
+    def settled(self, width: int) -> list[str]:
+        """The cells. Raises RowError where they are not what is wanted."""
+        if self.cells is None or len(self.cells) != width:
+            raise RowError(self.reason)
+        return list(self.cells)
 
 
 class RawRow(NamedTuple):
@@ -41,13 +58,24 @@ class Table:
     """Rows that are read one at a time.
 
     `parse` turns a RawRow's content into a mapping of column to value, or raises RowError. It is a step of its own so that rows
-    which a sample leaves out cost no parsing. `shown` is how messages name the file.
+    which a sample leaves out cost no parsing. `shown` is how messages name the file. `skipped` counts what the file holds beside
+    its rows, such as a header that stands there again: reason -> count, whole when `rows` has come to its end.
     """
 
     shown: str
     format: str
     rows: Iterator[RawRow]
     parse: Callable[[Any], Row]
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def check_characters(text: str) -> None:
+    """Raises RowError for a byte that could not be decoded, or is zero: both say that something happened to the row."""
+    if "\x00" in text:
+        raise RowError("a byte is zero: the row is damaged, or no text")
+    if not text.isascii() and (found := UNDECODED.search(text)):
+        byte = ord(found[0]) - 0xDC00
+        raise RowError(f"byte 0x{byte:02x} is not of the encoding that the rest of the file is in")
 
 
 @dataclass
