@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from rung.data.read.layout import Layout
 from rung.data.read.source import Source
 from rung.data.shapes.columns import Columns
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
+from rung.data.split_findings import about_split
 from rung.errors import UserError, did_you_mean
 from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.sources.base import BaseReference
@@ -70,8 +70,8 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples, [bar for bar, _ in bars]) from None
-    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *_unused(kept, examples), *_carved(kept, examples)]
-    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
+    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *about_split(kept, examples)]
+    findings = by_gravity([*loaded.findings, *audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
@@ -285,27 +285,6 @@ def _forbidden(scorers: Sequence[BoundScorer], examples: Sequence[Example]) -> l
         return []
     message = "the right answer is one that the row's own schema forbids: a model that is held to the schema cannot write it"
     return [found("warning", f"in {in_rows(len(rows))} {message}", rows)]
-
-
-def _unused(rows: Sequence[Example], examples: Sequence[Example]) -> list[Finding]:
-    """That the splits ask for fewer rows than there are, where it is so."""
-    count, asked = len(rows) - len(examples), ", ".join(f"{n} {c:,}" for n, c in Counter(row.split for row in examples).items())
-    if not count:
-        return []
-    message = f"{in_rows(count)} of {len(rows):,} are in no split ({asked}) and take no part; train: rest would learn from them"
-    return [Finding(severity="info", message=message, count=count)]
-
-
-def _carved(rows: Sequence[Example], examples: Sequence[Example]) -> list[Finding]:
-    """That rows which name their own splits left one out, so that it was drawn from their train."""
-    own = {row.split for row in rows}
-    counts = Counter(row.split for row in examples if row.split not in own)
-    if own == {""} or not counts:
-        return []
-    drawn = " and ".join(f"{name} ({in_rows(count)})" for name, count in counts.items())
-    return [
-        Finding(severity="info", message=f"the rows name no {drawn} of their own: drawn from their train", count=counts.total())
-    ]
 
 
 def _located_base(base: str, folder: Path) -> str:
