@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from rung.data.closed_set import is_closed_set
 from rung.data.read.where import as_text, number
 from rung.propose.columns.words import Name
 
@@ -143,12 +144,6 @@ def structure(cell: Any) -> list[Any] | dict[str, Any] | None:
             continue
         return value if isinstance(value, list | dict) else None
     return None
-
-
-def is_closed_set(values: Counter[str]) -> bool:
-    """Between 2 and 100 short values, each standing twice on average."""
-    few = 2 <= len(values) <= min(100, values.total() // 2)
-    return few and max(map(len, values)) <= 80
 
 
 def bare(text: str) -> str:
