@@ -11,6 +11,7 @@ from rung.data.calls import looks_like_calls
 from rung.data.closed_set import is_closed_set
 from rung.data.read.where import as_text
 from rung.propose.lists import ListKind, lists_in
+from rung.propose.quantities import are_quantities, tolerance
 from rung.types import Example
 from rung.verify.column import read_column
 from rung.verify.dates import ODD_SHARE
@@ -40,7 +41,7 @@ def kind_of(examples: Sequence[Example], column: str = "") -> tuple[Kind, dict[s
     if (lists := lists_in(targets, column)) is not None:
         return lists.kind, {}
     texts = Counter(as_text(target) for target in targets)
-    if is_closed_set(texts):
+    if is_closed_set(texts) and not are_quantities(targets, column):
         return "closed set", dict(texts.most_common())
     shown = read_column(targets)
     if shown.kind in ("number", "identifier"):
@@ -69,6 +70,8 @@ def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, 
         settings |= lists.settings
     if kind == "number" and read_column([example.target for example in examples]).doubt:
         settings["decimal"] = "."
+    if kind == "number" and (absolute := tolerance(examples)) is not None:
+        settings["absolute"] = absolute
     return name, {**proposed[name][kind], **settings}
 
 
@@ -81,6 +84,9 @@ def remarks_on(kind: Kind, examples: Sequence[Example]) -> list[str]:
     else:
         columns = {"The answers": read_column(targets)} if kind in ("number", "identifier") else {}
     remarks = []
+    if kind == "number" and (absolute := tolerance(examples)) is not None:
+        told = f"The answers are degrees, judged and not counted: one within {absolute:g} is taken for right (absolute: {absolute:g})."
+        remarks.append(f"{told} The tolerance is yours to set.")
     for name, column in columns.items():
         if column.doubt:
             taken = "the month first" if column.kind == "date" else "a decimal point"
