@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from rung.calls import Call
 from rung.data import call_texts, calls
+from rung.data.inferred import Inference
 from rung.data.read.formats import parse_json
-from rung.data.read.rows import Problems, ReadRow, Row, RowError
-from rung.data.read.source import Source, read_rows
+from rung.data.read.rows import Problems, Row, RowError
+from rung.data.read.source import Read, Source, read_rows
 from rung.data.read.where import as_text
 from rung.data.shapes.columns import Columns, from_columns
 from rung.data.shapes.parts import Parts
-from rung.data.shapes.recognise import convert_row, known_shapes, shape_of
+from rung.data.shapes.recognise import known_shapes
+from rung.data.shapes.understand import Outcome, Understood, understand
 from rung.data.target_lists import with_lists
 from rung.errors import UserError, did_you_mean
 from rung.json_form import canonical_json
@@ -38,61 +39,82 @@ MOST_ODD = 0.05  # of the targets, that may be no JSON object where the others a
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """Examples in file order, how many rows were read for them, and why rows were left out: reason -> count."""
+    """Examples in file order, how many rows were read for them, why rows were left out (reason -> count), and what was inferred."""
 
     examples: tuple[Example, ...]
     rows_read: int
     skipped: Mapping[str, int] = field(default_factory=dict)
     shape: str = ""
     format: str = ""
+    inferences: tuple[Inference, ...] = ()
 
 
 def load_examples(source: Source) -> Loaded:
     """Reads a source. Raises UserError (bad reference, file or rows: all bad rows in one message) and BrokenEnvironment."""
     read = read_rows(source)
-    shape = _shape(read.rows, source, read.problems.shown)
-    examples = _examples(read.rows, shape, source, read.problems)
+    understood = _understood(read, source)
+    examples = _examples(understood, source, read.problems)
     read.problems.raise_if_any()
     kept = _without(examples, source)
     return Loaded(
         examples=with_lists(_settled(kept)),
         rows_read=read.rows_read,
-        skipped={**read.skipped, **({"left out by its id": len(examples) - len(kept)} if source.leave_out else {})},
-        shape=shape or "columns",
+        skipped={
+            **read.skipped,
+            **understood.left_out,
+            **({"left out by its id": len(examples) - len(kept)} if source.leave_out else {}),
+        },
+        shape=understood.title or "columns",
         format=read.format,
+        inferences=understood.inferences,
     )
 
 
-def _shape(rows: Sequence[ReadRow], source: Source, shown: str) -> str | None:
-    """The shape of most rows, None where `columns` says what is what; rows of another shape are bad rows."""
+def _understood(read: Read, source: Source) -> Understood:
+    """What the rows say by their own shapes, or by `columns`, where the title is empty."""
+    rows, shown = read.rows, read.problems.shown
     known = {name for _, row in rows for name in row}
-    named = source.columns.named() | ({"group": source.group} if source.group else {})
-    for column in source.slices:
-        if rows and column not in known:
-            hint = f"{did_you_mean(column, known)} 'target' is a row's target, 'answer' what an answer was read as."
-            raise UserError(f"{shown} has no column '{column}'", where=f"where.{column}", hint=hint)
-    for key, column in named.items():
-        if rows and column not in known:
-            where = "data.group" if column == source.group else f"data.columns.{key}"
-            raise UserError(f"{shown} has no column '{column}'", where=where, hint=did_you_mean(column, known))
-    if "input" in named or not rows:
-        return None
-    counts = Counter(shape for _, row in rows if (shape := shape_of(row)))
-    if not counts:
+    _check_names(known if rows else None, source, shown)
+    if source.columns.input is not None or not rows:
+        return Understood(title="", outcomes=(Outcome(line, row, _by_columns(row, source.columns)) for line, row in rows))
+    understood = understand(rows)
+    if understood is None:
         columns = ", ".join(sorted(known)[:20])
         hint = f"Say which column is which: data.columns: {{input: ..., target: ...}}. Shapes without: {known_shapes()}."
         raise UserError(f"the rows have {columns}, which is none of the known shapes", where=f"{shown}:{rows[0].line}", hint=hint)
-    return counts.most_common(1)[0][0]
+    return understood
 
 
-def _examples(rows: Sequence[ReadRow], shape: str | None, source: Source, problems: Problems) -> list[Example]:
+def _check_names(known: set[str] | None, source: Source, shown: str) -> None:
+    """Raises UserError for a column that is named and that no row has. `known` None: there are no rows to ask."""
+    named = source.columns.named() | ({"group": source.group} if source.group else {})
+    for column in source.slices:
+        if known is not None and column not in known:
+            hint = f"{did_you_mean(column, known)} 'target' is a row's target, 'answer' what an answer was read as."
+            raise UserError(f"{shown} has no column '{column}'", where=f"where.{column}", hint=hint)
+    for key, column in named.items():
+        if known is not None and column not in known:
+            where = "data.group" if column == source.group else f"data.columns.{key}"
+            raise UserError(f"{shown} has no column '{column}'", where=where, hint=did_you_mean(column, known))
+
+
+def _by_columns(row: Row, columns: Columns) -> Parts | RowError:
+    try:
+        return from_columns(row, columns)
+    except RowError as error:
+        return error
+
+
+def _examples(understood: Understood, source: Source, problems: Problems) -> list[Example]:
     examples: list[Example] = []
     lines_by_id: dict[str, int] = {}
-    names = _names(source, shape)
+    names = _names(source, understood.title)
     gold = source.columns.gold or "gold"
-    for line, row in rows:
+    for line, row, said in understood.outcomes:
         try:
-            parts = _with_calls(replace(_parts(row, shape, source.columns), gold=_gold(row, gold)))
+            if isinstance(said, RowError):
+                raise said
+            parts = _with_calls(replace(said, gold=_gold(row, gold)))
             example = _example(parts, _given(row, names), f"{problems.shown}:{line}")
             if source.slices:
                 example = replace(example, slices={column: _slice(row.get(column)) for column in source.slices})
@@ -130,7 +152,7 @@ class _Given:
     split: str
 
 
-def _names(source: Source, shape: str | None) -> Columns:
+def _names(source: Source, shape: str) -> Columns:
     """Which column holds a row's id, group, origin and split. Rows of a self-describing shape may have fields of the first three
     names; a split column is honoured where it is named, so that a stray one changes nothing."""
     columns = source.columns
@@ -176,16 +198,6 @@ def _gold(row: Row, column: str) -> tuple[Gold, ...]:
 def _is_span(part: Mapping[str, Any]) -> bool:
     places = (part.get("start"), part.get("end"))
     return set(part) == {"source", "start", "end"} and isinstance(part["source"], str) and all(type(at) is int for at in places)
-
-
-def _parts(row: Row, shape: str | None, columns: Columns) -> Parts:
-    if not shape:
-        return from_columns(row, columns)
-    found = shape_of(row)
-    if found != shape:
-        has = f"is shaped {found}" if found else f"has only {', '.join(list(row)[:8]) or 'no fields'}"
-        raise RowError(f"the row {has}; the file's rows are shaped {shape}")
-    return convert_row(row, shape)
 
 
 def _example(parts: Parts, given: _Given, where: str) -> Example:
