@@ -28,6 +28,7 @@ class Source:
     limit     at most so many rows: a seeded random sample of the rows that `where` lets through, in file order; not the first ones
     encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
     slices    columns whose values are kept with their rows
+    judged_by columns that say how an answer to their row is judged; kept with it, and part of what it is
     """
 
     reference: str
@@ -41,6 +42,7 @@ class Source:
     seed: int = 0
     encoding: str | None = None
     slices: Sequence[str] = ()
+    judged_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,13 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from rung.engine.tools import confine
+from rung.engine.tools.peers import MORE_S, OUT_OF_TIME, UNFINISHED, WALL
 from rung.errors import BrokenEnvironment
 
 AT_ONCE = 2
 _WORKER = Path(__file__).parent / "code_worker.py"
 # Beyond the code's own time by the clock: the worker ends what is too slow long before.
 _GRACE_S = 30.0
-UNFINISHED = "the tests ended without a verdict"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """What a program is given to read, and what it must print."""
+
+    given: str
+    output: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +41,14 @@ class CodeCheck:
 
     setup     what both the code and the tests may rely on
     names     what of the code the tests may use; everything else that it defines they do not see
-    tests     Python texts, each run in order; or pairs {"input", "output"} of what the program is given and prints
+    tests     Python texts, each run in order; or what the program prints, given a text
     entry_point  the name that a test's `check(candidate)` is called with; "" where there is none
     seconds   of the processor's time; `memory_mb` of address space
     """
 
     program: str
     names: tuple[str, ...]
-    tests: Sequence[str | Mapping[str, str]]
+    tests: tuple[str | Printed, ...]
     setup: str = ""
     entry_point: str = ""
     seconds: float = 5.0
@@ -154,7 +162,7 @@ def _job(check: CodeCheck) -> dict[str, Any]:
         "program": check.program,
         "setup": check.setup,
         "names": list(check.names),
-        "tests": list(check.tests),
+        "tests": [test if isinstance(test, str) else {"input": test.given, "output": test.output} for test in check.tests],
         "entry_point": check.entry_point,
         "seconds": check.seconds,
         "memory_mb": check.memory_mb,
@@ -164,6 +172,8 @@ def _job(check: CodeCheck) -> dict[str, Any]:
 def _in_words(said: Mapping[str, Any], check: CodeCheck) -> str:
     if said["signal"] in (signal.SIGXCPU, signal.SIGKILL):
         return f"the code took more than {check.seconds:g} seconds"
+    if said["reason"] == OUT_OF_TIME:
+        return f"the code took more than {WALL * check.seconds + MORE_S:g} seconds by the clock"
     if said["signal"]:
         return f"the code crashed ({signal.Signals(said['signal']).name})"
     return str(said["reason"])

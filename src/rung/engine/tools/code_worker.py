@@ -31,15 +31,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from confine import confine, prepare  # noqa: E402
-from peers import ENDED, OUT_OF_TIME, Gone, Peer  # noqa: E402
+from peers import ENDED, MORE_S, OUT_OF_TIME, UNFINISHED, WALL, Gone, Peer  # noqa: E402
 
 sys.path.pop(0)
 
-_WALL, _MORE_S = 2.0, 3.0  # by the clock twice the time of the processor, and some: a machine may be busy
 _PARENT_DIED = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 _JUDGE_MB = 1024
 _LONGEST = 300
-UNFINISHED = "the tests ended without a verdict"
 
 
 def main() -> None:
@@ -163,7 +161,7 @@ def _be_judge(peer: Peer, teller: int) -> None:
     # Frozen where it was read: what a test then changes of its own modules changes nothing for the next check.
     os.write(teller, json.dumps({"seconds": job["seconds"]}).encode() + b"\n")
     confine()
-    peer._deadline = time.monotonic() + _WALL * job["seconds"] + _MORE_S
+    peer._deadline = time.monotonic() + WALL * job["seconds"] + MORE_S
     reason = _judged(job, peer, seconds)
     os.write(teller, json.dumps({"passed": not reason, "reason": reason[: 2 * _LONGEST]}).encode() + b"\n")
 
@@ -335,7 +333,7 @@ def _told(verdict: int, judge: int, code: int) -> dict[str, Any]:
         got += part
         if not seconds and b"\n" in got:
             seconds = json.loads(got.split(b"\n")[0])["seconds"]
-            deadline = time.monotonic() + _WALL * seconds + 2 * _MORE_S
+            deadline = time.monotonic() + WALL * seconds + 2 * MORE_S
     lines = got.split(b"\n")
     in_time = time.monotonic() < deadline
     said = json.loads(lines[1]) if len(lines) > 2 else {"passed": False, "reason": UNFINISHED if in_time else OUT_OF_TIME}

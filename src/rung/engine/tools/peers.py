@@ -23,6 +23,8 @@ from typing import Any
 
 MOST_BYTES = 32 << 20
 ENDED, OUT_OF_TIME = "the code ended before it had answered", "the code took too long"
+UNFINISHED = "the tests ended without a verdict"
+WALL, MORE_S = 2.0, 3.0  # by the clock twice the time of the processor, and some: a machine may be busy
 _EXACT = 1 << 53
 _COMPARED = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")
 _COUNTED = ("__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__", "__and__", "__or__", "__xor__")
