@@ -14,11 +14,13 @@ from rung.data.read.formats import parse_json
 from rung.data.read.rows import Problems, Row, RowError
 from rung.data.read.source import Read, Source, read_rows
 from rung.data.read.where import as_text
+from rung.data.shapes.answer import Marks, marks_of
 from rung.data.shapes.columns import Columns, from_columns
 from rung.data.shapes.parts import Parts
 from rung.data.shapes.recognise import known_shapes
 from rung.data.shapes.understand import Outcome, Understood, understand
 from rung.data.target_lists import with_lists
+from rung.data.value_names import with_names
 from rung.errors import UserError, did_you_mean
 from rung.json_form import canonical_json
 from rung.parts import Gold
@@ -57,7 +59,7 @@ def load_examples(source: Source) -> Loaded:
     read.problems.raise_if_any()
     kept = _without(examples, source)
     return Loaded(
-        examples=with_lists(_settled(kept)),
+        examples=with_names(with_lists(_settled(kept)), source.names),
         rows_read=read.rows_read,
         skipped={
             **read.skipped,
@@ -76,7 +78,8 @@ def _understood(read: Read, source: Source) -> Understood:
     known = {name for _, row in rows for name in row}
     _check_names(known if rows else None, source, shown)
     if source.columns.input is not None or not rows:
-        return Understood(title="", outcomes=(Outcome(line, row, _by_columns(row, source.columns)) for line, row in rows))
+        marks = marks_of(rows, source.columns.targets())
+        return Understood(title="", outcomes=(Outcome(line, row, _by_columns(row, source.columns, marks)) for line, row in rows))
     understood = understand(rows)
     if understood is None:
         columns = ", ".join(sorted(known)[:20])
@@ -87,7 +90,7 @@ def _understood(read: Read, source: Source) -> Understood:
 
 def _check_names(known: set[str] | None, source: Source, shown: str) -> None:
     """Raises UserError for a column that is named and that no row has. `known` None: there are no rows to ask."""
-    named = source.columns.named() | ({"group": source.group} if source.group else {})
+    named = [*source.columns.places(), *([("group", source.group)] if source.group else [])]
     for column in source.slices:
         if known is not None and column not in known:
             hint = f"{did_you_mean(column, known)} 'target' is a row's target, 'answer' what an answer was read as."
@@ -95,15 +98,15 @@ def _check_names(known: set[str] | None, source: Source, shown: str) -> None:
     for column in source.judged_by:
         if known is not None and column not in known:
             raise UserError(f"{shown} has no column '{column}'", where=f"judged_by.{column}", hint=did_you_mean(column, known))
-    for key, column in named.items():
+    for key, column in named:
         if known is not None and column not in known:
             where = "data.group" if column == source.group else f"data.columns.{key}"
             raise UserError(f"{shown} has no column '{column}'", where=where, hint=did_you_mean(column, known))
 
 
-def _by_columns(row: Row, columns: Columns) -> Parts | RowError:
+def _by_columns(row: Row, columns: Columns, marks: Marks | None) -> Parts | RowError:
     try:
-        return from_columns(row, columns)
+        return from_columns(row, columns, marks)
     except RowError as error:
         return error
 

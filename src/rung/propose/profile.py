@@ -80,7 +80,7 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     guess = _self_described(rows) if said else guess_columns(rows, path.name, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
-    column = guess.columns.target or ""
+    column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     kind, classes = kind_of(unique.examples, column)
     lists = lists_in([example.target for example in unique.examples], column)
     scorer, config = scorer_for(kind, unique.examples)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from rung.data.read.rows import MOST_BAD
 from rung.errors import did_you_mean
 from rung.task.bars import bar_problem
 from rung.task.texts import AsWritten
@@ -31,6 +32,13 @@ def _fraction(value: float) -> float:
         raise ValueError(f"{value:g} is no bar: bars lie within 0 and 1. Did you mean {value / 100:g}?")
     if not 0 <= value <= 1:
         raise ValueError(f"{value:g} is no bar: bars lie within 0 and 1")
+    return value
+
+
+def _bad_share(value: float) -> float:
+    """The share of bad rows that may be left out."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{value:g} is no share of bad rows: give a fraction below 1, such as .1; 0 refuses any")
     return value
 
 
@@ -88,7 +96,9 @@ class DataSpec(Strict):
     """Where the rows are, and how they are read and split."""
 
     examples: str = Field(min_length=1)
-    columns: dict[str, str] | None = None
+    columns: dict[str, Annotated[Any, AsWritten()]] | None = None
+    names: dict[str, Annotated[Any, AsWritten()]] | None = Field(default=None, min_length=1)
+    bad_rows: Annotated[float, AfterValidator(_bad_share)] = MOST_BAD
     where: dict[str, Annotated[Any, AsWritten()]] | None = None
     leave_out: list[str] = []
     group: str | None = None

@@ -184,6 +184,8 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         limit=data.limit,
         seed=spec.seed,
         encoding=data.encoding,
+        names=data.names or {},
+        bad_rows=data.bad_rows,
     )
 
 

@@ -12,6 +12,7 @@ MAX_ROWS = 1_000_000
 MAX_LINE_BYTES = 64 << 20
 MAX_DOCUMENT_BYTES = 512 << 20
 SHOWN_PROBLEMS = 20
+MOST_BAD = 0.1  # share of the rows that may be bad, and are then left out
 
 
 Row = Mapping[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 from rung.data.read import user_rows
 from rung.data.read.fetch import fetch, is_fetched
 from rung.data.read.formats import open_table
-from rung.data.read.rows import MAX_ROWS, Problems, RawRow, ReadRow, RowError, Table
+from rung.data.read.rows import MAX_ROWS, MOST_BAD, Problems, RawRow, ReadRow, RowError, Table
 from rung.data.read.where import Filter
 from rung.data.shapes.columns import Columns
 from rung.errors import UserError
@@ -29,6 +29,8 @@ class Source:
     encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
     slices    columns whose values are kept with their rows
     judged_by columns that say how an answer to their row is judged; kept with it, and part of what it is
+    names     the words for the targets' values (`rung.data.value_names`)
+    bad_rows  the share of bad rows up to which they are left out; more of them refuse the file
     """
 
     reference: str
@@ -43,6 +45,8 @@ class Source:
     encoding: str | None = None
     slices: Sequence[str] = ()
     judged_by: Sequence[str] = ()
+    names: Mapping[str, Any] = field(default_factory=dict)
+    bad_rows: float = MOST_BAD
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,8 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
     named = replace(guess_extra(columns, taken=(asked, target)), input=asked, target=target)
     group = guess_group(columns, taken=(asked, target))
     where = {target: "not empty"} if columns[target].filled < len(rows) else {}
-    unused = tuple(name for name in columns if name not in (*named.named().values(), group))
+    taken = {group, *(name for _, name in named.places())}
+    unused = tuple(name for name in columns if name not in taken)
     return Guess(columns=named, group=group, where=where, unused=unused)
 
 
