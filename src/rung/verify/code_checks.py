@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,7 +39,7 @@ class TestColumns:
 
 
 def score_code(example: Example, answer: str, columns: TestColumns) -> Score:
-    """1 where the answer's code passes all tests of its row, else 0 and why. Raises BrokenEnvironment where code cannot be run here."""
+    """1 where the code passes all tests of its row, else 0 and why. Raises BrokenEnvironment where code cannot be run here."""
     try:
         check = _check(example, answer, columns)
     except NoTests as error:
@@ -120,8 +121,6 @@ def _spec_of(example: Example, columns: TestColumns) -> _Spec:
 @lru_cache(maxsize=MOST_KEPT)
 def _spec(written: str, ideal: str, setup: str, entry_point: str, prompt: str) -> _Spec:
     """What of an answer a row's tests see: the names that its ideal answer defines and the tests use. Raises NoTests."""
-    import json
-
     value = json.loads(written)
     if value in (None, "", [], {}):
         raise NoTests("the row has no tests")
@@ -134,14 +133,15 @@ def _spec(written: str, ideal: str, setup: str, entry_point: str, prompt: str) -
     program = program_of(ideal, prompt, [entry_point] if entry_point else ())
     tree = parse(program) if ideal.strip() else None
     if tree is None:
-        names = free([*texts, setup]) | ({entry_point} - {""})
-        return _Spec(tests=tests, setup=setup, names=tuple(sorted(names - {"candidate"})), entry_point=entry_point)
+        unbound = (free([*texts, setup]) | {entry_point}) - {"", "candidate"}
+        return _Spec(tests=tests, setup=setup, names=tuple(sorted(unbound)), entry_point=entry_point)
     own = defined(tree)
     if not entry_point and "check" in used(texts) | _functions(texts):
         entry_point = next((name for name in reversed(own) if isinstance(own[name], ast.FunctionDef)), "")
     wanted = used([*texts, setup]) | {entry_point}
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) and _binds(node) & wanted]
-    names = tuple(sorted(name for name, node in own.items() if name in wanted and not isinstance(node, ast.Import | ast.ImportFrom)))
+    made = {name for name, node in own.items() if not isinstance(node, ast.Import | ast.ImportFrom)}
+    names = tuple(sorted(made & wanted))
     if not names:
         raise NoTests("its tests use nothing that its own answer defines")
     # What the tests take from the answer's imports they have from the row's own.

@@ -7,7 +7,7 @@ A plug-in has `Config` and `score`. It may say of itself, where it is so:
     PROPOSED = {kind: settings}    the kinds of answers (`rung.propose.scorer`) for which `rung init` proposes it, and with what
     NEEDS = (package, install)     a package that it needs for what is proposed, and how to install it
     LISTS, WHOLE_LISTS             what targets that are lists can mean to it (`rung.verify.lists`)
-    OPAQUE = True      only it knows what is right: the ideal answers that can be written down need not be; or a function of its settings
+    OPAQUE = True      only it knows what is right: ideal answers as they can be written need not be; or a function of its settings
 
 Its other hooks are optional, with the defaults of BoundScorer:
 
@@ -25,10 +25,10 @@ Its other hooks are optional, with the defaults of BoundScorer:
     harmless(config) -> tuple[str, ...]                    rewordings of an ideal answer that are right, beside ALWAYS_HARMLESS
     staged(example, config) -> Example                     a row with what an answer to it would have been shown
     columns(config) -> tuple[str, ...]                     the rows' own columns by which it judges (`Example.judged_by`)
-    prepare(pairs, config) -> None                         told which answers it is about to be asked for: what it can do at once, it does
+    prepare(pairs, config) -> None                         told which answers it is about to be asked for
     program(example, config) -> str | None                 the ideal answer's code, where answers are code that is run
     work(config) -> float                                  what one score takes, in characters that others compare meanwhile
-    lacking() -> str                                       what it lacks on this machine to judge by the rows' columns; "" where nothing
+    lacking() -> str                                       what this machine lacks for it to judge by the rows' columns
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,7 @@ class BoundScorer:
     def prepare(self, answers: Sequence[tuple[Example, str]]) -> None:
         """Told which answers it is about to be asked for, it does at once what it can. Changes no score."""
         if hasattr(self.module, "prepare"):
-            self.module.prepare([(row, final_answer(said, lambda row=row: self.ideal(row))) for row, said in answers], self.config)
+            self.module.prepare([(row, final_answer(said, partial(self.ideal, row))) for row, said in answers], self.config)
 
     def prepare_ideals(self, examples: Sequence[Example]) -> None:
         """As `prepare`, of the ideal answers."""

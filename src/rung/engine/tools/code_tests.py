@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import queue
@@ -123,16 +124,12 @@ class _Worker:
         """Ends it, and by that whatever it was running."""
         if self.owner != os.getpid():
             return
-        try:
+        with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except OSError:
-            pass
         self._process.wait()
         for pipe in (self._to, self._from):
-            try:
+            with contextlib.suppress(OSError):
                 pipe.close()
-            except OSError:
-                pass
 
 
 _idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()

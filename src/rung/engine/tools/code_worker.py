@@ -1,9 +1,9 @@
 """Runs tests on code that nobody has read: for each check one process for the tests and one for the code. Standard library only.
 
 `python code_worker.py`: for each check one byte and a job (8 bytes of length, JSON) on standard input, one line of JSON on standard
-output. This process itself never sees a job: it forks the code's process before anything is read, so that neither tests nor
-what is right are anywhere in that process; the tests' process reads the job, hands over the code alone, and works with the names that
-the code defines from afar (`peers`). What the code says or does can therefore be wrong, and no more: it cannot reach the tests, what
+output. This process itself never sees a job: it forks the code's process before anything is read, so that neither tests nor what is
+right are anywhere in that process; the tests' process reads the job, hands over the code alone, and works from afar with the names
+that the code defines (`peers`). What the code says or does can therefore be wrong, and no more: it cannot reach the tests, what
 they compare with, or the verdict. Both processes have given up network, files and processes (`confine`).
 
 A job: {"program", "setup", "names", "tests": [text or {"input", "output"}], "entry_point", "seconds", "memory_mb"}.
@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from confine import confine, prepare  # noqa: E402
-from peers import ENDED, MORE_S, OUT_OF_TIME, UNFINISHED, WALL, Gone, Peer  # noqa: E402
+from confine import confine, prepare
+from peers import ENDED, MORE_S, OUT_OF_TIME, UNFINISHED, WALL, Gone, Peer
 
 sys.path.pop(0)
 
@@ -213,7 +213,7 @@ def _tested(job: dict[str, Any], texts: list[str], peer: Peer) -> str:
     if "error" in said:
         return f"the code raises {said['error']}"
     space: dict[str, Any] = {"__name__": "tests", "__builtins__": __builtins__}
-    unittest.main = lambda *_, **__: None  # type: ignore[assignment, misc]
+    unittest.main = lambda *_, **__: None  # type: ignore[assignment]
     try:
         exec(compile(job["setup"], "setup", "exec"), space)
     except BaseException as error:

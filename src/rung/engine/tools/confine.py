@@ -1,8 +1,8 @@
 """Takes from this process, for good, what code that nobody has read must not have. Linux alone; standard library only.
 
 A filter of system calls (seccomp) takes the network, new processes, signals to others, every change to files and every look into
-another process; Landlock, where the kernel has it, takes all files but Python's own. Neither needs rights, and neither can be undone
-from within. What is refused shows as PermissionError.
+another process; Landlock, where the kernel has it, takes all files but Python's own. Neither needs rights, nor can it be undone.
+What is refused shows as PermissionError.
 """
 
 from __future__ import annotations
@@ -219,7 +219,8 @@ def _program(column: int, machine: int) -> bytes:
 
 def _steps(column: int, machine: int) -> Iterator[tuple[int, int, int, int]]:
     load, equals, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
-    allow, refuse, unknown, end = (give, 0, 0, 0x7FFF0000), (give, 0, 0, 0x50000 | _EPERM), (give, 0, 0, 0x50000 | _ENOSYS), 0x80000000
+    allow, end = (give, 0, 0, 0x7FFF0000), 0x80000000
+    refuse, unknown = (give, 0, 0, 0x50000 | _EPERM), (give, 0, 0, 0x50000 | _ENOSYS)
     number, arguments = 0, 16  # places in struct seccomp_data; the low half of an argument stands first
 
     yield load, 0, 0, 4

@@ -1,4 +1,4 @@
-"""Two processes that use each other's objects: plain values cross as values, all else stays at home and is asked. Standard library only.
+"""Two processes that use each other's objects: plain values cross, all else stays at home and is asked. Standard library only.
 
 What the other end says is data: nothing of it is run here, so a value that claims to equal everything arrives as what it is, the
 name of an object over there.
@@ -6,6 +6,7 @@ name of an object over there.
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import collections
 import datetime
@@ -28,7 +29,7 @@ WALL, MORE_S = 2.0, 3.0  # by the clock twice the time of the processor, and som
 _EXACT = 1 << 53
 _COMPARED = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")
 _COUNTED = ("__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__", "__and__", "__or__", "__xor__")
-_ALONE = {
+_ALONE: dict[str, Callable[..., Any]] = {
     "__len__": len, "__iter__": iter, "__next__": next, "__bool__": bool, "__str__": str, "__repr__": repr,
     "__neg__": operator.neg, "__abs__": abs, "__reversed__": reversed, "__float__": float, "__int__": int,
 }  # fmt: skip
@@ -42,14 +43,14 @@ _DOES: dict[str, Callable[..., Any]] = {
     "__exit__": lambda thing, *_: thing.__exit__(None, None, None),
     "getattr": getattr,
     "setattr": setattr,
-    "await": lambda thing: _awaited(thing),
+    "await": asyncio.run,
 }
 _MUTABLE = (list, dict, set, bytearray, collections.deque)
 _DATES = {kind.__name__: kind for kind in (datetime.datetime, datetime.date, datetime.time)}
 
 
 class Gone(BaseException):
-    """The other process has ended, is too slow, or speaks nonsense. No `except Exception` takes it for an error of what was asked."""
+    """The other process has ended, is too slow, or speaks nonsense. `except Exception` does not take it for what a test wants."""
 
 
 class Remote:
@@ -151,7 +152,8 @@ class Peer:
         for kind, write in _WRITERS:
             if isinstance(value, kind):
                 return write(self, value)
-        if (module := sys.modules.get("numpy")) and isinstance(value, module.ndarray | module.generic) and value.dtype.kind in "biuf":
+        numpy = sys.modules.get("numpy")
+        if numpy and isinstance(value, numpy.ndarray | numpy.generic) and value.dtype.kind in "biuf":
             return ["n", value.dtype.str, self.encode(value.tolist())]
         return self.keep(value)
 
@@ -224,12 +226,6 @@ class Peer:
                 raise Gone(ENDED)
             got += part
         return bytes(got)
-
-
-def _awaited(thing: Any) -> Any:
-    import asyncio
-
-    return asyncio.run(thing)
 
 
 def _become(old: Any, new: Any) -> None:

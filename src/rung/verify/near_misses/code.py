@@ -35,7 +35,9 @@ def comparison_turned(given: Material) -> Iterator[str]:
 
 def operator_changed(given: Material) -> Iterator[str]:
     """The code adds where it should subtract, or the like."""
-    return _changed(given, lambda node, lines: _between(node.left, node.right, _COUNTED, lines) if isinstance(node, ast.BinOp) else None)
+    return _changed(
+        given, lambda node, lines: _between(node.left, node.right, _COUNTED, lines) if isinstance(node, ast.BinOp) else None
+    )
 
 
 def number_changed(given: Material) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Your own function scores the answer (`function: file.py#name`), or the tests of its row do (`tests: COLUMN`): the answer is code.
+"""Your own function scores the answer (`function: file.py#name`), or, of code, the row's own tests (`tests: COLUMN`).
 
 The function stands relative to the task file. It is called with the example (a dict with `messages`, `target`, `metadata`, ...) and
 the answer's text, and returns a bool, a number from 0 to 1, None where the answer cannot be scored, or one of these and a reason.
@@ -33,7 +33,7 @@ _OF_TESTS = ("tests", "setup", "entry_point", "prompt", "timeout_seconds", "memo
 _UNTRIED = "what the tests of a row do not try, they do not catch"
 
 
-def OPAQUE(config: Config) -> bool:  # noqa: N802
+def OPAQUE(config: Config) -> bool:
     """What is right only the function knows; with tests the ideal answer must pass them."""
     return config.function is not None
 
@@ -42,7 +42,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
     """`function`: where it stands. `sha256`: the file's digest, filled in when the task is locked.
 
     Or columns of the rows: `tests`, and where there are such `setup` (what tests and code rely on), `entry_point` (the name of the
-    function that is tested), `prompt` (what an answer goes on with). `timeout_seconds` of the processor and `memory_mb` are an answer's.
+    function that is tested), `prompt` (what an answer goes on with). It may take `timeout_seconds` of the processor, `memory_mb`.
     """
 
     function: str | None = None
@@ -57,14 +57,16 @@ class Config(BaseModel, extra="forbid", frozen=True):
     @model_validator(mode="after")
     def _one_way(self) -> Config:
         if (self.function is None) == (self.tests is None):
-            raise ValueError("one of 'function' (file.py#name) and 'tests' (a column of your rows) says what is right, and not both")
+            raise ValueError(
+                "one of 'function' (file.py#name) and 'tests' (a column of your rows) says what is right, and not both"
+            )
         if self.function is not None and (own := self.model_fields_set & set(_OF_TESTS)):
             raise ValueError(f"'{sorted(own)[0]}' belongs to 'tests'")
         return self
 
     @model_serializer(mode="wrap")
     def _said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what belongs to the other way, so that a task with a function keeps the digest that it had before there were tests."""
+        """Without what belongs to the other way: a task with a function keeps the digest that it had before there were tests."""
         written: dict[str, Any] = write(self)
         of_tests = self.tests is not None
         kept = {key: value for key, value in written.items() if (key in _OF_TESTS) == of_tests}
@@ -111,7 +113,7 @@ def place(config: Config, folder: Path) -> Config:
 
 
 def score(example: Example, output: str, config: Config) -> Score:
-    """The function's word, or the tests'. Raises UserError where the function cannot be loaded, BrokenEnvironment where no code can be run."""
+    """The function's word, or the tests'. Raises UserError, and BrokenEnvironment where no code can be run."""
     if config.function is None:
         return score_code(example, output, config.columns)
     function = _function(config.function, config.sha256)
@@ -160,8 +162,8 @@ def describe(examples: Sequence[Example], config: Config) -> str:
 
 def accepts(config: Config) -> Mapping[str, str]:
     """Code that differs where no test looks passes."""
-    numbers = ("number changed", "digit changed", "zeros dropped", "sign dropped", "sign added", "decimal point moved", "unit changed")
-    code = ("comparison turned", "operator changed", "empty body", "other row's target", "only a thought")
+    numbers = ("number changed", "digit changed", "zeros dropped", "sign dropped", "sign added", "decimal point moved")
+    code = ("unit changed", "comparison turned", "operator changed", "empty body", "other row's target", "only a thought")
     return {} if config.tests is None else dict.fromkeys((*numbers, *code), _UNTRIED)
 
 
