@@ -78,7 +78,7 @@ def test_what_does_not_answer_does_not_pass(program: str, reason: str) -> None:
     "program",
     [
         "class Same:\n    __eq__ = __ge__ = __le__ = lambda self, other: True\ndef above(xs, k):\n    return Same()",
-        "class Zero(int):\n    __eq__ = lambda self, other: True\n    __hash__ = int.__hash__\ndef above(xs, k):\n    return Zero(7)",
+        "class Zero(int):\n    __eq__ = lambda self, other: True\n    __hash__ = None\ndef above(xs, k):\n    return Zero(7)",
         "import builtins\nbuiltins.AssertionError = ValueError\nbuiltins.all = lambda *_: True\ndef above(xs, k):\n    return 2",
         "import unittest\nunittest.TestCase.assertEqual = lambda *_: None\ndef above(xs, k):\n    return 2",
         "import unittest\nunittest.TestCase.run = lambda *_: None\ndef above(xs, k):\n    return 2",
@@ -127,8 +127,8 @@ def above(xs):
 from decimal import Decimal
 from fractions import Fraction
 import datetime
-assert above("aab") == {1: {"a": 2, "b": 1}, "p": (1, {2, 3}), "f": float("inf"), "b": b"a", "big": 2**200, None: [True, 1.5, ("t",)],
-                        "d": Decimal("1.1"), "q": Fraction(1, 3), "when": datetime.date(2024, 2, 29), "c": 1j, "r": range(3)}
+assert above("aab") == {1: {"a": 2, "b": 1}, "p": (1, {2, 3}), "f": float("inf"), "b": b"a", "big": 2**200,
+                        None: [True, 1.5, ("t",)], "d": Decimal("1.1"), "q": Fraction(1, 3), "when": datetime.date(2024, 2, 29), "c": 1j, "r": range(3)}
 """
     assert verdict(program, test) == CodeVerdict(passed=True)
 

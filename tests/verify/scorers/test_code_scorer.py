@@ -78,7 +78,7 @@ def test_near_misses_of_code_are_caught_where_the_tests_look() -> None:
         (
             "    return x + 1",
             "assert same(1) == 1",
-            "its own ideal answer '    return x + 1' scores 0: assert same(1) == 1: it gave 2",
+            "'    return x + 1' scores 0: assert same(1) == 1: it gave 2",
         ),
         (None, "assert same(1) == 1", "the row has no target"),
     ],
