@@ -127,8 +127,9 @@ def above(xs):
 from decimal import Decimal
 from fractions import Fraction
 import datetime
-assert above("aab") == {1: {"a": 2, "b": 1}, "p": (1, {2, 3}), "f": float("inf"), "b": b"a", "big": 2**200,
-                        None: [True, 1.5, ("t",)], "d": Decimal("1.1"), "q": Fraction(1, 3), "when": datetime.date(2024, 2, 29), "c": 1j, "r": range(3)}
+expected = {1: {"a": 2, "b": 1}, "p": (1, {2, 3}), "f": float("inf"), "b": b"a", "big": 2**200, None: [True, 1.5, ("t",)],
+            "d": Decimal("1.1"), "q": Fraction(1, 3), "when": datetime.date(2024, 2, 29), "c": 1j, "r": range(3)}
+assert above("aab") == expected
 """
     assert verdict(program, test) == CodeVerdict(passed=True)
 
