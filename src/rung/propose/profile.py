@@ -22,13 +22,14 @@ from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
+from rung.propose.class_names import name_classes
 from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
 from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
-from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
+from rung.propose.scorer import Kind, bar_for, chosen_scorer, counted, kind_of, remarks_on, scorer_for
 from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
@@ -48,6 +49,7 @@ class Profile:
     classes   of a closed set: value -> rows, the most frequent first
     at_least  a bar to begin with; what it should be is the user's to say
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
+    names     the words for the targets' values, for the task file
     inferences what nobody said and was taken to be so, each with its reason
     """
 
@@ -71,6 +73,7 @@ class Profile:
     remarks: tuple[str, ...]
     examples: tuple[Example, ...] = field(repr=False, default=())
     leave_out: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
 
     @property
@@ -101,9 +104,12 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     kind, classes = kind_of(unique.examples, column)
-    lists = lists_in([example.target for example in unique.examples], column)
-    scorer, config = scorer_for(kind, unique.examples)
-    usable = len(unique.examples)
+    named = name_classes(unique.examples, classes, column, guess.names, path)
+    examples = named.examples
+    kind, scorer, config = chosen_scorer(wanted.scorer, kind, examples) if wanted.scorer else (kind, *scorer_for(kind, examples))
+    classes = counted(examples) if kind == "closed set" else {}
+    lists = lists_in([example.target for example in examples], column)
+    usable = len(examples)
     return Profile(
         reference=reference,
         format=loaded.format,
@@ -120,16 +126,17 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         config=config,
         at_least=bar_for(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
-        instruction=instruction_for(kind, classes, unique.examples, column),
+        instruction=instruction_for(kind, classes, examples, column),
         findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
         remarks=(
             *_spellings(classes),
             *((lists.remark,) if lists and lists.kind == kind else ()),
-            *remarks_on(kind, unique.examples),
+            *remarks_on(kind, examples),
             *_remarks(loaded, guess, source.encoding, scorer),
         ),
-        examples=unique.examples,
-        inferences=(*guess.inferences, *loaded.inferences),
+        examples=examples,
+        names=named.names,
+        inferences=(*guess.inferences, *named.inferences, *loaded.inferences),
     )
 
 

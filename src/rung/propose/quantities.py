@@ -1,4 +1,4 @@
-"""Numbers that were counted or measured, told from numbers that are the names of classes; and how far off a judged degree may be."""
+"""Numbers that were counted or measured, told from those that name classes; and how far off a judged degree may be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,27 @@ FEWEST_COUNTED = 10
 LARGEST_DEGREE = 10.0
 SHARE_OF_RANGE = 0.1
 SHOWN = 0.2
-COUNTED = frozenset("count number total amount price age quantity sum hours minutes days years cost result value anzahl betrag".split())
+COUNTED = frozenset(
+    [
+        "count",
+        "number",
+        "total",
+        "amount",
+        "price",
+        "age",
+        "quantity",
+        "sum",
+        "hours",
+        "minutes",
+        "days",
+        "years",
+        "cost",
+        "result",
+        "value",
+        "anzahl",
+        "betrag",
+    ]
+)
 CODED = words.LABEL | words.CLASS | words.KIND | words.CODED
 
 

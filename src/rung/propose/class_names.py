@@ -8,15 +8,88 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from rung.data.inferred import Inference
+from rung.data.value_names import with_names
+from rung.propose.columns import words
+from rung.propose.columns.words import Name
+from rung.types import Example
 
 LARGEST_BYTES = 1 << 20
 MOST_NAMES = 1000
 LISTS = ("classes.txt", "labels.txt", "class_names.txt", "label_names.txt", "classnames.txt")
 MAPS = ("id2label.json", "label_map.json", "labels.json", "label_names.json", "config.json")
 _NUMBER = re.compile(r"-?\d{1,6}(\.0+)?")
+
+
+MOST_STEPS = 11  # of a scale such as 0 to 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassNames:
+    """The examples with their classes under the names that were found, `data.names` for them, and what is to be told."""
+
+    examples: tuple[Example, ...]
+    names: Mapping[str, str]
+    inferences: tuple[Inference, ...] = ()
+
+
+def name_classes(
+    examples: Sequence[Example], classes: Mapping[str, int], column: str, known: Mapping[str, str], path: Path
+) -> ClassNames:
+    """Names for classes that are only numbers: `known` ones, else what a file beside the data says; where none does, that is told.
+
+    column  what the target is called
+    """
+    if not are_numbers(classes):
+        return ClassNames(examples=tuple(examples), names={})
+    if known:
+        told = Inference(
+            about="names",
+            taken=_written(known),
+            because="options are listed with letters, and the answer numbers them",
+            change="data.names",
+        )
+        return ClassNames(examples=with_names(examples, known), names=known, inferences=(told,))
+    names, where = names_beside(path, column, classes)
+    if names:
+        told = Inference(about="names", taken=_written(names), because=f"{where} beside the data says so", change="data.names")
+        return ClassNames(examples=with_names(examples, names), names=names, inferences=(told,))
+    return ClassNames(examples=tuple(examples), names={}, inferences=(_unnamed(classes, column),))
+
+
+def place_for_names(classes: Mapping[str, int]) -> str:
+    """The line of a task file where the names are to be filled in."""
+    shown = sorted(classes, key=float)
+    return f"names: {{{', '.join(f'{value}: ...' for value in shown)}}}"
+
+
+def _unnamed(classes: Mapping[str, int], column: str) -> Inference:
+    """That nobody says what the numbers are."""
+    shown = sorted(classes, key=float)
+    numbers = f"{', '.join(shown[:-1])} and {shown[-1]}"
+    steps = [float(value) for value in shown]
+    ordered = 3 <= len(steps) <= MOST_STEPS and all(after - before == 1 for before, after in pairwise(steps))
+    scale = ordered and (bool(Name(column).known & words.RATED) or len(steps) > 3)
+    instead = (
+        f" They may be a scale from {shown[0]} to {shown[-1]}, where a near answer is nearly right: --scorer numeric then, with"
+        " absolute: 1."
+    )
+    return Inference(
+        about="names",
+        taken="the classes are only numbers",
+        because=f"nothing says what {numbers} stand for, and a model cannot know.{instead if scale else ''}",
+        change=f"data.{place_for_names(classes)}",
+    )
+
+
+def _written(names: Mapping[str, str]) -> str:
+    return ", ".join(f"{value} is {name}" for value, name in names.items())
 
 
 def are_numbers(values: Mapping[str, int]) -> bool:
