@@ -18,8 +18,8 @@ from rung.task.open_lines import TO_DO
 from rung.task.yaml12 import write_yaml
 
 ABOUT = (
-    "Written by `rung init {shown} --draft`. {problem}: what is open stands as TO DO, and `rung plan` names each such line until it "
-    "is filled in. With the columns named, `rung init {shown} --input ... --target ...` writes the rest by itself."
+    "Written by `rung init {shown} --draft`. {problem}: what is open stands as TO DO, and `rung plan` names each such line until "
+    "it is filled in. With the columns named, `rung init {shown} --input ... --target ...` writes the rest by itself."
 )
 AT_LEAST = 0.8
 
