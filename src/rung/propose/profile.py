@@ -76,8 +76,8 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     read = read_rows(source)
     read.problems.raise_if_any()
     rows = [row for _, row in read.rows]
-    said = titles_of(rows) and not (wanted.input or wanted.target)
-    guess = _self_described(rows) if said else guess_columns(rows, path.name, wanted)
+    titles = () if wanted.input or wanted.target else titles_of(rows)
+    guess = _self_described(rows, titles) if titles else guess_columns(rows, path.name, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
@@ -124,9 +124,9 @@ def _encoding(path: Path) -> str | None:
     return None if found in ("utf-8", "utf-16") else found
 
 
-def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
+def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) -> Guess:
     """For rows that say what is what: the group and the split that they may name besides."""
-    columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields()}
+    columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields(titles)}
     return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=guess_group(columns, ()))
 
 
