@@ -106,6 +106,7 @@ class DataSpec(Strict):
     limit: int | None = Field(default=None, ge=1)
     balance: bool = False
     encoding: str | None = None
+    format: str | dict[str, Any] | None = None
     allow_leaks: bool = False
     checks: dict[str, Any] = {}
 

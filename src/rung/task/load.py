@@ -14,6 +14,7 @@ from rung.data.balance import balance, changed_mix
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.findings import found, in_rows
 from rung.data.load import Loaded, load_examples
+from rung.data.read.layout import Layout
 from rung.data.read.source import Source
 from rung.data.shapes.columns import Columns
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
@@ -69,7 +70,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples, [bar for bar, _ in bars]) from None
     mixed = [changed_mix(rows, kept)] if len(kept) < len(rows) else []
-    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
+    findings = by_gravity([*loaded.findings, *audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
@@ -183,6 +184,7 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         limit=data.limit,
         seed=spec.seed,
         encoding=data.encoding,
+        layout=Layout.read(data.format),
         names=data.names or {},
         bad_rows=data.bad_rows,
     )
