@@ -50,7 +50,7 @@ class Conversation:
 
 def conversation_of(value: Any) -> Conversation:
     """The turns of a value, with answers where only the system answers, and none of one speaker in a row. Raises RowError."""
-    conversation = Conversation(as_turns(value))
+    conversation = Conversation(as_turns(value, unnamed=True))
     _name_answers(conversation)
     _join(conversation)
     _check_results(conversation)

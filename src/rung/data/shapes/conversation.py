@@ -19,8 +19,8 @@ def as_messages(value: Any) -> list[dict[str, Any]]:
     return [turn.message for turn in as_turns(value)]
 
 
-def as_turns(value: Any) -> list[Turn]:
-    """The turns of a conversation that is no plain text. Raises RowError."""
+def as_turns(value: Any, *, unnamed: bool = False) -> list[Turn]:
+    """The turns of a conversation that is no plain text; with `unnamed` texts by turns are such. Raises RowError."""
     entries = listed(value)
     if entries is None:
         raise RowError(f"the conversation is {type(value).__name__}, neither text nor a list of messages")
@@ -30,7 +30,7 @@ def as_turns(value: Any) -> list[Turn]:
         entries = entries[0]
     if not entries:
         raise RowError("the conversation is empty")
-    return turns_of(entries)
+    return turns_of(entries, unnamed=unnamed)
 
 
 def filled(value: Any, what: str) -> str:

@@ -98,9 +98,10 @@ def holds_texts(value: Any) -> bool:
     return pairs or (len(entries) > 1 and _texts(entries))
 
 
-def turns_of(entries: Sequence[Any]) -> list[Turn]:
-    """The turns of a conversation, named or not. Raises RowError, with the number of the message that is wrong."""
-    if holds_texts(entries):
+def turns_of(entries: Sequence[Any], *, unnamed: bool = False) -> list[Turn]:
+    """The turns of a conversation; with `unnamed` also of texts by turns. Raises RowError, with the number of the message that is
+    wrong."""
+    if unnamed and holds_texts(entries):
         texts = [text for entry in entries for text in (entry if isinstance(entry, list) else [entry])]
         return [_said("assistant" if number % 2 else "user", text) for number, text in enumerate(texts)]
     return [turn for number, entry in enumerate(entries, start=1) for turn in _turns(entry, number)]
