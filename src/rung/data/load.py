@@ -106,7 +106,7 @@ def _examples(understood: Understood, source: Source, own: OwnFields, problems: 
         try:
             if isinstance(said, RowError):
                 raise said
-            example = _example(with_calls(said), own.of(row), f"{problems.shown}:{line}")
+            example = _example(with_calls(said), own.of(row), problems.place(line))
             if source.slices:
                 example = replace(example, slices={column: _slice(row.get(column)) for column in source.slices})
             if example.id in lines_by_id:

@@ -15,6 +15,8 @@ from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
 from rung.data.read import files
+from rung.data.read.locate import locate
+from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
@@ -38,6 +40,7 @@ COUNTS_ABOVE = 4000
 class Profile:
     """What a file is, and the task that it suggests.
 
+    reference what was looked at, as seen from where the process runs
     rows      rows read from the file; `usable` of those looked at (at most 100,000, a seeded sample) are left without duplicates
     shape     `columns`, or the name of a shape whose rows say themselves what is what
     columns   for the task file; of input and target none is named where rows say so
@@ -47,7 +50,7 @@ class Profile:
     inferences what nobody said and was taken to be so, each with its reason
     """
 
-    path: Path
+    reference: DataReference
     format: str
     shape: str
     rows: int
@@ -69,15 +72,30 @@ class Profile:
     leave_out: Mapping[str, str] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
 
+    @property
+    def folder(self) -> Path:
+        """Where the data lies."""
+        return self.reference.path.parent if self.reference.kind == "path" else Path()
 
-def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
-    """Looks at a data file. Raises UserError where it cannot be read, has bad rows, or no column can be question or answer."""
-    source = Source(reference=path.name, base_folder=path.parent, downloads=path.parent, limit=MOST_ROWS, encoding=_encoding(path))
+
+def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path | None = None) -> Profile:
+    """Looks at a data file, or at what another reference names; what must be fetched is kept in `downloads`.
+
+    Raises UserError where it cannot be read, has bad rows, or no column can be question or answer.
+    """
+    reference = DataReference.read(str(what), Path())
+    folder = reference.path.parent if reference.kind == "path" else Path()
+    kept = downloads or folder
+    located = locate(str(reference.within(folder)), folder, kept)
+    path = located.path
+    source = Source(
+        reference=str(reference.within(folder)), base_folder=folder, downloads=kept, limit=MOST_ROWS, encoding=_encoding(path)
+    )
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
     titles = () if wanted.input or wanted.target else titles_of(rows)
-    guess = _self_described(rows, titles) if titles else guess_columns(rows, path.name, wanted)
+    guess = _self_described(rows, titles) if titles else guess_columns(rows, located.shown, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
@@ -86,7 +104,7 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     scorer, config = scorer_for(kind, unique.examples)
     usable = len(unique.examples)
     return Profile(
-        path=path,
+        reference=reference,
         format=loaded.format,
         shape=loaded.shape,
         rows=read.rows_read,

@@ -18,6 +18,7 @@ from rung.data.read.layout import Layout
 from rung.data.read.source import Source
 from rung.data.shapes.columns import Columns
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
+from rung.data.split_findings import about_split
 from rung.errors import UserError, did_you_mean
 from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.sources.base import BaseReference
@@ -69,7 +70,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples, [bar for bar, _ in bars]) from None
-    mixed = [changed_mix(rows, kept)] if len(kept) < len(rows) else []
+    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *about_split(kept, examples)]
     findings = by_gravity([*loaded.findings, *audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)

@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rung.data.closed_set import is_closed_set
 from rung.data.read.where import as_text, number
-
-MOST_CLASSES = 100
-MOST_CLASS_CHARS = 80
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -44,12 +42,6 @@ class Column:
     @property
     def is_closed_set(self) -> bool:
         return is_closed_set(self.values)
-
-
-def is_closed_set(values: Counter[str]) -> bool:
-    """Between 2 and 100 short values, each standing twice on average."""
-    few = 2 <= len(values) <= min(MOST_CLASSES, values.total() // 2)
-    return few and max(map(len, values)) <= MOST_CLASS_CHARS
 
 
 def columns_of(rows: Rows) -> dict[str, Column]:
