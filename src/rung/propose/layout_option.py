@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from rung.data.read.layout import KEYS, Layout
+from rung.data.read.layout import FORMATS, KEYS, Layout
 from rung.errors import UserError, did_you_mean
 
 OPTION = "--format"
@@ -15,7 +15,9 @@ _ESCAPED = {"\\t": "\t", "tab": "\t"}
 def read_layout(text: str) -> Layout:
     """The layout that was asked for. Raises UserError for a key, a format or a value that there is not."""
     if "=" not in text:
-        return Layout.read(text, OPTION)
+        if text not in FORMATS:
+            raise UserError(f"there is no format '{text}'", where=OPTION, hint=did_you_mean(text, FORMATS))
+        return Layout(format=text)
     starts = [*re.finditer(r"(?:^|,)\s*(\w+)=", text)]
     if not starts or text[: starts[0].start()].strip():
         hint = "Give a name, such as tsv, or keys: header=false,delimiter=;."

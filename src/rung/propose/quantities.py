@@ -63,13 +63,14 @@ def tolerance(examples: Sequence[Example]) -> float | None:
     A degree has decimals, lies within 0 and 10, and is judged: it does not stand in the question, as a price would.
     """
     targets = [example.target for example in examples]
-    values = _values(targets, read_column(targets))
+    shown = read_column(targets)
+    values = [] if shown.doubt else _values(targets, shown)
     if not values or not any(value % 1 for value in values) or min(values) < 0 or max(values) > LARGEST_DEGREE:
         return None
     questions = [str(example.messages[-1].get("content") or "") for example in examples]
-    shown = sum(str(target) in question for target, question in zip(targets, questions, strict=True))
+    said = sum(str(target) in question for target, question in zip(targets, questions, strict=True))
     span = max(values) - min(values)
-    return float(f"{SHARE_OF_RANGE * span:.1g}") if shown < SHOWN * len(examples) and span else None
+    return float(f"{SHARE_OF_RANGE * span:.1g}") if said < SHOWN * len(examples) and span else None
 
 
 def _values(targets: Sequence[Any], shown: ColumnReading) -> list[float]:
