@@ -42,7 +42,9 @@ def test_a_csv_of_labels(write):
     assert (profile.rows, profile.usable) == (201, 200)
     assert profile.instruction == "Answer with the sentiment, one of these: bad, good. Say nothing else."
     assert "Columns that take no part: confidence." in profile.remarks
-    assert any(finding.message == "exact duplicates in 1 row; the first of each counts" for finding in profile.findings)
+    assert any(
+        finding.message == "1 row stands twice, with the same answer; the first of each counts" for finding in profile.findings
+    )
     assert climbs(path, profile) == 200
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from rung import plugins
 from rung.choices import labels_in
-from rung.data.audit import audit
+from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
-from rung.data.load import load_examples
+from rung.data.load import Loaded, load_examples
 from rung.data.read import files
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
@@ -74,7 +74,7 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     """Looks at a data file. Raises UserError where it cannot be read, has bad rows, or no column can be question or answer."""
     source = Source(reference=path.name, base_folder=path.parent, downloads=path.parent, limit=MOST_ROWS, encoding=_encoding(path))
     read = read_rows(source)
-    read.problems.raise_if_any()
+    read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
     said = titles_of(rows) and not (wanted.input or wanted.target)
     guess = _self_described(rows) if said else guess_columns(rows, path.name, wanted)
@@ -102,12 +102,12 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
         at_least=bar_for(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
         instruction=instruction_for(kind, classes, unique.examples, column),
-        findings=audit(loaded.examples, "raw"),
+        findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
         remarks=(
             *_spellings(classes),
             *((lists.remark,) if lists and lists.kind == kind else ()),
             *remarks_on(kind, unique.examples),
-            *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
+            *_remarks(loaded, guess, source.encoding, scorer),
         ),
         examples=unique.examples,
         inferences=loaded.inferences,
@@ -154,13 +154,12 @@ def _in_braces(target: Any) -> bool:
     return isinstance(target, str) and target.startswith("{") and target.endswith("}")
 
 
-def _remarks(rows: int, examples: Sequence[Example], guess: Guess, encoding: str | None, scorer: str) -> list[str]:
-    remarks = []
+def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) -> list[str]:
+    remarks, rows, examples = list[str](), loaded.rows_read, loaded.examples
     if rows > MOST_ROWS:
         remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them were looked at.")
     if guess.where:
-        # All rows were looked at, or a sample: then the number is of the sample.
-        remarks.append(f"{min(rows, MOST_ROWS) - len(examples):,} rows without an answer are left out.")
+        remarks.append(f"{sum(loaded.skipped.values()):,} rows without an answer are left out.")
     if guess.unused:
         remarks.append(f"Columns that take no part: {', '.join(guess.unused)}.")
     if guess.group:

@@ -156,9 +156,10 @@ def test_all_bad_rows_are_told_at_once(load):
 
 
 def test_duplicate_ids_name_both_lines(load):
-    rows = [{"id": "a", **GOOD}, {"id": "b", **GOOD}, {"id": "a", **GOOD}]
+    rows = [{"name": "a", **GOOD}, {"name": "b", **GOOD}, {"name": "a", **GOOD}]
+    named = {"columns": {"id": "name"}}
     with pytest.raises(UserError, match=r"rows.jsonl:3: the id 'a' stands at line 1 already"):
-        load("rows.jsonl", rows)
+        load("rows.jsonl", rows, **named)
 
 
 def test_an_unknown_column_names_the_nearest(load):
@@ -193,7 +194,6 @@ def test_mixed_shapes(load):
     chat = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     with pytest.raises(UserError) as error:
         load("rows.jsonl", [GOOD, chat, GOOD, {"other": 1}])
-    assert "rows.jsonl:2: the row is shaped messages; the file's rows are shaped prompt/completion" in error.value.message
     assert "rows.jsonl:4: the row has only other; the file's rows are shaped prompt/completion" in error.value.message
 
 

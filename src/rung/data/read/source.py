@@ -65,10 +65,14 @@ def read_rows(source: Source) -> Read:
     """The rows that take part, before they are understood. Raises as `load_examples`, but for bad rows, which are in `problems`."""
     _check_settings(source)
     table = _open(source)
-    problems, keep = Problems(table.shown), Filter(source.where, table.shown)
+    problems = Problems(table.shown, wanted=frozenset(source.leave_out))
+    keep = Filter(source.where, table.shown)
     raw, rows_read = _sample(table, source, keep, problems)
     keep.check_names()
     rows = [ReadRow(*row) for row in raw] if keep.tests else _parsed(raw, table, problems)
+    # Rows that a condition was tried on were all parsed, and a limit then took a sample of them.
+    problems.unread, problems.rows = problems.count, rows_read - keep.skipped.total() if keep.tests else len(raw)
+    problems.sampled = len(rows) if keep.tests and source.limit is not None else problems.rows
     if not rows and not problems.count:
         reasons = "; ".join(f"{count:,} rows: {reason}" for reason, count in keep.skipped.most_common(5))
         raise UserError("no row is left to use", where=table.shown, hint=f"data.where leaves out {reasons}" if reasons else "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rung.data.inferred import Inference
-from rung.data.load import SPLIT_NAMES
+from rung.data.own_fields import SPLIT_NAMES
 from rung.data.shapes.columns import Columns
 from rung.errors import UserError
 from rung.propose.columns.column import Column, Rows, columns_of
