@@ -12,11 +12,10 @@ TOKEN = re.compile(
     r"|(?P<comment>//[^\n]*)"
     r"|(?P<comma>,(?=\s*[}\]]))"
     r"|(?P<tuple>[()])"
-    r"|(?P<sign>-(?=Infinity\b|inf\b))"
     r"|(?P<word>[A-Za-z_$][\w$]*)(?P<colon>\s*:)?"
 )
 WORDS = {"None": "null", "True": "true", "False": "false", "null": "null", "true": "true", "false": "false"}
-NOTHING = frozenset(("NaN", "nan", "Infinity", "inf", "undefined", "NA"))
+NOTHING = frozenset(("NaN", "nan", "undefined"))
 
 
 def as_json(text: str) -> str:
@@ -30,7 +29,7 @@ def _translated(match: re.Match[str]) -> str:
         return token if _is_json(token) else _as_text(token)
     if kind == "single":
         return _as_text(token)
-    if kind in ("comment", "comma", "sign"):
+    if kind in ("comment", "comma"):
         return ""
     if kind == "tuple":
         return "[" if token == "(" else "]"
