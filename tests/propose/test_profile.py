@@ -237,5 +237,5 @@ def test_files_that_say_too_little(write, content, message):
 def test_a_profile_is_plain_values(write):
     profile = look_at(write("my.csv", "text,label\n" + "".join(f"text {n} is here,{'ab'[n % 2]}\n" for n in range(60))))
     plain = asdict(profile)
-    plain.pop("path")
+    plain.pop("reference")
     assert json.loads(json.dumps(plain))["classes"] == {"a": 30, "b": 30}

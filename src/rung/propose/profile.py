@@ -15,15 +15,18 @@ from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
 from rung.data.read.layout import Layout
+from rung.data.read.locate import locate
 from rung.data.read.recognise.recognise import recognise
+from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
+from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
-from rung.propose.columns.guess import NOTHING_WANTED, Guess, guess_columns, guess_extra, guess_group
-from rung.propose.columns.wanted import Wanted
+from rung.propose.columns.guess import Guess, guess_columns
+from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
@@ -39,6 +42,7 @@ COUNTS_ABOVE = 4000
 class Profile:
     """What a file is, and the task that it suggests.
 
+    reference what was looked at, as seen from where the process runs
     rows      rows read from the file; `usable` of those looked at (at most 100,000, a seeded sample) are left without duplicates
     shape     `columns`, or the name of a shape whose rows say themselves what is what
     columns   for the task file; of input and target none is named where rows say so
@@ -49,7 +53,7 @@ class Profile:
     inferences what nobody said and was taken to be so, each with its reason
     """
 
-    path: Path
+    reference: DataReference
     format: str
     shape: str
     rows: int
@@ -72,14 +76,26 @@ class Profile:
     leave_out: Mapping[str, str] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
 
+    @property
+    def folder(self) -> Path:
+        """Where the data lies."""
+        return self.reference.path.parent if self.reference.kind == "path" else Path()
 
-def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
-    """Looks at a data file. Raises UserError where it cannot be read, has bad rows, or no column can be question or answer."""
-    found = recognise(path)
+
+def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path | None = None) -> Profile:
+    """Looks at a data file, or at what another reference names; what must be fetched is kept in `downloads`.
+
+    Raises UserError where it cannot be read, has bad rows, or no column can be question or answer.
+    """
+    reference = DataReference.read(str(what), Path())
+    folder = reference.path.parent if reference.kind == "path" else Path()
+    kept = downloads or folder
+    located = locate(str(reference.within(folder)), folder, kept)
+    found = recognise(located.path, located.shown)
     source = Source(
-        reference=path.name,
-        base_folder=path.parent,
-        downloads=path.parent,
+        reference=str(reference.within(folder)),
+        base_folder=folder,
+        downloads=kept,
         limit=MOST_ROWS,
         encoding=found.encoding,
         layout=found.layout,
@@ -88,7 +104,7 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
     said = titles_of(rows) and not (wanted.input or wanted.target)
-    guess = _self_described(rows) if said else guess_columns(rows, path.name, wanted)
+    guess = _self_described(rows) if said else guess_columns(rows, located.shown, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
@@ -97,7 +113,7 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     scorer, config = scorer_for(kind, unique.examples)
     usable = len(unique.examples)
     return Profile(
-        path=path,
+        reference=reference,
         format=loaded.format,
         shape=loaded.shape,
         rows=read.rows_read,
@@ -122,14 +138,15 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
             *_remarks(loaded, guess, scorer),
         ),
         examples=unique.examples,
-        inferences=(*found.inferences, *loaded.inferences),
+        inferences=(*located.inferences, *found.inferences, *guess.inferences, *loaded.inferences),
     )
 
 
 def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
     """For rows that say what is what: the group and the split that they may name besides."""
     columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields()}
-    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=guess_group(columns, ()))
+    group = guess_group(columns, rows)
+    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=group.name if group else None)
 
 
 def _spellings(classes: Mapping[str, int]) -> list[str]:

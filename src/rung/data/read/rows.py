@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,14 +63,17 @@ class Table:
     """Rows that are read one at a time.
 
     `parse` turns a RawRow's content into a mapping of column to value, or raises RowError. It is a step of its own so that rows
-    which a sample leaves out cost no parsing. `shown` is how messages name the file. `skipped` counts what the file holds beside
-    its rows, such as a header that stands there again: reason -> count, whole when `rows` has come to its end.
+    which a sample leaves out cost no parsing. `shown` is how messages name the file, `places` what each of its lines is called
+    where that is more than the file's name and the line's number.
+    `skipped` counts what the file holds beside its rows, such as a header that stands there again: reason -> count, whole when
+    `rows` has come to its end.
     """
 
     shown: str
     format: str
     rows: Iterator[RawRow]
     parse: Callable[[Any], Row]
+    places: Sequence[str] | None = None
     skipped: Counter[str] = field(default_factory=Counter)
 
 
@@ -98,10 +101,15 @@ class Problems:
     rows: int = 0
     sampled: int = 0
     unread: int = 0
+    places: Sequence[str] | None = field(default=None, repr=False)
     first: list[str] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     said: dict[str, str] = field(default_factory=dict)
     excused: set[str] = field(default_factory=set)
+
+    def place(self, line: int) -> str:
+        """What messages call a line."""
+        return f"{self.shown}:{line}" if self.places is None else self.places[line - 1]
 
     @property
     def count(self) -> int:
@@ -110,7 +118,7 @@ class Problems:
 
     def add(self, line: int, reason: str, name: str = "") -> None:
         """`name` is the row's own id."""
-        place = f"{self.shown}:{line}"
+        place = self.place(line)
         if (known := name or place.rsplit("/", 1)[-1]) in self.wanted:
             self.excused.add(known)
             return
