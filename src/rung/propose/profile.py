@@ -91,18 +91,10 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     Raises UserError where it cannot be read, has bad rows, or no column can be question or answer.
     """
     reference = DataReference.read(str(what), Path())
-    folder = reference.path.parent if reference.kind == "path" else Path()
-    kept = downloads or folder
-    located = locate(str(reference.within(folder)), folder, kept)
+    source = _source(reference, downloads)
+    located = locate(source.reference, source.base_folder, source.downloads)
     found = recognise(located.path, located.shown, wanted.layout)
-    source = Source(
-        reference=str(reference.within(folder)),
-        base_folder=folder,
-        downloads=kept,
-        limit=MOST_ROWS,
-        encoding=found.encoding,
-        layout=found.layout,
-    )
+    source = replace(source, encoding=found.encoding, layout=found.layout)
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
@@ -147,6 +139,11 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         names=named.names,
         inferences=(*located.inferences, *found.inferences, *guess.inferences, *named.inferences, *loaded.inferences),
     )
+
+
+def _source(reference: DataReference, downloads: Path | None) -> Source:
+    folder = reference.path.parent if reference.kind == "path" else Path()
+    return Source(reference=str(reference.within(folder)), base_folder=folder, downloads=downloads or folder, limit=MOST_ROWS)
 
 
 def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) -> Guess:

@@ -35,7 +35,9 @@ class Recognised:
 
 
 def recognise(path: Path, shown: str = "", known: Layout | None = None) -> Recognised:
-    """Looks at a file's first lines; where its layout is `known`, for the encoding alone. Raises UserError where it cannot be read, or is a form of table that Rung does not read."""
+    """Looks at a file's first lines; where its layout is `known`, for the encoding alone.
+
+    Raises UserError where it cannot be read, or is a form of table that Rung does not read."""
     shown = shown or path.name
     first = files.head(path, shown)
     if first.startswith(files.PARQUET_MAGIC):
