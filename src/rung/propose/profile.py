@@ -60,6 +60,7 @@ class Profile:
     group: str | None
     encoding: str | None
     where: Mapping[str, Any]
+    names: Mapping[str, Any]
     kind: Kind
     classes: Mapping[str, int]
     scorer: str
@@ -97,7 +98,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     rows = [row for _, row in read.rows]
     said = titles_of(rows) and not (wanted.input or wanted.target)
     guess = _self_described(rows) if said else guess_columns(rows, located.shown, wanted)
-    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
+    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, names=guess.names))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     kind, classes = kind_of(unique.examples, column)
@@ -114,6 +115,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         group=guess.group,
         encoding=source.encoding,
         where=guess.where,
+        names=guess.names,
         kind=kind,
         classes=classes,
         scorer=scorer,
