@@ -67,6 +67,7 @@ def write_task(
         "where": profile.where,
         "group": profile.group,
         "encoding": profile.encoding,
+        "format": profile.layout.written(),
     }
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
