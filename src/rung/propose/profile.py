@@ -65,6 +65,7 @@ class Profile:
     encoding: str | None
     layout: Layout
     where: Mapping[str, Any]
+    names: Mapping[str, Any]
     kind: Kind
     classes: Mapping[str, int]
     scorer: str
@@ -100,7 +101,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     rows = [row for _, row in read.rows]
     titles = () if wanted.input or wanted.target else titles_of(rows)
     guess = _self_described(rows, titles) if titles else guess_columns(rows, located.shown, wanted)
-    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
+    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, names=guess.names))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     kind, classes = kind_of(unique.examples, column)
@@ -121,6 +122,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         encoding=source.encoding,
         layout=source.layout,
         where=guess.where,
+        names=guess.names,
         kind=kind,
         classes=classes,
         scorer=scorer,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rung.propose.profile import Profile
     from rung.propose.propose import Proposal
 
-FILE = ("format", "shape", "rows", "usable", "columns", "group", "encoding", "where")
+FILE = ("format", "shape", "rows", "usable", "columns", "group", "encoding", "names", "where")
 SHOWN = (*FILE, "kind", "classes", "scorer", "config", "split", "leave_out", "instruction", "remarks")
 
 
