@@ -39,23 +39,13 @@ class ClassNames:
     inferences: tuple[Inference, ...] = ()
 
 
-def name_classes(
-    examples: Sequence[Example], classes: Mapping[str, int], column: str, known: Mapping[str, str], path: Path
-) -> ClassNames:
-    """Names for classes that are only numbers: `known` ones, else what a file beside the data says; where none does, that is told.
+def name_classes(examples: Sequence[Example], classes: Mapping[str, int], column: str, path: Path) -> ClassNames:
+    """Names for classes that are only numbers, from what a file beside the data says; where none does, that is told.
 
     column  what the target is called
     """
     if not are_numbers(classes):
         return ClassNames(examples=tuple(examples), names={})
-    if known:
-        told = Inference(
-            about="names",
-            taken=_written(known),
-            because="options are listed with letters, and the answer numbers them",
-            change="data.names",
-        )
-        return ClassNames(examples=with_names(examples, known), names=known, inferences=(told,))
     names, where = names_beside(path, column, classes)
     if names:
         told = Inference(about="names", taken=_written(names), because=f"{where} beside the data says so", change="data.names")

@@ -65,7 +65,7 @@ class Profile:
     encoding: str | None
     layout: Layout
     where: Mapping[str, Any]
-    names: Mapping[str, Any]
+    names: Mapping[str, str]
     kind: Kind
     classes: Mapping[str, int]
     scorer: str
@@ -77,7 +77,6 @@ class Profile:
     remarks: tuple[str, ...]
     examples: tuple[Example, ...] = field(repr=False, default=())
     leave_out: Mapping[str, str] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
 
     @property
@@ -105,7 +104,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     kind, classes = kind_of(unique.examples, column)
-    named = name_classes(unique.examples, classes, column, guess.names, located.path)
+    named = name_classes(unique.examples, classes, column, located.path)
     examples = named.examples
     kind, scorer, config = chosen_scorer(wanted.scorer, kind, examples) if wanted.scorer else (kind, *scorer_for(kind, examples))
     classes = counted(examples) if kind == "closed set" else {}
@@ -122,7 +121,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         encoding=source.encoding,
         layout=source.layout,
         where=guess.where,
-        names=guess.names,
+        names=guess.names or named.names,
         kind=kind,
         classes=classes,
         scorer=scorer,
@@ -138,7 +137,6 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_remarks(loaded, guess, scorer),
         ),
         examples=examples,
-        names=named.names,
         inferences=(*located.inferences, *found.inferences, *guess.inferences, *named.inferences, *loaded.inferences),
     )
 

@@ -69,7 +69,6 @@ def write_task(
         "group": profile.group,
         "encoding": profile.encoding,
         "format": profile.layout.written(),
-        "names": profile.names,
     }
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
