@@ -22,6 +22,7 @@ from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
+from rung.propose.code import proven, tests_beside
 from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
@@ -97,12 +98,16 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     rows = [row for _, row in read.rows]
     said = titles_of(rows) and not (wanted.input or wanted.target)
     guess = _self_described(rows) if said else guess_columns(rows, located.shown, wanted)
-    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
-    unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
-    kind, classes = kind_of(unique.examples, column)
+    tests = tests_beside(rows, guess.columns.inputs(), column)
+    chosen = replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, judged_by=tests.columns)
+    loaded = load_examples(chosen)
+    unique = deduplicate(loaded.examples)
+    tests = proven(tests, unique.examples)
+    guess = guess.using(tests.columns)
+    kind, classes = ("code", {}) if tests.settings else kind_of(unique.examples, column)
     lists = lists_in([example.target for example in unique.examples], column)
-    scorer, config = scorer_for(kind, unique.examples)
+    scorer, config = scorer_for(kind, unique.examples, tests.settings)
     usable = len(unique.examples)
     return Profile(
         reference=reference,
@@ -129,7 +134,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_remarks(loaded, guess, source.encoding, scorer),
         ),
         examples=unique.examples,
-        inferences=(*guess.inferences, *loaded.inferences),
+        inferences=(*guess.inferences, *loaded.inferences, *tests.inferences),
     )
 
 
