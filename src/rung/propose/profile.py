@@ -64,6 +64,7 @@ class Profile:
     encoding: str | None
     layout: Layout
     where: Mapping[str, Any]
+    names: Mapping[str, Any]
     kind: Kind
     classes: Mapping[str, int]
     scorer: str
@@ -124,6 +125,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         encoding=source.encoding,
         layout=source.layout,
         where=guess.where,
+        names=guess.names,
         kind=kind,
         classes=classes,
         scorer=scorer,
@@ -147,8 +149,8 @@ def _loaded(source: Source, guess: Guess, rows: Sequence[Mapping[str, Any]]) -> 
     """The rows as the guess has them, each question once, and the tests beside their code where those can be used."""
     target = guess.columns.target if isinstance(guess.columns.target, str) else ""
     tests = tests_beside(rows, guess.columns.inputs(), target)
-    chosen = replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, judged_by=tests.columns)
-    loaded = load_examples(chosen)
+    named = replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, names=guess.names)
+    loaded = load_examples(replace(named, judged_by=tests.columns))
     unique = deduplicate(loaded.examples)
     return loaded, unique, proven(tests, unique.examples)
 
