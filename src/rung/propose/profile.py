@@ -22,8 +22,9 @@ from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
-from rung.data.split import deduplicate
+from rung.data.split import Deduplicated, deduplicate
 from rung.propose.class_names import name_classes
+from rung.propose.code import TestsFound, proven, tests_beside
 from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
@@ -100,13 +101,13 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     rows = [row for _, row in read.rows]
     titles = () if wanted.input or wanted.target else titles_of(rows)
     guess = _self_described(rows, titles) if titles else guess_columns(rows, located.shown, wanted)
-    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, names=guess.names))
-    unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
-    kind, classes = kind_of(unique.examples, column)
+    loaded, unique, tests = _loaded(source, guess, rows)
+    guess = guess.using(tests.columns)
+    kind, classes = ("code", {}) if tests.settings else kind_of(unique.examples, column)
     named = name_classes(unique.examples, classes, column, located.path)
     examples = named.examples
-    kind, scorer, config = chosen_scorer(wanted.scorer, kind, examples) if wanted.scorer else (kind, *scorer_for(kind, examples))
+    kind, scorer, config = _scored(wanted, kind, examples, tests)
     classes = counted(examples) if kind == "closed set" else {}
     lists = lists_in([example.target for example in examples], column)
     usable = len(examples)
@@ -137,13 +138,33 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_remarks(loaded, guess, scorer),
         ),
         examples=examples,
-        inferences=(*located.inferences, *found.inferences, *guess.inferences, *named.inferences, *loaded.inferences),
+        inferences=(
+            *(*located.inferences, *found.inferences, *guess.inferences),
+            *(*named.inferences, *loaded.inferences, *tests.inferences),
+        ),
     )
+
+
+def _scored(wanted: Wanted, kind: Kind, examples: Sequence[Example], tests: TestsFound) -> tuple[Kind, str, Mapping[str, Any]]:
+    """The kind of answers, their scorer and its settings: those that were asked for, else those that fit."""
+    if wanted.scorer:
+        return chosen_scorer(wanted.scorer, kind, examples, tests.settings)
+    return (kind, *scorer_for(kind, examples, tests.settings))
 
 
 def _source(reference: DataReference, downloads: Path | None) -> Source:
     folder = reference.path.parent if reference.kind == "path" else Path()
     return Source(reference=str(reference.within(folder)), base_folder=folder, downloads=downloads or folder, limit=MOST_ROWS)
+
+
+def _loaded(source: Source, guess: Guess, rows: Sequence[Mapping[str, Any]]) -> tuple[Loaded, Deduplicated, TestsFound]:
+    """The rows as the guess has them, each question once, and the tests beside their code where those can be used."""
+    target = guess.columns.target if isinstance(guess.columns.target, str) else ""
+    tests = tests_beside(rows, guess.columns.inputs(), target)
+    named = replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, names=guess.names)
+    loaded = load_examples(replace(named, judged_by=tests.columns))
+    unique = deduplicate(loaded.examples)
+    return loaded, unique, proven(tests, unique.examples)
 
 
 def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) -> Guess:

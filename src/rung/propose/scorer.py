@@ -18,11 +18,11 @@ from rung.verify.column import read_column
 from rung.verify.dates import ODD_SHARE
 from rung.verify.fields import kind_of_field
 
-Kind = ListKind | Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text"]
+Kind = ListKind | Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text", "code"]
 SHORT_CHARS = 40
 BARS: dict[Kind, float] = {
     **dict.fromkeys(("several labels", "alternatives", "required items", "tool calls", "short text"), 0.5),
-    **dict.fromkeys(("references", "text"), 0.3),
+    **dict.fromkeys(("references", "text", "code"), 0.3),
     **dict.fromkeys(("number", "identifier"), 0.7),
     "JSON object": 0.8,
 }
@@ -56,7 +56,9 @@ def counted(examples: Sequence[Example]) -> dict[str, int]:
     return dict(Counter(as_text(example.target) for example in examples).most_common())
 
 
-def chosen_scorer(name: str, kind: Kind, examples: Sequence[Example]) -> tuple[Kind, str, dict[str, Any]]:
+def chosen_scorer(
+    name: str, kind: Kind, examples: Sequence[Example], columns: Mapping[str, str]
+) -> tuple[Kind, str, dict[str, Any]]:
     """A scorer that was asked for by name, with its settings to begin with, and the kind of answers that it takes these for.
 
     Raises UserError for a name that there is not.
@@ -66,7 +68,7 @@ def chosen_scorer(name: str, kind: Kind, examples: Sequence[Example]) -> tuple[K
         raise UserError(f"there is no scorer '{name}'", where="--scorer", hint=did_you_mean(name, known))
     kinds: dict[Kind, dict[str, Any]] = getattr(plugins.load("scorers", name), "PROPOSED", {})
     taken = kind if kind in kinds or not kinds else next(iter(kinds))
-    return taken, name, scorer_for(taken, examples)[1] if taken in kinds else {}
+    return taken, name, scorer_for(taken, examples, columns if taken == kind else None)[1] if taken in kinds else {}
 
 
 def _are_calls(examples: Sequence[Example]) -> bool:
@@ -77,11 +79,14 @@ def _are_calls(examples: Sequence[Example]) -> bool:
     return offered and all(isinstance(target, list | dict) and looks_like_calls(target) for target in targets)
 
 
-def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, Any]]:
-    """The first scorer that says of itself that it is for answers of this kind, and the settings to begin with."""
+def scorer_for(kind: Kind, examples: Sequence[Example], columns: Mapping[str, str] | None = None) -> tuple[str, dict[str, Any]]:
+    """The first scorer that says of itself that it is for answers of this kind, and the settings to begin with.
+
+    `columns` are settings that name the rows' own columns, as tests of code do.
+    """
     proposed = {name: getattr(plugins.load("scorers", name), "PROPOSED", {}) for name in plugins.names("scorers")}
     name = next(name for name, kinds in proposed.items() if kind in kinds)
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = dict(columns or {})
     if kind == "JSON object":
         objects = [example.target for example in examples if isinstance(example.target, dict)]
         settings["fields"] = {key: _field(values) for key, values in _by_name(objects).items()}
