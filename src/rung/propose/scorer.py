@@ -10,6 +10,7 @@ from rung import plugins
 from rung.data.calls import looks_like_calls
 from rung.data.closed_set import is_closed_set
 from rung.data.read.where import as_text
+from rung.data.script import width
 from rung.propose.lists import ListKind, lists_in
 from rung.types import Example
 from rung.verify.column import read_column
@@ -45,7 +46,7 @@ def kind_of(examples: Sequence[Example], column: str = "") -> tuple[Kind, dict[s
     shown = read_column(targets)
     if shown.kind in ("number", "identifier"):
         return ("number" if shown.kind == "number" else "identifier"), {}
-    short = sum(len(as_text(target)) <= SHORT_CHARS for target in targets) >= 0.9 * len(targets)
+    short = sum(width(as_text(target)) <= SHORT_CHARS for target in targets) >= 0.9 * len(targets)
     return ("short text" if short else "text"), {}
 
 
@@ -59,8 +60,9 @@ def _are_calls(examples: Sequence[Example]) -> bool:
 
 def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, Any]]:
     """The first scorer that says of itself that it is for answers of this kind, and the settings to begin with."""
-    proposed = {name: getattr(plugins.load("scorers", name), "PROPOSED", {}) for name in plugins.names("scorers")}
-    name = next(name for name, kinds in proposed.items() if kind in kinds)
+    modules = {name: plugins.load("scorers", name) for name in plugins.names("scorers")}
+    name, module = next((name, module) for name, module in modules.items() if kind in getattr(module, "PROPOSED", {}))
+    proposed = module.propose(kind, examples) if hasattr(module, "propose") else module.PROPOSED[kind]
     settings: dict[str, Any] = {}
     if kind == "JSON object":
         objects = [example.target for example in examples if isinstance(example.target, dict)]
@@ -69,7 +71,7 @@ def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, 
         settings |= lists.settings
     if kind == "number" and read_column([example.target for example in examples]).doubt:
         settings["decimal"] = "."
-    return name, {**proposed[name][kind], **settings}
+    return name, {**proposed, **settings}
 
 
 def remarks_on(kind: Kind, examples: Sequence[Example]) -> list[str]:
@@ -110,7 +112,7 @@ def _field(values: Sequence[Any]) -> str | dict[str, Any]:
         return kind
     texts = [as_text(value) for value in values]
     closed = is_closed_set(Counter(texts))
-    return "fuzzy" if texts and not closed and sum(map(len, texts)) / len(texts) > FUZZY_CHARS else "exact"
+    return "fuzzy" if texts and not closed and sum(map(width, texts)) / len(texts) > FUZZY_CHARS else "exact"
 
 
 def bar_for(kind: Kind, classes: Mapping[str, int]) -> float:

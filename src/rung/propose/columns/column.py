@@ -10,6 +10,7 @@ from typing import Any
 
 from rung.data.closed_set import is_closed_set
 from rung.data.read.where import as_text, number
+from rung.data.script import width
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -60,5 +61,5 @@ def _column(name: str, rows: Rows) -> Column:
         values=Counter(texts),
         structured=sum(isinstance(value, (dict, list)) or text.startswith("{") for value, text in pairs) / count,
         numbers=sum(number(value) is not None for value in filled) / count,
-        mean_chars=sum(map(len, texts)) / count,
+        mean_chars=sum(map(width, texts)) / count,
     )
