@@ -32,11 +32,11 @@ class Config(BaseModel, extra="forbid", frozen=True):
 def check(examples: Sequence[Example], config: Config) -> list[Finding]:
     """Findings on rows whose targets are a closed set of labels, or lists of them; none on others."""
     labels = [_labels(example.target) for example in examples]
-    named = in_one_form(Counter(label for found in labels if found for label in found))
+    named = in_one_form(Counter(label for mine in labels for label in mine or ()))
     if None in labels or not (is_closed_set(named) or len(named) == 1):
         return []
     spelling = {one_form(name): name for name in named}
-    rows = _Rows(examples, [[spelling[one_form(label)] for label in found or ()] for found in labels], named)
+    rows = _Rows(examples, [[spelling[one_form(label)] for label in mine or ()] for mine in labels], named)
     return [*_one_class(rows, config), *_forms(labels, named), *_unseen(rows), *_rare(rows, config), *_unjudged(rows)]
 
 
@@ -46,8 +46,8 @@ class _Rows:
     def __init__(self, examples: Sequence[Example], labels: Sequence[Sequence[str]], named: Mapping[str, int]) -> None:
         self.examples, self.labels, self.named = examples, labels, named
         self.of: dict[str, Counter[str]] = defaultdict(Counter)
-        for example, found in zip(examples, labels, strict=True):
-            self.of[example.split].update(found)
+        for example, mine in zip(examples, labels, strict=True):
+            self.of[example.split].update(mine)
 
 
 def _labels(target: Any) -> list[str] | None:
@@ -67,7 +67,7 @@ def _one_class(rows: _Rows, config: Config) -> list[Finding]:
 
 def _forms(labels: Sequence[Sequence[str] | None], named: Mapping[str, int]) -> list[Finding]:
     """Labels that look the same and are encoded differently, which are one."""
-    written = {label for found in labels for label in found or ()} - set(named)
+    written = {label for mine in labels for label in mine or ()} - set(named)
     if not written:
         return []
     names = {one_form(label) for label in written}
