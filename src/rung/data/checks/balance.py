@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from rung.choice_words import one_form
 from rung.choices import in_one_form
-from rung.data.closed_set import is_closed_set
+from rung.data.closed_set import are_repeated
 from rung.data.findings import found
 from rung.data.read.where import as_text
 from rung.data.sensitive import shown
@@ -33,7 +33,7 @@ def check(examples: Sequence[Example], config: Config) -> list[Finding]:
     """Findings on rows whose targets are a closed set of labels, or lists of them; none on others."""
     labels = [_labels(example.target) for example in examples]
     named = in_one_form(Counter(label for mine in labels for label in mine or ()))
-    if None in labels or not (is_closed_set(named) or len(named) == 1):
+    if None in labels or not (are_repeated(named) or len(named) == 1):
         return []
     spelling = {one_form(name): name for name in named}
     rows = _Rows(examples, [[spelling[one_form(label)] for label in mine or ()] for mine in labels], named)

@@ -129,7 +129,6 @@ def _sacrebleu(output: str, references: Sequence[str], config: Config) -> float:
     return float(_sacrebleu_of(config)(output, list(references)).score) / 100
 
 
-@lru_cache(maxsize=8)
 def _sacrebleu_of(config: Config) -> Any:
     try:
         import sacrebleu
