@@ -28,13 +28,11 @@ from rung.propose.columns.guess import Guess, guess_columns
 from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
-from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
+from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for, why_scorer
+from rung.propose.sizes import sizes_for
 from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
-FRACTIONS = {"train": 0.5, "dev": 0.2, "test": 0.3}
-COUNTS = {"train": 1200, "dev": 200, "test": 1000}
-COUNTS_ABOVE = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +45,8 @@ class Profile:
     columns   for the task file; of input and target none is named where rows say so
     classes   of a closed set: value -> rows, the most frequent first
     at_least  a bar to begin with; what it should be is the user's to say
+    split     rows of each split, fractions where the file is small; `shares` say the same as `data.split` does
+    limit     of the rows that take part, where there are more than are looked at
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
     inferences what nobody said and was taken to be so, each with its reason
     """
@@ -66,6 +66,8 @@ class Profile:
     config: Mapping[str, Any]
     at_least: float
     split: Mapping[str, float]
+    shares: Mapping[str, float | str]
+    limit: int | None
     instruction: str
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...]
@@ -103,6 +105,8 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     kind, classes = kind_of(unique.examples, column)
     lists = lists_in([example.target for example in unique.examples], column)
     scorer, config = scorer_for(kind, unique.examples)
+    bar = bar_for(kind, classes)
+    sizes = sizes_for(unique.examples, bar, len(classes))
     usable = len(unique.examples)
     return Profile(
         reference=reference,
@@ -118,9 +122,11 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         classes=classes,
         scorer=scorer,
         config=config,
-        at_least=bar_for(kind, classes),
-        split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
-        instruction=instruction_for(kind, classes, unique.examples, column),
+        at_least=bar,
+        split=sizes.told,
+        shares=sizes.shares,
+        limit=MOST_ROWS if loaded.rows_read - sum(loaded.skipped.values()) > MOST_ROWS else None,
+        instruction=instruction_for(kind, classes, unique.examples, guess.columns),
         findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
         remarks=(
             *_spellings(classes),
@@ -129,7 +135,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_remarks(loaded, guess, source.encoding, scorer),
         ),
         examples=unique.examples,
-        inferences=(*guess.inferences, *loaded.inferences),
+        inferences=(*guess.inferences, *loaded.inferences, why_scorer(kind, scorer, config), sizes.why),
     )
 
 
@@ -177,7 +183,8 @@ def _in_braces(target: Any) -> bool:
 def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) -> list[str]:
     remarks, rows, examples = list[str](), loaded.rows_read, loaded.examples
     if rows > MOST_ROWS:
-        remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them were looked at.")
+        left = f"{rows - MOST_ROWS:,} are left out. Raise data.limit where there is memory for more, about 3 KB a row"
+        remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them take part, {left}.")
     if guess.where:
         remarks.append(f"{sum(loaded.skipped.values()):,} rows without an answer are left out.")
     if guess.unused:

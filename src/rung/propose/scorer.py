@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rung import plugins
+from rung.choices import in_one_form
 from rung.data.calls import looks_like_calls
 from rung.data.closed_set import is_closed_set
+from rung.data.inferred import Inference
 from rung.data.read.where import as_text
 from rung.data.script import width
 from rung.propose.lists import ListKind, lists_in
@@ -40,9 +42,9 @@ def kind_of(examples: Sequence[Example], column: str = "") -> tuple[Kind, dict[s
         return "JSON object", {}
     if (lists := lists_in(targets, column)) is not None:
         return lists.kind, {}
-    texts = Counter(as_text(target) for target in targets)
+    texts = in_one_form(Counter(as_text(target) for target in targets))
     if is_closed_set(texts):
-        return "closed set", dict(texts.most_common())
+        return "closed set", dict(Counter(texts).most_common())
     shown = read_column(targets)
     if shown.kind in ("number", "identifier"):
         return ("number" if shown.kind == "number" else "identifier"), {}
@@ -72,6 +74,16 @@ def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, 
     if kind == "number" and read_column([example.target for example in examples]).doubt:
         settings["decimal"] = "."
     return name, {**proposed, **settings}
+
+
+def why_scorer(kind: Kind, name: str, settings: Mapping[str, Any]) -> Inference:
+    """Why this scorer, in these settings; said aloud where the kind of the answers alone does not say it."""
+    module = plugins.load("scorers", name)
+    more = module.because(settings) if hasattr(module, "because") else ""
+    told = ", ".join(f"{key}: {value}" for key, value in settings.items() if isinstance(value, str))
+    because = f"the answers are of the kind '{kind}'" + (f", and {more}" if more else "")
+    change = "quality: {scorer: ...}, or --scorer"
+    return Inference(about="scorer", taken=f"{name} ({told})" if told else name, because=because, change=change, aloud=bool(more))
 
 
 def remarks_on(kind: Kind, examples: Sequence[Example]) -> list[str]:

@@ -15,6 +15,7 @@ Its other hooks are optional, with the defaults of BoundScorer:
     render(target, config) -> str                          the ideal answer as text
     ideal(example, config) -> str                          the same, for a row whose tools or messages shape it
     propose(kind, examples) -> settings                     in place of PROPOSED[kind], where the rows' own texts decide
+    because(settings) -> str                                why it proposes these settings, where there is more to say than the kind
     check(example, config) -> str | None                   why no answer could ever match this row's target
     constraint(examples, config) -> Constraint | None       what an answer may look like, in the form of Candidate.constraint
     describe(examples, config) -> str                      a sentence that tells a model the form of the answer

@@ -51,6 +51,12 @@ def propose(kind: str, examples: Sequence[Example]) -> dict[str, object]:
     return {**PROPOSED[kind], **({} if ascii_share(texts) >= LATIN else {"measure": "chrf"})}
 
 
+def because(settings: Mapping[str, object]) -> str:
+    """Why chrF."""
+    rare = "most of their letters are not among those that ROUGE knows (plain Latin ones), and chrF compares whatever is written"
+    return rare if settings.get("measure") == "chrf" else ""
+
+
 def accepts(config: Config) -> Mapping[str, str]:
     """Any reference of several."""
     several = "a list gives several references, and the answer may follow any of them"
