@@ -14,8 +14,9 @@ from rung.choices import labels_in
 from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
-from rung.data.read import files
+from rung.data.read.layout import Layout
 from rung.data.read.locate import locate
+from rung.data.read.recognise.recognise import recognise
 from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
@@ -44,6 +45,7 @@ class Profile:
     shape     `columns`, or the name of a shape whose rows say themselves what is what
     columns   for the task file; of input and target none is named where rows say so
     classes   of a closed set: value -> rows, the most frequent first
+    layout    how the file's text becomes rows, for the task file
     at_least  a bar to begin with; what it should be is the user's to say
     split     rows of each split, fractions where the file is small; `shares` say the same as `data.split` does
     limit     of the rows that take part, where there are more than are looked at
@@ -59,6 +61,7 @@ class Profile:
     columns: Columns
     group: str | None
     encoding: str | None
+    layout: Layout
     where: Mapping[str, Any]
     kind: Kind
     classes: Mapping[str, int]
@@ -90,9 +93,14 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     folder = reference.path.parent if reference.kind == "path" else Path()
     kept = downloads or folder
     located = locate(str(reference.within(folder)), folder, kept)
-    path = located.path
+    found = recognise(located.path, located.shown)
     source = Source(
-        reference=str(reference.within(folder)), base_folder=folder, downloads=kept, limit=MOST_ROWS, encoding=_encoding(path)
+        reference=str(reference.within(folder)),
+        base_folder=folder,
+        downloads=kept,
+        limit=MOST_ROWS,
+        encoding=found.encoding,
+        layout=found.layout,
     )
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
@@ -117,6 +125,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         columns=guess.columns,
         group=guess.group,
         encoding=source.encoding,
+        layout=source.layout,
         where=guess.where,
         kind=kind,
         classes=classes,
@@ -132,21 +141,14 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_spellings(classes),
             *((lists.remark,) if lists and lists.kind == kind else ()),
             *remarks_on(kind, unique.examples),
-            *_remarks(loaded, guess, source.encoding, scorer),
+            *_remarks(loaded, guess, scorer),
         ),
         examples=unique.examples,
-        inferences=(*guess.inferences, *loaded.inferences, why_scorer(kind, scorer, config), sizes.why),
+        inferences=(
+            *(*located.inferences, *found.inferences, *guess.inferences, *loaded.inferences),
+            *(why_scorer(kind, scorer, config), sizes.why),
+        ),
     )
-
-
-def _encoding(path: Path) -> str | None:
-    """The encoding to name in the task file, None for UTF-8 and for Parquet."""
-    first = files.head(path, path.name)
-    if first.startswith(files.PARQUET_MAGIC):
-        return None
-    files.check_text(first, path.name, None)
-    found = files.guess_encoding(path)
-    return None if found in ("utf-8", "utf-16") else found
 
 
 def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) -> Guess:
@@ -180,7 +182,7 @@ def _in_braces(target: Any) -> bool:
     return isinstance(target, str) and target.startswith("{") and target.endswith("}")
 
 
-def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) -> list[str]:
+def _remarks(loaded: Loaded, guess: Guess, scorer: str) -> list[str]:
     remarks, rows, examples = list[str](), loaded.rows_read, loaded.examples
     if rows > MOST_ROWS:
         left = f"{rows - MOST_ROWS:,} are left out. Raise data.limit where there is memory for more, about 3 KB a row"
@@ -191,8 +193,6 @@ def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) ->
         remarks.append(f"Columns that take no part: {', '.join(guess.unused)}.")
     if guess.group:
         remarks.append(f"Rows that share '{guess.group}' stay in one split.")
-    if encoding:
-        remarks.append(f"The text is not UTF-8; read as {encoding}, which is a guess.")
     as_objects = sum(isinstance(example.target, dict) or _in_braces(example.target) for example in examples)
     if 0.5 * len(examples) < as_objects < len(examples):
         remarks.append(f"{len(examples) - as_objects:,} answers are no JSON object, where the others are.")

@@ -91,25 +91,27 @@ def _name_answers(conversation: Conversation) -> None:
 
 
 def _join(conversation: Conversation) -> None:
-    """Makes one turn of each run of turns of the user, or of the assistant; a turn with calls ends its run."""
+    """Makes one turn of each run of turns of the user, or of the assistant; behind calls only more of them belong to it."""
     joined: list[Turn] = []
     for turn in conversation.turns:
-        before = joined[-1].message if joined else None
-        if (
-            before is None
-            or before["role"] != turn.message["role"]
-            or turn.message["role"] not in ("user", "assistant")
-            or before.get("tool_calls")
-            or joined[-1].learnt != turn.learnt
-            or before.get("name") != turn.message.get("name")
-        ):
-            joined.append(turn)
-        else:
-            said = [before["content"], *([turn.message["content"]] if turn.message["content"] != before["content"] else [])]
-            joined[-1] = Turn(message={**before, **turn.message, "content": "\n\n".join(filter(None, said))}, learnt=turn.learnt)
+        together = _together(joined[-1], turn) if joined else None
+        joined = [*joined, turn] if together is None else [*joined[:-1], together]
     if len(joined) < len(conversation.turns):
         conversation.turns = joined
         conversation.notes.append(JOINED)
+
+
+def _together(before: Turn, turn: Turn) -> Turn | None:
+    """Two turns as one, None where they are not one speaker's, or not to be learnt alike."""
+    first, second = before.message, turn.message
+    speakers = {(message["role"], message.get("name")) for message in (first, second)}
+    if len(speakers) > 1 or first["role"] not in ("user", "assistant") or before.learnt != turn.learnt:
+        return None
+    if first.get("tool_calls"):
+        calls = [*first["tool_calls"], *second.get("tool_calls", [])]
+        return None if second["content"] else Turn(message={**first, "tool_calls": calls}, learnt=turn.learnt)
+    said = [first["content"], *([second["content"]] if second["content"] != first["content"] else [])]
+    return Turn(message={**first, **second, "content": "\n\n".join(filter(None, said))}, learnt=turn.learnt)
 
 
 def _check_results(conversation: Conversation) -> None:

@@ -11,7 +11,9 @@ from rung.data.read.rows import Row
 from rung.data.shapes.parts import Parts
 from rung.json_form import digest
 
-MARK_KEYS = ("label", "kto_tag", "desirable", "is_desirable", "thumbs_up", "liked")
+MARK_KEYS = ("label", "kto_tag", "desirable", "is_desirable", "is_good", "thumbs_up", "liked")
+# Names that say of an answer that it is good or bad, whatever the answer is called.
+PLAIN_MARKS = MARK_KEYS[1:]
 WORDS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 Marked = Sequence[tuple[Row, Parts]]
 
