@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rung import plugins
-from rung.choices import labels_in
 from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
@@ -27,10 +25,8 @@ from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
 from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
-from rung.propose.instruction import instruction_for
-from rung.propose.lists import lists_in
-from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for, why_scorer
-from rung.propose.sizes import sizes_for
+from rung.propose.judged import judge_answers
+from rung.propose.scorer import Kind
 from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
@@ -109,45 +105,31 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     guess = _self_described(rows, titles) if titles else guess_columns(rows, located.shown, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
-    column = guess.columns.target if isinstance(guess.columns.target, str) else ""
-    kind, classes = kind_of(unique.examples, column)
-    lists = lists_in([example.target for example in unique.examples], column)
-    scorer, config = scorer_for(kind, unique.examples)
-    bar = bar_for(kind, classes)
-    sizes = sizes_for(unique.examples, bar, len(classes))
-    usable = len(unique.examples)
+    judged = judge_answers(unique.examples, guess.columns)
     return Profile(
         reference=reference,
         format=loaded.format,
         shape=loaded.shape,
         rows=read.rows_read,
-        usable=usable,
+        usable=len(unique.examples),
         columns=guess.columns,
         group=guess.group,
         encoding=source.encoding,
         layout=source.layout,
         where=guess.where,
-        kind=kind,
-        classes=classes,
-        scorer=scorer,
-        config=config,
-        at_least=bar,
-        split=sizes.told,
-        shares=sizes.shares,
+        kind=judged.kind,
+        classes=judged.classes,
+        scorer=judged.scorer,
+        config=judged.config,
+        at_least=judged.at_least,
+        split=judged.sizes.told,
+        shares=judged.sizes.shares,
         limit=MOST_ROWS if loaded.rows_read - sum(loaded.skipped.values()) > MOST_ROWS else None,
-        instruction=instruction_for(kind, classes, unique.examples, guess.columns),
+        instruction=judged.instruction,
         findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
-        remarks=(
-            *_spellings(classes),
-            *((lists.remark,) if lists and lists.kind == kind else ()),
-            *remarks_on(kind, unique.examples),
-            *_remarks(loaded, guess, scorer),
-        ),
+        remarks=(*judged.remarks, *_remarks(loaded, guess, judged.scorer)),
         examples=unique.examples,
-        inferences=(
-            *(*located.inferences, *found.inferences, *guess.inferences, *loaded.inferences),
-            *(why_scorer(kind, scorer, config), sizes.why),
-        ),
+        inferences=(*located.inferences, *found.inferences, *guess.inferences, *loaded.inferences, *judged.inferences),
     )
 
 
@@ -156,26 +138,6 @@ def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) 
     columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields(titles)}
     group = guess_group(columns, rows)
     return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=group.name if group else None)
-
-
-def _spellings(classes: Mapping[str, int]) -> list[str]:
-    """Classes that differ only in case or blanks: often one label in several spellings. Says what they are taken for."""
-    counts: Counter[str] = Counter()
-    found: dict[str, list[str]] = {}
-    for name, count in classes.items():
-        counts[name.strip()] += count
-        found.setdefault(" ".join(name.casefold().split()), []).append(name)
-    labels = labels_in(counts, str.casefold)
-    told: dict[bool, list[str]] = {}
-    for names in found.values():
-        if len(names) > 1:
-            apart = {name.strip() for name in names} <= set(labels) and len({name.strip() for name in names}) > 1
-            told.setdefault(apart, []).append(" and ".join(f"'{name}' ({classes[name]:,})" for name in names))
-    taken = {True: "Each is taken for a class of its own: mend", False: "Taken for one: mend"}
-    return [
-        f"One class in several spellings? {'; '.join(told[apart])}. {taken[apart]} the file, or keep one by data.where."
-        for apart in sorted(told)
-    ]
 
 
 def _in_braces(target: Any) -> bool:
