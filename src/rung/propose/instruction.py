@@ -52,6 +52,7 @@ def instruction_for(kind: Kind, classes: Mapping[str, int], examples: Sequence[E
         "tool calls": "Reply with the function call as JSON.",
         "short text": f"{job} {ALONE}" if job and not job.startswith("Answer") else f"{job} Answer in a few words. {ALONE}".strip(),
         "text": job or "Answer the message.",
+        "code": f"{job or 'Write the Python code that is asked for.'} {ALONE}",
     }
     return instructions[kind]
 

@@ -1,4 +1,4 @@
-"""How a file's answers can be judged: their kind, the scorer and its bar, the splits that this asks for, what the model is told."""
+"""What follows from how a file's answers are scored: the bar, the splits that it asks for, what the model is told."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ from rung.data.inferred import Inference
 from rung.data.shapes.columns import Columns
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
-from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for, why_scorer
+from rung.propose.scorer import Kind, bar_for, remarks_on, why_scorer
 from rung.propose.sizes import Sizes, sizes_for
 from rung.types import Example
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class Proposed:
     """As the fields of `Profile` of the same names."""
 
-    kind: Kind
-    classes: Mapping[str, int]
-    scorer: str
-    config: Mapping[str, Any]
     at_least: float
     sizes: Sizes
     instruction: str
@@ -32,25 +28,26 @@ class Judged:
     inferences: tuple[Inference, ...]
 
 
-def judge_answers(examples: Sequence[Example], columns: Columns) -> Judged:
-    """Of rows without duplicates, and the columns that they are made of."""
+def propose_for(
+    examples: Sequence[Example],
+    columns: Columns,
+    *,
+    kind: Kind,
+    classes: Mapping[str, int],
+    scorer: tuple[str, Mapping[str, Any]],
+) -> Proposed:
+    """For rows without duplicates, the columns that they are made of, and their scorer with its settings."""
     column = columns.target if isinstance(columns.target, str) else ""
-    kind, classes = kind_of(examples, column)
     lists = lists_in([example.target for example in examples], column)
-    scorer, config = scorer_for(kind, examples)
     bar = bar_for(kind, classes)
     sizes = sizes_for(examples, bar, len(classes))
     told = (lists.remark,) if lists and lists.kind == kind else ()
-    return Judged(
-        kind=kind,
-        classes=classes,
-        scorer=scorer,
-        config=config,
+    return Proposed(
         at_least=bar,
         sizes=sizes,
         instruction=instruction_for(kind, classes, examples, columns),
         remarks=(*_spellings(classes), *told, *remarks_on(kind, examples)),
-        inferences=(why_scorer(kind, scorer, config), sizes.why),
+        inferences=(why_scorer(kind, *scorer), sizes.why),
     )
 
 
