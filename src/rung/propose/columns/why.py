@@ -15,7 +15,12 @@ MOST_TOLD = 12
 
 
 def inferences_of(
-    columns: Mapping[str, Column], named: Columns, group: Group | None, runners: Sequence[str], unused: Mapping[str, str]
+    columns: Mapping[str, Column],
+    named: Columns,
+    group: Group | None,
+    names: Mapping[str, str],
+    runners: Sequence[str],
+    unused: Mapping[str, str],
 ) -> tuple[Inference, ...]:
     """Why each column is what it is, and what the answer could be instead. `unused`: name -> why, where that is known."""
     inputs, targets = named.inputs(), named.targets()
@@ -25,6 +30,7 @@ def inferences_of(
         *_runners(runners),
         *_beside(named),
         *([_group(group)] if group else []),
+        *_names(names),
         *_halves(columns),
         *([_left_out(columns, unused, targets)] if unused else []),
     ]
@@ -83,6 +89,12 @@ def _group(group: Group) -> Inference:
     )
 
 
+def _names(names: Mapping[str, str]) -> list[Inference]:
+    told = ", ".join(f"{value} is {name}" for value, name in names.items())
+    because = "options are listed with letters, and the answer numbers them"
+    return [Inference(about="names", taken=told, because=because, change="data.names")] if names else []
+
+
 def _halves(columns: Mapping[str, Column]) -> list[Inference]:
     return [
         Inference(
@@ -97,7 +109,12 @@ def _halves(columns: Mapping[str, Column]) -> list[Inference]:
 
 
 def _left_out(columns: Mapping[str, Column], unused: Mapping[str, str], targets: Sequence[str]) -> Inference:
-    told = [f"{name} ({why or why_unused(columns[name], columns, targets)})" for name, why in list(unused.items())[:MOST_TOLD]]
+    return unused_inference({name: why or why_unused(columns[name], columns, targets) for name, why in unused.items()})
+
+
+def unused_inference(unused: Mapping[str, str]) -> Inference:
+    """The columns that take no part, each with the reason why."""
+    told = [f"{name} ({why})" for name, why in list(unused.items())[:MOST_TOLD]]
     rest = f", and {len(unused) - MOST_TOLD} more" if len(unused) > MOST_TOLD else ""
     return Inference(
         about="unused",

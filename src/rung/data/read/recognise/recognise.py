@@ -34,8 +34,10 @@ class Recognised:
     inferences: tuple[Inference, ...] = ()
 
 
-def recognise(path: Path, shown: str = "") -> Recognised:
-    """Looks at a file's first lines. Raises UserError where it cannot be read, or is a form of table that Rung does not read."""
+def recognise(path: Path, shown: str = "", known: Layout | None = None) -> Recognised:
+    """Looks at a file's first lines; where its layout is `known`, for the encoding alone.
+
+    Raises UserError where it cannot be read, or is a form of table that Rung does not read."""
     shown = shown or path.name
     first = files.head(path, shown)
     if first.startswith(files.PARQUET_MAGIC):
@@ -46,7 +48,7 @@ def recognise(path: Path, shown: str = "") -> Recognised:
     sample = _sample(path, shown, encoding)
     if not any(line.strip() for line in sample.lines):
         return Recognised(encoding=encoding)
-    layout, inferences = _layout(sample)
+    layout, inferences = _layout(sample) if known is None else (known, [])
     if encoding:
         inferences = [_about_encoding(encoding, sample.lines), *inferences]
     return Recognised(layout=layout, encoding=encoding, inferences=tuple(inferences))
