@@ -26,6 +26,7 @@ from rung.propose.code import TestsFound, proven, tests_beside
 from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
+from rung.propose.columns.unread import unread
 from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
 from rung.propose.proposed import propose_for
 from rung.propose.scorer import Kind, chosen_scorer, counted, kind_of, scorer_for
@@ -165,7 +166,8 @@ def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) 
     """For rows that say what is what: the group and the split that they may name besides."""
     columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields(titles)}
     group = guess_group(columns, rows)
-    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=group.name if group else None)
+    named = Columns(split=guess_extra(columns, ()).split)
+    return Guess(columns=named, group=group.name if group else None, inferences=unread(columns, titles))
 
 
 def _in_braces(target: Any) -> bool:
