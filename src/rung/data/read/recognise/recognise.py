@@ -83,7 +83,7 @@ def _layout(sample: Sample) -> tuple[Layout, list[Inference]]:
         lines = [line.strip() for line in sample.lines[: -1 if sample.cut else None] if line.strip()]
         if place := label_place(lines):
             return _label_layout(place.label, list(place.labels), headed=place.headed)
-        if table is None and sample.suffix not in DELIMITERS and len(lines) > 1:
+        if sample.suffix not in DELIMITERS and len(lines) > 1:
             raise _no_columns(sample.shown)
     return table_layout(table, sample) if table else (PLAIN, [])
 
@@ -125,4 +125,4 @@ def _label_layout(label: str, labels: Sequence[str], *, headed: bool) -> tuple[L
 
 
 def _in_words(label: str) -> str:
-    return {"__label__": "word that begins with __label__"}.get(label, label if "word" in label else f"part {label}")
+    return label if "word" in label or "__label__" in label else f"part {label}"
