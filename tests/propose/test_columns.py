@@ -15,7 +15,8 @@ from rung.propose.columns.wanted import Wanted
 
 ROWS = 120
 Cell = Callable[[random.Random, int], Any]
-WORDS = ["a", "river", "of", "small", "boats", "went", "under", "the", "old", "bridge", "while", "children", "sold", "warm", "bread", "and", "nobody", "looked", "at", "the", "clock"]
+TALE = "a river of small boats went under the old bridge while children sold warm bread and nobody looked at the clock"
+WORDS = TALE.split()
 
 
 def text(words: int) -> Cell:
