@@ -22,9 +22,10 @@ from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
+from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
-from rung.propose.columns.guess import NOTHING_WANTED, Guess, guess_columns, guess_extra, guess_group
-from rung.propose.columns.wanted import Wanted
+from rung.propose.columns.guess import Guess, guess_columns
+from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
@@ -128,7 +129,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_remarks(loaded, guess, source.encoding, scorer),
         ),
         examples=unique.examples,
-        inferences=loaded.inferences,
+        inferences=(*guess.inferences, *loaded.inferences),
     )
 
 
@@ -145,7 +146,8 @@ def _encoding(path: Path) -> str | None:
 def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
     """For rows that say what is what: the group and the split that they may name besides."""
     columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields()}
-    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=guess_group(columns, ()))
+    group = guess_group(columns, rows)
+    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=group.name if group else None)
 
 
 def _spellings(classes: Mapping[str, int]) -> list[str]:

@@ -251,3 +251,10 @@ def test_ten_million_lines_stay_within_memory(tmp_path):
     tracemalloc.stop()
     assert (len(loaded.examples), loaded.rows_read) == (1000, 100_000)
     assert peak < 3_000_000 < path.stat().st_size
+
+
+def test_a_carriage_return_in_a_cell_moves_no_row_to_another_line(load):
+    text = 'text,label\r\n"one\rtwo\rthree",x\r\n"a\r\nb",y\r\nlast,z\r\n'
+    assert [row.id for row in load("rows.csv", text.encode(), columns=COLUMNS).examples] == [f"rows.csv:{n}" for n in (2, 3, 5)]
+    alone = text.replace("\r\n", "\r").encode()
+    assert [row.id for row in load("rows.csv", alone, columns=COLUMNS).examples] == [f"rows.csv:{n}" for n in (2, 5, 7)]

@@ -89,7 +89,9 @@ class CsvRows:
                 continue
             if cells:
                 yield RawRow(self.line, cells if as_is else self.dialect.restored(cells))
-            self.line += len(held)
+            # A carriage return in a quoted cell ends no line of a file whose lines end otherwise.
+            inside = held[-1].endswith("\n") and sum(line.endswith("\r") for line in held)
+            self.line += len(held) - inside
 
     def _feed(self) -> Iterator[str]:
         held, again, text, as_is = self.held, self.again, self.text, self.dialect.as_is
