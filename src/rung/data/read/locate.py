@@ -8,12 +8,13 @@ from pathlib import Path
 from types import ModuleType
 
 from rung import plugins
-from rung.data.read import files
+from rung.data.read import files, pairs, tokens
 from rung.data.read.containers.located import Ask, Located
 from rung.data.read.database import open_address, without_secrets
 from rung.data.read.fetch import fetch
 from rung.data.read.formats import open_table
 from rung.data.read.layout import PLAIN, Layout
+from rung.data.read.nested import nested_table
 from rung.data.read.reference import DataReference
 from rung.data.read.rows import Table
 from rung.errors import UserError
@@ -36,9 +37,27 @@ def locate(reference: str, base_folder: Path, downloads: Path, encoding: str | N
 
 def open_located(found: Located, encoding: str | None = None, layout: Layout = PLAIN) -> Table:
     """The rows of what was found."""
+    if not found.format and (layout.rows or layout.format == tokens.FORMAT or layout.answers):
+        return _by_structure(found, encoding, layout)
     made = bool(found.format)
     table = open_table(found.path, found.shown, None if made else encoding, PLAIN if found.settled else layout)
     return replace(table, format=found.format or table.format, places=found.places)
+
+
+def _by_structure(found: Located, encoding: str | None, layout: Layout) -> Table:
+    files.check_encoding(encoding)
+    if layout.answers:
+        own = replace(layout, answers=None)
+        return pairs.paired(
+            found.path, found.shown, encoding, layout.answers, lambda path: open_located(_beside(path, found), encoding, own)
+        )
+    if layout.rows:
+        return nested_table(found.path, found.shown, encoding, layout.rows)
+    return tokens.token_table(found.path, found.shown, encoding)
+
+
+def _beside(path: Path, found: Located) -> Located:
+    return found if path == found.path else _opened(path, Ask(shown=path.name, open=_table))
 
 
 def _table(path: Path, shown: str) -> Table:

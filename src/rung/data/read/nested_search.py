@@ -180,7 +180,8 @@ def _is_enough(level: Level) -> bool:
     texts = [name for name, found in asked.items() if sum(map(len, map(str, found))) > 3 * len(found)]
     others = [name for name, found in own.items() if len({str(value) for value in found}) > 1]
     answered = _lower(own) & ANSWER or _lower(level.outer) & ANSWER
-    if _lower(own) & ANSWER and _lower(name for name, found in own.items() if not isinstance(found[0], list)) & ASK:
+    objects = _lower(name for name, found in own.items() if isinstance(found[0], Mapping))
+    if objects & ANSWER and objects & ASK:
         return True
     return bool(texts) and (bool(answered) or len(others) > 1)
 

@@ -1,8 +1,9 @@
-"""Answers that stand in a second file: beside each line of the first, or under the same id; and which file beside another holds them."""
+"""Answers in a second file, beside each line of the first or under the same id; and which file holds the answers to another."""
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,10 @@ PAIRS = (
     ("complex", "simple"),
     ("x", "y"),
 )
-LANGUAGES = frozenset("en de fr es it pt nl pl cs ro ru uk zh ja ko ar hi tr sv da fi no hu el he vi th id fa bg et lv lt is ga".split())
-TABLE_SUFFIXES = frozenset(".csv .tsv .json .jsonl .ndjson .parquet".split())
+LANGUAGES = re.split(
+    " ", "en de fr es it pt nl pl cs ro ru uk zh ja ko ar hi tr sv da fi no hu el he vi th id fa bg et lv lt is ga"
+)
+TABLE_SUFFIXES = frozenset([".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet"])
 
 
 def paired(path: Path, shown: str, encoding: str | None, answers: str, open_: Callable[[Path], Table]) -> Table:
@@ -46,7 +49,9 @@ def paired(path: Path, shown: str, encoding: str | None, answers: str, open_: Ca
     """
     other = path.parent / answers
     if not other.is_file():
-        raise UserError(f"there is no file '{answers}' beside {path.name}", where=KEY, hint="The name is relative to the data file.")
+        raise UserError(
+            f"there is no file '{answers}' beside {path.name}", where=KEY, hint="The name is relative to the data file."
+        )
     if is_lines(path) and is_lines(other):
         return _by_line(path, other, shown, encoding)
     return _joined(open_(path), open_(other), other.name)
@@ -61,7 +66,9 @@ def other_half(path: Path) -> Path | None:
             return entry
     language = path.suffix[1:].lower()
     if language in LANGUAGES:
-        same = [entry for entry in sorted(path.parent.iterdir()) if entry.stem == path.stem and entry.suffix[1:].lower() in LANGUAGES]
+        same = [
+            entry for entry in sorted(path.parent.iterdir()) if entry.stem == path.stem and entry.suffix[1:].lower() in LANGUAGES
+        ]
         return next((entry for entry in same if entry != path), None)
     return None
 
@@ -76,17 +83,16 @@ def refuse_half(path: Path, shown: str) -> None:
     other = other_half(path) if is_lines(path) else None
     if other is None or not is_lines(other) or _lines_in(path) != _lines_in(other):
         return
-    questions, answers = _in_order(path, other)
-    hint = f"Join them: rung init {questions} --format '{{answers: {answers}}}'; in a task file data.format: {{answers: {answers}}}."
+    asked, told = _in_order(path, other)
+    hint = f"Join them: rung init {asked} --format '{{answers: {told}}}'; in a task file data.format: {{answers: {told}}}."
     raise UserError(f"one half of a pair: line by line, {other.name} beside it holds the other", where=shown, hint=hint)
 
 
 def _in_order(path: Path, other: Path) -> tuple[str, str]:
     """The names, the questions' first."""
-    asked = any(_are_pair(path.name.lower(), other.name.lower(), pair) for pair in PAIRS) and not any(
-        _are_pair(other.name.lower(), path.name.lower(), (first, second)) and _has(path.name.lower(), second) for first, second in PAIRS
-    )
-    return (path.name, other.name) if asked or path.suffix[1:].lower() in LANGUAGES else (other.name, path.name)
+    name, beside = path.name.lower(), other.name.lower()
+    answers = any(_has(name, second) and _are_pair(name, beside, (first, second)) for first, second in PAIRS)
+    return (other.name, path.name) if answers else (path.name, other.name)
 
 
 def _words(name: str) -> list[str]:
@@ -122,8 +128,8 @@ def _by_line(path: Path, other: Path, shown: str, encoding: str | None) -> Table
 
 def _pairs_of_lines(path: Path, other: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
     asked, told = files.lines(path, shown, encoding), files.lines(other, other.name, encoding)
-    for number, (text, answer) in enumerate(zip(asked, told, strict=True), start=1):
-        text, answer = text.strip("\r\n\t "), answer.strip("\r\n\t ")
+    both = zip(asked, told, strict=True)
+    for number, (text, answer) in enumerate(((first.strip(), second.strip()) for first, second in both), start=1):
         if text or answer:
             yield RawRow(number, (text, answer, other.name))
 

@@ -1,7 +1,7 @@
 """Files of tokens and tags, a token a line and a blank line after each sentence, to rows: the sentence and its entities by type.
 
-The tags are IOB's (B-PER, I-PER, O), or one of its kin (IOE, BIOES, BILOU, tags of one token: S-, U-); the last column holds them, the
-first the token (Ramshaw and Marcus 1995; Tjong Kim Sang and De Meulder 2003).
+The tags are IOB's (B-PER, I-PER, O), or one of its kin (IOE, BIOES, BILOU, tags of one token: S-, U-); the last column holds them,
+the first the token (Ramshaw and Marcus 1995; Tjong Kim Sang and De Meulder 2003).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ TEXT, ENTITIES = "text", "entities"
 
 
 def token_table(path: Path, shown: str, encoding: str | None) -> Table:
-    """A row a sentence: `text`, its tokens with a blank between, and `entities`, type -> the entities of it, every type in each row."""
+    """A row a sentence: `text`, its tokens with a blank between, and `entities`, type -> what is of it, every type in each row."""
     types = sorted({kind for line in files.lines(path, shown, encoding) if (kind := _kind(_cells(line)))})
     rows = _sentences(enumerate(files.lines(path, shown, encoding), start=1))
     return Table(shown=shown, format=FORMAT, rows=rows, parse=lambda sentence: _row(sentence, types))
 
 
 def recognised(lines: Iterable[str]) -> Inference | None:
-    """That lines are such a file, where they are: nearly all of two to six columns of which the last is a tag, some of them no O."""
-    tagged, filled, entities, sentences, widths, open_ = 0, 0, 0, 0, set[int](), False
+    """That lines are such a file, where they are: nearly all of two to six columns, the last of them a tag, and not always O."""
+    tagged, filled, entities, sentences, open_ = 0, 0, 0, 0, False
     for line, _ in zip(lines, range(LINES_SEEN), strict=False):
         cells = _cells(line)
         if not cells:
@@ -46,7 +46,6 @@ def recognised(lines: Iterable[str]) -> Inference | None:
         is_tag = len(cells) in COLUMNS and TAG.fullmatch(cells[-1]) is not None
         tagged += is_tag
         entities += is_tag and cells[-1] != "O"
-        widths.add(len(cells))
     if not entities or tagged < LEAST_TAGGED * filled or sentences + open_ < FEWEST_SENTENCES:
         return None
     return Inference(
