@@ -14,8 +14,8 @@ from rung.choices import labels_in
 from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
-from rung.data.read import files
-from rung.data.read.locate import locate
+from rung.data.read.layout import Layout
+from rung.data.read.look import look
 from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
@@ -46,6 +46,7 @@ class Profile:
     shape     `columns`, or the name of a shape whose rows say themselves what is what
     columns   for the task file; of input and target none is named where rows say so
     classes   of a closed set: value -> rows, the most frequent first
+    layout    how the file's text becomes rows, for the task file
     at_least  a bar to begin with; what it should be is the user's to say
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
     inferences what nobody said and was taken to be so, each with its reason
@@ -59,6 +60,7 @@ class Profile:
     columns: Columns
     group: str | None
     encoding: str | None
+    layout: Layout
     where: Mapping[str, Any]
     kind: Kind
     classes: Mapping[str, int]
@@ -74,6 +76,11 @@ class Profile:
     inferences: tuple[Inference, ...] = ()
 
     @property
+    def header(self) -> bool:
+        """Whether names stand in the file, above its rows or in each of them."""
+        return self.layout.header and self.layout.format not in ("iob", "text") and self.format not in ("folder", "text")
+
+    @property
     def folder(self) -> Path:
         """Where the data lies."""
         return self.reference.path.parent if self.reference.kind == "path" else Path()
@@ -86,17 +93,21 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     """
     reference = DataReference.read(str(what), Path())
     folder = reference.path.parent if reference.kind == "path" else Path()
-    kept = downloads or folder
-    located = locate(str(reference.within(folder)), folder, kept)
-    path = located.path
+    looked = look(str(reference.within(folder)), folder, downloads or folder, wanted.layout)
+    found = looked.found
     source = Source(
-        reference=str(reference.within(folder)), base_folder=folder, downloads=kept, limit=MOST_ROWS, encoding=_encoding(path)
+        reference=str(reference.within(folder)),
+        base_folder=folder,
+        downloads=downloads or folder,
+        limit=MOST_ROWS,
+        encoding=found.encoding,
+        layout=found.layout,
     )
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
     said = titles_of(rows) and not (wanted.input or wanted.target)
-    guess = _self_described(rows) if said else guess_columns(rows, located.shown, wanted)
+    guess = _self_described(rows) if said else guess_columns(rows, looked.located.shown, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
@@ -113,6 +124,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         columns=guess.columns,
         group=guess.group,
         encoding=source.encoding,
+        layout=source.layout,
         where=guess.where,
         kind=kind,
         classes=classes,
@@ -126,21 +138,11 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_spellings(classes),
             *((lists.remark,) if lists and lists.kind == kind else ()),
             *remarks_on(kind, unique.examples),
-            *_remarks(loaded, guess, source.encoding, scorer),
+            *_remarks(loaded, guess, scorer),
         ),
         examples=unique.examples,
-        inferences=(*guess.inferences, *loaded.inferences),
+        inferences=(*found.inferences, *guess.inferences, *loaded.inferences),
     )
-
-
-def _encoding(path: Path) -> str | None:
-    """The encoding to name in the task file, None for UTF-8 and for Parquet."""
-    first = files.head(path, path.name)
-    if first.startswith(files.PARQUET_MAGIC):
-        return None
-    files.check_text(first, path.name, None)
-    found = files.guess_encoding(path)
-    return None if found in ("utf-8", "utf-16") else found
 
 
 def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
@@ -174,7 +176,7 @@ def _in_braces(target: Any) -> bool:
     return isinstance(target, str) and target.startswith("{") and target.endswith("}")
 
 
-def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) -> list[str]:
+def _remarks(loaded: Loaded, guess: Guess, scorer: str) -> list[str]:
     remarks, rows, examples = list[str](), loaded.rows_read, loaded.examples
     if rows > MOST_ROWS:
         remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them were looked at.")
@@ -184,8 +186,6 @@ def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) ->
         remarks.append(f"Columns that take no part: {', '.join(guess.unused)}.")
     if guess.group:
         remarks.append(f"Rows that share '{guess.group}' stay in one split.")
-    if encoding:
-        remarks.append(f"The text is not UTF-8; read as {encoding}, which is a guess.")
     as_objects = sum(isinstance(example.target, dict) or _in_braces(example.target) for example in examples)
     if 0.5 * len(examples) < as_objects < len(examples):
         remarks.append(f"{len(examples) - as_objects:,} answers are no JSON object, where the others are.")

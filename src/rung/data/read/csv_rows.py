@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rung.data.read.layout import Quotes
 from rung.data.read.rows import MAX_LINE_BYTES, Fault, RawRow
 
 UNIT_SEPARATOR = "\x1f"
@@ -21,7 +22,7 @@ class Dialect:
     """How one file parts its fields; `quotes` as in Layout."""
 
     delimiter: str
-    quotes: str = "csv"
+    quotes: Quotes = "csv"
 
     @property
     def name(self) -> str:

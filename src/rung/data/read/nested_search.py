@@ -11,6 +11,7 @@ from typing import Any
 from rung.data.inferred import Inference
 from rung.data.read.containers.texts import split_of
 from rung.data.read.nested import BY_COLUMN, values
+from rung.data.read.rows import RowError
 from rung.errors import UserError
 
 OBJECTS_SEEN = 60
@@ -66,9 +67,8 @@ def find_rows(path: Path, shown: str, encoding: str | None) -> tuple[str, Infere
 
     Raises UserError where questions and their answers stand in two lists side by side.
     """
-    objects = [
-        value for _, value in itertools.islice(values(path, shown, encoding), OBJECTS_SEEN) if not isinstance(value, Exception)
-    ]
+    seen = itertools.islice(values(path, shown, encoding), OBJECTS_SEEN)
+    objects = [value for _, value in seen if not isinstance(value, RowError)]
     if not objects:
         return None
     found = _of_one(objects[0], shown) if len(objects) == 1 else _of_many(objects, shown)
@@ -180,8 +180,9 @@ def _is_enough(level: Level) -> bool:
     texts = [name for name, found in asked.items() if sum(map(len, map(str, found))) > 3 * len(found)]
     others = [name for name, found in own.items() if len({str(value) for value in found}) > 1]
     answered = _lower(own) & ANSWER or _lower(level.outer) & ANSWER
+    plain = _lower(name for name, found in own.items() if isinstance(found[0], str))
     objects = _lower(name for name, found in own.items() if isinstance(found[0], Mapping))
-    if objects & ANSWER and objects & ASK:
+    if (objects & ANSWER and objects & ASK) or (plain & ASK and plain & ANSWER):
         return True
     return bool(texts) and (bool(answered) or len(others) > 1)
 

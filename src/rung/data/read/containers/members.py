@@ -28,7 +28,10 @@ UNPACKERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7"
 class Members(Protocol):
     """What has files in it."""
 
-    noun: str
+    @property
+    def noun(self) -> str:
+        """What it is."""
+        ...
 
     def names(self) -> list[str]:
         """Of all files but hidden ones, sorted. Raises UserError for names that lead out, and for too many of them."""

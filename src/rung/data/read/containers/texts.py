@@ -11,6 +11,7 @@ from typing import Any
 from rung.data.inferred import Inference
 from rung.data.read.containers.located import Ask, Located, written
 from rung.data.read.containers.members import Members, unpacked
+from rung.data.read.encodings import best
 from rung.data.read.rows import RowError
 from rung.errors import UserError
 
@@ -135,7 +136,9 @@ def _decoded(members: Members, names: Sequence[str], ask: Ask) -> Iterator[tuple
 def _otherwise(data: bytes, error: UnicodeDecodeError, where: str, encoding: str | None) -> str:
     if encoding is None:
         hint = "Name the encoding of the texts that are not UTF-8: data.encoding: latin-1 (others: cp1252, mac_roman, shift_jis)."
-        raise NotUtf8(f"byte 0x{data[error.start]:02x} (byte {error.start} of the file) is not utf-8", where=where, hint=hint)
+        refused = NotUtf8(f"byte 0x{data[error.start]:02x} (byte {error.start} of the file) is not utf-8", where=where, hint=hint)
+        refused.guess = best(data)
+        raise refused
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as failed:
@@ -143,4 +146,6 @@ def _otherwise(data: bytes, error: UnicodeDecodeError, where: str, encoding: str
 
 
 class NotUtf8(UserError):
-    """A text of a folder is in another encoding, and none was named."""
+    """A text of a folder is in another encoding, and none was named. `guess` is one that its bytes may be in."""
+
+    guess: str = "latin-1"
