@@ -64,13 +64,15 @@ def test_earlier_tool_calls_stay_in_the_conversation_with_their_arguments_as_obj
         {"role": "assistant", "content": None, "tool_calls": [CALL]},
         {"role": "tool", "tool_call_id": "c1", "content": "2"},
         {"role": "assistant", "content": "It is 2."},
+        {"role": "user", "content": "In words?"},
+        {"role": "assistant", "content": "Two."},
     ]
     example = only(load, {"messages": turns, "tools": [TOOL]})
     assert example.messages[1]["tool_calls"] == [
         {"id": "c1", "type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
     ]
     assert example.messages[2]["tool_call_id"] == "c1"
-    assert example.target == "It is 2."
+    assert example.target == "Two."
 
 
 def test_text_where_others_call_means_that_no_call_is_right(load):
