@@ -95,21 +95,19 @@ def _in_order(path: Path, other: Path) -> tuple[str, str]:
     return (other.name, path.name) if answers else (path.name, other.name)
 
 
-def _words(name: str) -> list[str]:
-    return name.replace("_", ".").replace("-", ".").split(".")
+def _word(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])")
 
 
 def _has(name: str, word: str) -> bool:
-    return word in _words(name) or (("." in word) and word in name)
+    return _word(word).search(name) is not None
 
 
 def _are_pair(name: str, other: str, pair: tuple[str, str]) -> bool:
     """Whether two names differ in that one says the first word of a pair where the other says the second."""
     for here, there in (pair, pair[::-1]):
-        if _has(name, here):
-            at = name.rfind(here)
-            if name[:at] + there + name[at + len(here) :] == other or Path(name[:at] + there).stem == Path(other).stem == there:
-                return True
+        if _has(name, here) and (_word(here).sub(there, name) == other or (name == here and other == there)):
+            return True
     return False
 
 

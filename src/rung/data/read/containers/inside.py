@@ -47,7 +47,8 @@ def open_members(members: Members, ask: Ask) -> Located:
     )
     if found is None and len(tables) == 1:
         return _taken(members, tables[0], "", ask)
-    return found or alike(members, tables or texts, ask) or _refused(members, names, tables or texts, ask)
+    several = tables or (texts if len(texts) <= MOST_NAMED else [])
+    return found or (alike(members, several, ask) if several else None) or _refused(members, names, tables or texts, ask)
 
 
 def _named(members: Members, names: Sequence[str], ask: Ask) -> Located:
