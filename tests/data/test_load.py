@@ -302,3 +302,10 @@ def test_lists_in_cells(load, targets, read):
     rows = [{"q": f"ask {n}", "a": target} for n, target in enumerate(targets)]
     loaded = load("rows.jsonl", rows, columns={"input": "q", "target": "a"})
     assert [row.target for row in loaded.examples] == read
+
+
+def test_rows_of_a_document_that_is_one_line_have_ids_of_their_own(load):
+    rows = [{"prompt": f"q{i}", "completion": f"a{i}"} for i in range(3)]
+    examples = load("rows.json", json.dumps(rows).encode()).examples
+    assert [example.id for example in examples] == ["rows.json:1", "rows.json:1#2", "rows.json:1#3"]
+    assert len({example.group for example in examples}) == 3

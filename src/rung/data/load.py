@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -105,11 +106,15 @@ def _by_columns(row: Row, columns: Columns, marks: Marks | None) -> Parts | RowE
 def _examples(understood: Understood, source: Source, own: OwnFields, problems: Problems) -> list[Example]:
     examples: list[Example] = []
     lines_by_id: dict[str, int] = {}
+    on_line: Counter[int] = Counter()
     for line, row, said in understood.outcomes:
+        on_line[line] += 1
+        # A document may be one long line: its rows are told apart by their number on it.
+        place = problems.place(line) + (f"#{on_line[line]}" if on_line[line] > 1 else "")
         try:
             if isinstance(said, RowError):
                 raise said
-            example = _example(with_calls(said), own.of(row), problems.place(line))
+            example = _example(with_calls(said), own.of(row), place)
             if source.slices:
                 example = replace(example, slices={column: _slice(row.get(column)) for column in source.slices})
             if source.judged_by:

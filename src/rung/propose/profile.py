@@ -21,7 +21,8 @@ from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
-from rung.data.split import deduplicate
+from rung.data.split import Deduplicated, deduplicate
+from rung.propose.code import TestsFound, proven, tests_beside
 from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
@@ -62,6 +63,7 @@ class Profile:
     encoding: str | None
     layout: Layout
     where: Mapping[str, Any]
+    names: Mapping[str, Any]
     kind: Kind
     classes: Mapping[str, int]
     scorer: str
@@ -108,12 +110,12 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     rows = [row for _, row in read.rows]
     titles = () if wanted.input or wanted.target else titles_of(rows)
     guess = _self_described(rows, titles) if titles else guess_columns(rows, looked.located.shown, wanted)
-    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
-    unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
-    kind, classes = kind_of(unique.examples, column)
+    loaded, unique, tests = _loaded(source, guess, rows)
+    guess = guess.using(tests.columns)
+    kind, classes = ("code", {}) if tests.settings else kind_of(unique.examples, column)
     lists = lists_in([example.target for example in unique.examples], column)
-    scorer, config = scorer_for(kind, unique.examples)
+    scorer, config = scorer_for(kind, unique.examples, tests.settings)
     usable = len(unique.examples)
     return Profile(
         reference=reference,
@@ -126,6 +128,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         encoding=source.encoding,
         layout=source.layout,
         where=guess.where,
+        names=guess.names,
         kind=kind,
         classes=classes,
         scorer=scorer,
@@ -141,8 +144,18 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_remarks(loaded, guess, scorer),
         ),
         examples=unique.examples,
-        inferences=(*found.inferences, *guess.inferences, *loaded.inferences),
+        inferences=(*found.inferences, *guess.inferences, *loaded.inferences, *tests.inferences),
     )
+
+
+def _loaded(source: Source, guess: Guess, rows: Sequence[Mapping[str, Any]]) -> tuple[Loaded, Deduplicated, TestsFound]:
+    """The rows as the guess has them, each question once, and the tests beside their code where those can be used."""
+    target = guess.columns.target if isinstance(guess.columns.target, str) else ""
+    tests = tests_beside(rows, guess.columns.inputs(), target)
+    named = replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, names=guess.names)
+    loaded = load_examples(replace(named, judged_by=tests.columns))
+    unique = deduplicate(loaded.examples)
+    return loaded, unique, proven(tests, unique.examples)
 
 
 def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) -> Guess:

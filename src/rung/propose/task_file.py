@@ -63,6 +63,7 @@ def write_task(
     data: dict[str, Any] = {"examples": str(profile.reference.within(out.parent))}
     optional = {
         "columns": profile.columns.named(),
+        "names": profile.names,
         "where": profile.where,
         "group": profile.group,
         "encoding": profile.encoding,

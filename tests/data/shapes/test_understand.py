@@ -74,6 +74,21 @@ def test_the_call_is_scored_where_words_follow_from_its_result(load):
     assert "the call of 1 rows whose last words follow from its result" in told(loaded)
 
 
+def test_calls_in_turns_of_their_own_are_made_at_once(load):
+    called = [{"from": "function_call", "value": json.dumps({"name": "add", "arguments": {"a": number}})} for number in (1, 2)]
+    results = [{"from": "observation", "value": "1"}, {"from": "observation", "value": "2"}]
+    turns = [{"from": "human", "value": "1, 2?"}, *called, *results, {"from": "gpt", "value": "1 and 2."}]
+    example = load("rows.jsonl", [{"conversations": turns, "tools": [TOOL]}]).examples[0]
+    assert [call["arguments"] for call in example.target] == [{"a": 1}, {"a": 2}]
+
+
+def test_rows_without_tools_take_no_part_in_a_file_about_calls(load):
+    calls = [{"messages": [ask(f"{i}?"), CALLED], "tools": json.dumps([TOOL])} for i in range(3)]
+    loaded = load("rows.jsonl", [*calls, {"messages": [ask("Hi"), say("Hello")], "tools": "[]"}])
+    assert (len(loaded.examples), loaded.skipped) == (3, {"rows without tools, in a file that is about calls": 1})
+    assert "rows: 1 are left out" in told(loaded)
+
+
 def test_a_rare_call_in_a_file_of_talk_is_part_of_the_talk(load):
     led = {"messages": [ask("1 + 0?"), CALLED, {"role": "tool", "content": "1"}, say("It is 1.")]}
     talk = [{"messages": [ask(f"q{i}"), say(f"a{i}")]} for i in range(20)]
@@ -160,3 +175,8 @@ def test_ties_and_failed_requests_are_left_out_and_counted(load):
         {"rows in which neither answer is better": 2},
     )
     assert "rows: 2 are left out" in told(loaded)
+
+
+def test_conversations_without_a_name_are_rows(load):
+    talk = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]
+    assert [example.target for example in load("rows.json", json.dumps([talk, talk]).encode()).examples] == ["a", "a"]

@@ -13,7 +13,7 @@ from rung.json_form import as_json
 if TYPE_CHECKING:
     from rung.propose.propose import Proposal
 
-FILE = ("format", "shape", "rows", "usable", "columns", "group", "encoding", "where")
+FILE = ("format", "shape", "rows", "usable", "columns", "group", "encoding", "names", "where")
 SHOWN = (*FILE, "kind", "classes", "scorer", "config", "split", "leave_out", "instruction", "remarks")
 
 

@@ -12,7 +12,7 @@ from rung.data.inferred import Inference
 from rung.data.read.rows import Row, RowError
 from rung.data.shapes.conversation import as_turns, split_answer
 from rung.data.shapes.parts import CallTurn, Parts, as_target, refuse_answered, refuse_media, tools_of, with_system
-from rung.data.shapes.turns import Turn
+from rung.data.shapes.turns import Turn, holds_turns
 
 EARLIER = Inference(
     about="target",
@@ -65,7 +65,14 @@ def answered(value: Any, row: Row) -> Parts:
     asked, answer = split_answer(with_system(conversation.messages, row.get("system")))
     earlier = any(message["role"] == "assistant" and not message.get("tool_calls") for message in asked)
     notes = [*conversation.notes, *([EARLIER] if earlier else [])]
-    return Parts(messages=asked, target=answer, tools=tools_of(row), call=_call_turn(asked, answer), inferences=tuple(notes))
+    return Parts(
+        messages=asked,
+        target=answer,
+        tools=tools_of(row),
+        rejected=_rejected(row),
+        call=_call_turn(asked, answer),
+        inferences=tuple(notes),
+    )
 
 
 def answered_beside(value: Any, row: Row, answer_key: str) -> Parts:
@@ -76,6 +83,14 @@ def answered_beside(value: Any, row: Row, answer_key: str) -> Parts:
     asked = with_system(conversation.messages, row.get("system"))
     target = as_target(row[answer_key], tools, answer_key)
     return Parts(messages=asked, target=target, tools=tools, inferences=tuple(conversation.notes))
+
+
+def _rejected(row: Row) -> Any:
+    """The worse answer that stands beside a whole conversation, where there is one: text, or the conversation as it ended."""
+    given = next((row[key] for key in ("rejected_response", "rejected", "rejected_messages") if row.get(key)), None)
+    if given is None or not holds_turns(given):
+        return given if isinstance(given, str) else None
+    return split_answer(conversation_of(given).messages)[1]
 
 
 def _name_answers(conversation: Conversation) -> None:
@@ -91,25 +106,27 @@ def _name_answers(conversation: Conversation) -> None:
 
 
 def _join(conversation: Conversation) -> None:
-    """Makes one turn of each run of turns of the user, or of the assistant; a turn with calls ends its run."""
+    """Makes one turn of each run of turns of the user, or of the assistant; behind calls only more of them belong to it."""
     joined: list[Turn] = []
     for turn in conversation.turns:
-        before = joined[-1].message if joined else None
-        if (
-            before is None
-            or before["role"] != turn.message["role"]
-            or turn.message["role"] not in ("user", "assistant")
-            or before.get("tool_calls")
-            or joined[-1].learnt != turn.learnt
-            or before.get("name") != turn.message.get("name")
-        ):
-            joined.append(turn)
-        else:
-            said = [before["content"], *([turn.message["content"]] if turn.message["content"] != before["content"] else [])]
-            joined[-1] = Turn(message={**before, **turn.message, "content": "\n\n".join(filter(None, said))}, learnt=turn.learnt)
+        together = _together(joined[-1], turn) if joined else None
+        joined = [*joined, turn] if together is None else [*joined[:-1], together]
     if len(joined) < len(conversation.turns):
         conversation.turns = joined
         conversation.notes.append(JOINED)
+
+
+def _together(before: Turn, turn: Turn) -> Turn | None:
+    """Two turns as one, None where they are not one speaker's, or not to be learnt alike."""
+    first, second = before.message, turn.message
+    speakers = {(message["role"], message.get("name")) for message in (first, second)}
+    if len(speakers) > 1 or first["role"] not in ("user", "assistant") or before.learnt != turn.learnt:
+        return None
+    if first.get("tool_calls"):
+        calls = [*first["tool_calls"], *second.get("tool_calls", [])]
+        return None if second["content"] else Turn(message={**first, "tool_calls": calls}, learnt=turn.learnt)
+    said = [first["content"], *([second["content"]] if second["content"] != first["content"] else [])]
+    return Turn(message={**first, **second, "content": "\n\n".join(filter(None, said))}, learnt=turn.learnt)
 
 
 def _check_results(conversation: Conversation) -> None:

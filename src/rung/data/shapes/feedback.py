@@ -11,7 +11,9 @@ from rung.data.read.rows import Row
 from rung.data.shapes.parts import Parts
 from rung.json_form import digest
 
-MARK_KEYS = ("label", "kto_tag", "desirable", "is_desirable", "thumbs_up", "liked")
+MARK_KEYS = ("label", "kto_tag", "desirable", "is_desirable", "is_good", "thumbs_up", "liked")
+# Names that say of an answer that it is good or bad, whatever the answer is called.
+PLAIN_MARKS = MARK_KEYS[1:]
 WORDS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 Marked = Sequence[tuple[Row, Parts]]
 
@@ -42,12 +44,14 @@ def without_bad(rows: Marked, key: str) -> tuple[list[Parts | None], Inference]:
         paired += rejected is not None
         kept.append(replace(parts, rejected=rejected))
     false = kept.count(None)
+    columns = all(isinstance(row.get(name), str) for row, _ in rows for name in ("prompt", "completion"))
+    change = "data.columns: {input: prompt, target: completion}, which learns from every row" if columns else ""
     beside = f"; {paired:,} of the others have one beside them as the rejected answer" if paired else ""
     return kept, Inference(
         about="target",
         taken=f"only the answers of rows with {key}: true; {false:,} rows with {key} false are left out{beside}",
         because=f"{key} is true or false in every row, and says which answers are good",
-        change="data.columns: {input: ..., target: ...} learns from every row",
+        change=change,
     )
 
 

@@ -6,6 +6,7 @@ from rung.data.read.rows import Row
 from rung.data.shapes.answered import conversation_of
 from rung.data.shapes.asked import asked_in, history_of
 from rung.data.shapes.conversation import split_answer
+from rung.data.shapes.feedback import PLAIN_MARKS
 from rung.data.shapes.fields import ANSWER_KEYS
 from rung.data.shapes.parts import Parts, as_target, refuse_media, tools_of, with_system
 from rung.data.shapes.turns import holds_turns
@@ -21,7 +22,7 @@ def fits(row: Row) -> bool:
     if "prompt" not in row:
         return False
     prompt = row["prompt"]
-    if holds_turns(prompt) or row.get("history"):
+    if holds_turns(prompt) or row.get("history") or any(isinstance(row.get(key), bool) for key in PLAIN_MARKS):
         return _answer(row) is not None
     return "completion" in row and (prompt is None or isinstance(prompt, str))
 

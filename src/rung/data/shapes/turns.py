@@ -60,18 +60,18 @@ def role_of(name: str) -> str | None:
 
 
 def listed(value: Any) -> list[Any] | None:
-    """A list, or the one that a cell holds as JSON or as Python prints it; None for anything else."""
+    """A list, or the one that a cell holds as JSON or as Python prints it, or that an object keeps as its messages; else None."""
     if isinstance(value, Mapping):
-        return [value]
+        return value["messages"] if isinstance(value.get("messages"), list) and not _has_role(value) else [value]
     if isinstance(value, list):
         return value
-    if not isinstance(value, str) or not value.lstrip().startswith("["):
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return None
     try:
         decoded = json.loads(value)
     except (ValueError, RecursionError):
         decoded = _printed(value)
-    return decoded if isinstance(decoded, list) else None
+    return listed(decoded) if isinstance(decoded, list | Mapping) else None
 
 
 def holds_turns(value: Any) -> bool:
