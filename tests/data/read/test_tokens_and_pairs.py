@@ -87,7 +87,7 @@ def test_each_half_names_the_other(tmp_path, asked, told):
     for name, other in ((asked, told), (told, asked)):
         with pytest.raises(UserError) as caught:
             structure_of(locate(name, tmp_path, tmp_path), None)
-        assert other in caught.value.message and "answers:" in caught.value.hint
+        assert other in caught.value.message and "answers=" in caught.value.hint
     (tmp_path / told).write_text("only one line\n", "utf-8")
     assert structure_of(locate(asked, tmp_path, tmp_path), None) is None
 

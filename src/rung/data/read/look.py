@@ -41,8 +41,7 @@ def look(reference: str, base_folder: Path, downloads: Path, wanted: Layout | No
     elif wanted is None and (structure := structure_of(located, None)):
         found = Recognised(layout=structure[0], inferences=(structure[1],))
     else:
-        found = recognise(located.path, located.shown)
-        found = found if wanted is None else replace(found, layout=wanted)
+        found = recognise(located.path, located.shown, wanted)
     if located.format and not located.settled:
         found = replace(found, encoding=None)
     return Looked(located=located, found=replace(found, inferences=(*said, *found.inferences)))

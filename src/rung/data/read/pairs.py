@@ -84,7 +84,7 @@ def refuse_half(path: Path, shown: str) -> None:
     if other is None or not is_lines(other) or _lines_in(path) != _lines_in(other):
         return
     asked, told = _in_order(path, other)
-    hint = f"Join them: rung init {asked} --format '{{answers: {told}}}'; in a task file data.format: {{answers: {told}}}."
+    hint = f"Join them: rung init {asked} --format answers={told}; in a task file data.format: {{answers: {told}}}."
     raise UserError(f"one half of a pair: line by line, {other.name} beside it holds the other", where=shown, hint=hint)
 
 

@@ -20,11 +20,13 @@ class Wanted:
 
     input   a column, several with commas between, or a template with {column} in braces
     target  a column, or several with commas between
+    scorer  how answers are compared
     layout  how the file's text becomes rows
     """
 
     input: str = ""
     target: str = ""
+    scorer: str = ""
     layout: Layout | None = None
 
 
