@@ -110,7 +110,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     loaded, unique, tests = _loaded(source, guess, rows)
     guess = guess.using(tests.columns)
     kind, classes = ("code", {}) if tests.settings else kind_of(unique.examples, column)
-    named = name_classes(unique.examples, classes, column, located.path)
+    named = name_classes(unique.examples, classes, column, looked.located.path)
     examples = named.examples
     kind, scorer, config = _scored(wanted, kind, examples, tests)
     classes = counted(examples) if kind == "closed set" else {}
