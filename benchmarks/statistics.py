@@ -18,6 +18,7 @@ from scipy.special import betaincinv, ndtri, stdtrit
 from scipy.stats import binom
 
 from rung.verify.stats import boundaries, eprocess, gaffke, power
+from rung.verify.stats.gate import Claim
 from rung.verify.stats.paired import look_paired
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
@@ -173,7 +174,7 @@ def paired_sides(rng: np.random.Generator, delta: float, alpha: float) -> tuple[
         draw = rng.random(150)
         won, lost = draw < (0.2 + delta) / 2, draw > 1 - (0.2 - delta) / 2
         mine, other = np.where(lost, 0.0, 1.0), np.where(won, 0.0, 1.0)
-        looked = (look_paired(mine[:end], other[:end], [""] * 150, delta, alpha, 150) for end in (48, 96, 150))
+        looked = (look_paired(mine[:end], other[:end], Claim(groups=[""] * 150, bar=delta, alpha=alpha)) for end in (48, 96, 150))
         statuses.append(next(verdict for verdict in looked if verdict is not None).status)
     return statuses.count("pass") / 300, statuses.count("fail") / 300
 

@@ -20,7 +20,8 @@ def gate_problem(task: Task, rungs: int) -> str | None:
     """Why even a perfect score could not pass, with the rows that the test split needs; None where it could.
 
     alpha is split over `rungs`. What a candidate that is always right proves is asked of the gate's own bounds (`stats.power`). A
-    comparison needs the rows after which no loss (for `better_than`, nothing but wins) is as improbable as half of a rung's share.
+    comparison needs the rows after which no loss (for `better_than`, nothing but wins) is as improbable as the part of
+    a rung's share that is kept for all rows.
     Rows of one group are not independent: groups are counted, with what the bound on groups asks for on top.
     """
     test = task.split("test")
@@ -99,13 +100,14 @@ def _truth(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> str:
     """From where on a candidate passes with 80% power, its errors the worst."""
     from rung.verify.stats.clusters import sizes
     from rung.verify.stats.power import alone, least_truth, least_truth_at_once
+    from rung.verify.stats.sequential import AT_END
 
     linear = linear_of(bar)
     if linear is None or bar.other is not None:
         return ""
     groups, chance = sizes([row.group for row in rows]), _chance_per_row(bar)[0]
     looked_at = linear.is_mean or not alone(groups)
-    truth = least_truth(groups, alpha, chance) if looked_at else least_truth_at_once(len(rows), alpha / 2, chance)
+    truth = least_truth(groups, alpha, chance) if looked_at else least_truth_at_once(len(rows), alpha * AT_END, chance)
     return f"; it is passed with 80% probability by a candidate that is truly at {say_of(bar)(linear.whole_at(truth))}"
 
 
@@ -124,12 +126,13 @@ def _rows_or_groups(rows: Sequence[Example], bar: Bar, chance: float, alpha: flo
     """How many independent rows, or groups, the bar needs at least; their own number where that is enough."""
     from rung.verify.stats.clusters import sizes
     from rung.verify.stats.power import alone, fewest_rows, perfect_passes, smallest_gate
+    from rung.verify.stats.sequential import AT_END
 
     if chance <= 0:
         return 1
     groups, linear = sizes([row.group for row in rows]), linear_of(bar)
     if bar.other is not None or (alone(groups) and not (linear and linear.is_mean)):
-        return smallest_gate(chance, alpha / 2)
+        return smallest_gate(chance, alpha * AT_END)
     if groups and perfect_passes(groups, alpha, chance):
         return len(groups)
     if alone(groups):

@@ -72,19 +72,19 @@ def drawn(rng: np.random.Generator, sizes: np.ndarray, mean: float, correlation:
 
 
 def passes(sums: np.ndarray, sizes: np.ndarray, alpha: float, bar: float) -> np.ndarray:
-    """Which of many samples pass, by half of alpha each for the e-process and the bound on all rows; as `sequential` but futility.
+    """Which of many samples pass, by the e-process or the bound on all rows; as `sequential` but futility.
 
     sums, sizes  (samples, groups) in look order, groups of the same sizes in every sample
     """
     import numpy as np
 
     imagined = np.full((len(sums), 1), -bar * gaffke.imagined_size(sizes[0].astype(float)))
-    won = gaffke.approximate_p_values(np.concatenate([sums - bar * sizes, imagined], axis=1)) <= alpha / 2
+    won = gaffke.approximate_p_values(np.concatenate([sums - bar * sizes, imagined], axis=1)) <= alpha * sequential.AT_END
     rest = np.flatnonzero(~won)
     if len(rest):
         largest = sizes[0].max()
         stakes = eprocess.Wealth(bar=bar).after(sums[rest] / largest, sizes[rest] / largest)
-        won[rest] = stakes.peak >= math.log(2 / alpha)
+        won[rest] = stakes.peak >= -math.log(alpha * sequential.AT_LOOKS)
     return won
 
 
@@ -96,7 +96,7 @@ def perfect_passes(sizes: Sequence[int], alpha: float, bar: float) -> bool:
     import numpy as np
 
     groups = np.sort(np.array(sizes, float))
-    return gaffke.p_value(groups, groups, gaffke.imagined_size(groups), bar) <= alpha / 2
+    return gaffke.p_value(groups, groups, gaffke.imagined_size(groups), bar) <= alpha * sequential.AT_END
 
 
 def fewest_rows(alpha: float, bar: float, more_than: int = 0) -> int:
@@ -139,7 +139,7 @@ def best_proven(sizes: Sequence[int], alpha: float) -> float:
     if alone(sizes):
         return boundaries.lower_bound(boundaries.looks(len(sizes)), len(sizes), alpha)
     of = [group for group, size in enumerate(sizes) for _ in range(size)]
-    return bounds.fixed_bounds([1.0] * len(of), of, alpha / 2).lower
+    return bounds.fixed_bounds([1.0] * len(of), of, alpha * sequential.AT_END).lower
 
 
 @lru_cache(maxsize=256)
@@ -176,7 +176,7 @@ def rows_in_groups(sizes: Sequence[int], alpha: float, bar: float, truth: float)
     import numpy as np
 
     groups = np.array(sizes, float)
-    spread = errors(alpha / 2, bar, truth) * math.sqrt(effect_of_groups(sizes))
+    spread = errors(alpha * sequential.AT_END, bar, truth) * math.sqrt(effect_of_groups(sizes))
     gap, loss = truth - bar, bar * gaffke.imagined_size(groups)
     return 5 * math.ceil(((spread + math.sqrt(spread**2 + 4 * gap * loss)) / (2 * gap)) ** 2 / 5)
 
