@@ -12,13 +12,16 @@ from typing import Any
 from rung import plugins
 from rung.choices import labels_in
 from rung.data.audit import audit
+from rung.data.inferred import Inference
 from rung.data.load import load_examples
 from rung.data.read import files
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields, shape_of
 from rung.data.split import deduplicate
-from rung.propose.columns import Guess, columns_of, guess_columns, guess_extra, guess_group
+from rung.propose.columns.column import columns_of
+from rung.propose.columns.guess import NOTHING_WANTED, Guess, guess_columns, guess_extra, guess_group
+from rung.propose.columns.wanted import Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
@@ -40,6 +43,7 @@ class Profile:
     classes   of a closed set: value -> rows, the most frequent first
     at_least  a bar to begin with; what it should be is the user's to say
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
+    inferences what nobody said and was taken to be so, each with its reason
     """
 
     path: Path
@@ -62,15 +66,16 @@ class Profile:
     remarks: tuple[str, ...]
     examples: tuple[Example, ...] = field(repr=False, default=())
     leave_out: Mapping[str, str] = field(default_factory=dict)
+    inferences: tuple[Inference, ...] = ()
 
 
-def look_at(path: Path) -> Profile:
+def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
     """Looks at a data file. Raises UserError where it cannot be read, has bad rows, or no column can be question or answer."""
     source = Source(reference=path.name, base_folder=path.parent, downloads=path.parent, limit=MOST_ROWS, encoding=_encoding(path))
     read = read_rows(source)
     read.problems.raise_if_any()
     rows = [row for _, row in read.rows]
-    guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, path.name)
+    guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, path.name, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target or ""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from rung import plugins
 from rung.data.calls import looks_like_calls
 from rung.data.read.where import as_text
-from rung.propose.columns import is_closed_set
+from rung.propose.columns.column import is_closed_set
 from rung.propose.lists import ListKind, lists_in
 from rung.types import Example
 from rung.verify.column import read_column

@@ -108,6 +108,7 @@ def seen(profile: Profile) -> list[str]:
         told = ", ".join(f"{plain(name)} {count:,} ({100 * count / total:.0f}%)" for name, count in shown)
         lines.append(f"Classes: {told}{f', and {rest} more' if rest else ''}.")
     lines += [plain(remark) for remark in profile.remarks]
+    lines += [plain(inference.line()) for inference in profile.inferences if inference.aloud]
     lines += [f"Left out: {plain(name)}: {plain(reason)}." for name, reason in list(profile.leave_out.items())[:MOST_NAMED]]
     return [*lines, *[f"{finding.severity}: {plain(finding.message)}" for finding in profile.findings]]
 

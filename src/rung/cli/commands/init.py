@@ -56,6 +56,7 @@ def _document(proposal: Proposal) -> dict[str, Any]:
         "card": proposal.card,
         "trials": proposal.trials,
         **seen,
+        "inferences": [as_json(inference) for inference in profile.inferences],
         "findings": findings,
     }
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rung.data.inferred import Inference
 from rung.data.load import SPLIT_NAMES
-from rung.data.read.where import as_text, number
 from rung.data.shapes.columns import Columns
 from rung.errors import UserError
+from rung.propose.columns.column import Column, Rows, columns_of
+from rung.propose.columns.wanted import Wanted
 from rung.types import SPLITS
 
 
@@ -34,82 +35,32 @@ GROUP_NAMES = _words(
 )
 ASIDE_NAMES = _words("id uid uuid date time timestamp created confidence weight index url row")
 SPLIT_COLUMNS = frozenset(("split", "fold", "subset", "partition"))
-MOST_CLASSES = 100
-MOST_CLASS_CHARS = 80
 LARGEST_GROUP = 0.3
 FEWEST_GROUPS = 10
 CALL_KEYS = frozenset(("name", "arguments"))
-
-Rows = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """What one column holds, over the rows looked at."""
-
-    name: str
-    rows: int
-    values: Counter[str]
-    structured: float
-    numbers: float
-    mean_chars: float
-
-    @property
-    def filled(self) -> int:
-        return self.values.total()
-
-    @property
-    def distinct(self) -> float:
-        """Share of the filled rows that a column's different values would be."""
-        return len(self.values) / max(self.filled, 1)
-
-    @property
-    def words(self) -> frozenset[str]:
-        """The words of the name: customer_id and CustomerId are customer, id."""
-        return frozenset(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name).casefold()))
-
-    @property
-    def is_closed_set(self) -> bool:
-        return is_closed_set(self.values)
+NOTHING_WANTED = Wanted()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """`columns`, `group` and `where` as in the task file; `unused` are the columns that take no part."""
+    """What was made of a file's columns.
+
+    columns, group, where, names  as in the task file
+    unused      the columns that take no part
+    inferences  why, for each role
+    runners_up  columns that could be the answer instead, the likeliest first
+    """
 
     columns: Columns
     group: str | None
     where: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    inferences: tuple[Inference, ...] = ()
+    runners_up: tuple[str, ...] = ()
 
 
-def is_closed_set(values: Counter[str]) -> bool:
-    """Between 2 and 100 short values, each standing twice on average."""
-    few = 2 <= len(values) <= min(MOST_CLASSES, values.total() // 2)
-    return few and max(map(len, values)) <= MOST_CLASS_CHARS
-
-
-def columns_of(rows: Rows) -> dict[str, Column]:
-    """Every column that any row has, in the order of their first appearance."""
-    return {name: _column(name, rows) for name in dict.fromkeys(name for row in rows for name in row)}
-
-
-def _column(name: str, rows: Rows) -> Column:
-    filled = [row[name] for row in rows if row.get(name) is not None and as_text(row[name])]
-    texts = [as_text(value) for value in filled]
-    count = max(len(filled), 1)
-    pairs = zip(filled, texts, strict=True)
-    return Column(
-        name=name,
-        rows=len(rows),
-        values=Counter(texts),
-        structured=sum(isinstance(value, (dict, list)) or text.startswith("{") for value, text in pairs) / count,
-        numbers=sum(number(value) is not None for value in filled) / count,
-        mean_chars=sum(map(len, texts)) / count,
-    )
-
-
-def guess_columns(rows: Rows, shown: str) -> Guess:
+def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Guess:
     """Input, target, and where they show themselves id, split and group.
 
     Raises UserError, with the columns' names, where no column can be the question or none the answer.
