@@ -3,9 +3,9 @@
     python benchmarks/bars.py [--draws 1000] [--write]
 
 The bounds of metrics that are no mean were tuned on the first grid. The second has other mixes of classes, other sizes of groups
-and other seeds, and nothing was chosen by it. A line is printed for each cell: how often the lower bound is above the truth (for ECE
-the upper one below it), at each level; ! where that is more than three standard errors above the level. 1,000 draws take some seven
-minutes on one core.
+and other seeds, and nothing was chosen by it. A line is printed for each cell: how often the lower bound is above the truth (for
+ECE the upper one below it), at each level; ! where that is more than three standard errors above the level. 1,000 draws take some
+seven minutes on one core.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ LARGE = 400_000
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A metric, how rows are drawn (cluster numbers to columns), and groups of drawn sizes, whose rows agree so much of the time."""
+    """A metric, how rows are drawn (cluster numbers to columns), and groups of drawn sizes, whose rows agree so often."""
 
     name: str
     metric: Callable[[Columns], Whole]

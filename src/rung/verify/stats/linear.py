@@ -68,7 +68,8 @@ class Linear:
 
     def whole_at(self, right: float) -> float:
         """What the whole comes to where this share of the rows that say something is as good as can be, and the rest as bad."""
-        best, worst = max(self.corners, key=self._goodness), min((c for c in self.corners if c[1]), key=self._goodness)
+        best = max(self.corners, key=self._goodness)
+        worst = min((corner for corner in self.corners if corner[1]), key=lambda corner: (self._goodness(corner), -corner[1]))
         top = right * best[0] + (1 - right) * worst[0]
         return top / (right * best[1] + (1 - right) * worst[1])
 
