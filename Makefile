@@ -8,7 +8,7 @@ demo: .venv/.installed
 	$(BIN)/rung demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/.linters
 	$(BIN)/ruff check

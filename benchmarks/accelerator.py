@@ -43,7 +43,8 @@ from rung.train.schedule import learning_rate
 THINGS = ("phone", "parcel", "invoice", "charger", "ticket", "contract", "router", "coat", "lamp", "account")
 SAID = ("arrived on time and works", "is late again", "was broken when I opened it", "is just what I wanted", "was charged twice")
 INSTRUCTION = "Read the customer's message. Say whether its tone is positive or negative, then explain why in one short sentence."
-CHOICES = ("very positive", "positive", "neutral", "negative")
+# Two begin alike: where no two do, the first token alone decides, and a whole text's log-probability is another figure.
+CHOICES = ("very positive", "very negative", "neutral")
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 BATCH_SIZES = (16, 64, 256)
 STEPS = {"rank": 16, "alpha": 32, "learning_rate": 5e-4, "batch_rows": 16, "seed": 0, "epochs": 1}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rung.choices import choices
+from rung.choices import choices, in_one_form, labels_in
 
 LETTERS = ("A", "B", "C", "D")
 TONE = ("positive", "negative", "neutral", "very positive")
@@ -216,3 +216,34 @@ def test_long_answers_are_read_in_linear_time(piece: str) -> None:
     began = time.process_time()
     choices((*TONE, *LETTERS, "1")).named(piece * (1_000_000 // len(piece)))
     assert time.process_time() - began < 12
+
+
+FORMS = [
+    ("Caf\u00e9", "Cafe\u0301"),  # composed and decomposed
+    ("ABC 1", "\uff21\uff22\uff23\u3000\uff11"),  # full width
+    ("in stock", "in\u00a0stock"),
+    ("spam", "sp\u200bam"),
+    ("\u0633\u0644\u0627\u0645", "\ufeb3\ufefc\ufee1"),  # Arabic letters and their presentation forms
+    ("\u30ab\u30bf\u30ab\u30ca", "\uff76\uff80\uff76\uff85"),  # half-width katakana
+    ("\u2764", "\u2764\ufe0f"),  # a sign, and the same asked for in colour
+    ("\u0633\u0644\u0627\u0645", "\u202b\u0633\u0644\u0627\u0645\u202c"),  # marks of direction
+    ("office", "o\ufb03ce"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), FORMS)
+def test_what_looks_the_same_is_one_label(one: str, other: str) -> None:
+    assert in_one_form({one: 5, other: 3}) == {one: 8}
+    assert labels_in({one: 5, other: 3, "zz": 9}, str) == tuple(sorted([one, "zz"]))
+    reader = choices((one, "zz"), ignore_case=False)
+    assert reader.label(other) == one
+    assert reader.named(f"Answer: {other}.") == (one,)
+
+
+def test_letters_that_are_not_the_same_stay_apart() -> None:
+    apart = {"s\u0131k": 4, "sik": 4, "x\u00b2": 4, "x2": 4, "\u0411": 4, "B": 4, "US": 4, "us": 4}
+    assert in_one_form(apart) == apart
+
+
+def test_the_most_frequent_form_stands_for_all() -> None:
+    assert in_one_form({"Caf\u00e9": 2, "Cafe\u0301": 3, "Bar": 1}) == {"Cafe\u0301": 5, "Bar": 1}

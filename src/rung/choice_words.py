@@ -13,9 +13,13 @@ _ALIKE = str.maketrans(
         **dict.fromkeys("‘’‚‛′", "'"),
         **dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000\t", " "),
         **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u200e\u200f", None),
+        # Marks of direction, and those that choose between the plain and the coloured form of a sign: none is a letter.
+        **dict.fromkeys("\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufe0e\ufe0f", None),
         **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if code != 0xFF0D},
     }
 )
+# Letters that only say how they are drawn: ligatures, Arabic and Hebrew presentation forms, half and full width, the micro sign.
+_DRAWN = re.compile("[\u00b5\ufb00-\ufdff\ufe70-\ufefc\uff00-\uffef]")
 _LONG_DASH = re.compile(r"[‒–—―](?P<number>\d)?")
 
 PAIRS = (
@@ -102,8 +106,22 @@ def plain(text: str) -> str:
 
     A long dash is a minus before a digit that no word stands before, and otherwise a pause.
     """
-    text = unicodedata.normalize("NFC", text.translate(_ALIKE))
-    return _LONG_DASH.sub(_dash, text)
+    return _LONG_DASH.sub(_dash, _alike(text))
+
+
+def one_form(text: str) -> str:
+    """The text as it looks: what is equal here differs in how it is encoded alone, as a composed and a decomposed accent do.
+
+    Letters are never taken for others (Unicode Standard Annex 15 for the forms): no case is folded, and a dotless i is no i.
+    """
+    return " ".join(text.split()) if text.isascii() else " ".join(_alike(text).split())
+
+
+def _alike(text: str) -> str:
+    if text.isascii():
+        return text.replace("\t", " ")
+    drawn = _DRAWN.sub(lambda one: unicodedata.normalize("NFKC", one[0]), text.translate(_ALIKE))
+    return unicodedata.normalize("NFC", drawn)
 
 
 def bounded(text: str, start: int, end: int) -> bool:

@@ -40,6 +40,7 @@ from rung.choice_words import (
     SENTENCE_WORDS,
     SKIPPED,
     bounded,
+    one_form,
     plain,
 )
 
@@ -55,11 +56,24 @@ def choices(labels: tuple[str, ...], ignore_case: bool = True) -> Choices:
     return Choices(labels=labels, ignore_case=ignore_case)
 
 
+def in_one_form(counts: Mapping[str, int]) -> dict[str, int]:
+    """The counts with spellings that look the same (`one_form`) as one: the most frequent, in the order of first appearance."""
+    usual: dict[str, str] = {}
+    total: Counter[str] = Counter()
+    for text, count in counts.items():
+        form = one_form(text)
+        usual[form] = max(usual.get(form, text), text, key=lambda spelling: counts[spelling])
+        total[form] += count
+    return {usual[form]: count for form, count in total.items()}
+
+
 def labels_in(counts: Mapping[str, int], key: Callable[[str], str]) -> tuple[str, ...]:
     """The different labels among spellings and how often each stands, sorted. Spellings of one key differ in case at most.
 
     Where they are all frequent each is a label (`US`, `us`); one that stands once, or is rare beside another, is a slip of that.
+    What looks the same is one label however frequent its forms are.
     """
+    counts = in_one_form(counts)
     most: dict[str, int] = {}
     for text, count in counts.items():
         most[key(text)] = max(count, most.get(key(text), 0))

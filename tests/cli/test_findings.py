@@ -44,7 +44,7 @@ def test_plan_tells_them_a_line_each(task_file: Path, capsys: pytest.CaptureFixt
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Data")]
     assert said == [
         "Data  warning: e-mail addresses in 2 rows: an adapter may learn them by heart (messages.csv:242, messages.csv:243)",
-        "Data  info: exact duplicates in 1 row; the first of each counts (messages.csv:244 (as messages.csv:2))",
+        "Data  info: 1 row stands twice, with the same answer; the first of each counts (messages.csv:244 (as messages.csv:2))",
     ]
     assert run(["plan", "task.yaml", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["findings"]

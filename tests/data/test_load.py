@@ -104,7 +104,6 @@ def test_targets_that_are_all_json_objects_become_objects(load):
         ({"chosen": [*ASK, {"role": "assistant", "content": "4"}], "rejected": [{"role": "user", "content": "?"}, {
             "role": "assistant", "content": "5"}]}, "differ before their last turn"),
         ({"question": "a", "tools": [{"type": "function"}], "target": "x"}, "tool 1 has no function name"),
-        ({"prompt": "a", "completion": "b", "origin": "humn"}, "origin is 'humn'. Did you mean 'human'?"),
     ],
 )  # fmt: skip
 def test_bad_rows_say_why(load, row, reason):

@@ -159,6 +159,19 @@ def test_own_splits_are_honoured():
         split([replace(e, group="g") for e in examples], {}, seed=0)
 
 
+def test_a_split_that_the_rows_do_not_name_is_drawn_from_their_train():
+    own = [row(f"q{n}", id=f"i{n}", split="test" if n < 30 else "train", group=f"g{n // 2}") for n in range(130)]
+    done = split(own, {"train": 0.5, "dev": 0.2, "test": 0.3}, seed=0)
+    assert Counter(e.split for e in done) == {"train": 80, "dev": 20, "test": 30}
+    assert {e.id for e in done if e.split == "test"} == {f"i{n}" for n in range(30)}
+    assert not {e.group for e in done if e.split == "dev"} & {e.group for e in done if e.split == "train"}
+
+
+def test_rows_without_a_train_of_their_own_are_refused():
+    with pytest.raises(UserError, match="leave train and dev empty"):
+        split([row(f"q{n}", split="test") for n in range(30)], {"train": 0.5, "dev": 0.2, "test": 0.3}, seed=0)
+
+
 def test_leaks_are_both_rows():
     examples = [
         row("Same?", split="train", source="a.csv:2"),
@@ -198,3 +211,29 @@ def test_data_digests_see_every_row():
     assert data_digests(poisoned)["train"] == roots["train"]
     assert data_digests(poisoned)["test"] != roots["test"]
     assert data_digests([replace(e, id="other", source="moved") for e in examples]) == roots
+
+
+@pytest.mark.parametrize(
+    ("shares", "sizes"),
+    [
+        ({"train": "rest", "dev": 20, "test": 30}, {"train": 50, "dev": 20, "test": 30}),
+        ({"train": "rest", "dev": 0.1, "test": 30}, {"train": 60, "dev": 10, "test": 30}),
+        ({"dev": "rest", "test": 30}, {"dev": 70, "test": 30}),
+    ],
+)
+def test_one_split_may_be_the_rest(shares, sizes):
+    assert Counter(row.split for row in split(rows(100), shares, 0)) == sizes
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"train": "rest", "dev": "rest", "test": 30}, "train and dev are all 'rest'"),
+        ({"train": "rest", "dev": 50, "test": 50}, r"too few to split \(train 0"),
+        ({"train": "rest", "dev": 50, "test": 60}, "asks for 110 rows"),
+        ({"train": "others", "dev": 50, "test": 60}, "train is 'others'"),
+    ],
+)
+def test_a_rest_that_cannot_be(shares, message):
+    with pytest.raises(UserError, match=message):
+        split(rows(100), shares, 0)

@@ -42,7 +42,9 @@ def test_a_csv_of_labels(write):
     assert (profile.rows, profile.usable) == (201, 200)
     assert profile.instruction == "Answer with the sentiment, one of these: bad, good. Say nothing else."
     assert "Columns that take no part: confidence." in profile.remarks
-    assert any(finding.message == "exact duplicates in 1 row; the first of each counts" for finding in profile.findings)
+    assert any(
+        finding.message == "1 row stands twice, with the same answer; the first of each counts" for finding in profile.findings
+    )
     assert climbs(path, profile) == 200
 
 
@@ -235,5 +237,5 @@ def test_files_that_say_too_little(write, content, message):
 def test_a_profile_is_plain_values(write):
     profile = look_at(write("my.csv", "text,label\n" + "".join(f"text {n} is here,{'ab'[n % 2]}\n" for n in range(60))))
     plain = asdict(profile)
-    plain.pop("path")
+    plain.pop("reference")
     assert json.loads(json.dumps(plain))["classes"] == {"a": 30, "b": 30}

@@ -37,7 +37,7 @@ def proposed(path: Path) -> tuple[Any, Task]:
 
 def test_sets_of_labels(write: Write) -> None:
     profile, task = proposed(write("rows.jsonl", asked(LABELS * 50, "labels")))
-    assert (profile.kind, profile.scorer, profile.config) == ("label list", "labels", {})
+    assert (profile.kind, profile.scorer, profile.config) == ("several labels", "labels", {})
     assert task.quality.config["choices"] == ["broken", "late", "rude"]
     assert profile.instruction == (
         "Answer with all labels that apply, out of these: broken, late, rude, as a JSON list. Say nothing else."
@@ -52,7 +52,7 @@ def test_labels_with_a_mark_between(write: Write, mark: str, shown: str) -> None
     cells = [mark.join(labels or ["none"]) for labels in LABELS]
     lines = [f'message number {n},"{cells[n % 6]}"\n' for n in range(300)]
     profile, task = proposed(write("rows.csv", "text,tags\n" + "".join(lines)))
-    assert (profile.kind, profile.config) == ("label list", {"separator": shown})
+    assert (profile.kind, profile.config) == ("several labels", {"separator": shown})
     assert task.quality.config["choices"] == ["broken", "late", "rude"]
 
 
@@ -61,7 +61,7 @@ def test_lists_in_the_cells_of_a_table(write: Write, form: Callable[[Any], str])
     cells = [form(labels).replace('"', '""') for labels in LABELS]
     lines = [f'message number {n},"{cells[n % 6]}"\n' for n in range(300)]
     profile, task = proposed(write("rows.csv", "text,labels\n" + "".join(lines)))
-    assert profile.kind == "label list"
+    assert profile.kind == "several labels"
     assert {type(row.target) for row in task.examples} == {list}
 
 

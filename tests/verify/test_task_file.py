@@ -158,7 +158,7 @@ rungs: {r4_adaptor: {rank: 2}}
             "  task.yaml:3: the key 'examples' is missing",
             "  task.yaml:4: unknown key 'exampels'. Did you mean 'examples'?",
             "  task.yaml:5: the key 'dev' is missing",
-            "  task.yaml:5: 3.5 is no share: give a fraction up to 1.0, such as .3, or a whole number of rows, such as 500",
+            "  task.yaml:5: 3.5 is no share: give a fraction up to 1.0, such as .3, a whole number of rows, such as 500, or rest",
             "  task.yaml:5: unknown key 'dve'. Did you mean 'dev'?",
             "  task.yaml:6: a bar is exactly one of 'at_least', 'at_most', 'better_than' and 'not_worse_than'; here is none",
             "  task.yaml:7: no scorer is called 'choise'. Did you mean 'choice'?",

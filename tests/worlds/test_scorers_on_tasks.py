@@ -80,7 +80,7 @@ def test_first_contact(name: str, tmp_path: Path) -> None:
         profile = look_at(tmp_path / name / want["file"])
     except UserError as error:
         pytest.skip(f"refused: {error.problem}")
-    scorer = bind(Bar(scorer=profile.scorer, config=profile.config)).settle(profile.examples, profile.path.parent)
+    scorer = bind(Bar(scorer=profile.scorer, config=profile.config)).settle(profile.examples, profile.folder)
     assert faults(try_scorer(scorer, [row for row in profile.examples if scorer.check(row) is None])) == []
 
 

@@ -17,7 +17,7 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
 
 
 def _places(finding: Finding) -> str:
-    if not finding.places:
+    if not finding.places or finding.places[0] in finding.message:
         return ""
     more = ", ..." if finding.count > SHOWN_PLACES else ""
     return f" ({', '.join(finding.places[:SHOWN_PLACES])}{more})"

@@ -14,6 +14,7 @@ from rung.json_form import digest
 from rung.types import SPLITS, Example
 
 Kind = Literal["exact", "normalised", "conflict"]
+REST = "rest"  # what no other split asks for
 _FINER = "Groups never straddle splits: choose a finer group, or smaller shares."
 
 
@@ -86,21 +87,25 @@ def _target_key(example: Example) -> str:
     return normalise(example.target) if isinstance(example.target, str) else digest(example.target)
 
 
-def split(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> tuple[Example, ...]:
+def split(examples: Sequence[Example], shares: Mapping[str, float | str], seed: int) -> tuple[Example, ...]:
     """The examples that a split takes, in their order, with `.split` (and a `.group`) set.
 
-    A share that is a float, at most 1.0, is a fraction of all rows; a whole number counts rows; rows that no share asks for are
-    dropped. Groups go whole, and each has the same chance to be in a split whatever its size: placed by what still fits, large
-    ones end in train, and the rows of test are those of small ones, which are not what the task meets. A split gets its share of
-    the groups, large and small alike (systematic sampling along the sizes), so that its rows vary a little where groups are of
-    different sizes; without groups they are exact. All is drawn from SHA-256 of seed and group. Where rows name their own splits,
-    that holds, and `shares` is not used.
+    A share that is a float, at most 1.0, is a fraction of all rows; a whole number counts rows; `rest` is what the others leave;
+    rows that no share asks for are dropped. Groups go whole, and each has the same chance to be in a split whatever its size:
+    placed by what still fits, large ones end in train, and the rows of test are those of small ones, which are not what the task
+    meets. A split gets its share of the groups, large and small alike (systematic sampling along the sizes), so that its rows vary
+    a little where groups are of different sizes; without groups they are exact. All is drawn from SHA-256 of seed and group. Where
+    rows name their own splits, that holds, and `shares` only says how much of train goes to a split that no row names.
 
     Raises UserError, with the numbers, where there are too few rows or groups.
     """
     grouped = tuple(example if example.group else replace(example, group=example.id) for example in examples)
     if any(example.split for example in grouped):
-        return _explicit(grouped)
+        return _explicit(grouped, shares, seed)
+    return _drawn(grouped, shares, seed)
+
+
+def _drawn(grouped: Sequence[Example], shares: Mapping[str, float | str], seed: int) -> tuple[Example, ...]:
     wanted = _wanted(shares, len(grouped))
     sizes = Counter(example.group for example in grouped)
     placed = _place(sizes, _in_groups(wanted, len(grouped), len(sizes)), seed)
@@ -108,14 +113,15 @@ def split(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -
     return tuple(replace(example, split=placed[example.group]) for example in grouped if example.group in placed)
 
 
-def _explicit(examples: Sequence[Example]) -> tuple[Example, ...]:
+def _explicit(examples: Sequence[Example], shares: Mapping[str, float | str], seed: int) -> tuple[Example, ...]:
     counts = Counter(example.split for example in examples)
     hint = "Name train, dev and test (validation and test are understood), or drop the column and set data.split."
     if counts[""]:
         one = next(example for example in examples if not example.split)
         raise UserError(f"{counts['']} of {len(examples)} rows name no split", where=one.source, hint=hint)
     absent = [name for name in SPLITS if not counts[name]]
-    if absent:
+    missing = {name: shares[name] for name in absent if name in shares and shares[name] != REST}
+    if absent and (not counts["train"] or len(missing) < len(absent)):
         told = ", ".join(f"{name} {counts[name]}" for name in SPLITS if counts[name])
         raise UserError(f"the rows' own splits ({told}) leave {' and '.join(absent)} empty", where="data.split", hint=hint)
     splits_of: dict[str, set[str]] = defaultdict(set)
@@ -125,44 +131,63 @@ def _explicit(examples: Sequence[Example]) -> tuple[Example, ...]:
     if straddling:
         problem = f"{len(straddling)} groups stand in more than one split, such as {', '.join(straddling[:3])}"
         raise UserError(problem, where="data.split", hint="Give all rows of a group the same split, or drop the split column.")
-    return tuple(examples)
+    if not missing:
+        return tuple(examples)
+    train = [example for example in examples if example.split == "train"]
+    placed = {row.id: row.split for row in _drawn(train, {"train": REST, **missing}, seed)}
+    return tuple(replace(example, split=placed.get(example.id, example.split)) for example in examples)
 
 
-def _wanted(shares: Mapping[str, float], rows: int) -> dict[str, int]:
+def _wanted(shares: Mapping[str, float | str], rows: int) -> dict[str, int]:
     """How many rows each split asks for."""
-    wanted = {}
+    numbers = _numbers(shares)
+    rest = [name for name in shares if name not in numbers]
+    if not shares:
+        raise UserError("data.split is empty", where="data.split", hint="For example {train: .5, dev: .2, test: .3}.")
+    if len(rest) > 1:
+        raise UserError(f"data.split: {' and '.join(rest)} are all '{REST}'", where="data.split", hint="One split can be the rest.")
+    wanted = {name: share if isinstance(share, int) else round(share * rows) for name, share in numbers.items()}
+    fractions = sum(share for share in numbers.values() if isinstance(share, float))
+    if fractions > 1 + 1e-9:
+        raise UserError(f"data.split: the fractions sum to {fractions:g}", where="data.split", hint="Make them sum to 1 or less.")
+    if rest:
+        return _filled({**wanted, rest[0]: max(0, rows - sum(wanted.values()))}, rows)
+    return _filled(_trimmed(wanted, numbers, rows), rows)
+
+
+def _numbers(shares: Mapping[str, float | str]) -> dict[str, float]:
+    """The shares that are numbers. Raises UserError for what is no share, and for what is no split."""
+    numbers: dict[str, float] = {}
     for name, share in shares.items():
         if name not in SPLITS:
             raise UserError(f"data.split: unknown split '{name}'", where="data.split", hint=did_you_mean(name, SPLITS))
-        is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
-        if not is_number or not share > 0 or (isinstance(share, float) and share > 1):
-            hint = "Give fractions up to 1.0, or whole numbers of rows."
+        if share == REST:
+            continue
+        if isinstance(share, bool | str) or not share > 0 or (isinstance(share, float) and share > 1):
+            hint = f"Give fractions up to 1.0, whole numbers of rows, or {REST}."
             raise UserError(f"data.split: {name} is {share!r}", where="data.split", hint=hint)
-        wanted[name] = share if isinstance(share, int) else round(share * rows)
-    if not wanted:
-        raise UserError("data.split is empty", where="data.split", hint="For example {train: .5, dev: .2, test: .3}.")
-    fractions = sum(share for share in shares.values() if isinstance(share, float))
-    if fractions > 1 + 1e-9:
-        raise UserError(f"data.split: the fractions sum to {fractions:g}", where="data.split", hint="Make them sum to 1 or less.")
-    return _trimmed(wanted, shares, rows)
+        numbers[name] = share
+    return numbers
 
 
 def _trimmed(wanted: dict[str, int], shares: Mapping[str, float], rows: int) -> dict[str, int]:
-    """Rounded fractions may ask for a row too many, or one too few of all: the largest gives or takes it.
-
-    Raises UserError where the splits ask for more than there is.
-    """
-    wanted = {name: wanted[name] for name in SPLITS if name in wanted}
-    over, most = sum(wanted.values()) - rows, max(wanted, key=lambda name: wanted[name])
+    """Rounded fractions may ask for a row too many, or one too few of all: the largest gives or takes it."""
+    over, most = sum(wanted.values()) - rows, max(wanted, key=lambda name: (wanted[name], -SPLITS.index(name)))
     complete = abs(sum(share for share in shares.values() if isinstance(share, float)) - 1) < 1e-9
     if isinstance(shares[most], float) and (0 < over <= len(wanted) or (complete and over < 0)):
         wanted[most] -= over
+    return wanted
+
+
+def _filled(wanted: Mapping[str, int], rows: int) -> dict[str, int]:
+    """In the order of the splits. Raises UserError where they ask for more than there is, or one gets nothing."""
+    wanted = {name: wanted[name] for name in SPLITS if name in wanted}
     asked = ", ".join(f"{name} {count:,}" for name, count in wanted.items())
     if sum(wanted.values()) > rows:
         hint = f"Ask for {rows:,} rows or fewer in all, or give fractions."
         raise UserError(f"data.split asks for {sum(wanted.values()):,} rows ({asked}) of {rows:,}", where="data.split", hint=hint)
     if not all(wanted.values()):
-        raise UserError(f"{rows} rows are too few to split ({asked})", where="data.split", hint="Give more rows.")
+        raise UserError(f"{rows:,} rows are too few to split ({asked})", where="data.split", hint="Give more rows.")
     return wanted
 
 

@@ -20,10 +20,10 @@ def instruction_for(kind: Kind, classes: Mapping[str, int], examples: Sequence[E
     fields = ", ".join(dict.fromkeys(name for e in examples if isinstance(e.target, dict) for name in e.target))
     asked = " ".join(re.findall(r"[^\W_]+", column))
     one_of = f", one of these: {names}" if names else ""
-    found = lists_in([example.target for example in examples], column) if kind == "label list" else None
+    found = lists_in([example.target for example in examples], column) if kind == "several labels" else None
     labels = f", out of these: {', '.join(found.labels)}" if found and len(found.labels) <= MOST_NAMED else ""
     instructions: dict[Kind, str] = {
-        "label list": f"Answer with all {asked or 'labels'} that apply{labels}, as a JSON list. Say nothing else.",
+        "several labels": f"Answer with all {asked or 'labels'} that apply{labels}, as a JSON list. Say nothing else.",
         "alternatives": "Answer in a few words. Say nothing else.",
         "references": "Answer the message.",
         "required items": f"Name all {asked or 'items'} that are asked for.",

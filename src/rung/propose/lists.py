@@ -12,7 +12,7 @@ from typing import Any, Literal
 from rung.data.read.where import as_text
 from rung.verify.label_sets import is_set_of_few, parts_of, separator_of
 
-ListKind = Literal["label list", "alternatives", "references", "required items"]
+ListKind = Literal["several labels", "alternatives", "references", "required items"]
 ALTERNATIVE_NAMES = frozenset(
     ["alias", "aliases", "alternative", "alternatives", "acceptable", "accepted", "reference", "references", "variant", "variants"]
 )
@@ -76,7 +76,7 @@ def _labels(lists: Sequence[Sequence[str]], told: str, settings: dict[str, Any])
     rest = f", and {len(counts) - MOST_LABELS_SHOWN} more" if len(counts) > MOST_LABELS_SHOWN else ""
     mean = counts.total() / len(lists)
     remark = f"Each answer is a set of labels, {mean:.1f} on average: {told}. Labels: {shown}{rest}."
-    return Lists(kind="label list", remark=remark, settings=settings, labels=tuple(sorted(counts)))
+    return Lists(kind="several labels", remark=remark, settings=settings, labels=tuple(sorted(counts)))
 
 
 def _alike(items: Sequence[str]) -> bool:

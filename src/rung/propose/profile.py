@@ -11,17 +11,21 @@ from typing import Any
 
 from rung import plugins
 from rung.choices import labels_in
-from rung.data.audit import audit
+from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
-from rung.data.load import load_examples
+from rung.data.load import Loaded, load_examples
 from rung.data.read import files
+from rung.data.read.locate import locate
+from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
-from rung.data.shapes.recognise import shape_fields, shape_of
+from rung.data.shapes.recognise import shape_fields
+from rung.data.shapes.understand import titles_of
 from rung.data.split import deduplicate
+from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
-from rung.propose.columns.guess import NOTHING_WANTED, Guess, guess_columns, guess_extra, guess_group
-from rung.propose.columns.wanted import Wanted
+from rung.propose.columns.guess import Guess, guess_columns
+from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
 from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
@@ -37,6 +41,7 @@ COUNTS_ABOVE = 4000
 class Profile:
     """What a file is, and the task that it suggests.
 
+    reference what was looked at, as seen from where the process runs
     rows      rows read from the file; `usable` of those looked at (at most 100,000, a seeded sample) are left without duplicates
     shape     `columns`, or the name of a shape whose rows say themselves what is what
     columns   for the task file; of input and target none is named where rows say so
@@ -46,7 +51,7 @@ class Profile:
     inferences what nobody said and was taken to be so, each with its reason
     """
 
-    path: Path
+    reference: DataReference
     format: str
     shape: str
     rows: int
@@ -68,23 +73,39 @@ class Profile:
     leave_out: Mapping[str, str] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
 
+    @property
+    def folder(self) -> Path:
+        """Where the data lies."""
+        return self.reference.path.parent if self.reference.kind == "path" else Path()
 
-def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
-    """Looks at a data file. Raises UserError where it cannot be read, has bad rows, or no column can be question or answer."""
-    source = Source(reference=path.name, base_folder=path.parent, downloads=path.parent, limit=MOST_ROWS, encoding=_encoding(path))
+
+def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path | None = None) -> Profile:
+    """Looks at a data file, or at what another reference names; what must be fetched is kept in `downloads`.
+
+    Raises UserError where it cannot be read, has bad rows, or no column can be question or answer.
+    """
+    reference = DataReference.read(str(what), Path())
+    folder = reference.path.parent if reference.kind == "path" else Path()
+    kept = downloads or folder
+    located = locate(str(reference.within(folder)), folder, kept)
+    path = located.path
+    source = Source(
+        reference=str(reference.within(folder)), base_folder=folder, downloads=kept, limit=MOST_ROWS, encoding=_encoding(path)
+    )
     read = read_rows(source)
-    read.problems.raise_if_any()
+    read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
-    guess = _self_described(rows) if any(map(shape_of, rows)) else guess_columns(rows, path.name, wanted)
+    said = titles_of(rows) and not (wanted.input or wanted.target)
+    guess = _self_described(rows) if said else guess_columns(rows, located.shown, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
-    column = guess.columns.target or ""
+    column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     kind, classes = kind_of(unique.examples, column)
     lists = lists_in([example.target for example in unique.examples], column)
     scorer, config = scorer_for(kind, unique.examples)
     usable = len(unique.examples)
     return Profile(
-        path=path,
+        reference=reference,
         format=loaded.format,
         shape=loaded.shape,
         rows=read.rows_read,
@@ -100,14 +121,15 @@ def look_at(path: Path, wanted: Wanted = NOTHING_WANTED) -> Profile:
         at_least=bar_for(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
         instruction=instruction_for(kind, classes, unique.examples, column),
-        findings=audit(loaded.examples, "raw"),
+        findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
         remarks=(
             *_spellings(classes),
             *((lists.remark,) if lists and lists.kind == kind else ()),
             *remarks_on(kind, unique.examples),
-            *_remarks(read.rows_read, loaded.examples, guess, source.encoding, scorer),
+            *_remarks(loaded, guess, source.encoding, scorer),
         ),
         examples=unique.examples,
+        inferences=(*guess.inferences, *loaded.inferences),
     )
 
 
@@ -124,7 +146,8 @@ def _encoding(path: Path) -> str | None:
 def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
     """For rows that say what is what: the group and the split that they may name besides."""
     columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields()}
-    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=guess_group(columns, ()))
+    group = guess_group(columns, rows)
+    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=group.name if group else None)
 
 
 def _spellings(classes: Mapping[str, int]) -> list[str]:
@@ -151,13 +174,12 @@ def _in_braces(target: Any) -> bool:
     return isinstance(target, str) and target.startswith("{") and target.endswith("}")
 
 
-def _remarks(rows: int, examples: Sequence[Example], guess: Guess, encoding: str | None, scorer: str) -> list[str]:
-    remarks = []
+def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) -> list[str]:
+    remarks, rows, examples = list[str](), loaded.rows_read, loaded.examples
     if rows > MOST_ROWS:
         remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them were looked at.")
     if guess.where:
-        # All rows were looked at, or a sample: then the number is of the sample.
-        remarks.append(f"{min(rows, MOST_ROWS) - len(examples):,} rows without an answer are left out.")
+        remarks.append(f"{sum(loaded.skipped.values()):,} rows without an answer are left out.")
     if guess.unused:
         remarks.append(f"Columns that take no part: {', '.join(guess.unused)}.")
     if guess.group:

@@ -94,7 +94,7 @@ def propose(draft: Draft) -> Proposal:
 
 def _unmatchable(profile: Profile) -> Mapping[str, str]:
     """Id -> why, of rows whose target the proposed scorer could never call right, where they are few; many are told as an error."""
-    scorer = bind(Bar(scorer=profile.scorer, config=profile.config)).settle(profile.examples, profile.path.parent)
+    scorer = bind(Bar(scorer=profile.scorer, config=profile.config)).settle(profile.examples, profile.folder)
     found = {row.id: reason for row in profile.examples if (reason := scorer.check(row))}
     return found if len(found) <= MOST_LEFT_OUT * len(profile.examples) else {}
 

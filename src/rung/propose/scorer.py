@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from rung import plugins
 from rung.data.calls import looks_like_calls
+from rung.data.closed_set import is_closed_set
 from rung.data.read.where import as_text
-from rung.propose.columns.column import is_closed_set
 from rung.propose.lists import ListKind, lists_in
 from rung.types import Example
 from rung.verify.column import read_column
@@ -19,7 +19,7 @@ from rung.verify.fields import kind_of_field
 Kind = ListKind | Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text"]
 SHORT_CHARS = 40
 BARS: dict[Kind, float] = {
-    **dict.fromkeys(("label list", "alternatives", "required items", "tool calls", "short text"), 0.5),
+    **dict.fromkeys(("several labels", "alternatives", "required items", "tool calls", "short text"), 0.5),
     **dict.fromkeys(("references", "text"), 0.3),
     **dict.fromkeys(("number", "identifier"), 0.7),
     "JSON object": 0.8,
@@ -65,7 +65,7 @@ def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, 
     if kind == "JSON object":
         objects = [example.target for example in examples if isinstance(example.target, dict)]
         settings["fields"] = {key: _field(values) for key, values in _by_name(objects).items()}
-    if kind == "label list" and (lists := lists_in([example.target for example in examples])):
+    if kind == "several labels" and (lists := lists_in([example.target for example in examples])):
         settings |= lists.settings
     if kind == "number" and read_column([example.target for example in examples]).doubt:
         settings["decimal"] = "."

@@ -48,9 +48,9 @@ ABOUT_SEARCH = (
 )
 
 
-def name_of(file: Path) -> str:
+def name_of(file: str) -> str:
     """A name for the task, from the data file's."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.name.split(".")[0]).strip("-._") or "task"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.split(".", maxsplit=1)[0]).strip("-._") or "task"
 
 
 def write_task(
@@ -60,7 +60,7 @@ def write_task(
 
     `base` None is the default base. `trials` says what the scorer was found to catch.
     """
-    data: dict[str, Any] = {"examples": os.path.relpath(profile.path, out.parent)}
+    data: dict[str, Any] = {"examples": str(profile.reference.within(out.parent))}
     optional = {"columns": profile.columns.named(), "where": profile.where, "group": profile.group, "encoding": profile.encoding}
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
@@ -70,9 +70,13 @@ def write_task(
     bar += [ABOUT_VERBATIM.format(scorer=profile.scorer)] if verbatim else []
     parts = [
         _comments(
-            [f"Written by `rung init {profile.path.name}`, from what the file shows. Change what is wrong.", "", *seen(profile)]
+            [
+                f"Written by `rung init {profile.reference.shown}`, from what the file shows. Change what is wrong.",
+                "",
+                *seen(profile),
+            ]
         ),
-        write_yaml({"name": name_of(profile.path)}),
+        write_yaml({"name": name_of(profile.reference.name)}),
         _commented(ABOUT_BASE) + write_yaml({"base": _base(base, out.parent)}),
         _commented(ABOUT_INSTRUCTION) + write_yaml({"instruction": profile.instruction}),
         write_yaml({"data": data}) + split,

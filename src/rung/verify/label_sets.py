@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from rung.choice_words import one_form
+from rung.data.closed_set import is_closed_set
 from rung.verify.items import json_items, unfenced
 from rung.verify.parse import NotJson, as_text, strict_json
 
 MARKS = (";", "|", "\n", ",")
 MOST_LABELS = 100
-LONGEST_LABEL = 80
 FEWEST_SETS = 2  # of two labels or more, before a mark is taken for one
 SEPARATOR = re.compile(r" ?(?:\n|;|\||,|/) ?(?:and )?| and | & ", re.IGNORECASE)
 BULLET = re.compile(r"(?:[-*•–·]|\(?\d{1,3}[.)]) ")
@@ -41,9 +42,9 @@ def parts_of(text: str, mark: str) -> list[str]:
 
 def is_set_of_few(sets: Sequence[Sequence[str]]) -> bool:
     """Whether lists are sets of labels: no label twice in one, each short, few labels in all, each standing twice on average."""
-    counts = Counter(label for labels in sets for label in labels)
-    few = 2 <= len(counts) <= min(MOST_LABELS, counts.total() // 2)
-    return few and max(map(len, counts)) <= LONGEST_LABEL and all(len(set(labels)) == len(labels) for labels in sets)
+    return all(len(set(labels)) == len(labels) for labels in sets) and is_closed_set(
+        Counter(label for labels in sets for label in labels)
+    )
 
 
 def _separates(mark: str, texts: Sequence[str]) -> bool:
@@ -79,13 +80,13 @@ class Reader:
 
     def key(self, text: str) -> str:
         """Labels of one key are one label. Case counts among choices that differ in it alone."""
-        one_line = " ".join(text.split())
+        one_line = one_form(text)
         return one_line.casefold() if self.ignore_case and one_line.casefold() not in self._cased else one_line
 
     @cached_property
     def _cased(self) -> frozenset[str]:
         """The choices, folded, that stand for several."""
-        several = Counter(folded for folded, _ in {(one.casefold(), one) for one in (" ".join(c.split()) for c in self.choices)})
+        several = Counter(folded for folded, _ in {(one.casefold(), one) for one in map(one_form, self.choices)})
         return frozenset(folded for folded, count in several.items() if count > 1)
 
     @cached_property
@@ -170,7 +171,7 @@ class Reader:
 
 def _one_spaced(text: str) -> str:
     """Without blank lines and runs of blanks, so that looking ahead is never far."""
-    return "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines())))
+    return "\n".join(filter(None, map(one_form, text.splitlines())))
 
 
 def _told_by_truths(text: str) -> list[Any] | None:

@@ -29,12 +29,10 @@ def test_clean_rows_have_no_findings() -> None:
 def test_duplicates_and_conflicts() -> None:
     examples = [row("A b", "x", id="1"), row("a  B", "x", id="2"), row("A b", "x", id="3"), row("a b", "y", id="4", source="f:5")]
     assert told(examples, "duplicates") == [
-        ("info", "exact duplicates in 1 row; the first of each counts", 1),
-        ("info", "duplicates but for case and blanks in 1 row; the first of each counts", 1),
+        ("info", "1 row stands twice, with the same answer; the first of each counts", 1),
+        ("info", "1 row stands twice but for case and blanks, with the same answer; the first of each counts", 1),
     ]
-    assert told(examples, "labels") == [
-        ("warning", "another answer to an earlier row's question in 1 row; the first of each counts", 1)
-    ]
+    assert told(examples, "labels") == [("warning", "1 question has two answers; the first of each counts", 1)]
     assert [f.places for f in found(examples, "duplicates")] == [("3 (as 1)",), ("2 (as 1)",)]
     assert [f.places for f in found(examples, "labels")] == [("f:5 (against 1)",)]
 

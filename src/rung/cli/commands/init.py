@@ -18,16 +18,17 @@ SHOWN = (*FILE, "kind", "classes", "scorer", "config", "split", "leave_out", "in
 
 
 @click.command(epilog=example("rung init reviews.csv --out task.yaml"))
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--out", type=click.Path(path_type=Path), default="task.yaml", show_default=True, help="The task file to write.")
 @click.option("--base", help="The model to change, as in a task file: pip:package, hf:org/model@revision, a folder, an address.")
 @json_option
-def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
+def command(file: str, out: Path, base: str | None, as_json: bool) -> None:
     """Look at FILE, your data, and write a task file for it.
 
     FILE is JSONL, JSON, CSV, TSV or Parquet. Asks nothing: the task file says what was found, what was guessed and what its
     test split can prove. Never overwrites a file.
     """
+    from rung.data.read.reference import DataReference
     from rung.propose.profile import look_at
     from rung.propose.propose import Draft, propose, refuse_existing
     from rung.registry.home import default_path
@@ -35,10 +36,10 @@ def command(file: Path, out: Path, base: str | None, as_json: bool) -> None:
 
     refuse_existing(out)
     with watching() as progress:
-        with progress.stage(f"Looking at {file}"):
-            profile = look_at(file)
+        downloads = default_path() / "downloads"
+        with progress.stage(f"Looking at {DataReference.read(file, Path()).name}"):
+            profile = look_at(file, downloads=downloads)
         with progress.stage("Trying the task"):
-            downloads = default_path() / "downloads"
             proposal = propose(Draft(profile=profile, out=out, base=base, downloads=downloads, alpha=plan_of_alpha))
     if as_json:
         print_json(_document(proposal))

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from rung.data.findings import SHOWN_PLACES, in_rows, place
-from rung.data.split import deduplicate
+from rung.data.split import Removed, deduplicate
 from rung.types import Example, Finding, Severity
 
 ROWS = "raw"
 SEVERITY: Severity = "info"
-KINDS = {"exact": "exact duplicates", "normalised": "duplicates but for case and blanks"}
+KINDS = {"exact": "", "normalised": " but for case and blanks"}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -26,6 +26,12 @@ def check(examples: Sequence[Example], config: Config) -> list[Finding]:
     for kind, words in KINDS.items():
         pairs = [pair for pair in removed if pair.kind == kind]
         places = tuple(f"{place(pair.dropped)} (as {place(pair.kept)})" for pair in pairs[:SHOWN_PLACES])
-        message = f"{words} in {in_rows(len(pairs))}; the first of each counts"
-        findings += [Finding(severity=SEVERITY, message=message, count=len(pairs), places=places)] if pairs else []
+        findings += [Finding(severity=SEVERITY, message=_told(pairs, words), count=len(pairs), places=places)] if pairs else []
     return findings
+
+
+def _told(pairs: Sequence[Removed], words: str) -> str:
+    first = {id(pair.kept) for pair in pairs}
+    stand = f"{in_rows(len(first))} {'stands' if len(first) == 1 else 'stand'}"
+    often = "twice" if len(first) == len(pairs) else f"several times ({in_rows(len(pairs))} beyond the first)"
+    return f"{stand} {often}{words}, with the same answer; the first of each counts"

@@ -35,6 +35,8 @@ NAMED_BESIDE = 20
 GUESSES = ("cp1252", "mac_roman", "latin-1")
 GUESS_BYTES = 16 << 20
 HEAD_BYTES = 8192
+MOST_CONTROL = 0.01
+TEXT_BYTES = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\t\n\r\f\v\x1a\x1b\x1c\x1d\x1e\x1f")
 
 
 def check_present(path: Path, shown: str) -> None:
@@ -79,10 +81,15 @@ def check_text(first: bytes, shown: str, encoding: str | None) -> None:
         if first.startswith(magic):
             hint = "Save the rows as CSV, JSONL or Parquet (plain or gzip-compressed)."
             raise UserError(f"the file is {name}, not rows of text", where=shown, hint=hint)
-    if b"\x00" in first and not _is_wide(encoding or wide_encoding(first) or "utf-8"):
+    if b"\x00" in first and not _is_wide(encoding or wide_encoding(first) or "utf-8") and _control(first) > MOST_CONTROL:
         at = first.index(b"\x00")
         hint = "Save the rows as CSV, JSONL or Parquet; for UTF-16 text without a mark set data.encoding: utf-16-le."
         raise UserError(f"the file is binary: byte {at} is zero", where=shown, hint=hint)
+
+
+def _control(first: bytes) -> float:
+    """The share of bytes that no text has; a few of them are damage, and cost their rows alone."""
+    return len(first.translate(None, delete=TEXT_BYTES)) / len(first)
 
 
 def wide_encoding(first: bytes) -> str | None:
@@ -127,11 +134,10 @@ def guess_encoding(path: Path) -> str:
 
     Text that is UTF-8 but for a few lines is UTF-8 as well: read in another encoding it would all come out garbled, unseen.
     """
-    with open_bytes(path) as file:
-        sample = file.read(GUESS_BYTES)
+    sample = _sample(path)
     if marked := wide_encoding(sample):
         return marked
-    if _mostly_utf8(sample):
+    if _mostly(sample, "utf-8"):
         return "utf-8"
     for name in ("utf-8", *GUESSES):
         try:
@@ -142,40 +148,62 @@ def guess_encoding(path: Path) -> str:
     return "latin-1"
 
 
-def _mostly_utf8(sample: bytes) -> bool:
-    """Whether most of the lines that are not plain ASCII decode: in a single-byte encoding hardly any does by chance."""
+def _mostly(sample: bytes, encoding: str) -> bool:
+    """Whether most of the lines that are not plain ASCII decode: in a single-byte encoding hardly any is UTF-8 by chance."""
     telling = [line for line in sample.split(b"\n")[: -1 if len(sample) == GUESS_BYTES else None] if not line.isascii()]
     decoded = 0
     for line in telling:
         with contextlib.suppress(UnicodeDecodeError):
-            line.decode("utf-8")
+            line.decode(encoding)
             decoded += 1
     return 2 * decoded > len(telling)
 
 
 def _narrow_lines(file: IO[bytes], path: Path, shown: str, encoding: str) -> Iterator[str]:
-    number, start = 0, 0
-    while raw := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(raw) > MAX_LINE_BYTES:
-            hint = "Is it one row a line? Save it as JSONL or CSV with line ends."
-            raise UserError(f"the line is longer than {MAX_LINE_BYTES >> 20} MiB", where=f"{shown}:{number}", hint=hint)
-        if number == 1 and raw.startswith(codecs.BOM_UTF8):
-            raw = raw[len(codecs.BOM_UTF8) :]
+    """Lines by \\n, \\r\\n or \\r. A byte that is not of the encoding stands as a lone surrogate, for its row to be refused by;
+    where most lines have such, the encoding is the wrong one."""
+    start, errors = 0, "strict"
+    for number, raw in enumerate(_split(file, shown), start=1):
+        line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
         try:
-            yield raw.decode(encoding)
+            yield line.decode(encoding, errors)
         except UnicodeDecodeError as error:
-            raise _wrong_encoding(error, path, f"{shown}:{number}", start) from None
+            if not _mostly(_sample(path), encoding):
+                raise _wrong_encoding(error, path, f"{shown}:{number}", start) from None
+            errors = "surrogateescape"
+            yield line.decode(encoding, errors)
         start += len(raw)
+
+
+def _split(file: IO[bytes], shown: str) -> Iterator[bytes]:
+    """Lines with their ends. One that is longer than the bound is no line of a table."""
+    number, rest = 0, b""
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        if rest or b"\r" in raw[:-2]:
+            lines = (rest + raw).splitlines(keepends=True)
+            rest = b"" if raw.endswith(b"\n") else lines.pop()
+        else:
+            lines = [raw]
+        for line in [*lines, rest] if len(rest) > MAX_LINE_BYTES else lines:
+            number += 1
+            if len(line) > MAX_LINE_BYTES:
+                hint = "Is it one row a line? Save it as JSONL or CSV with line ends."
+                raise UserError(f"the line is longer than {MAX_LINE_BYTES >> 20} MiB", where=f"{shown}:{number}", hint=hint)
+            yield line
+    if rest:
+        yield rest
+
+
+def _sample(path: Path) -> bytes:
+    with open_bytes(path) as file:
+        return file.read(GUESS_BYTES)
 
 
 def _wrong_encoding(error: UnicodeDecodeError, path: Path, where: str, start: int) -> UserError:
     byte = error.object[error.start]
     problem = f"byte 0x{byte:02x} (byte {start + error.start} of the file) is not {error.encoding}"
-    guess = guess_encoding(path)
-    hint = f"Re-save the file as UTF-8, or name its encoding: data.encoding: {guess} (others: {', '.join(GUESSES)})."
-    if guess == "utf-8" and error.encoding == "utf-8":
-        hint = "Mend this line: most of the file is UTF-8, and would be garbled in any other encoding."
+    others = ", ".join(GUESSES)
+    hint = f"Re-save the file as UTF-8, or name its encoding: data.encoding: {guess_encoding(path)} (others: {others})."
     return UserError(problem, where=where, hint=hint)
 
 

@@ -1,21 +1,21 @@
-"""File formats: JSONL, JSON documents, CSV and TSV, Parquet. Each becomes a Table of rows with their line numbers."""
+"""File formats: JSONL, JSON documents, Parquet, and which one a file is. Each becomes a Table of rows with their line numbers."""
 
 from __future__ import annotations
 
-import csv
-import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rung.data.read import files
-from rung.data.read.rows import MAX_DOCUMENT_BYTES, MAX_LINE_BYTES, RawRow, RowError, Table
+from rung.data.read.delimited import ANY_DELIMITER, DELIMITERS, csv_table
+from rung.data.read.layout import PLAIN, Layout
+from rung.data.read.rows import MAX_DOCUMENT_BYTES, RawRow, RowError, Table, check_characters
+from rung.data.read.text_lines import text_table
 from rung.errors import BrokenEnvironment, UserError
 
-DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 
 
@@ -35,7 +35,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_each_once)
 
 
-def open_table(path: Path, shown: str, encoding: str | None = None) -> Table:
+def open_table(path: Path, shown: str, encoding: str | None = None, layout: Layout = PLAIN) -> Table:
     """The rows of a data file; gzip is undone. Raises UserError where the file is missing, empty, binary or of no known format."""
     files.check_encoding(encoding)
     first = files.head(path, shown)
@@ -46,9 +46,19 @@ def open_table(path: Path, shown: str, encoding: str | None = None) -> Table:
     text = first.decode(encoding or files.wide_encoding(first) or "utf-8", errors="replace").lstrip("\ufeff \t\r\n")
     if not text:
         raise _blank(path, shown, encoding)
-    if suffix in JSON_SUFFIXES or (suffix not in DELIMITERS and text[0] in "{["):
+    named = layout.format or format_of(suffix, text)
+    if named == "parquet":
+        raise UserError("the file is text, not Parquet", where=shown, hint="Take data.format out.")
+    if named == "text" or layout.label is not None:
+        return text_table(path, shown, encoding, layout)
+    if named in ("json", "jsonl"):
         return _json_table(path, shown, encoding, text)
-    return _csv_table(path, shown, encoding, DELIMITERS.get(suffix, ",\t;|"))
+    return csv_table(path, shown, encoding, layout, "\t" if layout.format == "tsv" else DELIMITERS.get(suffix, ANY_DELIMITER))
+
+
+def format_of(suffix: str, text: str) -> str:
+    """By a file's name and its first characters: `json` for either kind of it, else `csv`."""
+    return "json" if suffix in JSON_SUFFIXES or (suffix not in DELIMITERS and text[0] in "{[") else "csv"
 
 
 def parse_json(text: str) -> Any:
@@ -87,6 +97,7 @@ def _json_lines(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow
 
 
 def _parse_line(line: str) -> Mapping[str, Any]:
+    check_characters(line)
     return _as_row(parse_json(line))
 
 
@@ -152,64 +163,6 @@ def _skip(text: str, at: int, also: str) -> int:
     while at < len(text) and text[at] in blank:
         at += 1
     return at
-
-
-def _csv_table(path: Path, shown: str, encoding: str | None, delimiters: str) -> Table:
-    text = files.lines(path, shown, encoding)
-    opening = _until_filled(text)
-    delimiter = max(delimiters, key=lambda mark: _outside_quotes(opening[-1]).count(mark))
-    csv.field_size_limit(MAX_LINE_BYTES)
-    reader = csv.reader(itertools.chain(opening, text), delimiter=delimiter, strict=True)
-    header = _header(reader, shown)
-    name = "tsv" if delimiter == "\t" else "csv"
-    return Table(shown=shown, format=name, rows=_csv_rows(reader, shown), parse=_row_parser(header))
-
-
-def _until_filled(text: Iterator[str]) -> list[str]:
-    """Lines up to and including the first that is not blank."""
-    opening = [next(text)]
-    while not opening[-1].strip():
-        opening.append(next(text))
-    return opening
-
-
-def _outside_quotes(line: str) -> str:
-    return "".join(line.split('"')[::2])
-
-
-def _header(reader: Any, shown: str) -> list[str]:
-    try:
-        cells = next(row for row in reader if row)
-    except csv.Error as error:
-        raise UserError(f"not CSV: {error}", where=f"{shown}:1", hint="Check the quotes of the header.") from None
-    names = [name.strip() or f"column_{number}" for number, name in enumerate(cells, start=1)]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise UserError(f"the header names {', '.join(map(repr, twice))} twice", where=f"{shown}:1", hint="Rename one of them.")
-    return names
-
-
-def _csv_rows(reader: Any, shown: str) -> Iterator[RawRow]:
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            hint = 'Is a quote left open? A quote inside a quoted field is written twice: "".'
-            raise UserError(f"not CSV from here on: {error}", where=f"{shown}:{line}", hint=hint) from None
-        if cells is None:
-            return
-        if cells:
-            yield RawRow(line, cells)
-
-
-def _row_parser(header: Sequence[str]) -> Callable[[Sequence[str]], Mapping[str, Any]]:
-    def parse(cells: Sequence[str]) -> Mapping[str, Any]:
-        if len(cells) != len(header):
-            raise RowError(f"{len(cells)} fields where the header names {len(header)} ({', '.join(header[:8])})")
-        return dict(zip(header, cells, strict=True))
-
-    return parse
 
 
 def _parquet(path: Path, shown: str) -> Iterator[RawRow]:

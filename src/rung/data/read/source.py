@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rung.data.read import user_rows
-from rung.data.read.fetch import fetch, is_fetched
+from rung.data.read.fetch import fetch
 from rung.data.read.formats import open_table
-from rung.data.read.rows import MAX_ROWS, Problems, RawRow, ReadRow, RowError, Table
+from rung.data.read.layout import PLAIN, Layout
+from rung.data.read.locate import locate
+from rung.data.read.rows import MAX_ROWS, MOST_BAD, Problems, RawRow, ReadRow, RowError, Table
 from rung.data.read.where import Filter
 from rung.data.shapes.columns import Columns
 from rung.errors import UserError
@@ -27,7 +29,10 @@ class Source:
     group     the cluster key's column; columns.group says the same
     limit     at most so many rows: a seeded random sample of the rows that `where` lets through, in file order; not the first ones
     encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
+    layout    how the file's text becomes rows, where the plain rules do not say it
     slices    columns whose values are kept with their rows
+    names     the words for the targets' values (`rung.data.value_names`)
+    bad_rows  the share of bad rows up to which they are left out; more of them refuse the file
     """
 
     reference: str
@@ -40,7 +45,10 @@ class Source:
     limit: int | None = None
     seed: int = 0
     encoding: str | None = None
+    layout: Layout = PLAIN
     slices: Sequence[str] = ()
+    names: Mapping[str, Any] = field(default_factory=dict)
+    bad_rows: float = MOST_BAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +66,18 @@ def read_rows(source: Source) -> Read:
     """The rows that take part, before they are understood. Raises as `load_examples`, but for bad rows, which are in `problems`."""
     _check_settings(source)
     table = _open(source)
-    problems, keep = Problems(table.shown), Filter(source.where, table.shown)
+    problems = Problems(table.shown, places=table.places, wanted=frozenset(source.leave_out))
+    keep = Filter(source.where, table.shown)
     raw, rows_read = _sample(table, source, keep, problems)
     keep.check_names()
     rows = [ReadRow(*row) for row in raw] if keep.tests else _parsed(raw, table, problems)
+    # Rows that a condition was tried on were all parsed, and a limit then took a sample of them.
+    problems.unread, problems.rows = problems.count, rows_read - keep.skipped.total() if keep.tests else len(raw)
+    problems.sampled = len(rows) if keep.tests and source.limit is not None else problems.rows
     if not rows and not problems.count:
         reasons = "; ".join(f"{count:,} rows: {reason}" for reason, count in keep.skipped.most_common(5))
         raise UserError("no row is left to use", where=table.shown, hint=f"data.where leaves out {reasons}" if reasons else "")
-    return Read(rows=rows, rows_read=rows_read, skipped=dict(keep.skipped), problems=problems, format=table.format)
+    return Read(rows=rows, rows_read=rows_read, skipped={**table.skipped, **keep.skipped}, problems=problems, format=table.format)
 
 
 def _check_settings(source: Source) -> None:
@@ -76,20 +88,14 @@ def _check_settings(source: Source) -> None:
 def _open(source: Source) -> Table:
     if source.reference.startswith("python:"):
         return user_rows.open_table(source.reference, source.base_folder, lambda wanted: _path(wanted, source))
-    path = _path(source.reference, source)
-    return open_table(path, _shown(path, source), source.encoding)
+    found = locate(source.reference, source.base_folder, source.downloads, source.encoding)
+    table = open_table(found.path, found.shown, source.encoding, source.layout)
+    return replace(table, format=found.format or table.format, places=found.places)
 
 
 def _path(reference: str, source: Source) -> Path:
     path = fetch(reference, source.downloads)
     return path if path.is_absolute() else source.base_folder / path
-
-
-def _shown(path: Path, source: Source) -> str:
-    """The path as its user knows it: within the task's folder, or as written."""
-    if is_fetched(source.reference):
-        return source.reference
-    return str(path.relative_to(source.base_folder)) if path.is_relative_to(source.base_folder) else str(path)
 
 
 def _sample(table: Table, source: Source, keep: Filter, problems: Problems) -> tuple[list[RawRow], int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rung.data.call_texts import calls_of
 from rung.data.calls import as_tools
+from rung.data.inferred import Inference
 from rung.data.read.rows import Row, RowError
 from rung.parts import Gold
 
@@ -16,7 +17,10 @@ TOOL_KEYS = ("tools", "functions", "function")
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a row says, before ids, groups and splits: `target` is text, a number, an object, or a list of tool calls."""
+    """What a row says, before ids, groups and splits: `target` is text, a number, an object, or a list of tool calls.
+
+    `inferences` are what was taken to be so in reading this row; a file's are told once, with the number of their rows.
+    """
 
     messages: list[dict[str, Any]]
     target: Any
@@ -24,6 +28,7 @@ class Parts:
     gold: tuple[Gold, ...] = ()
     calls: tuple[Mapping[str, Any], ...] | None = None
     rejected: Any = None
+    inferences: tuple[Inference, ...] = ()
 
 
 def as_target(value: Any, tools: tuple[dict[str, Any], ...], name: str) -> Any:

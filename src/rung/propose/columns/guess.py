@@ -1,44 +1,24 @@
-"""Which column is which, told by names and by what the columns hold; for files whose rows do not say so themselves."""
+"""Which columns are the question, which the answer, and which rows belong together; why, and what else it could have been."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rung.data.inferred import Inference
-from rung.data.load import SPLIT_NAMES
 from rung.data.shapes.columns import Columns
-from rung.errors import UserError
+from rung.propose.columns import words
+from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside
+from rung.propose.columns.beside import guess_extra, guess_group, is_half_split, is_system, names_splits
 from rung.propose.columns.column import Column, Rows, columns_of
-from rung.propose.columns.wanted import Wanted
-from rung.types import SPLITS
+from rung.propose.columns.marks import mark_columns
+from rung.propose.columns.questions import as_written, companions, options_of, question_score
+from rung.propose.columns.undecided import undecided
+from rung.propose.columns.wanted import NOTHING_WANTED, Chosen, Wanted, read_wanted
+from rung.propose.columns.why import inferences_of, same_parts
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-INPUT_NAMES = _words(
-    "text input prompt question query message messages content body utterance sentence review comment tweet post email mail "
-    "document passage article description transcript ticket request source"
-)
-TARGET_NAMES = _words(
-    "label labels target category class intent sentiment topic tag expected answer answers output response completion result "
-    "extraction extracted json fields entities summary translation rating verdict gold truth"
-)
-GROUP_NAMES = _words(
-    "customer client user account patient author speaker document doc thread conversation session dialog dialogue case template "
-    "group cluster company order household"
-)
-ASIDE_NAMES = _words("id uid uuid date time timestamp created confidence weight index url row")
-SPLIT_COLUMNS = frozenset(("split", "fold", "subset", "partition"))
-LARGEST_GROUP = 0.3
-FEWEST_GROUPS = 10
-CALL_KEYS = frozenset(("name", "arguments"))
-NOTHING_WANTED = Wanted()
+MARKED = 6.5  # what speaks for columns of marks together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,71 +41,162 @@ class Guess:
 
 
 def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Guess:
-    """Input, target, and where they show themselves id, split and group.
+    """Question, answer, and where they show themselves id, split, system text and group.
 
-    Raises UserError, with the columns' names, where no column can be the question or none the answer.
+    Raises UserError for a wanted column that there is not, and Undecided, with the candidates, where no column can be the
+    question or none the answer.
     """
     columns = columns_of(rows)
-    asked = _best({name: _as_input(column) for name, column in columns.items()})
-    rest = {name: column for name, column in columns.items() if name != asked}
-    # Beside the question a last column can only be the answer, unless its name says that it is something else.
-    only = 1.0 if len(rest) == 1 else 0.0
-    target = _best({name: _as_target(column, only) for name, column in rest.items()})
-    if asked is None or target is None:
-        missing = "question" if asked is None else "answer"
-        constant = [column for column in columns.values() if column.filled == column.rows > 1 and len(column.values) == 1]
-        same = "".join(
-            f"Every row says '{next(iter(column.values))}' under {column.name}: are other rows missing? " for column in constant
+    chosen = read_wanted(wanted, columns, shown)
+    texts = {
+        name: column
+        for name, column in columns.items()
+        if name not in chosen.targets and question_score(column) > 0 and not is_system(column)
+    }
+    main = _main(texts, columns, chosen)
+    scores = _answers(columns, texts, main)
+    targets = chosen.targets or _targets(columns, scores, main, chosen)
+    if main is None or not targets:
+        raise undecided(
+            columns, shown, missing="answer" if main is not None or chosen.inputs else "question", texts=tuple(texts), chosen=chosen
         )
-        hint = f"{same}Name them in the task file: data.columns: {{input: ..., target: ...}}. Columns: {', '.join(columns)}."
-        raise UserError(f"no column looks like the {missing}", where=shown, hint=hint)
-    named = replace(guess_extra(columns, taken=(asked, target)), input=asked, target=target)
-    group = guess_group(columns, taken=(asked, target))
-    where = {target: "not empty"} if columns[target].filled < len(rows) else {}
-    unused = tuple(name for name in columns if name not in (*named.named().values(), group))
-    return Guess(columns=named, group=group, where=where, unused=unused)
-
-
-def guess_extra(columns: Mapping[str, Column], taken: Sequence[str]) -> Columns:
-    """An id column whose values are all different, a split column that names all three splits, and a column of right calls."""
-    free = [column for column in columns.values() if column.name not in taken and column.filled == column.rows]
-    ids = [c.name for c in free if c.words and c.words <= {"id", "uid", "uuid", "row"} and len(c.values) == c.rows]
-    splits = [c.name for c in free if c.words <= SPLIT_COLUMNS and {SPLIT_NAMES.get(v.casefold()) for v in c.values} == set(SPLITS)]
-    called = [columns["calls"]] if "calls" in columns and "calls" not in taken else []
-    calls = [c.name for c in called if c.values and all(set(re.findall(r"\w+", text)) >= CALL_KEYS for text in c.values)]
-    return Columns(id=next(iter(ids), None), split=next(iter(splits), None), calls=next(iter(calls), None))
-
-
-def guess_group(columns: Mapping[str, Column], taken: Sequence[str]) -> str | None:
-    """A column named after someone or something that rows may share, whose values repeat without any of them ruling."""
-    for column in columns.values():
-        named = column.words & GROUP_NAMES and column.words <= GROUP_NAMES | {"id", "no", "nr", "number", "key", "name"}
-        repeats = FEWEST_GROUPS <= len(column.values) < column.filled and column.filled >= 0.9 * column.rows
-        if column.name in taken or not named or not repeats or column.structured:
-            continue
-        if column.values.most_common(1)[0][1] <= LARGEST_GROUP * column.filled:
-            return column.name
-    return None
-
-
-def _best(scores: Mapping[str, float]) -> str | None:
-    name = max(scores, key=lambda name: scores[name], default=None)
-    return name if name is not None and scores[name] > 0 else None
-
-
-def _as_input(column: Column) -> float:
-    """Questions are long, mostly different, text, filled, and called so."""
-    if column.filled < 0.5 * column.rows or column.numbers > 0.9 or column.distinct < 0.2 or column.mean_chars < 2:
-        return 0.0
-    named = 2.0 * bool(column.words & INPUT_NAMES) - 2.0 * bool(column.words & (TARGET_NAMES | ASIDE_NAMES))
-    return max(0.0, named + min(math.log10(column.mean_chars), 3) + column.distinct)
-
-
-def _as_target(column: Column, only: float) -> float:
-    """Answers are called so, or are a closed set, or structured, or all that there is."""
-    if column.filled < 0.5 * column.rows or len(column.values) < 2:
-        return 0.0
-    aside = bool(column.words & ASIDE_NAMES) or bool(column.words & GROUP_NAMES) or column.words <= SPLIT_COLUMNS
-    return (
-        only + 3.0 * bool(column.words & TARGET_NAMES) + 2.0 * column.is_closed_set + 2.0 * (column.structured > 0.9) - 3.0 * aside
+    answers = [columns[name] for name in targets]
+    taken, why = _asked(columns, main, answers, chosen)
+    extra = guess_extra(columns, taken=(*taken, *targets))
+    target = targets[0] if len(targets) == 1 else targets
+    options = options_of(_without(columns, targets), main, answers)
+    written = chosen.columns or as_written({name: columns[name] for name in taken}, options)
+    named = replace(extra, input=written.input, target=target)
+    group = guess_group(
+        columns, rows, taken, target if isinstance(target, str) else None, is_free=answers[0].is_read and len(answers) == 1
     )
+    group = None if named.split and group and _straddles(group.name, named.split, rows) else group
+    runners = tuple(
+        name
+        for name, score in _ranked(scores)
+        if score >= RUNNER_UP and name not in (*targets, *taken) and not _says_again(columns, name, targets)
+    )[:5]
+    unused = _unused(columns, {*taken, *targets, *([group.name] if group else []), *_single(extra)})
+    return Guess(
+        columns=named,
+        group=group.name if group else None,
+        where={targets[0]: "not empty"} if len(targets) == 1 and answers[0].filled < len(rows) else {},
+        names=_letters(answers, options, taken, columns),
+        unused=unused,
+        inferences=inferences_of(columns, named, group, runners, {name: why.get(name, "") for name in unused}),
+        runners_up=runners,
+    )
+
+
+def _main(texts: Mapping[str, Column], columns: Mapping[str, Column], chosen: Chosen) -> Column | None:
+    """The column that is read first."""
+    if chosen.inputs:
+        return max((columns[name] for name in chosen.inputs), key=question_score)
+    return max(texts.values(), key=question_score, default=None)
+
+
+def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: Column | None) -> dict[str, float]:
+    """How much speaks for each column as the answer, the question itself left out."""
+    rated = any(
+        answer_score(column, texts, main) >= FIRM and column.called.has(words.RATED)
+        for column in columns.values()
+        if column is not main
+    )
+    scores = {}
+    for name, column in columns.items():
+        if column is main or names_splits(column) or is_half_split(column) or is_system(column):
+            continue
+        if rated and column.look in ("text", "long words") and column.called.head in words.HEADLINE:
+            continue  # the headline of what is rated
+        scores[name] = answer_score(column, texts, main)
+    return scores
+
+
+def _targets(columns: Mapping[str, Column], scores: Mapping[str, float], main: Column | None, chosen: Chosen) -> tuple[str, ...]:
+    """The answer: the likeliest column, marks that stand side by side, or the only column that is left."""
+    free = {name: score for name, score in scores.items() if name not in chosen.inputs}
+    marked = tuple(name for name in mark_columns(columns) if name not in chosen.inputs)
+    best = max(free, key=lambda name: free[name], default=None)
+    if marked and (best is None or best in marked or free[best] < MARKED):
+        return marked
+    if best is not None and free[best] >= LEAST:
+        return (_in_words(columns, best, free),)
+    left = [name for name, column in columns.items() if column is not main and name not in chosen.inputs and _could_be_all(column)]
+    return tuple(left) if len(left) == 1 and main is not None else ()
+
+
+def _could_be_all(column: Column) -> bool:
+    """Whether a column that is left alone beside the question can be its answer: no id, date or the like."""
+    return (
+        len(column.values) > 1
+        and column.share_filled >= 0.5
+        and not is_beside(column)
+        and not names_splits(column)
+        and not is_half_split(column)
+    )
+
+
+def _in_words(columns: Mapping[str, Column], best: str, scores: Mapping[str, float]) -> str:
+    """The column that says in words what `best` says in numbers, where there is one; names go over codes."""
+    if columns[best].look not in ("number", "mark"):
+        return best
+    for name, column in columns.items():
+        if (
+            column.look in ("words", "long words", "text")
+            and scores.get(name, 0) > 0
+            and column.is_closed_set
+            and same_parts(columns[best], column)
+        ):
+            return name
+    return best
+
+
+def _asked(
+    columns: Mapping[str, Column], main: Column, answers: Sequence[Column], chosen: Chosen
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    if chosen.inputs:
+        return chosen.inputs, {}
+    found, why = companions(main, answers, {name: column for name, column in columns.items() if not is_system(column)})
+    return tuple(found), why
+
+
+def _letters(
+    answers: Sequence[Column], options: Mapping[str, str], taken: Sequence[str], columns: Mapping[str, Column]
+) -> dict[str, str]:
+    """What the numbers of an answer stand for where options are listed with letters: their places, from 0 or from 1."""
+    listed = [columns[name] for name in taken if columns[name].look == "list" and columns[name].called.head in words.OPTION]
+    if len(answers) != 1 or answers[0].look not in ("number", "mark") or not (listed or options):
+        return {}
+    marks = sorted(options.values())
+    if options and not all(mark.isalpha() for mark in marks):
+        return {}
+    size = len(marks) or max((len(value) for value in listed[0].lists if value is not None), default=0)
+    values = sorted({int(value) for value in answers[0].numbers})
+    first = 1 if values and values[-1] == size else 0
+    letters = {str(place + first): chr(ord("A") + place) for place in range(size)}
+    return letters if values and set(map(str, values)) <= set(letters) and size <= 26 else {}
+
+
+def _without(columns: Mapping[str, Column], names: Sequence[str]) -> dict[str, Column]:
+    return {name: column for name, column in columns.items() if name not in names}
+
+
+def _says_again(columns: Mapping[str, Column], name: str, targets: Sequence[str]) -> bool:
+    return any(same_parts(columns[name], columns[target]) for target in targets)
+
+
+def _single(extra: Columns) -> list[str]:
+    return [name for name in (extra.id, extra.split, extra.system, extra.calls) if name]
+
+
+def _ranked(scores: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(scores.items(), key=lambda item: -item[1])
+
+
+def _straddles(group: str, split: str, rows: Rows) -> bool:
+    seen: dict[str, str] = {}
+    return any(seen.setdefault(str(row.get(group)), str(row.get(split))) != str(row.get(split)) for row in rows)
+
+
+def _unused(columns: Mapping[str, Column], used: set[str]) -> tuple[str, ...]:
+    return tuple(name for name in columns if name not in used)

@@ -6,6 +6,7 @@ Where targets are lists, `match` says what they mean (`rung.verify.lists`).
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from pydantic import BaseModel
@@ -80,5 +81,6 @@ def describe(examples: Sequence[Example], config: Config) -> str:
 def _normal(text: str, config: Config) -> str:
     if config.squad:
         return " ".join(squad_words(text))
-    text = " ".join(text.split()) if config.ignore_space else text.strip()
+    # What differs in the encoding of an accent alone is the same text (Unicode Standard Annex 15).
+    text = unicodedata.normalize("NFC", " ".join(text.split()) if config.ignore_space else text.strip())
     return text.casefold() if config.ignore_case else text

@@ -24,7 +24,7 @@ from rung.verify.parse import NotJson, as_text, strict_json
 from rung.verify.schema import closed_values
 from rung.verify.scoring import missing_target
 
-PROPOSED: dict[str, dict[str, object]] = {"label list": {}}
+PROPOSED: dict[str, dict[str, object]] = {"several labels": {}}
 
 
 class Config(BaseModel, extra="forbid", frozen=True):

@@ -1,0 +1,25 @@
+"""When texts are a closed set of labels: told by how they repeat, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import median
+
+LONGEST_LABEL = 80
+MANY = 100  # from here on a class must show itself more often
+LEAST_TWICE = 2
+MANY_TIMES = 10
+MANY_MEDIAN = 5
+
+
+def is_closed_set(counts: Mapping[str, int]) -> bool:
+    """Whether these texts, with how often each stands, are labels: short, and each standing twice on average.
+
+    Of more than a hundred it is asked that they stand ten times on average and half of them five times at least: 151 intents in
+    9,000 rows do, the names of people and places do not.
+    """
+    if not 2 <= len(counts) <= sum(counts.values()) // LEAST_TWICE or max(map(len, counts)) > LONGEST_LABEL:
+        return False
+    if len(counts) <= MANY:
+        return True
+    return sum(counts.values()) >= MANY_TIMES * len(counts) and median(counts.values()) >= MANY_MEDIAN
