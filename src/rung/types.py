@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
-from rung.json_form import as_json, digest
+from rung.json_form import LEFT_OUT, as_json, digest
 from rung.parts import Calibration, Constraint, Demonstrations, Gold, Knowledge, ProbeSettings, Retrieval, ToolSet, ToolUse
 from rung.sources.base import BaseReference
 
@@ -43,6 +43,7 @@ class Example:
     rejected  the worse answer of a preference row
     said      the text that stood where no call was right
     slices    the row's own values in the columns that some bar's `where` names
+    judged_by  what the row itself says of how an answer to it is judged, such as tests that it must pass: column -> value
     """
 
     id: str
@@ -60,11 +61,13 @@ class Example:
     rejected: Any = None
     said: str | None = None
     slices: Mapping[str, Any] = field(default_factory=dict)
+    judged_by: Mapping[str, Any] | None = field(default=None, metadata=LEFT_OUT)
 
     @cached_property
     def digest(self) -> str:
         """Identity of what is asked and expected, wherever the row stands and whatever it is called."""
-        return digest([list(self.messages), self.target, list(self.tools)])
+        judged_by = [] if self.judged_by is None else [dict(self.judged_by)]
+        return digest([list(self.messages), self.target, list(self.tools), *judged_by])
 
     @cached_property
     def question_digest(self) -> str:

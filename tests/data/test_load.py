@@ -64,13 +64,15 @@ def test_earlier_tool_calls_stay_in_the_conversation_with_their_arguments_as_obj
         {"role": "assistant", "content": None, "tool_calls": [CALL]},
         {"role": "tool", "tool_call_id": "c1", "content": "2"},
         {"role": "assistant", "content": "It is 2."},
+        {"role": "user", "content": "In words?"},
+        {"role": "assistant", "content": "Two."},
     ]
     example = only(load, {"messages": turns, "tools": [TOOL]})
     assert example.messages[1]["tool_calls"] == [
         {"id": "c1", "type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
     ]
     assert example.messages[2]["tool_call_id"] == "c1"
-    assert example.target == "It is 2."
+    assert example.target == "Two."
 
 
 def test_text_where_others_call_means_that_no_call_is_right(load):
@@ -300,3 +302,10 @@ def test_lists_in_cells(load, targets, read):
     rows = [{"q": f"ask {n}", "a": target} for n, target in enumerate(targets)]
     loaded = load("rows.jsonl", rows, columns={"input": "q", "target": "a"})
     assert [row.target for row in loaded.examples] == read
+
+
+def test_rows_of_a_document_that_is_one_line_have_ids_of_their_own(load):
+    rows = [{"prompt": f"q{i}", "completion": f"a{i}"} for i in range(3)]
+    examples = load("rows.json", json.dumps(rows).encode()).examples
+    assert [example.id for example in examples] == ["rows.json:1", "rows.json:1#2", "rows.json:1#3"]
+    assert len({example.group for example in examples}) == 3

@@ -35,7 +35,7 @@ def as_tools(value: Any) -> tuple[dict[str, Any], ...]:
     value = without_nulls(_from_text(value, "tools"))
     if value is None:
         return ()
-    found = value if isinstance(value, list) else [value]
+    found = [tool for entry in (value if isinstance(value, list) else [value]) for tool in _declared(entry)]
     return tuple(_tool(entry, number) for number, entry in enumerate(found, start=1))
 
 
@@ -164,11 +164,20 @@ def _nested(value: Any) -> Any:
     return {name: v for name, v in fields.items() if v is not _OMITTED}
 
 
+def _declared(entry: Any) -> list[Any]:
+    """A tool, or the several that Google's `functionDeclarations` hold."""
+    keys = ("functionDeclarations", "function_declarations")
+    held = next((entry[key] for key in keys if isinstance(entry.get(key), list)), None) if isinstance(entry, dict) else None
+    return [entry] if held is None else held
+
+
 def _tool(entry: Any, number: int) -> dict[str, Any]:
-    function = entry.get("function", entry) if isinstance(entry, dict) else None
+    function = entry.get("function", entry.get("toolSpec", entry)) if isinstance(entry, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
         raise RowError(f"tool {number} has no function name")
-    parameters = function.get("parameters", function.get("input_schema")) or {}
+    schemas = (function.get(key) for key in ("parameters", "input_schema", "inputSchema"))
+    parameters = next((schema for schema in schemas if schema is not None), None) or {}
+    parameters = parameters["json"] if isinstance(parameters, dict) and set(parameters) == {"json"} else parameters
     if not isinstance(parameters, dict):
         raise RowError(f"the parameters of tool {function['name']} are not a JSON schema")
     described = {"description": str(function["description"])} if function.get("description") else {}
@@ -208,4 +217,4 @@ def as_schema(schema: Any) -> Any:
 def _schema_type(name: str) -> str | None:
     """The standard's type for names such as "dict", "float" or Python's "List[str], optional"; None where any type will do."""
     stem = re.split(r"[\[,]", name.strip(), maxsplit=1)[0].strip()
-    return stem if stem in STANDARD_TYPES else SCHEMA_TYPES.get(stem)
+    return stem.lower() if stem.lower() in STANDARD_TYPES else SCHEMA_TYPES.get(stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -86,6 +87,9 @@ def _check_names(known: set[str] | None, source: Source, shown: str) -> None:
         if known is not None and column not in known:
             hint = f"{did_you_mean(column, known)} 'target' is a row's target, 'answer' what an answer was read as."
             raise UserError(f"{shown} has no column '{column}'", where=f"where.{column}", hint=hint)
+    for column in source.judged_by:
+        if known is not None and column not in known:
+            raise UserError(f"{shown} has no column '{column}'", where=f"judged_by.{column}", hint=did_you_mean(column, known))
     for key, column in named:
         if known is not None and column not in known:
             where = "data.group" if column == source.group else f"data.columns.{key}"
@@ -102,13 +106,19 @@ def _by_columns(row: Row, columns: Columns, marks: Marks | None) -> Parts | RowE
 def _examples(understood: Understood, source: Source, own: OwnFields, problems: Problems) -> list[Example]:
     examples: list[Example] = []
     lines_by_id: dict[str, int] = {}
+    on_line: Counter[int] = Counter()
     for line, row, said in understood.outcomes:
+        on_line[line] += 1
+        # A document may be one long line: its rows are told apart by their number on it.
+        place = problems.place(line) + (f"#{on_line[line]}" if on_line[line] > 1 else "")
         try:
             if isinstance(said, RowError):
                 raise said
-            example = _example(with_calls(said), own.of(row), problems.place(line))
+            example = _example(with_calls(said), own.of(row), place)
             if source.slices:
                 example = replace(example, slices={column: _slice(row.get(column)) for column in source.slices})
+            if source.judged_by:
+                example = replace(example, judged_by={column: _kept(row.get(column)) for column in source.judged_by})
             if example.id in lines_by_id:
                 raise RowError(f"the id '{example.id}' stands at line {lines_by_id[example.id]} already")
         except RowError as error:
@@ -138,6 +148,15 @@ def _slice(value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return None if isinstance(value, float) else as_text(value)
+
+
+def _kept(value: Any) -> Any:
+    """A cell as it can be hashed: what JSON cannot say as its text."""
+    try:
+        canonical_json(value)
+    except (ValueError, TypeError):
+        return as_text(value)
+    return value
 
 
 def _example(parts: Parts, given: Given, where: str) -> Example:

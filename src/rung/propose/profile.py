@@ -95,8 +95,8 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
-    said = titles_of(rows) and not (wanted.input or wanted.target)
-    guess = _self_described(rows) if said else guess_columns(rows, located.shown, wanted)
+    titles = () if wanted.input or wanted.target else titles_of(rows)
+    guess = _self_described(rows, titles) if titles else guess_columns(rows, located.shown, wanted)
     loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
     unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
@@ -143,9 +143,9 @@ def _encoding(path: Path) -> str | None:
     return None if found in ("utf-8", "utf-16") else found
 
 
-def _self_described(rows: Sequence[Mapping[str, Any]]) -> Guess:
+def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) -> Guess:
     """For rows that say what is what: the group and the split that they may name besides."""
-    columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields()}
+    columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields(titles)}
     group = guess_group(columns, rows)
     return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=group.name if group else None)
 

@@ -63,7 +63,8 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     spec, bars, checks = _checked(located)
     try:
         slices = tuple(dict.fromkeys(column for bar, _ in bars for column in columns_of(bar)))
-        loaded = load_examples(replace(_source(spec, path, downloads), slices=slices))
+        judged_by = tuple(dict.fromkeys(column for _, scorer in bars for column in scorer.columns))
+        loaded = load_examples(replace(_source(spec, path, downloads), slices=slices, judged_by=judged_by))
         unique = deduplicate(loaded.examples)
         rows = with_repeats(unique)
         kept = balance(rows, spec.seed) if spec.data.balance else rows
@@ -232,6 +233,10 @@ def _at_its_key(error: UserError, located: Located, reference: str, bars: Sequen
         column = error.where.partition(".")[2]
         place = next((*_place(bar.name), "where", column) for bar in bars if column in bar.where)
         return type(error)(f"where: {error.problem}", where=located.where(place), hint=error.hint)
+    if key[0] == "judged_by":
+        column = error.where.partition(".")[2]
+        places = [(*_place(bar.name), name) for bar in bars for name, value in bar.config.items() if value == column]
+        return type(error)(f"{places[0][-1]}: {error.problem}", where=located.where(places[0]), hint=error.hint)
     if key[0] in ("data", "tools") and key in located.lines:
         return type(error)(error.problem, where=located.where(key), hint=error.hint)
     if error.where == reference:
@@ -269,6 +274,7 @@ def _refuse_strange(
 
 def _refuse_unmatchable(bar: Bar, scorer: BoundScorer, examples: Sequence[Example]) -> None:
     """Raises UserError that lists the rows whose target no answer could ever match."""
+    scorer.prepare_ideals(examples)
     faults = [(row.source or row.id, fault) for row in examples if (fault := scorer.check(row))]
     if not faults:
         return

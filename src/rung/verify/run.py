@@ -35,6 +35,8 @@ def score_rows(task: Task, examples: Sequence[Example], answers: Sequence[Answer
     Raises ValueError where there are not as many answers as examples.
     """
     scorers = {bar.name: scorer_of(task, bar) for bar in (task.quality, *task.guards)}
+    for scorer in scorers.values():
+        scorer.prepare([(row, said.text) for row, said in zip(examples, answers, strict=True) if not no_answer(said)])
     rows = []
     for example, said in zip(examples, answers, strict=True):
         judged = replace(example, shown=tuple(said.passages)) if said.passages else example

@@ -7,7 +7,7 @@ A plug-in has `Config` and `score`. It may say of itself, where it is so:
     PROPOSED = {kind: settings}    the kinds of answers (`rung.propose.scorer`) for which `rung init` proposes it, and with what
     NEEDS = (package, install)     a package that it needs for what is proposed, and how to install it
     LISTS, WHOLE_LISTS             what targets that are lists can mean to it (`rung.verify.lists`)
-    OPAQUE = True      only it knows what is right: the ideal answers that can be written down need not be
+    OPAQUE = True      only it knows what is right: ideal answers as they can be written need not be; or a function of its settings
 
 Its other hooks are optional, with the defaults of BoundScorer:
 
@@ -24,6 +24,11 @@ Its other hooks are optional, with the defaults of BoundScorer:
     accepts(config) -> Mapping[str, str]                   near misses (`rung.verify.near_misses`) that it takes for right, and why
     harmless(config) -> tuple[str, ...]                    rewordings of an ideal answer that are right, beside ALWAYS_HARMLESS
     staged(example, config) -> Example                     a row with what an answer to it would have been shown
+    columns(config) -> tuple[str, ...]                     the rows' own columns by which it judges (`Example.judged_by`)
+    prepare(pairs, config) -> None                         told which answers it is about to be asked for
+    program(example, config) -> str | None                 the ideal answer's code, where answers are code that is run
+    work(config) -> float                                  what one score takes, in characters that others compare meanwhile
+    lacking() -> str                                       what this machine lacks for it to judge by the rows' columns
 """
 
 from __future__ import annotations
@@ -32,7 +37,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +176,35 @@ class BoundScorer:
     @property
     def opaque(self) -> bool:
         """Whether only the scorer knows what is right."""
-        return bool(getattr(self.module, "OPAQUE", False))
+        said = getattr(self.module, "OPAQUE", False)
+        return bool(said(self.config) if callable(said) else said)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The rows' own columns by which it judges."""
+        named: tuple[str, ...] = self.module.columns(self.config) if hasattr(self.module, "columns") else ()
+        return named
+
+    def prepare(self, answers: Sequence[tuple[Example, str]]) -> None:
+        """Told which answers it is about to be asked for, it does at once what it can. Changes no score."""
+        if hasattr(self.module, "prepare"):
+            self.module.prepare([(row, final_answer(said, partial(self.ideal, row))) for row, said in answers], self.config)
+
+    def prepare_ideals(self, examples: Sequence[Example]) -> None:
+        """As `prepare`, of the ideal answers."""
+        if hasattr(self.module, "prepare"):
+            self.prepare([(row, self.ideal(row)) for row in map(self.staged, examples) if row.target is not None])
+
+    @property
+    def work(self) -> float:
+        """What one score takes at least, in characters of an answer times those of its target that others compare meanwhile."""
+        least: float = self.module.work(self.config) if hasattr(self.module, "work") else 0.0
+        return least
+
+    def program(self, example: Example) -> str | None:
+        """The ideal answer's code, where answers are code that is run."""
+        code: str | None = self.module.program(example, self.config) if hasattr(self.module, "program") else None
+        return code
 
     def staged(self, example: Example) -> Example:
         """The row with what an answer to it would have been shown. Default: nothing."""

@@ -102,6 +102,8 @@ def _parse_line(line: str) -> Mapping[str, Any]:
 
 
 def _as_row(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, list) and value and all(isinstance(entry, dict) and {"role", "from"} & set(entry) for entry in value):
+        return {"messages": value}  # a conversation that stands there without a name
     if not isinstance(value, dict):
         raise RowError(f"the row is {_kind(value)}, not an object with named fields")
     return value

@@ -31,6 +31,7 @@ class Source:
     encoding  of text files; None is UTF-8 (or UTF-16 where the file is marked so)
     layout    how the file's text becomes rows, where the plain rules do not say it
     slices    columns whose values are kept with their rows
+    judged_by columns that say how an answer to their row is judged; kept with it, and part of what it is
     names     the words for the targets' values (`rung.data.value_names`)
     bad_rows  the share of bad rows up to which they are left out; more of them refuse the file
     """
@@ -47,6 +48,7 @@ class Source:
     encoding: str | None = None
     layout: Layout = PLAIN
     slices: Sequence[str] = ()
+    judged_by: Sequence[str] = ()
     names: Mapping[str, Any] = field(default_factory=dict)
     bad_rows: float = MOST_BAD
 

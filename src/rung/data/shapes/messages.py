@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from rung.data.read.rows import Row
-from rung.data.shapes.conversation import as_messages, split_answer
-from rung.data.shapes.parts import Parts, as_target, refuse_answered, tools_of
+from rung.data.shapes.answered import answered, answered_beside
+from rung.data.shapes.fields import answer_beside, is_conversation
+from rung.data.shapes.parts import Parts
 
 TITLE = "messages"
 ORDER = 30
 EXAMPLE = '{"messages": [...]}'
-FIELDS = ("messages", "target")
+FIELDS = ("messages", "target", "system")
 
 
 def fits(row: Row) -> bool:
-    """Whether the row holds a conversation under that name."""
-    return "messages" in row
+    """Whether the row holds a conversation under that name, and no class of it beside."""
+    return is_conversation(row, "messages")
 
 
 def convert(row: Row) -> Parts:
     """The conversation up to its answer, and the answer."""
-    messages, tools = as_messages(row["messages"]), tools_of(row)
-    if "target" in row:
-        refuse_answered(messages)
-        return Parts(messages=messages, target=as_target(row["target"], tools, "target"), tools=tools)
-    asked, answer = split_answer(messages)
-    return Parts(messages=asked, target=answer, tools=tools)
+    beside = "target" if "target" in row else answer_beside(row, "messages")
+    return answered_beside(row["messages"], row, beside) if beside else answered(row["messages"], row)

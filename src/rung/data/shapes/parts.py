@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,27 @@ from rung.data.read.rows import Row, RowError
 from rung.parts import Gold
 
 TOOL_KEYS = ("tools", "functions", "function")
+MEDIA_KEYS = ("image", "images", "video", "videos", "audio", "audios")
+_MEDIA_MARK = re.compile(r"<(image|video|audio)\d*>|<\|(image|video|audio)(?:_\d+)?\|>")
+
+
+class LeftOut(RowError):
+    """A row that is good and takes no part; rows are counted by the text, `rows with ...`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallTurn:
+    """What was asked before a turn that calls, and its calls."""
+
+    asked: tuple[dict[str, Any], ...]
+    calls: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """What a row says, before ids, groups and splits: `target` is text, a number, an object, or a list of tool calls.
 
+    `call` is the turn that called, where the target is what was said once its results were there.
     `inferences` are what was taken to be so in reading this row; a file's are told once, with the number of their rows.
     """
 
@@ -28,6 +44,7 @@ class Parts:
     gold: tuple[Gold, ...] = ()
     calls: tuple[Mapping[str, Any], ...] | None = None
     rejected: Any = None
+    call: CallTurn | None = None
     inferences: tuple[Inference, ...] = ()
 
 
@@ -57,3 +74,12 @@ def tools_of(row: Row) -> tuple[dict[str, Any], ...]:
     """The tools that a row brings along, under any of their names."""
     key = next((key for key in TOOL_KEYS if row.get(key)), None)
     return as_tools(row[key]) if key else ()
+
+
+def refuse_media(row: Row, messages: list[dict[str, Any]]) -> None:
+    """Raises RowError where the conversation shows a picture or plays a sound that stands beside it."""
+    if not any(row.get(key) for key in MEDIA_KEYS):
+        return
+    for number, message in enumerate(messages, start=1):
+        if found := _MEDIA_MARK.search(message["content"]):
+            raise RowError(f"message {number} shows {found.group()}, which stands beside it; only text is understood")

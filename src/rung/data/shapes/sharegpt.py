@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rung.data.read.rows import Row
-from rung.data.shapes.conversation import as_messages, split_answer
-from rung.data.shapes.parts import Parts, tools_of, with_system
+from rung.data.shapes.answered import answered, answered_beside
+from rung.data.shapes.fields import answer_beside, is_conversation
+from rung.data.shapes.parts import Parts
 
 TITLE = "sharegpt"
 ORDER = 40
@@ -14,10 +15,10 @@ FIELDS = ("conversations", "system")
 
 def fits(row: Row) -> bool:
     """Whether the row holds a conversation under that name."""
-    return "conversations" in row
+    return is_conversation(row, "conversations")
 
 
 def convert(row: Row) -> Parts:
     """The conversation up to its last turn, and what that says."""
-    asked, answer = split_answer(with_system(as_messages(row["conversations"]), row.get("system")))
-    return Parts(messages=asked, target=answer, tools=tools_of(row))
+    beside = answer_beside(row, "conversations")
+    return answered_beside(row["conversations"], row, beside) if beside else answered(row["conversations"], row)

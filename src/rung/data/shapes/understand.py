@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from rung.data.inferred import Inference
 from rung.data.read.rows import ReadRow, Row, RowError
-from rung.data.shapes.parts import Parts
-from rung.data.shapes.recognise import convert_row, shape_of
+from rung.data.shapes import feedback
+from rung.data.shapes.parts import LeftOut, Parts
+from rung.data.shapes.recognise import convert_row, fewest_of, shape_of
 
 SAMPLED = 1_000
-FEWEST_SHAPED = 0.5  # of the rows: below that the names of the fields are a chance, and the columns are asked about
 FEWEST_OF_A_SHAPE = 0.1  # of the shaped rows: a shape that fewer have is a slip, and those are bad rows
+FEWEST_CALLING = 0.1  # of the rows: from there on the calls are what a file is about
 
 
 class Outcome(NamedTuple):
@@ -37,13 +38,15 @@ class Understood:
 
 def titles_of(rows: Sequence[Row]) -> tuple[str, ...]:
     """The shapes that a file's rows have, the most frequent first; none where most rows have none: columns must be named."""
-    if not any(map(shape_of, _sample(rows))):
+    if not any(map(shape_of, rows[:: max(len(rows) // SAMPLED, 1)])):
         return ()
     counts = Counter(title for row in rows if (title := shape_of(row)))
-    shaped = counts.total()
-    if shaped < FEWEST_SHAPED * len(rows):
+    if not counts:
         return ()
-    return tuple(title for title, count in counts.most_common() if count >= FEWEST_OF_A_SHAPE * shaped)
+    first = counts.most_common(1)[0][0]
+    if counts.total() < fewest_of(first) * len(rows):
+        return ()
+    return tuple(title for title, count in counts.most_common() if count >= FEWEST_OF_A_SHAPE * counts.total())
 
 
 def understand(rows: Sequence[ReadRow]) -> Understood | None:
@@ -52,11 +55,12 @@ def understand(rows: Sequence[ReadRow]) -> Understood | None:
     if not titles:
         return None
     outcomes = [Outcome(line, row, _parts(row, titles)) for line, row in rows]
-    return Understood(title=titles[0], outcomes=outcomes, inferences=(*_mixed(outcomes, titles), *_noted(outcomes)))
-
-
-def _sample(rows: Sequence[Row]) -> Sequence[Row]:
-    return rows[:: max(len(rows) // SAMPLED, 1)]
+    left_out = Counter(str(outcome.parts) for outcome in outcomes if isinstance(outcome.parts, LeftOut))
+    outcomes = [outcome for outcome in outcomes if not isinstance(outcome.parts, LeftOut)]
+    outcomes, calling = _at_calls(outcomes)
+    outcomes, marked, false = _without_bad(outcomes)
+    told = (*_mixed(outcomes, titles), *_left_out(left_out), *marked, *calling, *_noted(outcomes))
+    return Understood(title=titles[0], outcomes=outcomes, left_out=left_out | false, inferences=told)
 
 
 def _parts(row: Row, titles: Sequence[str]) -> Parts | RowError:
@@ -70,12 +74,49 @@ def _parts(row: Row, titles: Sequence[str]) -> Parts | RowError:
         return error
 
 
+def _at_calls(outcomes: list[Outcome]) -> tuple[list[Outcome], list[Inference]]:
+    """The rows of a file that is about calls, cut at the turn that calls where words stand behind it that its result led to."""
+    good = [outcome.parts for outcome in outcomes if isinstance(outcome.parts, Parts)]
+    led = sum(parts.call is not None for parts in good)
+    calling = sum(isinstance(parts.target, list) and bool(parts.target) for parts in good)
+    if not led or led + calling < FEWEST_CALLING * len(good):
+        return outcomes, []
+    cut = [outcome._replace(parts=_at_call(outcome.parts)) for outcome in outcomes]
+    because = f"the file is about calls: {led + calling:,} of {len(good):,} rows end in one, or in words that one led to"
+    taken = f"the call of {led:,} rows whose last words follow from its result; those words are left out"
+    return cut, [Inference(about="target", taken=taken, because=because)]
+
+
+def _at_call(parts: Parts | RowError) -> Parts | RowError:
+    if isinstance(parts, RowError) or parts.call is None:
+        return parts
+    return replace(parts, messages=list(parts.call.asked), target=list(parts.call.calls), call=None)
+
+
+def _without_bad(outcomes: list[Outcome]) -> tuple[list[Outcome], list[Inference], Counter[str]]:
+    good = [(outcome.row, outcome.parts) for outcome in outcomes if isinstance(outcome.parts, Parts)]
+    key = feedback.mark_of(good)
+    if key is None:
+        return outcomes, [], Counter()
+    kept, told = feedback.without_bad(good, key)
+    parts = iter(kept)
+    marked = [(outcome, next(parts) if isinstance(outcome.parts, Parts) else outcome.parts) for outcome in outcomes]
+    left = [outcome._replace(parts=found) for outcome, found in marked if found is not None]
+    return left, [told], Counter({feedback.left_out_as(key): kept.count(None)})
+
+
 def _mixed(outcomes: Sequence[Outcome], titles: Sequence[str]) -> list[Inference]:
     if len(titles) == 1:
         return []
     counts = Counter(shape_of(outcome.row) for outcome in outcomes)
     told = ", ".join(f"{counts[title]:,} are shaped {title}" for title in titles)
     return [Inference(about="shape", taken="each row is read by its own shape", because=f"of {len(outcomes):,} rows {told}")]
+
+
+def _left_out(reasons: Mapping[str, int]) -> list[Inference]:
+    return [
+        Inference(about="rows", taken=f"{count:,} are left out", because=f"they are {reason}") for reason, count in reasons.items()
+    ]
 
 
 def _noted(outcomes: Sequence[Outcome]) -> list[Inference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rung.verify.near_misses import numbers, parts, replies
+from rung.verify.near_misses import code, numbers, parts, replies
 from rung.verify.near_misses.material import Material, other_ideals
 
 
@@ -46,6 +46,10 @@ NEAR_MISSES: tuple[Kind, ...] = (
     Kind(name="call missing", make=parts.call_missing),
     Kind(name="call too many", make=parts.call_too_many),
     Kind(name="no call", make=parts.no_call),
+    Kind(name="comparison turned", make=code.comparison_turned),
+    Kind(name="operator changed", make=code.operator_changed),
+    Kind(name="number changed", make=code.number_changed),
+    Kind(name="empty body", make=code.empty_body),
     Kind(name="other label", make=replies.other_label),
     Kind(name="label inside another", make=replies.label_inside_another),
     Kind(name="label inside a word", make=replies.label_inside_a_word),

@@ -206,11 +206,12 @@ def _try_row(given: Material, scorer: BoundScorer, tallies: dict[str, _Tally], i
                 for text in kind.make(given):
                     made = _scored(given, scorer, text)
                     tallies[kind.name].add(given.example.id, made, made.score is None or made.score < best - 1e-9)
-    for kind in NEAR_MISSES:
-        for text in islice(kind.make(given), MOST_OF_A_KIND):
-            made = _scored(given, scorer, text)
-            tallies[kind.name].add(given.example.id, made, made.score is not None and made.score >= best - 1e-9)
-            work += len(text) * max(len(given.ideal), 1)
+    misses = [(kind, text) for kind in NEAR_MISSES for text in islice(kind.make(given), MOST_OF_A_KIND)]
+    scorer.prepare([(given.example, text) for _, text in misses])
+    for kind, text in misses:
+        made = _scored(given, scorer, text)
+        tallies[kind.name].add(given.example.id, made, made.score is not None and made.score >= best - 1e-9)
+        work += max(len(text) * max(len(given.ideal), 1), scorer.work)
     return work
 
 
