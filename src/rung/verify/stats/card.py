@@ -103,7 +103,10 @@ def _looked_at(sizes: tuple[int, ...], bar: float, alpha: float, gaps: Sequence[
 
 def _too_small(sizes: tuple[int, ...], bar: float, alpha: float) -> dict[str, Any]:
     if not power.alone(sizes):
-        text = f"too small for its bar: even a perfect candidate cannot prove {bar:.1%} on groups of these sizes (data.most_per_group caps large ones)"
+        text = (
+            f"too small for its bar: even a perfect candidate cannot prove {bar:.1%} on groups of these sizes "
+            "(data.most_per_group caps large ones)"
+        )
         return {"text": text, "best_proven": power.best_proven(sizes, alpha)}
     smallest = power.fewest_rows(alpha, bar, len(sizes))
     return {
