@@ -1,6 +1,6 @@
 """`data.names`: the words for what the targets' values are, used by prompts, classes, answers and reports in their stead.
 
-{0: negative, 1: positive}                  of a target, and of each item of a list of labels or mark of several columns
+{0: negative, 1: positive}                  of a target, of each label in a list or between marks (`3,10`), of marked columns
 {tone: {0: calm, 1: angry}}                 of the fields of an object
 """
 
@@ -17,6 +17,7 @@ from rung.types import Example
 
 KEY = "data.names"
 SHOWN_VALUES = 20
+MARKS = (";", "|", "\n", ",", "/", " ")
 
 
 def check_names(names: Mapping[str, Any], within: str = "") -> None:
@@ -45,34 +46,69 @@ def with_names(examples: Sequence[Example], names: Mapping[str, Any]) -> tuple[E
     if not names:
         return tuple(examples)
     check_names(names)
-    unnamed: dict[str, Example] = {}
-    done = [replace(row, target=_named(row.target, names, row, unnamed)) for row in examples]
-    if unnamed:
-        first = next(iter(unnamed.values()))
-        shown = ", ".join(f"'{value}'" for value in list(unnamed)[:SHOWN_VALUES])
-        rest = f" and {len(unnamed) - SHOWN_VALUES:,} more" if len(unnamed) > SHOWN_VALUES else ""
-        known = ", ".join(f"'{value}'" for value in list(names)[:SHOWN_VALUES])
-        problem = f"{KEY} has no name for {shown}{rest} (first at {first.source or first.id})"
-        raise UserError(problem, where=KEY, hint=f"Name every value that the target has; named are {known}.")
-    return tuple(done)
+    known = _Names(names)
+    found = [known.parts(row.target) for row in examples]
+    # Where some targets are several labels with a mark between them, all are lists of labels.
+    several = any(isinstance(row.target, str) and isinstance(parts, list) for row, parts in zip(examples, found, strict=True))
+    targets = [[parts] if several and isinstance(parts, str) else parts for parts in found]
+    done = tuple(replace(row, target=known.named(target, row)) for row, target in zip(examples, targets, strict=True))
+    if known.unnamed:
+        first, values = next(iter(known.unnamed.values())), list(known.unnamed)
+        told = f"{_listed(values)} (first at {first.source or first.id})"
+        hint = f"Name every value that the target has; named are {_listed(known.values)}."
+        raise UserError(f"{KEY} has no name for {told}", where=KEY, hint=hint)
+    return done
 
 
-def _named(target: Any, names: Mapping[str, Any], row: Example, unnamed: dict[str, Example]) -> Any:
-    if isinstance(target, list):
-        return [_named(item, names, row, unnamed) for item in target]
-    if isinstance(target, Mapping):
-        return {key: _field(key, part, names, row, unnamed) for key, part in target.items()}
-    if is_empty(target):
-        return target
-    name = next((name for value, name in names.items() if isinstance(name, str) and same(value, target)), None)
-    if name is None:
-        unnamed.setdefault(as_text(target), row)
-    return target if name is None else name
+class _Names:
+    """The names, each value looked up once, and the values that were met and have none."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self.values = [value for value, name in names.items() if isinstance(name, str)]
+        self.names = names
+        self.within = {key: _Names(inner) for key, inner in names.items() if isinstance(inner, Mapping)}
+        self.seen: dict[tuple[type, Any], str | None] = {}
+        self.unnamed: dict[str, Example] = {}
+
+    def of(self, value: Any) -> str | None:
+        """The name of one value."""
+        key = (type(value), value)
+        if key not in self.seen:
+            self.seen[key] = next((self.names[known] for known in self.values if same(known, value)), None)
+        return self.seen[key]
+
+    def parts(self, target: Any) -> Any:
+        """The target, or the values in its text where it is none itself and all of them have names."""
+        if not isinstance(target, str) or self.of(target) is not None:
+            return target
+        split = ([part.strip() for part in target.split(mark) if part.strip()] for mark in MARKS)
+        return next((parts for parts in split if len(parts) > 1 and all(map(self.of, parts))), target)
+
+    def named(self, target: Any, row: Example) -> Any:
+        """The target under its names."""
+        if isinstance(target, list):
+            return [self.named(item, row) for item in target]
+        if isinstance(target, Mapping):
+            return {key: self._field(key, part, row) for key, part in target.items()}
+        if is_empty(target):
+            return target
+        name = self.of(target)
+        if name is None:
+            self.unnamed.setdefault(as_text(target), row)
+        return target if name is None else name
+
+    def _field(self, key: str, part: Any, row: Example) -> Any:
+        if key not in self.within:
+            return part
+        named = self.within[key].named(part, row)
+        for value, at in self.within[key].unnamed.items():
+            self.unnamed.setdefault(f"{key}: {value}", at)
+        return named
 
 
-def _field(key: str, part: Any, names: Mapping[str, Any], row: Example, unnamed: dict[str, Example]) -> Any:
-    of = names.get(key)
-    return _named(part, of, row, unnamed) if isinstance(of, Mapping) else part
+def _listed(values: Sequence[str]) -> str:
+    rest = f" and {len(values) - SHOWN_VALUES:,} more" if len(values) > SHOWN_VALUES else ""
+    return ", ".join(f"'{value}'" for value in values[:SHOWN_VALUES]) + rest
 
 
 def _alike(values: Sequence[str]) -> tuple[str, str] | None:

@@ -34,5 +34,6 @@ def instruction_for(kind: Kind, classes: Mapping[str, int], examples: Sequence[E
         "tool calls": "Reply with the function call as JSON.",
         "short text": "Answer in a few words. Say nothing else.",
         "text": "Answer the message.",
+        "code": "Write the Python code that is asked for. Say nothing else.",
     }
     return instructions[kind]

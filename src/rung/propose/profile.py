@@ -14,14 +14,16 @@ from rung.choices import labels_in
 from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
-from rung.data.read import files
+from rung.data.read.layout import Layout
 from rung.data.read.locate import locate
+from rung.data.read.recognise.recognise import recognise
 from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
-from rung.data.split import deduplicate
+from rung.data.split import Deduplicated, deduplicate
+from rung.propose.code import TestsFound, proven, tests_beside
 from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
@@ -46,6 +48,7 @@ class Profile:
     shape     `columns`, or the name of a shape whose rows say themselves what is what
     columns   for the task file; of input and target none is named where rows say so
     classes   of a closed set: value -> rows, the most frequent first
+    layout    how the file's text becomes rows, for the task file
     at_least  a bar to begin with; what it should be is the user's to say
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
     inferences what nobody said and was taken to be so, each with its reason
@@ -59,7 +62,9 @@ class Profile:
     columns: Columns
     group: str | None
     encoding: str | None
+    layout: Layout
     where: Mapping[str, Any]
+    names: Mapping[str, Any]
     kind: Kind
     classes: Mapping[str, int]
     scorer: str
@@ -88,21 +93,26 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     folder = reference.path.parent if reference.kind == "path" else Path()
     kept = downloads or folder
     located = locate(str(reference.within(folder)), folder, kept)
-    path = located.path
+    found = recognise(located.path, located.shown)
     source = Source(
-        reference=str(reference.within(folder)), base_folder=folder, downloads=kept, limit=MOST_ROWS, encoding=_encoding(path)
+        reference=str(reference.within(folder)),
+        base_folder=folder,
+        downloads=kept,
+        limit=MOST_ROWS,
+        encoding=found.encoding,
+        layout=found.layout,
     )
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
     titles = () if wanted.input or wanted.target else titles_of(rows)
     guess = _self_described(rows, titles) if titles else guess_columns(rows, located.shown, wanted)
-    loaded = load_examples(replace(source, columns=guess.columns, group=guess.group, where=guess.where or None))
-    unique = deduplicate(loaded.examples)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
-    kind, classes = kind_of(unique.examples, column)
+    loaded, unique, tests = _loaded(source, guess, rows)
+    guess = guess.using(tests.columns)
+    kind, classes = ("code", {}) if tests.settings else kind_of(unique.examples, column)
     lists = lists_in([example.target for example in unique.examples], column)
-    scorer, config = scorer_for(kind, unique.examples)
+    scorer, config = scorer_for(kind, unique.examples, tests.settings)
     usable = len(unique.examples)
     return Profile(
         reference=reference,
@@ -113,7 +123,9 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         columns=guess.columns,
         group=guess.group,
         encoding=source.encoding,
+        layout=source.layout,
         where=guess.where,
+        names=guess.names,
         kind=kind,
         classes=classes,
         scorer=scorer,
@@ -126,21 +138,21 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
             *_spellings(classes),
             *((lists.remark,) if lists and lists.kind == kind else ()),
             *remarks_on(kind, unique.examples),
-            *_remarks(loaded, guess, source.encoding, scorer),
+            *_remarks(loaded, guess, scorer),
         ),
         examples=unique.examples,
-        inferences=(*guess.inferences, *loaded.inferences),
+        inferences=(*located.inferences, *found.inferences, *guess.inferences, *loaded.inferences, *tests.inferences),
     )
 
 
-def _encoding(path: Path) -> str | None:
-    """The encoding to name in the task file, None for UTF-8 and for Parquet."""
-    first = files.head(path, path.name)
-    if first.startswith(files.PARQUET_MAGIC):
-        return None
-    files.check_text(first, path.name, None)
-    found = files.guess_encoding(path)
-    return None if found in ("utf-8", "utf-16") else found
+def _loaded(source: Source, guess: Guess, rows: Sequence[Mapping[str, Any]]) -> tuple[Loaded, Deduplicated, TestsFound]:
+    """The rows as the guess has them, each question once, and the tests beside their code where those can be used."""
+    target = guess.columns.target if isinstance(guess.columns.target, str) else ""
+    tests = tests_beside(rows, guess.columns.inputs(), target)
+    named = replace(source, columns=guess.columns, group=guess.group, where=guess.where or None, names=guess.names)
+    loaded = load_examples(replace(named, judged_by=tests.columns))
+    unique = deduplicate(loaded.examples)
+    return loaded, unique, proven(tests, unique.examples)
 
 
 def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) -> Guess:
@@ -174,7 +186,7 @@ def _in_braces(target: Any) -> bool:
     return isinstance(target, str) and target.startswith("{") and target.endswith("}")
 
 
-def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) -> list[str]:
+def _remarks(loaded: Loaded, guess: Guess, scorer: str) -> list[str]:
     remarks, rows, examples = list[str](), loaded.rows_read, loaded.examples
     if rows > MOST_ROWS:
         remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them were looked at.")
@@ -184,8 +196,6 @@ def _remarks(loaded: Loaded, guess: Guess, encoding: str | None, scorer: str) ->
         remarks.append(f"Columns that take no part: {', '.join(guess.unused)}.")
     if guess.group:
         remarks.append(f"Rows that share '{guess.group}' stay in one split.")
-    if encoding:
-        remarks.append(f"The text is not UTF-8; read as {encoding}, which is a guess.")
     as_objects = sum(isinstance(example.target, dict) or _in_braces(example.target) for example in examples)
     if 0.5 * len(examples) < as_objects < len(examples):
         remarks.append(f"{len(examples) - as_objects:,} answers are no JSON object, where the others are.")

@@ -16,11 +16,11 @@ from rung.verify.column import read_column
 from rung.verify.dates import ODD_SHARE
 from rung.verify.fields import kind_of_field
 
-Kind = ListKind | Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text"]
+Kind = ListKind | Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text", "code"]
 SHORT_CHARS = 40
 BARS: dict[Kind, float] = {
     **dict.fromkeys(("several labels", "alternatives", "required items", "tool calls", "short text"), 0.5),
-    **dict.fromkeys(("references", "text"), 0.3),
+    **dict.fromkeys(("references", "text", "code"), 0.3),
     **dict.fromkeys(("number", "identifier"), 0.7),
     "JSON object": 0.8,
 }
@@ -57,11 +57,14 @@ def _are_calls(examples: Sequence[Example]) -> bool:
     return offered and all(isinstance(target, list | dict) and looks_like_calls(target) for target in targets)
 
 
-def scorer_for(kind: Kind, examples: Sequence[Example]) -> tuple[str, dict[str, Any]]:
-    """The first scorer that says of itself that it is for answers of this kind, and the settings to begin with."""
+def scorer_for(kind: Kind, examples: Sequence[Example], columns: Mapping[str, str] | None = None) -> tuple[str, dict[str, Any]]:
+    """The first scorer that says of itself that it is for answers of this kind, and the settings to begin with.
+
+    `columns` are settings that name the rows' own columns, as tests of code do.
+    """
     proposed = {name: getattr(plugins.load("scorers", name), "PROPOSED", {}) for name in plugins.names("scorers")}
     name = next(name for name, kinds in proposed.items() if kind in kinds)
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = dict(columns or {})
     if kind == "JSON object":
         objects = [example.target for example in examples if isinstance(example.target, dict)]
         settings["fields"] = {key: _field(values) for key, values in _by_name(objects).items()}

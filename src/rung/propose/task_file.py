@@ -61,7 +61,14 @@ def write_task(
     `base` None is the default base. `trials` says what the scorer was found to catch.
     """
     data: dict[str, Any] = {"examples": str(profile.reference.within(out.parent))}
-    optional = {"columns": profile.columns.named(), "where": profile.where, "group": profile.group, "encoding": profile.encoding}
+    optional = {
+        "columns": profile.columns.named(),
+        "names": profile.names,
+        "where": profile.where,
+        "group": profile.group,
+        "encoding": profile.encoding,
+        "format": profile.layout.written(),
+    }
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
     split = _indented(_commented(ABOUT_SPLIT) + write_yaml({"split": dict(profile.split)}))

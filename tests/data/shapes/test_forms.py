@@ -26,6 +26,8 @@ ALONE = {
     "an answer that is marked good": {"prompt": "2 + 2?", "answer": "4", "is_good": True},
     "content blocks": {"messages": [{"role": "user", "content": [{"type": "text", "text": "2 + 2?"}]}, {
         "role": "assistant", "content": [{"type": "thinking", "thinking": "easy"}, {"type": "text", "text": "4"}]}]},
+    "parts with a value": {"messages": [{"role": "user", "content": [{"type": "text", "value": "2 + 2?"}]}, {
+        "role": "assistant", "content": [{"type": "reasoning", "value": "hm"}, {"type": "text", "value": "4"}]}]},
     "bedrock's blocks without a type": {"messages": [{"role": "user", "content": [{"text": "2 + 2?"}]}, {
         "role": "assistant", "content": [{"text": "4"}]}]},
     "singular": {"conversation": TALK},
@@ -70,6 +72,8 @@ PAIRS = {
     "objects with messages, as text": {
         "chosen": json.dumps({"messages": TALK}), "rejected": json.dumps({"messages": [*ASK, POOR]})},
     "messages and two texts": {"messages": ASK, "chosen": "4", "rejected": "5"},
+    "a whole conversation and a worse answer": {"messages": TALK, "rejected_response": "5"},
+    "two whole conversations in other words": {"chosen_messages": TALK, "rejected_messages": [*ASK, POOR]},
     "question and two texts": {"system": "", "question": "2 + 2?", "chosen": "4", "rejected": "5"},
     "instruction and two texts": {"instruction": "2 + 2?", "input": "", "chosen": "4", "rejected": "5"},
     "text": {"chosen": "\n\nHuman: 2 + 2?\n\nAssistant: 4", "rejected": "\n\nHuman: 2 + 2?\n\nAssistant: 5"},

@@ -82,6 +82,13 @@ def test_calls_in_turns_of_their_own_are_made_at_once(load):
     assert [call["arguments"] for call in example.target] == [{"a": 1}, {"a": 2}]
 
 
+def test_rows_without_tools_take_no_part_in_a_file_about_calls(load):
+    calls = [{"messages": [ask(f"{i}?"), CALLED], "tools": json.dumps([TOOL])} for i in range(3)]
+    loaded = load("rows.jsonl", [*calls, {"messages": [ask("Hi"), say("Hello")], "tools": "[]"}])
+    assert (len(loaded.examples), loaded.skipped) == (3, {"rows without tools, in a file that is about calls": 1})
+    assert "rows: 1 are left out" in told(loaded)
+
+
 def test_a_rare_call_in_a_file_of_talk_is_part_of_the_talk(load):
     led = {"messages": [ask("1 + 0?"), CALLED, {"role": "tool", "content": "1"}, say("It is 1.")]}
     talk = [{"messages": [ask(f"q{i}"), say(f"a{i}")]} for i in range(20)]

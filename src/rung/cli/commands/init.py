@@ -13,7 +13,7 @@ from rung.json_form import as_json
 if TYPE_CHECKING:
     from rung.propose.propose import Proposal
 
-FILE = ("format", "shape", "rows", "usable", "columns", "group", "encoding", "where")
+FILE = ("format", "shape", "rows", "usable", "columns", "group", "encoding", "names", "where")
 SHOWN = (*FILE, "kind", "classes", "scorer", "config", "split", "leave_out", "instruction", "remarks")
 
 
@@ -57,6 +57,7 @@ def _document(proposal: Proposal) -> dict[str, Any]:
         "card": proposal.card,
         "trials": proposal.trials,
         **seen,
+        "header": profile.layout.header,
         "inferences": [as_json(inference) for inference in profile.inferences],
         "findings": findings,
     }

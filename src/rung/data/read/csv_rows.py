@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rung.data.read.layout import Quotes
 from rung.data.read.rows import MAX_LINE_BYTES, Fault, RawRow
 
 UNIT_SEPARATOR = "\x1f"
@@ -21,7 +22,7 @@ class Dialect:
     """How one file parts its fields; `quotes` as in Layout."""
 
     delimiter: str
-    quotes: str = "csv"
+    quotes: Quotes = "csv"
 
     @property
     def name(self) -> str:
@@ -89,9 +90,7 @@ class CsvRows:
                 continue
             if cells:
                 yield RawRow(self.line, cells if as_is else self.dialect.restored(cells))
-            # A carriage return in a quoted cell ends no line of a file whose lines end otherwise.
-            inside = held[-1].endswith("\n") and sum(line.endswith("\r") for line in held)
-            self.line += len(held) - inside
+            self.line += 1 if len(held) == 1 else _lines_of(held)
 
     def _feed(self) -> Iterator[str]:
         held, again, text, as_is = self.held, self.again, self.text, self.dialect.as_is
@@ -112,6 +111,11 @@ class CsvRows:
         return Fault(
             reason=f"not CSV: {error}; {ABOUT_QUOTES}", cells=None if cells is None else tuple(self.dialect.restored(cells))
         )
+
+
+def _lines_of(held: Sequence[str]) -> int:
+    """A carriage return in a quoted cell ends no line of a file whose lines end otherwise."""
+    return len(held) - (sum(line.endswith("\r") for line in held) if held[-1].endswith("\n") else 0)
 
 
 class _OpenQuote(Exception):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from rung.data.read.encodings import best, is_utf16
 from rung.data.read.rows import MAX_LINE_BYTES
 from rung.errors import UserError, did_you_mean
 
@@ -130,22 +131,14 @@ def whole_text(path: Path, shown: str, encoding: str | None, at_most: int) -> st
 
 
 def guess_encoding(path: Path) -> str:
-    """`utf-8` where the file's first 16 MiB decode so, else the first of the usual single-byte encodings that decodes them.
+    """`utf-8` where the file's first 16 MiB decode so, else the encoding in which their words are words.
 
     Text that is UTF-8 but for a few lines is UTF-8 as well: read in another encoding it would all come out garbled, unseen.
     """
     sample = _sample(path)
-    if marked := wide_encoding(sample):
+    if marked := wide_encoding(sample) or is_utf16(sample):
         return marked
-    if _mostly(sample, "utf-8"):
-        return "utf-8"
-    for name in ("utf-8", *GUESSES):
-        try:
-            codecs.getincrementaldecoder(name)().decode(sample, final=name != "utf-8")
-        except UnicodeDecodeError:
-            continue
-        return name
-    return "latin-1"
+    return "utf-8" if sample.isascii() or _mostly(sample, "utf-8") else best(sample)
 
 
 def _mostly(sample: bytes, encoding: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rung.data.read import files
 from rung.data.read.delimited import ANY_DELIMITER, DELIMITERS, csv_table
+from rung.data.read.json_text import as_json
 from rung.data.read.layout import PLAIN, Layout
 from rung.data.read.rows import MAX_DOCUMENT_BYTES, RawRow, RowError, Table, check_characters
 from rung.data.read.text_lines import text_table
@@ -52,7 +53,7 @@ def open_table(path: Path, shown: str, encoding: str | None = None, layout: Layo
     if named == "text" or layout.label is not None:
         return text_table(path, shown, encoding, layout)
     if named in ("json", "jsonl"):
-        return _json_table(path, shown, encoding, text)
+        return _json_table(path, shown, encoding, text, layout)
     return csv_table(path, shown, encoding, layout, "\t" if layout.format == "tsv" else DELIMITERS.get(suffix, ANY_DELIMITER))
 
 
@@ -83,11 +84,33 @@ def _blank(path: Path, shown: str, encoding: str | None) -> UserError:
     return UserError("the file holds only blanks", where=shown, hint="Give a file with at least one row.")
 
 
-def _json_table(path: Path, shown: str, encoding: str | None, text: str) -> Table:
-    first_line = text.split("\n", 1)[0].strip()
-    if text[0] == "[" or first_line == "{":
-        return Table(shown=shown, format="json", rows=_document(path, shown, encoding), parse=_as_row)
-    return Table(shown=shown, format="jsonl", rows=_json_lines(path, shown, encoding), parse=_parse_line)
+def _json_table(path: Path, shown: str, encoding: str | None, text: str, layout: Layout) -> Table:
+    named = layout.format or ("json" if is_document(text) else "jsonl")
+    if named == "json":
+        return Table(shown=shown, format="json", rows=_document(path, shown, encoding, layout), parse=_as_row)
+    parse = _parse_leniently if layout.lenient else _parse_line
+    return Table(shown=shown, format="jsonl", rows=_json_lines(path, shown, encoding), parse=parse)
+
+
+def is_document(text: str) -> bool:
+    """Whether a text that begins so is one JSON value over several lines, or several on one, and not a row a line."""
+    lines = [line.strip() for line in text.split("\n")]
+    if text[0] == "[" or lines[0] == "{":
+        return True
+    problem = _json_problem(lines[0])
+    if problem is None or any(line.startswith("{") and _json_problem(line) is None for line in lines[1:-1]):
+        return False
+    return problem.msg == "Extra data" or (len(lines) > 1 and problem.pos >= len(lines[0]))
+
+
+def _json_problem(line: str) -> json.JSONDecodeError | None:
+    try:
+        json.loads(line)
+    except json.JSONDecodeError as error:
+        return error
+    except (ValueError, RecursionError):
+        return None
+    return None
 
 
 def _json_lines(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
@@ -99,6 +122,13 @@ def _json_lines(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow
 def _parse_line(line: str) -> Mapping[str, Any]:
     check_characters(line)
     return _as_row(parse_json(line))
+
+
+def _parse_leniently(line: str) -> Mapping[str, Any]:
+    try:
+        return _parse_line(line)
+    except RowError:
+        return _parse_line(as_json(line))
 
 
 def _as_row(value: Any) -> Mapping[str, Any]:
@@ -114,9 +144,10 @@ def _kind(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _document(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
+def _document(path: Path, shown: str, encoding: str | None, layout: Layout) -> Iterator[RawRow]:
     """A JSON array's elements, or objects that follow each other over several lines, each with the line it begins on."""
     text = files.whole_text(path, shown, encoding, MAX_DOCUMENT_BYTES)
+    text = as_json(text) if layout.lenient else text
     start = _skip(text, 0, "")
     in_array = text[start] == "["
     at, line, counted = _skip(text, start + in_array, ""), 1, 0
@@ -124,7 +155,8 @@ def _document(path: Path, shown: str, encoding: str | None) -> Iterator[RawRow]:
     while at < len(text) and not (in_array and text[at] == "]"):
         line, counted = line + text.count("\n", counted, at), at
         try:
-            value, at = DECODER.raw_decode(text, at)
+            start, (value, at) = at, DECODER.raw_decode(text, at)
+            check_characters(text[start:at])
         except (ValueError, RecursionError) as error:
             raise _broken_document(error, text, f"{shown}:{line}") from None
         rows, alone = _wrapped_rows(value) if alone else None, False

@@ -12,7 +12,7 @@ from rung.data.inferred import Inference
 from rung.data.read.rows import Row, RowError
 from rung.data.shapes.conversation import as_turns, split_answer
 from rung.data.shapes.parts import CallTurn, Parts, as_target, refuse_answered, refuse_media, tools_of, with_system
-from rung.data.shapes.turns import Turn
+from rung.data.shapes.turns import Turn, holds_turns
 
 EARLIER = Inference(
     about="target",
@@ -65,7 +65,14 @@ def answered(value: Any, row: Row) -> Parts:
     asked, answer = split_answer(with_system(conversation.messages, row.get("system")))
     earlier = any(message["role"] == "assistant" and not message.get("tool_calls") for message in asked)
     notes = [*conversation.notes, *([EARLIER] if earlier else [])]
-    return Parts(messages=asked, target=answer, tools=tools_of(row), call=_call_turn(asked, answer), inferences=tuple(notes))
+    return Parts(
+        messages=asked,
+        target=answer,
+        tools=tools_of(row),
+        rejected=_rejected(row),
+        call=_call_turn(asked, answer),
+        inferences=tuple(notes),
+    )
 
 
 def answered_beside(value: Any, row: Row, answer_key: str) -> Parts:
@@ -76,6 +83,14 @@ def answered_beside(value: Any, row: Row, answer_key: str) -> Parts:
     asked = with_system(conversation.messages, row.get("system"))
     target = as_target(row[answer_key], tools, answer_key)
     return Parts(messages=asked, target=target, tools=tools, inferences=tuple(conversation.notes))
+
+
+def _rejected(row: Row) -> Any:
+    """The worse answer that stands beside a whole conversation, where there is one: text, or the conversation as it ended."""
+    given = next((row[key] for key in ("rejected_response", "rejected", "rejected_messages") if row.get(key)), None)
+    if given is None or not holds_turns(given):
+        return given if isinstance(given, str) else None
+    return split_answer(conversation_of(given).messages)[1]
 
 
 def _name_answers(conversation: Conversation) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rung.data.calls import as_calls
 from rung.data.read.rows import RowError
 
 TEXT_TYPES = ("text", "input_text", "output_text")
 # What a model thought is no part of what it said.
 THOUGHT_TYPES = ("thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoningContent")
+WRITTEN_CALLS = ("tool_call", "tool_calls", "function_call")
 CALL_KEYS = ("functionCall", "function_call", "toolUse")
 RESULT_KEYS = ("functionResponse", "function_response", "toolResult")
 
@@ -60,7 +62,9 @@ def _take(part: Any, held: Held, number: int) -> None:
     kind = part.get("type") or next((key for key in (*CALL_KEYS, *RESULT_KEYS) if part.get(key) is not None), None)
     if kind in THOUGHT_TYPES or part.get("thought") is True or part.keys() & {"reasoningContent"}:
         return
-    if kind == "tool_use":
+    if kind in WRITTEN_CALLS and "value" in part:
+        held.calls += [{"function": call} for call in as_calls(part["value"])]
+    elif kind == "tool_use":
         held.calls.append(dict(part))
     elif kind in CALL_KEYS:
         held.calls.append(_call(part[kind] if isinstance(part.get(kind), Mapping) else part, number))
@@ -71,7 +75,8 @@ def _take(part: Any, held: Held, number: int) -> None:
 
 
 def _text(part: Mapping[str, Any], kind: Any, number: int) -> str:
-    text = part.get("refusal") if kind == "refusal" else part.get("text", part.get("content") if kind == "text" else None)
+    keys = ("refusal",) if kind == "refusal" else ("text", "value", "content") if kind else ("text",)
+    text = next((part[key] for key in keys if key in part), None)
     if isinstance(text, Mapping):
         text = text.get("value")
     if (kind is None or kind in (*TEXT_TYPES, "refusal")) and isinstance(text, str):
@@ -89,7 +94,7 @@ def _call(call: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 
 def _result(result: Mapping[str, Any], number: int) -> Result:
-    said = next((result[key] for key in ("content", "response", "output", "result") if result.get(key) is not None), "")
+    said = next((result[key] for key in ("content", "response", "output", "result", "value") if result.get(key) is not None), "")
     call_id = next((str(result[key]) for key in ("tool_use_id", "toolUseId", "call_id", "id") if result.get(key)), "")
     return Result(text=result_text(said, number), call_id=call_id, name=str(result.get("name") or ""))
 

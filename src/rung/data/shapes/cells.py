@@ -12,22 +12,11 @@ from typing import Any, NamedTuple
 from rung.data.cell_lists import list_in_text
 from rung.data.read.where import as_text
 
-OPTION_NAMES = frozenset(
-    (
-        "choice",
-        "choices",
-        "option",
-        "options",
-        "opts",
-        "candidate",
-        "candidates",
-        "ending",
-        "endings",
-        "alternative",
-        "alternatives",
-    )
-)
+_ONE_OF_THEM = "choice option opt candidate ending alternative answer solution opción opcion opção auswahl antwort 选项 選択肢"
+_OF_THEM = "choices options opts candidates endings alternatives answers solutions opciones opções antworten"
+OPTION_NAMES = frozenset(f"{_ONE_OF_THEM} {_OF_THEM}".split())
 TOKEN_NAMES = frozenset(("token", "tokens", "words"))
+_OPENING = ("[", "{", "(", "array(")
 _OPTION = re.compile(r"[A-Za-z]|\d{1,2}")
 _LABEL_KEYS, _TEXT_KEYS = ("label", "labels", "key", "letter"), ("text", "texts", "value", "choice", "option")
 
@@ -53,7 +42,9 @@ def is_empty(value: Any) -> bool:
 
 def listed(value: Any, name: str) -> bool:
     """Whether a cell under such a name is shown over several lines."""
-    return bool(options_in(value, name)) or isinstance(_of_name(value, name), list)
+    if options_in(value, name):
+        return True
+    return isinstance(_of_name(value, name), list) and not TOKEN_NAMES & _words(name)
 
 
 def cell_text(value: Any, name: str) -> str:
@@ -75,7 +66,7 @@ def options_in(value: Any, name: str) -> tuple[Option, ...]:
     A list is a list, its JSON text, or Python's. Texts with labels are `{"text": [...], "label": [...]}` (as ARC has them), a list
     of `{"label", "text"}`, or `{"A": ..., "B": ...}`.
     """
-    value = list_in_text(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "{", "(") else value
+    value = list_in_text(value) if isinstance(value, str) and value.lstrip().startswith(_OPENING) else value
     if isinstance(value, Mapping):
         return _of_object(value)
     if not isinstance(value, list) or not value:
@@ -119,11 +110,11 @@ def _lettered(texts: Sequence[str]) -> tuple[Option, ...]:
 
 def _of_name(value: Any, name: str) -> Any:
     """The list that the text of a cell is, under a name of several things."""
-    if isinstance(value, str) and value.lstrip().startswith("[") and (OPTION_NAMES | TOKEN_NAMES) & _words(name):
+    if isinstance(value, str) and value.lstrip().startswith(_OPENING) and (OPTION_NAMES | TOKEN_NAMES) & _words(name):
         found = list_in_text(value)
         return value if found is None else found
     return value
 
 
 def _words(name: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()))
+    return frozenset(re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()))

@@ -44,12 +44,14 @@ def without_bad(rows: Marked, key: str) -> tuple[list[Parts | None], Inference]:
         paired += rejected is not None
         kept.append(replace(parts, rejected=rejected))
     false = kept.count(None)
+    columns = all(isinstance(row.get(name), str) for row, _ in rows for name in ("prompt", "completion"))
+    change = "data.columns: {input: prompt, target: completion}, which learns from every row" if columns else ""
     beside = f"; {paired:,} of the others have one beside them as the rejected answer" if paired else ""
     return kept, Inference(
         about="target",
         taken=f"only the answers of rows with {key}: true; {false:,} rows with {key} false are left out{beside}",
         because=f"{key} is true or false in every row, and says which answers are good",
-        change="data.columns: {input: ..., target: ...} learns from every row",
+        change=change,
     )
 
 

@@ -15,19 +15,29 @@ from rung.data.shapes.turns import holds_turns
 TITLE = "preference"
 ORDER = 10
 EXAMPLE = '{"prompt", "chosen", "rejected"}'
-FIELDS = ("prompt", "chosen", "rejected", "system", "question", "instruction", "input", "messages", "conversations")
+NAMES = (
+    ("chosen", "rejected"),
+    ("chosen_messages", "rejected_messages"),
+    ("chosen_response", "rejected_response"),
+    ("response_chosen", "response_rejected"),
+    ("preferred", "dispreferred"),
+    ("preferred_response", "dispreferred_response"),
+    ("accepted", "rejected"),
+)
+_NAMED = tuple(name for pair in NAMES for name in pair)
+FIELDS = (*_NAMED, "prompt", "system", "question", "instruction", "input", "messages", "conversations")
 
 
 def fits(row: Row) -> bool:
     """Whether the row holds a pair of answers."""
-    if "chosen" not in row or "rejected" not in row:
-        return False
-    return all(row[key] is None or isinstance(row[key], str) or holds_turns(row[key]) for key in ("chosen", "rejected"))
+    names = _names(row)
+    return names is not None and all(row[key] is None or isinstance(row[key], str) or holds_turns(row[key]) for key in names)
 
 
 def convert(row: Row) -> Parts:
     """The rejected answer is kept beside the chosen one."""
-    chosen, rejected = (_whole(row[key], row) for key in ("chosen", "rejected"))
+    good, worse = (row[key] for key in _names(row) or NAMES[0])
+    chosen, rejected = _whole(good, row), _whole(worse, row)
     if chosen is not None and rejected is not None:
         return _of_conversations(chosen, rejected, row)
     if question_key(row) is None:
@@ -35,8 +45,13 @@ def convert(row: Row) -> Parts:
     asked, notes = asked_of(row)
     if asked[-1]["role"] == "assistant":
         asked = asked[:-1]  # the conversation as it went on, of which the pair is the last answer
-    target, bad = _answer(row["chosen"], "the chosen answer"), _answer(row["rejected"], "the rejected answer")
+    target, bad = _answer(good, "the chosen answer"), _answer(worse, "the rejected answer")
     return Parts(messages=asked, target=target, tools=tools_of(row), rejected=bad, inferences=notes)
+
+
+def _names(row: Row) -> tuple[str, str] | None:
+    """The fields of the better and the worse answer."""
+    return next((names for names in NAMES if names[0] in row and names[1] in row), None)
 
 
 def _of_conversations(chosen: Asked, rejected: Asked, row: Row) -> Parts:

@@ -15,7 +15,9 @@ from rung.data.shapes.recognise import convert_row, fewest_of, shape_of
 
 SAMPLED = 1_000
 FEWEST_OF_A_SHAPE = 0.1  # of the shaped rows: a shape that fewer have is a slip, and those are bad rows
-FEWEST_CALLING = 0.1  # of the rows: from there on the calls are what a file is about
+FEWEST_CALLING = 0.1  # of the rows with tools: from there on the calls are what a file is about
+FEWEST_EQUIPPED = 0.5  # of the rows, that must have tools or, where fewer have, call
+UNEQUIPPED = "rows without tools, in a file that is about calls"
 
 
 class Outcome(NamedTuple):
@@ -55,9 +57,9 @@ def understand(rows: Sequence[ReadRow]) -> Understood | None:
     if not titles:
         return None
     outcomes = [Outcome(line, row, _parts(row, titles)) for line, row in rows]
+    outcomes, calling = _at_calls(outcomes)
     left_out = Counter(str(outcome.parts) for outcome in outcomes if isinstance(outcome.parts, LeftOut))
     outcomes = [outcome for outcome in outcomes if not isinstance(outcome.parts, LeftOut)]
-    outcomes, calling = _at_calls(outcomes)
     outcomes, marked, false = _without_bad(outcomes)
     told = (*_mixed(outcomes, titles), *_left_out(left_out), *marked, *calling, *_noted(outcomes))
     return Understood(title=titles[0], outcomes=outcomes, left_out=left_out | false, inferences=told)
@@ -78,19 +80,24 @@ def _at_calls(outcomes: list[Outcome]) -> tuple[list[Outcome], list[Inference]]:
     """The rows of a file that is about calls, cut at the turn that calls where words stand behind it that its result led to."""
     good = [outcome.parts for outcome in outcomes if isinstance(outcome.parts, Parts)]
     led = sum(parts.call is not None for parts in good)
-    calling = sum(isinstance(parts.target, list) and bool(parts.target) for parts in good)
-    if not led or led + calling < FEWEST_CALLING * len(good):
+    calling = led + sum(isinstance(parts.target, list) and bool(parts.target) for parts in good)
+    equipped = sum(bool(parts.tools) for parts in good)
+    wanted = FEWEST_CALLING * equipped if equipped >= FEWEST_EQUIPPED * len(good) else FEWEST_EQUIPPED * len(good)
+    if not calling or calling < wanted:
         return outcomes, []
-    cut = [outcome._replace(parts=_at_call(outcome.parts)) for outcome in outcomes]
-    because = f"the file is about calls: {led + calling:,} of {len(good):,} rows end in one, or in words that one led to"
+    because = f"the file is about calls: {calling:,} of {len(good):,} rows end in one, or in words that one led to"
     taken = f"the call of {led:,} rows whose last words follow from its result; those words are left out"
-    return cut, [Inference(about="target", taken=taken, because=because)]
+    told = [Inference(about="target", taken=taken, because=because)] if led else []
+    cut = [outcome._replace(parts=_at_call(outcome.parts, bool(equipped))) for outcome in outcomes]
+    return cut, told
 
 
-def _at_call(parts: Parts | RowError) -> Parts | RowError:
-    if isinstance(parts, RowError) or parts.call is None:
+def _at_call(parts: Parts | RowError, tools_wanted: bool) -> Parts | RowError:
+    if isinstance(parts, RowError):
         return parts
-    return replace(parts, messages=list(parts.call.asked), target=list(parts.call.calls), call=None)
+    if parts.call is not None:
+        return replace(parts, messages=list(parts.call.asked), target=list(parts.call.calls), call=None)
+    return LeftOut(UNEQUIPPED) if tools_wanted and not parts.tools and isinstance(parts.target, str) else parts
 
 
 def _without_bad(outcomes: list[Outcome]) -> tuple[list[Outcome], list[Inference], Counter[str]]:

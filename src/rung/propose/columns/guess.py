@@ -16,7 +16,7 @@ from rung.propose.columns.marks import mark_columns
 from rung.propose.columns.questions import as_written, companions, options_of, question_score
 from rung.propose.columns.undecided import undecided
 from rung.propose.columns.wanted import NOTHING_WANTED, Chosen, Wanted, read_wanted
-from rung.propose.columns.why import inferences_of, same_parts
+from rung.propose.columns.why import inferences_of, same_parts, unused_inference
 
 MARKED = 6.5  # what speaks for columns of marks together
 
@@ -38,6 +38,16 @@ class Guess:
     unused: tuple[str, ...] = ()
     inferences: tuple[Inference, ...] = ()
     runners_up: tuple[str, ...] = ()
+
+    def using(self, names: Sequence[str]) -> Guess:
+        """The same where columns turn out to take part after all."""
+        if not names:
+            return self
+        unused = tuple(name for name in self.unused if name not in names)
+        others = tuple(inference for inference in self.inferences if inference.about != "unused")
+        left = [unused_inference(dict.fromkeys(unused, "nothing asks for it"))] if unused else []
+        runners_up = tuple(name for name in self.runners_up if name not in names)
+        return replace(self, unused=unused, inferences=(*others, *left), runners_up=runners_up)
 
 
 def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Guess:

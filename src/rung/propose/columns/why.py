@@ -97,7 +97,12 @@ def _halves(columns: Mapping[str, Column]) -> list[Inference]:
 
 
 def _left_out(columns: Mapping[str, Column], unused: Mapping[str, str], targets: Sequence[str]) -> Inference:
-    told = [f"{name} ({why or why_unused(columns[name], columns, targets)})" for name, why in list(unused.items())[:MOST_TOLD]]
+    return unused_inference({name: why or why_unused(columns[name], columns, targets) for name, why in unused.items()})
+
+
+def unused_inference(unused: Mapping[str, str]) -> Inference:
+    """The columns that take no part, each with the reason why."""
+    told = [f"{name} ({why})" for name, why in list(unused.items())[:MOST_TOLD]]
     rest = f", and {len(unused) - MOST_TOLD} more" if len(unused) > MOST_TOLD else ""
     return Inference(
         about="unused",
