@@ -91,6 +91,11 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     )
 
 
+def check_keys(path: Path) -> None:
+    """Raises UserError, with every problem, where the file's own keys are wrong. No data is read."""
+    _checked(read_yaml(path))
+
+
 def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]], Mapping[str, CheckSettings]]:
     """The file's own faults, all at once, before any data is read."""
     from pydantic import ValidationError
