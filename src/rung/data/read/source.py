@@ -49,7 +49,7 @@ class Source:
     layout: Layout = PLAIN
     slices: Sequence[str] = ()
     judged_by: Sequence[str] = ()
-    names: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Any] | str = field(default_factory=dict)
     bad_rows: float = MOST_BAD
 
 
