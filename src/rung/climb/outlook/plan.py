@@ -12,10 +12,11 @@ from rung.climb.diagnosis.diagnose import foreseen
 from rung.climb.ledger import planned, said, standing_of
 from rung.climb.preflight import HopelessSplit, preflight
 from rung.climb.runtime import runtime_for
-from rung.data.sample import shuffled
+from rung.data.sample import sample, shuffled
 from rung.json_form import as_json
 from rung.parts import Demonstrations
 from rung.rungs.base import Rung, labelled, ladder, longest_answer
+from rung.rungs.learnt_rows import said_of
 from rung.rungs.training import train_rows
 from rung.types import Candidate, Progress, Task
 from rung.verify.near_misses.words import trial_lines
@@ -98,8 +99,8 @@ class Speeds:
         opened.score(texts[0], texts)
         return (time.monotonic() - started) / len(texts) * RERANKED
 
-    def _train(self, config: TrainConfig) -> Any:
-        """A `train.fit.Fit` of the whole train split; None where the base cannot be trained here."""
+    def _train(self, config: TrainConfig, size: int) -> Any:
+        """A `train.fit.Fit` of so many train rows; None where the base cannot be trained here."""
         from rung.engine.backend import adapter_uses
         from rung.train.fit import calibrate, predict
         from rung.train.rows import encode_rows
@@ -108,7 +109,7 @@ class Speeds:
             return None
         backend: Any = self.runtime.backend_for(self.task.base)
         model = backend.model.under(adapter_uses(self.task.base_adapters, self.runtime.blobs))
-        rows = train_rows(self.task, self.candidate(0), labelled(self.task))
+        rows = train_rows(self.task, self.candidate(0), sample(labelled(self.task), size, self.task.seed))
         encoded = encode_rows(model.tokenizer, rows, model.config.max_positions, "drop")
         with self.progress.stage(f"Measuring training ({config.method})"):
             tokens_per_s = calibrate(model, encoded, config, CALIBRATION_S)
@@ -157,6 +158,7 @@ def _rung(rung: Rung, task: Task, speeds: Speeds | None) -> dict[str, Any]:
         "title": rung.title,
         "will_run": not reason,
         "reason": reason or "if no cheaper rung passes",
+        "remark": "" if reason else said_of(task, rung.name, len(rung.learnt(task))),
         "minutes": seconds / 60 if seconds is not None else None,
         "memory_gb": memory_bytes / 1e9 if memory_bytes is not None else None,
     }
