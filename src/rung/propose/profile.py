@@ -23,14 +23,16 @@ from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
 from rung.data.split import Deduplicated, deduplicate
+from rung.propose.class_names import name_classes
 from rung.propose.code import TestsFound, proven, tests_beside
 from rung.propose.columns.beside import guess_extra, guess_group
 from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
+from rung.propose.columns.unread import unread
 from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
 from rung.propose.instruction import instruction_for
 from rung.propose.lists import lists_in
-from rung.propose.scorer import Kind, bar_for, kind_of, remarks_on, scorer_for
+from rung.propose.scorer import Kind, bar_for, chosen_scorer, counted, kind_of, remarks_on, scorer_for
 from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
@@ -51,6 +53,7 @@ class Profile:
     layout    how the file's text becomes rows, for the task file
     at_least  a bar to begin with; what it should be is the user's to say
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
+    names     the words for the targets' values, for the task file
     inferences what nobody said and was taken to be so, each with its reason
     """
 
@@ -64,7 +67,7 @@ class Profile:
     encoding: str | None
     layout: Layout
     where: Mapping[str, Any]
-    names: Mapping[str, Any]
+    names: Mapping[str, str]
     kind: Kind
     classes: Mapping[str, int]
     scorer: str
@@ -90,18 +93,10 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     Raises UserError where it cannot be read, has bad rows, or no column can be question or answer.
     """
     reference = DataReference.read(str(what), Path())
-    folder = reference.path.parent if reference.kind == "path" else Path()
-    kept = downloads or folder
-    located = locate(str(reference.within(folder)), folder, kept)
-    found = recognise(located.path, located.shown)
-    source = Source(
-        reference=str(reference.within(folder)),
-        base_folder=folder,
-        downloads=kept,
-        limit=MOST_ROWS,
-        encoding=found.encoding,
-        layout=found.layout,
-    )
+    source = _source(reference, downloads)
+    located = locate(source.reference, source.base_folder, source.downloads)
+    found = recognise(located.path, located.shown, wanted.layout)
+    source = replace(source, encoding=found.encoding, layout=found.layout)
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
@@ -111,9 +106,12 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     loaded, unique, tests = _loaded(source, guess, rows)
     guess = guess.using(tests.columns)
     kind, classes = ("code", {}) if tests.settings else kind_of(unique.examples, column)
-    lists = lists_in([example.target for example in unique.examples], column)
-    scorer, config = scorer_for(kind, unique.examples, tests.settings)
-    usable = len(unique.examples)
+    named = name_classes(unique.examples, classes, column, located.path)
+    examples = named.examples
+    kind, scorer, config = _scored(wanted, kind, examples, tests)
+    classes = counted(examples) if kind == "closed set" else {}
+    lists = lists_in([example.target for example in examples], column)
+    usable = len(examples)
     return Profile(
         reference=reference,
         format=loaded.format,
@@ -125,24 +123,39 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         encoding=source.encoding,
         layout=source.layout,
         where=guess.where,
-        names=guess.names,
+        names=guess.names or named.names,
         kind=kind,
         classes=classes,
         scorer=scorer,
         config=config,
         at_least=bar_for(kind, classes),
         split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
-        instruction=instruction_for(kind, classes, unique.examples, column),
+        instruction=instruction_for(kind, classes, examples, column),
         findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
         remarks=(
             *_spellings(classes),
             *((lists.remark,) if lists and lists.kind == kind else ()),
-            *remarks_on(kind, unique.examples),
+            *remarks_on(kind, examples),
             *_remarks(loaded, guess, scorer),
         ),
-        examples=unique.examples,
-        inferences=(*located.inferences, *found.inferences, *guess.inferences, *loaded.inferences, *tests.inferences),
+        examples=examples,
+        inferences=(
+            *(*located.inferences, *found.inferences, *guess.inferences),
+            *(*named.inferences, *loaded.inferences, *tests.inferences),
+        ),
     )
+
+
+def _scored(wanted: Wanted, kind: Kind, examples: Sequence[Example], tests: TestsFound) -> tuple[Kind, str, Mapping[str, Any]]:
+    """The kind of answers, their scorer and its settings: those that were asked for, else those that fit."""
+    if wanted.scorer:
+        return chosen_scorer(wanted.scorer, kind, examples, tests.settings)
+    return (kind, *scorer_for(kind, examples, tests.settings))
+
+
+def _source(reference: DataReference, downloads: Path | None) -> Source:
+    folder = reference.path.parent if reference.kind == "path" else Path()
+    return Source(reference=str(reference.within(folder)), base_folder=folder, downloads=downloads or folder, limit=MOST_ROWS)
 
 
 def _loaded(source: Source, guess: Guess, rows: Sequence[Mapping[str, Any]]) -> tuple[Loaded, Deduplicated, TestsFound]:
@@ -159,7 +172,8 @@ def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) 
     """For rows that say what is what: the group and the split that they may name besides."""
     columns = {name: column for name, column in columns_of(rows).items() if name not in shape_fields(titles)}
     group = guess_group(columns, rows)
-    return Guess(columns=Columns(split=guess_extra(columns, ()).split), group=group.name if group else None)
+    named = Columns(split=guess_extra(columns, ()).split)
+    return Guess(columns=named, group=group.name if group else None, inferences=unread(columns, titles))
 
 
 def _spellings(classes: Mapping[str, int]) -> list[str]:

@@ -10,7 +10,9 @@ from rung import plugins
 from rung.data.calls import looks_like_calls
 from rung.data.closed_set import is_closed_set
 from rung.data.read.where import as_text
+from rung.errors import UserError, did_you_mean
 from rung.propose.lists import ListKind, lists_in
+from rung.propose.quantities import are_quantities, tolerance
 from rung.types import Example
 from rung.verify.column import read_column
 from rung.verify.dates import ODD_SHARE
@@ -39,14 +41,34 @@ def kind_of(examples: Sequence[Example], column: str = "") -> tuple[Kind, dict[s
         return "JSON object", {}
     if (lists := lists_in(targets, column)) is not None:
         return lists.kind, {}
-    texts = Counter(as_text(target) for target in targets)
-    if is_closed_set(texts):
-        return "closed set", dict(texts.most_common())
+    texts = counted(examples)
+    if is_closed_set(texts) and not are_quantities(targets, column):
+        return "closed set", texts
     shown = read_column(targets)
     if shown.kind in ("number", "identifier"):
         return ("number" if shown.kind == "number" else "identifier"), {}
     short = sum(len(as_text(target)) <= SHORT_CHARS for target in targets) >= 0.9 * len(targets)
     return ("short text" if short else "text"), {}
+
+
+def counted(examples: Sequence[Example]) -> dict[str, int]:
+    """Each target as text with its rows, the most frequent first."""
+    return dict(Counter(as_text(example.target) for example in examples).most_common())
+
+
+def chosen_scorer(
+    name: str, kind: Kind, examples: Sequence[Example], columns: Mapping[str, str]
+) -> tuple[Kind, str, dict[str, Any]]:
+    """A scorer that was asked for by name, with its settings to begin with, and the kind of answers that it takes these for.
+
+    Raises UserError for a name that there is not.
+    """
+    known = plugins.names("scorers")
+    if name not in known:
+        raise UserError(f"there is no scorer '{name}'", where="--scorer", hint=did_you_mean(name, known))
+    kinds: dict[Kind, dict[str, Any]] = getattr(plugins.load("scorers", name), "PROPOSED", {})
+    taken = kind if kind in kinds or not kinds else next(iter(kinds))
+    return taken, name, scorer_for(taken, examples, columns if taken == kind else None)[1] if taken in kinds else {}
 
 
 def _are_calls(examples: Sequence[Example]) -> bool:
@@ -72,6 +94,8 @@ def scorer_for(kind: Kind, examples: Sequence[Example], columns: Mapping[str, st
         settings |= lists.settings
     if kind == "number" and read_column([example.target for example in examples]).doubt:
         settings["decimal"] = "."
+    if kind == "number" and (absolute := tolerance(examples)) is not None:
+        settings["absolute"] = absolute
     return name, {**proposed[name][kind], **settings}
 
 
@@ -84,6 +108,11 @@ def remarks_on(kind: Kind, examples: Sequence[Example]) -> list[str]:
     else:
         columns = {"The answers": read_column(targets)} if kind in ("number", "identifier") else {}
     remarks = []
+    if kind == "number" and (absolute := tolerance(examples)) is not None:
+        told = (
+            f"The answers are degrees, judged and not counted: one within {absolute:g} is taken for right (absolute: {absolute:g})."
+        )
+        remarks.append(f"{told} The tolerance is yours to set.")
     for name, column in columns.items():
         if column.doubt:
             taken = "the month first" if column.kind == "date" else "a decimal point"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rung import plugins
+from rung.propose.class_names import are_numbers, place_for_names
 from rung.propose.profile import Profile
 from rung.task.keys import DEFAULT_BASE
 from rung.task.yaml12 import write_yaml
@@ -71,7 +72,7 @@ def write_task(
     }
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
-    split = _indented(_commented(ABOUT_SPLIT) + write_yaml({"split": dict(profile.split)}))
+    split = _indented(commented(ABOUT_SPLIT) + write_yaml({"split": dict(profile.split)}))
     bar = [ABOUT_BAR, ABOUT_LOWERED.format(wished=profile.at_least)] if at_least < profile.at_least else [ABOUT_BAR]
     verbatim = bind(Bar(scorer=profile.scorer, config=profile.config)).verbatim
     bar += [ABOUT_VERBATIM.format(scorer=profile.scorer)] if verbatim else []
@@ -84,19 +85,26 @@ def write_task(
             ]
         ),
         write_yaml({"name": name_of(profile.reference.name)}),
-        _commented(ABOUT_BASE) + write_yaml({"base": _base(base, out.parent)}),
-        _commented(ABOUT_INSTRUCTION) + write_yaml({"instruction": profile.instruction}),
-        write_yaml({"data": data}) + split,
+        commented(ABOUT_BASE) + write_yaml({"base": _base(base, out.parent)}),
+        commented(ABOUT_INSTRUCTION) + write_yaml({"instruction": profile.instruction}),
+        write_yaml({"data": data}) + _place_for_names(profile) + split,
         _comments(ABOUT_MORE),
         _comments(bar) + write_yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
-        _commented(ABOUT_ALPHA) + write_yaml({"alpha": 0.05}),
-        _commented(ABOUT_SEARCH) + write_yaml({"rungs": _searches(profile)}),
+        commented(ABOUT_ALPHA) + write_yaml({"alpha": 0.05}),
+        commented(ABOUT_SEARCH) + write_yaml({"rungs": _searches(profile)}),
     ]
     if card:
         parts.append(_comments(["What this test split can and cannot prove:", *[f"  {line}" for line in card]]))
     if trials:
         parts.append(_comments(map(plain, trials)))
     return "\n".join(parts)
+
+
+def _place_for_names(profile: Profile) -> str:
+    """A line to fill in, where the classes are only numbers."""
+    if profile.names or not are_numbers(profile.classes):
+        return ""
+    return f"  # {place_for_names(profile.classes)}   # what the numbers stand for: words that a model can know\n"
 
 
 def _searches(profile: Profile) -> dict[str, Any]:
@@ -137,7 +145,8 @@ def _base(wanted: str | None, folder: Path) -> str:
     return os.path.relpath(path, folder) if path.exists() else wanted
 
 
-def _commented(text: str) -> str:
+def commented(text: str) -> str:
+    """A text as comment lines of a readable width."""
     return _comments([text])
 
 

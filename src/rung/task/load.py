@@ -24,6 +24,7 @@ from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.sources.base import BaseReference
 from rung.task.bars import fields_of, named_costs, refuse_bars, scorer_problems
 from rung.task.checks import read_checks, refuse_errors
+from rung.task.open_lines import refuse_open
 from rung.task.positions import Located, read_yaml
 from rung.task.texts import as_written
 from rung.types import Bar, Example, Finding, Limits, Task
@@ -93,6 +94,7 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]],
 
     from rung.task.keys import TaskSpec
 
+    refuse_open(located)
     value = as_written(located.value, TaskSpec, (), located.written)
     problems = _of_later(value)
     bars: list[tuple[Bar, BoundScorer] | None] = []

@@ -59,6 +59,7 @@ OPTIONS = "question: Which?\n\nchoices:\nA) red wine\nB) tea"
         "array(['red wine', 'tea'], dtype=object)",
         "('red wine', 'tea')",
         {"text": ["red wine", "tea"], "label": ["A", "B"]},
+        {"text": ["red wine", "tea"], "label": ["red wine", "tea"]},
         '{"text": ["red wine", "tea"], "label": ["A", "B"]}',
         "{'text': array(['red wine', 'tea'], dtype=object), 'label': array(['A', 'B'], dtype=object)}",
         [{"label": "A", "text": "red wine"}, {"label": "B", "text": "tea"}],

@@ -36,7 +36,6 @@ USUAL_MARKS = frozenset("\u00a0«»“”„‘’‚–—…€£°§©®™�
 TORN = re.compile(r"(?<=[^\W\d_])[¡-¿×÷](?=[^\W\d_])")  # a sign in the middle of a word
 # About two thirds of running Cyrillic, Greek, Hebrew and Arabic are these letters.
 FREQUENT = frozenset("оеаинтсрвл" + "αοιετσνηυρ" + "יוהלארתבשמ" + "اليمنوترهب")
-LEAST_FREQUENT = 0.45
 
 
 def is_utf16(sample: bytes) -> str | None:
@@ -81,7 +80,8 @@ def _score(sample: bytes, name: str) -> float | None:
     frequent = sum(char in FREQUENT for word in words for char in word.casefold()) / max(letters, 1)
     plain = sum(char.isascii() for word in words for char in word) / max(letters, 1)
     marks = sum(_is_odd(char) for char in text if not char.isascii()) + 2 * len(TORN.findall(text))
-    return (worth * (1.0 if plain + frequent > LEAST_FREQUENT else 0.5) - 2 * marks) / max(letters + marks, 1)
+    likely = 0.4 + 0.6 * min(1.0, plain + frequent + 0.25)
+    return (worth * likely - 2 * marks) / max(letters + marks, 1)
 
 
 def _is_odd(char: str) -> bool:

@@ -11,7 +11,7 @@ from rung.errors import UserError, did_you_mean
 Quotes = Literal["csv", "single", "backslash", "none"]
 QUOTES: tuple[str, ...] = get_args(Quotes)
 FORMATS = ("csv", "tsv", "text", "json", "jsonl", "parquet")
-PLACES = ("first word", "last word", "before first MARK", "after last MARK", "__label__")
+PLACES = ("first word", "last word", "before first MARK", "after last MARK", "__label__", "every __label__")
 WHERE = "data.format"
 
 

@@ -11,7 +11,7 @@ from rung.data.read.layout import Layout
 from rung.data.read.rows import RawRow, Row, RowError, Table, check_characters
 
 TEXT, LABEL = "text", "label"
-FASTTEXT = "__label__"
+FASTTEXT, EVERY = "__label__", "every __label__"
 
 Cut = Callable[[str], tuple[str, str | list[str]]]
 
@@ -46,8 +46,8 @@ def _parser(label: str) -> Callable[[str], Row]:
 
 def cutter(label: str) -> Cut:
     """What cuts a line into its text and its label, each "" where there is none; `label` as in Layout."""
-    if label == FASTTEXT:
-        return _fasttext
+    if label in (FASTTEXT, EVERY):
+        return lambda line: _fasttext(line, every=label == EVERY)
     if label == "last word":
         return _last_word
     if label.startswith("before first "):
@@ -74,9 +74,9 @@ def _around(parts: tuple[str, str, str], *, ahead: bool) -> tuple[str, str]:
     return (after, before) if ahead else (before, after)
 
 
-def _fasttext(line: str) -> tuple[str, str | list[str]]:
-    """`__label__a __label__b text`: one label, or a list of several."""
+def _fasttext(line: str, *, every: bool) -> tuple[str, str | list[str]]:
+    """`__label__a __label__b text`; a list of all labels, or the one that there is."""
     words = line.split()
     labels = [word.removeprefix(FASTTEXT) for word in words if word.startswith(FASTTEXT)]
     text = " ".join(word for word in words if not word.startswith(FASTTEXT))
-    return text, labels[0] if len(labels) == 1 else labels
+    return text, labels if every or len(labels) > 1 else (labels[0] if labels else "")

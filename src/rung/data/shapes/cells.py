@@ -79,7 +79,7 @@ def options_in(value: Any, name: str) -> tuple[Option, ...]:
 
 def _of_object(value: Mapping[str, Any]) -> tuple[Option, ...]:
     label, text = (next((key for key in keys if isinstance(value.get(key), list)), "") for keys in (_LABEL_KEYS, _TEXT_KEYS))
-    if text and len(value) <= 2 and (not label or len(value[label]) == len(value[text])):
+    if text and set(value) <= {text, label} and (not label or len(value[label]) == len(value[text])):
         texts = [as_text(item) for item in value[text]]
         return _labelled(value[label], texts) if label else _lettered(texts)
     if (
@@ -100,7 +100,8 @@ def _of_pairs(value: Sequence[Mapping[str, Any]]) -> tuple[Option, ...]:
 
 def _labelled(labels: Sequence[Any], texts: Sequence[str]) -> tuple[Option, ...]:
     names = [as_text(label) for label in labels]
-    return tuple(map(Option, names, texts)) if all(map(is_option, names)) else ()
+    # Labels that are no marks, such as the texts again, say nothing.
+    return tuple(map(Option, names, texts)) if all(map(is_option, names)) else _lettered(texts)
 
 
 def _lettered(texts: Sequence[str]) -> tuple[Option, ...]:

@@ -86,14 +86,15 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
         for name, score in _ranked(scores)
         if score >= RUNNER_UP and name not in (*targets, *taken) and not _says_again(columns, name, targets)
     )[:5]
+    names = _letters(answers, options, taken, columns)
     unused = _unused(columns, {*taken, *targets, *([group.name] if group else []), *_single(extra)})
     return Guess(
         columns=named,
         group=group.name if group else None,
         where={targets[0]: "not empty"} if len(targets) == 1 and answers[0].filled < len(rows) else {},
-        names=_letters(answers, options, taken, columns),
+        names=names,
         unused=unused,
-        inferences=inferences_of(columns, named, group, runners, {name: why.get(name, "") for name in unused}),
+        inferences=inferences_of(columns, named, group, names, runners, {name: why.get(name, "") for name in unused}),
         runners_up=runners,
     )
 

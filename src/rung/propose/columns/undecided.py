@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from rung.errors import UserError
@@ -20,15 +21,23 @@ NOTHING_LEFT: Mapping[Missing, str] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A column that it could be, and how it looks."""
+
+    name: str
+    look: str
+
+
 class Undecided(UserError):
     """Nothing in the file says which column is the question, or which is the answer.
 
     missing     what nobody said
     candidates  columns that it could be, the likeliest first
-    inputs      columns of the question, where those are known
+    inputs      columns of the question, where those are known; the likeliest where they are not
     """
 
-    def __init__(self, *, missing: Missing, candidates: Sequence[str], inputs: Sequence[str], shown: str, hint: str) -> None:
+    def __init__(self, *, missing: Missing, candidates: Sequence[Candidate], inputs: Sequence[str], shown: str, hint: str) -> None:
         super().__init__(f"no column looks like the {missing}", where=shown, hint=hint)
         self.missing: Missing = missing
         self.candidates = tuple(candidates)
@@ -50,7 +59,8 @@ def undecided(columns: Mapping[str, Column], shown: str, *, missing: Missing, te
     command = f"rung init {shlex.quote(shown)} --input {shlex.quote(asked)} --target {shlex.quote(target)}"
     could = f"It could be {' or '.join(candidates)}. " if candidates else NOTHING_LEFT[missing]
     hint = f"{same}{could}Say which: {command}. Or write a draft and fill it in: --draft. Columns: {listed(columns)}."
-    return Undecided(missing=missing, candidates=candidates, inputs=inputs, shown=shown, hint=hint)
+    shown_candidates = [Candidate(name=name, look=_look(columns[name])) for name in candidates]
+    return Undecided(missing=missing, candidates=shown_candidates, inputs=inputs, shown=shown, hint=hint)
 
 
 def _candidates(columns: Mapping[str, Column], missing: Missing, inputs: Sequence[str], chosen: Chosen) -> list[str]:
@@ -62,6 +72,12 @@ def _candidates(columns: Mapping[str, Column], missing: Missing, inputs: Sequenc
     likely = [column for column in free if not is_beside(column) and column not in tools]
     ranked = sorted(likely, key=lambda column: (not column.is_closed_set, -column.share_filled)) if missing == "answer" else likely
     return [column.name for column in ranked][:MOST_CANDIDATES]
+
+
+def _look(column: Column) -> str:
+    """How many different values a column has, and one or two of them."""
+    values = ", ".join(f"'{_short(value)}'" for value, _ in column.values.most_common(2))
+    return f"{len(column.values):,} different, such as {values}"
 
 
 def _short(text: str) -> str:

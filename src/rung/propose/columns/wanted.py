@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rung.data.read.layout import Layout
 from rung.data.shapes.columns import Columns
 from rung.data.shapes.question import columns_of, is_template
 from rung.errors import UserError, did_you_mean
@@ -15,14 +16,18 @@ MOST_LISTED = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the options of `rung init` say of columns, as they were typed; empty where it is left to the guess.
+    """What the options of `rung init` say, as they were typed; empty where it is left to the guess.
 
     input   a column, several with commas between, or a template with {column} in braces
     target  a column, or several with commas between
+    scorer  how answers are compared
+    layout  how the file's text becomes rows
     """
 
     input: str = ""
     target: str = ""
+    scorer: str = ""
+    layout: Layout | None = None
 
 
 NOTHING_WANTED = Wanted()

@@ -15,7 +15,12 @@ MOST_TOLD = 12
 
 
 def inferences_of(
-    columns: Mapping[str, Column], named: Columns, group: Group | None, runners: Sequence[str], unused: Mapping[str, str]
+    columns: Mapping[str, Column],
+    named: Columns,
+    group: Group | None,
+    names: Mapping[str, str],
+    runners: Sequence[str],
+    unused: Mapping[str, str],
 ) -> tuple[Inference, ...]:
     """Why each column is what it is, and what the answer could be instead. `unused`: name -> why, where that is known."""
     inputs, targets = named.inputs(), named.targets()
@@ -25,6 +30,7 @@ def inferences_of(
         *_runners(runners),
         *_beside(named),
         *([_group(group)] if group else []),
+        *_names(names),
         *_halves(columns),
         *([_left_out(columns, unused, targets)] if unused else []),
     ]
@@ -81,6 +87,12 @@ def _group(group: Group) -> Inference:
     return Inference(
         about="group", taken=f"rows that share '{group.name}' stay in one split", because=group.because, change="data.group"
     )
+
+
+def _names(names: Mapping[str, str]) -> list[Inference]:
+    told = ", ".join(f"{value} is {name}" for value, name in names.items())
+    because = "options are listed with letters, and the answer numbers them"
+    return [Inference(about="names", taken=told, because=because, change="data.names")] if names else []
 
 
 def _halves(columns: Mapping[str, Column]) -> list[Inference]:

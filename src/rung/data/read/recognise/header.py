@@ -113,11 +113,12 @@ def _by_form(cell: str, values: Sequence[str]) -> tuple[float, str]:
         return (
             (-2.0, f"{said} looks like the values below it") if _form(cell) == form else (2.0, f"{said} looks unlike those below")
         )
+    if SENTENCE_END.search(cell) and _share(sum(bool(SENTENCE_END.search(value)) for value in values), values) > 0.5:
+        return -1.5, f"{said} ends like those below it"
     lengths = sorted(map(len, values))
     spaced = sorted(len(value.split()) for value in values)
     if lengths[len(lengths) // 2] < 12 and spaced[len(spaced) // 2] < LONG_WORDS:
-        ends = _share(sum(bool(SENTENCE_END.search(value)) for value in values), values)
-        return (-1.5, f"{said} ends like those below it") if ends > 0.5 and SENTENCE_END.search(cell) else (0.0, "")
+        return 0.0, ""
     long = len(cell) >= lengths[len(lengths) // 20] and (len(cell.split()) >= LONG_WORDS or len(cell) >= lengths[len(lengths) // 4])
     if long or (SENTENCE_END.search(cell) and len(cell) >= lengths[0]):
         return -2.0, f"{said} is a text like those below it"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rung.data.read.recognise.header import NAMES
 from rung.data.read.recognise.sample import words
-from rung.data.read.text_lines import FASTTEXT, cutter
+from rung.data.read.text_lines import EVERY, FASTTEXT, cutter
 
 MARKS_AHEAD = (":", "|", "=", "#", "@", "~", "^", " - ", ";", ",")
 MARKS_BEHIND = ("@", "#", "|", "~", "^", "=", ":", " - ", ";", ",")
@@ -36,7 +36,8 @@ class Place:
 def label_place(lines: Sequence[str]) -> Place | None:
     """Where nearly every line has one of a few labels. None where no place has."""
     if sum(FASTTEXT in line.split(None, 1)[0] for line in lines) >= COVERED * len(lines):
-        return Place(label=FASTTEXT, labels=_found(lines, FASTTEXT))
+        several = any(line.count(FASTTEXT) > 1 for line in lines)
+        return Place(label=EVERY if several else FASTTEXT, labels=_found(lines, FASTTEXT))
     first = _place(lines, "first word")
     if first and any(mark in label[1:-1] for label in first.labels for mark in ":_/") and _closed(first.labels):
         return first
@@ -47,9 +48,7 @@ def label_place(lines: Sequence[str]) -> Place | None:
     if first and _is_apart(lines, first.labels):
         return first
     last = _place(lines, "last word")
-    if last is None or not _is_text(lines) or not _closed(last.labels):
-        return None
-    return None if any(re.search(r"[.!?,;:]$", label) for label in last.labels) else last
+    return last if last and _is_text(lines) and _closed(last.labels) else None
 
 
 def _place(lines: Sequence[str], name: str) -> Place | None:
@@ -62,7 +61,8 @@ def _place(lines: Sequence[str], name: str) -> Place | None:
     alone = sum(count == 1 for count in found.values())
     few = 2 <= len(found) <= min(MOST_LABELS, rows // 5)
     short = all(len(label) <= LABEL_CHARS for label in found)
-    if not few or not short or found.total() < COVERED * rows or alone > 0.02 * rows:
+    ended = any(re.search(r"[.!?]$", label) for label in found)
+    if not few or not short or ended or found.total() < COVERED * rows or alone > 0.02 * rows:
         return None
     return Place(label=name, labels=found, headed=headed)
 

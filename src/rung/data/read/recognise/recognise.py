@@ -34,8 +34,10 @@ class Recognised:
     inferences: tuple[Inference, ...] = ()
 
 
-def recognise(path: Path, shown: str = "") -> Recognised:
-    """Looks at a file's first lines. Raises UserError where it cannot be read, or is a form of table that Rung does not read."""
+def recognise(path: Path, shown: str = "", known: Layout | None = None) -> Recognised:
+    """Looks at a file's first lines; where its layout is `known`, for the encoding alone.
+
+    Raises UserError where it cannot be read, or is a form of table that Rung does not read."""
     shown = shown or path.name
     first = files.head(path, shown)
     if first.startswith(files.PARQUET_MAGIC):
@@ -46,7 +48,7 @@ def recognise(path: Path, shown: str = "") -> Recognised:
     sample = _sample(path, shown, encoding)
     if not any(line.strip() for line in sample.lines):
         return Recognised(encoding=encoding)
-    layout, inferences = _layout(sample)
+    layout, inferences = _layout(sample) if known is None else (known, [])
     if encoding:
         inferences = [_about_encoding(encoding, sample.lines), *inferences]
     return Recognised(layout=layout, encoding=encoding, inferences=tuple(inferences))
@@ -81,7 +83,7 @@ def _layout(sample: Sample) -> tuple[Layout, list[Inference]]:
         lines = [line.strip() for line in sample.lines[: -1 if sample.cut else None] if line.strip()]
         if place := label_place(lines):
             return _label_layout(place.label, list(place.labels), headed=place.headed)
-        if table is None and sample.suffix not in DELIMITERS and len(lines) > 1:
+        if sample.suffix not in DELIMITERS and len(lines) > 1:
             raise _no_columns(sample.shown)
     return table_layout(table, sample) if table else (PLAIN, [])
 
@@ -123,4 +125,4 @@ def _label_layout(label: str, labels: Sequence[str], *, headed: bool) -> tuple[L
 
 
 def _in_words(label: str) -> str:
-    return {"__label__": "word that begins with __label__"}.get(label, label if "word" in label else f"part {label}")
+    return label if "word" in label or "__label__" in label else f"part {label}"

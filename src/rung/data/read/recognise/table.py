@@ -9,9 +9,13 @@ from typing import cast
 
 from rung.data.read.csv_rows import CsvRows, Dialect
 from rung.data.read.layout import Quotes
+from rung.data.read.recognise.header import NAMES
 from rung.data.read.rows import Fault, RawRow
 
-DELIMITERS = ("\t", "|", ";", ",", "^", "~", "\x01", "\x1f", " ||| ", "|||", "||", ";;", "::", "+++$+++", "<SEP>", "[SEP]", "\x1e")
+DELIMITERS = (
+    *("\t", "|", ";", ",", "^", "~", "\x01", "\x1e", "\x1f"),
+    *(" ||| ", "|||", "||", ";;", "::", ", ", "+++$+++", "<SEP>", "[SEP]"),
+)
 CLEAR = 0.02  # shares nearer than that are one
 DELIMITER_LINES = 3000
 LEAST_AGREEING = 0.5
@@ -63,20 +67,30 @@ def tried(lines: Sequence[str], delimiter: str, quotes: Quotes = "csv", *, cut: 
         rows.pop()
     lengths = Counter(len(row.content) for row in rows if not isinstance(row.content, Fault))
     width = lengths.most_common(1)[0][0] if lengths else 0
+    named = not isinstance(rows[0].content, Fault) and _all_names(rows[0].content) if rows else False
+    if named and len(rows[0].content) >= max(lengths):
+        width = len(rows[0].content)
     faults = [row for row in rows if isinstance(row.content, Fault)]
     return Trial(
         dialect=Dialect(delimiter=delimiter, quotes=quotes),
         rows=rows,
         width=width,
-        bad=sum(not _fits(row.content, width) for row in rows),
+        bad=sum(not _fits(row.content, width, least=2 if named else width) for row in rows),
         faults=len(faults),
         long=sum("\n" in cell for row in rows if not isinstance(row.content, Fault) for cell in row.content),
     )
 
 
-def _fits(content: object, width: int) -> bool:
+def _all_names(cells: Sequence[str]) -> bool:
+    """Whether a row is a header by its words alone; then the rows below may be shorter."""
+    return len(cells) > 1 and all(cell.strip().casefold() in NAMES for cell in cells)
+
+
+def _fits(content: object, width: int, least: int) -> bool:
     cells = _settled(content, width)
-    return cells is not None and (len(cells) == width or (len(cells) > width and not any(cell.strip() for cell in cells[width:])))
+    if cells is None:
+        return False
+    return least <= len(cells) <= width or (len(cells) > width and not any(cell.strip() for cell in cells[width:]))
 
 
 def best_table(lines: Sequence[str], usual: str, *, cut: bool) -> Trial | None:

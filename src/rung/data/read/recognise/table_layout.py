@@ -78,21 +78,26 @@ def _inference(about: str, taken: str, because: str, key: str, *, aloud: bool = 
 def _below_title(trial: Trial, after: int) -> _Table:
     """The table without what stands above it: lines of one field, comments, rows of which one cell alone is filled."""
     rows = trial.cells()
-    at = 0
-    while at < min(MOST_ABOVE, len(rows) - 1) and _is_title(rows[at][1], rows[at + 1][1], trial.width):
-        at += 1
+    at = next((at for at in range(min(MOST_ABOVE, len(rows) - 1)) if not _is_title(rows, at, trial.width)), 0)
     line, first = rows[at]
-    if at == min(MOST_ABOVE, len(rows) - 1):
-        at, (line, first) = 0, rows[0]
-    below = [cells for _, cells in rows[at + 1 :]]
-    return _Table(first=first, line=line + after, below=below, width=trial.width)
+    return _Table(first=first, line=line + after, below=[cells for _, cells in rows[at + 1 :]], width=trial.width)
 
 
-def _is_title(cells: Cells, following: Cells, width: int) -> bool:
+def _is_title(rows: Sequence[tuple[int, Cells]], at: int, width: int) -> bool:
+    cells = rows[at][1]
     filled = sum(bool(cell.strip()) for cell in cells)
+    if cells[0].startswith("#"):
+        return len(cells) < width or _is_comment([row for _, row in rows[at:]])
     if len(cells) < width:
-        return filled <= 1 or cells[0].lstrip().startswith("#")
-    return filled == 1 and width > 2 and sum(bool(cell.strip()) for cell in following) > 1
+        return filled <= 1
+    return filled < 2 < width and any(sum(bool(cell.strip()) for cell in row) > 1 for _, row in rows[at + 1 : at + 4])
+
+
+def _is_comment(rows: Sequence[Cells]) -> bool:
+    """Whether a row that begins with # is none of the table: the next one that does not is its header."""
+    at = next((at for at, cells in enumerate(rows) if not cells[0].startswith("#")), len(rows))
+    shown = evidence(rows[at], rows[at + 1 :]) if at < len(rows) - 1 else None
+    return shown is not None and shown.is_header and not shown.doubtful
 
 
 def _headed(layout: Layout, table: _Table) -> tuple[Layout, list[Inference]]:
