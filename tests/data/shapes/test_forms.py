@@ -44,6 +44,8 @@ ALONE = {
     "dolly": {"instruction": "2 + 2?", "context": "", "response": "4", "category": "sums"},
     "a history of pairs that is empty": {"instruction": "2 + 2?", "input": "", "output": "4", "history": []},
     "prompt as messages, solution": {"prompt": ASK, "solution": "4"},
+    "prompt as messages, what is rewarded": {"prompt": ASK, "reward_model": {"style": "rule", "ground_truth": "4"}},
+    "input and output text": {"input_text": "2 + 2?", "output_text": "4"},
     "completion as messages": {"prompt": ASK, "completion": [SAID]},
     "prompt with an open turn": {"prompt": "\n\nHuman: 2 + 2?\n\nAssistant:", "completion": " 4"},
     "weight 0 after the answer": {"messages": [*TALK, {"role": "user", "content": "Sure?"}, {
@@ -92,7 +94,7 @@ TEXTS = {
     "user and bot": "User: 2 + 2?\nBot: 4",
     "q and a": "Q: 2 + 2?\nA: 4",
     "headings": "### Instruction:\n2 + 2?\n\n### Response:\n4",
-    "headings of speakers": "### Human: 2 + 2?### Assistant: 4".replace("?###", "? ###"),
+    "headings of speakers": "### Human: 2 + 2?### Assistant: 4",
     "tokens and lines": "<|im_start|>user\n2 + 2?<|im_end|>\n<|im_start|>assistant\n4<|im_end|>\n",
     "llama 2": "<s>[INST] 2 + 2? [/INST] 4 </s>",
     "llama 3": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n2 + 2?<|eot_id|><|start_header_id|>assistant"

@@ -180,3 +180,20 @@ def test_ties_and_failed_requests_are_left_out_and_counted(load):
 def test_conversations_without_a_name_are_rows(load):
     talk = [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]
     assert [example.target for example in load("rows.json", json.dumps([talk, talk]).encode()).examples] == ["a", "a"]
+
+
+def test_words_behind_the_last_answer_are_a_bad_row_or_the_files_habit(load):
+    talk = [ask("q"), say("a"), ask("Thanks")]
+    rows = [{"messages": talk if i == 7 else talk[:-1]} for i in range(30)]
+    loaded = load("rows.jsonl", rows)
+    assert len(loaded.examples) == 29
+    assert "the last message is the user's" in loaded.findings[0].message
+    loaded = load("rows.jsonl", [{"messages": talk}] * 4)
+    assert [(example.messages, example.target) for example in loaded.examples] == [((ask("q"),), "a")] * 4
+    assert "without the user's words behind it, in 4 conversations" in told(loaded)
+
+
+def test_a_heading_in_an_answer_is_part_of_it(load):
+    text = "### Instruction:\nSum up.\n\n### Input:\nA long day.\n\n### Response:\n# Day\n### Answer:\nlong\n"
+    example = load("rows.jsonl", [{"text": text}]).examples[0]
+    assert (example.messages, example.target) == ((ask("Sum up.\n\nA long day."),), "# Day\n### Answer:\nlong")

@@ -62,6 +62,7 @@ def answered(value: Any, row: Row) -> Parts:
     conversation = conversation_of(value)
     refuse_media(row, conversation.messages)
     _drop_unlearnt(conversation)
+    went_on = _drop_unanswered(conversation)
     asked, answer = split_answer(with_system(conversation.messages, row.get("system")))
     earlier = any(message["role"] == "assistant" and not message.get("tool_calls") for message in asked)
     notes = [*conversation.notes, *([EARLIER] if earlier else [])]
@@ -71,6 +72,7 @@ def answered(value: Any, row: Row) -> Parts:
         tools=tools_of(row),
         rejected=_rejected(row),
         call=_call_turn(asked, answer),
+        went_on=went_on,
         inferences=tuple(notes),
     )
 
@@ -155,6 +157,16 @@ def _drop_unlearnt(conversation: Conversation) -> None:
         raise RowError("every answer has the weight 0, so that none is to be learnt")
     conversation.turns = turns[: last + 1]
     conversation.notes.append(NOT_LEARNT)
+
+
+def _drop_unanswered(conversation: Conversation) -> int:
+    """Leaves out the user's last turns where an answer stands before them. Returns how many those are."""
+    roles = [turn.message["role"] for turn in conversation.turns]
+    behind = len(roles) - 1 - next((at for at in range(len(roles) - 1, -1, -1) if roles[at] != "user"), -1)
+    if not behind or behind == len(roles) or roles[-behind - 1] != "assistant":
+        return 0
+    conversation.turns = conversation.turns[:-behind]
+    return behind
 
 
 def _call_turn(asked: Sequence[Mapping[str, Any]], answer: Any) -> CallTurn | None:

@@ -46,7 +46,7 @@ FORMS = (
     Form(
         name="headings such as ### Instruction and ### Response",
         mark=re.compile(r"(?:^|\n)[ \t]*#{2,4}[ \t]*(?P<who>[A-Za-z]{1,12})[ \t]*:?[ \t]*(?:\n|(?<=:)[ \t])|"
-                        r"[ \t]#{3}[ \t]*(?P<inline>Human|Assistant|User|Instruction|Response):[ \t]"),
+                        r"#{3}[ \t]*(?P<inline>Human|Assistant|User|Instruction|Response):[ \t]"),
         preamble=True,
     ),
     Form(name="USER: and ASSISTANT:", mark=re.compile(r"(?:^|(?<=\s)|(?<=>))(?P<who>USER|ASSISTANT|SYSTEM|FUNCTION RESPONSE):\s*"),
@@ -64,11 +64,22 @@ def marked(form: str) -> Inference:
 @lru_cache(maxsize=4096)
 def _cut(text: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
     for form in FORMS:
-        turns = tuple(_inst(text) if form.mark is _INST else _turns(text, form))
+        turns = _joined(_inst(text) if form.mark is _INST else _turns(text, form))
         roles = [role for role, _ in turns]
         if "user" in roles and "assistant" in roles and roles.index("user") < roles.index("assistant"):
             return form.name, turns
     return None
+
+
+def _joined(turns: Iterator[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Headings of one role one after the other, as an instruction and what it is about, are one turn."""
+    joined: list[tuple[str, str]] = []
+    for role, said in turns:
+        if joined and joined[-1][0] == role != "system":
+            joined[-1] = (role, "\n\n".join(filter(None, [joined[-1][1], said])))
+        else:
+            joined.append((role, said))
+    return tuple(joined)
 
 
 def cut(text: str) -> tuple[str, list[Message]] | None:
@@ -90,7 +101,7 @@ def is_answered(messages: Sequence[Message]) -> bool:
 
 def _turns(text: str, form: Form) -> Iterator[tuple[str, str]]:
     text = _BEGINS.sub("", text)
-    marks = [(found, role) for found in form.mark.finditer(text) if (role := _role(found))]
+    marks = _own(text, form)
     before = text[: marks[0][0].start()] if marks else ""
     if not marks or (before.strip() and not form.preamble):
         return
@@ -101,8 +112,26 @@ def _turns(text: str, form: Form) -> Iterator[tuple[str, str]]:
         yield role, _ENDS.sub("", said).strip()
 
 
+def _own(text: str, form: Form) -> list[tuple[re.Match[str], str]]:
+    """The marks with their roles. Behind the first answer's mark only names that stood before are marks: a heading in an answer is
+    part of it."""
+    marks, names, answered = list[tuple[re.Match[str], str]](), set[str](), False
+    for found in form.mark.finditer(text):
+        role, name = _role(found), _who(found)
+        if role is None or (answered and name not in names):
+            continue
+        marks.append((found, role))
+        names.add(name)
+        answered = answered or role == "assistant"
+    return marks
+
+
+def _who(found: re.Match[str]) -> str:
+    return (found["who"] or found.groupdict().get("inline") or "").casefold()
+
+
 def _role(found: re.Match[str]) -> str | None:
-    who = (found["who"] or found.groupdict().get("inline") or "").casefold()
+    who = _who(found)
     return _HEADS.get(who) or role_of(who)
 
 

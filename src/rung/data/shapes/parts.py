@@ -35,6 +35,7 @@ class Parts:
     """What a row says, before ids, groups and splits: `target` is text, a number, an object, or a list of tool calls.
 
     `call` is the turn that called, where the target is what was said once its results were there.
+    `went_on` counts the user's turns behind the answer, which no answer follows.
     `inferences` are what was taken to be so in reading this row; a file's are told once, with the number of their rows.
     """
 
@@ -45,6 +46,7 @@ class Parts:
     calls: tuple[Mapping[str, Any], ...] | None = None
     rejected: Any = None
     call: CallTurn | None = None
+    went_on: int = 0
     inferences: tuple[Inference, ...] = ()
 
 

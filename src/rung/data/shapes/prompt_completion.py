@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rung.data.read.rows import Row
 from rung.data.shapes.answered import conversation_of
 from rung.data.shapes.asked import asked_in, history_of
@@ -14,11 +16,15 @@ from rung.data.shapes.turns import holds_turns
 TITLE = "prompt/completion"
 ORDER = 50
 EXAMPLE = '{"prompt", "completion"}'
-FIELDS = ("prompt", "completion", "history", "system")
+# Where files for learning by rewards keep what is right: {"reward_model": {"ground_truth": ...}}.
+REWARD = "reward_model"
+FIELDS = ("prompt", "completion", "input_text", "output_text", "history", "system", REWARD)
 
 
 def fits(row: Row) -> bool:
     """Whether the row has both: a prompt that is text or messages, and what follows."""
+    if "input_text" in row and "output_text" in row:
+        return isinstance(row["input_text"], str)
     if "prompt" not in row:
         return False
     prompt = row["prompt"]
@@ -29,8 +35,8 @@ def fits(row: Row) -> bool:
 
 def convert(row: Row) -> Parts:
     """Blanks around a completion are dropped: OpenAI's older files put one before each."""
-    key = _answer(row) or "completion"
-    (asked, notes), answer, tools = asked_in(row["prompt"], "the input"), row[key], tools_of(row)
+    key, prompt = _answer(row) or "completion", row["prompt" if "prompt" in row else "input_text"]
+    (asked, notes), answer, tools = asked_in(prompt, "the input"), _said(row, key), tools_of(row)
     refuse_media(row, asked)
     if holds_turns(answer):
         between, target = split_answer(conversation_of(answer).messages)
@@ -39,8 +45,14 @@ def convert(row: Row) -> Parts:
     return Parts(messages=asked, target=as_target(answer, tools, key), tools=tools, inferences=notes)
 
 
+def _said(row: Row, key: str) -> Any:
+    return row[key]["ground_truth"] if key == REWARD else row[key]
+
+
 def _answer(row: Row) -> str | None:
     """The field that answers: `completion`, or the first of the other names that is filled."""
     if "completion" in row:
         return "completion"
-    return next((key for key in ANSWER_KEYS if row.get(key) not in (None, "", [])), None)
+    if isinstance(row.get(REWARD), dict) and row[REWARD].get("ground_truth") not in (None, ""):
+        return REWARD
+    return next((key for key in (*ANSWER_KEYS, "output_text") if row.get(key) not in (None, "", [])), None)

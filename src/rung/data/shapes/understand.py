@@ -57,11 +57,12 @@ def understand(rows: Sequence[ReadRow]) -> Understood | None:
     if not titles:
         return None
     outcomes = [Outcome(line, row, _parts(row, titles)) for line, row in rows]
+    outcomes, unanswered = _to_answers(outcomes)
     outcomes, calling = _at_calls(outcomes)
     left_out = Counter(str(outcome.parts) for outcome in outcomes if isinstance(outcome.parts, LeftOut))
     outcomes = [outcome for outcome in outcomes if not isinstance(outcome.parts, LeftOut)]
     outcomes, marked, false = _without_bad(outcomes)
-    told = (*_mixed(outcomes, titles), *_left_out(left_out), *marked, *calling, *_noted(outcomes))
+    told = (*_mixed(outcomes, titles), *_left_out(left_out), *marked, *unanswered, *calling, *_noted(outcomes))
     return Understood(title=titles[0], outcomes=outcomes, left_out=left_out | false, inferences=told)
 
 
@@ -74,6 +75,17 @@ def _parts(row: Row, titles: Sequence[str]) -> Parts | RowError:
         return convert_row(row, found)
     except RowError as error:
         return error
+
+
+def _to_answers(outcomes: list[Outcome]) -> tuple[list[Outcome], list[Inference]]:
+    """Conversations whose last words are the user's: bad rows where they are few, cut at the last answer where they are not."""
+    went_on = sum(isinstance(outcome.parts, Parts) and bool(outcome.parts.went_on) for outcome in outcomes)
+    if went_on > FEWEST_OF_A_SHAPE * len(outcomes):
+        taken = f"the last answer, without the user's words behind it, in {went_on:,} conversations"
+        return outcomes, [Inference(about="target", taken=taken, because="they end with the user's words, which nobody answered")]
+    reason = RowError("the last message is the user's, so the row has no answer to learn or compare")
+    cut = [isinstance(outcome.parts, Parts) and bool(outcome.parts.went_on) for outcome in outcomes]
+    return [outcome._replace(parts=reason) if bad else outcome for outcome, bad in zip(outcomes, cut, strict=True)], []
 
 
 def _at_calls(outcomes: list[Outcome]) -> tuple[list[Outcome], list[Inference]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rung.data.inferred import Inference
+from rung.data.shapes.feedback import MARK_KEYS
 from rung.data.shapes.fields import ASIDE
 from rung.data.shapes.recognise import shape_fields
 from rung.propose.columns.column import Column
@@ -19,7 +20,7 @@ def unread(columns: Mapping[str, Column], titles: tuple[str, ...]) -> tuple[Infe
     classes = [
         column
         for name, column in columns.items()
-        if name not in known and name.casefold() not in ASIDE and column.is_closed_set and _varies(column)
+        if name not in known and name.casefold() not in (*ASIDE, *MARK_KEYS) and column.is_closed_set and _varies(column)
     ][:MOST_TOLD]
     if not classes:
         return ()
