@@ -40,7 +40,7 @@ def test_a_csv_of_labels(write):
     assert profile.at_least == 0.88
     assert profile.group == "customer_id"
     assert (profile.rows, profile.usable) == (201, 200)
-    assert profile.instruction == "Answer with the sentiment, one of these: bad, good. Say nothing else."
+    assert profile.instruction == "Classify the text by its sentiment. Answer with one of these: bad, good. Say nothing else."
     assert "Columns that take no part: confidence." in profile.remarks
     assert any(
         finding.message == "1 row stands twice, with the same answer; the first of each counts" for finding in profile.findings
@@ -129,7 +129,7 @@ def test_identifiers_are_text(write):
     profile = look_at(path)
     assert (profile.kind, profile.scorer, profile.config) == ("identifier", "exact", {})
     assert "The answers are compared as text, not as numbers: leading zeros, as in '00501'." in profile.remarks
-    assert profile.instruction == "Answer with the number, exactly as it is written. Say nothing else."
+    assert profile.instruction == "Give the number, exactly as it is written. Say nothing else."
 
 
 def test_one_odd_row_changes_no_kind(write):
@@ -216,8 +216,9 @@ def test_an_own_split_is_taken_over(write):
 def test_a_large_file_gets_row_counts(write):
     path = write("big.csv", "text,label\n" + "".join(f"text number {n},{'ab'[n % 2]}\n" for n in range(6000)))
     profile = look_at(path)
-    assert profile.split == {"train": 1200, "dev": 200, "test": 1000}
-    assert climbs(path, profile) == 2400
+    assert profile.split == {"train": 4900, "dev": 400, "test": 700}
+    assert profile.shares == {"train": "rest", "dev": 400, "test": 700}
+    assert climbs(path, profile) == 6000
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,6 @@ def test_the_bar_and_the_card_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_too_few_rows_leave_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="too few rows to prove anything"):
+    with pytest.raises(UserError, match=r"10 rows are too few to prove anything: .* At least about 64 rows are needed"):
         proposed(tmp_path, [f"message {i},{'ab'[i % 2]}" for i in range(10)], shares=10_000)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]

@@ -40,7 +40,7 @@ def test_sets_of_labels(write: Write) -> None:
     assert (profile.kind, profile.scorer, profile.config) == ("several labels", "labels", {})
     assert task.quality.config["choices"] == ["broken", "late", "rude"]
     assert profile.instruction == (
-        "Answer with all labels that apply, out of these: broken, late, rude, as a JSON list. Say nothing else."
+        "Answer with all labels that apply to the text, out of these: broken, late, rude, as a JSON list. Say nothing else."
     )
     assert profile.remarks[0].startswith(
         "Each answer is a set of labels, 1.2 on average: the answers are lists of few different texts"

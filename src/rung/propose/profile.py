@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rung import plugins
-from rung.choices import labels_in
 from rung.data.audit import audit, by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
 from rung.data.read.layout import Layout
-from rung.data.read.locate import locate
-from rung.data.read.recognise.recognise import recognise
+from rung.data.read.look import look
 from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
@@ -30,15 +27,11 @@ from rung.propose.columns.column import columns_of
 from rung.propose.columns.guess import Guess, guess_columns
 from rung.propose.columns.unread import unread
 from rung.propose.columns.wanted import NOTHING_WANTED, Wanted
-from rung.propose.instruction import instruction_for
-from rung.propose.lists import lists_in
-from rung.propose.scorer import Kind, bar_for, chosen_scorer, counted, kind_of, remarks_on, scorer_for
+from rung.propose.proposed import propose_for
+from rung.propose.scorer import Kind, chosen_scorer, counted, kind_of, scorer_for
 from rung.types import Example, Finding
 
 MOST_ROWS = 100_000
-FRACTIONS = {"train": 0.5, "dev": 0.2, "test": 0.3}
-COUNTS = {"train": 1200, "dev": 200, "test": 1000}
-COUNTS_ABOVE = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +45,8 @@ class Profile:
     classes   of a closed set: value -> rows, the most frequent first
     layout    how the file's text becomes rows, for the task file
     at_least  a bar to begin with; what it should be is the user's to say
+    split     rows of each split, fractions where the file is small; `shares` say the same as `data.split` does
+    limit     of the rows that take part, where there are more than are looked at
     leave_out id -> why, of the few rows that no answer could ever match; found by who knows the scorers
     names     the words for the targets' values, for the task file
     inferences what nobody said and was taken to be so, each with its reason
@@ -74,12 +69,19 @@ class Profile:
     config: Mapping[str, Any]
     at_least: float
     split: Mapping[str, float]
+    shares: Mapping[str, float | str]
+    limit: int | None
     instruction: str
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...]
     examples: tuple[Example, ...] = field(repr=False, default=())
     leave_out: Mapping[str, str] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
+
+    @property
+    def header(self) -> bool:
+        """Whether names stand in the file, above its rows or in each of them."""
+        return self.layout.header and self.layout.format not in ("iob", "text") and self.format not in ("folder", "text")
 
     @property
     def folder(self) -> Path:
@@ -94,30 +96,29 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     """
     reference = DataReference.read(str(what), Path())
     source = _source(reference, downloads)
-    located = locate(source.reference, source.base_folder, source.downloads)
-    found = recognise(located.path, located.shown, wanted.layout)
+    looked = look(source.reference, source.base_folder, source.downloads, wanted.layout)
+    found = looked.found
     source = replace(source, encoding=found.encoding, layout=found.layout)
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
     titles = () if wanted.input or wanted.target else titles_of(rows)
-    guess = _self_described(rows, titles) if titles else guess_columns(rows, located.shown, wanted)
+    guess = _self_described(rows, titles) if titles else guess_columns(rows, looked.located.shown, wanted)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     loaded, unique, tests = _loaded(source, guess, rows)
     guess = guess.using(tests.columns)
     kind, classes = ("code", {}) if tests.settings else kind_of(unique.examples, column)
-    named = name_classes(unique.examples, classes, column, located.path)
+    named = name_classes(unique.examples, classes, column, looked.located.path)
     examples = named.examples
     kind, scorer, config = _scored(wanted, kind, examples, tests)
     classes = counted(examples) if kind == "closed set" else {}
-    lists = lists_in([example.target for example in examples], column)
-    usable = len(examples)
+    proposed = propose_for(examples, guess.columns, kind=kind, classes=classes, scorer=(scorer, config))
     return Profile(
         reference=reference,
         format=loaded.format,
         shape=loaded.shape,
         rows=read.rows_read,
-        usable=usable,
+        usable=len(unique.examples),
         columns=guess.columns,
         group=guess.group,
         encoding=source.encoding,
@@ -128,20 +129,17 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         classes=classes,
         scorer=scorer,
         config=config,
-        at_least=bar_for(kind, classes),
-        split=COUNTS if usable > COUNTS_ABOVE else FRACTIONS,
-        instruction=instruction_for(kind, classes, examples, column),
+        at_least=proposed.at_least,
+        split=proposed.sizes.told,
+        shares=proposed.sizes.shares,
+        limit=MOST_ROWS if loaded.rows_read - sum(loaded.skipped.values()) > MOST_ROWS else None,
+        instruction=proposed.instruction,
         findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
-        remarks=(
-            *_spellings(classes),
-            *((lists.remark,) if lists and lists.kind == kind else ()),
-            *remarks_on(kind, examples),
-            *_remarks(loaded, guess, scorer),
-        ),
+        remarks=(*proposed.remarks, *_remarks(loaded, guess, scorer)),
         examples=examples,
         inferences=(
-            *(*located.inferences, *found.inferences, *guess.inferences),
-            *(*named.inferences, *loaded.inferences, *tests.inferences),
+            *(*found.inferences, *guess.inferences),
+            *(*named.inferences, *loaded.inferences, *tests.inferences, *proposed.inferences),
         ),
     )
 
@@ -176,26 +174,6 @@ def _self_described(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...]) 
     return Guess(columns=named, group=group.name if group else None, inferences=unread(columns, titles))
 
 
-def _spellings(classes: Mapping[str, int]) -> list[str]:
-    """Classes that differ only in case or blanks: often one label in several spellings. Says what they are taken for."""
-    counts: Counter[str] = Counter()
-    found: dict[str, list[str]] = {}
-    for name, count in classes.items():
-        counts[name.strip()] += count
-        found.setdefault(" ".join(name.casefold().split()), []).append(name)
-    labels = labels_in(counts, str.casefold)
-    told: dict[bool, list[str]] = {}
-    for names in found.values():
-        if len(names) > 1:
-            apart = {name.strip() for name in names} <= set(labels) and len({name.strip() for name in names}) > 1
-            told.setdefault(apart, []).append(" and ".join(f"'{name}' ({classes[name]:,})" for name in names))
-    taken = {True: "Each is taken for a class of its own: mend", False: "Taken for one: mend"}
-    return [
-        f"One class in several spellings? {'; '.join(told[apart])}. {taken[apart]} the file, or keep one by data.where."
-        for apart in sorted(told)
-    ]
-
-
 def _in_braces(target: Any) -> bool:
     return isinstance(target, str) and target.startswith("{") and target.endswith("}")
 
@@ -203,7 +181,8 @@ def _in_braces(target: Any) -> bool:
 def _remarks(loaded: Loaded, guess: Guess, scorer: str) -> list[str]:
     remarks, rows, examples = list[str](), loaded.rows_read, loaded.examples
     if rows > MOST_ROWS:
-        remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them were looked at.")
+        left = f"{rows - MOST_ROWS:,} are left out. Raise data.limit where there is memory for more, about 3 KB a row"
+        remarks.append(f"{rows:,} rows; a random {MOST_ROWS:,} of them take part, {left}.")
     if guess.where:
         remarks.append(f"{sum(loaded.skipped.values()):,} rows without an answer are left out.")
     if guess.unused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ from typing import Any
 
 from rung.disk import place
 from rung.errors import RungError, UserError
+from rung.propose.ending import Ending, ending_of
 from rung.propose.profile import Profile
 from rung.propose.task_file import write_task
-from rung.task.load import load_task
+from rung.task.load import check_keys, load_task
 from rung.types import Bar, Task
 from rung.verify.alpha import AlphaPlan
 from rung.verify.near_misses.words import trial_lines
@@ -21,12 +23,14 @@ from rung.verify.split_size import card, gate_problem
 
 BAR_STEP = 0.05
 MOST_LEFT_OUT = 0.05
+LEAST_OF_WISHED = 0.5
+FEW_ROWS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A task file that was written: what it is about, the bar that it sets, what its test split can and cannot prove, and what its
-    scorer was found to catch.
+    """A task file that was written: what it is about, the bar that it sets, what its test split can and cannot prove, what its
+    scorer was found to catch, and how it ends: rows as the model will see them, made-up answers, the lines to change.
     """
 
     profile: Profile
@@ -34,6 +38,7 @@ class Proposal:
     at_least: float
     card: Sequence[str]
     trials: Sequence[str]
+    ending: Ending
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +58,13 @@ class Draft:
 
     def write(self, at_least: float, lines: Sequence[str], trials: Sequence[str] = ()) -> Task:
         """Writes the text beside its place, and loads it."""
-        self.file.write_text(write_task(self.profile, self.out, at_least, lines, self.base, trials), "utf-8")
+        self.rewrite(at_least, lines, trials)
         return load_task(self.file, self.downloads)
+
+    def rewrite(self, at_least: float, lines: Sequence[str], trials: Sequence[str]) -> None:
+        """Writes it with what was found out. Raises UserError where a key of it is wrong: the rows are what they were."""
+        self.file.write_text(write_task(self.profile, self.out, at_least, lines, self.base, trials), "utf-8")
+        check_keys(self.file)
 
     @property
     def file(self) -> Path:
@@ -79,7 +89,7 @@ def propose(draft: Draft) -> Proposal:
         trials = tuple(line["text"] for line in trial_lines(task))
         # What the split rows show is only known once there is a task.
         draft = replace(draft, profile=replace(draft.profile, findings=task.findings))
-        draft.write(at_least, lines, trials)
+        draft.rewrite(at_least, lines, trials)
         refuse_existing(draft.out)
         place(draft.file, draft.out)
     except OSError as error:
@@ -89,7 +99,8 @@ def propose(draft: Draft) -> Proposal:
         raise type(error)(problem, where=where, hint=error.hint) from None
     finally:
         draft.file.unlink(missing_ok=True)
-    return Proposal(profile=draft.profile, out=draft.out, at_least=at_least, card=lines, trials=trials)
+    ending = ending_of(draft.profile, _with_bar(task, at_least, draft.alpha(task)))
+    return Proposal(profile=draft.profile, out=draft.out, at_least=at_least, card=lines, trials=trials, ending=ending)
 
 
 def _unmatchable(profile: Profile) -> Mapping[str, str]:
@@ -100,14 +111,42 @@ def _unmatchable(profile: Profile) -> Mapping[str, str]:
 
 
 def _provable(draft: Draft, task: Task) -> float:
-    """The highest bar up to the wished one that this test split could prove. Raises UserError where it can prove none."""
+    """The highest bar up to the wished one that this test split could prove.
+
+    Raises UserError, with the rows that would be needed, where it can prove none that would say anything.
+    """
     alpha, wished = draft.alpha(task), draft.profile.at_least
+    least = _least_telling(draft.profile)
     steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
     for bar in [wished, *[step for step in steps if step < wished]]:
         problem = gate_problem(_with_bar(task, bar, alpha), alpha.shares)
-        if problem is None:
+        if problem is None and bar >= least:
             return bar
-    raise UserError(f"too few rows to prove anything: {problem}", where=task.path, hint="Add more examples to the file.")
+        if problem is None or bar < least:
+            break
+    raise _too_few(draft, task, least, alpha)
+
+
+def _least_telling(profile: Profile) -> float:
+    """Below half of what the kind of answers asks for, and in a small file below what one answer for all rows scores, a bar says
+    nothing."""
+    shares = [count / sum(profile.classes.values()) for count in profile.classes.values()]
+    return max(LEAST_OF_WISHED * profile.at_least, *(shares if profile.usable < FEW_ROWS else [0.0]), 0.0)
+
+
+def _too_few(draft: Draft, task: Task, least: float, alpha: AlphaPlan) -> UserError:
+    from rung.verify.stats.clusters import sizes
+    from rung.verify.stats.power import fewest_rows
+
+    test = task.split("test")
+    rows = fewest_rows(alpha.alpha / alpha.shares, least)
+    groups = len(sizes([row.group or row.id for row in test]))
+    needed = math.ceil(rows * len(test) / max(groups, 1) * draft.profile.usable / max(len(test), 1))
+    problem = (
+        f"{draft.profile.usable:,} rows are too few to prove anything: even right answers to all {len(test):,} test rows would not "
+        f"prove {least:.0%}. At least about {needed:,} rows are needed"
+    )
+    return UserError(problem, where=draft.profile.reference.shown, hint="Add more examples to the file.")
 
 
 def _card(task: Task, at_least: float, alpha: AlphaPlan) -> list[dict[str, Any]]:

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rung import plugins
+from rung.choices import in_one_form
 from rung.data.calls import looks_like_calls
 from rung.data.closed_set import is_closed_set
+from rung.data.inferred import Inference
 from rung.data.read.where import as_text
+from rung.data.script import width
 from rung.errors import UserError, did_you_mean
 from rung.propose.lists import ListKind, lists_in
 from rung.propose.quantities import are_quantities, tolerance
@@ -47,13 +50,13 @@ def kind_of(examples: Sequence[Example], column: str = "") -> tuple[Kind, dict[s
     shown = read_column(targets)
     if shown.kind in ("number", "identifier"):
         return ("number" if shown.kind == "number" else "identifier"), {}
-    short = sum(len(as_text(target)) <= SHORT_CHARS for target in targets) >= 0.9 * len(targets)
+    short = sum(width(as_text(target)) <= SHORT_CHARS for target in targets) >= 0.9 * len(targets)
     return ("short text" if short else "text"), {}
 
 
 def counted(examples: Sequence[Example]) -> dict[str, int]:
-    """Each target as text with its rows, the most frequent first."""
-    return dict(Counter(as_text(example.target) for example in examples).most_common())
+    """Each target as text with its rows, the most frequent first; what looks the same is one."""
+    return dict(Counter(in_one_form(Counter(as_text(example.target) for example in examples))).most_common())
 
 
 def chosen_scorer(
@@ -84,8 +87,9 @@ def scorer_for(kind: Kind, examples: Sequence[Example], columns: Mapping[str, st
 
     `columns` are settings that name the rows' own columns, as tests of code do.
     """
-    proposed = {name: getattr(plugins.load("scorers", name), "PROPOSED", {}) for name in plugins.names("scorers")}
-    name = next(name for name, kinds in proposed.items() if kind in kinds)
+    modules = {name: plugins.load("scorers", name) for name in plugins.names("scorers")}
+    name, module = next((name, module) for name, module in modules.items() if kind in getattr(module, "PROPOSED", {}))
+    proposed = module.propose(kind, examples) if hasattr(module, "propose") else module.PROPOSED[kind]
     settings: dict[str, Any] = dict(columns or {})
     if kind == "JSON object":
         objects = [example.target for example in examples if isinstance(example.target, dict)]
@@ -96,7 +100,17 @@ def scorer_for(kind: Kind, examples: Sequence[Example], columns: Mapping[str, st
         settings["decimal"] = "."
     if kind == "number" and (absolute := tolerance(examples)) is not None:
         settings["absolute"] = absolute
-    return name, {**proposed[name][kind], **settings}
+    return name, {**proposed, **settings}
+
+
+def why_scorer(kind: Kind, name: str, settings: Mapping[str, Any]) -> Inference:
+    """Why this scorer, in these settings; said aloud where the kind of the answers alone does not say it."""
+    module = plugins.load("scorers", name)
+    more = module.because(settings) if hasattr(module, "because") else ""
+    told = ", ".join(f"{key}: {value}" for key, value in settings.items() if isinstance(value, str))
+    because = f"the answers are of the kind '{kind}'" + (f", and {more}" if more else "")
+    change = "quality: {scorer: ...}, or --scorer"
+    return Inference(about="scorer", taken=f"{name} ({told})" if told else name, because=because, change=change, aloud=bool(more))
 
 
 def remarks_on(kind: Kind, examples: Sequence[Example]) -> list[str]:
@@ -142,7 +156,7 @@ def _field(values: Sequence[Any]) -> str | dict[str, Any]:
         return kind
     texts = [as_text(value) for value in values]
     closed = is_closed_set(Counter(texts))
-    return "fuzzy" if texts and not closed and sum(map(len, texts)) / len(texts) > FUZZY_CHARS else "exact"
+    return "fuzzy" if texts and not closed and sum(map(width, texts)) / len(texts) > FUZZY_CHARS else "exact"
 
 
 def bar_for(kind: Kind, classes: Mapping[str, int]) -> float:

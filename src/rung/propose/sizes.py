@@ -9,39 +9,40 @@ from dataclasses import dataclass
 from rung.data.inferred import Inference
 from rung.data.split import REST
 from rung.types import SPLITS, Example
+from rung.verify.alpha import FIRST
 
 FRACTIONS: Mapping[str, float] = {"train": 0.5, "dev": 0.2, "test": 0.3}
 MARGIN = 0.05  # how far above its bar a candidate should be seen to stand; where less is left to 1, half of that
 DEV_ROWS = 400  # the standard error of a share of right answers is then at most 2.5 points
 TEST_ROWS_PER_CLASS, DEV_ROWS_PER_CLASS = 5, 2
 ROUNDED = 50
+LEVEL = 0.05 * FIRST / 5  # of one rung, where five are judged in the first climb
 LARGE_GROUPS = 1.05  # rows a group, from which on groups are counted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """`shares` as `data.split` has them, empty where the rows name their splits; `rows` that each split then gets; and why."""
+    """`shares` as `data.split` has them, empty where the rows name their splits; `told` in numbers of rows; and why."""
 
     shares: Mapping[str, float | str]
-    rows: Mapping[str, int]
+    told: Mapping[str, float]
     why: Inference
 
 
-def sizes_for(examples: Sequence[Example], bar: float, level: float, classes: int) -> Sizes:
+def sizes_for(examples: Sequence[Example], bar: float, classes: int) -> Sizes:
     """Fractions where the file is small, else numbers: the rows of test with which a candidate that stands MARGIN above the `bar`
-    passes with 80% probability at the `level` of one rung, a few of each class, and never more than their fraction.
+    passes with 80% probability at the usual level of one rung, a few of each class, and never more than their fraction.
     """
     if own := [example.split for example in examples if example.split]:
         return _own(own)
     usable = len(examples)
-    need = _needed([example.group or example.id for example in examples], bar, level)
+    need = _needed([example.group or example.id for example in examples], bar, LEVEL)
     test = _up(max(need, TEST_ROWS_PER_CLASS * classes))
     dev = _up(max(DEV_ROWS, DEV_ROWS_PER_CLASS * classes))
     if test >= FRACTIONS["test"] * usable:
-        rows = {name: round(share * usable) for name, share in FRACTIONS.items()}
         because = f"{usable:,} rows are few for a bar of {bar:g}: {need:,} test rows would show one {_points(bar)} above it"
-        why = Inference(about="split", taken="half, a fifth and three tenths", because=because, change="data.split")
-        return Sizes(shares=FRACTIONS, rows={**rows, "train": usable - rows["dev"] - rows["test"]}, why=why)
+        why = Inference(about="split", taken="half, a fifth and three tenths", because=because, change="data.split", aloud=False)
+        return Sizes(shares=FRACTIONS, told=FRACTIONS, why=why)
     dev = min(dev, round(FRACTIONS["dev"] * usable))
     shares: dict[str, float | str] = {"train": REST, "dev": dev, "test": test}
     because = (
@@ -49,7 +50,7 @@ def sizes_for(examples: Sequence[Example], bar: float, level: float, classes: in
         f"to {100 * math.sqrt(0.25 / dev):.1f} points, and train takes all {usable - dev - test:,} others"
     )
     why = Inference(about="split", taken=f"test {test:,}, dev {dev:,}, train the rest", because=because, change="data.split")
-    return Sizes(shares=shares, rows={"train": usable - dev - test, "dev": dev, "test": test}, why=why)
+    return Sizes(shares=shares, told={"train": usable - dev - test, "dev": dev, "test": test}, why=why)
 
 
 def _own(own: Sequence[str]) -> Sizes:
@@ -59,7 +60,7 @@ def _own(own: Sequence[str]) -> Sizes:
     taken = f"the rows' own ({told})" + "".join(f", {name} from their train" for name in missing)
     why = Inference(about="split", taken=taken, because="a column names it", change="data.columns: leave out split")
     shares: dict[str, float | str] = {"train": REST, "dev": FRACTIONS["dev"], "test": FRACTIONS["test"], **missing}
-    return Sizes(shares=shares if missing else {}, rows=counts, why=why)
+    return Sizes(shares=shares if missing else {}, told=counts, why=why)
 
 
 def _needed(groups: Sequence[str], bar: float, level: float) -> int:

@@ -23,7 +23,9 @@ MOST_NAMED = 10
 
 ABOUT_BASE = "The model to change: pip:package, hf:org/model@revision, a local folder, or https://host/v1#model."
 ABOUT_INSTRUCTION = "What the model is told. The prompt rung tries variants of it."
-ABOUT_SPLIT = "train is learnt from; dev is looked at freely; test decides and is looked at once. Fractions, or numbers of rows."
+ABOUT_SPLIT = (
+    "train is learnt from; dev is looked at freely; test decides and is looked at once. Fractions, numbers of rows, or the rest."
+)
 ABOUT_BAR = (
     "What good means. The bar is a proposal and yours to set: how often must the answer be right for the change to be worth "
     "shipping? Also possible: better_than: NAME with by: .1, or not_worse_than: NAME with margin: .02, where NAME is a rung of "
@@ -72,7 +74,8 @@ def write_task(
     }
     data |= {key: dict(value) if isinstance(value, dict) else value for key, value in optional.items() if value}
     data |= {"leave_out": list(profile.leave_out)} if profile.leave_out else {}
-    split = _indented(commented(ABOUT_SPLIT) + write_yaml({"split": dict(profile.split)}))
+    split = _indented(commented(ABOUT_SPLIT) + write_yaml({"split": dict(profile.shares)})) if profile.shares else ""
+    data |= {"limit": profile.limit} if profile.limit else {}
     bar = [ABOUT_BAR, ABOUT_LOWERED.format(wished=profile.at_least)] if at_least < profile.at_least else [ABOUT_BAR]
     verbatim = bind(Bar(scorer=profile.scorer, config=profile.config)).verbatim
     bar += [ABOUT_VERBATIM.format(scorer=profile.scorer)] if verbatim else []
@@ -134,7 +137,12 @@ def seen(profile: Profile) -> list[str]:
 
 def plain(text: str) -> str:
     """One line that any reader of YAML takes: what could end the line or is no character to print is replaced."""
-    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    return printable(" ".join(text.split()))
+
+
+def printable(line: str) -> str:
+    """A line without what could end it, or is no character to print."""
+    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 def _base(wanted: str | None, folder: Path) -> str:

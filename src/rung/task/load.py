@@ -55,6 +55,11 @@ def load_task(path: Path, downloads: Path) -> Task:
     return read_task(path, downloads).task
 
 
+def check_file(path: Path) -> None:
+    """Raises UserError for a task file's own faults, without a look at its data."""
+    _checked(read_yaml(path))
+
+
 def read_task(path: Path, downloads: Path) -> TaskFile:
     """As `load_task`, with what was read, left out and found twice."""
     from rung.task.tools import task_tools
@@ -86,6 +91,11 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         loaded=loaded,
         deduplicated=unique,
     )
+
+
+def check_keys(path: Path) -> None:
+    """Raises UserError, with every problem, where the file's own keys are wrong. No data is read."""
+    _checked(read_yaml(path))
 
 
 def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]], Mapping[str, CheckSettings]]:

@@ -7,12 +7,15 @@ A plug-in has `Config` and `score`. It may say of itself, where it is so:
     PROPOSED = {kind: settings}    the kinds of answers (`rung.propose.scorer`) for which `rung init` proposes it, and with what
     NEEDS = (package, install)     a package that it needs for what is proposed, and how to install it
     LISTS, WHOLE_LISTS             what targets that are lists can mean to it (`rung.verify.lists`)
+    CHECKED = True     a row that passes its `check` has an ideal answer that is right: it need not be scored to know
     OPAQUE = True      only it knows what is right: ideal answers as they can be written need not be; or a function of its settings
 
 Its other hooks are optional, with the defaults of BoundScorer:
 
     render(target, config) -> str                          the ideal answer as text
     ideal(example, config) -> str                          the same, for a row whose tools or messages shape it
+    propose(kind, examples) -> settings                     in place of PROPOSED[kind], where the rows' own texts decide
+    because(settings) -> str                                why it proposes these settings, where there is more to say than the kind
     check(example, config) -> str | None                   why no answer could ever match this row's target
     constraint(examples, config) -> Constraint | None       what an answer may look like, in the form of Candidate.constraint
     describe(examples, config) -> str                      a sentence that tells a model the form of the answer
@@ -102,7 +105,9 @@ class BoundScorer:
         Whatever the plug-in says, the ideal answer must be right by its own word, as far as it can be written down.
         """
         problem: str | None = self._hook("check", missing_target)(example)
-        return problem or (None if self.opaque or example.target is None else self._unideal(self.staged(example)))
+        if problem or self.opaque or example.target is None or getattr(self.module, "CHECKED", False):
+            return problem
+        return self._unideal(self.staged(example))
 
     def _unideal(self, example: Example) -> str | None:
         """Why the ideal answer to a row is not scored as right; None where it is."""

@@ -11,6 +11,7 @@ from scorer_rows import row, rows, scorer, settled, value
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.parts import ChoiceConstraint
+from rung.verify.scorers import overlap
 
 
 class TestExact:
@@ -226,10 +227,27 @@ class TestOverlap:
 
     def test_targets_without_words(self) -> None:
         assert scorer("overlap").check(row("...")) == "the target has no words"
-        assert (
-            scorer("overlap").check(row("家"))
-            == "rougeL gives 0 to the target itself: it is too short, or in a script without spaces"
-        )
+        assert "counts plain Latin letters and digits alone. Try measure: chrf" in (scorer("overlap").check(row("家")) or "")
+        assert "too few words" in (scorer("overlap", measure="rouge2").check(row("one")) or "")
+        assert "nothing else" in (scorer("overlap", measure="f1").check(row("the a")) or "")
+
+    @pytest.mark.parametrize("measure", ["f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"])
+    @pytest.mark.parametrize(
+        "target", ["a", "the", "one two", "天气很好", "สวัสดีครับ", "मौसम अच्छा है", "Héllo wörld", "🙂", " x ", "-", "1"]
+    )
+    def test_what_passes_its_check_is_right_when_it_is_said(self, measure: str, target: str) -> None:
+        bound = scorer("overlap", measure=measure)
+        if bound.check(row(target)) is None:
+            assert bound.score(row(target), bound.ideal(row(target))).value == pytest.approx(1)
+
+    def test_the_length_is_told_in_what_the_script_has(self) -> None:
+        assert "about 8 characters" in scorer("overlap", measure="chrf").describe([row("今天天气非常好。")])
+        assert "about 3 words" in scorer("overlap").describe([row("a fine day")])
+
+    def test_letters_that_rouge_does_not_know_are_scored_by_chrf(self) -> None:
+        assert overlap.propose("text", [row("今天天气非常好。")]) == {"measure": "chrf"}
+        assert overlap.propose("text", [row("Погода хорошая")]) == {"measure": "chrf"}
+        assert overlap.propose("text", [row("Das Wetter ist schön heute")]) == {"measure": "rougeL"}
 
     @pytest.mark.parametrize(("metric", "package"), [("rougeL", "rouge_score"), ("chrf", "sacrebleu")])
     def test_missing_package_says_what_to_install(self, metric: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,14 +115,18 @@ def _document(proposal: Proposal) -> dict[str, Any]:
         "card": proposal.card,
         "trials": proposal.trials,
         **seen,
-        "header": profile.layout.header,
+        "header": profile.header,
+        "shown_rows": [as_json(row) for row in proposal.ending.rows],
+        "made_up": [as_json(answer) for answer in proposal.ending.answers],
+        "change": [as_json(inference) for inference in proposal.ending.change],
         "inferences": [as_json(inference) for inference in profile.inferences],
         "findings": findings,
     }
 
 
 def _show(proposal: Proposal, explain: bool) -> None:
-    from rung.propose.task_file import plain, seen
+    from rung.propose.ending import lines_of
+    from rung.propose.task_file import plain, printable, seen
 
     profile, out = proposal.profile, proposal.out
     show(
@@ -131,7 +135,8 @@ def _show(proposal: Proposal, explain: bool) -> None:
         f"Scorer {profile.scorer}, bar {proposal.at_least:g} (yours to set). What the test split can and cannot prove:",
     )
     show(*[f"  {line}" for line in proposal.card])
-    show(*map(plain, proposal.trials))
+    show(*map(plain, proposal.trials), "")
+    show(*map(printable, lines_of(proposal.ending)))
     if explain:
         show("", "Why:", *[f"  {plain(inference.line())}" for inference in profile.inferences])
     show("", f"Written: {out}", f"Next: rung plan {out}, then rung climb {out}")

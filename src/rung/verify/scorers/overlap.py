@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from rung.data.script import ascii_share, is_spaceless
 from rung.errors import BrokenEnvironment
 from rung.types import Example, Score
 from rung.verify.parse import as_texts
@@ -24,12 +25,16 @@ from rung.verify.squad import squad_f1
 
 PROPOSED: dict[str, dict[str, object]] = {"text": {"measure": "rougeL"}, "references": {"measure": "rougeL", "match": "any"}}
 NEEDS = ("rouge_score", "pip install 'rung[overlap]'")
+SEEN_ROWS = 200
+_ROUGE_WORD = re.compile(r"[a-z0-9]+")
 LISTS = {
     "match: any": "several references: any one of them",
     "match: in_order": "the lines of one reference",
     "scorer: contains, match: all": "all of them must be there word for word, in place of this scorer",
 }
 WHOLE_LISTS = ("any", "in_order")
+CHECKED = True
+LATIN = 0.8  # share of plain Latin letters below which ROUGE, which knows no others, would not see what is said
 
 
 class Config(BaseModel, extra="forbid", frozen=True):
@@ -38,6 +43,18 @@ class Config(BaseModel, extra="forbid", frozen=True):
     measure: Literal["f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"] = "rougeL"
     stem: bool = False
     match: Literal["any", "in_order"] | None = None
+
+
+def propose(kind: str, examples: Sequence[Example]) -> dict[str, object]:
+    """chrF, which compares letters, where the targets are written in other letters than ROUGE knows."""
+    texts = [text for row in examples[:SEEN_ROWS] if row.target is not None for text in as_texts(row.target)]
+    return {**PROPOSED[kind], **({} if ascii_share(texts) >= LATIN else {"measure": "chrf"})}
+
+
+def because(settings: Mapping[str, object]) -> str:
+    """Why chrF."""
+    rare = "most of their letters are not among those that ROUGE knows (plain Latin ones), and chrF compares whatever is written"
+    return rare if settings.get("measure") == "chrf" else ""
 
 
 def accepts(config: Config) -> Mapping[str, str]:
@@ -64,20 +81,29 @@ def render(target: Any, config: Config) -> str:
 
 
 def check(example: Example, config: Config) -> str | None:
-    """The target must have words; also says early that the package is missing."""
+    """The target must have what the measure counts; also says early that the package is missing."""
     if problem := missing_target(example):
         return problem
     texts = _references(example.target, config) if example.target != () else []
-    if not texts or not all(re.search(r"\w", text) for text in texts):
+    counted = r"\S" if config.measure in ("bleu", "chrf") else r"\w"
+    if not texts or not all(re.search(counted, text) for text in texts):
         return "the target has no words"
-    value = score(example, texts[0], config).value or 0.0
-    return None if value > 0 else f"{config.measure} gives 0 to the target itself: it is too short, or in a script without spaces"
+    _loaded(config)
+    if config.measure.startswith("rouge") and len(_ROUGE_WORD.findall(texts[0].lower())) < (2 if config.measure == "rouge2" else 1):
+        return (
+            f"{config.measure} finds too few words in the target: it counts plain Latin letters and digits alone. Try measure: chrf"
+        )
+    if config.measure == "f1" and squad_f1(texts[0], texts[0]) < 1:
+        return "f1 leaves out articles and punctuation, and nothing else is in the target"
+    return None
 
 
 def describe(examples: Sequence[Example], config: Config) -> str:
     """Asks for the bare text, of the usual length."""
-    lengths = sorted(len(render(row.target, config).split()) for row in examples if row.target is not None)
-    length = f" Use about {lengths[len(lengths) // 2]} words." if lengths else ""
+    texts = [render(row.target, config) for row in examples if row.target is not None]
+    unit, long = ("characters", len) if is_spaceless(texts) else ("words", lambda text: len(text.split()))
+    lengths = sorted(map(long, texts))
+    length = f" Use about {lengths[len(lengths) // 2]} {unit}." if lengths else ""
     return f"Reply with the text alone, without introduction or comment.{length}"
 
 
@@ -92,18 +118,29 @@ def _value(output: str, references: Sequence[str], config: Config) -> float:
     return (_rouge if config.measure.startswith("rouge") else _sacrebleu)(output, references, config)
 
 
+def _loaded(config: Config) -> None:
+    """Raises BrokenEnvironment where the measure's package is missing."""
+    if config.measure.startswith("rouge"):
+        _rouge_scorer(config.measure, config.stem)
+    elif config.measure != "f1":
+        _sacrebleu_of(config)
+
+
 def _rouge(output: str, references: Sequence[str], config: Config) -> float:
     scorer = _rouge_scorer(config.measure, config.stem)
     return max(float(scorer.score(reference, output)[config.measure].fmeasure) for reference in references)
 
 
 def _sacrebleu(output: str, references: Sequence[str], config: Config) -> float:
+    return float(_sacrebleu_of(config)(output, list(references)).score) / 100
+
+
+def _sacrebleu_of(config: Config) -> Any:
     try:
         import sacrebleu
     except ImportError:
         raise _missing("sacrebleu", config) from None
-    score_one = sacrebleu.sentence_bleu if config.measure == "bleu" else sacrebleu.sentence_chrf
-    return score_one(output, list(references)).score / 100
+    return sacrebleu.sentence_bleu if config.measure == "bleu" else sacrebleu.sentence_chrf
 
 
 @lru_cache(maxsize=8)
