@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -42,8 +43,19 @@ def test_what_an_expert_would_write_and_then_a_climb(
     written = Path("task.yaml").read_text("utf-8") if Path("task.yaml").exists() else ""
     hide = [str(file), os.path.relpath(file), str(file.parent), name, file.name]
     answer = checker().Answer(code, said.out, said.err, written, hide)
-    assert checker().verdict(cases()[name], answer) == []
-    if code:
-        return
-    assert run(["climb", "task.yaml", "--json"]) in (0, 1), capsys.readouterr().err
-    capsys.readouterr()
+    wrong = checker().verdict(cases()[name], answer)
+    if code == 0:
+        climbs(folder, capsys)
+    assert wrong == []
+
+
+def climbs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both cheap rungs are built, scored on dev and judged, or say why they do not apply; and the page is written."""
+    code = run(["climb", "task.yaml", "--all", "--json"])
+    printed = capsys.readouterr()
+    assert code in (0, 1), printed.err
+    rungs = {rung["rung"]: rung for rung in json.loads(printed.out)["rungs"]}
+    assert rungs["r1_prompt"]["verdict"]
+    assert rungs["r0_linear"]["verdict"] or rungs["r0_linear"]["state"] == "skipped", rungs["r0_linear"]["reason"]
+    assert all(rung["verdict"]["missing"] == 0 for rung in rungs.values() if rung["verdict"])
+    assert [*(folder.parent / "home" / "reports").glob("*.html")]
