@@ -1,4 +1,4 @@
-"""The made-up files of first contact, and what an expert would have written for each: a folder that may stand beside the project."""
+"""The made-up files of first contact, and what an expert would have written for each; they may stand beside the project."""
 
 from __future__ import annotations
 
