@@ -11,6 +11,7 @@ from rung.data.shapes.columns import Columns
 from rung.propose.columns import words
 from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside, names_answer
 from rung.propose.columns.beside import guess_extra, guess_group, is_half_split, is_system, names_splits
+from rung.propose.columns.choices import letters_for
 from rung.propose.columns.column import Column, Rows, columns_of
 from rung.propose.columns.marks import judged_columns, mark_columns
 from rung.propose.columns.questions import as_written, companions, is_whole, options_of, question_score
@@ -34,7 +35,7 @@ class Guess:
     columns: Columns
     group: str | None
     where: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] | str = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     inferences: tuple[Inference, ...] = ()
     runners_up: tuple[str, ...] = ()
@@ -86,7 +87,7 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
         for name, score in _ranked(scores)
         if score >= RUNNER_UP and name not in (*targets, *taken) and not _says_again(columns, name, targets)
     )[:5]
-    names = _letters(answers, options, taken, columns)
+    names = _letters(answers, options, taken, columns) or letters_for(rows, named)
     unused = _unused(columns, {*taken, *targets, *([group.name] if group else []), *_single(extra)})
     return Guess(
         columns=named,

@@ -214,7 +214,9 @@ def _repeats(column: Column, others: Sequence[Column], target: Sequence[Column])
             return f"it stands in {other.name}"
         if pairs and column.called.known & words.CLEANED and _shared_words(column, other) >= 0.7:
             return f"it says the same as {other.name}, in other words or fewer"
-    for answer in target:
+    # Of options the answer is one.
+    lists_options = column.look in ("list", "object") and column.called.head in words.OPTION
+    for answer in () if lists_options else target:
         pairs = [(a.casefold(), b.casefold()) for a, b in zip(column.texts, answer.texts, strict=True) if a and b and len(b) > 3]
         if len(pairs) > 4 and answer.is_closed_set and sum(b in a for a, b in pairs) >= 0.95 * len(pairs):
             return f"it holds the answer ({answer.name})"
