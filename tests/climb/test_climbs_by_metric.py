@@ -29,15 +29,11 @@ def model(request):
 
 def climbed(folder: Path, quality: str) -> ClimbDocument:
     (folder / "model.py").write_text(MODEL)
-    rows = [
-        {
-            "q": f"{'an offer' if number % 3 == 0 else 'a letter'} {number}",
-            "a": "spam" if number % 3 == 0 else "ham",
-            "split": split,
-        }
-        for split, numbers in (("train", range(20)), ("dev", range(100, 140)), ("test", range(1000, 1400)))
-        for number in numbers
-    ]
+    splits = {"train": range(20), "dev": range(100, 140), "test": range(1000, 1400)}
+    numbered = [(split, number) for split, numbers in splits.items() for number in numbers]
+    both = {"q": "an offer", "a": "spam"}, {"q": "a letter", "a": "ham"}
+    kinds = [(both[number % 3 > 0], split, number) for split, number in numbered]
+    rows = [{"q": f"{kind['q']} {number}", "a": kind["a"], "split": split} for kind, split, number in kinds]
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
     (folder / "task.yaml").write_text(
         "name: mail\nbase: scripted:model.py#model\ninstruction: Spam or ham?\n"
