@@ -12,6 +12,7 @@ from rung.data.inferred import Inference
 from rung.data.read.containers.texts import split_of
 from rung.data.read.nested import BY_COLUMN, values
 from rung.data.read.rows import RowError
+from rung.data.shapes.understand import titles_of
 from rung.errors import UserError
 
 OBJECTS_SEEN = 60
@@ -94,8 +95,8 @@ def _of_one(value: Any, shown: str) -> tuple[str, str] | None:
 
 def _of_many(objects: Sequence[Any], shown: str) -> tuple[str, str] | None:
     """Of objects, one a line or in a list."""
-    if not all(isinstance(item, Mapping) for item in objects):
-        return None
+    if not all(isinstance(item, Mapping) for item in objects) or titles_of(objects):
+        return None  # rows that say themselves what is what may hold lists of objects: turns, tools, rated answers
     return _best(Level(path="", items=objects), shown, lone=False)
 
 
@@ -110,6 +111,11 @@ def _best(top: Level, shown: str, *, lone: bool) -> tuple[str, str] | None:
         return (top.path, "its keys are values, each over a row") if top.path else None
     if lone and best.depth == 1 and best.path.count("[]") == 1 and best.path.endswith("[]") and _is_only_list(top):
         return None  # the plain rules take the one list of objects in an object
+    same = [level.path for level in levels if level is not best and set(level.fields) == set(best.fields) and level.fields]
+    if same:
+        told = ", ".join(f"'{path}'" for path in [best.path, *same][:10])
+        hint = f"Nested side by side: say which is meant, data.format: {{rows: ...}}, or rung init --format rows=...: {told}."
+        raise UserError(f"{len(same) + 1} lists of the same rows stand in the file", where=shown, hint=hint)
     names = ", ".join(list(best.fields)[:5]) or "a text each"
     return best.path, f"there stand {names}"
 
