@@ -62,7 +62,7 @@ def load_examples(source: Source) -> Loaded:
         shape=understood.title or "columns",
         format=read.format,
         inferences=understood.inferences,
-        findings=(*([bad] if bad else []), *own.findings, *blanks(read.rows, source.columns)),
+        findings=(*([bad] if bad else []), *understood.findings, *own.findings, *blanks(read.rows, source.columns)),
     )
 
 

@@ -116,6 +116,7 @@ class DataSpec(Strict):
     where: dict[str, Annotated[Any, AsWritten()]] | None = None
     leave_out: list[str] = []
     group: str | None = None
+    most_per_group: int | None = Field(default=None, ge=1)
     split: SplitSpec = SplitSpec(train=0.5, dev=0.2, test=0.3)
     limit: int | None = Field(default=None, ge=1)
     balance: bool = False

@@ -9,11 +9,12 @@ from typing import Any
 from rung.data.inferred import Inference
 from rung.data.shapes.columns import Columns
 from rung.propose.columns import words
-from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside
+from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside, names_answer
 from rung.propose.columns.beside import guess_extra, guess_group, is_half_split, is_system, names_splits
+from rung.propose.columns.choices import letters_for
 from rung.propose.columns.column import Column, Rows, columns_of
-from rung.propose.columns.marks import mark_columns
-from rung.propose.columns.questions import as_written, companions, options_of, question_score
+from rung.propose.columns.marks import judged_columns, mark_columns
+from rung.propose.columns.questions import as_written, companions, is_whole, options_of, question_score
 from rung.propose.columns.undecided import undecided
 from rung.propose.columns.wanted import NOTHING_WANTED, Chosen, Wanted, read_wanted
 from rung.propose.columns.why import inferences_of, same_parts, unused_inference
@@ -34,7 +35,7 @@ class Guess:
     columns: Columns
     group: str | None
     where: Mapping[str, Any] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] | str = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     inferences: tuple[Inference, ...] = ()
     runners_up: tuple[str, ...] = ()
@@ -61,7 +62,7 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
     texts = {
         name: column
         for name, column in columns.items()
-        if name not in chosen.targets and question_score(column) > 0 and not is_system(column)
+        if name not in chosen.targets and question_score(column) > 0 and not is_system(column) and not is_whole(column, columns)
     }
     main = _main(texts, columns, chosen)
     scores = _answers(columns, texts, main)
@@ -86,7 +87,7 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
         for name, score in _ranked(scores)
         if score >= RUNNER_UP and name not in (*targets, *taken) and not _says_again(columns, name, targets)
     )[:5]
-    names = _letters(answers, options, taken, columns)
+    names = _letters(answers, options, taken, columns) or letters_for(rows, named)
     unused = _unused(columns, {*taken, *targets, *([group.name] if group else []), *_single(extra)})
     return Guess(
         columns=named,
@@ -103,7 +104,11 @@ def _main(texts: Mapping[str, Column], columns: Mapping[str, Column], chosen: Ch
     """The column that is read first."""
     if chosen.inputs:
         return max((columns[name] for name in chosen.inputs), key=question_score)
-    return max(texts.values(), key=question_score, default=None)
+    both = list(texts.values())
+    said = words.QUESTION | words.TEXT | words.CONTEXT | words.HEADLINE
+    if len(both) == 2 and not any(column.called.has(said) or names_answer(column.called) for column in both):
+        return both[0]  # names that say nothing, as of two languages: what is asked stands first
+    return max(both, key=question_score, default=None)
 
 
 def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: Column | None) -> dict[str, float]:
@@ -113,8 +118,11 @@ def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: C
         for column in columns.values()
         if column is not main
     )
+    judged = any(column.called.known & words.JUDGEMENT and column.is_closed_set for column in columns.values())
     scores = {}
     for name, column in columns.items():
+        if judged and column.called.head in words.ASPECTS:
+            continue  # what is judged, and not how
         if column is main or names_splits(column) or is_half_split(column) or is_system(column):
             continue
         if rated and column.look in ("text", "long words") and column.called.head in words.HEADLINE:
@@ -126,7 +134,7 @@ def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: C
 def _targets(columns: Mapping[str, Column], scores: Mapping[str, float], main: Column | None, chosen: Chosen) -> tuple[str, ...]:
     """The answer: the likeliest column, marks that stand side by side, or the only column that is left."""
     free = {name: score for name, score in scores.items() if name not in chosen.inputs}
-    marked = tuple(name for name in mark_columns(columns) if name not in chosen.inputs)
+    marked = tuple(name for name in (mark_columns(columns) or judged_columns(columns)) if name not in chosen.inputs)
     best = max(free, key=lambda name: free[name], default=None)
     if marked and (best is None or best in marked or free[best] < MARKED):
         return marked

@@ -18,7 +18,7 @@ def inferences_of(
     columns: Mapping[str, Column],
     named: Columns,
     group: Group | None,
-    names: Mapping[str, str],
+    names: Mapping[str, str] | str,
     runners: Sequence[str],
     unused: Mapping[str, str],
 ) -> tuple[Inference, ...]:
@@ -56,7 +56,9 @@ def _reading(column: Column) -> str:
 def _target(columns: Mapping[str, Column], targets: Sequence[str]) -> Inference:
     column = columns[targets[0]]
     if len(targets) > 1:
-        because = "they stand side by side and mark each row, so that one answer is the list of those that are marked"
+        marked = all(columns[name].look == "mark" for name in targets)
+        listed = "one answer is the list of those that are marked" if marked else "one answer is an object with all of them"
+        because = f"they stand side by side and say the same kind of thing of each row, so that {listed}"
         return Inference(about="target", taken=", ".join(targets), because=because, change="--target COLUMN, data.columns.target")
     named = "its name says answer and " if names_answer(column.called) or column.called.known & words.KIND else ""
     holds = f"it holds {len(column.values):,} different values in {column.filled:,} rows"
@@ -89,7 +91,12 @@ def _group(group: Group) -> Inference:
     )
 
 
-def _names(names: Mapping[str, str]) -> list[Inference]:
+def _names(names: Mapping[str, str] | str) -> list[Inference]:
+    if isinstance(names, str):
+        taken = "the answer is the letter of an option"
+        because = "it is an option's text, its place or a mark of another kind in the file"
+        change = "data.names: leave it out, and the answer is what the file says"
+        return [Inference(about="names", taken=taken, because=because, change=change)] if names else []
     told = ", ".join(f"{value} is {name}" for value, name in names.items())
     because = "options are listed with letters, and the answer numbers them"
     return [Inference(about="names", taken=told, because=because, change="data.names")] if names else []
