@@ -15,8 +15,9 @@ What `rung init` makes of twelve files of the trade, each small and made up: its
 what the task file then says (instruction, data and quality; the rest, with the comments that explain it, is left out here).
 
 `rung init FILE` never changes FILE. What it inferred it says, with the line that changes it; `--explain` gives the reason for every
-inference. What a file cannot tell it asks in a terminal; elsewhere `--input`, `--target`, `--scorer` and `--format` say it, or `--draft`
-leaves the lines to be filled in. Where it guessed wrong, change the task file, whose keys are in [task-file.md](task-file.md).
+inference. What a file cannot tell it asks in a terminal; elsewhere `--input`, `--target`, `--scorer` and `--format` say it, or
+`--draft` leaves the lines to be filled in. Where it guessed wrong, change the task file; its keys are in
+[task-file.md](task-file.md).
 """
 
 
