@@ -75,7 +75,9 @@ def accepts(config: Config) -> Mapping[str, str]:
         return dict.fromkeys(IN_WORK, "only the number behind #### counts")
     near = config.absolute or config.relative
     within = "a number within the tolerance is right"
-    return {kind: within for kind in ("digit changed", "decimal point moved", "other row's target", "argument changed") if near}
+    kinds = ("digit changed", "decimal point moved", "other row's target", "argument changed", "only a thought")
+    # Near zero a tolerance takes in numbers of the other sign.
+    return dict.fromkeys((*kinds, *(("sign added", "sign dropped") if config.absolute else ())), within) if near else {}
 
 
 def harmless(config: Config) -> tuple[str, ...]:
