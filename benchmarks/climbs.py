@@ -1,6 +1,6 @@
 """How often does a whole climb pass something wrongly? Climbs of rungs that all stand exactly at the bar, by the climb's own code.
 
-    python benchmarks/climbs.py [--climbs 200] [--again 1] [--rungs 3] [--rows 300] [--shared 0.0] [--winner]
+    python benchmarks/climbs.py [--climbs 200] [--again 1] [--rungs 3] [--rows 300] [--shared 0.0] [--winner] [--write]
 
 Each climb is `rung.climb.climb.climb` in a home of its own: preflight, the ledger, the loop, the gate with its looks, cheaper
 forms, registration. What answers is a function that is right on a row with the probability of the bar; the rungs only name who is
@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
+
+from statistics_page import put
 
 from rung import plugins
 from rung.climb.climb import climb
@@ -137,6 +139,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300)
     parser.add_argument("--shared", type=float, default=0.0)
     parser.add_argument("--winner", action="store_true")
+    parser.add_argument("--write", action="store_true", help="write what came out into docs/statistics.md")
     chosen = parser.parse_args()
     setting = Setting(rungs=chosen.rungs, rows=chosen.rows, shared=chosen.shared, winner=chosen.winner)
     started = time.monotonic()
@@ -145,7 +148,10 @@ def main() -> None:
     low, high = beta.ppf([0.025, 0.975], [max(errors, 1e-9), errors + 1], [rest + 1, max(rest, 1e-9)])
     times = f"{chosen.again} climbs on the same rows" if chosen.again > 1 else "a climb"
     share = f"{errors / chosen.climbs:.2%} ({low:.2%} to {high:.2%})"
-    print(f"{errors} of {chosen.climbs} times {times} passed something wrongly: {share}")
+    told = f"{errors} of {chosen.climbs} times {times} passed something wrongly: {share}"
+    print(told)
+    if chosen.write:
+        put("climbs", f"{told}.")
     print(f"{chosen.rungs} rungs, {chosen.rows} test rows, alpha 5%, {time.monotonic() - started:.0f} s")
 
 

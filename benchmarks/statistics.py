@@ -1,8 +1,8 @@
 """The gate's statistics, by simulation and exactly: writes the tables of docs/statistics.md, or checks them.
 
-    python benchmarks/statistics.py [--check]
+    python benchmarks/statistics.py [--check] [--only NAME ...]
 
-Everything is seeded. A few minutes.
+Everything is seeded. A few minutes. The table of metrics of the whole is written by bars.py.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
+import kinds
 import numpy as np
+import splits
 from scipy.special import betaincinv, ndtri, stdtrit
 from scipy.stats import binom
+from statistics_page import PAGE, table, with_table
 
-from rung.verify.stats import boundaries, eprocess, gaffke, power
+from rung.verify.stats import boundaries, eprocess, gaffke, power, sequential
+from rung.verify.stats.gate import Claim
 from rung.verify.stats.paired import look_paired
 
-PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 SAMPLES = 1000
 SHAPES = {
     "60 groups of 10": (10,) * 60,
@@ -31,13 +33,8 @@ SHAPES = {
     "20 groups of 1 to 39": tuple(np.arange(1, 40, 2)),
     "150 with heavy tails": tuple(np.minimum(1 + np.random.default_rng(3).pareto(1.1, 150), 120).astype(int)),
 }
+PARTED = ("60 groups of 10", "60 groups of 1 to 50", "200 groups of 1 to 29")
 EXPONENTS = {"plain mean": 0, "by size": 1, "by its square": 2, "by its cube (used)": 3}
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def before_alone(n: int, alpha: float, bar: float, truth: float) -> tuple[float, float]:
@@ -94,18 +91,46 @@ def grouped() -> str:
         for bar, truth in ((0.5, 0.65), (0.8, 0.9)):
             sums = power.drawn(np.random.default_rng(1), np.tile(sizes, (SAMPLES, 1)), truth, correlation)
             was = (before_grouped(sums, sizes, alpha / 2) >= bar).mean()
-            now = (gaffke_p(sums, sizes, bar) <= alpha / 2).mean()
+            now = (gaffke_p(sums, sizes, bar) <= alpha * sequential.AT_END).mean()
             gate = power.passes(sums, np.tile(sizes, (SAMPLES, 1)), alpha, bar).mean()
             card = power.power(tuple(int(size) for size in shape), alpha, bar, truth)
             rows.append([name, f"{bar}", f"{truth}", f"{was:.0%}", f"{now:.0%}", f"{gate:.0%}", f"{card:.0%}"])
     return table(["groups", "bar", "truth", "bound before", "bound now", "whole gate", "the card says"], rows)
 
 
-def gaffke_p(sums: np.ndarray, sizes: np.ndarray, mean: float, exponent: int = 3) -> np.ndarray:
-    """Gaffke's p-values with the imagined cluster of a weight of one's choice."""
+def parts() -> str:
+    """Groups and partial credit: what of alpha bets have before all rows are in, by the power and by the rows looked at."""
+    rows, alpha, tried = [], 0.0125, (0.5, sequential.AT_LOOKS, 0.05)
+    cases = [(name, SHAPES[name], bar, truth) for name in PARTED for bar, truth in ((0.5, 0.65), (0.8, 0.9), (0.8, 0.95))]
+    for name, shape, bar, truth in cases:
+        order = np.random.default_rng(1).permuted(np.tile(np.array(shape), (400, 1)), axis=1)
+        sums = power.drawn(np.random.default_rng(2), order, truth, power.CLUSTER_CORRELATION)
+        p, stakes, seen = gaffke_p(sums, np.array(shape), bar, order), stakes_of(sums, order, bar), np.cumsum(order, axis=1)
+        row = [name, f"{bar}", f"{truth}"]
+        for part in tried:
+            hit = stakes >= -math.log(alpha * part)
+            stop = np.where(hit.any(axis=1), seen[np.arange(len(seen)), hit.argmax(axis=1)], seen[:, -1])
+            won = hit.any(axis=1) | (p <= alpha * (1 - part))
+            row += [f"{won.mean():.0%}", f"{stop.mean() / seen[0, -1]:.0%}"]
+        rows.append(row)
+    heads = [text for part in tried for text in (f"power with {part:g} for bets", "rows looked at")]
+    return table(["groups", "bar", "truth", *heads], rows)
+
+
+def stakes_of(sums: np.ndarray, sizes: np.ndarray, bar: float) -> np.ndarray:
+    """The log stake of the e-process after each cluster: (samples, clusters)."""
+    edges = (sums / bar - sizes) / sizes.max()
+    logs = np.cumsum(np.log1p(edges[..., None] * np.array(eprocess.SHARES)), axis=1)
+    largest = logs.max(axis=-1)
+    found: np.ndarray = largest + np.log(np.exp(logs - largest[..., None]).mean(axis=-1))
+    return found
+
+
+def gaffke_p(sums: np.ndarray, sizes: np.ndarray, mean: float, order: np.ndarray | None = None, exponent: int = 3) -> np.ndarray:
+    """Gaffke's p-values with the imagined cluster of a weight of one's choice; `order` are the samples' sizes, if they differ."""
     real = sizes.astype(float)
     imagined = (real ** (exponent + 1)).sum() / (real**exponent).sum()
-    excess = np.concatenate([sums - mean * sizes, np.full((len(sums), 1), -mean * imagined)], axis=1)
+    excess = np.concatenate([sums - mean * (sizes if order is None else order), np.full((len(sums), 1), -mean * imagined)], axis=1)
     return gaffke.approximate_p_values(excess)
 
 
@@ -138,7 +163,7 @@ def null_grid() -> str:
             for rates in nulls(sizes, mean):
                 sums = sizes * (rng.random((samples, len(sizes))) < rates)
                 for label, exponent in EXPONENTS.items():
-                    found = gaffke_p(sums, sizes, mean, exponent)
+                    found = gaffke_p(sums, sizes, mean, exponent=exponent)
                     worst[label] = max(worst[label], *((found <= level).mean() / level for level in (0.05, 0.0125)))
         rows.append([name, *(f"{ratio:.2f}" for ratio in worst.values())])
     return table(["groups", *EXPONENTS], rows)
@@ -173,7 +198,7 @@ def paired_sides(rng: np.random.Generator, delta: float, alpha: float) -> tuple[
         draw = rng.random(150)
         won, lost = draw < (0.2 + delta) / 2, draw > 1 - (0.2 - delta) / 2
         mine, other = np.where(lost, 0.0, 1.0), np.where(won, 0.0, 1.0)
-        looked = (look_paired(mine[:end], other[:end], [""] * 150, delta, alpha, 150) for end in (48, 96, 150))
+        looked = (look_paired(mine[:end], other[:end], Claim(groups=[""] * 150, bar=delta, alpha=alpha)) for end in (48, 96, 150))
         statuses.append(next(verdict for verdict in looked if verdict is not None).status)
     return statuses.count("pass") / 300, statuses.count("fail") / 300
 
@@ -181,24 +206,26 @@ def paired_sides(rng: np.random.Generator, delta: float, alpha: float) -> tuple[
 TABLES: dict[str, Callable[[], str]] = {
     "alone": alone,
     "grouped": grouped,
+    "parts": parts,
+    "capped": splits.capped,
     "null grid": null_grid,
     "false passes": false_passes,
+    "kinds": kinds.null,
+    "cards": kinds.cards,
+    "ledger": splits.ledger,
+    "placed": splits.placed,
 }
-
-
-def with_table(page: str, name: str, text: str) -> str:
-    """The page with one table in its place."""
-    before, rest = page.split(f"<!-- {name} -->\n")
-    return f"{before}<!-- {name} -->\n{text}\n<!-- end -->{rest.split('<!-- end -->', 1)[1]}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="say whether the page is as it would be written, and write nothing")
-    check, was = parser.parse_args().check, PAGE.read_text("utf-8")
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES))
+    chosen = parser.parse_args()
+    check, was = chosen.check, PAGE.read_text("utf-8")
     page = was
-    for name, make in TABLES.items():
-        page = with_table(page, name, make())
+    for name in chosen.only:
+        page = with_table(page, name, TABLES[name]())
         print(f"{name}: done", flush=True)
     if check:
         sys.exit(None if page == was else "docs/statistics.md is not what benchmarks/statistics.py writes")

@@ -60,6 +60,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "loss": ("decoder", "update", "batch", "total", "config"),
         "score_bytes": ("config", "shape", "item", "positions"),
     },
+    "containers": {"ORDER": (), "holds": ("path", "first"), "unpack": ("path", "ask")},
     "shapes": {"TITLE": (), "ORDER": (), "EXAMPLE": (), "FIELDS": (), "fits": ("row",), "convert": ("row",)},
     "checks": {"ROWS": (), "SEVERITY": (), "Config": (), "check": ("examples", "config")},
     "backends": {"open": ("base",)},

@@ -171,7 +171,7 @@ def test_groups_reach_the_gate_the_curve_and_the_card(task_file: Path, tmp_path:
     (tmp_path / "grouped.csv").write_text("\n".join(grouped) + "\n")
     data = {**_data(), "examples": "grouped.csv", "group": "customer", "split": {"train": 80, "dev": 40, "test": 140}}
     seen, look = [], gate.look
-    monkeypatch.setattr(gate, "look", lambda values, groups, *rest: (seen.append(groups), look(values, groups, *rest))[1])
+    monkeypatch.setattr(gate, "look", lambda values, claim: (seen.append(claim.groups), look(values, claim))[1])
     document = climbed(write(tmp_path, data=data))
     assert seen and all(len(set(groups)) < 0.6 * len(groups) for groups in seen)
     assert document["forecast"]["curves"][0]["clusters"] < document["forecast"]["curves"][0]["n"]

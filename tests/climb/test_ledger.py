@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import write
 
 from rung.climb.climb import climb
-from rung.climb.ledger import charge_evaluation, gauge_of, locked_rows, row_key, standing_of
+from rung.climb.ledger import at_gate, charge_evaluation, few_seen, gauge_of, locked_rows, row_key, said, standing_of
 from rung.climb.preflight import HopelessSplit
 from rung.progress import Silent
 from rung.registry.documents import ClimbDocument
@@ -142,3 +144,59 @@ def test_the_gauge_is_the_rows_and_the_scorers_not_the_bar(opened: Home, tmp_pat
     ):
         assert gauge_of(changed).key != gauge_of(task).key
     assert locked_rows(task) == tuple(row_key(row) for row in task.split("test"))
+
+
+def with_test_rows(task: Task, rows: Sequence[Example]) -> Task:
+    return replace(task, examples=(*task.split("train"), *task.split("dev"), *rows))
+
+
+def test_few_rows_that_were_seen_are_left_out_and_cost_nothing(opened: Home, tmp_path: Path) -> None:
+    task = planted(tmp_path, opened, settings={"r0_linear": {"skip": True}})
+    rows = task.split("test")
+    seen, met = len(rows) // 2, len(rows) // 40
+    climbed(with_test_rows(task, rows[:seen]), opened)
+    task = replace(with_test_rows(task, rows[seen - met :]), name="other", instruction=f"{task.instruction} Think.")
+    left_out = few_seen(task, opened)
+    assert left_out == {row.id for row in rows[seen - met : seen]}
+    assert "those climbs saw nothing" in said(task, opened, left_out)[1]
+    ended = climbed(task, opened)
+    assert (ended.ledger.number, ended.ledger.left_out, ended.ledger.rows) == (1, met, len(rows) - seen)
+    assert f"left out: {met} of {len(rows) - seen + met} test rows" in ended.ledger.lines[1]
+    assert all(rung.verdict is None or rung.verdict.n_total == len(rows) - seen for rung in ended.rungs)
+    # The rows that judged are what the next climb meets again: the very same ones, so that a lower bar is free.
+    lower = climbed(replace(task, quality=replace(task.quality, at_least=task.quality.line - 0.1)), opened)
+    assert lower.ledger.number is None and lower.ledger.left_out == met
+    second = climbed(replace(task, instruction=f"{task.instruction} Again."), opened)
+    assert (second.ledger.number, second.ledger.left_out) == (2, met)
+
+
+def test_more_than_few_are_a_further_climb(opened: Home, tmp_path: Path) -> None:
+    task = planted(tmp_path, opened)
+    rows = task.split("test")
+    charge_evaluation(with_test_rows(task, rows[: len(rows) // 4]), Candidate(rung="r", base="b"), opened)
+    assert few_seen(task, opened) == frozenset()
+    assert standing_of(task, opened).climbs == 1
+
+
+def test_what_shares_a_group_with_a_row_that_was_seen_is_left_out_with_it(opened: Home, tmp_path: Path) -> None:
+    task = planted(tmp_path, opened)
+    rows = tuple(replace(row, group=f"g{number // 5}") for number, row in enumerate(task.split("test")))
+    charge_evaluation(with_test_rows(task, rows[7:8]), Candidate(rung="r", base="b"), opened)
+    task = with_test_rows(task, rows)
+    assert few_seen(task, opened) == {row.id for row in rows[5:10]}
+    assert standing_of(at_gate(task, few_seen(task, opened)), opened).climbs == 0
+
+
+def test_no_row_is_ever_looked_at_for_more_than_alpha(opened: Home, tmp_path: Path) -> None:
+    """Samples of one file that overlap by chance, a little or a lot: what the climbs that looked at a row were charged sums to at
+    most alpha, for every row, and so does the chance that any of them passed something wrongly."""
+    task, draw = planted(tmp_path, opened), random.Random(3)
+    rows, spent, numbers = task.split("test"), Counter[str](), Counter[int]()
+    for number in range(25):
+        sample = with_test_rows(task, draw.sample(rows, draw.choice((4, 12, 40))))
+        judging = at_gate(sample, few_seen(sample, opened))
+        alpha = charge_evaluation(judging, Candidate(rung="r", base=str(number)), opened)
+        numbers[standing_of(judging, opened).climbs] += 1
+        spent.update({key: alpha for key in locked_rows(judging)})  # type: ignore[dict-item]
+    assert max(spent.values()) <= task.alpha + 1e-12
+    assert numbers[1] > 1 and max(numbers) > 3

@@ -76,6 +76,12 @@ def test_names_are_what_is_right_everywhere() -> None:
     assert load(more="names: {0.0: negative, 1.0: positive}").digest == task.digest != load().digest
 
 
+def test_letters_are_the_options_that_a_target_names() -> None:
+    task = load("{Question: stem, A: opt_a, B: opt_b}", more="names: letters")
+    assert [row_of(task, name).target for name in ("rows.csv:2", "rows.csv:3")] == ["A", "B"]
+    assert load("{Question: stem, A: opt_a, B: opt_b}", more="names: {0: A, 1: B}").digest == task.digest
+
+
 def test_marks_are_labels_of_which_none_may_be_right() -> None:
     task = load(target="[label, rude]", scorer="labels")
     none = next(row for row in task.examples if row.target == [])
@@ -99,6 +105,8 @@ def test_marks_are_labels_of_which_none_may_be_right() -> None:
         ({"more": "names: {0: a, 0.0: b, 1: c}"}, "task.yaml:8: data.names: '0' and '0.0' are one value"),
         ({"more": "names: {}"}, "task.yaml:8: 'names' cannot be {}"),
         ({"more": "names: []"}, "task.yaml:8: 'names' cannot be []"),
+        ({"more": "names: words"}, "task.yaml:8: 'names' cannot be 'words': give each value its name"),
+        ({"more": "names: letters"}, "task.yaml:8: data.names: letters: in 80 of 80 rows 'label' names none of the options"),
         ({"more": "bad_rows: 1"}, "task.yaml:8: 1 is no share of bad rows: give a fraction below 1, such as .1; 0 refuses any"),
         ({"more": "bad_rows: -.1"}, "task.yaml:8: -0.1 is no share of bad rows"),
         ({"more": "bad_rows: .nan"}, "task.yaml:8: nan is no share of bad rows"),

@@ -13,7 +13,7 @@ from rung.types import Bar, Row, Run, Score
 from rung.verify.bars import cut_short, look_at, measure_of, seen
 from rung.verify.reading import read_bar
 from rung.verify.stats.bounds import clopper_pearson
-from rung.verify.stats.gate import look
+from rung.verify.stats.gate import Claim, look
 from rung.verify.stats.paired import look_paired
 
 # 40 spam (4 missed), 160 ham (8 called spam).
@@ -34,7 +34,7 @@ def judged(bar: Bar, *, targets: list[str] = TARGETS, answers: list[str] = ANSWE
 )
 def test_a_recall_is_exactly_the_mean_over_its_rows(bar: Bar) -> None:
     verdict = judged(bar)
-    same = look(RECALLED, [f"r{n}" for n in range(40)], 0.7, 0.05, 40)
+    same = look(RECALLED, Claim(groups=[f"r{n}" for n in range(40)], bar=0.7, alpha=0.05))
     assert (verdict.status, verdict.n, verdict.n_total, verdict.estimate) == ("pass", 40, 40, 0.9)
     assert (verdict.lower, verdict.upper, verdict.stopped_by) == pytest.approx((same.lower, same.upper, same.stopped_by))
     assert "spam" in verdict.reason and "40 of 40 rows" in verdict.reason
@@ -73,7 +73,7 @@ def test_a_comparison_on_a_slice_is_paired_on_it() -> None:
     task = task_of(examples_of(TARGETS), bar)
     mine, other = answered(task, ANSWERS), answered(task, TARGETS)
     verdict = look_at(seen(measure_of(task, bar), task.split("test"), mine, other), 0.05)
-    same = look_paired(RECALLED, [1.0] * 40, [f"r{n}" for n in range(40)], -0.3, 0.05, 40)
+    same = look_paired(RECALLED, [1.0] * 40, Claim(groups=[f"r{n}" for n in range(40)], bar=-0.3, alpha=0.05))
     assert verdict is not None and same is not None
     assert (verdict.status, verdict.estimate, verdict.lower, verdict.n_total) == (same.status, -0.1, same.lower, 40)
 
@@ -98,7 +98,10 @@ def test_an_error_that_no_cost_is_said_for_costs_as_much_as_the_dearest() -> Non
 
 def test_an_upper_bar_is_a_lower_one_mirrored() -> None:
     upper = judged(Bar(**CHOICE, at_most=0.97))
-    lower = look([float(t != a) for t, a in zip(TARGETS, ANSWERS, strict=True)], [f"r{n}" for n in range(200)], 0.03, 0.05, 200)
+    lower = look(
+        [float(t != a) for t, a in zip(TARGETS, ANSWERS, strict=True)],
+        Claim(groups=[f"r{n}" for n in range(200)], bar=0.03, alpha=0.05),
+    )
     assert upper.status == lower.status
     assert (upper.lower, upper.upper) == pytest.approx((1 - lower.upper, 1 - lower.lower))
 

@@ -6,7 +6,7 @@ import pytest
 
 from rung.types import Bar, Example, Task
 from rung.verify.split_size import gate_problem
-from rung.verify.stats.gate import judge
+from rung.verify.stats.gate import Claim, judge
 from rung.verify.stats.paired import look_paired
 
 
@@ -29,21 +29,21 @@ def test_single_rows(bar: float, rungs: int, needed: int) -> None:
     )
     for rows, status in ((needed, "pass"), (needed - 1, "undecided")):
         groups = [str(i) for i in range(rows)]
-        assert judge([1.0] * rows, groups, bar, 0.05 / rungs, rows).status == status
+        assert judge([1.0] * rows, Claim(groups=groups, bar=bar, alpha=0.05 / rungs)).status == status
 
 
 def test_groups() -> None:
-    problem = gate_problem(task(220, per_group=10, at_least=0.8), 4)
+    problem = gate_problem(task(200, per_group=10, at_least=0.8), 4)
     assert problem is not None
-    assert problem.startswith("the test split has 22 groups of rows, and 'quality' needs at least 23:")
-    assert gate_problem(task(230, per_group=10, at_least=0.8), 4) is None
+    assert problem.startswith("the test split has 20 groups of rows, and 'quality' needs at least 21:")
+    assert gate_problem(task(210, per_group=10, at_least=0.8), 4) is None
 
 
 def test_comparisons() -> None:
-    assert "needs at least 6" in (gate_problem(task(5, better_than="r0_linear"), 1) or "")
-    assert gate_problem(task(6, better_than="r0_linear"), 1) is None
-    assert "needs at least 183" in (gate_problem(task(182, not_worse_than="champion", margin=0.02), 1) or "")
-    assert gate_problem(task(183, not_worse_than="champion", margin=0.02), 1) is None
+    assert "needs at least 5" in (gate_problem(task(4, better_than="r0_linear"), 1) or "")
+    assert gate_problem(task(5, better_than="r0_linear"), 1) is None
+    assert "needs at least 160" in (gate_problem(task(159, not_worse_than="champion", margin=0.02), 1) or "")
+    assert gate_problem(task(160, not_worse_than="champion", margin=0.02), 1) is None
 
 
 def test_what_nothing_can_prove() -> None:
@@ -56,12 +56,12 @@ def test_guards() -> None:
     assert "'format' needs at least 299" in (gate_problem(task(100, at_least=0.8, guards=(guard,)), 1) or "")
 
 
-@pytest.mark.parametrize(("delta", "needed", "ours", "theirs"), [(0.0, 6, 1.0, 0.0), (0.1, 7, 1.0, 0.0), (-0.02, 183, 1.0, 1.0)])
+@pytest.mark.parametrize(("delta", "needed", "ours", "theirs"), [(0.0, 5, 1.0, 0.0), (0.1, 6, 1.0, 0.0), (-0.02, 160, 1.0, 1.0)])
 def test_comparisons_cannot_pass_with_fewer(delta: float, needed: int, ours: float, theirs: float) -> None:
     bar = {"better_than": "x", "by": delta} if delta >= 0 else {"not_worse_than": "x", "margin": -delta}
     assert gate_problem(task(needed, **bar), 1) is None
     assert gate_problem(task(needed - 1, **bar), 1) is not None
     for rows in (needed - 1, max(1, needed // 2)):
-        verdict = look_paired([ours] * rows, [theirs] * rows, [str(i) for i in range(rows)], delta, 0.05, rows)
+        verdict = look_paired([ours] * rows, [theirs] * rows, Claim(groups=[str(i) for i in range(rows)], bar=delta, alpha=0.05))
         assert verdict is not None
         assert verdict.status == "undecided"

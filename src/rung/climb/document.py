@@ -66,7 +66,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
 
 def _card(climb: Climb) -> Sequence[Mapping[str, Any]]:
     plan = plan_of(climb)
-    return card(replace(climb.task, alpha=plan.alpha), plan.shares)
+    return card(replace(climb.gate_task, alpha=plan.alpha), plan.shares)
 
 
 def _card_line(line: Mapping[str, Any]) -> CardLine:
@@ -127,7 +127,7 @@ def _looks(climb: Climb) -> tuple[Look, ...]:
             n=look.n,
             task=home.tasks.get(look.task).name,
         )
-        for look in home.looks.at(locked_rows(climb.task))
+        for look in home.looks.at(locked_rows(climb.gate_task))
     )
 
 

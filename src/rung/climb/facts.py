@@ -52,6 +52,7 @@ class Lock(Fact):
     findings     what the audit of the data found
     environment  packages, seed and hardware
     started      when, ISO 8601
+    left_out     ids of test rows that do not judge, for a climb before had seen these few
     """
 
     task: str
@@ -61,6 +62,7 @@ class Lock(Fact):
     findings: tuple[Finding, ...]
     environment: Mapping[str, Any]
     started: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
     from rung.verify.judge import Trial
 
+# The share of test rows that may be left out because climbs before had seen them. What is claimed is of rows like those that judge:
+# a tenth, all wrong or all right, would move a mean by a tenth.
+FEW = 0.1
 # Enough of a digest: rows of all homes together are far fewer than 2^64.
 KEY_DIGITS = 32
 INSTRUCTIONS = ("system", "developer")
@@ -36,6 +39,30 @@ def row_key(example: Example) -> str:
     asked = [message for message in example.messages if message["role"] not in INSTRUCTIONS] or example.messages
     turns = [[turn["role"], normalise(str(turn.get("content") or "")), turn.get("tool_calls")] for turn in asked]
     return digest(turns)[:KEY_DIGITS]
+
+
+def few_seen(task: Task, home: Home) -> frozenset[str]:
+    """Ids of the test rows that are to be left out: those of climbs before that saw few, and what shares a group with them.
+
+    Of the rest such a climb saw nothing, so that it does not count: to meet 2 of 72 rows again is not a second climb. The fewest go
+    first, a tenth of all at most; a climb that met more of them is counted.
+    """
+    rows = [(row, row_key(row)) for row in task.split("test")]
+    left_out = frozenset[str]()
+    for met in home.looks.met([key for _, key in rows]):
+        groups = {row.group for row, key in rows if key in met and row.group}
+        more = left_out | {row.id for row, key in rows if key in met or row.group in groups}
+        if len(more) > FEW * len(rows):
+            break
+        left_out = more
+    return left_out
+
+
+def at_gate(task: Task, left_out: Collection[str]) -> Task:
+    """The task without the test rows that do not judge."""
+    if not left_out:
+        return task
+    return replace(task, examples=tuple(row for row in task.examples if row.split != "test" or row.id not in left_out))
 
 
 def locked_rows(task: Task) -> tuple[str, ...]:
@@ -73,7 +100,7 @@ def planned(task: Task, standing: Standing) -> AlphaPlan:
 def plan_of(climb: Climb) -> AlphaPlan:
     """What a climb may spend: what it was charged, or would be now."""
     charged = climb.record.charged
-    return _numbered(climb, charged.number if charged else standing_of(climb.task, climb.home).climbs + 1)
+    return _numbered(climb, charged.number if charged else standing_of(climb.gate_task, climb.home).climbs + 1)
 
 
 def _numbered(climb: Climb, number: int) -> AlphaPlan:
@@ -86,8 +113,8 @@ def level_of(climb: Climb, trial: Trial, share: Callable[[AlphaPlan], float]) ->
     The climb is charged, and the test written down, before the first of its rows is answered.
     """
     looks, key = climb.home.looks, digest([trial.candidate.id, {name: other.id for name, other in trial.baselines.items()}])
-    test = Gauged(gauge=gauge_of(climb.task), key=key)
-    rows, level = locked_rows(climb.task), looks.level(test)
+    test = Gauged(gauge=gauge_of(climb.gate_task), key=key)
+    rows, level = locked_rows(climb.gate_task), looks.level(test)
 
     def grant(number: int) -> Grant:
         plan = _numbered(climb, number)
@@ -130,7 +157,8 @@ def after(task: Task, home: Home) -> str:
 
 def ledger_of(climb: Climb) -> Ledger:
     """What a finished climb's document says of its locked rows."""
-    task, charged, plan = climb.task, climb.record.charged, plan_of(climb)
+    task, charged, plan = climb.gate_task, climb.record.charged, plan_of(climb)
+    left_out = len(climb.record.lock.left_out)
     before = charged.before if charged else standing_of(task, climb.home)
     lines = of_number(task, plan, before) if charged else [FREE]
     return Ledger(
@@ -140,13 +168,31 @@ def ledger_of(climb: Climb) -> Ledger:
         seen=before.seen,
         rows=len(set(locked_rows(task))),
         next_alpha=_numbered(climb, standing_of(task, climb.home).climbs + 1).alpha,
-        lines=(*lines, *of_unknown(task, climb.home)),
+        lines=(*lines, *of_left_out(left_out, task), *of_unknown(task, climb.home)),
+        left_out=left_out,
     )
 
 
-def said(task: Task, home: Home, standing: Standing) -> list[str]:
-    """What the ledger says before a climb of this task, a line each."""
-    return [*of_number(task, planned(task, standing), standing), *of_unknown(task, home)]
+def said(task: Task, home: Home, left_out: Collection[str]) -> list[str]:
+    """What the ledger says before a climb of this task, some of whose test rows do not judge, a line each."""
+    judging = at_gate(task, left_out)
+    standing = standing_of(judging, home)
+    return [
+        *of_number(judging, planned(judging, standing), standing),
+        *of_left_out(len(left_out), judging),
+        *of_unknown(task, home),
+    ]
+
+
+def of_left_out(left_out: int, judging: Task) -> list[str]:
+    """What was done about few rows that were seen before."""
+    if not left_out:
+        return []
+    rows = len(judging.split("test"))
+    return [
+        f"left out: {left_out:,} of {rows + left_out:,} test rows, which climbs before had seen (or which share a group with "
+        f"such); those climbs saw nothing of the {rows:,} that judge, and do not count. What is claimed is of rows like these"
+    ]
 
 
 def of_number(task: Task, plan: AlphaPlan, before: Standing) -> list[str]:

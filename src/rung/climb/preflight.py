@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rung.climb.baselines import baseline_problems
 from rung.climb.diagnosis.probe import probe_problems
 from rung.climb.fits import refuse_long_rows
-from rung.climb.ledger import FRESH, gauge_of, planned, said, standing_of
+from rung.climb.ledger import FRESH, at_gate, few_seen, gauge_of, planned, said, standing_of
 from rung.climb.turns import refuse_strange_turns
 from rung.errors import UserError
 from rung.registry.looks import Standing
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Cleared:
     """A task with nothing against it: its base, why each rung of the ladder is left out ("" where it is not), and what the ledger
-    says of its locked rows."""
+    says of its locked rows, the ids of those that do not judge (`left_out`) with it."""
 
     base: Base
     skipped: Mapping[str, str]
     ledger: Sequence[str]
+    left_out: frozenset[str]
 
 
 class HopelessSplit(UserError):
@@ -50,11 +51,12 @@ def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
     if problems := [*setting_problems(task), *probe_problems(task), *baseline_problems(task, home), *trial_problems(task)]:
         raise error_in(task.path, problems)
     skipped = {rung.name: rung.why_skipped(task) for rung in ladder()}
-    _refuse_hopeless_split(task, home)
+    left_out = few_seen(task, home)
+    _refuse_hopeless_split(at_gate(task, left_out), home)
     base = _base(task, home, progress)
     refuse_strange_turns(task, base)
     refuse_long_rows(task, base, progress)
-    return Cleared(base=base, skipped=skipped, ledger=said(task, home, standing_of(task, home)))
+    return Cleared(base=base, skipped=skipped, ledger=said(task, home, left_out), left_out=left_out)
 
 
 def _refuse_hopeless_split(task: Task, home: Home) -> None:

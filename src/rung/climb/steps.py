@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from rung.climb.facts import (
     Simplified,
     Tried,
 )
-from rung.climb.ledger import level_of, locked_rows
+from rung.climb.ledger import at_gate, level_of, locked_rows
 from rung.climb.preflight import Cleared, preflight
 from rung.climb.record import FORM, Record, climb_id, earlier_form
 from rung.climb.runtime import runtime_for
@@ -64,6 +64,11 @@ class Climb:
     @property
     def id(self) -> str:
         return self.record.climb
+
+    @cached_property
+    def gate_task(self) -> Task:
+        """The task with the test rows that judge."""
+        return at_gate(self.task, self.record.lock.left_out)
 
     def work(self, name: str) -> Path:
         """A folder for what is under way, which survives a crash."""
@@ -130,6 +135,7 @@ def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
         findings=task.findings,
         environment=environment(task.seed),
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        left_out=tuple(sorted(cleared.left_out)),
     )
 
 
@@ -230,11 +236,12 @@ def _judged(climb: Climb, rung: str, candidate: Candidate, share: Share) -> Judg
     """The verdict at this share of what the climb may spend, or at what was charged for the very same test before."""
     started = time.monotonic()
     task = climb.task
-    trial = Trial(task=task, candidate=candidate, alpha=0.0, baselines=_baselines(climb))
+    left_out = frozenset(climb.record.lock.left_out)
+    trial = Trial(task=task, candidate=candidate, alpha=0.0, baselines=_baselines(climb), left_out=left_out)
     alpha = level_of(climb, trial, share)
     outcome = judge(replace(trial, alpha=alpha), climb.runtime, climb.progress)
-    looked, total = len(outcome.run.rows), len(task.split("test"))
-    climb.home.looks.add(task.digest, candidate.id, looked, locked_rows(task))
+    looked, total = len(outcome.run.rows), len(climb.gate_task.split("test"))
+    climb.home.looks.add(task.digest, candidate.id, looked, locked_rows(climb.gate_task))
     climb.progress.note(f"{rung}: {outcome.status} after {looked} of {total} test rows. {outcome.verdict.reason}")
     return Judged(
         rung=rung,

@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from rung.data.blanks import blanks
 from rung.data.inferred import Inference
 from rung.data.own_fields import Given, OwnFields, own_fields
 from rung.data.read.rows import Problems, Row, RowError
 from rung.data.read.source import Read, Source, read_rows
 from rung.data.read.where import as_text
 from rung.data.settled import settled, with_calls
-from rung.data.shapes.answer import Marks, marks_of
-from rung.data.shapes.columns import Columns, from_columns
+from rung.data.shapes.answer import Marks
+from rung.data.shapes.columns import Columns, from_columns, way_of
+from rung.data.shapes.letters import LETTERS, Letters
 from rung.data.shapes.parts import Parts
 from rung.data.shapes.recognise import known_shapes
 from rung.data.shapes.understand import Outcome, Understood, understand
@@ -60,7 +62,7 @@ def load_examples(source: Source) -> Loaded:
         shape=understood.title or "columns",
         format=read.format,
         inferences=understood.inferences,
-        findings=(*([bad] if bad else []), *own.findings),
+        findings=(*([bad] if bad else []), *understood.findings, *own.findings, *blanks(read.rows, source.columns)),
     )
 
 
@@ -70,8 +72,10 @@ def _understood(read: Read, source: Source) -> Understood:
     known = {name for _, row in rows for name in row}
     _check_names(known if rows else None, source, shown)
     if source.columns.input is not None or not rows:
-        marks = marks_of(rows, source.columns.targets())
-        return Understood(title="", outcomes=(Outcome(line, row, _by_columns(row, source.columns, marks)) for line, row in rows))
+        way = way_of(rows, source.columns, source.names)
+        return Understood(title="", outcomes=(Outcome(line, row, _by_columns(row, source.columns, way)) for line, row in rows))
+    if source.names == LETTERS:
+        raise UserError("data.names: letters needs columns that are named", where="data.names", hint="Name data.columns too.")
     understood = understand(rows)
     if understood is None:
         columns = ", ".join(sorted(known)[:20])
@@ -96,9 +100,9 @@ def _check_names(known: set[str] | None, source: Source, shown: str) -> None:
             raise UserError(f"{shown} has no column '{column}'", where=where, hint=did_you_mean(column, known))
 
 
-def _by_columns(row: Row, columns: Columns, marks: Marks | None) -> Parts | RowError:
+def _by_columns(row: Row, columns: Columns, way: Marks | Letters | None) -> Parts | RowError:
     try:
-        return from_columns(row, columns, marks)
+        return from_columns(row, columns, way)
     except RowError as error:
         return error
 

@@ -59,11 +59,13 @@ _LAST: list[tuple[tuple[Example, ...], Deduplicated]] = []
 
 def normalise(text: str) -> str:
     """NFKC, case-folded, runs of blanks made one (Unicode Standard Annex 15 for NFKC)."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold().split())
 
 
 def question_key(example: Example) -> str:
-    """Digest of what is asked, normalised: equal for rows that ask the same in other case, width or spacing."""
+    """What is asked, normalised: equal for rows that ask the same in other case, width or spacing."""
+    if len(example.messages) == 1 and not example.tools and isinstance(text := example.messages[0].get("content"), str):
+        return f"{example.messages[0]['role']} {normalise(text)}"
     turns = [[m["role"], normalise(str(m.get("content") or "")), m.get("tool_calls")] for m in example.messages]
     return digest([turns, list(example.tools)])
 

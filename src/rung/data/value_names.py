@@ -41,9 +41,9 @@ def check_names(names: Mapping[str, Any], within: str = "") -> None:
         raise UserError(f"{KEY}: '{twice[0]}' and '{twice[1]}' are one value{of}", where=KEY, hint="Name it once.")
 
 
-def with_names(examples: Sequence[Example], names: Mapping[str, Any]) -> tuple[Example, ...]:
+def with_names(examples: Sequence[Example], names: Mapping[str, Any] | str) -> tuple[Example, ...]:
     """The examples, their targets' values under their names. Raises UserError that lists the values without a name."""
-    if not names:
+    if not names or isinstance(names, str):  # a word says how a target is read, which is done by then
         return tuple(examples)
     check_names(names)
     known = _Names(names)

@@ -13,8 +13,7 @@ from rung.data.audit import by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
 from rung.data.read.layout import Layout
-from rung.data.read.locate import locate
-from rung.data.read.recognise.recognise import recognise
+from rung.data.read.look import look
 from rung.data.read.reference import DataReference
 from rung.data.read.source import Source, read_rows
 from rung.data.shapes.columns import Columns
@@ -80,6 +79,11 @@ class Profile:
     inferences: tuple[Inference, ...] = ()
 
     @property
+    def header(self) -> bool:
+        """Whether names stand in the file, above its rows or in each of them."""
+        return self.layout.header and self.layout.format not in ("iob", "text") and self.format not in ("folder", "text")
+
+    @property
     def folder(self) -> Path:
         """Where the data lies."""
         return self.reference.path.parent if self.reference.kind == "path" else Path()
@@ -92,19 +96,19 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
     """
     reference = DataReference.read(str(what), Path())
     source = _source(reference, downloads)
-    located = locate(source.reference, source.base_folder, source.downloads)
-    found = recognise(located.path, located.shown, wanted.layout)
+    looked = look(source.reference, source.base_folder, source.downloads, wanted.layout)
+    found = looked.found
     source = replace(source, encoding=found.encoding, layout=found.layout)
     read = read_rows(source)
     read.problems.left_out(source.bad_rows)
     rows = [row for _, row in read.rows]
     titles = () if wanted.input or wanted.target else titles_of(rows)
-    guess = _self_described(rows, titles) if titles else guess_columns(rows, located.shown, wanted)
+    guess = _self_described(rows, titles) if titles else guess_columns(rows, looked.located.shown, wanted)
     column = guess.columns.target if isinstance(guess.columns.target, str) else ""
     loaded, unique, tests = _loaded(source, guess, rows)
     guess = guess.using(tests.columns)
     kind, classes = ("code", {}) if tests.settings else kind_of(unique.examples, column)
-    named = name_classes(unique.examples, classes, column, located.path)
+    named = name_classes(unique.examples, classes, column, looked.located.path)
     examples = named.examples
     kind, scorer, config = _scored(wanted, kind, examples, tests)
     classes = counted(examples) if kind == "closed set" else {}
@@ -134,7 +138,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         remarks=(*proposed.remarks, *_remarks(loaded, guess, scorer)),
         examples=examples,
         inferences=(
-            *(*located.inferences, *found.inferences, *guess.inferences),
+            *(*found.inferences, *guess.inferences),
             *(*named.inferences, *loaded.inferences, *tests.inferences, *proposed.inferences),
         ),
     )

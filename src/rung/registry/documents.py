@@ -282,6 +282,7 @@ class Ledger:
     number  None where every test of the climb had been made before, which costs nothing
     alpha   what the climb may spend; `spent` is what those before it were charged, `next_alpha` what one more would have
     lines   the same in words
+    left_out  test rows beside these that did not judge, for climbs before had seen them and few others
     """
 
     number: int | None
@@ -291,6 +292,7 @@ class Ledger:
     rows: int
     next_alpha: float
     lines: tuple[str, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,13 @@ class Looks:
         with self._database.reading() as connection:
             return _standing(connection, rows, None)
 
+    def met(self, rows: Sequence[str]) -> list[set[str]]:
+        """For each set of rows that a climb was charged for and that has some of these: which; the fewest first."""
+        with self._database.reading() as connection:
+            overlaps, columns = _overlaps(connection, rows), tables.charges.c
+            charged = connection.execute(select(columns.row_set).where(columns.row_set.in_(sorted(overlaps))).distinct()).scalars()
+            return sorted((overlaps[number] for number in charged), key=lambda met: (len(met), sorted(met)))
+
     def charge(self, test: Gauged, climb: str, rows: Sequence[str], grant: Callable[[int], Grant]) -> float:
         """Writes down a test before it is made, and gives its part of `grant(number)`, by the climb's (id) number on its rows.
 

@@ -47,6 +47,13 @@ def _bad_share(value: float) -> float:
     return value
 
 
+def _names(value: Any) -> Any:
+    """A mapping of values to names, or the word that is understood in its place."""
+    if value is not None and value != "letters" and not (isinstance(value, Mapping) and value):
+        raise ValueError(f"'names' cannot be {value!r}: give each value its name, such as {{0: negative, 1: positive}}, or letters")
+    return value
+
+
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -104,11 +111,12 @@ class DataSpec(Strict):
 
     examples: str = Field(min_length=1)
     columns: dict[str, Annotated[Any, AsWritten()]] | None = None
-    names: dict[str, Annotated[Any, AsWritten()]] | None = Field(default=None, min_length=1)
+    names: Annotated[Any, AsWritten(), AfterValidator(_names)] = None
     bad_rows: Annotated[float, AfterValidator(_bad_share)] = MOST_BAD
     where: dict[str, Annotated[Any, AsWritten()]] | None = None
     leave_out: list[str] = []
     group: str | None = None
+    most_per_group: int | None = Field(default=None, ge=1)
     split: SplitSpec = SplitSpec(train=0.5, dev=0.2, test=0.3)
     limit: int | None = Field(default=None, ge=1)
     balance: bool = False

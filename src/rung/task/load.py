@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.data.audit import CheckSettings, audit, by_gravity
 from rung.data.balance import balance, changed_mix
+from rung.data.cap import cap, changed_weights
 from rung.data.documents.files import DocumentSource, fingerprint
 from rung.data.findings import found, in_rows
 from rung.data.load import Loaded, load_examples
@@ -55,6 +56,11 @@ def load_task(path: Path, downloads: Path) -> Task:
     return read_task(path, downloads).task
 
 
+def check_file(path: Path) -> None:
+    """Raises UserError for a task file's own faults, without a look at its data."""
+    _checked(read_yaml(path))
+
+
 def read_task(path: Path, downloads: Path) -> TaskFile:
     """As `load_task`, with what was read, left out and found twice."""
     from rung.task.tools import task_tools
@@ -68,11 +74,13 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         unique = deduplicate(loaded.examples)
         rows = with_repeats(unique)
         kept = balance(rows, spec.seed) if spec.data.balance else rows
-        examples = split(kept, spec.data.split.shares(), spec.seed)
+        whole = split(kept, spec.data.split.shares(), spec.seed)
+        examples = cap(whole, spec.data.most_per_group, spec.seed) if spec.data.most_per_group else whole
         tools = task_tools(spec.tools, path.parent, examples)
     except UserError as error:
         raise _at_its_key(error, located, spec.data.examples, [bar for bar, _ in bars]) from None
-    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *about_split(kept, examples)]
+    mixed = [*([changed_mix(rows, kept)] if len(kept) < len(rows) else []), *about_split(kept, whole)]
+    mixed += [changed_weights(whole, examples, spec.data.most_per_group or 0)] if len(examples) < len(whole) else []
     findings = by_gravity([*loaded.findings, *audit(loaded.examples, "raw", checks), *audit(examples, "split", checks), *mixed])
     refuse_errors(findings, located)
     knowledge = _knowledge(spec, path, downloads, located)

@@ -117,15 +117,15 @@ def ideal_row(measure: Measure, example: Example) -> Row:
 def look_at(sight: Seen, alpha: float) -> Verdict | None:
     """The verdict on a bar after the rows so far, or None where more must be looked at."""
     from rung.verify.stats.clusters import labels
-    from rung.verify.stats.gate import look
+    from rung.verify.stats.gate import Claim, look
     from rung.verify.stats.paired import look_paired
 
     bar, groups, linear = sight.measure.bar, sight.groups, sight.measure.linear
+    claim = Claim(groups=groups, bar=bar.line, alpha=alpha, name=bar.name)
     if bar.other is None and bar.plain:
-        return look(_values(sight.rows, bar), groups, bar.line, alpha, len(groups), bar.name)
+        return look(_values(sight.rows, bar), claim)
     if bar.other is not None:
-        mine, other = _values(sight.rows, bar), _values(sight.against, bar)
-        verdict = look_paired(mine, other, groups, bar.line, alpha, len(groups), bar.name)
+        verdict = look_paired(_values(sight.rows, bar), _values(sight.against, bar), claim)
         return verdict if verdict is None or bar.plain else replace(verdict, reason=f"{verdict.reason}; {bar.measured}")
     if linear is None:
         if len(sight.rows) < len(groups):

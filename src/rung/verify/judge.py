@@ -18,12 +18,16 @@ from rung.verify.wait import SHARE, waits
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A Candidate before the gate. `baselines` maps the name of each relative bar to what it compares with."""
+    """A Candidate before the gate. `baselines` maps the name of each relative bar to what it compares with.
+
+    left_out  ids of test rows that do not judge
+    """
 
     task: Task
     candidate: Candidate
     alpha: float
     baselines: Mapping[str, Candidate] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     @property
     def bars(self) -> tuple[Bar, ...]:
@@ -58,7 +62,7 @@ class Judgement:
 
 def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     """Answer and look until every bar is decided, one can no longer pass, or the rows are used up."""
-    order = random_order(trial.task, "test")
+    order = tuple(row for row in random_order(trial.task, "test") if row.id not in trial.left_out)
     rows: list[Row] = []
     others = {other.id: other for other in trial.baselines.values()}
     against: dict[str, list[Row]] = {name: [] for name in others}

@@ -20,7 +20,8 @@ def gate_problem(task: Task, rungs: int) -> str | None:
     """Why even a perfect score could not pass, with the rows that the test split needs; None where it could.
 
     alpha is split over `rungs`. What a candidate that is always right proves is asked of the gate's own bounds (`stats.power`). A
-    comparison needs the rows after which no loss (for `better_than`, nothing but wins) is as improbable as half of a rung's share.
+    comparison needs the rows after which no loss (for `better_than`, nothing but wins) is as improbable as the part of
+    a rung's share that is kept for all rows.
     Rows of one group are not independent: groups are counted, with what the bound on groups asks for on top.
     """
     test = task.split("test")
@@ -45,7 +46,7 @@ def _problem(task: Task, bar: Bar, rows: Sequence[Example], alpha: float, split:
     chance, text = _chance_per_row(bar)
     if chance >= 1:
         return f"no number of rows can prove '{bar.name}': {text}"
-    needed = _rows_or_groups(rows, bar, chance, alpha)
+    needed = _rows_or_groups(task, bar, rows, alpha)
     if groups >= needed:
         return None
     has = f"the test split has {groups:,} {unit}"
@@ -92,21 +93,68 @@ def _bar_line(task: Task, bar: Bar, test: Sequence[Example], alpha: float) -> di
     figures = {"bar": bar.name, "rows": len(rows)}
     if problem := _problem(task, bar, rows, alpha, f"alpha {alpha:.3g}"):
         return {"text": f"{about}, which are too few: {problem}", **figures}
-    return {"text": f"{about}{_truth(task, bar, rows, alpha)}", **figures}
+    if bar.other is not None:
+        return _gain(about, rows, alpha) | figures
+    truth = _truth(task, bar, rows, alpha)
+    if truth is not None:
+        shown = say_of(bar)(truth)
+        return {
+            "text": f"{about}; it is passed with 80% probability by a candidate that is truly at {shown}",
+            "truth": truth,
+            **figures,
+        }
+    proven = _best_proven(task, bar, rows, alpha)
+    shown = f"at {'most' if bar.at_most is not None else 'least'} {say_of(bar)(proven)}"
+    text = f"{about}; nothing but right answers would prove {shown}, and how often less than that passes is not known beforehand"
+    return {"text": text, "best_proven": proven, **figures}
 
 
-def _truth(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> str:
-    """From where on a candidate passes with 80% power, its errors the worst."""
+def _truth(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> float | None:
+    """From where on a candidate passes with 80% power, its errors the worst; None for a metric of all rows at once."""
     from rung.verify.stats.clusters import sizes
     from rung.verify.stats.power import alone, least_truth, least_truth_at_once
+    from rung.verify.stats.sequential import AT_END
 
     linear = linear_of(bar)
-    if linear is None or bar.other is not None:
-        return ""
+    if linear is None:
+        return None
     groups, chance = sizes([row.group for row in rows]), _chance_per_row(bar)[0]
-    looked_at = linear.is_mean or not alone(groups)
-    truth = least_truth(groups, alpha, chance) if looked_at else least_truth_at_once(len(rows), alpha / 2, chance)
-    return f"; it is passed with 80% probability by a candidate that is truly at {say_of(bar)(linear.whole_at(truth))}"
+    whole = _whole_groups(task, bar)
+    if linear.is_mean or not alone(whole or groups):
+        return linear.whole_at(least_truth(groups, alpha, chance, whole))
+    return linear.whole_at(least_truth_at_once(len(rows), alpha * AT_END, chance))
+
+
+def _whole_groups(task: Task, bar: Bar) -> tuple[int, ...]:
+    """Sizes of the groups with their rows that say nothing of a bar; none where all that it is about do."""
+    from rung.verify.stats.clusters import sizes
+
+    linear = linear_of(bar)
+    if linear is None or linear.is_mean:
+        return ()
+    measure = measure_of(task, bar)
+    return sizes([row.group for row in task.split("test") if measure.is_about(row)])
+
+
+def _best_proven(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> float | None:
+    """The bound on a metric of all rows at once where every answer is right."""
+    measure = measure_of(task, bar)
+    verdict = look_at(seen(measure, rows, [ideal_row(measure, row) for row in rows]), alpha)
+    return None if verdict is None else verdict.upper if bar.at_most is not None else verdict.lower
+
+
+def _gain(about: str, rows: Sequence[Example], alpha: float) -> dict[str, Any]:
+    """How far above its line a comparison passes with 80% power."""
+    from rung.verify.stats.card import DISCORDANT, gain_to_pass
+    from rung.verify.stats.clusters import sizes
+    from rung.verify.stats.power import effect_of_groups
+
+    gain = gain_to_pass(len(rows) / effect_of_groups(sizes([row.group for row in rows])), alpha)
+    text = (
+        f"{about}; it is passed with 80% probability by a candidate that is truly {100 * gain:.1f} points above that, if the two "
+        f"disagree on {DISCORDANT:.0%} of the rows"
+    )
+    return {"text": text, "smallest_gain": gain}
 
 
 def _chance_per_row(bar: Bar) -> tuple[float, str]:
@@ -120,17 +168,20 @@ def _chance_per_row(bar: Bar) -> tuple[float, str]:
     return 1 - bar.margin, f"not worse than {bar.not_worse_than} by {bar.margin:g}"
 
 
-def _rows_or_groups(rows: Sequence[Example], bar: Bar, chance: float, alpha: float) -> int:
+def _rows_or_groups(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> int:
     """How many independent rows, or groups, the bar needs at least; their own number where that is enough."""
     from rung.verify.stats.clusters import sizes
     from rung.verify.stats.power import alone, fewest_rows, perfect_passes, smallest_gate
+    from rung.verify.stats.sequential import AT_END
 
+    chance = _chance_per_row(bar)[0]
     if chance <= 0:
         return 1
     groups, linear = sizes([row.group for row in rows]), linear_of(bar)
-    if bar.other is not None or (alone(groups) and not (linear and linear.is_mean)):
-        return smallest_gate(chance, alpha / 2)
-    if groups and perfect_passes(groups, alpha, chance):
+    whole = _whole_groups(task, bar)
+    if bar.other is not None or (alone(whole or groups) and not (linear and linear.is_mean)):
+        return smallest_gate(chance, alpha * AT_END)
+    if groups and perfect_passes(groups, alpha, chance, whole):
         return len(groups)
     if alone(groups):
         return fewest_rows(alpha, chance, len(groups))

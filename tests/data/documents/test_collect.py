@@ -17,6 +17,7 @@ from pathlib import Path
 import papers
 import pytest
 
+from rung.data import archives
 from rung.data.documents import files
 from rung.data.documents.collect import Library, collect
 from rung.data.documents.contain import Contained
@@ -189,7 +190,7 @@ def test_hostile_members_are_told_and_never_written(tmp_path):
 
 def test_bombs_are_refused_whatever_their_headers_say(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "MAX_DOCUMENT_BYTES", 1 << 20)
-    monkeypatch.setattr(files, "MAX_ARCHIVE_BYTES", 3 << 20)
+    monkeypatch.setattr(archives, "MAX_ARCHIVE_BYTES", 3 << 20)
     zeros = b"a" * (1 << 20)
     papers.zipped(tmp_path / "many.zip", {f"{n}.txt": zeros for n in range(5)})
     papers.tarred(tmp_path / "many.tgz", {f"{n}.txt": zeros for n in range(5)})
@@ -215,7 +216,7 @@ def _packed(headers: bytes, path: Path) -> str:
 def test_a_bomb_of_headers_is_refused_before_it_is_in_memory(tmp_path, monkeypatch):
     """tarfile reads a pax record whole, and keeps every member: neither is counted by the members' sizes."""
     monkeypatch.setattr(files, "MAX_DOCUMENT_BYTES", 1 << 20)
-    monkeypatch.setattr(files, "MAX_FILES", 100)
+    monkeypatch.setattr(archives, "MAX_FILES", 100)
     record, folder = tarfile.TarInfo("x"), tarfile.TarInfo("d")
     record.type, record.size, folder.type = tarfile.XHDTYPE, 8 << 20, tarfile.DIRTYPE
     large = _packed(record.tobuf(tarfile.USTAR_FORMAT) + b"\0" * record.size, tmp_path / "record.tgz")

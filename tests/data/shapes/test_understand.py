@@ -85,8 +85,8 @@ def test_calls_in_turns_of_their_own_are_made_at_once(load):
 def test_rows_without_tools_take_no_part_in_a_file_about_calls(load):
     calls = [{"messages": [ask(f"{i}?"), CALLED], "tools": json.dumps([TOOL])} for i in range(3)]
     loaded = load("rows.jsonl", [*calls, {"messages": [ask("Hi"), say("Hello")], "tools": "[]"}])
-    assert (len(loaded.examples), loaded.skipped) == (3, {"rows without tools, in a file that is about calls": 1})
-    assert "rows: 1 are left out" in told(loaded)
+    assert (len(loaded.examples), loaded.skipped) == (3, {"rows without tools in a file about calls": 1})
+    assert loaded.findings[0].message == "1 row without tools in a file about calls is left out"
 
 
 def test_a_rare_call_in_a_file_of_talk_is_part_of_the_talk(load):
@@ -174,7 +174,7 @@ def test_ties_and_failed_requests_are_left_out_and_counted(load):
         ["x", "y", "x", "y"],
         {"rows in which neither answer is better": 2},
     )
-    assert "rows: 2 are left out" in told(loaded)
+    assert [finding.message for finding in loaded.findings] == ["2 rows in which neither answer is better are left out"]
 
 
 def test_conversations_without_a_name_are_rows(load):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rung.verify.stats import boundaries
-from rung.verify.stats.gate import judge, look
+from rung.verify.stats.gate import Claim, judge, look
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_bounds_and_verdicts_agree_whatever_the_bar(n):
     for truth in (0.3, 0.75, 0.9, 1.0):
         scores = (rng.random(n) < truth).astype(float)
         for bar in (0.25, 0.5, 0.7, 0.8, 0.85, 0.901, 1 / 3, 0.995):
-            verdict = judge(scores, [""] * n, bar, 0.02, n)
+            verdict = judge(scores, Claim(groups=[""] * n, bar=bar, alpha=0.02))
             assert (verdict.status == "pass") == (verdict.lower >= bar)
             assert (verdict.status == "fail") == (verdict.upper < bar)
 
@@ -101,9 +101,9 @@ def test_a_lower_bar_for_the_same_rows_is_what_the_bound_said():
     """Asked again with a lower bar, the gate passes exactly the bars up to the bound that it gave."""
     rng, n = np.random.default_rng(3), 400
     scores = (rng.random(n) < 0.86).astype(float)
-    proven = judge(scores, [""] * n, 0.9, 0.0125, n).lower
+    proven = judge(scores, Claim(groups=[""] * n, bar=0.9, alpha=0.0125)).lower
     for bar in np.round(np.arange(0.7, 0.9, 0.001), 3):
-        assert (judge(scores, [""] * n, float(bar), 0.0125, n).status == "pass") == (bar <= proven)
+        assert (judge(scores, Claim(groups=[""] * n, bar=float(bar), alpha=0.0125)).status == "pass") == (bar <= proven)
 
 
 def test_scores_in_between_that_come_late_do_not_spend_alpha_twice():
@@ -112,7 +112,7 @@ def test_scores_in_between_that_come_late_do_not_spend_alpha_twice():
     for _ in range(runs):
         scores = (rng.random(n) < bar).astype(float)
         scores = np.where(rng.random(n) < 0.02, rng.choice([0.6, 1.0], n), scores)
-        verdict = next(v for end in boundaries.looks(n) if (v := look(scores[:end], [""] * n, bar, alpha, n)))
+        verdict = next(v for end in boundaries.looks(n) if (v := look(scores[:end], Claim(groups=[""] * n, bar=bar, alpha=alpha))))
         wrong += verdict.status == "pass"
     assert wrong / runs <= alpha + 2 * np.sqrt(alpha / runs)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rung.verify.stats import boundaries, bounds, card, power
-from rung.verify.stats.gate import judge, look
+from rung.verify.stats import boundaries, bounds, card, power, sequential
+from rung.verify.stats.gate import Claim, judge, look
 
 
 @pytest.mark.parametrize(("bar", "rows"), [(0.80, (2420, 1060, 365)), (0.90, (1290, 550, 180)), (0.95, (625, 235, None))])
@@ -50,7 +50,7 @@ def test_the_cards_power_is_that_of_the_gate(shape, truth):
         right = power.drawn(rng, order[None], truth, power.CLUSTER_CORRELATION)[0]
         scores = [float(row < count) for count, size in zip(right, order, strict=True) for row in range(size)]
         groups = [f"g{group}" for group, size in enumerate(order) for _ in range(size)]
-        passed += judge(scores, groups, bar, alpha, len(groups)).status == "pass"
+        passed += judge(scores, Claim(groups=groups, bar=bar, alpha=alpha)).status == "pass"
     expected = power.power(tuple(int(size) for size in sizes), alpha, bar, truth)
     assert abs(passed / runs - expected) < 0.05 + 2.5 * np.sqrt(max(expected * (1 - expected), 0.01) / runs)
 
@@ -61,7 +61,9 @@ def test_the_cards_power_is_exact_where_rows_stand_alone():
         passed = rows = 0
         for _ in range(runs):
             scores = (rng.random(n) < truth).astype(float)
-            verdict = next(v for end in boundaries.looks(n) if (v := look(scores[:end], [""] * n, 0.8, 0.05, n)))
+            verdict = next(
+                v for end in boundaries.looks(n) if (v := look(scores[:end], Claim(groups=[""] * n, bar=0.8, alpha=0.05)))
+            )
             passed, rows = passed + (verdict.status == "pass"), rows + verdict.n
         exact = power.operating(n, 0.05, 0.8, truth)
         assert passed / runs == pytest.approx(exact.passes, abs=3 * np.sqrt(0.25 / runs))
@@ -80,8 +82,8 @@ def test_lines_of_a_card():
 def test_a_gate_too_small_says_what_would_do():
     text = " ".join(line["text"] for line in card.sample_size_card(sizes=(1,) * 20, bar=0.9, alpha=0.05, rungs=4))
     assert "too small for its bar: even a perfect candidate needs 42 test rows" in text
-    assert judge([1.0] * 42, [""] * 42, 0.9, 0.0125, 42).status == "pass"
-    assert judge([1.0] * 41, [""] * 41, 0.9, 0.0125, 41).status == "undecided"
+    assert judge([1.0] * 42, Claim(groups=[""] * 42, bar=0.9, alpha=0.0125)).status == "pass"
+    assert judge([1.0] * 41, Claim(groups=[""] * 41, bar=0.9, alpha=0.0125)).status == "undecided"
     for bar in (0.0, 1.0):
         with pytest.raises(ValueError):
             power.smallest_gate(bar, 0.05)
@@ -90,10 +92,10 @@ def test_a_gate_too_small_says_what_would_do():
 
 
 def test_what_is_proven_by_nothing_but_right_answers():
-    assert power.best_proven((1,) * 300, 0.05) == judge([1.0] * 300, [""] * 300, 0.5, 0.05, 300).lower
+    assert power.best_proven((1,) * 300, 0.05) == judge([1.0] * 300, Claim(groups=[""] * 300, bar=0.5, alpha=0.05)).lower
     groups = [f"g{row // 5}" for row in range(300)]
-    assert power.best_proven((5,) * 60, 0.05) == pytest.approx(bounds.clopper_pearson(60, 60, 0.025)[0])
-    assert judge([1.0] * 300, groups, 0.93, 0.05, 300).lower == pytest.approx(power.best_proven((5,) * 60, 0.05))
+    assert power.best_proven((5,) * 60, 0.05) == pytest.approx(bounds.clopper_pearson(60, 60, 0.05 * sequential.AT_END)[0])
+    assert judge([1.0] * 300, Claim(groups=groups, bar=0.93, alpha=0.05)).lower == pytest.approx(power.best_proven((5,) * 60, 0.05))
 
 
 def test_groups_by_a_measured_design_effect():

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import multinomial
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
+from rung.verify.stats.gate import Claim
 from rung.verify.stats.paired import difference_bounds, exact_p, look_paired, mcnemar
 
 ALONE = [""] * 2000
@@ -48,7 +49,7 @@ def _pairs(rng, n, gain, discordant):
 
 def _verdict(a, b, groups, delta, alpha, every=50):
     for n in range(every, len(a) + every, every):
-        if verdict := look_paired(a[:n], b[:n], groups, delta, alpha, len(a)):
+        if verdict := look_paired(a[:n], b[:n], Claim(groups=groups, bar=delta, alpha=alpha)):
             return verdict
     raise AssertionError("a verdict is due when all rows are in")
 
@@ -92,22 +93,22 @@ def test_clustered_pairs_stay_valid(delta):
 
 def test_missing_scores_count_against_a_pass():
     a, b = [1.0] * 100, [0.0, 1.0, 1.0, 1.0] * 25
-    assert look_paired(a, b, ALONE[:100], 0.1, 0.05, 100).status == "pass"
-    holes = look_paired([1.0, 1.0, 1.0, None] * 25, b, ALONE[:100], 0.1, 0.05, 100)
+    assert look_paired(a, b, Claim(groups=ALONE[:100], bar=0.1, alpha=0.05)).status == "pass"
+    holes = look_paired([1.0, 1.0, 1.0, None] * 25, b, Claim(groups=ALONE[:100], bar=0.1, alpha=0.05))
     assert holes.status != "pass" and holes.missing == 25 and "25 rows have no score" in holes.reason
     assert holes.estimate == pytest.approx(25 / 75)
 
 
 def test_the_reason_counts_wins_and_losses():
-    verdict = look_paired([1.0] * 100, [0.0] * 30 + [1.0] * 70, ALONE[:100], 0.1, 0.05, 100, "quality")
+    verdict = look_paired([1.0] * 100, [0.0] * 30 + [1.0] * 70, Claim(groups=ALONE[:100], bar=0.1, alpha=0.05, name="quality"))
     assert "30 rows better, 0 worse" in verdict.reason and verdict.bar == 0.1 and verdict.lower >= 0.1
-    assert look_paired([], [], ALONE[:10], 0.0, 0.05, 10) is None
+    assert look_paired([], [], Claim(groups=ALONE[:10], bar=0.0, alpha=0.05)) is None
     with pytest.raises(ValueError, match="against"):
-        look_paired([1.0], [], ALONE[:10], 0.0, 0.05, 10)
+        look_paired([1.0], [], Claim(groups=ALONE[:10], bar=0.0, alpha=0.05))
 
 
 def test_graded_scores_are_bet_on():
     rng = np.random.default_rng(25)
     b = rng.random(200) * 0.5
-    verdict = look_paired(b + 0.3, b, ALONE[:200], 0.1, 0.05, 200)
+    verdict = look_paired(b + 0.3, b, Claim(groups=ALONE[:200], bar=0.1, alpha=0.05))
     assert verdict.status == "pass" and verdict.estimate == pytest.approx(0.3)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from rung.verify.stats.gate import Claim
 from rung.verify.stats.linear import Asked, Linear
 from rung.verify.stats.paired import look_paired
 
@@ -32,7 +33,7 @@ def test_a_comparison_on_some_rows(grouped: bool) -> None:
         meant = rng.random(len(names)) < 0.2
         mine, other = (luck < 0.8).astype(float), ((luck + 0.3) % 1 < 0.8).astype(float)
         kept = [name for name, about in zip(names, meant, strict=True) if about]
-        verdict = look_paired(list(mine[meant]), list(other[meant]), kept, 0.0, ALPHA, len(kept), "quality")
+        verdict = look_paired(list(mine[meant]), list(other[meant]), Claim(groups=kept, bar=0.0, alpha=ALPHA, name="quality"))
         passed += verdict is not None and verdict.status == "pass"
     assert passed / RUNS <= MOST
 

@@ -115,7 +115,7 @@ def _document(proposal: Proposal) -> dict[str, Any]:
         "card": proposal.card,
         "trials": proposal.trials,
         **seen,
-        "header": profile.layout.header,
+        "header": profile.header,
         "shown_rows": [as_json(row) for row in proposal.ending.rows],
         "made_up": [as_json(answer) for answer in proposal.ending.answers],
         "change": [as_json(inference) for inference in proposal.ending.change],

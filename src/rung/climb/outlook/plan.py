@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rung.climb.diagnosis.diagnose import foreseen
-from rung.climb.ledger import planned, said, standing_of
+from rung.climb.ledger import at_gate, few_seen, planned, said, standing_of
 from rung.climb.preflight import HopelessSplit, preflight
 from rung.climb.runtime import runtime_for
 from rung.data.sample import shuffled
@@ -126,7 +126,9 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         speeds = Speeds(task, home, progress)
     except HopelessSplit as hopeless:
         problem = hopeless.problem
-    standing = standing_of(task, home)
+    left_out = few_seen(task, home)
+    judging = at_gate(task, left_out)
+    standing = standing_of(judging, home)
     alpha = planned(task, standing)
     rungs = [_rung(rung, task, speeds) for rung in ladder()]
     if first := next((rung for rung in rungs if rung["will_run"]), None):
@@ -136,9 +138,15 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     return {
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "test")},
-        "card": card(replace(task, alpha=alpha.alpha), alpha.shares),
+        "card": card(replace(judging, alpha=alpha.alpha), alpha.shares),
         "trials": trial_lines(task),
-        "ledger": {"number": alpha.number, "alpha": alpha.alpha, **as_json(standing), "lines": said(task, home, standing)},
+        "ledger": {
+            "number": alpha.number,
+            "alpha": alpha.alpha,
+            **as_json(standing),
+            "left_out": len(left_out),
+            "lines": said(task, home, left_out),
+        },
         "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,
         "rungs": rungs,

@@ -11,16 +11,15 @@ import gzip
 import hashlib
 import lzma
 import os
-import re
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import Any, cast
 
+from rung.data import archives
 from rung.data.read.fetch import fetch
 from rung.errors import UserError
 from rung.json_form import digest
@@ -41,21 +40,7 @@ KINDS = {
 }
 ARCHIVES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_DOCUMENT_BYTES = 64 << 20
-MAX_ARCHIVE_BYTES = 2 << 30
-MAX_FILES = 500_000
 _UNPACKERS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
-# Every way in which zipfile, tarfile and the decompressors say that bytes are not theirs; hostile bytes find them all.
-_BROKEN = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,
-    IndexError,
-    NotImplementedError,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +83,9 @@ def read_files(source: DocumentSource) -> Iterator[RawDocument]:
         path = path if path.is_absolute() else source.base_folder / path
         for document in _read(path, reference, source.include):
             count += 1
-            if count > MAX_FILES:
-                raise UserError(f"more than {MAX_FILES:,} files", where=reference, hint="Narrow it with knowledge.include.")
+            if count > archives.MAX_FILES:
+                hint = "Narrow it with knowledge.include."
+                raise UserError(f"more than {archives.MAX_FILES:,} files", where=reference, hint=hint)
             name = f"{Path(reference).name}/{document.name}" if several and path.is_dir() else document.name
             yield RawDocument(name=name, kind=document.kind, data=document.data, problem=document.problem)
 
@@ -151,7 +137,7 @@ def _read(path: Path, reference: str, include: Sequence[str]) -> Iterator[RawDoc
 def _opened(documents: Iterator[RawDocument], reference: str) -> Iterator[RawDocument]:
     try:
         yield from documents
-    except _BROKEN as error:
+    except archives.BROKEN as error:
         raise UserError(f"the archive is broken: {error}", where=reference, hint="Pack it anew.") from None
 
 
@@ -209,16 +195,7 @@ def _problem(name: str, size_bytes: int) -> str:
 
 def _name_problem(name: str) -> str:
     """Why a member's name is refused."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or "\x00" in name or re.match(r"^[A-Za-z]:", name):
-        return "its name leaves the archive"
-    return ""
-
-
-def _bomb() -> UserError:
-    return UserError(
-        f"the archive unpacks to more than {MAX_ARCHIVE_BYTES >> 20:,} MiB", hint="Unpack what is needed into a folder."
-    )
+    return "its name leaves the archive" if archives.leads_out(name) else ""
 
 
 def _from_zip(path: Path, include: Sequence[str]) -> Iterator[RawDocument]:
@@ -234,8 +211,8 @@ def _from_zip(path: Path, include: Sequence[str]) -> Iterator[RawDocument]:
             seen.add(name)
             document = RawDocument(name=name, problem=problem) if problem else _unzipped(archive, info)
             total_bytes += len(document.data)
-            if total_bytes > MAX_ARCHIVE_BYTES:
-                raise _bomb()
+            if total_bytes > archives.MAX_ARCHIVE_BYTES:
+                raise archives.bomb()
             yield document
 
 
@@ -246,47 +223,30 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> RawDocument:
             return _document(info.filename, file.read(MAX_DOCUMENT_BYTES + 1))
     except (RuntimeError, NotImplementedError) as error:
         reason = "it is encrypted" if "password" in str(error) else f"it cannot be unpacked: {error}"
-    except _BROKEN as error:
+    except archives.BROKEN as error:
         reason = f"it is broken: {error}"
     return RawDocument(name=info.filename, problem=reason)
 
 
-class _Bounded:
-    """An unpacked stream that gives no more than MAX_ARCHIVE_BYTES, and no more than a document's share of them at once.
-
-    tarfile reads a header's own contents (a long name, a pax record) whole, whatever size the header gives.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.stream = stream
-
-    def read(self, size: int) -> bytes:
-        if size > MAX_DOCUMENT_BYTES + tarfile.BLOCKSIZE or self.stream.tell() + size > MAX_ARCHIVE_BYTES:
-            raise _bomb()
-        return self.stream.read(size)
-
-    def seek(self, place: int) -> int:
-        if place > MAX_ARCHIVE_BYTES:
-            raise _bomb()
-        return self.stream.seek(place)
-
-    def tell(self) -> int:
-        return self.stream.tell()
-
-
 def _from_tar(path: Path, include: Sequence[str]) -> Iterator[RawDocument]:
-    seen: set[str] = set()
-    count = 0
     with path.open("rb") as file:
         unpack: Any = _UNPACKERS.get(file.read(2), open)
-    with unpack(path, "rb") as stream, tarfile.open(fileobj=cast(Any, _Bounded(stream)), mode="r:") as archive:
+    with unpack(path, "rb") as stream:
+        bounded = cast(Any, archives.Bounded(stream, MAX_DOCUMENT_BYTES))
+        yield from _from_stream(bounded, include)
+
+
+def _from_stream(stream: Any, include: Sequence[str]) -> Iterator[RawDocument]:
+    seen: set[str] = set()
+    count = 0
+    with tarfile.open(fileobj=stream, mode="r:") as archive:
         kept: list[tarfile.TarInfo] = archive.members  # type: ignore[attr-defined]
         while member := archive.next():
             # What tarfile keeps of each member is not needed again, and may be large.
             kept.clear()
             count += 1
-            if count > MAX_FILES:
-                raise UserError(f"more than {MAX_FILES:,} members", hint="Unpack what is needed into a folder.")
+            if count > archives.MAX_FILES:
+                raise UserError(f"more than {archives.MAX_FILES:,} members", hint="Unpack what is needed into a folder.")
             name = member.name.removeprefix("./")
             if member.isdir() or not _wanted(name, include):
                 continue

@@ -76,11 +76,11 @@ def _score(sample: bytes, name: str) -> float | None:
         return _double_score(text)
     words = [word for word in WORD.findall(text) if not word.isascii()]
     letters = sum(map(len, words))
-    worth = sum(len(word) * _worth(word) for word in words)
-    frequent = sum(char in FREQUENT for word in words for char in word.casefold()) / max(letters, 1)
-    plain = sum(char.isascii() for word in words for char in word) / max(letters, 1)
-    marks = sum(_is_odd(char) for char in text if not char.isascii()) + 2 * len(TORN.findall(text))
-    likely = 0.4 + 0.6 * min(1.0, plain + frequent + 0.25)
+    worth: float = sum(len(word) * _worth(word) for word in words)
+    frequent: float = sum(char in FREQUENT for word in words for char in word.casefold()) / max(letters, 1)
+    plain: float = sum(char.isascii() for word in words for char in word) / max(letters, 1)
+    marks: int = sum(_is_odd(char) for char in text if not char.isascii()) + 2 * len(TORN.findall(text))
+    likely: float = 0.4 + 0.6 * min(1.0, plain + frequent + 0.25)
     return (worth * likely - 2 * marks) / max(letters + marks, 1)
 
 

@@ -10,7 +10,7 @@ from rung.errors import UserError, did_you_mean
 
 Quotes = Literal["csv", "single", "backslash", "none"]
 QUOTES: tuple[str, ...] = get_args(Quotes)
-FORMATS = ("csv", "tsv", "text", "json", "jsonl", "parquet")
+FORMATS = ("csv", "tsv", "text", "json", "jsonl", "parquet", "iob")
 PLACES = ("first word", "last word", "before first MARK", "after last MARK", "__label__", "every __label__")
 WHERE = "data.format"
 
@@ -19,7 +19,8 @@ WHERE = "data.format"
 class Layout:
     """How text becomes rows; as it stands, by the plain rules.
 
-    format      one of FORMATS; None: told by the name and the content. `text` is a line of text a row
+    format      one of FORMATS; None: told by the name and the content. `text` is a line of text a row; `iob` a token and its tag a
+                line, a blank line between sentences
     header      whether the first row names the columns; without, they are column_1, column_2, ...
     delimiter   between two fields, of any length; None: a tab in .tsv, else the most frequent of , ; tab | in the first line
     quotes      around a field that holds a delimiter: `csv` ("a quote "" inside"), `single` ('), `backslash` ("a \\" inside"), or
@@ -31,6 +32,7 @@ class Layout:
     short_rows  whether a row may leave out the empty fields at its end
     lenient     whether JSON may be written as Python writes it: 'single quotes', None, NaN (nothing), a comma before a bracket
     rows        where rows stand in nested JSON, as `data[].paragraphs[].qas[]`; fields of the outer levels are copied into each row
+    answers     the file, beside this one, that holds the answers: line by line, or under the same id
     """
 
     format: str | None = None
@@ -44,6 +46,7 @@ class Layout:
     short_rows: bool = False
     lenient: bool = False
     rows: str | None = None
+    answers: str | None = None
 
     @classmethod
     def read(cls, value: Any, where: str = WHERE) -> Layout:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rung.data.read import user_rows
 from rung.data.read.fetch import fetch
-from rung.data.read.formats import open_table
 from rung.data.read.layout import PLAIN, Layout
-from rung.data.read.locate import locate
+from rung.data.read.locate import locate, open_located
 from rung.data.read.rows import MAX_ROWS, MOST_BAD, Problems, RawRow, ReadRow, RowError, Table
 from rung.data.read.where import Filter
 from rung.data.shapes.columns import Columns
@@ -49,7 +48,7 @@ class Source:
     layout: Layout = PLAIN
     slices: Sequence[str] = ()
     judged_by: Sequence[str] = ()
-    names: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, Any] | str = field(default_factory=dict)
     bad_rows: float = MOST_BAD
 
 
@@ -91,8 +90,7 @@ def _open(source: Source) -> Table:
     if source.reference.startswith("python:"):
         return user_rows.open_table(source.reference, source.base_folder, lambda wanted: _path(wanted, source))
     found = locate(source.reference, source.base_folder, source.downloads, source.encoding)
-    table = open_table(found.path, found.shown, source.encoding, source.layout)
-    return replace(table, format=found.format or table.format, places=found.places)
+    return open_located(found, source.encoding, source.layout)
 
 
 def _path(reference: str, source: Source) -> Path:

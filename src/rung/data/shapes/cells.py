@@ -47,11 +47,11 @@ def listed(value: Any, name: str) -> bool:
     return isinstance(_of_name(value, name), list) and not TOKEN_NAMES & _words(name)
 
 
-def cell_text(value: Any, name: str) -> str:
-    """A cell as text; "" where it is empty. `name` is what it stands under."""
+def cell_text(value: Any, name: str, *, lettered: bool = False) -> str:
+    """A cell as text; "" where it is empty. `name` is what it stands under; `lettered` as of `options_in`."""
     if is_empty(value):
         return ""
-    if options := options_in(value, name):
+    if options := options_in(value, name, lettered=lettered):
         return "\n".join(f"{option.label}) {option.text}" for option in options)
     value = _of_name(value, name)
     if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
@@ -60,12 +60,17 @@ def cell_text(value: Any, name: str) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else as_text(value)
 
 
-def options_in(value: Any, name: str) -> tuple[Option, ...]:
+def options_in(value: Any, name: str, *, lettered: bool = False) -> tuple[Option, ...]:
     """The options that a cell holds: a list under a name of options, or texts and labels under any; none where it is no such.
 
     A list is a list, its JSON text, or Python's. Texts with labels are `{"text": [...], "label": [...]}` (as ARC has them), a list
-    of `{"label", "text"}`, or `{"A": ..., "B": ...}`.
+    of `{"label", "text"}`, or `{"A": ..., "B": ...}`. `lettered`: under A, B, ... whatever their own labels are.
     """
+    options = _options(value, name)
+    return _lettered([option.text for option in options]) if lettered else options
+
+
+def _options(value: Any, name: str) -> tuple[Option, ...]:
     value = list_in_text(value) if isinstance(value, str) and value.lstrip().startswith(_OPENING) else value
     if isinstance(value, Mapping):
         return _of_object(value)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from rung.data.calls import as_calls, as_tools
-from rung.data.read.rows import Row, RowError
-from rung.data.shapes.answer import Marks, answer_of
+from rung.data.read.rows import ReadRow, Row, RowError
+from rung.data.shapes.answer import Marks, answer_of, marks_of
 from rung.data.shapes.conversation import as_messages, check_question
+from rung.data.shapes.letters import LETTERS, Letters, letters_of
 from rung.data.shapes.parts import Parts, as_target, refuse_answered, with_system
 from rung.data.shapes.question import Question, columns_of, is_template, rendered
 from rung.errors import UserError, did_you_mean
@@ -82,31 +83,45 @@ _FORMS = {
 }
 
 
-def from_columns(row: Row, columns: Columns, marks: Marks | None = None) -> Parts:
+def from_columns(row: Row, columns: Columns, way: Marks | Letters | None = None) -> Parts:
     """A row understood by columns of which input and target are named. Raises RowError.
 
-    marks  how the file's target columns are marked, where they are marks
+    way  how the file's target columns are marked, or its target names an option
     """
     tools = as_tools(_optional(row, columns.tools))
-    asked = with_system(_asked(row, columns.input), _optional(row, columns.system))
+    lettered = isinstance(way, Letters)
+    asked = with_system(_asked(row, columns.input, lettered), _optional(row, columns.system))
     refuse_answered(asked)
     # The calls that lead to the target, where the task brings the tools: not what is asked for, so no part of the target.
     calls = _optional(row, columns.calls)
-    target = _target(row, columns.target, marks, tools)
+    target = _target(row, columns, way, tools)
     check_question(asked)
     return Parts(messages=asked, target=target, tools=tools, calls=None if calls in (None, "") else tuple(as_calls(calls, ())))
 
 
-def _asked(row: Row, question: Question | None) -> list[dict[str, Any]]:
+def way_of(rows: Sequence[ReadRow], columns: Columns, names: Any) -> Marks | Letters | None:
+    """How the file's targets are to be read, which only all of them show. `names` are `data.names`. Raises UserError."""
+    if names == LETTERS:
+        if not isinstance(columns.target, str) or columns.input is None:
+            raise UserError(
+                "data.names: letters is for one target column", where="data.names", hint="Name the values: {0: A, 1: B}."
+            )
+        return letters_of(rows, columns.input, columns.target)
+    return marks_of(rows, columns.targets())
+
+
+def _asked(row: Row, question: Question | None, lettered: bool) -> list[dict[str, Any]]:
     if question is None or (isinstance(question, str) and not is_template(question)):
         return as_messages(_field(row, question))
-    return [{"role": "user", "content": rendered(row, question)}]
+    return [{"role": "user", "content": rendered(row, question, lettered=lettered)}]
 
 
-def _target(row: Row, target: Answer | None, marks: Marks | None, tools: tuple[dict[str, Any], ...]) -> Any:
-    if target is None or isinstance(target, str):
-        return as_target(_field(row, target), tools, str(target))
-    return answer_of(row, target, marks)
+def _target(row: Row, columns: Columns, way: Marks | Letters | None, tools: tuple[dict[str, Any], ...]) -> Any:
+    target = columns.target
+    if target is not None and not isinstance(target, str):
+        return answer_of(row, target, way if isinstance(way, Marks) else None)
+    said = as_target(_field(row, target), tools, str(target))
+    return way.of(row, columns.input or "", str(target)) if isinstance(way, Letters) else said
 
 
 def _field(row: Row, name: str | None) -> object:

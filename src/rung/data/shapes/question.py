@@ -41,9 +41,9 @@ def shown_name(column: str) -> str:
     return " ".join(column.replace("_", " ").split()) or column
 
 
-def rendered(row: Row, question: Question) -> str:
-    """The text that a row asks. Raises RowError where nothing is asked."""
-    text = _filled_in(row, question) if isinstance(question, str) else _under_names(row, question)
+def rendered(row: Row, question: Question, *, lettered: bool = False) -> str:
+    """The text that a row asks; `lettered`: options in a list stand under A, B, ... Raises RowError where nothing is asked."""
+    text = _filled_in(row, question, lettered) if isinstance(question, str) else _under_names(row, question, lettered)
     if not text:
         columns = columns_of(question)
         told = f"all of it ({', '.join(columns)})" if len(columns) > 1 else columns[0]
@@ -58,10 +58,17 @@ def option_names(names: Sequence[str]) -> frozenset[str]:
     return frozenset(found if len(found) < len(names) else ())
 
 
-def _under_names(row: Row, question: Sequence[str] | Mapping[str, str]) -> str:
-    named = question if isinstance(question, Mapping) else {shown_name(column): column for column in question}
+def named_columns(question: Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
+    """Shown name -> column."""
+    return question if isinstance(question, Mapping) else {shown_name(column): column for column in question}
+
+
+def _under_names(row: Row, question: Sequence[str] | Mapping[str, str], lettered: bool) -> str:
+    named = named_columns(question)
     letters = option_names(tuple(named))
-    cells = [(name, cell_text(row.get(column), name), listed(row.get(column), name)) for name, column in named.items()]
+    cells = [
+        (name, cell_text(row.get(column), name, lettered=lettered), listed(row.get(column), name)) for name, column in named.items()
+    ]
     if not any(text for name, text, several in cells if name not in letters and not (several and len(cells) > 1)):
         return ""
     blocks: list[str] = []
@@ -79,8 +86,8 @@ def _under_names(row: Row, question: Sequence[str] | Mapping[str, str]) -> str:
     return "\n\n".join(blocks)
 
 
-def _filled_in(row: Row, template: str) -> str:
-    parts = [(cell_text(row.get(name), name) if name else text, name) for name, text in _slots(template)]
+def _filled_in(row: Row, template: str, lettered: bool) -> str:
+    parts = [(cell_text(row.get(name), name, lettered=lettered) if name else text, name) for name, text in _slots(template)]
     return "".join(text for text, _ in parts).strip() if any(text for text, name in parts if name) else ""
 
 

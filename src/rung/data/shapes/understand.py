@@ -12,12 +12,13 @@ from rung.data.read.rows import ReadRow, Row, RowError
 from rung.data.shapes import feedback
 from rung.data.shapes.parts import LeftOut, Parts
 from rung.data.shapes.recognise import convert_row, fewest_of, shape_of
+from rung.types import Finding
 
 SAMPLED = 1_000
 FEWEST_OF_A_SHAPE = 0.1  # of the shaped rows: a shape that fewer have is a slip, and those are bad rows
 FEWEST_CALLING = 0.1  # of the rows with tools: from there on the calls are what a file is about
 FEWEST_EQUIPPED = 0.5  # of the rows, that must have tools or, where fewer have, call
-UNEQUIPPED = "rows without tools, in a file that is about calls"
+UNEQUIPPED = "rows without tools in a file about calls"
 
 
 class Outcome(NamedTuple):
@@ -36,6 +37,16 @@ class Understood:
     outcomes: Iterable[Outcome]
     left_out: Mapping[str, int] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is told of the rows that take no part, wherever the file is used."""
+        return tuple(_told(reason, count) for reason, count in self.left_out.items())
+
+
+def _told(reason: str, count: int) -> Finding:
+    said = f"1 {reason.replace('rows', 'row', 1)} is left out" if count == 1 else f"{count:,} {reason} are left out"
+    return Finding(severity="info", message=said, check="rows", count=count)
 
 
 def titles_of(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -62,7 +73,7 @@ def understand(rows: Sequence[ReadRow]) -> Understood | None:
     left_out = Counter(str(outcome.parts) for outcome in outcomes if isinstance(outcome.parts, LeftOut))
     outcomes = [outcome for outcome in outcomes if not isinstance(outcome.parts, LeftOut)]
     outcomes, marked, false = _without_bad(outcomes)
-    told = (*_mixed(outcomes, titles), *_left_out(left_out), *marked, *unanswered, *calling, *_noted(outcomes))
+    told = (*_mixed(outcomes, titles), *marked, *unanswered, *calling, *_noted(outcomes))
     return Understood(title=titles[0], outcomes=outcomes, left_out=left_out | false, inferences=told)
 
 
@@ -130,12 +141,6 @@ def _mixed(outcomes: Sequence[Outcome], titles: Sequence[str]) -> list[Inference
     counts = Counter(shape_of(outcome.row) for outcome in outcomes)
     told = ", ".join(f"{counts[title]:,} are shaped {title}" for title in titles)
     return [Inference(about="shape", taken="each row is read by its own shape", because=f"of {len(outcomes):,} rows {told}")]
-
-
-def _left_out(reasons: Mapping[str, int]) -> list[Inference]:
-    return [
-        Inference(about="rows", taken=f"{count:,} are left out", because=f"they are {reason}") for reason, count in reasons.items()
-    ]
 
 
 def _noted(outcomes: Sequence[Outcome]) -> list[Inference]:

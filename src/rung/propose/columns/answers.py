@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from string import ascii_uppercase
 
 from rung.propose.columns import words
 from rung.propose.columns.column import Column
@@ -11,7 +12,7 @@ from rung.propose.columns.words import Name
 from rung.verify.label_sets import is_set_of_few
 
 # Of a name's word, and of what stands in the column; a column is proposed from LEAST on, and named as a runner-up from RUNNER_UP.
-LEAST = 1.5
+LEAST = 1.0
 RUNNER_UP = 5.0
 FIRM = 5.0  # a name that says answer whatever the cells look like
 LONGEST_NUMBERS = 8  # of a list, from which on it is a vector
@@ -21,7 +22,9 @@ WEIGHTS = (
     *((words.LABEL, 6.0), (words.MADE, 6.0), (words.ANSWER, 5.5), (words.CLASS, 5.0), (words.KIND, 4.0), (words.FAINT, 2.0)),
 )
 SHOWN = 0.5  # share of rows from which on a value "stands in the text"
-_SQL = re.compile(r"\(?\s*(select|with\s+\w+\s+as|insert\s+into|update\s+\w+|delete\s+from|match\s*\()\b", re.IGNORECASE)
+_SQL = re.compile(
+    r"[\s({]*(?:--[^\n]*\n\s*)*(select|with\s+\w+\s+as|insert\s+into|update\s+\w+|delete\s+from|match\s*\()\b", re.IGNORECASE
+)
 
 
 def answer_score(column: Column, texts: Mapping[str, Column], question: Column | None) -> float:
@@ -85,7 +88,7 @@ def _weight(called: Name) -> float:
     if not called.known:
         weight = 0.0
     alone = not rest - words.QUALIFIERS - {word for word in rest if len(word) == 1}
-    if head in words.KIND and rest & words.META:
+    if head in words.KIND | words.CLASS and rest & words.META:
         return max(weight - 2.0, 0.0)
     return max(weight + (1.0 if alone and weight >= 5.0 else 0.0), 0.0)
 
@@ -123,8 +126,16 @@ def _by_cells(column: Column, by_name: float) -> float:
     if column.look == "list":
         lists = [[str(item) for item in value] for value in column.lists if isinstance(value, list)]
         return 2.0 if is_set_of_few(lists) else named
+    if _are_letters(column):
+        return 3.0
     few = len(column.values) <= 0.2 * column.filled + 2
     return (2.0 if few else 1.5) if column.is_closed_set else named
+
+
+def _are_letters(column: Column) -> bool:
+    """Whether the values are A, B, C ...: what names an option."""
+    found = sorted(value.upper() for value in column.values)
+    return 3 <= len(found) <= 10 and found == list(ascii_uppercase[: len(found)])
 
 
 def _fits_question(column: Column, question: Column) -> float:

@@ -12,8 +12,8 @@ from rung.propose.columns import words
 from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside
 from rung.propose.columns.beside import guess_extra, guess_group, is_half_split, is_system, names_splits
 from rung.propose.columns.column import Column, Rows, columns_of
-from rung.propose.columns.marks import mark_columns
-from rung.propose.columns.questions import as_written, companions, options_of, question_score
+from rung.propose.columns.marks import judged_columns, mark_columns
+from rung.propose.columns.questions import as_written, companions, is_whole, options_of, question_score
 from rung.propose.columns.undecided import undecided
 from rung.propose.columns.wanted import NOTHING_WANTED, Chosen, Wanted, read_wanted
 from rung.propose.columns.why import inferences_of, same_parts, unused_inference
@@ -61,7 +61,7 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
     texts = {
         name: column
         for name, column in columns.items()
-        if name not in chosen.targets and question_score(column) > 0 and not is_system(column)
+        if name not in chosen.targets and question_score(column) > 0 and not is_system(column) and not is_whole(column, columns)
     }
     main = _main(texts, columns, chosen)
     scores = _answers(columns, texts, main)
@@ -113,8 +113,11 @@ def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: C
         for column in columns.values()
         if column is not main
     )
+    judged = any(column.called.known & words.JUDGEMENT and column.is_closed_set for column in columns.values())
     scores = {}
     for name, column in columns.items():
+        if judged and column.called.head in words.ASPECTS:
+            continue  # what is judged, and not how
         if column is main or names_splits(column) or is_half_split(column) or is_system(column):
             continue
         if rated and column.look in ("text", "long words") and column.called.head in words.HEADLINE:
@@ -126,7 +129,7 @@ def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: C
 def _targets(columns: Mapping[str, Column], scores: Mapping[str, float], main: Column | None, chosen: Chosen) -> tuple[str, ...]:
     """The answer: the likeliest column, marks that stand side by side, or the only column that is left."""
     free = {name: score for name, score in scores.items() if name not in chosen.inputs}
-    marked = tuple(name for name in mark_columns(columns) if name not in chosen.inputs)
+    marked = tuple(name for name in (mark_columns(columns) or judged_columns(columns)) if name not in chosen.inputs)
     best = max(free, key=lambda name: free[name], default=None)
     if marked and (best is None or best in marked or free[best] < MARKED):
         return marked

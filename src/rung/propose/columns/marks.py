@@ -1,4 +1,4 @@
-"""Columns of marks that stand side by side: one answer, the list of those that are marked."""
+"""Columns side by side that are one answer: marks, of which the set ones are listed; judgements in the same few words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from rung.propose.columns import words
 from rung.propose.columns.column import MARKS, Column
+
+FEWEST_JUDGED = 3
+MOST_JUDGEMENTS = 7
 
 
 def mark_columns(columns: Mapping[str, Column]) -> tuple[str, ...]:
@@ -22,6 +25,27 @@ def mark_columns(columns: Mapping[str, Column]) -> tuple[str, ...]:
     best = max(runs, key=len)
     told = [name for name in best if len(columns[name].values) > 1]
     return tuple(best) if len(best) >= 2 and len(told) >= 2 else ()
+
+
+def judged_columns(columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """The longest run of neighbouring columns that hold the same few words, as aspects of one text do; three at least."""
+    runs: list[list[str]] = [[]]
+    before: frozenset[str] = frozenset()
+    for column in columns.values():
+        now = _judgements(column)
+        if not (now and before and (now <= before or before <= now)):
+            runs.append([])
+        if now:
+            runs[-1].append(column.name)
+        before = now
+    best = max(runs, key=len)
+    return tuple(best) if len(best) >= FEWEST_JUDGED else ()
+
+
+def _judgements(column: Column) -> frozenset[str]:
+    """The few words by which a column judges; empty where it does not."""
+    judged = column.look == "words" and 2 <= len(column.values) <= MOST_JUDGEMENTS and column.filled == column.rows
+    return frozenset(column.values) if judged and column.filled >= 10 * len(column.values) else frozenset()
 
 
 def _way(column: Column) -> str:

@@ -14,6 +14,7 @@ from rung.propose.columns.column import Column, bare
 
 SAME = 0.8  # share of rows, from which on two columns say the same
 MOST_OPTIONS = 10
+ALIKE = 1.3  # as long as the other
 
 
 def question_score(column: Column) -> float:
@@ -55,6 +56,19 @@ def _are_messages(value: object) -> bool:
     return isinstance(value, dict) and bool(value.keys() & {"content", "value", "role"})
 
 
+def is_whole(column: Column, columns: Mapping[str, Column]) -> bool:
+    """Whether a column holds two other texts of its row and more: the row as it was once rendered, its answer in it."""
+    if column.look != "text":
+        return False
+    held = 0
+    for other in columns.values():
+        if other is column or other.look != "text":
+            continue
+        pairs = [(bare(a), bare(b)) for a, b in zip(other.texts, column.texts, strict=True) if a and b]
+        held += bool(pairs) and sum(a in b and len(b) > len(a) for a, b in pairs) >= SAME * len(pairs)
+    return held >= 2
+
+
 def companions(main: Column, target: Sequence[Column], columns: Mapping[str, Column]) -> tuple[dict[str, Column], dict[str, str]]:
     """The columns that are asked together with `main`, in the file's order; and why others are not, where there is a reason."""
     free = {name: column for name, column in columns.items() if column not in target}
@@ -78,7 +92,7 @@ def _belongs(column: Column, main: Column, target: Sequence[Column], free: Mappi
     if is_beside(column) or column.share_filled < 0.2 or about_someone:
         return False
     if column.look in ("object", "list"):
-        return called.head in ("context", "choices", "options")
+        return called.head == "context" or (called.head in words.OPTION and not names_answer(called))
     return _is_sibling(column, main) or _names_aspect(column, target) or _is_part(column, main, free)
 
 
@@ -104,7 +118,12 @@ def _is_sibling(column: Column, main: Column) -> bool:
     """sentence1 and sentence2, text_a and text_b: one kind of thing, told apart by a number or a letter."""
     (stem, mark), (other, own) = column.called.member, main.called.member
     apart = bool(stem and mark and own) and stem == other and mark != own and not column.called.is_placed
-    return apart and column.look in ("text", "words", "long words")
+    if apart:
+        return column.look in ("text", "words", "long words")
+    # sent_more and sent_less: one word in front, and of one length.
+    begins = len(column.called.words) > 1 and column.called.words[:1] == main.called.words[:1] and not names_answer(column.called)
+    alike = 1 / ALIKE <= column.mean_words / max(main.mean_words, 1) <= ALIKE
+    return begins and alike and column.look == main.look == "text" and not column.called.has(words.CLEANED)
 
 
 def _names_aspect(column: Column, target: Sequence[Column]) -> bool:

@@ -71,7 +71,7 @@ def _candidates(columns: Mapping[str, Column], missing: Missing, inputs: Sequenc
     ]
     likely = [column for column in free if not is_beside(column) and column not in tools]
     ranked = sorted(likely, key=lambda column: (not column.is_closed_set, -column.share_filled)) if missing == "answer" else likely
-    return [column.name for column in ranked][:MOST_CANDIDATES]
+    return [column.name for column in ranked or (free if missing == "question" else [])][:MOST_CANDIDATES]
 
 
 def _look(column: Column) -> str:

@@ -56,7 +56,9 @@ def _reading(column: Column) -> str:
 def _target(columns: Mapping[str, Column], targets: Sequence[str]) -> Inference:
     column = columns[targets[0]]
     if len(targets) > 1:
-        because = "they stand side by side and mark each row, so that one answer is the list of those that are marked"
+        marked = all(columns[name].look == "mark" for name in targets)
+        listed = "one answer is the list of those that are marked" if marked else "one answer is an object with all of them"
+        because = f"they stand side by side and say the same kind of thing of each row, so that {listed}"
         return Inference(about="target", taken=", ".join(targets), because=because, change="--target COLUMN, data.columns.target")
     named = "its name says answer and " if names_answer(column.called) or column.called.known & words.KIND else ""
     holds = f"it holds {len(column.values):,} different values in {column.filled:,} rows"

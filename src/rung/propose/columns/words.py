@@ -148,7 +148,7 @@ CODED = _words("int id idx index code codes num number nr no key encoded enc num
 IN_WORDS = _words("text name names str string word words desc description title")
 RATED = _words(
     """
-    stars star rating ratings score scores overall grade bewertung sterne estrellas puntuación calificación note
+    rate stars star rating ratings score scores overall grade bewertung sterne estrellas puntuación calificación note
     nota 评分 星级 評価 평점 оценка
     """
 )
@@ -172,6 +172,7 @@ OF_THE_ROW = _words(
 PEOPLE = GROUP - _words("document doc article passage product template group cluster company order")
 # What a sentiment or a stance is about.
 ASPECTS = _words("aspect aspects term terms entity target")
+JUDGEMENT = _words("sentiment stance polarity")
 TOPICS = _words("topic keyword attribute")
 _PLACED = re.compile(r"(?:column|col|field|feature|var|v|c|f|unnamed|attribute)?[ _.:-]*\d*", re.IGNORECASE)
 

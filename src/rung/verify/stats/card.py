@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from rung.verify.stats import power
+from rung.verify.stats import power, sequential
 
 GAPS = (0.02, 0.03, 0.05)
 # The share of rows that only one of two candidates gets right, where none was measured: a common size for two decent candidates.
@@ -103,7 +103,10 @@ def _looked_at(sizes: tuple[int, ...], bar: float, alpha: float, gaps: Sequence[
 
 def _too_small(sizes: tuple[int, ...], bar: float, alpha: float) -> dict[str, Any]:
     if not power.alone(sizes):
-        text = f"too small for its bar: even a perfect candidate cannot prove {bar:.1%} on groups of these sizes"
+        text = (
+            f"too small for its bar: even a perfect candidate cannot prove {bar:.1%} on groups of these sizes "
+            "(data.most_per_group caps large ones)"
+        )
         return {"text": text, "best_proven": power.best_proven(sizes, alpha)}
     smallest = power.fewest_rows(alpha, bar, len(sizes))
     return {
@@ -114,6 +117,14 @@ def _too_small(sizes: tuple[int, ...], bar: float, alpha: float) -> dict[str, An
 
 def _rows_needed(sizes: tuple[int, ...], alpha: float, bar: float, truth: float) -> int:
     return power.rows_to_pass(alpha, bar, truth) if power.alone(sizes) else power.rows_in_groups(sizes, alpha, bar, truth)
+
+
+def gain_to_pass(rows: float, alpha: float) -> float:
+    """How far above its line a comparison is truly, in shares of the rows, where it passes with 80% power by all rows together."""
+    from scipy.special import ndtri
+
+    errors = float(ndtri(1 - alpha * sequential.AT_END)) + float(ndtri(power.POWER))
+    return errors * math.sqrt(DISCORDANT / max(rows, 1.0))
 
 
 def smallest_gain(rows: int, alpha: float, discordant: float = DISCORDANT, power: float = 0.8) -> float:

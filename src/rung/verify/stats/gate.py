@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 from rung.types import Verdict
 from rung.verify.stats import sequential
@@ -24,59 +24,54 @@ def split_alpha(alpha: float, rungs: int) -> tuple[float, ...]:
     return (share,) * rungs
 
 
-def look(
-    values: Sequence[float | None],
-    groups: Sequence[str],
-    bar: float,
-    alpha: float,
-    n_total: int,
-    name: str = "quality",
-    fixed: FixedBounds | None = None,
-) -> Verdict | None:
-    """The verdict on `mean score >= bar` after the first rows of the test split, or None where more rows must be looked at.
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What the gate is asked of rows: that their mean score, or the mean difference of two candidates, is `bar` or more.
 
-    values   scores in [0, 1] of the rows looked at so far, in look order; None where there is none
-    groups   the cluster of every one of the n_total test rows, in look order (best from `clusters.look_order`); "" is a row alone
+    groups   the cluster of every one of the test rows, in look order (best from `clusters.look_order`); "" is a row alone
     alpha    what all looks at this bar may spend together (see `sequential` for how)
     fixed    the bounds at the full number of rows, where they are not those of `bounds`; exact looks are not made then
+    """
+
+    groups: Sequence[str]
+    bar: float
+    alpha: float
+    name: str = "quality"
+    fixed: FixedBounds | None = None
+
+
+def look(values: Sequence[float | None], claim: Claim) -> Verdict | None:
+    """The verdict on a claim after the first rows of the test split, or None where more rows must be looked at.
+
+    values   scores in [0, 1] of the rows looked at so far, in look order; None where there is none
 
     Scores that are missing count as 0 towards a pass and as 1 towards a fail, and the reason says so. Call it as often as you
     like: the verdict depends on the rows alone, not on when one looked. Raises ValueError for scores or shapes that cannot be.
     """
-    sample = _sample(values, groups, n_total)
-    if sample.n and sequential.open_still(sample, bar, alpha, exact=fixed is None):
+    sample = _sample(values, claim)
+    if sample.n and sequential.open_still(sample, claim.bar, claim.alpha, exact=claim.fixed is None):
         return None
-    verdict, settled = _judged(values, sample, bar, alpha, fixed)
-    return replace(verdict, name=name) if settled else None
+    verdict, settled = _judged(values, sample, claim)
+    return verdict if settled else None
 
 
-def judge(
-    values: Sequence[float | None],
-    groups: Sequence[str],
-    bar: float,
-    alpha: float,
-    n_total: int,
-    name: str = "quality",
-    fixed: FixedBounds | None = None,
-) -> Verdict:
+def judge(values: Sequence[float | None], claim: Claim) -> Verdict:
     """As `look`, but where rows remain to be looked at it says "undecided", with the bounds so far."""
-    return replace(_judged(values, _sample(values, groups, n_total), bar, alpha, fixed)[0], name=name)
+    return _judged(values, _sample(values, claim), claim)[0]
 
 
-def _sample(values: Sequence[float | None], groups: Sequence[str], n_total: int) -> sequential.Sample:
+def _sample(values: Sequence[float | None], claim: Claim) -> sequential.Sample:
     worst = [0.0 if value is None else value for value in values]
     best = [1.0 if value is None else value for value in values]
-    return sequential.sample_of(worst, best, groups, n_total)
+    return sequential.sample_of(worst, best, claim.groups)
 
 
-def _judged(
-    values: Sequence[float | None], sample: sequential.Sample, bar: float, alpha: float, fixed: FixedBounds | None
-) -> tuple[Verdict, bool]:
-    present = [value for value in values if value is not None]
+def _judged(values: Sequence[float | None], sample: sequential.Sample, claim: Claim) -> tuple[Verdict, bool]:
+    present, bar, alpha = [value for value in values if value is not None], claim.bar, claim.alpha
     n_total = len(sample.of)
     if not sample.n:
-        return _nothing(bar, alpha, n_total), n_total == 0
-    decision = sequential.decide(sample, bar, alpha, fixed)
+        return _nothing(claim), n_total == 0
+    decision = sequential.decide(sample, bar, alpha, claim.fixed)
     missing = sample.n - len(present)
     verdict = Verdict(
         status=decision.status or "undecided",
@@ -91,11 +86,12 @@ def _judged(
         stopped_by=decision.stopped_by or "not stopped",
         reason=sentence(decision, sample, bar, "{:.1%}".format, alpha) + of_missing(missing),
         needed=decision.needed,
+        name=claim.name,
     )
     return verdict, decision.status is not None
 
 
-def _nothing(bar: float, alpha: float, n_total: int) -> Verdict:
+def _nothing(claim: Claim) -> Verdict:
     """No row was looked at."""
     return Verdict(
         status="undecided",
@@ -103,12 +99,13 @@ def _nothing(bar: float, alpha: float, n_total: int) -> Verdict:
         lower=None,
         upper=None,
         n=0,
-        n_total=n_total,
+        n_total=len(claim.groups),
         missing=0,
-        alpha=alpha,
-        bar=bar,
+        alpha=claim.alpha,
+        bar=claim.bar,
         stopped_by="not stopped",
         reason="no row was looked at",
+        name=claim.name,
     )
 
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rung.types import Verdict
-from rung.verify.stats import bounds, gate, sequential
+from rung.verify.stats import bounds, gate
 
 Part = tuple[float, float]
 EXACT = "exact (Clopper-Pearson on its own rows)"
@@ -68,7 +68,8 @@ class Linear:
 
     def whole_at(self, right: float) -> float:
         """What the whole comes to where this share of the rows that say something is as good as can be, and the rest as bad."""
-        best, worst = max(self.corners, key=self._goodness), min((c for c in self.corners if c[1]), key=self._goodness)
+        best = max(self.corners, key=self._goodness)
+        worst = min((corner for corner in self.corners if corner[1]), key=lambda corner: (self._goodness(corner), -corner[1]))
         top = right * best[0] + (1 - right) * worst[0]
         return top / (right * best[1] + (1 - right) * worst[1])
 
@@ -100,12 +101,13 @@ class Asked:
 
     def judged(self, line: float) -> Verdict:
         """What the gate says of another line, as things stand."""
-        scores, bar = self.linear.scores(self.parts, line)
-        return gate.judge(scores, self.groups, bar, self.alpha, len(self.groups), self.name, self.at_the_end(bar))
+        return gate.judge(*self.of_shares(line))
 
-    def at_the_end(self, bar: float) -> sequential.FixedBounds | None:
-        """What bounds the rows' shares when all are in; None where the gate's own do: every row counts alike."""
-        return None if self.linear.is_mean else exactly(bar)
+    def of_shares(self, line: float) -> tuple[list[float | None], gate.Claim]:
+        """The rows' shares in holding a line, and what the gate is asked of them, by its own bounds where all count alike."""
+        scores, bar = self.linear.scores(self.parts, line)
+        fixed = None if self.linear.is_mean else exactly(bar)
+        return scores, gate.Claim(groups=self.groups, bar=bar, alpha=self.alpha, name=self.name, fixed=fixed)
 
     def proven(self, line: float) -> bool:
         return self.judged(line).status == "pass"
@@ -119,8 +121,7 @@ def look_linear(asked: Asked) -> Verdict | None:
 
     Its `reason` is left as the gate put it, in terms of the rows' shares: say it anew. Raises as `gate.look`.
     """
-    scores, bar = asked.linear.scores(asked.parts, asked.line)
-    verdict = gate.look(scores, asked.groups, bar, asked.alpha, len(asked.groups), asked.name, asked.at_the_end(bar))
+    verdict = gate.look(*asked.of_shares(asked.line))
     return None if verdict is None else in_its_figures(asked, verdict)
 
 

@@ -17,25 +17,16 @@ from typing import Any
 
 from rung.types import Verdict
 from rung.verify.stats import bounds, sequential
-from rung.verify.stats.gate import of_missing, sentence
+from rung.verify.stats.gate import Claim, of_missing, sentence
 
 NUISANCE_POINTS = 41
 BISECTIONS = 16
 
 
-def look_paired(
-    a_values: Sequence[float | None],
-    b_values: Sequence[float | None],
-    groups: Sequence[str],
-    delta: float,
-    alpha: float,
-    n_total: int,
-    name: str = "quality",
-) -> Verdict | None:
-    """The verdict on `mean(a) - mean(b) >= delta` after the first test rows, or None where more must be looked at.
+def look_paired(a_values: Sequence[float | None], b_values: Sequence[float | None], claim: Claim) -> Verdict | None:
+    """The verdict on `mean(a) - mean(b) >= claim.bar` after the first test rows, or None where more must be looked at.
 
     a_values, b_values  scores in [0, 1] of the candidate and of what it is compared with, row by row; None where there is none
-    groups, alpha       as in `gate.look`; groups name the cluster of every one of the test split's n_total rows
 
     The verdict's estimate, bounds and bar are differences, in [-1, 1]. A missing score counts as the worst for the candidate
     towards a pass and as the best towards a fail. Raises ValueError for scores or shapes that cannot be.
@@ -43,29 +34,30 @@ def look_paired(
     if len(a_values) != len(b_values):
         raise ValueError(f"{len(a_values)} scores against {len(b_values)}")
     both = [(a, b) for a, b in zip(a_values, b_values, strict=True) if a is not None and b is not None]
-    sample = sequential.sample_of(_scores(a_values, b_values, 0.0), _scores(a_values, b_values, 1.0), groups, n_total)
-    if not sample.n or sequential.open_still(sample, (1 + delta) / 2, alpha, exact=False):
+    sample = sequential.sample_of(_scores(a_values, b_values, 0.0), _scores(a_values, b_values, 1.0), claim.groups)
+    line, alpha = (1 + claim.bar) / 2, claim.alpha
+    if not sample.n or sequential.open_still(sample, line, alpha, exact=False):
         return None
-    decision = sequential.decide(sample, (1 + delta) / 2, alpha, fixed_difference)
+    decision = sequential.decide(sample, line, alpha, fixed_difference)
     if decision.status is None:
         return None
     lower, upper = 2 * decision.lower - 1, 2 * decision.upper - 1
     missing = sample.n - len(both)
-    reason = sentence(decision, sample, (1 + delta) / 2, _points, alpha) + _wins(both) + of_missing(missing)
+    reason = sentence(decision, sample, line, _points, alpha) + _wins(both) + of_missing(missing)
     return Verdict(
         status=decision.status,
         estimate=sum(a - b for a, b in both) / len(both) if both else None,
         lower=lower,
         upper=upper,
         n=sample.n,
-        n_total=n_total,
+        n_total=len(sample.of),
         missing=missing,
         alpha=alpha,
-        bar=delta,
+        bar=claim.bar,
         stopped_by=decision.stopped_by,
         reason=reason,
         needed=decision.needed,
-        name=name,
+        name=claim.name,
     )
 
 

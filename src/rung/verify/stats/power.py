@@ -37,15 +37,18 @@ def operating(n_total: int, alpha: float, bar: float, truth: float) -> Operating
     return boundaries.operating(n_total, alpha, bar, truth, sequential.futile_counts(n_total, alpha, bar))
 
 
-def power(sizes: tuple[int, ...], alpha: float, bar: float, truth: float) -> float:
-    """The chance to pass of a candidate that is right with probability `truth`, on groups of these sizes."""
-    if alone(sizes):
+def power(sizes: tuple[int, ...], alpha: float, bar: float, truth: float, whole: tuple[int, ...] = ()) -> float:
+    """The chance to pass of a candidate that is right with probability `truth`, on groups of these sizes.
+
+    whole  sizes of the groups with those of their rows that say nothing of the bar, where there are such
+    """
+    if alone(whole or sizes):
         return operating(len(sizes), alpha, bar, truth).passes
-    return _simulated(tuple(sorted(sizes)), alpha, bar, truth)
+    return _simulated(tuple(sorted(sizes)), alpha, bar, truth, tuple(sorted(whole or sizes)))
 
 
 @lru_cache(maxsize=1024)
-def _simulated(sizes: tuple[int, ...], alpha: float, bar: float, truth: float) -> float:
+def _simulated(sizes: tuple[int, ...], alpha: float, bar: float, truth: float, whole: tuple[int, ...]) -> float:
     import numpy as np
 
     rng, members = np.random.default_rng(0), np.array(sizes)
@@ -54,7 +57,7 @@ def _simulated(sizes: tuple[int, ...], alpha: float, bar: float, truth: float) -
     won = 0
     for start in range(0, samples, part):
         order = rng.permuted(np.tile(members, (min(part, samples - start), 1)), axis=1)
-        won += int(passes(drawn(rng, order, truth, CLUSTER_CORRELATION), order, alpha, bar).sum())
+        won += int(passes(drawn(rng, order, truth, CLUSTER_CORRELATION), order, alpha, bar, whole).sum())
     return won / samples
 
 
@@ -71,32 +74,34 @@ def drawn(rng: np.random.Generator, sizes: np.ndarray, mean: float, correlation:
     return rng.binomial(sizes, np.clip(rng.beta(mean * apart, (1 - mean) * apart, sizes.shape), 0.0, 1.0))
 
 
-def passes(sums: np.ndarray, sizes: np.ndarray, alpha: float, bar: float) -> np.ndarray:
-    """Which of many samples pass, by half of alpha each for the e-process and the bound on all rows; as `sequential` but futility.
+def passes(sums: np.ndarray, sizes: np.ndarray, alpha: float, bar: float, whole: Sequence[int] = ()) -> np.ndarray:
+    """Which of many samples pass, by the e-process or the bound on all rows; as `sequential` but futility.
 
     sums, sizes  (samples, groups) in look order, groups of the same sizes in every sample
+    whole        as in `power`
     """
     import numpy as np
 
-    imagined = np.full((len(sums), 1), -bar * gaffke.imagined_size(sizes[0].astype(float)))
-    won = gaffke.approximate_p_values(np.concatenate([sums - bar * sizes, imagined], axis=1)) <= alpha / 2
+    groups = np.asarray(whole if len(whole) else sizes[0], float)
+    imagined = np.full((len(sums), 1), -bar * gaffke.imagined_size(groups))
+    won = gaffke.approximate_p_values(np.concatenate([sums - bar * sizes, imagined], axis=1)) <= alpha * sequential.AT_END
     rest = np.flatnonzero(~won)
     if len(rest):
-        largest = sizes[0].max()
+        largest = groups.max()
         stakes = eprocess.Wealth(bar=bar).after(sums[rest] / largest, sizes[rest] / largest)
-        won[rest] = stakes.peak >= math.log(2 / alpha)
+        won[rest] = stakes.peak >= -math.log(alpha * sequential.AT_LOOKS)
     return won
 
 
-def perfect_passes(sizes: Sequence[int], alpha: float, bar: float) -> bool:
-    """Whether a candidate that is always right passes on groups of these sizes, in any order."""
-    if alone(sizes):
+def perfect_passes(sizes: Sequence[int], alpha: float, bar: float, whole: Sequence[int] = ()) -> bool:
+    """Whether a candidate that is always right passes on groups of these sizes, in any order. `whole` as in `power`."""
+    if alone(whole or sizes):
         fewest = boundaries.fewest_right(len(sizes), alpha, boundaries.tick_above(bar, len(sizes)))
         return any(count <= n for count, n in zip(fewest, boundaries.looks(len(sizes)), strict=True))
     import numpy as np
 
     groups = np.sort(np.array(sizes, float))
-    return gaffke.p_value(groups, groups, gaffke.imagined_size(groups), bar) <= alpha / 2
+    return gaffke.p_value(groups, groups, gaffke.imagined_size(np.array(whole or sizes, float)), bar) <= alpha * sequential.AT_END
 
 
 def fewest_rows(alpha: float, bar: float, more_than: int = 0) -> int:
@@ -114,12 +119,12 @@ def smallest_gate(bar: float, level: float) -> int:
     return math.ceil(math.log(level) / math.log(bar) - 1e-9)
 
 
-def least_truth(sizes: tuple[int, ...], alpha: float, bar: float) -> float:
-    """The least true mean that passes with 80% power, to a thousandth."""
+def least_truth(sizes: tuple[int, ...], alpha: float, bar: float, whole: tuple[int, ...] = ()) -> float:
+    """The least true mean that passes with 80% power, to a thousandth. `whole` as in `power`."""
     low, high = bar, 1.0
     while high - low > 1e-3:
         middle = (low + high) / 2
-        low, high = (low, middle) if power(sizes, alpha, bar, middle) >= POWER else (middle, high)
+        low, high = (low, middle) if power(sizes, alpha, bar, middle, whole) >= POWER else (middle, high)
     return high
 
 
@@ -139,7 +144,7 @@ def best_proven(sizes: Sequence[int], alpha: float) -> float:
     if alone(sizes):
         return boundaries.lower_bound(boundaries.looks(len(sizes)), len(sizes), alpha)
     of = [group for group, size in enumerate(sizes) for _ in range(size)]
-    return bounds.fixed_bounds([1.0] * len(of), of, alpha / 2).lower
+    return bounds.fixed_bounds([1.0] * len(of), of, alpha * sequential.AT_END).lower
 
 
 @lru_cache(maxsize=256)
@@ -176,7 +181,7 @@ def rows_in_groups(sizes: Sequence[int], alpha: float, bar: float, truth: float)
     import numpy as np
 
     groups = np.array(sizes, float)
-    spread = errors(alpha / 2, bar, truth) * math.sqrt(effect_of_groups(sizes))
+    spread = errors(alpha * sequential.AT_END, bar, truth) * math.sqrt(effect_of_groups(sizes))
     gap, loss = truth - bar, bar * gaffke.imagined_size(groups)
     return 5 * math.ceil(((spread + math.sqrt(spread**2 + 4 * gap * loss)) / (2 * gap)) ** 2 / 5)
 

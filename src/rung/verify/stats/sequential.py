@@ -1,8 +1,8 @@
 """The decision on one mean against one bar: looked at after every slice of rows, and once more when all rows are in.
 
     rows alone, scores 0 or 1    exact group-sequential boundaries (`boundaries`), the whole of alpha
-    groups, or other scores      alpha / 2 to the betting e-process, which may stop the gate at any look, and alpha / 2 to a bound
-                                 of fixed size (`bounds`), taken once at the full number of rows; the larger one is reported
+    groups, or other scores      a fifth of alpha to the betting e-process, which may stop the gate at any look, and the rest to a
+                                 bound of fixed size (`bounds`), taken once at the full number of rows; the larger one is reported
 
 The lower bound is wrong at most alpha of the time, and so is the upper one, which mirrors it. A pass is a lower bound at or above
 the bar, a fail an upper bound below it: the bounds shown are the ones that decided.
@@ -30,6 +30,10 @@ FUTILE_BELOW = 0.01
 # Futility is asked once this many rows are in: by then a clear failure is a proven one.
 FUTILITY_AFTER_ROWS = 100
 FUTILITY_AFTER_SHARE = 0.25
+# Of alpha, what bets have before all rows are in, and what the bound has once they are: by the power that either leaves, and by how
+# soon a clear case ends (docs/statistics.md). Any two parts that sum to one hold.
+AT_LOOKS = boundaries.EARLY_SHARE
+AT_END = 1 - AT_LOOKS
 # What looks at scores of 0 and 1 may have spent, of alpha, when the first score in between comes.
 MOST_SPENT = 0.3
 
@@ -137,13 +141,13 @@ def decide(sample: Sample, bar: float, alpha: float, fixed: FixedBounds | None =
     """
     if fixed is None and sample.spent is None:
         return _exactly(sample, bar, alpha)
-    lower = eprocess.lower_bound(*sample.bets(sample.worst), alpha / 2)
-    upper = 1 - eprocess.lower_bound(*sample.bets([1 - score for score in sample.best]), alpha / 2)
+    lower = eprocess.lower_bound(*sample.bets(sample.worst), alpha * AT_LOOKS)
+    upper = 1 - eprocess.lower_bound(*sample.bets([1 - score for score in sample.best]), alpha * AT_LOOKS)
     if status := _status(lower, upper, bar):
         return Decision(status=status, lower=lower, upper=upper, stopped_by="e-process")
     if not sample.complete:
         return _open(sample, bar, alpha, (lower, upper))
-    bounded, level = fixed or bounds.fixed_bounds, alpha * (0.5 - (0.0 if fixed else sample.spent or 0.0))
+    bounded, level = fixed or bounds.fixed_bounds, alpha * (AT_END - (0.0 if fixed else sample.spent or 0.0))
     floor = bounded(sample.worst, sample.of, level)
     ceiling = floor if sample.worst == sample.best else bounded(sample.best, sample.of, level)
     proven = None
@@ -164,8 +168,8 @@ def open_still(sample: Sample, bar: float, alpha: float, *, exact: bool = True) 
         passed = boundaries.passed(sample.right_at_worst, total, alpha, bar)
         failed = boundaries.failed(sample.right_at_best, total, alpha, bar)
         return passed == failed and not _exactly_futile(sample, bar, alpha)
-    passed = eprocess.refuted(*sample.bets(sample.worst), bar, alpha / 2)
-    failed = eprocess.refuted(*sample.bets([1 - score for score in sample.best]), 1 - bar, alpha / 2)
+    passed = eprocess.refuted(*sample.bets(sample.worst), bar, alpha * AT_LOOKS)
+    failed = eprocess.refuted(*sample.bets([1 - score for score in sample.best]), 1 - bar, alpha * AT_LOOKS)
     return not passed and not failed and not _futile(sample, bar, alpha)
 
 
@@ -229,7 +233,7 @@ def _futile(sample: Sample, bar: float, alpha: float) -> bool:
     total = len(sample.of)
     if not _asked(sample.n, total):
         return False
-    wanted = bar + bar * sample.imagined / total + float(ndtri(1 - alpha / 2)) * math.sqrt(sample.variance / total)
+    wanted = bar + bar * sample.imagined / total + float(ndtri(1 - alpha * AT_END)) * math.sqrt(sample.variance / total)
     return bool(_improbable(sum(sample.worst) / sample.n, sample.variance, wanted, sample.n, total))
 
 
@@ -255,17 +259,15 @@ def _needed(sample: Sample, bar: float, alpha: float) -> int | None:
     gap = sum(sample.worst) / sample.n - bar
     if gap <= 0:
         return None
-    errors = (float(ndtri(1 - alpha / 2)) + float(ndtri(POWER))) * math.sqrt(sample.variance)
+    errors = (float(ndtri(1 - alpha * AT_END)) + float(ndtri(POWER))) * math.sqrt(sample.variance)
     root = (errors + math.sqrt(errors**2 + 4 * gap * bar * sample.imagined)) / (2 * gap)
     return max(1, math.ceil(root**2) - len(sample.of))
 
 
-def sample_of(worst: Sequence[float], best: Sequence[float], groups: Sequence[str], n_total: int) -> Sample:
-    """Raises ValueError for scores outside [0, 1], more rows than the test split has, or groups that do not cover it."""
-    if len(groups) != n_total:
-        raise ValueError(f"groups must name the cluster of every row of the test split: {n_total}, not {len(groups)}")
-    if len(worst) > n_total:
-        raise ValueError(f"{len(worst)} scores for a test split of {n_total} rows")
+def sample_of(worst: Sequence[float], best: Sequence[float], groups: Sequence[str]) -> Sample:
+    """`groups` are those of all rows. Raises ValueError for scores outside [0, 1], or more of them than there are rows."""
+    if len(worst) > len(groups):
+        raise ValueError(f"{len(worst)} scores for a test split of {len(groups)} rows")
     if not all(0.0 <= score <= 1.0 for score in (*worst, *best)):
         raise ValueError("scores must lie in [0, 1]")
     return Sample(worst=tuple(map(float, worst)), best=tuple(map(float, best)), of=tuple(clusters.labels(groups)))
