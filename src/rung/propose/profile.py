@@ -62,7 +62,7 @@ class Profile:
     encoding: str | None
     layout: Layout
     where: Mapping[str, Any]
-    names: Mapping[str, str]
+    names: Mapping[str, str] | str
     kind: Kind
     classes: Mapping[str, int]
     scorer: str

@@ -25,6 +25,8 @@ def question_score(column: Column) -> float:
     asked = called.known & (words.QUESTION | words.TEXT)
     named = 2.0 * bool(called.head in words.QUESTION | words.TEXT or _wide(called.text)) or 1.0 * bool(asked)
     named += 0.5 * bool(called.head in words.CONTEXT) + 0.3 * bool(called.head in words.HEADLINE)
+    if column.look == "code name":
+        named = min(named, 0.0)  # what is looked up is not read, whatever it is called
     named -= 4.0 * names_answer(called) + 0.7 * bool(called.known & words.CLEANED)
     named -= 2.5 * is_sql(column)
     named -= 3.0 * (bool(called.known & words.SOMEONE) and called.head in words.ABOUT_SOMEONE)
@@ -212,7 +214,9 @@ def _repeats(column: Column, others: Sequence[Column], target: Sequence[Column])
             return f"it stands in {other.name}"
         if pairs and column.called.known & words.CLEANED and _shared_words(column, other) >= 0.7:
             return f"it says the same as {other.name}, in other words or fewer"
-    for answer in target:
+    # Of options the answer is one.
+    lists_options = column.look in ("list", "object") and column.called.head in words.OPTION
+    for answer in () if lists_options else target:
         pairs = [(a.casefold(), b.casefold()) for a, b in zip(column.texts, answer.texts, strict=True) if a and b and len(b) > 3]
         if len(pairs) > 4 and answer.is_closed_set and sum(b in a for a, b in pairs) >= 0.95 * len(pairs):
             return f"it holds the answer ({answer.name})"

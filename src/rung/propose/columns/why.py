@@ -18,7 +18,7 @@ def inferences_of(
     columns: Mapping[str, Column],
     named: Columns,
     group: Group | None,
-    names: Mapping[str, str],
+    names: Mapping[str, str] | str,
     runners: Sequence[str],
     unused: Mapping[str, str],
 ) -> tuple[Inference, ...]:
@@ -91,7 +91,12 @@ def _group(group: Group) -> Inference:
     )
 
 
-def _names(names: Mapping[str, str]) -> list[Inference]:
+def _names(names: Mapping[str, str] | str) -> list[Inference]:
+    if isinstance(names, str):
+        taken = "the answer is the letter of an option"
+        because = "it is an option's text, its place or a mark of another kind in the file"
+        change = "data.names: leave it out, and the answer is what the file says"
+        return [Inference(about="names", taken=taken, because=because, change=change)] if names else []
     told = ", ".join(f"{value} is {name}" for value, name in names.items())
     because = "options are listed with letters, and the answer numbers them"
     return [Inference(about="names", taken=told, because=because, change="data.names")] if names else []
