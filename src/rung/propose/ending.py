@@ -95,10 +95,12 @@ def _wrapped(text: str, room: int) -> list[str]:
     """Lines of at most so many columns, of which a Chinese letter takes two."""
     lines, line = list[str](), ""
     for word in text.split():
-        line, word = (f"{line} {word}", "") if line and width(f"{line} {word}") <= room else (line, word)
-        if word and line:
+        if line and width(f"{line} {word}") <= room:
+            line += f" {word}"
+            continue
+        if line:
             lines.append(line)
-            line = ""
+        line = ""
         for letter in word:
             if width(line + letter) > room:
                 lines.append(line)
