@@ -12,6 +12,7 @@ from rung.data.inferred import Inference
 from rung.data.read.containers.texts import split_of
 from rung.data.read.nested import BY_COLUMN, values
 from rung.data.read.rows import RowError
+from rung.data.shapes.understand import titles_of
 from rung.errors import UserError
 
 OBJECTS_SEEN = 60
@@ -94,8 +95,8 @@ def _of_one(value: Any, shown: str) -> tuple[str, str] | None:
 
 def _of_many(objects: Sequence[Any], shown: str) -> tuple[str, str] | None:
     """Of objects, one a line or in a list."""
-    if not all(isinstance(item, Mapping) for item in objects):
-        return None
+    if not all(isinstance(item, Mapping) for item in objects) or titles_of(objects):
+        return None  # rows that say themselves what is what may hold lists of objects: turns, tools, rated answers
     return _best(Level(path="", items=objects), shown, lone=False)
 
 

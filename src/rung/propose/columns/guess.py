@@ -9,7 +9,7 @@ from typing import Any
 from rung.data.inferred import Inference
 from rung.data.shapes.columns import Columns
 from rung.propose.columns import words
-from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside
+from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside, names_answer
 from rung.propose.columns.beside import guess_extra, guess_group, is_half_split, is_system, names_splits
 from rung.propose.columns.choices import letters_for
 from rung.propose.columns.column import Column, Rows, columns_of
@@ -104,7 +104,11 @@ def _main(texts: Mapping[str, Column], columns: Mapping[str, Column], chosen: Ch
     """The column that is read first."""
     if chosen.inputs:
         return max((columns[name] for name in chosen.inputs), key=question_score)
-    return max(texts.values(), key=question_score, default=None)
+    both = list(texts.values())
+    said = words.QUESTION | words.TEXT | words.CONTEXT | words.HEADLINE
+    if len(both) == 2 and not any(column.called.has(said) or names_answer(column.called) for column in both):
+        return both[0]  # names that say nothing, as of two languages: what is asked stands first
+    return max(both, key=question_score, default=None)
 
 
 def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: Column | None) -> dict[str, float]:

@@ -25,6 +25,8 @@ def question_score(column: Column) -> float:
     asked = called.known & (words.QUESTION | words.TEXT)
     named = 2.0 * bool(called.head in words.QUESTION | words.TEXT or _wide(called.text)) or 1.0 * bool(asked)
     named += 0.5 * bool(called.head in words.CONTEXT) + 0.3 * bool(called.head in words.HEADLINE)
+    if column.look == "code name":
+        named = min(named, 0.0)  # what is looked up is not read, whatever it is called
     named -= 4.0 * names_answer(called) + 0.7 * bool(called.known & words.CLEANED)
     named -= 2.5 * is_sql(column)
     named -= 3.0 * (bool(called.known & words.SOMEONE) and called.head in words.ABOUT_SOMEONE)
