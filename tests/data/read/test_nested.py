@@ -135,6 +135,9 @@ def test_what_is_refused(tmp_path):
     path = written(tmp_path, [{"id": n, "data": {"text": f"t {n}"}, "annotations": result} for n in range(4)])
     with pytest.raises(UserError, match="JSON-MIN"):
         find_rows(path, path.name, None)
+    path = written(tmp_path, {"first": FLAT, "second": FLAT})
+    with pytest.raises(UserError, match=r"2 lists of the same rows(.|\n)*'first\[\]', 'second\[\]'"):
+        find_rows(path, path.name, None)
     with pytest.raises(UserError, match="no path"):
         steps_of("data[")
 

@@ -22,6 +22,7 @@ from rung.errors import UserError
 
 MOST_NESTED = 3
 HEAD_BYTES = 512
+LFS_POINTER = b"version https://git-lfs."
 
 
 def locate(reference: str, base_folder: Path, downloads: Path, encoding: str | None = None) -> Located:
@@ -111,6 +112,9 @@ def _container(path: Path, ask: Ask) -> ModuleType | None:
                 first = file.read(HEAD_BYTES)
         except OSError as error:
             raise UserError(f"cannot be read: {error.strerror or error}", where=ask.shown) from None
+    if first.startswith(LFS_POINTER):
+        hint = "Fetch the data itself: `git lfs pull`, or the download button of the page."
+        raise UserError("the file is a pointer of Git LFS, not the data", where=ask.shown, hint=hint)
     return next((container for container in _containers() if container.holds(path, first)), None)
 
 
