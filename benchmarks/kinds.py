@@ -132,7 +132,7 @@ CARD_SIZES = {
 }
 
 
-def carded(kind: str, sizes: tuple[int, ...]) -> tuple[float | None, Task]:
+def carded(kind: str, sizes: tuple[int, ...]) -> float | None:
     """The truth that the card says passes with 80% probability, of a test split in which every third row is spam."""
     of = np.repeat(np.arange(len(sizes)), sizes)
     examples = tuple(
@@ -147,7 +147,8 @@ def carded(kind: str, sizes: tuple[int, ...]) -> tuple[float | None, Task]:
     )
     bar = Bar(**CHOICE, **BARS[kind], name="quality")
     task = Task(name="t", base="b", instruction="", examples=examples, quality=bar, alpha=0.0125)
-    return card(task, 1)[-1].get("truth"), task
+    truth: float | None = card(task, 1)[-1].get("truth")
+    return truth
 
 
 def simulated(kind: str, sizes: tuple[int, ...], truth: float, samples: int) -> float:
@@ -184,7 +185,7 @@ def cards() -> str:
     rows = []
     for kind in BARS:
         for name, sizes in CARD_SIZES.items():
-            truth, _ = carded(kind, sizes)
+            truth = carded(kind, sizes)
             share = "too small" if truth is None else f"{simulated(kind, sizes, truth, SAMPLES):.0%}"
             rows.append([kind, name, "none" if truth is None else f"{truth:.3f}", share])
     return table(["bar", "test split", "the card's candidate", "passes"], rows)

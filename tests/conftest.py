@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from corpus import Corpus
 from tiny import make_tiny_model
 
 
@@ -23,6 +24,12 @@ def interruptible() -> None:
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the tiny model with a ChatML template. Read it, never write to it."""
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """The files of first contact. Read them, never write to them."""
+    return Corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture

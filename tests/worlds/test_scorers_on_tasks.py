@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from corpus import ABSENT, WHY_ABSENT, Corpus, cases
 from scripted_climbs import worlds
 
 from rung.errors import UserError
@@ -20,25 +17,6 @@ from rung.verify.scoring import bind
 
 PROJECT = Path(__file__).parents[2]
 TASKS = sorted(path.parent.name for path in (PROJECT / "tasks").glob("*/task.yaml"))
-# Made-up files in the shapes that people bring; a folder beside the project, where there is one.
-CORPUS = PROJECT.parent / "shared" / "first_contact"
-
-
-def _made() -> ModuleType | None:
-    file = CORPUS / "make.py"
-    if not file.exists():
-        return None
-    spec = importlib.util.spec_from_file_location("first_contact_make", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["first_contact_make"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-MADE = _made()
-CASES = sorted(MADE.CASES) if MADE else []
 
 
 def faults(trial: ScorerTrial) -> list[object]:
@@ -70,14 +48,11 @@ def test_worked_tasks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     check(task)
 
 
-@pytest.mark.skipif(MADE is None, reason="the corpus is not beside the project")
-@pytest.mark.parametrize("name", CASES)
-def test_first_contact(name: str, tmp_path: Path) -> None:
-    assert MADE is not None
-    MADE.make(tmp_path, [name])
-    want = json.loads((CORPUS / "cases.json").read_text("utf-8"))[name]
+@pytest.mark.skipif(ABSENT, reason=WHY_ABSENT)
+@pytest.mark.parametrize("name", cases())
+def test_first_contact(name: str, corpus: Corpus) -> None:
     try:
-        profile = look_at(tmp_path / name / want["file"])
+        profile = look_at(corpus.file(name))
     except UserError as error:
         pytest.skip(f"refused: {error.problem}")
     scorer = bind(Bar(scorer=profile.scorer, config=profile.config)).settle(profile.examples, profile.folder)

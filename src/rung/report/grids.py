@@ -55,8 +55,8 @@ class Table:
 SHOWED = (
     Column(label="Rung"),
     Column(label="Verdict"),
-    Column(label="Estimate", numeric=True),
     Column(label="Bounds", numeric=True),
+    Column(label="Estimate", numeric=True),
     Column(label="Bar", numeric=True),
     Column(label="Looked at", numeric=True, help="test rows scored before the test stopped, of all test rows"),
     Column(label="Alpha", numeric=True, help="the share of the climb's chance of a wrong pass that this rung could spend"),
@@ -78,16 +78,16 @@ TOOK = (
 GUARDS = (
     Column(label="Guard"),
     Column(label="Verdict"),
-    Column(label="Estimate", numeric=True),
     Column(label="Bounds", numeric=True),
+    Column(label="Estimate", numeric=True),
     Column(label="Bar", numeric=True),
     Column(label="Looked at", numeric=True),
 )
 CHEAPER = (
     Column(label="The winner, but"),
     Column(label="Outcome"),
-    Column(label="Score", numeric=True),
     Column(label="Bounds", numeric=True),
+    Column(label="Score", numeric=True),
     Column(label="Bar", numeric=True),
     Column(label="Looked at", numeric=True),
     Column(label="What that adds", numeric=True),
@@ -116,12 +116,12 @@ def key_figures(document: ClimbDocument) -> list[tuple[str, str]]:
     if not won or not won.verdict:
         rows = [(f"{name.capitalize()} rows", text.count(document.task.rows[name])) for name in SPLITS]
         return [("The bar", bar_words(bar)), *rows]
-    estimate, bounds, _, seen = _figures(won.verdict, unit=unit_of(bar))
+    bounds, estimate, _, seen = _figures(won.verdict, unit=unit_of(bar))
     return [
         ("Winner", document.version or won.rung),
         ("Shown", shown(won.verdict, bar)),
         ("The bar", bar_words(bar)),
-        ("Estimate", f"{estimate}, bounds {bounds}"),
+        ("Bounds", f"{bounds}, estimate {estimate}"),
         ("Looked at", f"{seen} rows"),
         ("Machine time per answer", text.seconds(won.answer_s))
         if won.wait_p95_s is None
@@ -229,12 +229,12 @@ def arms(found: DiagnosisRecord) -> Table:
 
 
 def _figures(verdict: Verdict | None, *, unit: Unit) -> tuple[str, str, str, str]:
-    """(estimate, bounds, bar, looked at) in words."""
+    """(bounds, estimate, bar, looked at) in words: what was shown before what is only likely."""
     if verdict is None:
         return (text.DASH,) * 4
     return (
-        text.share(verdict.estimate, unit=unit, bar=verdict.bar),
         text.interval(verdict.lower, verdict.upper, unit=unit, bar=verdict.bar),
+        text.share(verdict.estimate, unit=unit, bar=verdict.bar),
         text.share(verdict.bar, unit=unit),
         text.looked(verdict.n, verdict.n_total),
     )

@@ -89,7 +89,7 @@ def _table(document: ClimbDocument, options: ConsoleOptions) -> Table:
     grid = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for label in ("rung", "verdict"):
         grid.add_column(label, no_wrap=True, header_style="dim")
-    for label in (SCORES[unit_of(bar)], "bounds", *(field.label for field in fields)):
+    for label in ("bounds", SCORES[unit_of(bar)], *(field.label for field in fields)):
         grid.add_column(label, justify="right", header_style="dim")
     for rung in document.rungs:
         grid.add_row(*_cells(rung, fields, options, unit=unit_of(bar)))
@@ -105,8 +105,8 @@ def _cells(rung: RungRecord, fields: Sequence[Field], options: ConsoleOptions, *
     figures = [text.DASH, text.DASH]
     if verdict:
         figures = [
-            text.share(verdict.estimate, unit=unit, bar=verdict.bar),
             text.interval(verdict.lower, verdict.upper, unit=unit, bar=verdict.bar),
+            text.share(verdict.estimate, unit=unit, bar=verdict.bar),
         ]
     figures += [field.read(rung) for field in fields]
     quiet = "dim" if shown.tone == "quiet" else ""

@@ -89,6 +89,11 @@ class Rung:
         """Whether it trains on rows, so that it has a learning curve."""
         return bool(getattr(self.module, "LEARNS", False))
 
+    def learnt(self, task: Task) -> list[Example]:
+        """The train rows that it learns from: those with a target, or the sample that it says itself."""
+        rows: list[Example] = self.module.learnt(task) if hasattr(self.module, "learnt") else labelled(task)
+        return rows
+
     @property
     def stacks(self) -> bool:
         """Whether it builds on the nearest rung below that stacks as well."""

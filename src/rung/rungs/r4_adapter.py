@@ -12,9 +12,10 @@ from rung import plugins
 from rung.errors import did_you_mean
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
+from rung.rungs.learnt_rows import learnt_rows
 from rung.rungs.settings import read_settings
 from rung.rungs.training import estimate_training, fine_tune, train_config, training_start, with_method
-from rung.types import Candidate, Task
+from rung.types import Candidate, Example, Task
 
 TITLE = "LoRA adapter"
 UNDO = "point the name at the version before: the base is untouched, the adapter is a file beside it"
@@ -27,7 +28,10 @@ OBJECTIVE = "sft"
 
 
 class Config(BaseModel):
-    """The training. `method` is a kind of adapter: its own settings stand beside these, and it has a learning rate of its own."""
+    """The training. `method` is a kind of adapter: its own settings stand beside these, and it has a learning rate of its own.
+
+    `train_rows`: how many rows of train are learnt from at most; None is what can be trained on in minutes (`learnt_rows`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,6 +42,7 @@ class Config(BaseModel):
     max_tokens: int = Field(default=2048, ge=8)
     patience: int = Field(default=3, ge=1)
     dev_rows: int = Field(default=200, ge=10)
+    train_rows: int | None = Field(default=None, ge=1)
 
     @field_validator("method")
     @classmethod
@@ -61,7 +66,13 @@ def applies(task: Task) -> str:
 def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     """Training, dev scores and the gate."""
     config = _settings(task)
-    return estimate_training(task, speeds, train_config(task, config, objective=OBJECTIVE), config.dev_rows)
+    return estimate_training(task, speeds, train_config(task, config, objective=OBJECTIVE), config.dev_rows, len(learnt(task)))
+
+
+def learnt(task: Task) -> list[Example]:
+    """The rows that it learns from."""
+    config = _settings(task)
+    return learnt_rows(task, config.train_rows, config.epochs)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
+from rung.rungs.learnt_rows import learnt_rows
 from rung.rungs.settings import read_settings
 from rung.rungs.training import estimate_training, fine_tune, train_config, training_start
 from rung.sources.base import BaseReference
-from rung.types import Candidate, Task
+from rung.types import Candidate, Example, Task
 
 TITLE = "full fine-tuning"
 UNDO = "point the name at the version before and load the base again: this model shares nothing with it"
@@ -25,7 +26,7 @@ METHOD, OBJECTIVE = "full", "sft"
 
 
 class Config(BaseModel):
-    """The training. A learning rate of None is the method's default."""
+    """The training. A learning rate of None is the method's default, `train_rows` None what can be trained on in minutes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,6 +36,7 @@ class Config(BaseModel):
     max_tokens: int = Field(default=2048, ge=8)
     patience: int = Field(default=3, ge=1)
     dev_rows: int = Field(default=200, ge=10)
+    train_rows: int | None = Field(default=None, ge=1)
 
 
 def applies(task: Task) -> str:
@@ -45,7 +47,14 @@ def applies(task: Task) -> str:
 def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     """Training, dev scores and the gate."""
     config = read_settings(task, "r5_full", Config)
-    return estimate_training(task, speeds, train_config(task, config, method=METHOD, objective=OBJECTIVE), config.dev_rows)
+    training = train_config(task, config, method=METHOD, objective=OBJECTIVE)
+    return estimate_training(task, speeds, training, config.dev_rows, len(learnt(task)))
+
+
+def learnt(task: Task) -> list[Example]:
+    """The rows that it learns from."""
+    config = read_settings(task, "r5_full", Config)
+    return learnt_rows(task, config.train_rows, config.epochs)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

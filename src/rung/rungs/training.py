@@ -12,10 +12,12 @@ from pydantic import BaseModel, create_model
 from rung import plugins
 from rung.engine.backend import adapter_uses
 from rung.errors import UserError
+from rung.json_form import as_json
 from rung.parts import Retrieval
-from rung.rungs.base import BuildContext, labelled, longest_answer
+from rung.rungs.base import BuildContext, longest_answer, rung_named
+from rung.rungs.learnt_rows import said_of
 from rung.rungs.traces import call_rows, traces
-from rung.types import Candidate, Example, Task
+from rung.types import Candidate, Example, Finding, Task
 from rung.verify.choosing import shares_of_run
 
 if TYPE_CHECKING:
@@ -75,13 +77,13 @@ def train_config(task: Task, config: BaseModel, **named: str) -> TrainConfig:
     """The training that a rung's settings ask for. `named` are the method and the objective, where the settings do not say them."""
     from rung.train.config import TrainConfig
 
-    settings = config.model_dump(exclude_none=True, exclude={"dev_rows"})
+    settings = config.model_dump(exclude_none=True, exclude={"dev_rows", "train_rows"})
     return TrainConfig.read({**named, **settings, "seed": task.seed, "too_long": "drop"}, task.path)
 
 
-def estimate_training(task: Task, speeds: Any, training: TrainConfig, dev_rows: int) -> tuple[float | None, int | None]:
-    """Seconds and bytes of training, scoring dev twice an epoch, and the whole test split; None for a remote base."""
-    fit = speeds.train(training)
+def estimate_training(task: Task, speeds: Any, training: TrainConfig, dev_rows: int, rows: int) -> tuple[float | None, int | None]:
+    """Seconds and bytes of training on `rows` rows, scoring dev twice an epoch, and the test split; None for a remote base."""
+    fit = speeds.train(training, rows)
     if fit is None:
         return None, None
     dev = min(dev_rows, len(task.split("dev"))) * 2 * training.epochs + len(task.split("dev"))
@@ -118,7 +120,7 @@ def fine_tune(
     dev_rows: int,
     parent: Candidate | None = None,
 ) -> Candidate:
-    """Train `start` on the train split, early-stopped by what the quality bar is on, over `dev_rows` of dev.
+    """Train `start` on what its rung learns from, early-stopped by what the quality bar is on, over `dev_rows` of dev.
 
     `freeze(start, digest)` names the trained files in a Candidate. Without a train row that shows how its tools are called
     (`parent` finds none), it is trained without tools.
@@ -127,7 +129,11 @@ def fine_tune(
     from rung.train.loop import train
 
     backend = context.runtime.backend_for(task.base)
-    start, rows = _taught(task, start, context, parent or start)
+    rows = rung_named(start.rung).learnt(task)
+    if told := said_of(task, start.rung, len(rows)):
+        context.progress.note(told)
+        context.record("finding", as_json(Finding(check="train rows", severity="info", message=told, count=len(rows))))
+    start, taught = _taught(task, start, context, parent or start, rows)
 
     def dev_score(folder: Path) -> float:
         run = context.measure(freeze(start, context.blobs.put_tree(folder)), "dev", dev_rows)
@@ -141,7 +147,7 @@ def fine_tune(
     below = adapter_uses(task.base_adapters, context.blobs)
     trained: Trained = train(
         trainable_model(backend).under(below),
-        rows,
+        taught,
         training,
         work=context.work,
         dev_score=dev_score,
@@ -153,9 +159,11 @@ def fine_tune(
     return freeze(start, context.blobs.put_tree(trained.folder))
 
 
-def _taught(task: Task, start: Candidate, context: BuildContext, caller: Candidate) -> tuple[Candidate, list[TrainRow]]:
+def _taught(
+    task: Task, start: Candidate, context: BuildContext, caller: Candidate, rows: Sequence[Example]
+) -> tuple[Candidate, list[TrainRow]]:
     """What is trained, and the rows that it learns from: with tools also the calls that `caller` makes, where it makes any."""
-    rows, retriever = labelled(task), context.runtime.retriever(start)
+    retriever = context.runtime.retriever(start)
     if start.tools:
         if shown := traces(rows, caller, context):
             return start, call_rows(task, rows, start, shown, retriever)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import io
 import json
 import re
 import textwrap
+import tokenize
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -49,6 +51,8 @@ def _parsed(value: Any) -> Any:
     """A list or an object that stands in a text, in JSON or as Python prints it."""
     if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value
+    if beside := _beside_one_another(value):
+        return beside
     try:
         return json.loads(value)
     except ValueError:
@@ -58,10 +62,22 @@ def _parsed(value: Any) -> Any:
             return value
 
 
+def _beside_one_another(text: str) -> list[str]:
+    """The texts of a list as an array is printed, `['a' 'b']`, which Python would read as one; none where there are commas."""
+    try:
+        tokens = [token for token in tokenize.generate_tokens(io.StringIO(text.strip()).readline) if token.string.strip()]
+    except (tokenize.TokenError, SyntaxError):
+        return []
+    inner = tokens[1:-1]
+    strings = [token.string for token in inner if token.type == tokenize.STRING]
+    return [ast.literal_eval(one) for one in strings] if len(strings) == len(inner) > 1 else []
+
+
 def _text(part: Any) -> str:
     if not isinstance(part, str):
         raise NoTests(f"its tests hold {type(part).__name__}, not code")
-    return textwrap.dedent(part)
+    fenced = _FENCE.search(part)
+    return textwrap.dedent(fenced[2] if fenced else part)
 
 
 def _of_mapping(part: Mapping[str, Any]) -> Iterator[str | tuple[str, str]]:

@@ -61,7 +61,8 @@ def prepare_code(answers: Sequence[tuple[Example, str]], columns: TestColumns) -
     if len(_seen) + len(new) > MOST_KEPT:
         for check in [old for old in _seen if old not in set(checks)]:
             del _seen[check]
-    _seen.update(zip(new, check_all(new), strict=True))
+    if new:
+        _seen.update(zip(new, check_all(new), strict=True))
 
 
 def problem_of(example: Example, columns: TestColumns) -> str | None:

@@ -167,6 +167,16 @@ def test_bad_archives(tmp_path, monkeypatch):
     assert "unpacks to more than" in refusal("bomb.zip", tmp_path)
 
 
+def test_a_pointer_is_not_the_data(tmp_path):
+    (tmp_path / "a.zip").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "utf-8")
+    assert "git lfs pull" in refusal("a.zip", tmp_path)
+
+
+def test_numbers_are_written_as_their_owner_sees_them(tmp_path):
+    book(tmp_path / "a.xlsx", S=[["id", "share"], [100143192, 1.1], [7, 20.4]])
+    assert rows("a.xlsx", tmp_path)[0] == [{"id": "100143192", "share": "1.1"}, {"id": "7", "share": "20.4"}]
+
+
 def test_an_encrypted_archive(tmp_path):
     zipped(tmp_path / "a.zip", **{"a.csv": CSV})
     data = bytearray((tmp_path / "a.zip").read_bytes())

@@ -100,8 +100,15 @@ def test_outer_levels_are_copied_and_places_told(tmp_path):
     path = written(tmp_path, NESTED[0][1])
     table = nested_table(path, "s.json", None, "data[].paragraphs[].qas[]")
     made = [(table.parse(row.content)) for row in table.rows]
-    assert made[4] == {"version": "v2", "title": "t1", "context": "long context 1", **question(4)}
+    assert made[4] == {"version": "v2", "title": "t1", "context": "long context 1", **question(4), "answers": ["Ada 4"]}
     assert table.places and table.places[4].endswith("#data[1].paragraphs[0].qas[1]")
+
+
+def test_an_answer_that_there_is_not_is_nothing(tmp_path):
+    rows = [{"question": "who?", "answers": [], "is_impossible": True}, {"question": "what?", "answers": []}]
+    path = written(tmp_path, {"data": [{"qas": rows}]})
+    table = nested_table(path, "s.json", None, "data[].qas[]")
+    assert [table.parse(row.content)["answers"] for row in table.rows] == [None, []]
 
 
 def test_lines_and_bad_lines(tmp_path):
@@ -127,6 +134,9 @@ def test_what_is_refused(tmp_path):
     result = [{"result": [{"type": "choices", "value": {"choices": ["x"]}}]}]
     path = written(tmp_path, [{"id": n, "data": {"text": f"t {n}"}, "annotations": result} for n in range(4)])
     with pytest.raises(UserError, match="JSON-MIN"):
+        find_rows(path, path.name, None)
+    path = written(tmp_path, {"first": FLAT, "second": FLAT})
+    with pytest.raises(UserError, match=r"2 lists of the same rows(.|\n)*'first\[\]', 'second\[\]'"):
         find_rows(path, path.name, None)
     with pytest.raises(UserError, match="no path"):
         steps_of("data[")

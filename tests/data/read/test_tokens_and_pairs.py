@@ -58,6 +58,11 @@ def test_where_entities_begin(tmp_path, tags, expected):
     assert read.parse(next(read.rows).content)["entities"] == {"X": expected}
 
 
+def test_blank_lines_of_tabs_and_tabs_at_the_end(tmp_path):
+    (tmp_path / "a.txt").write_text("a\tB-X\t\n\t\nb\tO\t\n", "utf-8")
+    assert [row.line for row in table(tmp_path, "a.txt", Layout(format="iob")).rows] == [1, 3]
+
+
 def test_a_line_without_a_tag_is_a_bad_row(tmp_path):
     (tmp_path / "a.txt").write_text("a B-X\nb\n\nc O\n", "utf-8")
     read = table(tmp_path, "a.txt", Layout(format="iob"))

@@ -60,6 +60,7 @@ def _show(document: dict[str, Any]) -> None:
     show(*[f"  {line}" for line in document["ledger"]["lines"]])
     show(*[line["text"] for line in document["trials"]])
     show(table(["rung", "runs", "minutes", "GB", "why"], rungs, numbers=["minutes", "GB"]))
+    show(*[f"{rung['title']}: {rung['remark']}." for rung in document["rungs"] if rung["remark"]])
     minutes, memory = _figure(document["minutes"]) or DASH, _figure(document["memory_gb"]) or DASH
     show(f"If every rung is needed: {minutes} minutes, {memory} GB of memory.")
     probes = [name for name, reason in document["probes"].items() if not reason]

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from rung.registry.forecasts import Costs, Pair, RungCost, TrafficGiven
-from rung.rungs.base import labelled
+from rung.rungs.base import rung_named
 from rung.types import Answer, Candidate, Task
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _measured(climb: Climb, rung: str) -> Measured:
         name=rung,
         answers=tuple(answers[row.id] for row in climb.task.split("dev")),
         remote=candidate.base_reference.is_server,
-        labels=len(labelled(climb.task)) if _learnt(candidate, climb.task) else 0,
+        labels=len(rung_named(rung).learnt(climb.task)) if _learnt(candidate, climb.task) else 0,
         making_s=built.seconds + (gate.seconds if gate else 0.0),
         asked=dev.n + (gate.verdict.n if gate else 0),
         groups=tuple(row.group for row in climb.task.split("dev")),

@@ -49,7 +49,9 @@ def draw_curve(climb: Climb, rung: str) -> None:
     does not learn from rows, or that applies to fewer than two subsets.
     """
     _refuse_unlearning(climb.task, rung)
-    whole = random_order(climb.task, "train")
+    # Beyond what the rung learns from a subset would be no larger than the one before.
+    used = {row.id for row in rung_named(rung).learnt(climb.task)}
+    whole = [row for row in random_order(climb.task, "train") if row.id in used or row.target is None]
     parts = [_subset(climb.task, whole[:rows]) for rows in _sizes(len(whole))]
     reasons = {len(part.split("train")): why_skipped(part, rung) for part in parts}
     able = [part for part in parts if not reasons[len(part.split("train"))]]

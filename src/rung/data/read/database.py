@@ -38,7 +38,7 @@ def open_address(address: str, ask: Ask) -> Located:
             inspector = sqlalchemy.inspect(open_)
             schema, _, name = ask.part.rpartition(".")
             known = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
-            table = tables.chosen(sorted(known), Ask(shown=ask.shown, part=name, open=ask.open), "PostgreSQL database")
+            table = tables.chosen(sorted(known), Ask(shown=ask.shown, part=name, open=ask.open), "address of a PostgreSQL database")
             return tables.located(_rows(open_, table, schema or None), ask.part, ask, "postgresql")
     except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error) as error:
         reason = str(getattr(error, "orig", None) or error).strip().split("\n")[-1]

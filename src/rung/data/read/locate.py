@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from rung import plugins
 from rung.data.read import files, pairs, tokens
@@ -21,6 +22,7 @@ from rung.errors import UserError
 
 MOST_NESTED = 3
 HEAD_BYTES = 512
+LFS_POINTER = b"version https://git-lfs."
 
 
 def locate(reference: str, base_folder: Path, downloads: Path, encoding: str | None = None) -> Located:
@@ -32,7 +34,23 @@ def locate(reference: str, base_folder: Path, downloads: Path, encoding: str | N
     path = fetch(found.text, downloads)
     path = path if path.is_absolute() else base_folder / path
     shown = found.text if found.kind == "fetched" else _shown(path, base_folder)
-    return _opened(path, Ask(shown=shown, part=found.part, encoding=encoding, open=_table))
+    ask = Ask(shown=shown, part=found.part, encoding=encoding, open=_table)
+    key = (path, shown, found.part, encoding, _stamp(path))
+    if key not in _KNOWN:
+        _KNOWN.clear()
+        _KNOWN[key] = _opened(path, ask)
+    return _KNOWN[key]
+
+
+# The last one: a look reads the same rows several times, and what was unpacked once need not be unpacked again.
+_KNOWN: dict[tuple[Any, ...], Located] = {}
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a file does, or one within a folder."""
+    paths = [path, *(sorted(path.rglob("*")) if path.is_dir() else [path.with_name(f"{path.name}-wal")])]
+    facts = [entry.lstat() for entry in paths if entry.exists()]
+    return (len(facts), sum(fact.st_size for fact in facts), max((fact.st_mtime_ns for fact in facts), default=0))
 
 
 def open_located(found: Located, encoding: str | None = None, layout: Layout = PLAIN) -> Table:
@@ -94,6 +112,9 @@ def _container(path: Path, ask: Ask) -> ModuleType | None:
                 first = file.read(HEAD_BYTES)
         except OSError as error:
             raise UserError(f"cannot be read: {error.strerror or error}", where=ask.shown) from None
+    if first.startswith(LFS_POINTER):
+        hint = "Fetch the data itself: `git lfs pull`, or the download button of the page."
+        raise UserError("the file is a pointer of Git LFS, not the data", where=ask.shown, hint=hint)
     return next((container for container in _containers() if container.holds(path, first)), None)
 
 

@@ -24,6 +24,7 @@ from rung.errors import UserError
 
 BY_COLUMN = "by column"
 KEY = "data.format.rows"
+SPAN = {"text", "answer_start"}
 _TOKEN = re.compile(r"""\.?"(?P<quoted>[^"]+)"|\.?\{(?P<entries>[^{}]+)\}|(?P<items>\[\])|\.?(?P<key>[^.\[\]{}"]+)""")
 
 
@@ -133,10 +134,18 @@ def _below(place: str, key: str) -> str:
 
 def _row(value: Any, outer: Mapping[str, Any], name: str) -> Row | RowError:
     if isinstance(value, Mapping):
-        return {**outer, **value}
+        return {**outer, **{key: _told(item, value) for key, item in value.items()}}
     if isinstance(value, list):
         return {**outer, **{f"column_{number}": item for number, item in enumerate(value, start=1)}}
     return RowError("there is nothing where the row should stand") if value is None else {**outer, name: value}
+
+
+def _told(item: Any, row: Mapping[str, Any]) -> Any:
+    """An answer that is marked in a text, [{"text": "Ada", "answer_start": 17}], as its texts; nothing where it has none."""
+    if item == [] and row.get("is_impossible") is True:
+        return None
+    marked = isinstance(item, list) and bool(item) and all(isinstance(part, Mapping) and set(part) == SPAN for part in item)
+    return list(dict.fromkeys(part["text"] for part in item)) if marked else item
 
 
 def _by_column(value: Any, place: str) -> Iterator[tuple[str, Any]]:

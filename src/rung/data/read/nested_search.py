@@ -111,6 +111,11 @@ def _best(top: Level, shown: str, *, lone: bool) -> tuple[str, str] | None:
         return (top.path, "its keys are values, each over a row") if top.path else None
     if lone and best.depth == 1 and best.path.count("[]") == 1 and best.path.endswith("[]") and _is_only_list(top):
         return None  # the plain rules take the one list of objects in an object
+    same = [level.path for level in levels if level is not best and set(level.fields) == set(best.fields) and level.fields]
+    if same:
+        told = ", ".join(f"'{path}'" for path in [best.path, *same][:10])
+        hint = f"Nested side by side: say which is meant, data.format: {{rows: ...}}, or rung init --format rows=...: {told}."
+        raise UserError(f"{len(same) + 1} lists of the same rows stand in the file", where=shown, hint=hint)
     names = ", ".join(list(best.fields)[:5]) or "a text each"
     return best.path, f"there stand {names}"
 

@@ -57,7 +57,7 @@ def recognised(lines: Iterable[str]) -> Inference | None:
 
 
 def _cells(line: str) -> list[str]:
-    return line.rstrip("\r\n").split("\t") if "\t" in line.strip() else line.split()
+    return line.rstrip().split("\t") if "\t" in line.strip() else line.split()
 
 
 def _kind(cells: Sequence[str]) -> str:

@@ -54,6 +54,8 @@ def as_target(value: Any, tools: tuple[dict[str, Any], ...], name: str) -> Any:
     """What the field `name` says is right: calls where the row has tools and they look so, else the value. Raises RowError."""
     if tools and value is not None and (calls := calls_of(value, tools)) is not None:
         return calls
+    if isinstance(value, Mapping) and set(value) == {"text", "answer_start"} and isinstance(value["text"], list):
+        value = list(dict.fromkeys(value["text"])) or None  # an answer that is marked in a text, as it was marked by each
     if value is None or (isinstance(value, str) and not value.strip()):
         raise RowError(f"the target ({name}) is empty")
     return value.strip() if isinstance(value, str) else value

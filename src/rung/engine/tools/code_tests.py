@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class CodeVerdict:
     reason: str = ""
 
 
+@cache
 def lacking() -> str:
     """Why code cannot be run on this machine, in words; empty where it can."""
     return confine.lacking()

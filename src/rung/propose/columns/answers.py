@@ -111,8 +111,8 @@ def _named(column: Column) -> float:
         column.is_closed_set or column.look in ("list", "object", "mark") or column.is_measured
     ):
         return 0.0
-    if column.is_closed_set and head in ("response", "responses", "reply", "result", "output") and column.look == "words":
-        return min(weight, 5.0)
+    if column.is_closed_set and head in ("response", "responses", "reply") and len(called.words) > 1 and column.look != "text":
+        return min(weight, 3.0)
     return weight
 
 

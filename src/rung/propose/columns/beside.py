@@ -74,23 +74,25 @@ def guess_group(
     of the question that comes back, where the answers to it differ (`is_free`) or the rest of the question does.
     """
     named = [column for column in columns.values() if column.name not in inputs and column.name != target and _names_group(column)]
+    shared = _shared_text(columns, inputs) if is_free or len(inputs) > 1 else None
+    if shared and len(shared.values) >= FEWEST_TEXTS:
+        # Chapters of few books are no groups to prove anything by where the passages in them are.
+        named = [column for column in named if len(column.values) >= FEWEST_TEXTS or len(column.values) > len(shared.values)]
     for column in sorted(named, key=lambda column: not column.called.known & words.PEOPLE):
         if _repeats(column) and not (target and _tells(column.name, target, columns, rows)):
             return Group(
                 name=column.name, because=f"{column.name} comes back: {len(column.values):,} of them in {column.filled:,} rows"
             )
-    read = [columns[name] for name in inputs if columns[name].look == "text"]
-    shared = max(read, key=lambda column: column.mean_words, default=None)
-    if (
-        shared
-        and (is_free or len(inputs) > 1)
-        and shared.distinct <= REPEATED
-        and len(shared.values) >= FEWEST_TEXTS
-        and _repeats(shared)
-    ):
+    if shared and shared.distinct <= REPEATED and len(shared.values) >= FEWEST_TEXTS and _repeats(shared):
         told = f"{len(shared.values):,} different texts stand in {shared.filled:,} rows, and none may be in two splits"
         return Group(name=shared.name, because=told)
     return None
+
+
+def _shared_text(columns: Mapping[str, Column], inputs: Sequence[str]) -> Column | None:
+    """The longest part of the question."""
+    read = [columns[name] for name in inputs if columns[name].look == "text"]
+    return max(read, key=lambda column: column.mean_words, default=None)
 
 
 def _names_group(column: Column) -> bool:

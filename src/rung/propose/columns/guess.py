@@ -14,7 +14,15 @@ from rung.propose.columns.beside import guess_extra, guess_group, is_half_split,
 from rung.propose.columns.choices import letters_for
 from rung.propose.columns.column import Column, Rows, columns_of
 from rung.propose.columns.marks import judged_columns, mark_columns
-from rung.propose.columns.questions import as_written, companions, is_whole, options_of, question_score
+from rung.propose.columns.questions import (
+    as_written,
+    companions,
+    is_whole,
+    looked_up,
+    named_as_question,
+    options_of,
+    question_score,
+)
 from rung.propose.columns.undecided import undecided
 from rung.propose.columns.wanted import NOTHING_WANTED, Chosen, Wanted, read_wanted
 from rung.propose.columns.why import inferences_of, same_parts, unused_inference
@@ -101,14 +109,17 @@ def guess_columns(rows: Rows, shown: str, wanted: Wanted = NOTHING_WANTED) -> Gu
 
 
 def _main(texts: Mapping[str, Column], columns: Mapping[str, Column], chosen: Chosen) -> Column | None:
-    """The column that is read first."""
+    """The column that is read first; of two texts that are called alike and stand alone, the first one."""
     if chosen.inputs:
         return max((columns[name] for name in chosen.inputs), key=question_score)
+    if not texts:
+        return looked_up(columns, chosen.targets)
     both = list(texts.values())
     said = words.QUESTION | words.TEXT | words.CONTEXT | words.HEADLINE
     if len(both) == 2 and not any(column.called.has(said) or names_answer(column.called) for column in both):
         return both[0]  # names that say nothing, as of two languages: what is asked stands first
-    return max(both, key=question_score, default=None)
+    alone = [name for name, column in columns.items() if name in texts or not is_beside(column)]
+    return max(both, key=named_as_question if len(both) == len(alone) == 2 else question_score)
 
 
 def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: Column | None) -> dict[str, float]:
@@ -118,6 +129,10 @@ def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: C
         for column in columns.values()
         if column is not main
     )
+    sorts = any(
+        column.is_closed_set and answer_score(column, texts, main) >= FIRM for column in columns.values() if column is not main
+    )
+    described = main is not None and main.called.head in words.DESCRIBED and sorts
     judged = any(column.called.known & words.JUDGEMENT and column.is_closed_set for column in columns.values())
     scores = {}
     for name, column in columns.items():
@@ -125,8 +140,8 @@ def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: C
             continue  # what is judged, and not how
         if column is main or names_splits(column) or is_half_split(column) or is_system(column):
             continue
-        if rated and column.look in ("text", "long words") and column.called.head in words.HEADLINE:
-            continue  # the headline of what is rated
+        if (rated or described) and column.look in ("text", "long words") and column.called.head in words.HEADLINE:
+            continue  # the headline of what is rated or sorted
         scores[name] = answer_score(column, texts, main)
     return scores
 
@@ -146,12 +161,10 @@ def _targets(columns: Mapping[str, Column], scores: Mapping[str, float], main: C
 
 def _could_be_all(column: Column) -> bool:
     """Whether a column that is left alone beside the question can be its answer: no id, date or the like."""
-    return (
-        len(column.values) > 1
-        and column.share_filled >= 0.5
-        and not is_beside(column)
-        and not names_splits(column)
-        and not is_half_split(column)
+    if len(column.values) < 2 or column.share_filled < 0.5 or names_splits(column) or is_half_split(column):
+        return False
+    return not is_beside(column) or (
+        column.is_closed_set and column.look in ("words", "mark") and column.called.head not in words.CODED
     )
 
 

@@ -14,6 +14,7 @@ from rung.propose.columns.column import Column, bare
 
 SAME = 0.8  # share of rows, from which on two columns say the same
 MOST_OPTIONS = 10
+LOOKED_UP = frozenset(("domain", "url", "name", "word", "term", "host"))
 ALIKE = 1.3  # as long as the other
 
 
@@ -21,6 +22,12 @@ def question_score(column: Column) -> float:
     """How much a column looks like what is read first: long, mostly different, text, and called so."""
     if is_beside(column) or not _can_be_read(column):
         return 0.0
+    chars = sum(map(len, column.present)) / max(len(column.present), 1)
+    return max(0.01, 2.0 + named_as_question(column) + min(math.log10(max(chars, 1)), 3) + column.distinct)
+
+
+def named_as_question(column: Column) -> float:
+    """What a column's name says for its being what is read; less than nothing where it says something else."""
     called = column.called
     asked = called.known & (words.QUESTION | words.TEXT)
     named = 2.0 * bool(called.head in words.QUESTION | words.TEXT or _wide(called.text)) or 1.0 * bool(asked)
@@ -30,8 +37,28 @@ def question_score(column: Column) -> float:
     named -= 4.0 * names_answer(called) + 0.7 * bool(called.known & words.CLEANED)
     named -= 2.5 * is_sql(column)
     named -= 3.0 * (bool(called.known & words.SOMEONE) and called.head in words.ABOUT_SOMEONE)
-    chars = sum(map(len, column.present)) / max(len(column.present), 1)
-    return max(0.01, 2.0 + named + min(math.log10(max(chars, 1)), 3) + column.distinct)
+    return named
+
+
+def looked_up(columns: Mapping[str, Column], targets: Sequence[str]) -> Column | None:
+    """Where no column is read: the one that holds words, names or addresses that differ, or that is called a text."""
+    found = []
+    for column in columns.values():
+        called = column.called
+        if column.name in targets or called.head in ("id", "uid", "uuid", "index", "date") or names_answer(called):
+            continue
+        looks = {
+            "text": words.TEXT,
+            "words": None,
+            "long words": None,
+            "link": None,
+            "code name": words.QUESTION | words.TEXT | LOOKED_UP,
+        }
+        wanted = looks.get(column.look, frozenset())
+        different = column.distinct >= 0.3 and column.filled > 2
+        if (called.head in words.TEXT and column.look in looks) or (different and (wanted is None or called.has(wanted))):
+            found.append(column)
+    return found[0] if len(found) == 1 else None
 
 
 def _wide(text: str) -> bool:

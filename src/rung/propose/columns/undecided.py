@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rung.errors import UserError
+from rung.propose.columns import words
 from rung.propose.columns.answers import is_beside, names_answer
 from rung.propose.columns.column import Column
 from rung.propose.columns.wanted import Chosen, listed
@@ -71,7 +72,11 @@ def _candidates(columns: Mapping[str, Column], missing: Missing, inputs: Sequenc
     ]
     likely = [column for column in free if not is_beside(column) and column not in tools]
     ranked = sorted(likely, key=lambda column: (not column.is_closed_set, -column.share_filled)) if missing == "answer" else likely
-    return [column.name for column in ranked or (free if missing == "question" else [])][:MOST_CANDIDATES]
+    return [column.name for column in ranked or (_no_ids(free) if missing == "question" else [])][:MOST_CANDIDATES]
+
+
+def _no_ids(columns: Sequence[Column]) -> list[Column]:
+    return [column for column in columns if column.called.head not in words.CODED]
 
 
 def _look(column: Column) -> str:

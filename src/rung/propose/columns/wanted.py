@@ -68,11 +68,21 @@ def listed(columns: Mapping[str, Column]) -> str:
 
 def _named(text: str, columns: Mapping[str, Column], option: str, shown: str) -> tuple[str, ...]:
     """A column's name, or names with commas between; a column that has a comma in its name is that column."""
-    names = (text,) if text in columns else tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    whole = _as_the_file_has_it(text, columns)
+    parts = [part for part in text.split(",") if part.strip()]
+    names = (whole,) if whole in columns else tuple(dict.fromkeys(_as_the_file_has_it(part, columns) for part in parts))
     if not names:
         raise UserError(f"{option} names no column", where=option, hint=f"Columns: {listed(columns)}.")
     _check(names, columns, option, shown)
     return names
+
+
+def _as_the_file_has_it(name: str, columns: Mapping[str, Column]) -> str:
+    """The one column of that name but for case and blanks around it, else the name as it was typed."""
+    if name in columns:
+        return name
+    alike = [column for column in columns if column.strip().casefold() == name.strip().casefold()]
+    return alike[0] if len(alike) == 1 else name.strip()
 
 
 def _check(names: tuple[str, ...], columns: Mapping[str, Column], option: str, shown: str) -> None:

@@ -32,6 +32,7 @@ def inferences_of(
         *([_group(group)] if group else []),
         *_names(names),
         *_halves(columns),
+        *_says_nothing(columns, targets),
         *([_left_out(columns, unused, targets)] if unused else []),
     ]
     return tuple(found)
@@ -112,6 +113,20 @@ def _halves(columns: Mapping[str, Column]) -> list[Inference]:
         )
         for column in columns.values()
         if is_half_split(column) and len(column.values) > 1
+    ]
+
+
+def _says_nothing(columns: Mapping[str, Column], targets: Sequence[str]) -> list[Inference]:
+    """Columns that are called as answers are and hold none."""
+    silent = [c for c in columns.values() if names_answer(c.called) and len(c.values) < 2 and c.name not in targets]
+    return [
+        Inference(
+            about="target",
+            taken=f"{column.name} is not the answer, though it is called so",
+            because="it is empty" if not column.filled else "every row that has it says the same",
+            change="fill it in, or --target another",
+        )
+        for column in silent
     ]
 
 

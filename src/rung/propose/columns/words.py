@@ -172,6 +172,8 @@ OF_THE_ROW = _words(
 PEOPLE = GROUP - _words("document doc article passage product template group cluster company order")
 # What a sentiment or a stance is about.
 ASPECTS = _words("aspect aspects term terms entity target")
+# A text that has a headline beside it, and no summary.
+DESCRIBED = _words("description body details beschreibung descripción descrição descrizione описание 描述")
 JUDGEMENT = _words("sentiment stance polarity")
 TOPICS = _words("topic keyword attribute")
 _PLACED = re.compile(r"(?:column|col|field|feature|var|v|c|f|unnamed|attribute)?[ _.:-]*\d*", re.IGNORECASE)

@@ -27,7 +27,7 @@ def chosen(tables: Sequence[str], ask: Ask, noun: str) -> str:
         raise UserError(f"the {noun} has no table '{ask.part}'", where=ask.shown, hint=did_you_mean(ask.part, tables))
     told = ", ".join(ask.inside(table) for table in tables[:MOST_NAMED])
     rest = f" and {len(tables) - MOST_NAMED} more" if len(tables) > MOST_NAMED else ""
-    raise UserError(f"the file is an {noun}, not a file of rows", where=ask.shown, hint=f"Name one of its tables: {told}{rest}.")
+    raise UserError(f"an {noun} is no file of rows by itself", where=ask.shown, hint=f"Name one of its tables: {told}{rest}.")
 
 
 def located(rows: Iterator[dict[str, Any]], table: str, ask: Ask, kind: str) -> Located:

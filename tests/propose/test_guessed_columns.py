@@ -72,6 +72,10 @@ def sql(rng: random.Random, n: int) -> Any:
     return f"SELECT name FROM boats WHERE port = '{rng.choice(WORDS)}' AND size > {n}"
 
 
+def word(rng: random.Random, n: int) -> Any:
+    return "".join(rng.choices("abcdefghij", k=6))
+
+
 def blank(rng: random.Random, n: int) -> Any:
     return ""
 
@@ -158,6 +162,21 @@ HEADS: Sequence[tuple[str, Mapping[str, Cell], Any, Any]] = [
     ("two texts", {"en": text(9), "de": text(9)}, "en", "de"),
     ("one text", {"message": text(9), "whatever": of("x", "y")}, "message", "whatever"),
     ("reference", {"source": text(9), "target": text(9)}, "source", "target"),
+    ("names", {"name": word, "gender": of("m", "f")}, "name", "gender"),
+    ("addresses", {"url": link, "label": of("bad", "good")}, "url", "label"),
+    ("bookings", {"amount": number(-100, 0.5), "description": of("CARD 12 SHOP", "BANK FEE 3"), "account": of(15, 3),
+     "category": of(48, 72),
+                  "id": count}, "description", "category"),
+    ("headline", {"Key": code(), "Summary": text(7), "Description": text(40), "Issue Type": of("bug", "wish"),
+     "Status": of("x", "y")},
+     ["Summary", "Description"], "Issue Type"),
+    ("dealt with", {"Product": of("card", "loan"), "Narrative": text(40), "Company response to customer": of("closed", "open"),
+                    "Timely response?": of("Yes", "No")}, "Narrative", "Product"),
+    ("stars beside words", {"Rating": of(1, 2, 3, 4, 5), "RatingText": text(12)}, "RatingText", "Rating"),
+    ("letters as names", {"a": text(5), "b": of("pay", "call")}, "a", "b"),
+    ("mailbox", {"From": of("a@x.org", "b@x.org"), "Subject": text(5), "Body": text(40), "Folder": of("in", "out")},
+     ["Subject", "Body"], "Folder"),
+    ("own words", {"text": text(9), "prob_a": number(0, 0.003), "prediction": of("a", "b"), "gold": of("a", "b")}, "text", "gold"),
     ("corrected", {"corrected": text(9), "sentence": text(9), "link": link}, "sentence", "corrected"),
 ]  # fmt: skip
 
@@ -215,7 +234,7 @@ def test_places_of_options_have_letters() -> None:
     found = guess({"question": text(9), "choices": choices, "answer": of(0, 1, 2, 3)})
     assert found.names == {"0": "A", "1": "B", "2": "C", "3": "D"}
     assert guess({"question": text(9), "choices": choices, "answer": of(1, 2, 3, 4)}).names["4"] == "D"
-    assert guess({"goal": text(6), "sol1": text(9), "sol2": text(9), "label": of(1, 2)}).names == {}
+    assert not guess({"goal": text(6), "sol1": text(9), "sol2": text(9), "label": of(1, 2)}).names
 
 
 @pytest.mark.parametrize(
@@ -255,6 +274,18 @@ def test_two_splits_are_not_three() -> None:
 def test_what_is_wanted_is_taken(wanted: Mapping[str, str], asked: Any) -> None:
     found = guess({"title": text(4), "body": text(12), "label": of("a", "b"), "tag": of("c", "d")}, target="tag", **wanted)
     assert (found.columns.input, found.columns.target) == (asked, "tag")
+
+
+def test_what_is_wanted_is_found_in_any_case_and_without_blanks() -> None:
+    found = guess({"TEXT": text(9), "label ": of("a", "b")}, input="text", target="Label")
+    assert found.columns.named() == {"input": "TEXT", "target": "label "}
+
+
+def test_an_answer_that_is_empty_is_told() -> None:
+    found = guess({"text": text(9), "label": blank, "source": of("web", "mail")})
+    assert found.columns.target == "source"
+    told = next(inference for inference in found.inferences if inference.taken.startswith("label"))
+    assert (told.because, told.aloud) == ("it is empty", True)
 
 
 @pytest.mark.parametrize(
