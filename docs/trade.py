@@ -293,7 +293,7 @@ def section(trade: Trade, folder: Path) -> str:
 
 def _first_lines(content: bytes) -> list[str]:
     lines = content.decode("utf-8", "replace").splitlines()[:SHOWN_LINES]
-    return [textwrap.shorten(line, 10**9) if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}..." for line in lines]
+    return [line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}..." for line in lines]
 
 
 def _said(name: str, folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rung import plugins
-from rung.data.audit import audit, by_gravity
+from rung.data.audit import by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
 from rung.data.read.layout import Layout
@@ -134,7 +134,7 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         shares=proposed.sizes.shares,
         limit=MOST_ROWS if loaded.rows_read - sum(loaded.skipped.values()) > MOST_ROWS else None,
         instruction=proposed.instruction,
-        findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
+        findings=by_gravity(loaded.findings),
         remarks=(*proposed.remarks, *_remarks(loaded, guess, scorer)),
         examples=examples,
         inferences=(
