@@ -1,6 +1,7 @@
-"""Writes the pages that are made from the code: cli.md, plugins.md, scorers.md; with --check it only says whether they are current.
+"""Writes the pages that are made from the code: cli.md, plugins.md, scorers.md, first-contact.md; --check only says whether they
+are current.
 
-Beside it: typical.py, the small targets on which each scorer is tried for scorers.md.
+Beside it: typical.py, the small targets on which each scorer is tried for scorers.md; trade.py, the files of first-contact.md.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import click
+from first_contact import first_contact_page
 from typical import TYPICAL, Typical
 
 from rung import plugins
@@ -130,7 +132,7 @@ def _default(field: object) -> str:
     return repr(value).replace("|", "\\|")
 
 
-PAGES = {"cli.md": cli_page, "plugins.md": plugins_page, "scorers.md": scorers_page}
+PAGES = {"cli.md": cli_page, "plugins.md": plugins_page, "scorers.md": scorers_page, "first-contact.md": first_contact_page}
 
 
 def main() -> int:

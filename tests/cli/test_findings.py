@@ -31,7 +31,7 @@ def write_task(path: Path, **checks: object) -> Path:
         "name": "toy",
         "base": "scripted:model.py#answer",
         "instruction": "Positive or negative?",
-        "data": data | {"split": {"train": 60, "dev": 40, "test": 140}},
+        "data": data | {"split": {"train": 62, "dev": 40, "test": 140}},
         "quality": {"scorer": "choice", "at_least": 0.7},
         "rungs": {"r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibrate": False}},
     }
@@ -73,3 +73,16 @@ def test_a_climb_keeps_and_shows_them(task_file: Path, home: Path, capsys: pytes
     page = (home / "reports" / "toy.html").read_text("utf-8")
     assert "e-mail addresses in 2 rows: an adapter may learn them by heart" in page
     assert ADDRESS not in page.split('id="findings"')[1].split("</section>")[0]
+
+
+def test_bad_rows_are_told_by_plan_climb_and_page(task_file: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("messages.csv").open("a") as file:
+        file.write(",positive\n")
+    told = "1 row of 244 cannot be used and is left out: messages.csv:245: the input is empty"
+    assert run(["plan", "task.yaml"]) == 0
+    assert f"Data  warning: {told}\n" in capsys.readouterr().out
+    assert run(["climb", "task.yaml", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert (found[0]["check"], found[0]["message"], found[0]["places"]) == ("bad_rows", told, ["messages.csv:245"])
+    section = (home / "reports" / "toy.html").read_text("utf-8").split('id="findings"')[1].split("</section>")[0]
+    assert section.count("messages.csv:245") == 1 and told in section

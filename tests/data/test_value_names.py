@@ -29,6 +29,13 @@ def test_texts_match_whole(load):
     assert targets(load, ["01", "1"], {"01": "first", "1": "second"}) == ["first", "second"]
 
 
+def test_forms_of_one_letter_are_one_letter(load):
+    assert targets(load, ["cafe\u0301", "caf\u00e9"], {"caf\u00e9": "coffee"}) == ["coffee", "coffee"]
+    assert targets(load, ["caf\u00e9"], {"cafe\u0301": "coffee"}) == ["coffee"]
+    with pytest.raises(UserError, match="have one name"):
+        check_names({"0": "caf\u00e9", "1": "cafe\u0301"})
+
+
 def test_labels_in_lists_and_fields_of_objects(load):
     assert targets(load, [[3, 10], [3], []], {"3": "anger", "10": "joy"}) == [["anger", "joy"], ["anger"], []]
     assert targets(load, ["[3, 10]", "[3]", "[]"], {"3": "anger", "10": "joy"}) == [["anger", "joy"], ["anger"], []]

@@ -42,9 +42,6 @@ def test_a_csv_of_labels(write):
     assert (profile.rows, profile.usable) == (201, 200)
     assert profile.instruction == "Classify the text by its sentiment. Answer with one of these: bad, good. Say nothing else."
     assert "Columns that take no part: confidence." in profile.remarks
-    assert any(
-        finding.message == "1 row stands twice, with the same answer; the first of each counts" for finding in profile.findings
-    )
     assert climbs(path, profile) == 200
 
 

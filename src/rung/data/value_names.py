@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rung.data.read.where import as_text, same
 from rung.data.shapes.cells import is_empty
+from rung.data.split import normalise
 from rung.errors import UserError
 from rung.types import Example
 
@@ -30,7 +32,7 @@ def check_names(names: Mapping[str, Any], within: str = "") -> None:
             continue
         if not isinstance(name, str) or not name.strip():
             raise UserError(f"{KEY}: the name of {value}{of} cannot be {name!r}", where=KEY, hint="Give a word for each value.")
-        folded = " ".join(name.split()).casefold()
+        folded = normalise(name)
         if folded in known:
             problem = f"{KEY}: {known[folded]} and {value}{of} have one name, '{name}'"
             raise UserError(
@@ -74,7 +76,7 @@ class _Names:
         """The name of one value."""
         key = (type(value), value)
         if key not in self.seen:
-            self.seen[key] = next((self.names[known] for known in self.values if same(known, value)), None)
+            self.seen[key] = next((self.names[known] for known in self.values if same(_composed(known), _composed(value))), None)
         return self.seen[key]
 
     def parts(self, target: Any) -> Any:
@@ -104,6 +106,11 @@ class _Names:
         for value, at in self.within[key].unnamed.items():
             self.unnamed.setdefault(f"{key}: {value}", at)
         return named
+
+
+def _composed(value: Any) -> Any:
+    """A text in the one form of Unicode that letters and their accents have together (NFC)."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 def _listed(values: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,11 +86,27 @@ def lines_of(ending: Ending) -> list[str]:
 def _hung(name: str, text: str) -> list[str]:
     """A text beside a name, wrapped."""
     shown = cut(" ".join(text.split()), LONGEST)
-    # Letters that are two columns wide leave room for fewer.
-    room = (WIDTH - NAME - 4) * max(1, len(shown)) // max(1, width(shown))
-    wrapped = textwrap.wrap(shown, room, break_on_hyphens=False) or ["(empty)"]
+    wrapped = _wrapped(shown, WIDTH - NAME - 4) or ["(empty)"]
     head = name if len(name) <= NAME else name[: NAME - 1] + "."
     return [f"  {head if not at else '':{NAME}}  {line}" for at, line in enumerate(wrapped)]
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Lines of at most so many columns, of which a Chinese letter takes two."""
+    lines, line = list[str](), ""
+    for word in text.split():
+        if line and width(f"{line} {word}") <= room:
+            line += f" {word}"
+            continue
+        if line:
+            lines.append(line)
+        line = ""
+        for letter in word:
+            if width(line + letter) > room:
+                lines.append(line)
+                line = ""
+            line += letter
+    return [*lines, line] if line else lines
 
 
 def cut(text: str, longest: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rung import plugins
-from rung.data.audit import audit, by_gravity
+from rung.data.audit import by_gravity
 from rung.data.inferred import Inference
 from rung.data.load import Loaded, load_examples
 from rung.data.read.layout import Layout
@@ -134,11 +134,11 @@ def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path |
         shares=proposed.sizes.shares,
         limit=MOST_ROWS if loaded.rows_read - sum(loaded.skipped.values()) > MOST_ROWS else None,
         instruction=proposed.instruction,
-        findings=by_gravity([*loaded.findings, *audit(loaded.examples, "raw")]),
+        findings=by_gravity(loaded.findings),
         remarks=(*proposed.remarks, *_remarks(loaded, guess, scorer)),
         examples=examples,
         inferences=(
-            *(*found.inferences, *guess.inferences),
+            *(*found.inferences, *_said_of(guess, source.layout)),
             *(*named.inferences, *loaded.inferences, *tests.inferences, *proposed.inferences),
         ),
     )
@@ -196,3 +196,10 @@ def _remarks(loaded: Loaded, guess: Guess, scorer: str) -> list[str]:
     if package and importlib.util.find_spec(package) is None:
         remarks.append(f"Scoring by {scorer} needs: {install}.")
     return remarks
+
+
+def _said_of(guess: Guess, layout: Layout) -> tuple[Inference, ...]:
+    """What was inferred of the columns; which are question and answer is said aloud where no names help to tell."""
+    if layout.header or layout.label is not None:
+        return guess.inferences
+    return tuple(replace(told, aloud=told.aloud or told.about in ("input", "target")) for told in guess.inferences)

@@ -84,8 +84,9 @@ def propose(draft: Draft) -> Proposal:
     wished = draft.profile.at_least
     try:
         task = draft.write(wished, [])
-        at_least = _provable(draft, task)
-        lines = tuple(line["text"] for line in _card(task, at_least, draft.alpha(task)))
+        alpha = draft.alpha(task)
+        at_least = _provable(draft, task, alpha)
+        lines = tuple(line["text"] for line in _card(task, at_least, alpha))
         trials = tuple(line["text"] for line in trial_lines(task))
         # What the split rows show is only known once there is a task.
         draft = replace(draft, profile=replace(draft.profile, findings=task.findings))
@@ -99,7 +100,7 @@ def propose(draft: Draft) -> Proposal:
         raise type(error)(problem, where=where, hint=error.hint) from None
     finally:
         draft.file.unlink(missing_ok=True)
-    ending = ending_of(draft.profile, _with_bar(task, at_least, draft.alpha(task)))
+    ending = ending_of(draft.profile, _with_bar(task, at_least, alpha))
     return Proposal(profile=draft.profile, out=draft.out, at_least=at_least, card=lines, trials=trials, ending=ending)
 
 
@@ -110,12 +111,12 @@ def _unmatchable(profile: Profile) -> Mapping[str, str]:
     return found if len(found) <= MOST_LEFT_OUT * len(profile.examples) else {}
 
 
-def _provable(draft: Draft, task: Task) -> float:
+def _provable(draft: Draft, task: Task, alpha: AlphaPlan) -> float:
     """The highest bar up to the wished one that this test split could prove.
 
     Raises UserError, with the rows that would be needed, where it can prove none that would say anything.
     """
-    alpha, wished = draft.alpha(task), draft.profile.at_least
+    wished = draft.profile.at_least
     least = _least_telling(draft.profile)
     steps = [round(BAR_STEP * step, 2) for step in range(int(1 / BAR_STEP), 0, -1)]
     for bar in [wished, *[step for step in steps if step < wished]]:

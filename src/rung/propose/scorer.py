@@ -18,7 +18,7 @@ from rung.propose.lists import ListKind, lists_in
 from rung.propose.quantities import are_quantities, tolerance
 from rung.types import Example
 from rung.verify.column import read_column
-from rung.verify.dates import ODD_SHARE
+from rung.verify.dates import ODD_SHARE, read_date
 from rung.verify.fields import kind_of_field
 
 Kind = ListKind | Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text", "code"]
@@ -150,13 +150,24 @@ def _flat(values: Sequence[Any]) -> list[Any]:
 def _field(values: Sequence[Any]) -> str | dict[str, Any]:
     """How a field is compared: as a number, a date, an object, a list, text that may differ a little, or exactly."""
     kind = kind_of_field(values)
-    if kind in ("number", "date") and read_column(_flat(values)).doubt:
-        return {"kind": kind, **({"day_first": False} if kind == "date" else {"decimal": "."})}
+    if kind == "date":
+        return _date(_flat(values))
+    if kind == "number" and read_column(_flat(values)).doubt:
+        return {"kind": kind, "decimal": "."}
     if kind != "exact" or not all(isinstance(value, str) for value in values):
         return kind
     texts = [as_text(value) for value in values]
     closed = is_closed_set(Counter(texts))
     return "fuzzy" if texts and not closed and sum(map(width, texts)) / len(texts) > FUZZY_CHARS else "exact"
+
+
+def _date(values: Sequence[Any]) -> str | dict[str, Any]:
+    """Dates, and times of day where most values have one; which part comes first is written down where the values show it."""
+    column = read_column(values)
+    moments = [moment for value in values if (moment := read_date(value, day_first=column.day_first or False))]
+    timed = sum(moment.time is not None for moment in moments) > 0.5 * len(moments)
+    kind, first = "datetime" if timed else "date", False if column.doubt else column.day_first
+    return kind if first is None else {"kind": kind, "day_first": first}
 
 
 def bar_for(kind: Kind, classes: Mapping[str, int]) -> float:

@@ -44,9 +44,10 @@ def out_of_fold(task: Task, rows: Sequence[Example], folds: int = 3) -> tuple[tu
 
 def targets_of(task: Task, rows: Sequence[Example]) -> tuple[dict[str | None, list[str]], str]:
     """What to tell for each row, as text: {None: answers} or {field: JSON values}; and why there is nothing to be told, or ""."""
-    from rung.verify.scoring import target_text
+    from rung.verify.scoring import scorer_of
 
-    answers = [target_text(task, row) for row in rows]
+    scorer = scorer_of(task)
+    answers = [scorer.ideal(row) for row in rows]
     if len(set(answers)) < 2:
         return {}, "every train row has the same target"
     objects = [target for target in map(_flat_object, answers) if target is not None]

@@ -15,11 +15,12 @@ from rung.verify.lists import MOST_ITEMS, Match, pairs_up
 from rung.verify.numbers import Mark, NumberForm, number_fault, read_number
 from rung.verify.parse import as_text
 
-FieldKind = Literal["exact", "fuzzy", "number", "date", "object", "list"]
+FieldKind = Literal["exact", "fuzzy", "number", "date", "datetime", "object", "list"]
 _SETTINGS_OF = {
     "exact": {"ignore_case"},
     "fuzzy": {"ignore_case", "threshold"},
     "number": {"absolute", "relative", "decimal", "percent", "needs_unit"},
+    "datetime": {"day_first"},
     "date": {"day_first"},
     "object": {"fields"},
     "list": {"items", "match"},
@@ -98,13 +99,14 @@ def settled(name: str, field: FieldConfig | None, values: Sequence[Any]) -> Fiel
     if field.kind == "list":
         items = [item for value in present if isinstance(value, list) for item in value]
         return field.model_copy(update={"items": settled(f"{name}[]", field.items, items)})
-    if field.kind not in ("number", "date"):
+    if field.kind not in ("number", "date", "datetime"):
         return field
     column = read_column(present)
-    open_date, open_number = field.kind == "date" and field.day_first is None, field.kind == "number" and field.decimal is None
-    if column.doubt and column.kind == field.kind and (open_date or open_number):
+    dated = field.kind in ("date", "datetime")
+    open_date, open_number = dated and field.day_first is None, field.kind == "number" and field.decimal is None
+    if column.doubt and column.kind == ("date" if dated else field.kind) and (open_date or open_number):
         raise InDoubt(name, column.doubt, field.kind, "day_first: true (or false)" if open_date else "decimal: '.' (or ',')")
-    if field.kind == "date":
+    if dated:
         return field.model_copy(update={"day_first": column.day_first}) if open_date else field
     shown = {part: getattr(column.form, part) for part in ("decimal", "percent", "needs_unit")}
     return field.model_copy(update={part: value for part, value in shown.items() if getattr(field, part) is None})
@@ -158,6 +160,12 @@ def _numbers(value: Any, target: Any, field: FieldConfig) -> bool | str:
     return number_fault(number, goal, field.form, absolute=field.absolute, relative=field.relative)
 
 
+def _moments(value: Any, target: Any, field: FieldConfig) -> bool | str:
+    """As a date, and a time of day that the target says must be said, midnight too."""
+    moment, goal = read_date(value, day_first=field.day_first), read_date(target, day_first=field.day_first)
+    return bool(moment and goal and same_date(moment, goal) and (goal.time is None or moment.time is not None))
+
+
 def _dates(value: Any, target: Any, field: FieldConfig) -> bool | str:
     moment, goal = read_date(value, day_first=field.day_first), read_date(target, day_first=field.day_first)
     return bool(moment and goal and same_date(moment, goal))
@@ -194,7 +202,15 @@ def _lists(value: Any, target: Any, field: FieldConfig) -> bool | str:
     return pairs_up([[place for place, one in enumerate(value) if not field_fault(one, other, item)] for other in target])
 
 
-_COMPARED = {"number": _numbers, "date": _dates, "fuzzy": _alike, "exact": _equal, "object": _objects, "list": _lists}
+_COMPARED = {
+    "number": _numbers,
+    "date": _dates,
+    "datetime": _moments,
+    "fuzzy": _alike,
+    "exact": _equal,
+    "object": _objects,
+    "list": _lists,
+}
 
 
 def _normal(value: Any, field: FieldConfig) -> str:

@@ -57,7 +57,8 @@ class Listed:
         """As `match` says; missing where it says nothing and there are several items."""
         target = self._read(example.target, config)
         if not isinstance(target, list):
-            score: Score = self.module.score(replace(example, target=target), output, config)
+            row = example if target is example.target else replace(example, target=target)
+            score: Score = self.module.score(row, output, config)
             return score
         if not target:
             return Score(value=None, reason="the target is an empty list")
@@ -177,7 +178,7 @@ class Listed:
         return text
 
     def _checked(self, example: Example, item: Any, config: Any) -> str | None:
-        row = replace(example, target=item)
+        row = example if item is example.target else replace(example, target=item)
         fault: str | None = self.module.check(row, config) if hasattr(self.module, "check") else None
         return fault
 

@@ -105,9 +105,14 @@ class BoundScorer:
         Whatever the plug-in says, the ideal answer must be right by its own word, as far as it can be written down.
         """
         problem: str | None = self._hook("check", missing_target)(example)
-        if problem or self.opaque or example.target is None or getattr(self.module, "CHECKED", False):
+        if problem or self.opaque or example.target is None or self._checked(example):
             return problem
         return self._unideal(self.staged(example))
+
+    def _checked(self, example: Example) -> bool:
+        """Whether its own check has said all; of a list only where it looks at lists itself."""
+        single = not isinstance(example.target, list | tuple)
+        return bool(getattr(self.module, "CHECKED", False)) and (single or bool(getattr(self.module, "WHOLE_LISTS", ())))
 
     def _unideal(self, example: Example) -> str | None:
         """Why the ideal answer to a row is not scored as right; None where it is."""

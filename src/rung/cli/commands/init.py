@@ -36,7 +36,8 @@ SHOWN = (*FILE, "kind", "classes", "scorer", "config", "split", "leave_out", "in
 def command(file: str, out: Path, base: str | None, as_json: bool, explain: bool, draft: bool, **said: str) -> None:
     """Look at FILE, your data, and write a task file for it.
 
-    FILE is JSONL, JSON, CSV, TSV or Parquet. The task file says what was found, what was guessed and what its test split can
+    FILE is JSONL, JSON, CSV, TSV or Parquet, a workbook, an archive, a folder, a table (file.db#table, postgresql://...), or an
+    hf:, pip: or npm: reference. The task file says what was found, what was guessed and what its test split can
     prove. In a terminal it asks what the file cannot tell; elsewhere it names the options that say it. Never overwrites a file.
     """
     from rung.propose.columns.undecided import Undecided

@@ -10,7 +10,7 @@ from rung.data.read.containers.located import Located
 from rung.data.read.containers.texts import NotUtf8
 from rung.data.read.layout import Layout
 from rung.data.read.locate import locate
-from rung.data.read.recognise.recognise import Recognised, recognise
+from rung.data.read.recognise.recognise import Recognised, encoding_of, recognise
 from rung.data.read.structure import structure_of
 
 
@@ -29,22 +29,26 @@ def look(reference: str, base_folder: Path, downloads: Path, wanted: Layout | No
         located = locate(reference, base_folder, downloads)
     except NotUtf8 as error:
         encoding = error.guess
-        said.append(
-            Inference(about="encoding", taken=f"{encoding}, a guess", because="texts are not UTF-8", change="data.encoding")
-        )
+        said += _about(encoding)
         located = locate(reference, base_folder, downloads, encoding)
     said += located.inferences
     if located.settled:
         found = Recognised(encoding=encoding)
     elif wanted is not None and _by_structure(wanted):
         found = Recognised(layout=wanted)
-    elif wanted is None and (structure := structure_of(located, None)):
-        found = Recognised(layout=structure[0], inferences=(structure[1],))
+    elif wanted is None and (structure := structure_of(located, guessed := encoding_of(located.path))):
+        found = Recognised(layout=structure[0], encoding=guessed, inferences=(*_about(guessed), structure[1]))
     else:
         found = recognise(located.path, located.shown, wanted)
     if located.format and not located.settled:
         found = replace(found, encoding=None)
     return Looked(located=located, found=replace(found, inferences=(*said, *found.inferences)))
+
+
+def _about(encoding: str | None) -> list[Inference]:
+    if encoding is None:
+        return []
+    return [Inference(about="encoding", taken=f"{encoding}, a guess", because="texts are not UTF-8", change="data.encoding")]
 
 
 def _by_structure(layout: Layout) -> bool:

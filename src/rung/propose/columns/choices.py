@@ -11,6 +11,7 @@ from rung.errors import UserError
 from rung.propose.columns.column import Rows
 
 FEWEST_OPTIONED = 0.9  # of the rows, that list options
+LOOKED_AT = 200  # rows, of which one at least must list options before all are looked at
 
 
 def letters_for(rows: Rows, columns: Columns) -> str:
@@ -18,6 +19,9 @@ def letters_for(rows: Rows, columns: Columns) -> str:
     answer is their letter already."""
     question, target = columns.input, columns.target
     if question is None or not isinstance(target, str):
+        return ""
+    first = [row for row in rows[:LOOKED_AT] if not is_empty(row.get(target))]
+    if first and not any(options_of(row, question) for row in first):
         return ""
     asked = [row for row in rows if not is_empty(row.get(target))]
     optioned = [row for row in asked if options_of(row, question)]

@@ -135,7 +135,7 @@ def try_scorer(scorer: BoundScorer, rows: Sequence[Example], seed: int = 0, bar:
     """What it makes of made-up answers to a sample of `rows`. The same rows and seed give the same result."""
     allowed = {**scorer.accepts, **{kind: "the task file accepts it" for kind in (bar.accepts if bar else ())}}
     every = allowed.get(EVERY_KIND, "")
-    given = _sample(scorer, [row for row in rows if scorer.check(row) is None], seed)
+    given = _sample(scorer, rows, seed)
     tallies: dict[str, _Tally] = defaultdict(_Tally)
     ideals: list[MadeUp] = []
     done, work = 0, 0.0
@@ -223,7 +223,7 @@ def _scored(given: Material, scorer: BoundScorer, said: str) -> MadeUp:
 
 def _sample(scorer: BoundScorer, rows: Sequence[Example], seed: int) -> Iterator[Material]:
     """A random sample, and beside it rows with the kinds that a rare target alone contains."""
-    order = shuffled(rows, seed)[:SEARCHED_ROWS]
+    order = [*islice((row for row in shuffled(rows, seed) if scorer.check(row) is None), SEARCHED_ROWS)]
     of = Materials.of(scorer, [scorer.staged(row) for row in order], seed)
     lacking = {kind: ROWS_PER_KIND for kind in NEAR_MISSES}
     for index, row in enumerate(of.rows):

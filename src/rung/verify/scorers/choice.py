@@ -23,6 +23,7 @@ from rung.verify.scoring import missing_target
 FREE_TEXT_ABOVE = 20  # more different targets than this, and than half the rows, are no closed set
 ECHO_CHARS = 20  # a shorter question may be what a right answer says too
 
+CHECKED = True
 PROPOSED: dict[str, dict[str, object]] = {"closed set": {}}
 LISTS = {
     "match: any": "several right choices: naming any one of them",

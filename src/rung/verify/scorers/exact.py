@@ -19,6 +19,7 @@ from rung.verify.scoring import missing_target
 from rung.verify.squad import squad_words
 
 VERBATIM = True
+CHECKED = True
 PROPOSED: dict[str, dict[str, object]] = {
     "identifier": {},
     "short text": {"ignore_case": True, "ignore_space": True},

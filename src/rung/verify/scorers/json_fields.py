@@ -1,8 +1,9 @@
 """The answer is a JSON object whose fields are right: the weighted share of them, each compared in its own way.
 
-A field is compared as `exact` text or value, `fuzzy` text, `number` with the unit beside it, `date` in any usual format, `object`
-(all its fields right) or `list` (all its items right, in order, or as `match` says). Left out, the fields are taken from the
-targets: digits with leading zeros are text, and a few odd values change nothing.
+A field is compared as `exact` text or value, `fuzzy` text, `number` with the unit beside it, `date` in any usual format,
+`datetime` that must say the time of day, `object` (all its fields right) or `list` (all its items right, in order, or as
+`match` says). Left out, the fields are taken from the targets: digits with leading zeros are text, and a few odd values change
+nothing.
 
 The share is of the fields that the target or the answer says something in: null, missing and blank text say nothing, so that
 neither `{}` nor a long answer is right for what is not there. A field that no target has is wrong, unless `ignore_extra`. Of
@@ -199,7 +200,7 @@ def _object(target: Any) -> dict[str, Any] | None:
 def _kind_in_words(schema: Mapping[str, Any], field: FieldConfig | None) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(schema["enum"])
-    if field and field.kind in ("number", "date"):
+    if field and field.kind in ("number", "date", "datetime"):
         return "number with its unit" if field.needs_unit else field.kind
     kind = schema.get("type", "text")
     return "text" if kind == "string" else str(kind)

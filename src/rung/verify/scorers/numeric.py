@@ -26,6 +26,11 @@ from rung.verify.parse import as_text
 from rung.verify.scoring import missing_target
 
 IN_WORK = ("digit changed", "sign dropped", "sign added", "decimal point moved", "unit changed", "zeros dropped", "field changed")
+# What another number is told by, which a tolerance may take for right.
+WITHIN_REACH = (
+    *("digit changed", "decimal point moved", "other row's target", "argument changed"),
+    *("sign added", "sign dropped", "only a thought"),
+)
 PROPOSED: dict[str, dict[str, object]] = {"number": {}}
 LISTS = {
     "match: any": "several right numbers: any one of them",
@@ -75,7 +80,7 @@ def accepts(config: Config) -> Mapping[str, str]:
         return dict.fromkeys(IN_WORK, "only the number behind #### counts")
     near = config.absolute or config.relative
     within = "a number within the tolerance is right"
-    return {kind: within for kind in ("digit changed", "decimal point moved", "other row's target", "argument changed") if near}
+    return {kind: within for kind in WITHIN_REACH if near}
 
 
 def harmless(config: Config) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def alike(members: Members, names: Sequence[str], ask: Ask) -> Located | None:
         return None
     places: list[str] = []
     path = written(_rows([(name, table) for name, table in tables.items() if table], splits if told else {}, places), ask.shown)
-    return Located(path=path, shown=ask.shown, format="folder", settled=True, places=places, inferences=_said(names, splits, told))
+    return Located(path=path, shown=ask.shown, format="files", settled=True, places=places, inferences=_said(names, splits, told))
 
 
 def _split(name: str) -> str:

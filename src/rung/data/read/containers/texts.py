@@ -89,7 +89,7 @@ def described_texts(members: Members, texts: Sequence[str], tables: Sequence[str
         return Located(
             path=written(made, ask.shown),
             shown=f"{ask.shown}/{table_name}",
-            format="folder",
+            format="files",
             settled=True,
             inferences=(Inference(about="text", taken=f"the content of {len(contents):,} files", because=because),),
         )

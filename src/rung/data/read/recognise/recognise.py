@@ -34,6 +34,12 @@ class Recognised:
     inferences: tuple[Inference, ...] = ()
 
 
+def encoding_of(path: Path) -> str | None:
+    """A guess at the encoding of a text; None where it is UTF-8 or marked."""
+    guessed = files.guess_encoding(path)
+    return None if guessed in ("utf-8", "utf-16") else guessed
+
+
 def recognise(path: Path, shown: str = "", known: Layout | None = None) -> Recognised:
     """Looks at a file's first lines; where its layout is `known`, for the encoding alone.
 
@@ -42,8 +48,7 @@ def recognise(path: Path, shown: str = "", known: Layout | None = None) -> Recog
     first = files.head(path, shown)
     if first.startswith(files.PARQUET_MAGIC):
         return Recognised()
-    guessed = files.guess_encoding(path)
-    encoding = None if guessed in ("utf-8", "utf-16") else guessed
+    encoding = encoding_of(path)
     files.check_text(first, shown, encoding)
     sample = _sample(path, shown, encoding)
     if not any(line.strip() for line in sample.lines):

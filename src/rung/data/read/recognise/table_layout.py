@@ -112,9 +112,7 @@ def _headed(layout: Layout, table: _Table) -> tuple[Layout, list[Inference]]:
         taken, because = f"the first row ({_row(table.first)})", shown.because
         found.append(_inference("header", taken, f"{because}; if it is data, there is no header", "header"))
     if again := sum(list(cells) == list(table.first) for cells in table.below) if shown.is_header else 0:
-        found.append(
-            _inference("header", "it stands once only", f"{rows_of(again)} below say the same again, and are left out", "")
-        )
+        found.append(_inference("header", f"{rows_of(again)} left out", "that is the names of the columns again", ""))
     if short or (_counts(table, FEWEST_COUNTED) and _has_index(table, shown)):
         layout = replace(layout, index=True)
         found.append(_inference("index", "the first column takes no part", "it has no name, and counts the rows", "index"))

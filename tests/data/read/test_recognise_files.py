@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rung.data.read.look import look
 from rung.data.read.recognise.recognise import Recognised, recognise
 from rung.data.read.source import Read, Source, read_rows
 from rung.errors import UserError
@@ -48,14 +49,14 @@ def lines(form: str, rows: list[tuple[str, str]] = ROWS) -> str:
 
 @pytest.fixture
 def seen(tmp_path: Path):
-    def look(name: str, content: str | bytes) -> tuple[Recognised, Read]:
+    def read_as_seen(name: str, content: str | bytes) -> tuple[Recognised, Read]:
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         found = recognise(path)
         source = Source(reference=name, base_folder=tmp_path, downloads=tmp_path, encoding=found.encoding, layout=found.layout)
         return found, read_rows(source)
 
-    return look
+    return read_as_seen
 
 
 def values(read: Read) -> list[tuple[Any, ...]]:
@@ -274,3 +275,9 @@ def test_labels_that_look_like_nothing_stay_texts(seen) -> None:
     labels = ("None", "NA", "null", "nan")
     table = [(text, labels[at % 4]) for at, (text, _) in enumerate(ROWS)]
     assert values(seen("a.csv", as_csv([HEADER, *table]))[1]) == table
+
+
+def test_lines_in_another_encoding_are_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(lines("le café est {text}@{label}").encode("latin-1"))
+    found = look("a.txt", tmp_path, tmp_path).found
+    assert (found.encoding, found.layout.label) == ("cp1252", "after last @")
