@@ -44,6 +44,7 @@ HOOKS = {
     "closed_set": ["examples", "config"],
     "settle": ["examples", "config", "folder"],
     "place": ["config", "folder"],
+    "most_labels": ["config"],
     "named": ["example", "output", "config"],
     "accepts": ["config"],
     "harmless": ["config"],

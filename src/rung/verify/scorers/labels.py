@@ -83,6 +83,11 @@ def score(example: Example, output: str, config: Config) -> Score:
     return Score(value=_agreement(right, named, config.measure), reason=_told(right, named, reader))
 
 
+def most_labels(config: Config) -> int:
+    """As many as there are."""
+    return len(config.choices)
+
+
 def named(example: Example, output: str, config: Config) -> frozenset[str]:
     """The choices that an answer names, as they are spelled there, and "" where it names something else."""
     reader = _reader(config)
