@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from rung.data.read.encodings import LATIN, best
 from rung.data.read.look import look
 from rung.data.read.recognise.recognise import Recognised, recognise
 from rung.data.read.source import Read, Source, read_rows
@@ -253,6 +252,15 @@ def test_encodings_are_told_by_their_words(seen, encoding) -> None:
     assert found.encoding is None or "a guess" in found.inferences[0].line()
 
 
+def test_a_text_that_was_garbled_before_is_read_as_usual_and_said(seen) -> None:
+    """Marks of UTF-8 that were read in one encoding and saved in another: no script's words, whatever it is read as."""
+    torn = "Wait\x89Û_ it\x89Ûªs late \x89ÛÏno\x89Û\x9d"
+    rows = as_csv([HEADER, *((f"{torn} {at}", label) for at, (_, label) in enumerate(ROWS))])
+    found, _ = seen("a.csv", rows.encode("latin-1"))
+    assert found.encoding in ("cp1252", "mac_roman", "latin-1")
+    assert "garbled before" in found.inferences[0].line()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
@@ -282,9 +290,3 @@ def test_lines_in_another_encoding_are_looked_at_too(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(lines("le café est {text}@{label}").encode("latin-1"))
     found = look("a.txt", tmp_path, tmp_path).found
     assert (found.encoding, found.layout.label) == ("cp1252", "after last @")
-
-
-def test_signs_here_and_there_are_of_no_other_script(tmp_path: Path) -> None:
-    """Prices and quotation marks that were spoiled twice are runs of two bytes, and words of nothing."""
-    lines = [f"call now to win {chr(0xE5)}{chr(0xA3)}{n} or reply {chr(0xD5)}no{chr(0xD5)} to stop" for n in range(60)]
-    assert best("\n".join(lines).encode("latin-1")) in LATIN
