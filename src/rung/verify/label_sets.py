@@ -48,6 +48,8 @@ def is_set_of_few(sets: Sequence[Sequence[str]]) -> bool:
 
 
 def _separates(mark: str, texts: Sequence[str]) -> bool:
+    if not any(mark in text for text in texts):
+        return False
     sets = [parts_of(text, mark) for text in texts]
     several = {frozenset(labels) for labels in sets if len(labels) > 1}
     if len(several) < FEWEST_SETS or not is_set_of_few(sets):
