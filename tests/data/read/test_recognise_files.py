@@ -252,6 +252,15 @@ def test_encodings_are_told_by_their_words(seen, encoding) -> None:
     assert found.encoding is None or "a guess" in found.inferences[0].line()
 
 
+def test_a_text_that_was_garbled_before_is_read_as_usual_and_said(seen) -> None:
+    """Marks of UTF-8 that were read in one encoding and saved in another: no script's words, whatever it is read as."""
+    torn = "Wait\x89Û_ it\x89Ûªs late \x89ÛÏno\x89Û\x9d"
+    rows = as_csv([HEADER, *((f"{torn} {at}", label) for at, (_, label) in enumerate(ROWS))])
+    found, _ = seen("a.csv", rows.encode("latin-1"))
+    assert found.encoding in ("cp1252", "mac_roman", "latin-1")
+    assert "garbled before" in found.inferences[0].line()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [

@@ -22,6 +22,7 @@ SINGLE = (
     "cp874",
 )
 DOUBLE = ("shift_jis", "euc_jp", "gb18030", "big5", "euc_kr")
+USUAL = ("cp1252", "mac_roman", "latin-1")
 WORD = re.compile(r"[^\W\d_]+")
 SAMPLE = 200_000
 # The most frequent characters of Chinese, in both forms: what is decoded wrongly has hardly any of them.
@@ -33,7 +34,8 @@ COMMON_HAN = frozenset(
 
 
 USUAL_MARKS = frozenset("\u00a0«»“”„‘’‚–—…€£°§©®™•·¿¡½¼¾²³×№")
-TORN = re.compile(r"(?<=[^\W\d_])[¡-¿×÷](?=[^\W\d_])")  # a sign in the middle of a word
+# A sign in the middle of a word, and what bytes of UTF-8 become where they are read one by one.
+TORN = re.compile(r"(?<=[^\W\d_])[¡-¿×÷](?=[^\W\d_])|â€|Ã[\x80-¿]|ï¿½")
 # About two thirds of running Cyrillic, Greek, Hebrew and Arabic are these letters.
 FREQUENT = frozenset("оеаинтсрвл" + "αοιετσνηυρ" + "יוהלארתבשמ" + "اليمنوترهب")
 
@@ -49,10 +51,22 @@ def is_utf16(sample: bytes) -> str | None:
 
 
 def best(sample: bytes) -> str:
-    """The most likely encoding of bytes that are no UTF-8; latin-1 where nothing else decodes them."""
+    """The most likely encoding of bytes that are no UTF-8; latin-1 where nothing else decodes them.
+
+    Where no encoding makes more words than nonsense the text was garbled before it was saved: then the first of the usual ones that
+    decodes it, since a script that hardly any text is in would be a guess without a reason.
+    """
     head = _whole_lines(sample)
     scores = {name: score for name in (*SINGLE, *DOUBLE) if (score := _score(head, name)) is not None}
-    return max(scores, key=lambda name: scores[name], default="latin-1")
+    likeliest = max(scores, key=lambda name: scores[name], default="latin-1")
+    if scores.get(likeliest, 0.0) >= 0:
+        return likeliest
+    return next(name for name in USUAL if name in scores)
+
+
+def is_garbled(lines: Sequence[str]) -> bool:
+    """Whether what is beyond ASCII is more often nonsense than words."""
+    return _single_score("".join(line for line in lines if not line.isascii())) < 0
 
 
 def _whole_lines(sample: bytes) -> bytes:
@@ -72,8 +86,11 @@ def _score(sample: bytes, name: str) -> float | None:
         text = sample.decode(name)
     except UnicodeDecodeError:
         return None
-    if name in DOUBLE:
-        return _double_score(text)
+    return _double_score(text) if name in DOUBLE else _single_score(text)
+
+
+def _single_score(text: str) -> float:
+    """How much more its words beyond ASCII are words than nonsense, at most 1."""
     words = [word for word in WORD.findall(text) if not word.isascii()]
     letters = sum(map(len, words))
     worth: float = sum(len(word) * _worth(word) for word in words)

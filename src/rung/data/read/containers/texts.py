@@ -17,6 +17,7 @@ from rung.errors import UserError
 
 MAX_TEXT_BYTES = 16 << 20
 FEWEST_TEXTS = 10
+MOST_TABLES = 20  # more of them are one for each text
 LEAST_NAMED = 0.9
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -75,10 +76,12 @@ def labelled_texts(members: Members, texts: Sequence[str], ask: Ask) -> Located 
 
 def described_texts(members: Members, texts: Sequence[str], tables: Sequence[str], ask: Ask) -> Located | None:
     """Rows of a table one of whose columns names the texts beside it, with their content; None where none does."""
-    for table_name in tables if len(texts) >= FEWEST_TEXTS else ():
+    if len(texts) < FEWEST_TEXTS or len(tables) > MOST_TABLES:
+        return None
+    known = {key: name for name in texts for key in (PurePosixPath(name).stem, PurePosixPath(name).name, name)}
+    for table_name in tables:
         table = ask.open(unpacked(members, table_name), f"{ask.shown}/{table_name}")
         rows = _good_rows(table.parse, [raw.content for raw in table.rows])
-        known = {key: name for name in texts for key in (PurePosixPath(name).stem, PurePosixPath(name).name, name)}
         column = _naming(rows, known)
         if column is None:
             continue

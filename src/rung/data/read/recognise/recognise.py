@@ -10,7 +10,7 @@ from pathlib import Path
 from rung.data.inferred import Inference
 from rung.data.read import files
 from rung.data.read.delimited import DELIMITERS
-from rung.data.read.encodings import strange_words
+from rung.data.read.encodings import is_garbled, strange_words
 from rung.data.read.formats import format_of, is_document
 from rung.data.read.layout import PLAIN, WHERE, Layout
 from rung.data.read.recognise.json_form import json_form
@@ -73,6 +73,8 @@ def _sample(path: Path, shown: str, encoding: str | None) -> Sample:
 def _about_encoding(encoding: str, lines: Sequence[str]) -> Inference:
     words = strange_words(lines)
     seen = f", by which it has words such as {', '.join(words)}" if words else ""
+    if is_garbled(lines):
+        seen += "; by no encoding are they words: the text may have been garbled before it was saved"
     return Inference(
         about="encoding", taken=f"{encoding}, a guess", because=NOT_UTF8 + seen, change="data.encoding in the task file"
     )
