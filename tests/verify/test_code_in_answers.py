@@ -74,3 +74,13 @@ def test_tests_are_read(value: object, tests: tuple[object, ...]) -> None:
 def test_what_cannot_be_run_is_no_test(value: object, reason: str) -> None:
     with pytest.raises(NoTests, match=reason):
         read_tests(value)
+
+
+@pytest.mark.parametrize(
+    "first", ["def twice(n):\n        return n + n", "from operator import add\n    twice = lambda n: add(n, n)"]
+)
+def test_a_body_may_begin_with_a_function_or_an_import_of_its_own(first: str) -> None:
+    """Its first line has lost its indent, as where blanks around an answer are dropped."""
+    space: dict[str, object] = {}
+    exec(program_of(f"{first}\n\n    return twice(x)", PROMPT, ("double",)), space)
+    assert space["double"](4) == 8  # type: ignore[operator]

@@ -146,9 +146,11 @@ def _wholes(code: str, prompt: str) -> Iterator[str]:
         yield code
         return
     body, above = code.strip("\n"), prompt.rstrip()
+    last = above.rpartition("\n")[2]
+    indent = last[: len(last) - len(last.lstrip())] + ("    " if last.endswith(":") else "")
+    if _BEGINS.match(body) and indent and parse(body) is None:
+        yield f"{above}\n{indent}{body}"  # a body that begins with a function or an import of its own, its first indent lost
     if not _BEGINS.match(body):
-        last = above.rpartition("\n")[2]
-        indent = last[: len(last) - len(last.lstrip())] + ("    " if last.endswith(":") else "")
         if body[:1].isspace():
             yield f"{above}\n{body}"
         yield f"{above}\n{indent}{body.lstrip()}"  # its first line has lost what it was indented by

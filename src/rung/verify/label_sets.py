@@ -18,6 +18,7 @@ MARKS = (";", "|", "\n", ",")
 MOST_LABELS = 100
 FEWEST_SETS = 2  # of two labels or more, before a mark is taken for one
 SEPARATOR = re.compile(r" ?(?:\n|;|\||,|/) ?(?:and )?| and | & ", re.IGNORECASE)
+END_MARK = re.compile(r"<\|[\w ]+\|>")
 BULLET = re.compile(r"(?:[-*•–·]|\(?\d{1,3}[.)]) ")
 OPENING = "\"'`*“‘([_#"
 CLOSING = "\"'`*”’)]_.!"
@@ -50,6 +51,8 @@ def is_set_of_few(sets: Sequence[Sequence[str]]) -> bool:
 def _separates(mark: str, texts: Sequence[str]) -> bool:
     if not any(mark in text for text in texts):
         return False
+    if mark == "|" and any(END_MARK.search(text) for text in texts):
+        return False  # a model's own mark (<|endoftext|>) has two of them inside
     sets = [parts_of(text, mark) for text in texts]
     several = {frozenset(labels) for labels in sets if len(labels) > 1}
     if len(several) < FEWEST_SETS or not is_set_of_few(sets):

@@ -59,13 +59,14 @@ NESTED: list[tuple[str, Any]] = [
         {"columns": ["text", "label"], "index": list(range(12)), "data": list(map(list, zip(TEXTS, MARKS, strict=True)))},
     ),
     ("{id}", {str(n): row for n, row in enumerate(FLAT)}),
+    ("data[]", {"data": FLAT}),  # on one line: the plain rules take that for one row
+    ("examples[]", {"note": "not for training", "examples": FLAT}),
     ("categories[].faqs[]", {"categories": FAQ}),
     ("question", [{"id": str(n), "question": stem, "answerKey": "AB"[n % 2]} for n, stem in enumerate(STEMS)]),
 ]
 STEPS = [{"question": "a", "answer": "b"}, {"question": "c", "answer": "d"}]
 PLAIN: list[Any] = [
     FLAT,
-    {"data": FLAT},
     [{"messages": [turn("user", f"hi {n}"), turn("assistant", "yes")]} for n in range(8)],
     [{"id": n, "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yes"}]} for n in range(8)],
     [{**row, "entities": [{"start": 0, "end": 4, "label": "X"}]} for row in FLAT],
@@ -166,3 +167,9 @@ def test_the_search_takes_anything(tmp_path_factory, value):
         find_rows(path, path.name, None)
     except UserError as error:
         assert error.hint
+
+
+def test_over_several_lines_the_plain_rules_see_the_one_list(tmp_path):
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps({"note": "x", "data": FLAT}, indent=1), "utf-8")
+    assert find_rows(path, "data.json", None) is None

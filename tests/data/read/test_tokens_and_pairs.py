@@ -123,3 +123,12 @@ def test_tables_are_joined_by_a_shared_id(tmp_path):
     (tmp_path / "b.csv").write_text("answer,question\nso,x\nme,y\n", "utf-8")
     with pytest.raises(UserError, match="3 rows, and 2"):
         table(tmp_path, "q.csv", Layout(answers="b.csv"))
+
+
+def test_a_tag_may_stand_in_front_of_its_token(tmp_path):
+    lines = "B-Dish\tnoodle\nI-Dish\tsoup\nO\tnearby\n\nO\tany\nB-Price\tcheap\nO\tplaces\n"
+    (tmp_path / "a.bio").write_text(lines, "utf-8")
+    read = table(tmp_path, "a.bio", Layout(format="iob"))
+    rows = [read.parse(row.content) for row in read.rows]
+    assert rows[0] == {"text": "noodle soup nearby", "entities": {"Dish": ["noodle soup"], "Price": []}}
+    assert structure_of(locate("a.bio", tmp_path, tmp_path), None)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from rung.data.read.rows import RowError
+from rung.data.shapes import prompt_completion
 from rung.data.shapes.recognise import convert_row, shape_of
 
 ASK = [{"role": "user", "content": "2 + 2?"}]
@@ -178,3 +179,11 @@ def test_what_only_bears_the_name_is_no_shape(row):
 def test_rows_that_cannot_be_used_say_why(row, reason):
     with pytest.raises(RowError, match=reason):
         convert_row(row, str(shape_of(row)))
+
+
+def test_the_mark_that_told_a_model_to_stop_is_left_out_and_told() -> None:
+    parts = prompt_completion.convert({"prompt": "is it so?", "completion": " yes<|endoftext|>\n"})
+    assert parts.target == "yes"
+    assert "<|endoftext|>, which is left out" in parts.inferences[-1].taken
+    plain = prompt_completion.convert({"prompt": "what ends a text?", "completion": "<|endoftext|>"})
+    assert (plain.target, plain.inferences) == ("<|endoftext|>", ())

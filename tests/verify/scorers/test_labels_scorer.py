@@ -251,3 +251,8 @@ def test_targets_that_are_no_labels() -> None:
     assert bound().check(row(["billing", ""])) == "the target names '', which is not one of the choices"
     assert bound().check(row([])) is None
     assert settled("labels", rows([1], [2, 1]), Path()).score(row([1, 2]), "2, 1").value == 1
+
+
+def test_a_models_own_mark_separates_no_labels() -> None:
+    assert separator_of(["same<|endoftext|>", "other<|endoftext|>"] * 20) is None
+    assert separator_of(["red|blue", "red|green", "blue", "green|blue"] * 20) == "|"

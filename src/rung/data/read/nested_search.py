@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.data.inferred import Inference
+from rung.data.read import files
 from rung.data.read.containers.texts import split_of
 from rung.data.read.nested import BY_COLUMN, values
 from rung.data.read.rows import RowError
@@ -72,7 +73,9 @@ def find_rows(path: Path, shown: str, encoding: str | None) -> tuple[str, Infere
     objects = [value for _, value in seen if not isinstance(value, RowError)]
     if not objects:
         return None
-    found = _of_one(objects[0], shown) if len(objects) == 1 else _of_many(objects, shown)
+    found = (
+        _of_one(objects[0], shown, plain=not _is_one_line(path, shown, encoding)) if len(objects) == 1 else _of_many(objects, shown)
+    )
     if found is None:
         return None
     rows, because = found
@@ -80,8 +83,14 @@ def find_rows(path: Path, shown: str, encoding: str | None) -> tuple[str, Infere
     return rows, Inference(about="rows", taken=f"one for each of {rows}", because=because, change=change)
 
 
-def _of_one(value: Any, shown: str) -> tuple[str, str] | None:
-    """Of a document: by column, by keys that are values, or as `_of_many`."""
+def _is_one_line(path: Path, shown: str, encoding: str | None) -> bool:
+    """Whether all stands on one line, which the plain rules take for one row."""
+    filled = (line for line in files.lines(path, shown, encoding) if line.strip())
+    return len(list(itertools.islice(filled, 2))) == 1
+
+
+def _of_one(value: Any, shown: str, *, plain: bool) -> tuple[str, str] | None:
+    """Of a document: by column, by keys that are values, or as `_of_many`; `plain` where the plain rules see into it."""
     if not isinstance(value, Mapping) or not value:
         return None
     if _is_by_column(value):
@@ -90,7 +99,7 @@ def _of_one(value: Any, shown: str) -> tuple[str, str] | None:
     top = Level(path=keyed[0], items=keyed[1], depth=0) if keyed else Level(path="", items=[value])
     if keyed and not any(isinstance(item, Mapping) for item in keyed[1]):
         return keyed[0], "its keys are values, each over a list of rows"
-    return _best(top, shown, lone=not keyed)
+    return _best(top, shown, lone=not keyed, plain=plain)
 
 
 def _of_many(objects: Sequence[Any], shown: str) -> tuple[str, str] | None:
@@ -100,7 +109,7 @@ def _of_many(objects: Sequence[Any], shown: str) -> tuple[str, str] | None:
     return _best(Level(path="", items=objects), shown, lone=False)
 
 
-def _best(top: Level, shown: str, *, lone: bool) -> tuple[str, str] | None:
+def _best(top: Level, shown: str, *, lone: bool, plain: bool = True) -> tuple[str, str] | None:
     _descend(top, shown)
     whole = not lone and _is_enough(top) and not any(_is_better(level, top) for level in top.below)
     if whole:
@@ -109,7 +118,7 @@ def _best(top: Level, shown: str, *, lone: bool) -> tuple[str, str] | None:
     best = max(levels, key=_count, default=None)
     if best is None:
         return (top.path, "its keys are values, each over a row") if top.path else None
-    if lone and best.depth == 1 and best.path.count("[]") == 1 and best.path.endswith("[]") and _is_only_list(top):
+    if lone and plain and best.depth == 1 and best.path.count("[]") == 1 and best.path.endswith("[]") and _is_only_list(top):
         return None  # the plain rules take the one list of objects in an object
     same = [level.path for level in levels if level is not best and set(level.fields) == set(best.fields) and level.fields]
     if same:

@@ -57,7 +57,9 @@ def recognised(lines: Iterable[str]) -> Inference | None:
 
 
 def _cells(line: str) -> list[str]:
-    return line.rstrip().split("\t") if "\t" in line.strip() else line.split()
+    cells = line.rstrip().split("\t") if "\t" in line.strip() else line.split()
+    turned = len(cells) == 2 and TAG.fullmatch(cells[0]) and not TAG.fullmatch(cells[1])
+    return cells[::-1] if turned else cells  # the tag stands in front
 
 
 def _kind(cells: Sequence[str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from rung.data.inferred import Inference
 from rung.data.read.rows import Row
 from rung.data.shapes.answered import conversation_of
 from rung.data.shapes.asked import asked_in, history_of
@@ -19,6 +21,8 @@ EXAMPLE = '{"prompt", "completion"}'
 # Where files for learning by rewards keep what is right: {"reward_model": {"ground_truth": ...}}.
 REWARD = "reward_model"
 FIELDS = ("prompt", "completion", "input_text", "output_text", "history", "system", REWARD)
+# What models of several makers end with.
+_END = re.compile(r"\s*(<\|(?:endoftext|end_of_text|im_end|eot_id|eom_id|end)\|>|</s>|<eos>|<end_of_turn>)\s*\Z")
 
 
 def fits(row: Row) -> bool:
@@ -37,12 +41,24 @@ def convert(row: Row) -> Parts:
     """Blanks around a completion are dropped: OpenAI's older files put one before each."""
     key, prompt = _answer(row) or "completion", row["prompt" if "prompt" in row else "input_text"]
     (asked, notes), answer, tools = asked_in(prompt, "the input"), _said(row, key), tools_of(row)
+    answer, ended = _ended(answer)
+    notes = (*notes, *ended)
     refuse_media(row, asked)
     if holds_turns(answer):
         between, target = split_answer(conversation_of(answer).messages)
         return Parts(messages=[*asked, *between], target=target, tools=tools, inferences=notes)
     asked = with_system([*history_of(row), *asked], row.get("system"))
     return Parts(messages=asked, target=as_target(answer, tools, key), tools=tools, inferences=notes)
+
+
+def _ended(answer: Any) -> tuple[Any, tuple[Inference, ...]]:
+    """An answer without the mark that told some model to stop, and that it had one."""
+    found = _END.search(answer) if isinstance(answer, str) else None
+    if found is None or not answer[: found.start()].strip():
+        return answer, ()
+    taken = f"the answers end in {found[1]}, which is left out"
+    because = "it tells a model to stop, and is no part of what it says"
+    return answer[: found.start()], (Inference(about="end of answers", taken=taken, because=because),)
 
 
 def _said(row: Row, key: str) -> Any:

@@ -88,7 +88,7 @@ def _weight(called: Name) -> float:
     if not called.known:
         weight = 0.0
     alone = not rest - words.QUALIFIERS - {word for word in rest if len(word) == 1}
-    if head in words.KIND | words.CLASS and rest & words.META:
+    if head in words.KIND | words.CLASS | words.JUDGEMENT and rest & words.META:
         return max(weight - 2.0, 0.0)
     return max(weight + (1.0 if alone and weight >= 5.0 else 0.0), 0.0)
 

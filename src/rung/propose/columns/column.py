@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any, Literal
@@ -34,6 +34,7 @@ _LINK = re.compile(
 )
 _CODE_NAME = re.compile(r"(?=\S*\d)[A-Za-z0-9_./:#-]{3,}|[0-9a-f]{16,}")
 _WIDE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+IN_FULL = {"q": "question", "a": "answer"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +45,11 @@ class Column:
     rows: int
     values: Counter[str]
     cells: tuple[Any, ...] = field(repr=False)
+    said: str = ""  # what its name is short for
 
     @cached_property
     def called(self) -> Name:
-        return Name(self.name)
+        return Name(self.said or self.name)
 
     @cached_property
     def filled(self) -> int:
@@ -126,7 +128,10 @@ def columns_of(rows: Rows) -> dict[str, Column]:
     """Every column that any row has, in the order of their first appearance."""
     step = max(len(rows) // LOOKED_AT, 1)
     seen = rows[::step][:LOOKED_AT]
-    return {name: _column(name, rows, seen) for name in dict.fromkeys(chain.from_iterable(rows))}
+    names = dict.fromkeys(chain.from_iterable(rows))
+    short = {name.strip().casefold() for name in names}
+    said = IN_FULL if short >= IN_FULL.keys() and "b" not in short else {}  # beside B, A is an option
+    return {name: replace(_column(name, rows, seen), said=said.get(name.strip().casefold(), "")) for name in names}
 
 
 def structure(cell: Any) -> list[Any] | dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import Any
 from rung.data.inferred import Inference
 from rung.data.shapes.columns import Columns
 from rung.propose.columns import words
-from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside, names_answer
+from rung.propose.columns.answers import FIRM, LEAST, RUNNER_UP, answer_score, is_beside, is_sql, names_answer
 from rung.propose.columns.beside import guess_extra, guess_group, is_half_split, is_system, names_splits
 from rung.propose.columns.choices import letters_for
 from rung.propose.columns.column import Column, Rows, columns_of
@@ -133,11 +133,14 @@ def _answers(columns: Mapping[str, Column], texts: Mapping[str, Column], main: C
         column.is_closed_set and answer_score(column, texts, main) >= FIRM for column in columns.values() if column is not main
     )
     described = main is not None and main.called.head in words.DESCRIBED and sorts
+    written = any(is_sql(column) for column in columns.values())
     judged = any(column.called.known & words.JUDGEMENT and column.is_closed_set for column in columns.values())
     scores = {}
     for name, column in columns.items():
         if judged and column.called.head in words.ASPECTS:
             continue  # what is judged, and not how
+        if written and "sql" in column.called.known and column.look in ("object", "list"):
+            continue  # the query, parsed, beside the query itself
         if column is main or names_splits(column) or is_half_split(column) or is_system(column):
             continue
         if (rated or described) and column.look in ("text", "long words") and column.called.head in words.HEADLINE:

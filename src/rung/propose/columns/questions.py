@@ -120,6 +120,8 @@ def _belongs(column: Column, main: Column, target: Sequence[Column], free: Mappi
     about_someone = bool(called.known & words.SOMEONE) and called.head in words.ABOUT_SOMEONE
     if is_beside(column) or column.share_filled < 0.2 or about_someone:
         return False
+    if is_sql(column):
+        return False  # a query is asked for, or it is what is read: it stands beside no other question
     if column.look in ("object", "list"):
         return called.head == "context" or (called.head in words.OPTION and not names_answer(called))
     return _is_sibling(column, main) or _names_aspect(column, target) or _is_part(column, main, free)
@@ -135,7 +137,8 @@ def _is_part(column: Column, main: Column, free: Mapping[str, Column]) -> bool:
     if called.head in words.HEADLINE and column.distinct < 0.3 and any(map(_asks_about, free.values())):
         return False
     known = called.has(words.QUESTION | words.TEXT | words.CONTEXT | words.HEADLINE) and not names_answer(called)
-    return known and column.distinct >= (0.002 if column.mean_words >= 5 else 0.05)
+    long = 3 if called.head in words.QUESTION else 5  # words, from which on a few texts may come back in many rows
+    return known and column.distinct >= (0.002 if column.mean_words >= long else 0.05)
 
 
 def _asks_about(column: Column) -> bool:

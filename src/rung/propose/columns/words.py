@@ -15,7 +15,7 @@ def _words(text: str) -> frozenset[str]:
 # What is asked.
 QUESTION = _words(
     """
-    question questions query queries prompt instruction instructions ask claim hypothesis statement problem request
+    question questions query queries conclusion prompt instruction instructions ask claim hypothesis statement problem request
     goal riddle frage fragen anfrage aufgabe pregunta consulta solicitud demande pergunta domanda richiesta vraag
     opdracht fråga spørgsmål pytanie zapytanie soru вопрос запрос задача 问题 提问 指令 質問 질문 سؤال प्रश्न
     """
@@ -105,7 +105,7 @@ ASIDE = _words(
     sha256 checksum length len chars version annotator annotators rater worker reviewer editor vote votes upvotes
     downvotes likes retweets shares views favorites favourites latitude longitude lat lon lng location coord
     coordinates ip phone zip zipcode address user username screenname author authors name names gender age license
-    licence website start end offset offsets span spans fold partition channel batch session host page pages
+    licence website start end offset offsets span spans range fold partition channel batch session host page pages
     numerator denominator datum zeit fecha hora heure jahr año année дата время 日期 时间 编号 番号
     日付 번호 날짜 metadata meta extra
     """
@@ -131,7 +131,7 @@ SPLIT = _words("split fold subset partition set datasplit usage")
 SYSTEM = _words("system")
 OPTION = _words(
     """
-    option options choice choices opt op ending endings answer sol solution alternative alternatives candidate
+    option options choice choices opt op ans ending endings answer sol solution alternative alternatives candidate
     candidates sentence opción opcion opção auswahl antwort 选项 選択肢
     """
 )
