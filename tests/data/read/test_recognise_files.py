@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rung.data.read.encodings import LATIN, best
 from rung.data.read.look import look
 from rung.data.read.recognise.recognise import Recognised, recognise
 from rung.data.read.source import Read, Source, read_rows
@@ -290,3 +291,9 @@ def test_lines_in_another_encoding_are_looked_at_too(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(lines("le café est {text}@{label}").encode("latin-1"))
     found = look("a.txt", tmp_path, tmp_path).found
     assert (found.encoding, found.layout.label) == ("cp1252", "after last @")
+
+
+def test_signs_here_and_there_are_of_no_other_script() -> None:
+    """Prices and quotation marks that were spoiled twice are runs of two bytes, and words of nothing."""
+    lines = [f"call now to win {chr(0xE5)}{chr(0xA3)}{n} or reply {chr(0xD5)}no{chr(0xD5)} to stop" for n in range(60)]
+    assert best("\n".join(lines).encode("latin-1")) in LATIN

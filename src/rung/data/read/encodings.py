@@ -21,10 +21,12 @@ SINGLE = (
     "cp1256",
     "cp874",
 )
+LATIN = SINGLE[:5]  # whose words are ASCII but for a letter here and there
 DOUBLE = ("shift_jis", "euc_jp", "gb18030", "big5", "euc_kr")
 USUAL = ("cp1252", "mac_roman", "latin-1")
 WORD = re.compile(r"[^\W\d_]+")
 SAMPLE = 200_000
+_BEYOND = re.compile(rb"[\x80-\xff]+")
 # The most frequent characters of Chinese, in both forms: what is decoded wrongly has hardly any of them.
 COMMON_HAN = frozenset(
     "的一是不了人我在有他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心多天而能好都然没日于起还发成事只作当想"
@@ -57,7 +59,8 @@ def best(sample: bytes) -> str:
     decodes it, since a script that hardly any text is in would be a guess without a reason.
     """
     head = _whole_lines(sample)
-    scores = {name: score for name in (*SINGLE, *DOUBLE) if (score := _score(head, name)) is not None}
+    single = SINGLE if _has_words(head) else LATIN
+    scores = {name: score for name in (*single, *DOUBLE) if (score := _score(head, name)) is not None}
     likeliest = max(scores, key=lambda name: scores[name], default="latin-1")
     if scores.get(likeliest, 0.0) >= 0:
         return likeliest
@@ -67,6 +70,12 @@ def best(sample: bytes) -> str:
 def is_garbled(lines: Sequence[str]) -> bool:
     """Whether what is beyond ASCII is more often nonsense than words."""
     return _single_score("".join(line for line in lines if not line.isascii())) < 0
+
+
+def _has_words(sample: bytes) -> bool:
+    """Whether the bytes beyond ASCII are words of their own, as another script has: most of them in runs of three or more."""
+    runs = [len(run) for run in _BEYOND.findall(sample)]
+    return sum(run for run in runs if run > 2) >= 0.5 * sum(runs)
 
 
 def _whole_lines(sample: bytes) -> bytes:
