@@ -20,7 +20,6 @@ from rung.verify.column import read_column
 from rung.verify.dates import Moment, dates_in, read_date, same_date
 from rung.verify.echo import without_question
 from rung.verify.items import bare, unfenced
-from rung.verify.label_sets import TURNING
 from rung.verify.lists import Match
 from rung.verify.parse import as_text
 from rung.verify.scoring import missing_target
@@ -33,7 +32,12 @@ LISTS = {
 }
 MARKER = re.compile(r"(?:\banswer(?: is)?\b|####)[:\s]*", re.IGNORECASE)
 SLASHED = re.compile(r"\d\d/\d\d/\d{4}")
-NEGATED = 16  # characters before a date in which a negation is about it
+# Before a date in its clause, a few words between: "not due on 3 May" is none, "invoice no 7, 3 May" and "not late, 3 May" are one.
+NEGATED = re.compile(
+    r"\b(?:not|never|neither|nor|except|excluding|without|rather than|instead of|\w+n['’]t)(?:[ \t]+\w+){0,3}[ \t\"'(*]*$",
+    re.IGNORECASE,
+)
+NEAR = 40  # characters before a date in which a negation may begin
 FORMS = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "YYYY-MM-DD"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d"), "YYYY-MM-DDThh:mm"),
@@ -121,7 +125,7 @@ def _answered(text: str, config: Config) -> tuple[Moment | None, str]:
         if moment := read_date(whole, day_first=config.day_first):
             return moment, ""
     every = dates_in(text, day_first=config.day_first)
-    found = [(place, moment) for place, moment in every if not TURNING.search(text, max(0, place - NEGATED), place)]
+    found = [(place, moment) for place, moment in every if not NEGATED.search(text[max(0, place - NEAR) : place])]
     if not found:
         return None, "the answer says only which date it is not" if every else "no date in the answer"
     marked = max((match.end() for match in MARKER.finditer(text)), default=0)
