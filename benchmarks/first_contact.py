@@ -3,6 +3,7 @@
     python benchmarks/first_contact.py              each climb is interrupted once the prompt has its verdict
     python benchmarks/first_contact.py --to-the-end each climb runs to its report
     python benchmarks/first_contact.py calls chat   these files only
+    python benchmarks/first_contact.py --sizes      large files instead: see large_files.py
 
 The files are made, in the shapes that people have, from what the worked tasks download: a CSV of labels, prompt and completion,
 chat messages, tool calls, and extraction to JSON (sender and subject out of the raw text of mails).
@@ -29,6 +30,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from large_files import SIZES, measured
+
 from rung.climb.record import Record
 from rung.data.read.fetch import fetch
 from rung.registry.home import Home, default_path, open_home
@@ -43,9 +46,14 @@ Fetch = Callable[[str], Path]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(FILES)}")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(FILES)}; with --sizes of {', '.join(SIZES)}")
+    parser.add_argument("--sizes", action="store_true")
     parser.add_argument("--to-the-end", action="store_true")
     options = parser.parse_args()
+    if options.sizes:
+        for line in measured(options.names):
+            print(line, flush=True)
+        return
     downloads = _fresh_home(default_path())
     print("| file | rows | scorer, bar | first verdict | the prompt's |\n|---|---|---|---|---|", flush=True)
     for name in options.names or FILES:

@@ -98,6 +98,9 @@ TYPICAL: tuple[Typical, ...] = (
     Typical(
         title="numbers, within a tolerance", scorer="numeric", targets=("100", "250", "400", "725"), settings={"relative": 0.05}
     ),
+    Typical(title="dates", scorer="date", targets=("2024-03-05", "2024-11-02", "2023-12-07", "2024-06-30")),
+    Typical(title="dates, the day first", scorer="date", targets=("05/03/2024", "02/11/2024", "07/12/2023", "30/06/2024")),
+    Typical(title="dates with times", scorer="date", targets=("2026-01-05T15:30", "2026-02-11T08:00", "2026-03-04T00:00")),
     Typical(title="objects", scorer="json_fields", targets=RECEIPTS),
     Typical(
         title="objects with times and lists",

@@ -69,9 +69,10 @@ def evaluate(
     """The candidate's answers to one split of the task, each scored; kept in the home; `rung eval`.
 
     candidate  a name, `name@version`, the beginning of an id, or what one of these gave
-    split      train, dev or test. Looking at dev is free; a look at the test split is charged like a climb on its rows
+    split      train, dev or test. Looking at dev is free; a look at the test split is charged like a climb on its rows, of
+                which few that climbs before had seen are left out
     """
-    from rung.climb.ledger import charge_evaluation, locked_rows
+    from rung.climb.ledger import charge_evaluation, locked_rows, open_to
     from rung.climb.runtime import runtime_for
     from rung.registry import home as registry
     from rung.verify.run import evaluate
@@ -84,12 +85,14 @@ def evaluate(
         asked = opened.candidates.get(fields) if isinstance(fields, str) else fields
         opened.tasks.add(task)
         opened.candidates.add(asked, task.digest)
+        judging = open_to(task, asked, opened) if split == "test" else task
+        rows = judging.split(split)
         if split == "test":
-            charge_evaluation(task, asked, opened)
+            charge_evaluation(judging, asked, opened)
         run = evaluate(task, asked, split, rows, runtime_for(task, opened), shown)
         opened.runs.add(run)
         if split == "test":
-            opened.looks.add(task.digest, asked.id, len(rows), locked_rows(task))
+            opened.looks.add(task.digest, asked.id, len(rows), locked_rows(judging))
     return run
 
 

@@ -230,6 +230,9 @@ class Confusion:
 class ClassTable:
     """What a Run says of each class, the largest first, and its commonest confusions; `of` is how many classes there are.
 
+    Where answers are sets of labels (`sets`), of each label: a row counts for every label that it has, and none is
+    taken for another.
+
     Each bound is one-sided, wrong at most `level` of the time by itself. `missing` rows have no score.
     """
 
@@ -240,3 +243,8 @@ class ClassTable:
     classes: tuple[ClassFigures, ...]
     of: int
     confusions: tuple[Confusion, ...]
+    sets: bool = False
+
+    @property
+    def noun(self) -> str:
+        return "label" if self.sets else "class"

@@ -15,13 +15,24 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import write
 
 from rung.climb.climb import climb
-from rung.climb.ledger import at_gate, charge_evaluation, few_seen, gauge_of, locked_rows, row_key, said, standing_of
+from rung.climb.ledger import (
+    after_evaluation,
+    at_gate,
+    charge_evaluation,
+    few_seen,
+    gauge_of,
+    locked_rows,
+    open_to,
+    row_key,
+    said,
+    standing_of,
+)
 from rung.climb.preflight import HopelessSplit
 from rung.progress import Silent
 from rung.registry.documents import ClimbDocument
 from rung.registry.home import Home, open_home
 from rung.task.load import load_task
-from rung.types import Bar, Candidate, Example, Task
+from rung.types import Answer, Bar, Candidate, Example, Row, Run, Task
 
 
 @pytest.fixture
@@ -168,6 +179,29 @@ def test_few_rows_that_were_seen_are_left_out_and_cost_nothing(opened: Home, tmp
     assert lower.ledger.number is None and lower.ledger.left_out == met
     second = climbed(replace(task, instruction=f"{task.instruction} Again."), opened)
     assert (second.ledger.number, second.ledger.left_out) == (2, met)
+
+
+def test_an_evaluation_leaves_out_few_that_were_seen_and_again_is_free(opened: Home, tmp_path: Path) -> None:
+    task, asked, climb = planted(tmp_path, opened), Candidate(rung="r", base="b"), Candidate(rung="r", base="c")
+    rows = task.split("test")
+    seen, met = len(rows) // 2, len(rows) // 40
+    charge_evaluation(with_test_rows(task, rows[:seen]), climb, opened)
+    task = with_test_rows(task, rows[seen - met :])
+    judging = open_to(task, asked, opened)
+    assert [row.id for row in judging.split("test")] == [row.id for row in rows[seen:]]
+    assert charge_evaluation(judging, asked, opened) == pytest.approx(0.0375), "the first on these rows"
+    assert charge_evaluation(open_to(task, asked, opened), asked, opened) == pytest.approx(0.0375)
+    assert standing_of(judging, opened).climbs == 1
+    answered = tuple(Row(example=row.id, group=row.group, answer=Answer(text=""), scores={}) for row in judging.split("test"))
+    again, told = after_evaluation(task, Run(candidate="b", task=task.digest, split="test", rows=answered), opened)
+    assert again == judging and told[1].startswith(f"Left out: {met} of {len(rows) - seen + met} test rows")
+
+
+def test_an_evaluation_on_all_rows_stays_free_after_another_met_a_few_of_them(opened: Home, tmp_path: Path) -> None:
+    task, asked = planted(tmp_path, opened), Candidate(rung="r", base="b")
+    charge_evaluation(open_to(task, asked, opened), asked, opened)
+    charge_evaluation(with_test_rows(task, task.split("test")[:2]), Candidate(rung="r", base="c"), opened)
+    assert open_to(task, asked, opened) == task
 
 
 def test_more_than_few_are_a_further_climb(opened: Home, tmp_path: Path) -> None:

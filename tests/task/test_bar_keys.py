@@ -92,6 +92,7 @@ def test_costs_are_kept_under_the_classes_names() -> None:
         ({"at_most": 0.5, "cost": {"spam->ham": 1}, "metric": "brier"}, "'cost' and 'metric' are two bars"),
         ({"scorer": "contains", "at_least": 0.5, "metric": "f1", "of": "spam"}, "which the scorer 'contains' does not say"),
         ({"scorer": "contains", "at_least": 0.5, "metric": "pass_at_k", "k": 3}, "it needs several sampled ones a row"),
+        ({"scorer": "labels", "at_least": 0.5, "metric": "macro_f1"}, "those of 'labels' are several: micro_f1"),
         ({"scorer": "contains", "at_least": 0.5, "where": {"answer": "spam"}}, "Those that do: choice, exact"),
     ],
 )  # fmt: skip
@@ -102,6 +103,10 @@ def test_mistakes(bar: dict[str, Any], said: str) -> None:
 def test_a_comparison_as_a_number() -> None:
     task = load(at_least=0.5, where={"stars": ">= 3"})
     assert {row.slices["stars"] for row in task.examples} == {"0", "1", "2", "3", "4"}
+
+
+def test_sets_of_labels_have_micro_f1() -> None:
+    assert load(scorer="labels", at_least=0.5, metric="micro_f1").quality.metric == "micro_f1"
 
 
 def test_free_text_has_no_classes() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from bar_rows import CHOICE, answered, examples_of, task_of
@@ -57,3 +59,42 @@ def test_in_words() -> None:
 
 def test_no_closed_set_no_table() -> None:
     assert table(Bar(scorer="contains", at_least=0.5)) is None
+
+
+SETS: dict[str, Any] = {"scorer": "labels", "config": {"choices": ["late", "dear", "broken"], "separator": ";"}}
+MEANT = [DRAW.choice(["late", "late; dear", "broken", "none", "dear; broken"]) for _ in range(120)]
+SAID = [text if DRAW.random() < 0.7 else DRAW.choice(["late", "dear and late", "none", "broken, odd"]) for text in MEANT]
+
+
+def label_table(groups: Sequence[str] = ()) -> ClassTable:
+    task = task_of(examples_of(MEANT, groups), Bar(**SETS, at_least=0.5))
+    found = class_table(task, Run(candidate="c", task="t", split="test", rows=answered(task, SAID)))
+    assert found is not None and found.sets
+    return found
+
+
+def test_each_label_of_sets() -> None:
+    found = label_table()
+    labels = [one.label for one in found.classes]
+    assert sorted(labels) == ["broken", "dear", "late"]
+    has, said = ([[label in text for label in labels] for text in texts] for texts in (MEANT, SAID))
+    precision, recall, f1, rows = precision_recall_fscore_support(has, said)
+    for place, one in enumerate(found.classes):
+        assert (one.rows, one.answered) == (rows[place], sum(row[place] for row in said))
+        ours = (one.precision.estimate, one.recall.estimate, one.f1.estimate)
+        assert ours == pytest.approx((precision[place], recall[place], f1[place]))
+        right = sum(h[place] and s[place] for h, s in zip(has, said, strict=True))
+        assert (one.recall.lower, one.recall.upper) == pytest.approx(clopper_pearson(right, one.rows, 0.05))
+    assert found.confusions == () and confused(found) == ""
+
+
+def test_rows_of_a_group_say_less_of_a_label_than_rows_that_stand_alone() -> None:
+    together = {one.label: one.recall for one in label_table([f"g{n // 4}" for n in range(120)]).classes}
+    for one in label_table().classes:
+        lower, other = one.recall.lower, together[one.label].lower
+        assert lower is not None and other is not None and other < lower
+
+
+def test_labels_in_words() -> None:
+    grid = class_grid(label_table())
+    assert grid.columns[0].label == "Label" and grid.caption.startswith("Each label on 120 test rows;")

@@ -123,3 +123,33 @@ def test_too_few_rows_are_told_beforehand() -> None:
     assert "rests on 300 of 300 test rows" in card(enough, 4)[-1]["text"]
     rare = task_of(examples_of(TARGETS), Bar(**CHOICE, at_least=0.98, metric="f1", of="spam"))
     assert "that 'quality' is about (f1 of spam)" in (gate_problem(rare, 4) or "")
+
+
+def test_micro_f1_of_sets_of_labels() -> None:
+    """scikit-learn's, and bounds that hold it; what is none of the labels counts once as a wrong one."""
+    draw, labels = random.Random(5), ["late", "dear", "broken"]
+    bar = Bar(scorer="labels", config={"choices": labels, "separator": ";"}, at_least=0.6, metric="micro_f1")
+    meant = ["; ".join(draw.sample(labels, draw.randint(0, 3))) or "none" for _ in range(200)]
+    said = [text if draw.random() < 0.8 else "; ".join(draw.sample(labels, 2)) for text in meant]
+    task = task_of(examples_of(meant), bar)
+    run = Run(candidate="c", task="t", split="test", rows=answered(task, said))
+    found = read_bar(task, bar, run, 0.05)
+    theirs = f1_score(*([[label in text for label in labels] for text in texts] for texts in (meant, said)), average="micro")
+    assert found.estimate == pytest.approx(theirs)
+    assert (
+        found.lower is not None and found.upper is not None and 0.6 <= found.lower < theirs < found.upper and found.status == "pass"
+    )
+    odd = Run(candidate="c", task="t", split="test", rows=answered(task_of(examples_of(["late"]), bar), ["late; odd; worn"]))
+    assert read_bar(task_of(examples_of(["late"]), bar), bar, odd, 0.05).estimate == pytest.approx(2 / 3)
+
+
+def test_a_bar_on_micro_f1_of_sets_has_a_card_and_a_verdict() -> None:
+    bar = Bar(scorer="labels", config={"choices": ["late", "dear"], "separator": ";"}, at_least=0.6, metric="micro_f1")
+    task = task_of(examples_of(["late", "dear", "late; dear", "none"] * 60), bar)
+    right = [row.target for row in task.examples]
+    verdict = look_at(seen(measure_of(task, bar), task.split("test"), answered(task, right)), 0.05)
+    assert verdict is not None and verdict.status == "pass" and verdict.estimate == 1
+    assert "how often less than that passes is not known beforehand" in " ".join(line["text"] for line in card(task, 1))
+    assert gate_problem(task, 1) is None
+    few = task_of(examples_of(["late", "dear"]), bar)
+    assert "even if every answer is right" in str(gate_problem(few, 1))

@@ -11,7 +11,7 @@ from rung.json_form import as_json, digest
 from rung.registry.documents import Ledger
 from rung.registry.looks import Gauge, Gauged, Grant, Standing
 from rung.rungs.base import ladder
-from rung.types import Bar, Candidate, Example, Task
+from rung.types import Bar, Candidate, Example, Run, Task
 from rung.verify.alpha import AlphaPlan, plan_alpha, weight
 from rung.verify.run import random_order
 
@@ -145,6 +145,15 @@ def charge_evaluation(task: Task, candidate: Candidate, home: Home) -> float:
     return home.looks.charge(test, digest([test.gauge.key, test.gauge.lines, test.key]), locked_rows(task), grant)
 
 
+def open_to(task: Task, candidate: Candidate, home: Home) -> Task:
+    """The task with the test rows on which a Candidate is evaluated: few that climbs before had seen are left out, as in a climb.
+
+    All of them where it was evaluated on them already, which is free.
+    """
+    test = Gauged(gauge=gauge_of(task, "evaluation"), key=candidate.id)
+    return task if home.looks.level(test) is not None else at_gate(task, few_seen(task, home))
+
+
 def after(task: Task, home: Home) -> str:
     """How a task's test rows stand after an evaluation."""
     standing = standing_of(task, home)
@@ -153,6 +162,14 @@ def after(task: Task, home: Home) -> str:
         f"Climbs and evaluations on these test rows so far: {standing.climbs:,}; error at most {standing.spent:.2%}. The next may "
         f"spend {following:.2%}."
     )
+
+
+def after_evaluation(task: Task, run: Run, home: Home) -> tuple[Task, list[str]]:
+    """The task with the test rows that a Run on test was on, and what the ledger says after it, a line each."""
+    asked = {row.example for row in run.rows}
+    judging = at_gate(task, {row.id for row in task.split("test")} - asked)
+    lines = of_left_out(len(task.split("test")) - len(asked), judging)
+    return judging, [after(judging, home), *[f"{line[:1].upper()}{line[1:]}." for line in lines]]
 
 
 def ledger_of(climb: Climb) -> Ledger:

@@ -163,9 +163,18 @@ def _kept(value: Any) -> Any:
     return value
 
 
+def _texts(parts: Parts) -> list[str]:
+    """All that a row says where that is plain texts, of which JSON can say every one; empty where there is more."""
+    said = [value for message in parts.messages for value in message.values()]
+    plain = not (parts.tools or parts.calls or parts.rejected) and isinstance(parts.target, str)
+    return [*said, parts.target] if plain and all(isinstance(value, str) for value in said) else []
+
+
 def _example(parts: Parts, given: Given, where: str) -> Example:
     try:
-        canonical_json([parts.messages, parts.target, parts.tools, parts.calls, parts.rejected]).encode("utf-8")
+        if not (texts := _texts(parts)):
+            canonical_json([parts.messages, parts.target, parts.tools, parts.calls, parts.rejected]).encode("utf-8")
+        "".join(texts).encode("utf-8")
     except (ValueError, TypeError) as error:
         raise RowError(f"the row cannot be written as JSON: {error}") from None
     identity = given.id or where.rsplit("/", 1)[-1]

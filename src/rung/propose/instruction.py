@@ -30,6 +30,7 @@ GENERAL = frozenset(
         """,
     )
 )
+DATED = frozenset(["date", "dates", "day", "datetime", "deadline", "birthday", "timestamp", "datum", "fecha"])
 STARS = frozenset(["stars", "star", "rating", "ratings", "score", "scores", "overall", "grade"])
 
 
@@ -48,6 +49,7 @@ def instruction_for(kind: Kind, classes: Mapping[str, int], examples: Sequence[E
         "required items": f"{job} Name all {column or 'items'} that are asked for.".strip(),
         "number": f"{_number(asked, column)} {ALONE}",
         "identifier": f"Give the {column or 'number'}, exactly as it is written. {ALONE}",
+        "date": f"Give the {column if DATED & asked.target.known else 'date'}. {ALONE}",
         "JSON object": _fields(asked, examples),
         "tool calls": "Reply with the function call as JSON.",
         "short text": f"{job} {ALONE}" if job and not job.startswith("Answer") else f"{job} Answer in a few words. {ALONE}".strip(),

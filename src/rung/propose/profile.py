@@ -20,6 +20,7 @@ from rung.data.shapes.columns import Columns
 from rung.data.shapes.recognise import shape_fields
 from rung.data.shapes.understand import titles_of
 from rung.data.split import Deduplicated, deduplicate
+from rung.garbage import uncollected
 from rung.propose.class_names import name_classes
 from rung.propose.code import TestsFound, proven, tests_beside
 from rung.propose.columns.beside import guess_extra, guess_group
@@ -89,6 +90,7 @@ class Profile:
         return self.reference.path.parent if self.reference.kind == "path" else Path()
 
 
+@uncollected()
 def look_at(what: Path | str, wanted: Wanted = NOTHING_WANTED, downloads: Path | None = None) -> Profile:
     """Looks at a data file, or at what another reference names; what must be fetched is kept in `downloads`.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rung.disk import place
 from rung.errors import RungError, UserError
+from rung.garbage import uncollected
 from rung.propose.ending import Ending, ending_of
 from rung.propose.profile import Profile
 from rung.propose.task_file import write_task
@@ -78,6 +79,7 @@ def refuse_existing(out: Path) -> None:
         raise UserError("there is a file already", where=str(out), hint="Choose another with --out, or move it away.")
 
 
+@uncollected()
 def propose(draft: Draft) -> Proposal:
     """Writes the task file. Raises UserError, leaving nothing behind, where it would not load or could prove no bar."""
     draft = replace(draft, profile=replace(draft.profile, leave_out=_unmatchable(draft.profile)))

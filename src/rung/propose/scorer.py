@@ -17,16 +17,16 @@ from rung.errors import UserError, did_you_mean
 from rung.propose.lists import ListKind, lists_in
 from rung.propose.quantities import are_quantities, tolerance
 from rung.types import Example
-from rung.verify.column import read_column
+from rung.verify.column import ColumnReading, read_column
 from rung.verify.dates import ODD_SHARE, read_date
 from rung.verify.fields import kind_of_field
 
-Kind = ListKind | Literal["closed set", "number", "identifier", "JSON object", "tool calls", "short text", "text", "code"]
+Kind = ListKind | Literal["closed set", "number", "identifier", "date", "JSON object", "tool calls", "short text", "text", "code"]
 SHORT_CHARS = 40
 BARS: dict[Kind, float] = {
     **dict.fromkeys(("several labels", "alternatives", "required items", "tool calls", "short text"), 0.5),
     **dict.fromkeys(("references", "text", "code"), 0.3),
-    **dict.fromkeys(("number", "identifier"), 0.7),
+    **dict.fromkeys(("number", "identifier", "date"), 0.7),
     "JSON object": 0.8,
 }
 FUZZY_CHARS = 25
@@ -48,8 +48,8 @@ def kind_of(examples: Sequence[Example], column: str = "") -> tuple[Kind, dict[s
     if is_closed_set(texts) and not are_quantities(targets, column):
         return "closed set", texts
     shown = read_column(targets)
-    if shown.kind in ("number", "identifier"):
-        return ("number" if shown.kind == "number" else "identifier"), {}
+    if shown.kind != "text":
+        return shown.kind, {}
     short = sum(width(as_text(target)) <= SHORT_CHARS for target in targets) >= 0.9 * len(targets)
     return ("short text" if short else "text"), {}
 
@@ -100,6 +100,8 @@ def scorer_for(kind: Kind, examples: Sequence[Example], columns: Mapping[str, st
         settings["decimal"] = "."
     if kind == "number" and (absolute := tolerance(examples)) is not None:
         settings["absolute"] = absolute
+    if kind == "date" and (first := _day_first(read_column([example.target for example in examples]))) is not None:
+        settings["day_first"] = first
     return name, {**proposed, **settings}
 
 
@@ -120,7 +122,7 @@ def remarks_on(kind: Kind, examples: Sequence[Example]) -> list[str]:
         objects = [target for target in targets if isinstance(target, dict)]
         columns = {f"'{key}'": read_column(_flat(values)) for key, values in _by_name(objects).items()}
     else:
-        columns = {"The answers": read_column(targets)} if kind in ("number", "identifier") else {}
+        columns = {"The answers": read_column(targets)} if kind in ("number", "identifier", "date") else {}
     remarks = []
     if kind == "number" and (absolute := tolerance(examples)) is not None:
         told = (
@@ -166,8 +168,13 @@ def _date(values: Sequence[Any]) -> str | dict[str, Any]:
     column = read_column(values)
     moments = [moment for value in values if (moment := read_date(value, day_first=column.day_first or False))]
     timed = sum(moment.time is not None for moment in moments) > 0.5 * len(moments)
-    kind, first = "datetime" if timed else "date", False if column.doubt else column.day_first
+    kind, first = "datetime" if timed else "date", _day_first(column)
     return kind if first is None else {"kind": kind, "day_first": first}
+
+
+def _day_first(column: ColumnReading) -> bool | None:
+    """Whether the day comes first, None where the column has no such dates; the month in a column in doubt, which is said."""
+    return False if column.doubt else column.day_first
 
 
 def bar_for(kind: Kind, classes: Mapping[str, int]) -> float:

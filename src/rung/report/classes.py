@@ -1,4 +1,4 @@
-"""Each class of a closed set: for the page, and for a terminal."""
+"""Each class of a closed set, or each label of sets: for the page, and for a terminal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rung.parts import Bounded, ClassTable
 from rung.report import text
 from rung.report.grids import Column, Table
 
-HEADS = ("class", "rows", "answered so", "recall", "bounds", "precision", "bounds", "F1", "bounds")
+HEADS = ("rows", "answered so", "recall", "bounds", "precision", "bounds", "F1", "bounds")
 
 
 def class_grid(found: ClassTable) -> Table:
     """The page's table."""
-    columns = tuple(Column(label=head.capitalize(), numeric=place > 0) for place, head in enumerate(HEADS))
+    columns = tuple(Column(label=head.capitalize(), numeric=place > 0) for place, head in enumerate((found.noun, *HEADS)))
     return Table(caption=_caption(found), columns=columns, rows=_rows(found))
 
 
@@ -30,7 +30,7 @@ def confused(found: ClassTable) -> str:
 def class_lines(found: ClassTable, clean: Callable[[str], str] = text.visible) -> Sequence[RenderableType]:
     """The same for a terminal: a table and its notes, each text as `clean` lets it through."""
     drawn = Drawn(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for place, head in enumerate(HEADS):
+    for place, head in enumerate((found.noun, *HEADS)):
         drawn.add_column(head, justify="right" if place else "left", header_style="dim", overflow="fold")
     for row in _rows(found):
         drawn.add_row(*[Text(clean(cell)) for cell in row])
@@ -41,7 +41,7 @@ def _caption(found: ClassTable) -> str:
     more = f", the largest {len(found.classes)} of {found.of}" if len(found.classes) < found.of else ""
     missing = f"; {text.plural(found.missing, 'row')} without a score" if found.missing else ""
     return (
-        f"Each class on {text.plural(found.n, f'{found.split} row')}{more}{missing}; each bound by itself is wrong at most "
+        f"Each {found.noun} on {text.plural(found.n, f'{found.split} row')}{more}{missing}; each bound by itself is wrong at most "
         f"{found.level:.0%} of the time"
     )
 

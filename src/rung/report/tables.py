@@ -72,7 +72,7 @@ def _classes(document: ClimbDocument, options: ConsoleOptions) -> list[Renderabl
     shown = document.winner if document.winner in measured else measured[-1] if measured else None
     if shown is None or shown.classes is None:
         return []
-    title = Text(safe(f"Each class, {shown.rung} on {shown.classes.split}:", options), style="bold")
+    title = Text(safe(f"Each {shown.classes.noun}, {shown.rung} on {shown.classes.split}:", options), style="bold")
     return [title, *class_lines(shown.classes, lambda words: safe(words, options))]
 
 

@@ -39,4 +39,4 @@ def _target(example: Example) -> str:
 
 
 def _chars(example: Example) -> int:
-    return len(texts(example)) + len(canonical_json(list(example.tools)))
+    return len(texts(example)) + (len(canonical_json(list(example.tools))) if example.tools else len("[]"))

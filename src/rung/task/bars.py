@@ -9,7 +9,7 @@ from rung import plugins
 from rung.errors import UserError, did_you_mean
 from rung.types import Bar, Example
 from rung.verify.bars import Measure
-from rung.verify.metrics import METRICS, NONE
+from rung.verify.metrics import METRICS, NONE, OF_SETS
 from rung.verify.scoring import BoundScorer, scorer_settings
 from rung.verify.where import ANSWER, OWN, strangers, tests_of
 
@@ -100,7 +100,10 @@ def scorer_problems(bar: Bar, scorer: BoundScorer) -> Iterator[tuple[str, str]]:
     except UserError as error:
         yield "where", f"{error.problem}. {error.hint}"
     needed = [key for key, used in (("metric", bar.metric), ("cost", bar.cost), ("where", ANSWER in bar.where)) if used]
-    if needed and not scorer.labels:
+    if needed and not scorer.labels and not (scorer.several and bar.metric == OF_SETS and needed == ["metric"]):
+        if scorer.several and bar.metric:
+            yield "metric", f"'{bar.metric}' is of answers that are one label, and those of '{bar.scorer}' are several: {OF_SETS}"
+            return
         known = [name for name in plugins.names("scorers") if hasattr(plugins.load("scorers", name), "label")]
         of = {"metric": f"'{bar.metric}'", "cost": "a cost", "where": "'where: answer'"}[needed[0]]
         why = SEVERAL_ANSWERS if bar.metric == "pass_at_k" else f"{of} needs the label that an answer was read as"
@@ -115,7 +118,7 @@ def refuse_bars(measures: Sequence[Measure], examples: Sequence[Example]) -> lis
 def _against_rows(measure: Measure, examples: Sequence[Example]) -> Iterator[tuple[str, str]]:
     bar, classes = measure.bar, measure.scorer.classes(examples)
     needed = METRICS[bar.metric].needs if bar.metric else "classes" if bar.cost else ""
-    if needed in ("classes", "one class", "probabilities") and not classes:
+    if needed in ("classes", "one class", "probabilities") and not (classes or measure.scorer.several):
         what = f"'{bar.metric}'" if bar.metric else "a cost"
         why = SEVERAL_ANSWERS if bar.metric == "pass_at_k" else "the targets are no closed set of labels"
         yield "metric" if bar.metric else "cost", f"{what} needs classes, and {why}"

@@ -21,6 +21,7 @@ from rung.data.shapes.columns import Columns
 from rung.data.split import Deduplicated, deduplicate, split, with_repeats
 from rung.data.split_findings import about_split
 from rung.errors import UserError, did_you_mean
+from rung.garbage import uncollected
 from rung.parts import Knowledge, ProbeSettings, ToolSet
 from rung.sources.base import BaseReference
 from rung.task.bars import fields_of, named_costs, refuse_bars, scorer_problems
@@ -61,6 +62,7 @@ def check_file(path: Path) -> None:
     _checked(read_yaml(path))
 
 
+@uncollected()
 def read_task(path: Path, downloads: Path) -> TaskFile:
     """As `load_task`, with what was read, left out and found twice."""
     from rung.task.tools import task_tools

@@ -37,13 +37,15 @@ class Measure:
 
     def answered(self, example: Example, row: Row) -> Answered:
         """A row with the labels of its target and its answer."""
-        score = row.scores[self.bar.name]
+        score, sets = row.scores[self.bar.name], self.scorer.several
         return Answered(
             example=example,
             answer=row.answer,
             target=self.scorer.target_label(example),
             label=None if score.value is None else self.scorer.label(example, row.answer.text),
             score=score,
+            meant=self.scorer.named(example, self.scorer.ideal(example)) if sets else None,
+            named=self.scorer.named(example, row.answer.text) if sets and score.value is not None else frozenset(),
         )
 
     def part(self, example: Example, row: Row) -> Part | None:

@@ -7,6 +7,7 @@ keep their kind.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -110,7 +111,8 @@ def number_form(values: Sequence[Any]) -> tuple[NumberForm, str]:
     doubtful = [text for text in texts if _DOUBTFUL.search(text)]
     doubt = f"'{doubtful[0].strip()}' is a number with three decimals, or one of thousands" if doubtful and commas == points else ""
     written = NumberForm(decimal="," if commas > points else ".")
-    numbers = [number for value in values if (number := read_number(value, written))]
+    counts, others = _texts(values)
+    numbers = [number for value in [*counts, *others] if (number := read_number(value, written))]
     units = {unit for number in numbers if (unit := number.unit)}
     apart = any(not (one & other) for one in units for other in units)
     bare = [abs(number.value) for number in numbers if not number.percent]
@@ -119,7 +121,14 @@ def number_form(values: Sequence[Any]) -> tuple[NumberForm, str]:
 
 
 def _mostly(values: Sequence[Any], fits: Callable[[Any], bool]) -> bool:
-    return sum(map(fits, values)) >= (1 - ODD_SHARE) * len(values)
+    counts, others = _texts(values)
+    fitting = sum(count for text, count in counts.items() if fits(text)) + sum(map(fits, others))
+    return fitting >= (1 - ODD_SHARE) * len(values)
+
+
+def _texts(values: Sequence[Any]) -> tuple[Counter[str], list[Any]]:
+    """Each text once, with how often it stands there; and the values that are none."""
+    return Counter(value for value in values if isinstance(value, str)), [value for value in values if not isinstance(value, str)]
 
 
 def _is_date(value: Any, day_first: bool | None) -> bool:

@@ -49,6 +49,12 @@ _DAYS = tuple(
         r"(?P<year>\d{4})[\s-](?P<name>[^\W\d_]{3,12})\.?[\s-](?P<day>\d{1,2})",
     )
 )
+# Within a text: what stands there must be a date as a whole, and eight digits are none.
+_IN_TEXT = tuple(
+    re.compile(rf"(?<![\w/.,:+-])(?:{pattern.pattern})(?![\w/])(?![-.,:]\w)", re.IGNORECASE)
+    for place, pattern in enumerate(_DAYS)
+    if place != 1
+)
 _WEEKDAY = re.compile(
     r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+|(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|"
     r"lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo),?\s+",
@@ -83,6 +89,13 @@ def read_date(value: Any, *, day_first: bool | None = None) -> Moment | None:
     """The moment that a text names as a whole; None where it names none, or `day_first` is wanted to tell and is not known."""
     text = value.strip() if isinstance(value, str) else ""
     return _read(text, day_first) if 6 <= len(text) <= _LONGEST else None
+
+
+def dates_in(text: str, *, day_first: bool | None = None) -> list[tuple[int, Moment]]:
+    """Every date in a text, with the place where it begins, in their order. White space in it must be single blanks."""
+    matches = (match for pattern in _IN_TEXT for match in pattern.finditer(text))
+    found = ((match.start(), moment) for match in matches if (moment := _moment(match, day_first)))
+    return sorted(found, key=lambda one: one[0])
 
 
 def same_date(answer: Moment, target: Moment) -> bool:

@@ -49,6 +49,8 @@ def is_set_of_few(sets: Sequence[Sequence[str]]) -> bool:
 
 
 def _separates(mark: str, texts: Sequence[str]) -> bool:
+    if not any(mark in text for text in texts):
+        return False
     if mark == "|" and any(END_MARK.search(text) for text in texts):
         return False  # a model's own mark (<|endoftext|>) has two of them inside
     sets = [parts_of(text, mark) for text in texts]

@@ -171,7 +171,8 @@ class Listed:
     def _rows(self, examples: Sequence[Example], config: Any) -> list[Example]:
         """The rows, one for each item of a list that the plug-in is not given whole."""
         read = ((row, self._read(row.target, config)) for row in examples)
-        return [replace(row, target=item) for row, target in read for item in (target if isinstance(target, list) else (target,))]
+        items = ((row, item) for row, target in read for item in (target if isinstance(target, list) else (target,)))
+        return [row if item is row.target else replace(row, target=item) for row, item in items]
 
     def _rendered(self, target: Any, config: Any) -> str:
         text: str = self.module.render(target, config) if hasattr(self.module, "render") else as_text(target)

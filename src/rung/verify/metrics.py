@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rung.types import Answer, Bar, Example, Score
-from rung.verify.scoring import BoundScorer
+from rung.verify.scoring import BoundScorer, bind
 from rung.verify.stats.linear import Linear, Part
 
 Needs = Literal["classes", "one class", "numbers", "probabilities"]
@@ -20,6 +20,7 @@ Needs = Literal["classes", "one class", "numbers", "probabilities"]
 SHARE = ((0.0, 1.0), (1.0, 1.0))
 ANSWERED = ((0.0, 0.0), *SHARE)
 ONE_F1 = ((0.0, 0.0), (0.0, 1.0), (2.0, 2.0))
+OF_SETS = "micro_f1"  # the one metric of all labels that sets of them have
 MICRO_F1 = ((0.0, 1.0), (0.0, 2.0), (2.0, 2.0))
 
 
@@ -53,6 +54,9 @@ def linear_of(bar: Bar) -> Linear | None:
         return Linear(corners=((0.0, 1.0), (largest_cost(bar), 1.0)), most=True)
     if bar.metric:
         metric = METRICS[bar.metric]
+        if bar.metric == OF_SETS and (scorer := bind(bar)).several:
+            most = float(scorer.most_labels)
+            return Linear(corners=((0.0, 0.0), (0.0, most + 1), (2 * most, 2 * most)), uneven=True)
         return Linear(corners=metric.corners, most=metric.most) if metric.corners else None
     return Linear(corners=ANSWERED if "answer" in bar.where else SHARE, most=bar.at_most is not None)
 
@@ -64,13 +68,18 @@ def largest_cost(bar: Bar) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """A row with its answer: the labels of both, None where there is none, and the scorer's word."""
+    """A row with its answer: the labels of both, None where there is none, and the scorer's word.
+
+    meant, named  of sets of labels: those of the target and of the answer, "" for what is none
+    """
 
     example: Example
     answer: Answer
     target: str | None
     label: str | None
     score: Score
+    meant: frozenset[str] | None = None
+    named: frozenset[str] = frozenset()
 
 
 def part_of(bar: Bar, scorer: BoundScorer | None, row: Answered) -> Part | None:
@@ -89,6 +98,8 @@ def _weighed(bar: Bar, chances: Mapping[str, float], target: str) -> float:
 
 
 def _counted(bar: Bar, row: Answered) -> Part:
+    if row.meant is not None and bar.metric == OF_SETS:
+        return 2.0 * len(row.meant & row.named), float(len(row.meant) + len(row.named))
     meant, so = row.target == bar.of, row.label == bar.of
     if bar.metric == "recall":
         return float(so), 1.0

@@ -24,6 +24,8 @@ Its other hooks are optional, with the defaults of BoundScorer:
     place(config, folder) -> Config                        the settings as they stand on this machine
     forbidden(examples, config) -> list[Example]           rows whose right answer the row itself forbids a model to write
     label(example, output, config) -> str | None           what label an answer was read as; None where it is none
+    most_labels(config) -> int                             how many labels an answer may name at once, where it may name several
+    named(example, output, config) -> frozenset[str]       then: those that it names; "" among them for what is none
     accepts(config) -> Mapping[str, str]                   near misses (`rung.verify.near_misses`) that it takes for right, and why
     harmless(config) -> tuple[str, ...]                    rewordings of an ideal answer that are right, beside ALWAYS_HARMLESS
     staged(example, config) -> Example                     a row with what an answer to it would have been shown
@@ -164,6 +166,25 @@ class BoundScorer:
     def target_label(self, example: Example) -> str | None:
         """The label of the right answer; None where the scorer knows no labels."""
         return self.label(example, self.ideal(example)) if self.labels else None
+
+    @property
+    def several(self) -> bool:
+        """Whether an answer may name several labels."""
+        return hasattr(self.module, "named")
+
+    @property
+    def most_labels(self) -> int:
+        """How many labels an answer may name at once."""
+        most: int = self.module.most_labels(self.config) if self.several else 1
+        return most
+
+    def named(self, example: Example, output: str) -> frozenset[str]:
+        """The labels that an answer names, "" among them for what is none; at most one where answers are one label."""
+        if self.several:
+            found: frozenset[str] = self.module.named(example, final_answer(output, lambda: self.ideal(example)), self.config)
+            return found
+        label = self.label(example, output)
+        return frozenset() if label is None else frozenset([label])
 
     def classes(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """Every label that can be right, sorted; empty where the answers are no closed set of labels."""

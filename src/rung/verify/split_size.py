@@ -39,7 +39,7 @@ def telling_rows(task: Task, bar: Bar, test: Sequence[Example]) -> Sequence[Exam
 
 def _problem(task: Task, bar: Bar, rows: Sequence[Example], alpha: float, split: str) -> str | None:
     """Why a bar cannot be passed on the rows that say something of it; None where it can."""
-    if bar.metric and linear_of(bar) is None:
+    if bar.metric and ((linear := linear_of(bar)) is None or linear.uneven):
         return _problem_of_whole(task, bar, rows, alpha, split)
     groups = len({row.group or row.id for row in rows})
     unit = "rows" if groups == len(rows) else "groups of rows"
@@ -110,13 +110,13 @@ def _bar_line(task: Task, bar: Bar, test: Sequence[Example], alpha: float) -> di
 
 
 def _truth(task: Task, bar: Bar, rows: Sequence[Example], alpha: float) -> float | None:
-    """From where on a candidate passes with 80% power, its errors the worst; None for a metric of all rows at once."""
+    """From where on a candidate passes with 80% power, its errors the worst; None where that is not known beforehand."""
     from rung.verify.stats.clusters import sizes
     from rung.verify.stats.power import alone, least_truth, least_truth_at_once
     from rung.verify.stats.sequential import AT_END
 
     linear = linear_of(bar)
-    if linear is None:
+    if linear is None or linear.uneven:
         return None
     groups, chance = sizes([row.group for row in rows]), _chance_per_row(bar)[0]
     whole = _whole_groups(task, bar)

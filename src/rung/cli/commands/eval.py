@@ -11,7 +11,7 @@ from rung.cli.output import EXIT_CODE, example, json_option, print_json, show, t
 from rung.report.text import share
 
 if TYPE_CHECKING:
-    from rung.types import Task
+    from rung.types import Run, Task
     from rung.verify.reading import Reading
 
 WORST_FIRST = ("fail", "undecided", "pass")
@@ -26,7 +26,8 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     """Measure a registered candidate on TASK's rows.
 
     Keeps the run. Looking at dev is free. A look at test is charged like a climb on its rows, so that over all of them something
-    passes wrongly at most alpha of the time; the same candidate again is free.
+    passes wrongly at most alpha of the time; the same candidate again is free. Few rows that climbs before had seen are left out,
+    as a climb leaves them out.
 
     Exits with 0 where the lower bound reaches every bar of the kind `at_least`, and the upper bound keeps every one of `at_most`,
     else with 1.
@@ -40,7 +41,7 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
 
     locked = load_task(task, progress=True)
     run = evaluate(locked, ref, split, progress=True)
-    alpha, told = _level(locked, run.candidate) if split == "test" else (locked.alpha, "")
+    alpha, told = _level(locked, run) if split == "test" else (locked.alpha, [])
     bars = [read_bar(locked, bar, run, alpha) for bar in (locked.quality, *locked.guards)]
     classes = class_table(locked, run)
     remarked = remarks([row.answer for row in run.rows])
@@ -53,6 +54,7 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
                 "n": len(run.rows),
                 "alpha": alpha,
                 "bars": [plain(bar) for bar in bars],
+                "left_out": len(locked.split(split)) - len(run.rows),
                 "classes": plain(classes) if classes else None,
                 "remarks": list(remarked),
             }
@@ -60,20 +62,21 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     else:
         _show(bars, alpha, split)
         show(*class_lines(classes) if classes else [])
-        show(*[told] if told else [])
+        show(*told)
         for remark in remarked:
             show(f"{remark[0].upper()}{remark[1:]}.")
     statuses = [bar.status for bar in bars if bar.status]
     return EXIT_CODE[min(statuses, key=WORST_FIRST.index)] if statuses else 0
 
 
-def _level(task: Task, candidate: str) -> tuple[float, str]:
+def _level(task: Task, run: Run) -> tuple[float, list[str]]:
     """What an evaluation on test may spend, and what the ledger says after it."""
-    from rung.climb.ledger import after, charge_evaluation
+    from rung.climb.ledger import after_evaluation, charge_evaluation
     from rung.registry.home import open_home
 
     with open_home(write=True) as home:
-        return charge_evaluation(task, home.candidates.get(candidate), home), after(task, home)
+        judging, told = after_evaluation(task, run, home)
+        return charge_evaluation(judging, home.candidates.get(run.candidate), home), told
 
 
 def _show(bars: list[Reading], alpha: float, split: str) -> None:

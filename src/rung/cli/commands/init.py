@@ -40,6 +40,7 @@ def command(file: str, out: Path, base: str | None, as_json: bool, explain: bool
     hf:, pip: or npm: reference. The task file says what was found, what was guessed and what its test split can
     prove. In a terminal it asks what the file cannot tell; elsewhere it names the options that say it. Never overwrites a file.
     """
+    from rung.data.read.source import read_once
     from rung.propose.columns.undecided import Undecided
     from rung.propose.propose import Draft, propose, refuse_existing
     from rung.registry.home import default_path
@@ -47,15 +48,16 @@ def command(file: str, out: Path, base: str | None, as_json: bool, explain: bool
 
     refuse_existing(out)
     wanted, downloads = _wanted(said), default_path() / "downloads"
-    try:
-        profile = _looked_at(file, wanted, downloads, may_ask=not (as_json or draft))
-    except Undecided as error:
-        if not draft:
-            raise
-        _drafted(error, file, wanted, out, base, as_json)
-        return
-    with watching() as progress, progress.stage("Trying the task"):
-        proposal = propose(Draft(profile=profile, out=out, base=base, downloads=downloads, alpha=plan_of_alpha))
+    with read_once():
+        try:
+            profile = _looked_at(file, wanted, downloads, may_ask=not (as_json or draft))
+        except Undecided as error:
+            if not draft:
+                raise
+            _drafted(error, file, wanted, out, base, as_json)
+            return
+        with watching() as progress, progress.stage("Trying the task"):
+            proposal = propose(Draft(profile=profile, out=out, base=base, downloads=downloads, alpha=plan_of_alpha))
     if as_json:
         print_json(_document(proposal))
     else:

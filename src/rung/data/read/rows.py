@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from rung.data.sensitive import masked
@@ -128,6 +128,18 @@ class Problems:
             self.said[kind] = kind
         if len(self.first) < SHOWN_PROBLEMS:
             self.first.append(f"{place}: {reason}")
+
+    def copied(self) -> Problems:
+        """What was found so far; what is added to either is not added to the other."""
+        return replace(self, first=[*self.first], reasons=Counter(self.reasons), said=dict(self.said), excused=set(self.excused))
+
+    def of_the_same(self, shown: str, wanted: frozenset[str]) -> Problems | None:
+        """A copy for who reads the same rows under another name or wants others left out; None where what was found is told by the
+        one or hangs on the other."""
+        if (shown, wanted) == (self.shown, self.wanted):
+            return self.copied()
+        told = bool(self.count or self.excused) or (shown != self.shown and self.places is not None)
+        return None if told else replace(self.copied(), shown=shown, wanted=wanted)
 
     def left_out(self, allowed: float) -> Finding | None:
         """What is told of the bad rows, which are left out. Raises UserError that lists them where they are more than `allowed`, a

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rung.data.read import user_rows
+from rung.data.read.containers.located import Located
 from rung.data.read.fetch import fetch
 from rung.data.read.layout import PLAIN, Layout
 from rung.data.read.locate import locate, open_located
@@ -63,10 +66,46 @@ class Read:
     format: str
 
 
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Meanwhile the rows that were last read are kept, for whoever reads the same ones again: to look at a file, to understand its
+    rows and to try what was made of them is three readings of it."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+_KEPT: ContextVar[dict[Hashable, Read] | None] = ContextVar("_KEPT", default=None)
+
+
 def read_rows(source: Source) -> Read:
     """The rows that take part, before they are understood. Raises as `load_examples`, but for bad rows, which are in `problems`."""
     _check_settings(source)
-    table = _open(source)
+    kept = _KEPT.get()
+    if kept is None or source.reference.startswith("python:") or source.layout.answers:
+        return _read(source, _open(source))
+    found = locate(source.reference, source.base_folder, source.downloads, source.encoding)
+    key = _key(found, source)
+    problems = kept[key].problems.of_the_same(found.shown, frozenset(source.leave_out)) if key in kept else None
+    if problems is not None:
+        return replace(kept[key], problems=problems)
+    kept.clear()
+    read = _read(source, open_located(found, source.encoding, source.layout))
+    kept[key] = replace(read, problems=read.problems.copied())
+    return read
+
+
+def _key(found: Located, source: Source) -> Hashable:
+    """What decides which rows are read, and the state of the file that they are read from."""
+    status = found.path.stat()
+    where = repr(sorted(source.where.items())) if source.where else ""
+    how = (source.encoding, source.layout, source.limit, source.seed, where)
+    return (found.path.resolve(), status.st_mtime_ns, status.st_size, found.format, *how)
+
+
+def _read(source: Source, table: Table) -> Read:
     problems = Problems(table.shown, places=table.places, wanted=frozenset(source.leave_out))
     keep = Filter(source.where, table.shown)
     raw, rows_read = _sample(table, source, keep, problems)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 from rung.data.closed_set import is_closed_set
@@ -127,7 +128,7 @@ def columns_of(rows: Rows) -> dict[str, Column]:
     """Every column that any row has, in the order of their first appearance."""
     step = max(len(rows) // LOOKED_AT, 1)
     seen = rows[::step][:LOOKED_AT]
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(chain.from_iterable(rows))
     short = {name.strip().casefold() for name in names}
     said = IN_FULL if short >= IN_FULL.keys() and "b" not in short else {}  # beside B, A is an option
     return {name: replace(_column(name, rows, seen), said=said.get(name.strip().casefold(), "")) for name in names}
@@ -165,8 +166,19 @@ def _structured(found: Sequence[list[Any] | dict[str, Any]]) -> Look:
 
 
 def _column(name: str, rows: Rows, seen: Rows) -> Column:
-    values = Counter(text for row in rows if (value := row.get(name)) is not None and (text := as_text(value)))
-    return Column(name=name, rows=len(rows), values=values, cells=tuple(_filled(row.get(name)) for row in seen))
+    return Column(name=name, rows=len(rows), values=_counted(name, rows), cells=tuple(_filled(row.get(name)) for row in seen))
+
+
+def _counted(name: str, rows: Rows) -> Counter[str]:
+    """The cells as text, with how often each stands. Where all are texts each different one is looked at once."""
+    cells = [value for row in rows if (value := row.get(name)) is not None]
+    if any(type(value) is not str for value in cells):
+        return Counter(text for value in cells if (text := as_text(value)))
+    counts = Counter[str]()
+    for value, count in Counter(cells).items():
+        if text := as_text(value):
+            counts[text] += count
+    return counts
 
 
 def _filled(value: Any) -> Any:

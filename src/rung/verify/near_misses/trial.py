@@ -109,7 +109,8 @@ class _Locked:
     task: Task
 
     def __hash__(self) -> int:
-        return hash(self.task.digest)
+        # The lock's digest is worked out from all rows: asked only of a task that may be the same.
+        return hash((self.task.name, self.task.instruction, self.task.seed, len(self.task.examples)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Locked) and self._bars == other._bars and self.task.digest == other.task.digest

@@ -83,6 +83,20 @@ def score(example: Example, output: str, config: Config) -> Score:
     return Score(value=_agreement(right, named, config.measure), reason=_told(right, named, reader))
 
 
+def most_labels(config: Config) -> int:
+    """As many as there are."""
+    return len(config.choices)
+
+
+def named(example: Example, output: str, config: Config) -> frozenset[str]:
+    """The choices that an answer names, as they are spelled there, and "" where it names something else."""
+    reader = _reader(config)
+    found = reader.read(output)
+    if found is None:
+        return frozenset()
+    return frozenset(reader.by_key[key] for key in found.labels) | frozenset([""] if found.unknown else [])
+
+
 def render(target: Any, config: Config) -> str:
     """The labels as a JSON list, in the order and the spelling of the closed set."""
     reader = _reader(config)

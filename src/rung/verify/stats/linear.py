@@ -31,10 +31,14 @@ ON_THE_LINE = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """What a row can give: every extreme (top, bottom). `most` says that the bar is an upper one: the less, the better."""
+    """What a row can give: every extreme (top, bottom). `most` says that the bar is an upper one: the less, the better.
+
+    uneven  right rows give different amounts, so that the power of a bar is not known beforehand
+    """
 
     corners: tuple[Part, ...]
     most: bool = False
+    uneven: bool = False
 
     @property
     def is_mean(self) -> bool:
