@@ -112,6 +112,8 @@ HEADS: Sequence[tuple[str, Mapping[str, Cell], Any, Any]] = [
     ("bias", {"question_polarity": of("neg", "nonneg"), "context": text(20), "question": shared(5, 40), "ans0": text(2),
               "ans1": text(2), "ans2": text(2), "label": of(0, 1, 2)},
      {"context": "context", "question": "question", "0": "ans0", "1": "ans1", "2": "ans2"}, "label"),
+    ("predicted beside", {"question": text(9), "long_pred": of("yes", "no", "maybe"), "short_pred": of("yes", "no", "maybe"),
+                          "final_decision": of("yes", "no", "maybe")}, "question", "final_decision"),
     ("nli", {"gold_label": of("yes", "no", "maybe"), "sentence1_parse": text(12), "sentence1": text(10), "sentence2": text(6),
              "pairID": code()}, ["sentence1", "sentence2"], "gold_label"),
     ("pairs", {"id": count, "qid1": count, "qid2": number(), "question1": text(9), "question2": text(9), "is_duplicate": mark},

@@ -44,6 +44,8 @@ def judged_columns(columns: Mapping[str, Column]) -> tuple[str, ...]:
 
 def _judgements(column: Column) -> frozenset[str]:
     """The few words by which a column judges; empty where it does not."""
+    if column.called.has(words.NEVER):
+        return frozenset()
     judged = column.look == "words" and 2 <= len(column.values) <= MOST_JUDGEMENTS and column.filled == column.rows
     return frozenset(column.values) if judged and column.filled >= 10 * len(column.values) else frozenset()
 
