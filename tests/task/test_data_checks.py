@@ -85,7 +85,7 @@ class TestSettings:
 
     def test_several_errors_are_told_at_once(self) -> None:
         message = fault("{pii: {severity: error}, labels: {severity: error}}")
-        assert "labels: another answer" in message
+        assert "labels: 1 question has two answers" in message
         assert "pii: e-mail addresses" in message
         assert "{labels: {severity: warning}, pii: {severity: warning}}" in message
 
