@@ -43,7 +43,7 @@ def reads(name: str, columns: bool = True) -> Callable[[dict[str, Any]], None]:
         (
             "rows.csv",
             b"PK\x03\x04" + b"x" * 90,
-            ("rows.csv: the file is a zip archive or an Excel workbook", "Save the rows as CSV"),
+            ("rows.csv: the zip archive is damaged or cut off", "Fetch or pack it again"),
         ),
         ("rows.parquet", b"PAR1 and nothing more", ("rows.parquet: not a whole Parquet file", "Write or fetch it again")),
         (

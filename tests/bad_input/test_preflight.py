@@ -127,7 +127,7 @@ DEAF = (
     ("template", "turns", "words"),
     [
         (STRICT, ("assistant", "user"), "user and assistant take turns"),
-        (STRICT, ("user", "user"), "user and assistant take turns"),
+        (STRICT, ("user", "assistant", "system", "user"), "user and assistant take turns"),
         (STRICT, ("developer", "user"), "no such speaker"),
         (DEAF, ("developer", "user"), "leaves out the turn of the developer"),
     ],

@@ -135,7 +135,8 @@ def guess_encoding(path: Path) -> str:
 
     Text that is UTF-8 but for a few lines is UTF-8 as well: read in another encoding it would all come out garbled, unseen.
     """
-    sample = _sample(path)
+    with _faults(path.name):
+        sample = _sample(path)
     if marked := wide_encoding(sample) or is_utf16(sample):
         return marked
     return "utf-8" if sample.isascii() or _mostly(sample, "utf-8") else best(sample)

@@ -69,8 +69,11 @@ def find_rows(path: Path, shown: str, encoding: str | None) -> tuple[str, Infere
 
     Raises UserError where questions and their answers stand in two lists side by side.
     """
-    seen = itertools.islice(values(path, shown, encoding), OBJECTS_SEEN)
-    objects = [value for _, value in seen if not isinstance(value, RowError)]
+    try:
+        seen = itertools.islice(values(path, shown, encoding), OBJECTS_SEEN)
+        objects = [value for _, value in seen if not isinstance(value, RowError)]
+    except UserError:
+        return None  # what is no JSON is told by the plain rules, with its line
     if not objects:
         return None
     found = (
