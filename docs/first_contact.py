@@ -21,8 +21,8 @@ inference. What a file cannot tell it asks in a terminal; elsewhere `--input`, `
 """
 TAIL = """## Large files
 
-Processor seconds and the most memory of the whole command (`python benchmarks/first_contact.py --sizes 999 100k million`, AMD EPYC, two
-cores). Of a million rows a random 100,000 take part, and it is said.
+Processor seconds and the most memory of the whole command (`python benchmarks/first_contact.py --sizes 999 100k million`, AMD EPYC,
+two cores). Of a million rows a random 100,000 take part, and it is said.
 
 | file | `rung init` | memory | reading its task | memory |
 |---|---|---|---|---|
