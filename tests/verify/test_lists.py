@@ -24,7 +24,11 @@ from rung.verify.scoring import BoundScorer, bind
 WITH_LISTS = [name for name in plugins.names("scorers") if hasattr(plugins.load("scorers", name), "LISTS")]
 NEEDED: dict[str, dict[str, Any]] = {"regex": {"pattern": r"<?(.+?)>?$"}, "choice": {"choices": ["red", "blue", "green"]}}
 # What each is asked about: three right items, and one that is not.
-ITEMS: dict[str, list[Any]] = {"numeric": [7, 31, 12.5], "overlap": ["a red house", "the blue sea", "green hills"]}
+ITEMS: dict[str, list[Any]] = {
+    "date": ["2024-05-03", "2024-06-14", "2024-12-25"],
+    "numeric": [7, 31, 12.5],
+    "overlap": ["a red house", "the blue sea", "green hills"],
+}
 OTHER = {"numeric": "99", "overlap": "cats"}
 
 
