@@ -1,7 +1,7 @@
 """One thing wrong in a real input: what comes of it is right, or refused in words. Never a wrong value in silence.
 
-A part keeps its mutations beside its tests, each a `Mutation`; `some` says which of them this run tries (a seeded sample that always
-runs; RUNG_ALL_MUTATIONS=1 runs every one), and `check_refused_or_right` holds each to the rule.
+A part keeps its mutations beside its tests, each a `Mutation`; `some` says which of them this run tries (a seeded sample;
+RUNG_ALL_MUTATIONS=1 tries every one), and `check_refused_or_right` holds each to the rule.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def some(mutations: Iterable[Mutation], count: int | None = None, *, seed: int =
 def check_refused_or_right(mutation: Mutation, act: Callable[[], Any], right: Callable[[Any], None], *, file: str = "") -> Outcome:
     """What `act` makes of the mutated input is held by `right` (which asserts), or `act` refuses it in words.
 
-    A refusal is a user's to mend (exit code 2, never 3): it names the place (`file`, where given, is part of it), what `says` lists, and
-    a way out. Anything else that is raised fails the test, as a traceback would at a terminal.
+    A refusal is a user's to mend (exit code 2, never 3): it names the place (`file`, where given, is part of it), what `says`
+    lists, and a way out. Anything else that is raised fails the test, as a traceback would at a terminal.
     """
     try:
         made = act()
