@@ -15,22 +15,34 @@ from rung.engine.local.shape import Module
 from rung.engine.local.update import Update
 
 _LAYER = re.compile(r"\.(\d+)\.")
+# Of a model with experts, which lie in one tensor: PEFT takes these names for the experts', wherever they stand.
+_OF_EXPERTS = ("gate", "gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
+# Model types whose quick kernels pass this module by, so that PEFT refuses it.
+_PASSED_BY = ("out_proj", ("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"))
 
 
 def linear_modules(model: Any, layers: int) -> dict[str, tuple[int, Any]]:
-    """By path, the layer and the module of every linear map but the output head (PEFT's "all-linear").
+    """By path, the layer and the module of every linear map that PEFT would adapt as "all-linear": not the output head.
 
-    What stands outside of the layers is of the layer behind the last.
+    Experts that lie in one tensor stay as they are, and so does what PEFT could not tell from them. What stands outside of the
+    layers is of the layer behind the last.
     """
     from transformers.pytorch_utils import Conv1D
 
-    head = model.get_output_embeddings()
+    head, left_out = model.get_output_embeddings(), _left_out(model)
     found = {}
     for path, module in model.named_modules():
-        if isinstance(module, (nn.Linear, Conv1D)) and module is not head:
+        if isinstance(module, (nn.Linear, Conv1D)) and module is not head and path.rpartition(".")[2] not in left_out:
             layer = _LAYER.search(path)
             found[path] = (int(layer[1]) if layer else layers, module)
     return found
+
+
+def _left_out(model: Any) -> tuple[str, ...]:
+    if any(parameter.dim() == 3 and ".experts." in f".{name}" for name, parameter in model.named_parameters()):
+        return _OF_EXPERTS
+    name, types = _PASSED_BY
+    return (name,) if model.config.model_type in types else ()
 
 
 def products_of(modules: Mapping[str, tuple[int, Any]], layers: int) -> tuple[Mapping[str, tuple[Module, ...]], ...]:

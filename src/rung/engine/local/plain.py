@@ -62,6 +62,8 @@ class PlainShape(Shape):
 class PlainDecoder(Decoder):
     """A model of transformers' own classes, or of code that came with it, run as it is."""
 
+    WAY = "plain"
+
     config: PlainShape
 
     def __init__(
@@ -114,6 +116,10 @@ class PlainDecoder(Decoder):
         finally:
             handle.remove()
         return found[0]
+
+    def under_head(self, head: Head) -> PlainDecoder:
+        """The same decoder, its hidden states read by another head."""
+        return PlainDecoder(self.config, self.module, head, self._linears, self._tensors)
 
     def named(self) -> dict[str, Tensor]:
         return dict(self._tensors or self.module.named_parameters())

@@ -92,7 +92,7 @@ class Bench:
     def measured(self) -> Measured:
         loss, step = self.lora_step()
         return Measured(
-            path=self.model.decoder.PATH,
+            path=self.model.decoder.WAY,
             logits=self.logits(),
             greedy=self.greedy(),
             choices=self.choices(),
@@ -189,8 +189,8 @@ class Bench:
         return abs(loss - expected.item()), step
 
     def _targets(self, names: Sequence[str]) -> str | list[str]:
-        """All linear modules, as PEFT means it; of a model that sees, those of ours, for PEFT would train its eyes too."""
-        if self.family.text is None:
+        """All linear modules, as PEFT means it; those of ours, where it would train eyes, or the experts' one tensor, too."""
+        if self.family.text is None and not self.family.partly:
             return "all-linear"
         return sorted({name.rpartition(".lora_")[0] for name in names})
 

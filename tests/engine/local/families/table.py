@@ -56,6 +56,11 @@ class Family:
     seen: Mapping[str, Any] | None = None
 
     @property
+    def partly(self) -> bool:
+        """Whether not all that PEFT calls linear is adapted: experts lie in one tensor, and quick kernels pass modules by."""
+        return "experts" in self.has or "state space" in self.has
+
+    @property
     def own(self) -> dict[str, Any]:
         """The configuration's settings."""
         if self.text is not None:
