@@ -30,8 +30,8 @@ What a `base:` on this machine may be: any causal decoder that transformers comp
 | way | which | how |
 |---|---|---|
 | fused | Llama and what is shaped like it | our own decoder: merged products, a shared prefix read once |
-| hooked | every other one that takes another attention | transformers' own code, with our attention: a shared prefix read once, rows in one pass without padding |
-| plain | the rest: no such attention, states instead of keys, code that came with the model | transformers' own code and `generate`, padded rows, nothing shared: several times slower, and it is said |
+| hooked | every other one that takes another attention | transformers' code, our attention: a prefix read once, no padding |
+| plain | no such attention, states instead of keys, own code | that code and `generate`, nothing shared: slower, and it is said |
 
 Of a model that sees images too, the part that reads and writes text is loaded, and answers; nothing is done to its eyes.
 Code that came with a model runs with your leave alone: [task-file.md](task-file.md#code-that-came-with-a-base).

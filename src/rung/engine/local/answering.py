@@ -142,8 +142,7 @@ class Answering:
         answers: dict[int, Answer] = {}
         for places in plan(lengths, lengths, self._budget):
             rows, began = [asked[place] for place in places], time.perf_counter()
-            prompts, tokens = [row.ids for row in rows], self._budget.tokens
-            logs = self._computing.choose(prompts, choices, rows[0].prefix, rows[0].stack, tokens)
+            logs = self._computing.choose([row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
             found = [_chosen(names, row, choices) for row in logs.tolist()]
             answers |= dict(zip(places, _measured(rows, found, began), strict=True))
         return [answers[place] for place in range(len(asked))]
@@ -158,9 +157,7 @@ class Answering:
         answers: dict[int, Answer] = {}
         for places in plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)):
             rows, began = [asked[place] for place in places], time.perf_counter()
-            made = self._computing.complete(
-                [asks[id(row)] for row in rows], self.model.end_tokens, grammars, self._budget.tokens
-            )
+            made = self._computing.complete([asks[id(row)] for row in rows], self.model.end_tokens, grammars, self._budget.tokens)
             answers |= dict(zip(places, _measured(rows, list(map(self._answer, rows, made)), began), strict=True))
         return [answers[place] for place in range(len(asked))]
 
@@ -187,13 +184,14 @@ class Answering:
 
     def _shared(self, prompts: Sequence[Sequence[int]], stack: Stack) -> tuple[Prefix | None, bool]:
         """(the prefix that all prompts share, whether it was computed just now)."""
-        tokens = tuple(prompts[0][: shared_prefix(prompts)]) if self._computing.shares else ()
-        if not tokens:
+        compute = self._computing.prefix
+        tokens = tuple(prompts[0][: shared_prefix(prompts)])
+        if not tokens or compute is None:
             return None, False
         known = self._prefixes.get(stack, tokens)
         if known:
             return known, False
-        prefix = self._computing.prefix(tokens, stack)
+        prefix = compute(tokens, stack)
         self._prefixes.put(prefix)
         return prefix, True
 

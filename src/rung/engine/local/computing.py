@@ -1,16 +1,16 @@
-"""How questions are computed: sharing what they begin with where the decoder can, one by one where it cannot."""
+"""How questions are computed: together behind what they share, or each whole where only the model's own code knows how."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
 from torch import Tensor
 
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import Stack
-from rung.engine.local.batch import Batch, Completion, Gathered
+from rung.engine.local.batch import Completion, complete
 from rung.engine.local.choose import Choices, choose
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.plain import PlainDecoder
@@ -18,74 +18,20 @@ from rung.engine.local.prefix import Prefix, compute_prefix
 from rung.engine.local.rows import Ask
 
 
-class Computing(Protocol):
-    """shares      whether a prefix of several questions is worth computing once
-    prefix()    a prefix, computed
-    choose()    log-probabilities, (rows, choices), as `choose.choose`
-    complete()  everything that is answered to these; raises the UserError of one that has one
-
-    tokens, the last argument of both, are computed at once at most, padding counted.
+@dataclass(frozen=True, kw_only=True)
+class Computing:
+    """prefix    computes what several questions begin with; None where nothing can be shared
+    choose    (prompts, choices, prefix, stack) -> log-probabilities, as `choose.choose`
+    complete  (asks, end tokens, grammars, tokens read at once) -> everything that is answered to each
     """
 
-    shares: bool
-
-    def prefix(self, tokens: tuple[int, ...], stack: Stack) -> Prefix: ...
-
-    def choose(
-        self, prompts: Sequence[Sequence[int]], choices: Choices, prefix: Prefix | None, stack: Stack, tokens: int
-    ) -> Tensor: ...
-
-    def complete(
-        self, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, tokens: int
-    ) -> list[Completion]: ...
-
-
-@dataclass(frozen=True)
-class Together:
-    """Rows behind a shared prefix, all in one pass."""
-
-    decoder: Decoder
-    shares: bool = True
-
-    def prefix(self, tokens: tuple[int, ...], stack: Stack) -> Prefix:
-        return compute_prefix(self.decoder, tokens, stack)
-
-    def choose(
-        self, prompts: Sequence[Sequence[int]], choices: Choices, prefix: Prefix | None, stack: Stack, tokens: int
-    ) -> Tensor:
-        return choose(self.decoder, prompts, choices, prefix, stack)
-
-    def complete(
-        self, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, tokens: int
-    ) -> list[Completion]:
-        batch = Batch(self.decoder, end_tokens, grammars, tokens)
-        made = Gathered(batch.add(asks))
-        while batch:
-            made.take(batch.step())
-        return made.completions
-
-
-@dataclass(frozen=True)
-class Apart:
-    """Each row whole, by the model's own code."""
-
-    decoder: PlainDecoder
-    shares: bool = False
-
-    def prefix(self, tokens: tuple[int, ...], stack: Stack) -> Prefix:
-        raise TypeError("a plain decoder shares no prefix")
-
-    def choose(
-        self, prompts: Sequence[Sequence[int]], choices: Choices, prefix: Prefix | None, stack: Stack, tokens: int
-    ) -> Tensor:
-        return self.decoder.choose(prompts, choices, stack, tokens)
-
-    def complete(
-        self, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, tokens: int
-    ) -> list[Completion]:
-        return self.decoder.complete(asks, end_tokens, grammars, tokens)
+    prefix: Callable[[tuple[int, ...], Stack], Prefix] | None
+    choose: Callable[[Sequence[Sequence[int]], Choices, Prefix | None, Stack], Tensor]
+    complete: Callable[[Sequence[Ask], frozenset[int], Grammars | None, int], list[Completion]]
 
 
 def computing(decoder: Decoder) -> Computing:
     """As the decoder can."""
-    return Apart(decoder) if isinstance(decoder, PlainDecoder) else Together(decoder)
+    if isinstance(decoder, PlainDecoder):
+        return Computing(prefix=None, choose=decoder.choose, complete=decoder.complete)
+    return Computing(prefix=partial(compute_prefix, decoder), choose=partial(choose, decoder), complete=partial(complete, decoder))

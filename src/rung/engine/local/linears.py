@@ -78,7 +78,7 @@ class Linears:
                 plain: Tensor = own(x)
                 return plain
             y = self._update.linear(layer, path, x.flatten(0, -2), _weight(module), module.bias)
-            return y.unflatten(0, x.shape[:-1])
+            return y.view(*x.shape[:-1], -1)
 
         return forward
 

@@ -25,12 +25,15 @@ from rung.engine.local.choose import Choices
 from rung.engine.local.decoder import Decoder, Head
 from rung.engine.local.linears import Linears
 from rung.engine.local.plain_generation import Chosen, generate, pads_rightly
+from rung.engine.local.prefix import Prefix
 from rung.engine.local.rows import Ask, Row
 from rung.engine.local.shape import KeyValueSizes, Module, Shape
 from rung.engine.local.update import Update
 
-# Widths a layer that autograd keeps between the products, and heads that write attention weights: a guess for code that is not ours.
+# Widths a layer that autograd keeps between the products, and heads that write weights: a guess at code that is not ours.
 BETWEEN, HEADS = 8, 16
+# Of a pass that reads choices, padding counted.
+TOKENS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,17 +143,16 @@ class PlainDecoder(Decoder):
         self.module.save_pretrained(folder, state_dict=state)
 
     @torch.inference_mode()
-    def choose(self, prompts: Sequence[Sequence[int]], choices: Choices, stack: Stack, tokens: int) -> Tensor:
-        """As `choose.choose`; each choice that needs more than its first token is read behind a prompt of its own. At most `tokens`
-        are computed at once, or one row."""
+    def choose(self, prompts: Sequence[Sequence[int]], choices: Choices, prefix: Prefix | None, stack: Stack) -> Tensor:
+        """As `choose.choose`; each choice that needs more than its first token is read behind a prompt of its own."""
         begun = [[*ids, *choices.common] for ids in prompts]
         if choices.distinct:
             first = torch.tensor([rest[0] for rest in choices.rests], device=self.device)
-            return torch.log_softmax(self.head.exact(self._last_states(begun, stack.update, tokens), first), dim=-1)
+            return torch.log_softmax(self.head.exact(self._last_states(begun, stack.update), first), dim=-1)
         rows = [[*ids, *rest] for ids in begun for rest in choices.rests]
         starts = [len(ids) for ids in begun for _ in choices.rests]
         scores = torch.empty(len(rows), device=self.device)
-        for places in alike([len(row) for row in rows], tokens):
+        for places in alike([len(row) for row in rows], TOKENS_AT_ONCE):
             padded = self._padded([rows[place] for place in places])
             states = self.states(padded, stack.update)
             for state, place in zip(states, places, strict=True):
@@ -161,9 +163,7 @@ class PlainDecoder(Decoder):
         return torch.log_softmax(scores.view(len(prompts), -1), dim=-1)
 
     @torch.inference_mode()
-    def complete(
-        self, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, tokens: int
-    ) -> list[Completion]:
+    def complete(self, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, tokens: int) -> list[Completion]:
         """Everything that is answered to these; rows of one stack of adapters, and of like length, run together.
 
         Raises the UserError of a row that has one.
@@ -196,10 +196,10 @@ class PlainDecoder(Decoder):
     def _pads(self) -> bool:
         return pads_rightly(self.module, self.config.vocabulary, self.device)
 
-    def _last_states(self, rows: Sequence[Sequence[int]], update: Update | None, tokens: int) -> Tensor:
+    def _last_states(self, rows: Sequence[Sequence[int]], update: Update | None) -> Tensor:
         """(rows, width)"""
         found: dict[int, Tensor] = {}
-        for places in alike([len(row) for row in rows], tokens):
+        for places in alike([len(row) for row in rows], TOKENS_AT_ONCE):
             states = self.states(self._padded([rows[place] for place in places]), update)
             found |= {place: state[len(rows[place]) - 1] for place, state in zip(places, states, strict=True)}
         return torch.stack([found[place] for place in range(len(rows))])

@@ -63,7 +63,9 @@ def generate(module: Any, prompts: Sequence[Sequence[int]], teller: Teller, limi
     width = max(map(len, prompts))
     ids = torch.tensor([[0] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=device)
     seen = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-    settings = GenerationConfig(max_new_tokens=limit, do_sample=False, num_beams=1, use_cache=True, pad_token_id=0)
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]
+        max_new_tokens=limit, do_sample=False, num_beams=1, use_cache=True, pad_token_id=0
+    )
 
     def told(_ids: Tensor, scores: Tensor) -> Tensor:
         tokens = torch.tensor(teller.next_tokens(scores.float()), device=device)

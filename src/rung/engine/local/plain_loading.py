@@ -8,55 +8,30 @@ from typing import Any
 
 import torch
 
-from rung.engine.bases.quiet import quiet
 from rung.engine.local.decoder import Head
 from rung.engine.local.linears import Linears, check_linear, linear_modules, products_of
+from rung.engine.local.modules import load_module
 from rung.engine.local.plain import PlainDecoder, PlainShape
-from rung.engine.local.remote_code import runs_own_code
 from rung.errors import UserError
 
 # Where configurations say how many positions there are; without any, a model's states or its attention know no end.
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "context_length")
 NO_END = 1 << 20
 PROBE = 12
+# How near the head's scores must be to the model's, over their spread.
+SAME_SCORES, SAME_ROUNDED_SCORES = 1e-4, 2e-2
 
 
 def load_plain(folder: Path, dtype: torch.dtype, device: torch.device) -> PlainDecoder:
     """Raises UserError for weights that do not fit, for a head whose scores are not what its configuration says, and for code of
     its own without leave."""
-    module = _loaded(folder, dtype, runs_own_code(folder)).to(device)
+    module = load_module(folder, dtype).to(device)
     shape = _shape(folder, module)
     modules = linear_modules(module, shape.layers)
     if odd := [problem for path, (_, linear) in modules.items() if (problem := check_linear(path, linear))]:
         raise UserError(f"the model's module {odd[0]}", where=str(folder))
     decoder = PlainDecoder(shape, module, Head(weight=module.get_output_embeddings().weight), Linears(modules))
     return decoder.under_head(_head(folder, decoder))
-
-
-def _loaded(folder: Path, dtype: torch.dtype, own_code: bool) -> Any:
-    from transformers import AutoModelForCausalLM, GenerationConfig
-
-    where = str(folder)
-    try:
-        with quiet():
-            module, found = AutoModelForCausalLM.from_pretrained(
-                where,
-                dtype=dtype,
-                trust_remote_code=own_code,
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-    except (ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError, OSError) as error:
-        raise UserError(f"transformers cannot load this model: {' '.join(str(error).split())[:300]}", where=where) from error
-    for what, said in (("missing_keys", "lack"), ("unexpected_keys", "hold, beside the model,"), ("mismatched_keys", "misfit")):
-        if names := sorted(map(str, found[what])):
-            raise UserError(f"the weights {said} {', '.join(names[:5])}", where=where, hint="Fetch the model again.")
-    if module.get_output_embeddings() is None:
-        raise UserError("the model has no head that gives scores over a vocabulary", where=where)
-    # What is asked decides how it is answered, not what the model's makers recommend for sampling.
-    module.generation_config = GenerationConfig()
-    return module.eval().requires_grad_(False)
 
 
 def _shape(folder: Path, module: Any) -> PlainShape:
@@ -80,16 +55,17 @@ def _head(folder: Path, decoder: PlainDecoder) -> Head:
     ids = torch.arange(PROBE, device=decoder.device)[None] % decoder.config.vocabulary
     states = decoder.states(ids, None)[0, -1:]
     theirs = decoder.module(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[0, -1:].float()
+    near = SAME_SCORES if decoder.dtype == torch.float32 else SAME_ROUNDED_SCORES
     for scale, cap in _finishes(config):
         head = Head(weight=output.weight, bias=getattr(output, "bias", None), scale=scale, cap=cap)
-        if torch.allclose(head.scores(states), theirs, rtol=1e-2, atol=1e-2 * float(theirs.std())):
+        if (head.scores(states) - theirs).abs().max() <= near * float(theirs.std()):
             return head
     raise UserError("the model's scores are not what its head's products give", where=str(folder / "config.json"))
 
 
 def _finishes(config: Any) -> list[tuple[float, float]]:
-    """(scale, cap) that the configuration may mean, none first."""
+    """(scale, cap) that the configuration may mean, none last."""
     caps = [float(found) for name in ("final_logit_softcapping", "logits_soft_cap") if (found := getattr(config, name, None))]
     scales = [float(found) for name in ("logit_scale", "lm_head_multiplier") if (found := getattr(config, name, None))]
     scales += [1 / float(found) for name in ("logits_scaling",) if (found := getattr(config, name, None))]
-    return [(scale, cap) for cap in (0.0, *caps) for scale in (1.0, *scales)]
+    return [(scale, cap) for cap in (*caps, 0.0) for scale in (*scales, 1.0)]

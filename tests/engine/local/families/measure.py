@@ -28,7 +28,11 @@ from rung.train.rows import encode_rows
 SYSTEM = "You are a helpful assistant. Read the question and write a short answer. " * 3
 SCHEMA = {
     "type": "object",
-    "properties": {"city": {"enum": ["Paris", "Rome"]}, "days": {"type": "integer", "minimum": 0, "maximum": 9}, "why": {"type": "string"}},
+    "properties": {
+        "city": {"enum": ["Paris", "Rome"]},
+        "days": {"type": "integer", "minimum": 0, "maximum": 9},
+        "why": {"type": "string"},
+    },
     "required": ["city", "days", "why"],
     "additionalProperties": False,
 }
