@@ -131,7 +131,7 @@ def _local(reference: BaseReference, folder: Path) -> Base:
 
 
 def _server(reference: BaseReference) -> Base:
-    named = replace(reference, name=reference.name.rstrip("/"))
+    named = replace(reference, name=str(reference.address))
     return Base(reference=named, kind="openai_http", digest=digest({"openai_http": named.bare}))
 
 
