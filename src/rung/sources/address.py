@@ -119,5 +119,5 @@ def _split(text: str) -> SplitResult:
         problem = "the address cannot be read: its port is no number from 1 to 65535, or its brackets hold no IPv6 address"
         raise UserError(problem, where=text, hint=FORM) from None
     if parts.scheme.lower() not in ("http", "https") or not known:
-        raise UserError("the address does not say which server", where=text, hint=FORM)
+        raise UserError("the address does not say which server and model", where=text, hint=FORM)
     return parts

@@ -1,4 +1,4 @@
-"""A line to a server over real sockets: redirects, web pages, proxies, certificates, and errors under another status than theirs."""
+"""A line to a server over real sockets: redirects, web pages, proxies, certificates, errors under another status than theirs."""
 
 from __future__ import annotations
 
