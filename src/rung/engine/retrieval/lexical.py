@@ -25,7 +25,19 @@ _LONGEST_WORD = 40
 # A language is one of an index where as many of its passages are written in it; looked at are at most so many.
 _LANGUAGE_SHARE, _LANGUAGE_PASSAGES = 0.1, 2_000
 # bm25s' lists of words that say nothing of what is asked, question words among them.
-_LISTS = ("EN_PLUS", "GERMAN", "DUTCH", "FRENCH", "SPANISH", "PORTUGUESE", "ITALIAN", "RUSSIAN", "SWEDISH", "NORWEGIAN", "DANISH")
+_LISTS: tuple[str, ...] = (
+    "EN_PLUS",
+    "GERMAN",
+    "DUTCH",
+    "FRENCH",
+    "SPANISH",
+    "PORTUGUESE",
+    "ITALIAN",
+    "RUSSIAN",
+    "SWEDISH",
+    "NORWEGIAN",
+    "DANISH",
+)
 _LISTS += ("TURKISH",)
 
 
