@@ -26,7 +26,8 @@ import os, sys, time
 from pathlib import Path
 from mcp.server.mcpserver import MCPServer
 from mcp.types import (
-    BlobResourceContents, EmbeddedResource, ImageContent, ResourceLink, TextContent, TextResourceContents, ToolAnnotations,
+    BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent, ResourceLink, TextContent,
+    TextResourceContents, ToolAnnotations,
 )
 
 server = MCPServer("shop")
@@ -79,6 +80,12 @@ def show(what: str) -> list:
     return [ResourceLink(type="resource_link", name="Terms", uri="https://example.org/terms", description="as of May")]
 
 @server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def chart(points: int) -> CallToolResult:
+    """A chart, and its figures."""
+    picture = ImageContent(type="image", data="AAAA" * 1024, mime_type="image/png")
+    return CallToolResult(content=[TextContent(type="text", text="{}"), picture], structured_content={"points": points})
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
 def eat(mebibytes: int) -> int:
     """Takes memory."""
     held = bytearray(mebibytes << 20)
@@ -113,8 +120,9 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "granted")
     monkeypatch.setenv("RUNG_API_KEY", "hunter2")
     tools = declare(said(command=[sys.executable, "server.py"], env=["SHOP_TOKEN"]), folder)
-    assert [tool.name for tool in tools.tools] == ["buy", "eat", "price", "shout", "show", "token"]
+    assert [tool.name for tool in tools.tools] == ["buy", "chart", "eat", "price", "shout", "show", "token"]
     assert {tool.name: tool.consequence for tool in tools.tools} == {
+        "chart": "read",
         "eat": "read",
         "price": "read",
         "shout": "read",
@@ -165,6 +173,8 @@ def test_results_of_every_kind_are_read_or_told(folder) -> None:
         "bytes": "[file:///plan.pdf, application/pdf, 3.0 KiB: not shown]",
         "link": "Terms - https://example.org/terms - as of May",
     }
+    drawn = box.perform([Call(name="chart", arguments={"points": 3.0})])[0]["result"]
+    assert drawn == {"result": {"points": 3}, "content": ["[image, image/png, 3.0 KiB: not shown]"]}
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from rung.calls import Call
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import call_schema, grammar_fault
-from rung.engine.tools.validate import fault_of, validator_of
+from rung.engine.tools.validate import fault_of, validator_of, whole_numbers
 from rung.parts import Tool, ToolSet
 
 
@@ -101,6 +101,17 @@ def test_a_call_is_held_to_its_schema(kind) -> None:
 )
 def test_a_schema_that_cannot_be_followed_is_told(parameters, message) -> None:
     assert message in grammar_fault({"name": "f", "parameters": parameters})
+
+
+def test_whole_numbers_are_whole_where_the_schema_asks_for_them() -> None:
+    parameters = {
+        **an_object(n=INTEGER, x={"type": "number"}, many={"type": "array", "items": {"$ref": "#/$defs/N"}}, s={"type": "string"}),
+        "$defs": {"N": an_object(n={"$ref": "#/properties/n"})},
+    }
+    said = {"n": 2.0, "x": 2.0, "many": [{"n": 3.0}, {"n": 1.5}], "s": "2.0", "other": 1.0}
+    found = whole_numbers(parameters, said)
+    assert found == said and repr(found) == repr({**said, "n": 2, "many": [{"n": 3}, {"n": 1.5}]})
+    assert repr(whole_numbers({"$ref": "#"}, said)) == repr(said)
 
 
 def test_no_pattern_hangs_us() -> None:

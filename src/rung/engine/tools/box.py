@@ -16,7 +16,7 @@ from typing import Any
 from rung.calls import Call, plain_value
 from rung.engine.tools.declare import environment_of, server_job
 from rung.engine.tools.sandbox import Outcome, run_worker
-from rung.engine.tools.validate import fault_of, validator_of
+from rung.engine.tools.validate import fault_of, validator_of, whole_numbers
 from rung.errors import RungError
 from rung.json_form import canonical_json, digest
 from rung.parts import CallLimits, Tool, ToolServer, ToolSet
@@ -42,11 +42,17 @@ class Box:
         ran       run under guard
         failed    run under guard, without a result
         """
-        told = [self._decided(call) for call in calls]
+        meant = [self._meant(call) for call in calls]
+        told = [self._decided(call) for call in meant]
         may_run = [index for index, said in enumerate(told) if not said]
-        for index, outcome in zip(may_run, self._run([calls[index] for index in may_run]), strict=True):
+        for index, outcome in zip(may_run, self._run([meant[index] for index in may_run]), strict=True):
             told[index] = self._told(outcome)
         return [{"name": call.name, "arguments": call.arguments, **said} for call, said in zip(calls, told, strict=True)]
+
+    def _meant(self, call: Call) -> Call:
+        """With whole numbers where the tool's schema asks for them: to JSON 2.0 is one, to many a server it is not."""
+        tool = self._tools.get(call.name)
+        return replace(call, arguments=whole_numbers(tool.parameters, call.arguments)) if tool and not call.fault else call
 
     def _decided(self, call: Call) -> dict[str, Any]:
         """What a call comes to without being run; nothing where it may run."""

@@ -120,8 +120,9 @@ def _told(raw: dict[str, Any]) -> dict[str, Any]:
     if "structuredContent" in raw:
         value = raw["structuredContent"]
         value = value["result"] if isinstance(value, dict) and list(value) == ["result"] else value
-        unseen = [_part(part) for part in parts if part.get("type") in ("image", "audio")]
-        return {"result": {"result": value, "content": unseen} if unseen else value}
+        # Text says the same once more; what is of another kind says more.
+        more = [_part(part) for part in parts if part.get("type") != "text"]
+        return {"result": {"result": value, "content": more} if more else value}
     return {"result": _read("\n".join(map(_part, parts)))}
 
 

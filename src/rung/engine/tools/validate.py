@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rung.engine.tools.schema import REFERENCES_DEEP, pointed
+
 # Of one text against one pattern. Those that people write take microseconds.
 PATTERN_S = 0.25
 
@@ -34,6 +36,31 @@ def fault_of(validator: Any, arguments: Mapping[str, Any]) -> str:
     except TimeoutError:
         return f"a pattern of the tool's own schema takes longer than {PATTERN_S:g} s"
     return str(fault.message) if fault else ""
+
+
+def whole_numbers(parameters: Mapping[str, Any], arguments: Any) -> Any:
+    """The arguments, with an int for each number without a fraction that the schema calls an integer."""
+    return _whole(parameters, parameters, arguments, 0)
+
+
+def _whole(root: Any, schema: Any, value: Any, depth: int) -> Any:
+    for _ in range(REFERENCES_DEEP):
+        if not isinstance(schema, Mapping) or not isinstance(schema.get("$ref"), str):
+            break
+        try:
+            schema = pointed(root, schema["$ref"])
+        except LookupError:
+            return value
+    if not isinstance(schema, Mapping) or depth > REFERENCES_DEEP:
+        return value
+    if isinstance(value, float):
+        return int(value) if schema.get("type") == "integer" and value.is_integer() else value
+    if isinstance(value, Mapping):
+        parts = schema.get("properties") or {}
+        return {
+            key: _whole(root, parts.get(key, schema.get("additionalProperties")), item, depth + 1) for key, item in value.items()
+        }
+    return [_whole(root, schema.get("items"), item, depth + 1) for item in value] if isinstance(value, list) else value
 
 
 def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
