@@ -17,8 +17,9 @@ def load(folder: Path, said: str) -> Task:
     rows = [f'{{"question": "q {number}?", "answer": "{number}"}}' for number in range(60)]
     (folder / "rows.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
     (folder / "tools.py").write_text(TOOLS, "utf-8")
-    head = "name: t\nbase: scripted:answers.py#answer\ninstruction: Answer.\ndata: {examples: rows.jsonl, columns: {input: question, target: answer}}\n"
-    (folder / "task.yaml").write_text(f"{head}quality: {{scorer: exact, at_least: .5}}\ntools: {said}\n", "utf-8")
+    head = "name: t\nbase: scripted:answers.py#answer\ninstruction: Answer.\nquality: {scorer: exact, at_least: .5}\n"
+    data = "data: {examples: rows.jsonl, columns: {input: question, target: answer}}\n"
+    (folder / "task.yaml").write_text(f"{head}{data}tools: {said}\n", "utf-8")
     return load_task(folder / "task.yaml", folder / "downloads")
 
 
