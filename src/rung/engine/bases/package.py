@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from rung.disk import file_digest, once, scratch
-from rung.engine.bases.gguf import folder_of_gguf
+from rung.engine.bases.gguf.convert import folder_of_gguf
 from rung.errors import UserError
 from rung.sources.base import BaseReference
 from rung.sources.packages import wheel_of
