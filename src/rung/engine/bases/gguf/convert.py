@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rung.disk import file_digest, once
 from rung.engine.bases.gguf.config import config_of, family_of
 from rung.engine.bases.gguf.header import COPY_AGAIN, Gguf
 from rung.engine.bases.gguf.parts import part_files, read_parts, stem
-from rung.engine.bases.gguf.tokenizer import begin_token, end_tokens, template_beside, tokenizer_of
+from rung.engine.bases.gguf.tokenizer import TEMPLATE_BESIDE, begin_token, end_tokens, tokenizer_of
 from rung.engine.bases.gguf.weights import tensors_of
 from rung.engine.bases.quiet import quiet
 from rung.types import Progress
@@ -25,7 +25,7 @@ def folder_of_gguf(source: Path, name: str, bases: Path, progress: Progress) -> 
     Raises UserError where the file cannot be read, or says what is not computed here.
     """
     gguf = read_parts(source)
-    read = [*part_files(source), template_beside(source)]
+    read = [*part_files(source), source.with_name(TEMPLATE_BESIDE)]
     digests = [file_digest(file) if file.is_file() else "" for file in read]
     content = hashlib.sha256(" ".join([str(_READING), *digests]).encode()).hexdigest()
     target = bases / f"{stem(name)}-{content[:16]}"
@@ -46,7 +46,7 @@ def _convert(gguf: Gguf, target: Path) -> None:
         try:
             config = AutoConfig.for_model(**_plain(raw), **_special(gguf, tokenizer))
             with torch.device("meta"):
-                model = AutoModelForCausalLM.from_config(config)
+                model = cast(Any, AutoModelForCausalLM).from_config(config)
         except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
             raise gguf.refusal(f"its metadata describe no {family.model_type} model: {error}", COPY_AGAIN) from error
         tensors = tensors_of(gguf, family, raw, {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()})

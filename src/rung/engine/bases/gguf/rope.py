@@ -24,17 +24,17 @@ def rope_parameters(keys: Keys, width: int, context: int) -> dict[str, Any]:
     """`rope_parameters` of the configuration, for heads that turn `width` of their numbers. Raises UserError."""
     theta = keys.number("rope.freq_base", _THETA)
     scaling = _scaling(keys, context)
+    long, short = _factors(keys.gguf, LONG, width), _factors(keys.gguf, SHORT, width)
+    if long and short:
+        scaling = _longrope(keys, long, short, context)
+    elif long or short or scaling["rope_type"] == "longrope":
+        raise keys.gguf.refusal(f"longrope needs both {LONG} and {SHORT}", "Copy or download it again.", key="rope.scaling.type")
     factors = _factors(keys.gguf, FREQUENCIES, width)
     if factors and any(factor != 1.0 for factor in factors):
         if scaling["rope_type"] != "default":
             told = f"the file scales positions twice: by {FREQUENCIES} and as {scaling['rope_type']}"
             raise keys.refusal("rope.scaling.type", told)
         scaling = _by_frequency(factors, theta, width, context)
-    long, short = _factors(keys.gguf, LONG, width), _factors(keys.gguf, SHORT, width)
-    if long and short:
-        scaling = _longrope(keys, long, short, context)
-    elif long or short or scaling["rope_type"] == "longrope":
-        raise keys.gguf.refusal(f"longrope needs both {LONG} and {SHORT}", "Copy or download it again.", key="rope.scaling.type")
     return {"rope_theta": theta, **scaling}
 
 
@@ -59,11 +59,8 @@ def _yarn(keys: Keys, factor: float) -> dict[str, Any]:
         raise keys.refusal("rope.scaling.yarn_ext_factor", "another factor than 1 is not computed here")
     if keys.get("rope.scaling.yarn_log_multiplier"):
         raise keys.refusal("rope.scaling.yarn_log_multiplier", "a logarithmic multiplier is not computed here")
-    said = {
-        name: keys.number(f"rope.scaling.yarn_{name}")
-        for name in ("beta_fast", "beta_slow")
-        if keys.has(f"rope.scaling.yarn_{name}")
-    }
+    names = [name for name in ("beta_fast", "beta_slow") if keys.has(f"rope.scaling.yarn_{name}")]
+    said = {name: keys.number(f"rope.scaling.yarn_{name}") for name in names}
     usual = 0.1 * math.log(factor) + 1.0 if factor > 1.0 else 1.0
     scale = keys.optional("rope.scaling.attn_factor")
     stated = keys.optional("rope.scaling.yarn_attn_factor")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rung.engine.bases.gguf.cuts import CUTS
 from rung.engine.bases.gguf.header import CONVERT_AGAIN, COPY_AGAIN, Gguf
@@ -12,6 +11,8 @@ from rung.engine.bases.gguf.keys import SERVE
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED, _BYTE = range(1, 7)
 _TEMPLATE = "tokenizer.chat_template"
+# Read where the file itself has no template.
+TEMPLATE_BESIDE = "chat_template.jinja"
 _NAMED = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
 _ENDS = ("eos", "eot", "eom")
 # Sentencepiece vocabularies whose spaces and merges are like Gemma's: no space before the text, ranks by place.
@@ -29,7 +30,7 @@ def tokenizer_of(gguf: Gguf) -> Any:
     _add_whole(core, tokens, kinds)
     named = {name: tokens[place] for name, key in _NAMED.items() if (place := _id(gguf, key, len(tokens))) is not None}
     model = gguf.metadata.get("tokenizer.ggml.model")
-    made = PreTrainedTokenizerFast(
+    made: Any = cast(Any, PreTrainedTokenizerFast)(
         tokenizer_object=core,
         add_bos_token=bool(gguf.metadata.get("tokenizer.ggml.add_bos_token", model == "llama")) and "bos_token" in named,
         add_eos_token=bool(gguf.metadata.get("tokenizer.ggml.add_eos_token", False)) and "eos_token" in named,
@@ -61,7 +62,7 @@ def templates_of(gguf: Gguf) -> str | dict[str, str]:
                 raise gguf.refusal("the chat template is no text", CONVERT_AGAIN, key=key)
             named[key.removeprefix(_TEMPLATE).removeprefix(".") or "default"] = value
     if not named:
-        beside = template_beside(gguf.path)
+        beside = gguf.path.with_name(TEMPLATE_BESIDE)
         if beside.is_file():
             return beside.read_text("utf-8")
         told = "the file has no chat template, so there is no one way to ask it anything"
@@ -71,11 +72,6 @@ def templates_of(gguf: Gguf) -> str | dict[str, str]:
         if name not in named:
             raise gguf.refusal(f"the template '{name}' is announced and missing", CONVERT_AGAIN, key=f"{_TEMPLATE}.{name}")
     return named["default"] if list(named) == ["default"] else named
-
-
-def template_beside(path: Path) -> Path:
-    """Where a chat template is looked for that the file does not have."""
-    return path.with_name("chat_template.jinja")
 
 
 def _list(gguf: Gguf, name: str, kind: type, length: int | None = None) -> list[Any]:
@@ -127,7 +123,7 @@ def _byte_level(gguf: Gguf, tokens: Sequence[str]) -> Any:
     from tokenizers.models import BPE
 
     pre = gguf.metadata.get("tokenizer.ggml.pre")
-    if pre not in CUTS:
+    if not isinstance(pre, str) or pre not in CUTS:
         said = f"'{pre}' is not a way to cut words that is known here" if pre else "the file does not say how words are cut"
         raise gguf.refusal(said, f"{CONVERT_AGAIN} Or: {SERVE}", key="tokenizer.ggml.pre")
     places = _places(gguf, tokens)
@@ -160,7 +156,9 @@ def _sentencepiece(gguf: Gguf, tokens: Sequence[str], kinds: Sequence[int]) -> A
     scores = _list(gguf, "scores", float, len(tokens))
     if not scores:
         raise gguf.refusal("the list is missing", CONVERT_AGAIN, key="tokenizer.ggml.scores")
-    ranks = {token: -place for token, place in places.items()} if like_gemma else dict(zip(spelled, scores, strict=True))
+    ranks: dict[str, float] = (
+        {token: -place for token, place in places.items()} if like_gemma else dict(zip(spelled, scores, strict=True))
+    )
     apart = {token for token, kind in zip(spelled, kinds, strict=True) if kind in (_UNKNOWN, _CONTROL, _BYTE)}
     merges = generate_merges(places, ranks, skip_tokens=apart)
     unknown = next((token for token, kind in zip(spelled, kinds, strict=True) if kind == _UNKNOWN), None)

@@ -1,4 +1,4 @@
-"""The tensors of a GGUF under transformers' names, held against the model that its configuration describes: all, and nothing else."""
+"""The tensors of a GGUF under transformers' names: all that the model of its configuration has, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ _HEAD = "lm_head.weight"
 
 
 def tensors_of(gguf: Gguf, family: Family, config: Mapping[str, Any], wanted: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
-    """Every tensor of `wanted` (name -> shape), as narrow as nothing is lost. Raises UserError for one that is missing, of another
-    shape, not finite, or left over."""
+    """Every tensor of `wanted` (name -> shape), as narrow as loses nothing.
+
+    Raises UserError for one that is missing, of another shape, not finite, or left over.
+    """
     sources = {name: _sources(name, family) for name in wanted if not (name == _HEAD and config["tie_word_embeddings"])}
     _check_all(gguf, sources)
     for name, stored in sources.items():
