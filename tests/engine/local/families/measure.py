@@ -189,7 +189,7 @@ class Bench:
         expected = reference_loss(peft, rows)
         expected.backward()
         torch.optim.AdamW(theirs.values(), lr=RATE, weight_decay=0.0).step()
-        step = max(float((trainable.masters[name] - tensor).abs().max()) for name, tensor in theirs.items())
+        step = max(float((trainable.masters[name] - tensor).detach().abs().max()) for name, tensor in theirs.items())
         return abs(loss - expected.item()), step
 
     def _targets(self, names: Sequence[str]) -> str | list[str]:
