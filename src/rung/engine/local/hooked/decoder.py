@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from rung.engine.local.attention import Attention
 from rung.engine.local.decoder import Decoder, Head
 from rung.engine.local.hooked.interface import answer_with, cap_of, scale_of, sinks_of
+from rung.engine.local.hooked.look import stack_of
 from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.scoring import Scoring
 from rung.engine.local.update import Update
@@ -39,7 +40,9 @@ class Running:
 
 
 class HookedDecoder(Decoder):
-    """`model` is transformers' own, in evaluation mode, hooked by `hook`; `tensors` take the place of its parameters in each pass."""
+    """`model` is transformers' own, in evaluation mode, hooked by `hook`; `tensors` stand in for its parameters in each pass."""
+
+    WAY = "hooked"
 
     config: HookedShape
 
@@ -54,7 +57,7 @@ class HookedDecoder(Decoder):
         """`finish`: the head's scale and cap."""
         self.config, self.model, self._running, self._finish = config, model, running, finish
         self._tensors = tensors
-        self._stack = model.get_decoder()
+        self._stack = stack_of(model)
         self._prefix = next(path for path, module in model.named_modules() if module is self._stack) + "."
 
     @property
@@ -143,12 +146,12 @@ def hook(model: Any, shape: HookedShape) -> Running:
         out = run.attention(place, own[0], own[1], own[2], scoring)
         return out.view(1, len(out), queries.shape[1], values.shape[3])
 
-    answer_with(model.get_decoder(), attend)
+    answer_with(stack_of(model), attend)
     for layer, products in enumerate(shape.look.products):
-        at = shape.look.layers[layer]
         for path in products:
-            _hook_linear(model.get_submodule(f"{at}.{path}"), running, layer, path)
-        model.get_submodule(at).register_forward_hook(_at_layer_end(running, layer, shape.width))
+            _hook_linear(model.get_submodule(path), running, layer, path)
+    for layer, path in enumerate(shape.look.layers):
+        model.get_submodule(path).register_forward_hook(_at_layer_end(running, layer, shape.width))
     model.get_input_embeddings().register_forward_hook(_at_embedding(running))
     return running
 
@@ -161,7 +164,8 @@ def _hook_linear(module: Any, running: Running, layer: int, product: str) -> Non
         weight = module.weight if is_plain else module.weight.T
         if run is None or run.update is None:
             return F.linear(x, weight, module.bias)
-        return run.update.linear(layer, product, x.flatten(0, -2), weight, module.bias).unflatten(0, x.shape[:-1])
+        y = run.update.linear(layer, product, x.flatten(0, -2), weight, module.bias)
+        return y.view(*x.shape[:-1], y.shape[-1])
 
     module.forward = forward
 

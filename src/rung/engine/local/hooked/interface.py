@@ -46,6 +46,7 @@ def cap_of(asked: Mapping[str, Any]) -> float:
 
 
 def sinks_of(asked: Mapping[str, Any]) -> Tensor | None:
+    """(heads,), or None."""
     found: Tensor | None = next((asked[name] for name in _SINKS if asked.get(name) is not None), None)
     return found
 

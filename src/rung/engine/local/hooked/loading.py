@@ -13,8 +13,9 @@ from torch import Tensor
 from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.hooked.decoder import HookedDecoder, hook
 from rung.engine.local.hooked.interface import COMPUTING, NotHooked, register
+from rung.engine.local.hooked.look import stack_of
 from rung.engine.local.hooked.shape import HookedShape
-from rung.errors import UserError
+from rung.engine.local.modules import load_module
 
 # Tokens of the trial: what its rows share, and what each has of its own.
 _SHARED, _OWN = 5, 4
@@ -25,24 +26,11 @@ _ROUNDED_CHANGE_AT_MOST = 0.15
 
 def load_hooked(folder: Path, shape: HookedShape, dtype: torch.dtype, device: torch.device) -> HookedDecoder:
     """Raises UserError for weights that are not all there, NotHooked for a base that says something else this way."""
-    model = read_model(folder, dtype)
+    register()
+    model = load_module(folder, dtype, attn_implementation=COMPUTING)
     decoder = hooked(model.to(device), shape)
     _compare(decoder)
     return decoder
-
-
-def read_model(folder: Path, dtype: torch.dtype) -> Any:
-    """transformers' model under our attention. Raises UserError for weights that are missing, left over, or of other sizes."""
-    from transformers import AutoModelForCausalLM
-
-    register()
-    model, told = AutoModelForCausalLM.from_pretrained(
-        str(folder), dtype=dtype, attn_implementation=COMPUTING, output_loading_info=True, local_files_only=True
-    )
-    for kind, lacking in (("missing_keys", "the weights lack"), ("mismatched_keys", "of another size than the configuration says:")):
-        if names := sorted(str(name) for name in told.get(kind) or ()):
-            raise UserError(f"{lacking} {', '.join(names[:5])}", where=str(folder), hint="Fetch the model again.")
-    return model.eval().requires_grad_(False)
 
 
 def hooked(model: Any, shape: HookedShape) -> HookedDecoder:
@@ -53,7 +41,7 @@ def hooked(model: Any, shape: HookedShape) -> HookedDecoder:
 @torch.no_grad()
 def _finish_of(model: Any) -> tuple[float, float]:
     """(scale, cap) of the head, by what the model makes of given hidden states and of given products."""
-    head, stack = model.get_output_embeddings(), model.get_decoder()
+    head, stack = model.get_output_embeddings(), stack_of(model)
     given = torch.cat((torch.tensor([1e-3, 1e6]), torch.linspace(-60.0, 60.0, min(200, head.weight.shape[0] - 2))))
     seen: dict[str, Tensor] = {}
 
@@ -99,7 +87,9 @@ def _compare(decoder: HookedDecoder) -> None:
     shared, first, second = (torch.tensor(part) % many for part in (numbers[:_SHARED], numbers[_SHARED:-_OWN], numbers[-_OWN:]))
     places = torch.cat((torch.arange(_SHARED), *(torch.arange(_SHARED, _SHARED + _OWN),) * 2)).to(decoder.device)
     rows = PrefixedRows(prefix_tokens=_SHARED, rows=2, row_length=_OWN)
-    ours = torch.log_softmax(decoder.logits(decoder.hidden(torch.cat((shared, first, second)).to(decoder.device), places, rows)), -1)
+    ours = torch.log_softmax(
+        decoder.logits(decoder.hidden(torch.cat((shared, first, second)).to(decoder.device), places, rows)), -1
+    )
     at_most = _CHANGE_AT_MOST.get(decoder.dtype, _ROUNDED_CHANGE_AT_MOST)
     for index, own in enumerate((first, second)):
         ids = torch.cat((shared, own)).to(decoder.device)

@@ -13,8 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rung.engine.bases.quiet import quiet
 from rung.engine.local.hooked.interface import LOOKING, NotHooked, answer_with, register, unknown_in
 from rung.engine.local.hooked.reach import reach_of
+from rung.engine.local.linears import linear_modules, products_of
+from rung.engine.local.modules import class_of
+from rung.engine.local.remote_code import runs_own_code
 from rung.engine.local.scoring import Reach
 from rung.engine.local.shape import KeyValueSizes, Module
 
@@ -31,7 +35,7 @@ class Look:
     reaches      and which tokens it lets a token see
     query_widths and the width of all its heads together
     layers       the paths of the layers
-    products     of each layer, its linear modules by their path within it
+    products     of each layer, by their paths: the linear modules that PEFT would adapt and that see every token
     parameters   all numbers, tied ones once
     vocabulary   scores a token
     kept_numbers of a token, that autograd keeps, attention itself and the linear modules' inputs left out
@@ -42,7 +46,7 @@ class Look:
     query_widths: tuple[int, ...]
     heads: tuple[int, ...]
     layers: tuple[str, ...]
-    products: tuple[Mapping[str, Module], ...]
+    products: tuple[Mapping[str, tuple[Module, ...]], ...]
     parameters: int
     vocabulary: int
     kept_numbers: int
@@ -52,8 +56,11 @@ def configuration(folder: Path) -> Any:
     """transformers' own. Raises NotHooked for a model type that it does not know, or that brings its own code."""
     from transformers import AutoConfig
 
+    if runs_own_code(folder):
+        raise NotHooked("is computed by code that came with it")
     try:
-        return AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+        with quiet():
+            return AutoConfig.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     except Exception as error:  # a stranger's file meets a stranger's reader: anything may be raised
         raise NotHooked(f"has a configuration that transformers cannot read: {_first_line(error)}") from error
 
@@ -84,20 +91,18 @@ def _look(raw: str, folder: str) -> Look:
 
 def blank_model(config: Any) -> nn.Module:
     """On no device. Raises NotHooked for a class that does not leave its attention to others."""
-    from transformers import AutoModelForCausalLM
-
     register()
-    kind = AutoModelForCausalLM._model_mapping.get(type(config), None)
-    kind = kind[0] if isinstance(kind, tuple) else kind
     name = f"'{config.model_type}'"
-    if kind is None:
-        raise NotHooked(f"{name} is no causal language model to transformers")
+    try:
+        kind = class_of(config)
+    except ValueError as error:
+        raise NotHooked(_first_line(error)) from error
     if not getattr(kind, "_supports_attention_backend", False):
-        raise NotHooked(f"{name} computes its attention in code of its own")
+        raise NotHooked(f"{name} leaves its attention to nobody else")
     if getattr(config, "is_encoder_decoder", False):
         raise NotHooked(f"{name} has an encoder")
     try:
-        with torch.device("meta"):
+        with quiet(), torch.device("meta"):
             model: nn.Module = kind._from_config(config, attn_implementation=LOOKING, experts_implementation="batched_mm")
     except Exception as error:  # a stranger's configuration: which key is lacking shows only here
         raise NotHooked(f"{name} cannot be made from this configuration: {_first_line(error)}") from error
@@ -108,7 +113,7 @@ class _Notes:
     """What happens in one pass of a blank model."""
 
     def __init__(self, model: Any) -> None:
-        self.model, self.stack = model, model.get_decoder()
+        self.model, self.stack = model, stack_of(model)
         self.paths = {id(module): path for path, module in model.named_modules()}
         self.calls: list[tuple[str, KeyValueSizes, Reach, int, int]] = []
         self.rows: dict[str, set[int]] = {}
@@ -116,8 +121,8 @@ class _Notes:
         answer_with(self.stack, self._attend)
 
     def run(self) -> None:
-        linear = [module for module in self.stack.modules() if is_linear(module)]
-        handles = [module.register_forward_pre_hook(self._count) for module in linear]
+        linear = linear_modules(self.model, 0).values()
+        handles = [module.register_forward_pre_hook(self._count) for _, module in linear]
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
         self.model.get_input_embeddings().weight.requires_grad_(True)
@@ -151,49 +156,46 @@ class _Notes:
         self.rows.setdefault(self.paths[id(module)], set()).add(inputs[0].shape[:-1].numel())
 
     def _keep(self, tensor: Tensor, own: set[int]) -> Tensor:
-        if _place(tensor) not in own and tensor.is_floating_point():
+        # What has experts in front is not kept when it computes: only a pass without values gathers the weights of each token.
+        gathered = tensor.dim() > 2 and tensor.shape[0] != 1
+        if _place(tensor) not in own and tensor.is_floating_point() and not gathered:
             self.kept[_place(tensor)] = tensor.numel()
         return tensor
 
     def look(self) -> Look:
         layers = tuple(dict.fromkeys(_layer_of(path) for path, *_ in self.calls))
         head = self.model.get_output_embeddings()
+        linear = linear_modules(self.model, len(layers))
+        seen_by_all = {path: at for path, at in linear.items() if self.rows.get(path) == {_TOKENS} and is_linear(at[1])}
         return Look(
             attentions=tuple(sizes for _, sizes, *_ in self.calls),
             reaches=tuple(reach for _, _, reach, *_ in self.calls),
             heads=tuple(heads for *_, heads, _ in self.calls),
             query_widths=tuple(heads * width for *_, heads, width in self.calls),
             layers=layers,
-            products=tuple(self._products(layer) for layer in layers),
+            products=products_of(seen_by_all, len(layers)),
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             vocabulary=head.weight.shape[0],
             kept_numbers=sum(self.kept.values()) // _TOKENS,
         )
 
-    def _products(self, layer: str) -> dict[str, Module]:
-        found = {}
-        for path, module in self.model.get_submodule(layer).named_modules():
-            if is_linear(module) and self.rows.get(f"{layer}.{path}") == {_TOKENS}:
-                out, into = sizes_of(module)
-                found[path] = Module(path=f"{layer}.{path}", width_out=out, width_in=into)
-        return found
 
-
-def is_linear(module: nn.Module) -> bool:
-    """Whether it is a plain product: a kind that computes more than that is left alone."""
+def is_linear(module: Any) -> bool:
+    """Whether it is a plain product: a kind that computes more than that (a router) is left alone."""
     from transformers.pytorch_utils import Conv1D
 
     return type(module) in (nn.Linear, Conv1D)
 
 
-def sizes_of(module: Any) -> tuple[int, int]:
-    """(out, in): transformers' Conv1D holds its matrix the other way round."""
-    first, second = module.weight.shape
-    return (first, second) if isinstance(module, nn.Linear) else (second, first)
+def stack_of(model: Any) -> Any:
+    """The decoder without its head."""
+    stack = model.get_decoder()
+    return model.model if stack is model else stack
 
 
 def _place(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    place: int = tensor.untyped_storage()._cdata
+    return place
 
 
 def _layer_of(path: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +44,9 @@ class HookedShape(Shape):
     def keys_values(self) -> tuple[KeyValueSizes, ...]:
         return self.look.attentions
 
-    @cached_property
+    @property
     def products(self) -> tuple[Mapping[str, tuple[Module, ...]], ...]:
-        return tuple({path: (module,) for path, module in layer.items()} for layer in self.look.products)
+        return self.look.products
 
     @property
     def parameters(self) -> int:
@@ -79,9 +78,11 @@ def _context(text: Any) -> tuple[int, str]:
     for rope in _rotary(getattr(text, "rope_parameters", None)):
         kind = rope.get("rope_type")
         if kind in _BY_LENGTH:
-            first = rope.get("original_max_position_embeddings") or getattr(text, "original_max_position_embeddings", None) or longest
+            first = (
+                rope.get("original_max_position_embeddings") or getattr(text, "original_max_position_embeddings", None) or longest
+            )
             if first < longest:
-                return int(first), f"its rotary positions of the kind '{kind}' are computed up to {first:,} tokens, of {longest:,}"
+                return first, f"its rotary positions of the kind '{kind}' are computed up to {first:,} tokens, of {longest:,}"
     return longest, ""
 
 
