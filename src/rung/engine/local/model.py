@@ -80,7 +80,12 @@ def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> 
         shape = HookedShape.read(folder)
         return load_hooked(folder, shape, dtype or choose(folder, shape, place), place)
     except NotHooked:
-        return load_plain(folder, dtype or torch.float32, place)
+        pass
+    except UserError:
+        raise
+    except Exception:  # code of any kind, asked in a way that it may not know: what it says by itself is tried next
+        pass
+    return load_plain(folder, dtype or torch.float32, place)
 
 
 def _configured_ends(folder: Path) -> frozenset[int]:
