@@ -80,6 +80,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "adapter_kinds": {
         "PEFT_TYPE": (),
+        "PARTS": (),
         "LEARNING_RATE": (),
         "Config": (),
         "tensors": ("config", "shape"),
@@ -88,7 +89,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "idle": ("tensors",),
         "kept": ("config", "shape"),
         "to_peft": ("config", "shape"),
-        "from_peft": ("raw", "where"),
+        "read": ("files", "base"),
     },
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},
 }

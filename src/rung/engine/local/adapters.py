@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from rung.engine.backend import AdapterUse
 from rung.engine.local.adapter import load_adapter
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.ends import embed_of
 from rung.engine.local.low_rank import LowRank, stacked
 from rung.engine.local.update import Sum, Update
 
@@ -49,7 +50,8 @@ class AdapterCache:
 
     def _one(self, use: AdapterUse) -> Update:
         def load() -> Update:
-            return load_adapter(use.folder, self._decoder.config, self._decoder.device).update(self._decoder.dtype)
+            decoder = self._decoder
+            return load_adapter(use.folder, decoder.config, decoder.device, embed_of(decoder)).update(decoder.dtype)
 
         return self._updates.get(use.digest, load)
 
