@@ -67,6 +67,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "architectures": {
         "MODEL_TYPES": (),
         "BLOCK": (),
+        "HEAD": (),
         "IGNORED": (),
         "Layer": (),
         "read": ("raw", "where"),

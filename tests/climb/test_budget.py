@@ -12,7 +12,7 @@ from stand_in import Server, completion
 from toy import write_toy
 
 from rung.climb.climb import climb
-from rung.engine.backends.openai_http import BudgetSpent
+from rung.engine.http.spending import BudgetSpent
 from rung.progress import Silent
 from rung.registry.home import open_home
 from rung.task.load import load_task

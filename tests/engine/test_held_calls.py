@@ -9,10 +9,10 @@ import pytest
 
 from rung.engine.answer import resolve_constraint
 from rung.engine.backend import Request
-from rung.engine.backends.openai_http import _response_format
 from rung.engine.chat import stop_tokens
-from rung.engine.completion import read_completion
 from rung.engine.constrain import Grammars
+from rung.engine.http.body import response_format
+from rung.engine.http.completion import read_completion
 from rung.errors import UserError
 from rung.parts import CallConstraint, SchemaConstraint
 
@@ -68,10 +68,10 @@ def replied(message: dict[str, Any], constraint: SchemaConstraint | None = None)
 
 def test_a_server_is_asked_for_an_object_whatever_may_be_said() -> None:
     """OpenAI takes neither anyOf nor a list at the root of a schema."""
-    sent = _response_format(held(none=True, several=True))["json_schema"]["schema"]
+    sent = response_format(held(none=True, several=True))["json_schema"]["schema"]
     assert sent["type"] == "object" and sent["properties"]["answer"] == held(none=True, several=True).schema
     one = resolve_constraint(CallConstraint(), TOOLS[:1])
-    assert isinstance(one, SchemaConstraint) and _response_format(one)["json_schema"]["schema"] == one.schema
+    assert isinstance(one, SchemaConstraint) and response_format(one)["json_schema"]["schema"] == one.schema
 
 
 @pytest.mark.parametrize(

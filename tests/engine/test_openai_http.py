@@ -10,10 +10,11 @@ from stand_in import Server, completion
 
 from rung.engine.answer import answer
 from rung.engine.backend import AdapterUse, Budget, Request, price_usd
-from rung.engine.backends import openai_http
-from rung.engine.backends.openai_http import BudgetSpent, Patience
 from rung.engine.bases.resolve import open_backend
 from rung.engine.demos import pool_bytes
+from rung.engine.http.key import headers
+from rung.engine.http.sending import Patience, retry_after
+from rung.engine.http.spending import BudgetSpent
 from rung.engine.runtime import Runtime
 from rung.errors import BrokenEnvironment, UserError
 from rung.parts import ChoiceConstraint, Demonstrations, SchemaConstraint
@@ -52,7 +53,7 @@ def ask(text="hi", **fields) -> Request:
 def test_answer_with_tokens_cost_and_time(backend, server):
     said = backend.answer([ask(max_tokens=9, seed=3)])[0]
     assert (said.text, said.prompt_tokens, said.cached_tokens, said.completion_tokens) == ("hello", 100, 64, 10)
-    assert said.cost_usd == pytest.approx(120e-6) and backend.budget.spent_usd == pytest.approx(120e-6)
+    assert said.cost_usd == pytest.approx(120e-6) and backend.purse.budget.spent_usd == pytest.approx(120e-6)
     assert said.latency_s > 0 and said.finish_reason == "stop"
     assert server.paths == ["/v1/chat/completions"]
     assert server.bodies[0] == {
@@ -80,9 +81,8 @@ def test_key_from_the_environment_only(backend, server, monkeypatch):
     backend.answer([ask()])
     assert [headers.get("Authorization") for headers in server.headers] == [None, "Bearer sk-two", "Bearer sk-one"]
     assert "sk-" not in repr(backend)
-    backend.address = "http://models.example/v1"
     monkeypatch.delenv("RUNG_API_KEY")
-    assert backend._headers() == {}, "OpenAI's key does not go over a network in clear text"
+    assert headers("http://models.example/v1") == {}, "OpenAI's key does not go over a network in clear text"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_patience_ends(backend, server):
     with pytest.raises(BrokenEnvironment, match=r"HTTP 500: the roof is on fire[\s\S]*run the same command again") as caught:
         backend.answer([ask()])
     assert len(server.bodies) == 3 + 1 and caught.value.exit_code == 3, "three tries, and whether it answers anything"
-    assert backend.budget.spent_usd == 0
+    assert backend.purse.budget.spent_usd == 0
 
 
 def only_if(bad: str, reply: tuple) -> list:
@@ -138,7 +138,7 @@ def test_one_question_without_an_answer_ends_nothing(backend, server, reply, rea
     said = backend.answer([ask("a"), ask("bad"), ask("b")])
     assert [one.text for one in said] == ["fine", "", "fine"]
     assert said[1].finish_reason == reason and fault in said[1].fault and not said[0].fault
-    assert backend.budget.spent_usd <= 4 * 120e-6
+    assert backend.purse.budget.spent_usd <= 4 * 120e-6
 
 
 def test_a_question_that_fails_is_asked_again_and_alone_ends_nothing(backend, server):
@@ -231,7 +231,7 @@ def test_fewer_demonstrations_where_the_server_says_too_long(backend, server, ho
     blobs = SimpleNamespace(local=lambda name: home / name)
     assert [said.text for said in answer(made, asked, Runtime(backend_for=lambda _: backend, blobs=blobs))] == ["hello", "hello"]
     assert sorted(len(body["messages"]) for body in server.bodies) == [5, 9, 9]
-    assert backend.budget.spent_usd == pytest.approx(2 * 120e-6)
+    assert backend.purse.budget.spent_usd == pytest.approx(2 * 120e-6)
 
 
 def test_what_a_server_does_not_know_is_learnt_once(backend, server):
@@ -319,7 +319,7 @@ def test_budget_is_never_exceeded(server, home):
     made = open_backend(f"{server.address}#tiny", home, prices=PRICES, budget=Budget(limit_usd=1e-3))
     with pytest.raises(BudgetSpent, match=r"budget of 0\.001 USD"):
         made.answer([ask(max_tokens=50) for _ in range(100)])
-    assert 0 < made.budget.spent_usd <= 1e-3
+    assert 0 < made.purse.budget.spent_usd <= 1e-3
     assert len(server.bodies) * 120e-6 <= 1e-3 + 1e-12
     with pytest.raises(BudgetSpent):
         made.answer([ask("x" * 2000)])
@@ -330,7 +330,7 @@ def test_budget_counts_what_the_server_does_not(server, home):
     made = open_backend(f"{server.address}#tiny", home, prices=PRICES, budget=Budget(limit_usd=1e-3))
     with pytest.raises(BudgetSpent):
         made.answer([ask(max_tokens=50) for _ in range(100)])
-    assert made.budget.spent_usd > 5e-4
+    assert made.purse.budget.spent_usd > 5e-4
 
 
 def test_what_was_spent_before_counts_and_is_written_down_first(server, home):
@@ -368,6 +368,6 @@ def test_what_a_server_cannot_do(backend, tmp_path):
 
 
 def test_retry_after_forms():
-    assert openai_http._retry_after("2.5", 9) == 2.5
-    assert openai_http._retry_after("Wed, 21 Oct 2015 07:28:00 GMT", 9) == 0
-    assert openai_http._retry_after("soon", 9) == 9 and openai_http._retry_after(None, 9) == 9
+    assert retry_after("2.5", 9) == 2.5
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT", 9) == 0
+    assert retry_after("soon", 9) == 9 and retry_after(None, 9) == 9

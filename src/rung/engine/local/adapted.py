@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rung.engine.local.architecture import DecoderConfig, Module
 from rung.engine.local.functions import low_rank_linear
 from rung.engine.local.low_rank import Factors, LowRank
+from rung.engine.local.shape import Module, Shape
 from rung.engine.local.update import Untouched, Update
 
 # (weight (out, in) float32, rank, scale) -> down (rank, in), up (out, rank), the scale not folded in.
@@ -64,7 +64,7 @@ class ModuleEffect:
         return all(part is None for part in (self.shift, self.magnitude, self.begun_from, self.weight, self.bias))
 
 
-def update_of(effects: Mapping[str, ModuleEffect], shape: DecoderConfig, dtype: torch.dtype) -> Update:
+def update_of(effects: Mapping[str, ModuleEffect], shape: Shape, dtype: torch.dtype) -> Update:
     """The Update of all modules' effects, by their paths; of low rank where all of them are."""
     layers = [
         {

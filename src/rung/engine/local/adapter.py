@@ -17,12 +17,12 @@ from torch import Tensor
 
 from rung import plugins
 from rung.engine.local.adapted import update_of
-from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.ends import AtEnds, Embed
 from rung.engine.local.peft.files import SETTINGS_FILE, TENSORS_FILE, PeftFiles, read_files, read_settings
 from rung.engine.local.peft.keys import MERGE
 from rung.engine.local.peft.reading import BasePaths, Read
 from rung.engine.local.peft.whole import with_whole
+from rung.engine.local.shape import Shape
 from rung.engine.local.update import Sum, Update
 from rung.errors import UserError
 
@@ -55,17 +55,17 @@ class Kind(Protocol):
     LEARNING_RATE: float
     Config: type[BaseModel]
 
-    def tensors(self, config: Any, shape: DecoderConfig) -> dict[str, tuple[int, ...]]: ...
+    def tensors(self, config: Any, shape: Shape) -> dict[str, tuple[int, ...]]: ...
 
-    def initialise(self, config: Any, shape: DecoderConfig, generator: torch.Generator) -> dict[str, Tensor]: ...
+    def initialise(self, config: Any, shape: Shape, generator: torch.Generator) -> dict[str, Tensor]: ...
 
-    def update(self, config: Any, shape: DecoderConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Update: ...
+    def update(self, config: Any, shape: Shape, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Update: ...
 
     def idle(self, tensors: Mapping[str, Tensor]) -> str: ...
 
-    def kept(self, config: Any, shape: DecoderConfig) -> int: ...
+    def kept(self, config: Any, shape: Shape) -> int: ...
 
-    def to_peft(self, config: Any, shape: DecoderConfig) -> dict[str, Any]: ...
+    def to_peft(self, config: Any, shape: Shape) -> dict[str, Any]: ...
 
     def read(self, files: PeftFiles, base: BasePaths) -> Read: ...
 
@@ -73,11 +73,11 @@ class Kind(Protocol):
 class Adapter:
     """One adapter on a base of this shape: its kind, settings and tensors."""
 
-    def __init__(self, kind: Kind, config: BaseModel, shape: DecoderConfig, tensors: dict[str, Tensor]) -> None:
+    def __init__(self, kind: Kind, config: BaseModel, shape: Shape, tensors: dict[str, Tensor]) -> None:
         self.kind, self.config, self.shape, self.tensors = kind, config, shape, tensors
 
     @classmethod
-    def initialise(cls, kind: Kind, config: BaseModel, shape: DecoderConfig, seed: int, device: torch.device) -> Adapter:
+    def initialise(cls, kind: Kind, config: BaseModel, shape: Shape, seed: int, device: torch.device) -> Adapter:
         """A fresh one, decided by the seed, that leaves the base as it is."""
         made = kind.initialise(config, shape, torch.Generator().manual_seed(seed))
         return cls(kind, config, shape, {name: tensor.to(device) for name, tensor in made.items()})
@@ -120,7 +120,7 @@ class Loaded:
     """An adapter that was read for a base, whoever trained it."""
 
     read: Read
-    shape: DecoderConfig
+    shape: Shape
     embed: Embed | None = None
 
     def update(self, dtype: torch.dtype) -> Update:
@@ -134,7 +134,7 @@ class Loaded:
         return AtEnds(read.ends, inner, self.embed) if read.ends else inner
 
 
-def load_adapter(folder: Path, shape: DecoderConfig, device: torch.device, embed: Embed | None = None) -> Loaded:
+def load_adapter(folder: Path, shape: Shape, device: torch.device, embed: Embed | None = None) -> Loaded:
     """Read an adapter in PEFT's format. Raises UserError, with the file, the key and a way out, for what is not computed exactly.
 
     embed  how the base's first layer takes rows of its embedding; None where it takes them as they are
@@ -162,7 +162,7 @@ def kind_of(name: str) -> Kind:
     return cast(Kind, plugins.load(SLOT, name))
 
 
-def parameter_count(kind: Kind, config: BaseModel, shape: DecoderConfig) -> int:
+def parameter_count(kind: Kind, config: BaseModel, shape: Shape) -> int:
     """Trainable numbers."""
     return sum(math.prod(size) for size in kind.tensors(config, shape).values())
 

@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 from rung.engine.backend import AdapterUse
 from rung.engine.local.adapter import load_adapter
 from rung.engine.local.decoder import Decoder
-from rung.engine.local.ends import embed_of
 from rung.engine.local.low_rank import LowRank, stacked
 from rung.engine.local.update import Sum, Update
 
@@ -51,7 +50,7 @@ class AdapterCache:
     def _one(self, use: AdapterUse) -> Update:
         def load() -> Update:
             decoder = self._decoder
-            return load_adapter(use.folder, decoder.config, decoder.device, embed_of(decoder)).update(decoder.dtype)
+            return load_adapter(use.folder, decoder.config, decoder.device, decoder.embed).update(decoder.dtype)
 
         return self._updates.get(use.digest, load)
 

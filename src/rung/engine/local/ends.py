@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from rung.engine.local.adapted import ModuleEffect
 from rung.engine.local.update import Untouched, Update
-
-if TYPE_CHECKING:
-    from rung.engine.local.decoder import Decoder
 
 # (n, width) rows of an embedding -> (n, width) as the first layer takes them.
 Embed = Callable[[Tensor], Tensor]
@@ -87,9 +83,3 @@ class AtEnds(Untouched):
 
 def _as_they_are(rows: Tensor) -> Tensor:
     return rows
-
-
-def embed_of(decoder: Decoder) -> Embed:
-    """How the decoder's first layer takes rows of its embedding."""
-    config = decoder.config
-    return lambda rows: config.architecture.embed(config, rows, torch.arange(len(rows), device=rows.device))

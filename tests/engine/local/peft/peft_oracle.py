@@ -15,7 +15,6 @@ from torch import Tensor
 
 from rung.engine.local.adapter import load_adapter
 from rung.engine.local.attention import PrefixedRows
-from rung.engine.local.ends import embed_of
 from rung.engine.local.update import Update
 
 IDS = torch.arange(5, 45)
@@ -53,7 +52,7 @@ def peft_logits(base: Path, *adapters: Path) -> Tensor:
 
 
 def loaded(model: Any, folder: Path) -> Update:
-    return load_adapter(folder, model.config, torch.device("cpu"), embed_of(model.decoder)).update(torch.float32)
+    return load_adapter(folder, model.config, torch.device("cpu"), model.decoder.embed).update(torch.float32)
 
 
 @torch.inference_mode()
@@ -61,7 +60,7 @@ def logits(model: Any, update: Update | None) -> Tensor:
     decoder = model.decoder
     attention = PrefixedRows(prefix_tokens=0, rows=1, row_length=len(IDS))
     hidden = decoder.hidden(IDS, torch.arange(len(IDS)), attention, update)
-    return hidden @ (update.head(decoder.weights.head) if update else decoder.weights.head).T
+    return decoder.logits(hidden, update)
 
 
 def agree(ours: Tensor, theirs: Tensor) -> bool:

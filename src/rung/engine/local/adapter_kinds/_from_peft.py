@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.adapted import Decomposition, ModuleEffect
-from rung.engine.local.architecture import Module
 from rung.engine.local.ends import EndsEffect
 from rung.engine.local.low_rank import Factors
 from rung.engine.local.peft.files import Key, PeftFiles
@@ -19,6 +18,7 @@ from rung.engine.local.peft.keys import MERGE, Keys, Values, check_keys, is_off
 from rung.engine.local.peft.reading import BasePaths, Read
 from rung.engine.local.peft.targets import KEYS as TARGET_KEYS
 from rung.engine.local.peft.targets import Targets, of_pattern
+from rung.engine.local.shape import Module
 from rung.errors import UserError
 
 BUDGETED = "ADALORA"

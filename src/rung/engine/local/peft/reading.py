@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from rung.engine.local.adapted import ModuleEffect
-from rung.engine.local.architecture import DecoderConfig, Module
 from rung.engine.local.ends import NOWHERE, EndsEffect
 from rung.engine.local.peft.files import Key
+from rung.engine.local.shape import Ends, Module, Shape
 from rung.engine.local.update import Update
 
 if TYPE_CHECKING:
@@ -20,28 +20,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BasePaths:
-    """The linear modules of a base by their paths, and where its embedding and its head stand. `tied`: these are one matrix."""
+    """The linear modules of a base by their paths, and its ends, where adapters can act on these."""
 
-    shape: DecoderConfig
+    shape: Shape
     modules: Mapping[str, Module]
-    embedding: Module
-    head: Module
-    tied: bool
+    ends: Ends | None
 
     @classmethod
-    def of(cls, shape: DecoderConfig) -> BasePaths:
-        stored = {held.name: held.stored[0].removesuffix(".weight") for held in shape.architecture.tensors(shape)}
-        vocabulary = {"width_out": shape.vocabulary, "width_in": shape.width}
-        return cls(
-            shape=shape,
-            modules={module.path: module for layer in shape.products for modules in layer.values() for module in modules},
-            embedding=Module(path=stored["embedding"], **vocabulary),
-            head=Module(path=stored.get("head", "lm_head"), **vocabulary),
-            tied=shape.tied,
-        )
+    def of(cls, shape: Shape) -> BasePaths:
+        modules = {module.path: module for layer in shape.products for modules in layer.values() for module in modules}
+        return cls(shape=shape, modules=modules, ends=shape.ends)
+
+    @property
+    def embedding(self) -> Module:
+        return self.ends.embedding if self.ends else _NONE
+
+    @property
+    def head(self) -> Module:
+        return self.ends.head if self.ends else _NONE
+
+    @property
+    def tied(self) -> bool:
+        return self.ends is not None and self.ends.tied
 
     def named(self) -> Iterable[str]:
-        return (*self.modules, self.embedding.path, self.head.path)
+        return (*self.modules, *((self.embedding.path, self.head.path) if self.ends else ()))
+
+
+# A module of no path, which no tensor is of.
+_NONE = Module(path="", width_out=0, width_in=0)
 
 
 @dataclass(frozen=True, kw_only=True)

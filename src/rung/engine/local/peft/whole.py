@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.adapted import ModuleEffect
-from rung.engine.local.architecture import Module
 from rung.engine.local.ends import EndsEffect, Rows
 from rung.engine.local.peft.files import Key, PeftFiles
 from rung.engine.local.peft.keys import MERGE, Values
 from rung.engine.local.peft.reading import BasePaths, Read
+from rung.engine.local.shape import Module
 from rung.errors import UserError
 
 _ENLARGED = (

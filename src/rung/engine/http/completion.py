@@ -9,6 +9,7 @@ from typing import Any
 from rung.choices import choices
 from rung.engine.backend import Request
 from rung.engine.chat import calls_text, text_of
+from rung.engine.http.body import is_object
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.reply import read_reply
@@ -20,7 +21,6 @@ _REASONS = {
     **dict.fromkeys(("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "sensitive"), WITHHELD),
     **dict.fromkeys(("error", "abort", "cancelled", "insufficient_system_resource"), FAILED),
 }
-_FILTERED = ("content_filter", "ResponsibleAIPolicyViolation", "content management policy")
 
 
 def has_message(reply: Mapping[str, Any] | None) -> bool:
@@ -29,11 +29,6 @@ def has_message(reply: Mapping[str, Any] | None) -> bool:
     return (
         isinstance(every, list) and bool(every) and isinstance(every[0], Mapping) and isinstance(every[0].get("message"), Mapping)
     )
-
-
-def is_filtered(text: str) -> bool:
-    """Whether a refusal says that a filter withheld the question or the answer."""
-    return any(sign in text for sign in _FILTERED)
 
 
 def read_completion(reply: Mapping[str, Any], request: Request, seconds: float) -> Answer:
@@ -57,11 +52,6 @@ def read_completion(reply: Mapping[str, Any], request: Request, seconds: float) 
     )
 
 
-def is_object(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema is one of objects: servers take no other at the root, so that others are asked for as `{"answer": ...}`."""
-    return schema.get("type") == "object"
-
-
 def _unwrapped(text: str) -> str:
     """What stands under `answer`, where a reply is an object of nothing else; compact, as a constrained answer is."""
     wrapped = json_object(text)
@@ -77,13 +67,6 @@ def json_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def complaint(text: str) -> str:
-    """The server's own words, shortened."""
-    error = (json_object(text) or {}).get("error")
-    said = error.get("message") if isinstance(error, Mapping) else error
-    return " ".join(str(said or text).split())[:300]
 
 
 def _said(message: Mapping[str, Any], reason: str) -> tuple[str, str]:

@@ -1,0 +1,90 @@
+"""What a server's answers cost, taken off the budget before they are asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rung.engine.backend import Budget, Request, price_usd
+from rung.errors import UserError
+from rung.types import Answer
+
+
+class BudgetSpent(UserError):
+    """The next answer could take the spend above what the task allows."""
+
+
+@dataclass(kw_only=True)
+class Bill:
+    """What one answer cost in USD: what was put aside for it until `usd` says otherwise, nothing where it never came."""
+
+    reserved: float
+    usd: float = 0.0
+
+    def pay(self, price: float | None) -> None:
+        """The answer came; None where its price is not known."""
+        self.usd = self.reserved if price is None else price
+
+
+@dataclass(kw_only=True)
+class Purse:
+    """A budget, and the prices of one server (see `price_usd`)."""
+
+    prices: Mapping[str, float] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
+
+    def pay_from(self, budget: Budget, where: str) -> None:
+        """Refuse from now on to ask what could go beyond the budget. Raises UserError for a limit without prices."""
+        if budget.limit_usd is not None and not self.prices:
+            raise UserError(
+                "limits.usd is set, but nothing says what an answer costs",
+                where=where,
+                hint="Add prices: {input_usd_per_million: ..., output_usd_per_million: ...} to the task (0 for your own server).",
+            )
+        self.budget = budget
+
+    def foresee(self, requests: Sequence[Request]) -> None:
+        """Writes down the most that can have been spent once all these are answered."""
+        if self.budget.limit_usd is not None:
+            self.budget.keep(min(self.budget.limit_usd, self.budget.spent_usd + sum(map(self._most, requests))))
+
+    @contextmanager
+    def reserve(self, request: Request, where: str) -> Iterator[Bill]:
+        """Takes the most that this request can cost off the budget while it is asked. Raises BudgetSpent where that is too much."""
+        bill = Bill(reserved=self._reserved(request, where))
+        try:
+            yield bill
+        finally:
+            with self.budget.lock:
+                self.budget.spent_usd += bill.usd - bill.reserved
+
+    def _reserved(self, request: Request, where: str) -> float:
+        budget = self.budget
+        if budget.limit_usd is None:
+            return 0.0
+        most = self._most(request)
+        with budget.lock:
+            if budget.spent_usd + most > budget.limit_usd:
+                raise BudgetSpent(
+                    f"the budget of {budget.limit_usd:g} USD could be exceeded: {budget.spent_usd:.4f} USD are spent or under way, "
+                    f"and the next answer may cost {most:.4f}",
+                    where=where,
+                    hint="Raise limits.usd in the task; answers so far are kept and not paid for again.",
+                )
+            budget.spent_usd += most
+        return most
+
+    def _most(self, request: Request) -> float:
+        """The most that a request can cost. A token is at least one byte of text."""
+        sent = len(json.dumps([list(request.messages), list(request.tools)], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        return price_usd(self.prices, Answer(text="", prompt_tokens=sent, completion_tokens=request.max_tokens)) or 0.0
+
+
+def checked_prices(prices: Mapping[str, float] | None) -> Mapping[str, float]:
+    """Raises UserError for prices that say half."""
+    missing = {"input_usd_per_million", "output_usd_per_million"} - set(prices or {})
+    if prices and missing:
+        raise UserError(f"prices lack {' and '.join(sorted(missing))}", hint="State both, in USD per million tokens.")
+    return dict(prices or {})
