@@ -177,7 +177,8 @@ class Task:
 
     `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
     `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd); no part of the lock.
-    `base_adapters` (digests) are part of the base, where that is a registered version (`base_name`) which has any.
+    `base_adapters` (digests) are part of the base, where that is a registered version (`base_name`) which has any, or where the
+    file names one (`base_adapter`, its folder).
     """
 
     name: str
@@ -200,6 +201,7 @@ class Task:
     findings: tuple[Finding, ...] = ()
     base_adapters: tuple[str, ...] = ()
     base_name: str = ""
+    base_adapter: str = ""
 
     @cached_property
     def base_reference(self) -> BaseReference:
@@ -224,7 +226,8 @@ class Task:
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
         # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
-        outside = ("examples", "path", "traffic", "findings", "base_name", *(() if self.base_adapters else ("base_adapters",)))
+        unsaid = () if self.base_adapters else ("base_adapters",)
+        outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", *unsaid)
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         rows = [[row.digest, row.group, row.split, *([dict(row.slices)] if row.slices else [])] for row in self.examples]
         return digest([fields, rows])

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rung import plugins
-from rung.engine.local.adapted import update_of
+from rung.engine.local.adapted import ModuleEffect, update_of
 from rung.engine.local.ends import AtEnds, Embed
 from rung.engine.local.peft.files import SETTINGS_FILE, TENSORS_FILE, PeftFiles, read_files, read_settings
 from rung.engine.local.peft.keys import MERGE
@@ -25,6 +25,7 @@ from rung.engine.local.peft.whole import with_whole
 from rung.engine.local.shape import Shape
 from rung.engine.local.update import Sum, Update
 from rung.errors import UserError
+from rung.sources.base import BaseReference
 
 SLOT = "adapter_kinds"
 _PREFIX = "base_model.model."
@@ -70,6 +71,22 @@ class Kind(Protocol):
     def read(self, files: PeftFiles, base: BasePaths) -> Read: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaseName:
+    """A base by the name that transformers loads it by: a folder, or a model on the hub and its revision."""
+
+    name: str
+    revision: str | None = None
+
+    @classmethod
+    def of(cls, reference: str, folder: Path) -> BaseName:
+        """`reference` is what a Candidate keeps of it, `folder` where it was read from."""
+        named = BaseReference.read(reference) if reference else None
+        if named and named.kind == "hf":
+            return cls(name=named.name, revision=named.version or None)
+        return cls(name=str(folder.resolve()))
+
+
 class Adapter:
     """One adapter on a base of this shape: its kind, settings and tensors."""
 
@@ -94,8 +111,10 @@ class Adapter:
         idle = self.kind.idle(self.tensors)
         return f"the adapter's update is null: {idle}" if idle else None
 
-    def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        """Write PEFT's two files and `rung.json` (`facts`: what it was trained on).
+    def save(self, folder: Path, facts: Mapping[str, Any], base: BaseName | None = None) -> None:
+        """Write PEFT's two files and `rung.json` (`facts`: what it was trained on, pinned by its digest).
+
+        base  as PEFT finds it again
 
         Raises UserError for an update that is null or not finite.
         """
@@ -108,7 +127,8 @@ class Adapter:
             "peft_type": self.kind.PEFT_TYPE,
             "task_type": "CAUSAL_LM",
             "inference_mode": True,
-            "base_model_name_or_path": facts.get("base", ""),
+            "base_model_name_or_path": base.name if base else None,
+            "revision": base.revision if base else None,
             **self.kind.to_peft(self.config, self.shape),
         }
         for name, value in ((SETTINGS_FILE, config), (FACTS_FILE, facts)):
@@ -119,9 +139,16 @@ class Adapter:
 class Loaded:
     """An adapter that was read for a base, whoever trained it."""
 
+    files: PeftFiles
     read: Read
     shape: Shape
     embed: Embed | None = None
+
+    @property
+    def begun(self) -> dict[str, ModuleEffect]:
+        """By path, what takes a part of the base's weights out of them."""
+        head = {self.shape.ends.head.path: self.read.ends.head} if self.shape.ends and self.read.ends.head else {}
+        return {path: effect for path, effect in {**self.read.effects, **head}.items() if effect.begun_from}
 
     def update(self, dtype: torch.dtype) -> Update:
         """What the decoder takes, in its precision."""
@@ -147,7 +174,7 @@ def load_adapter(folder: Path, shape: Shape, device: torch.device, embed: Embed 
         raise UserError(
             f"the adapter's update is null: {read.idle}", where=str(folder), hint="Train it for longer, or leave it out."
         )
-    return Loaded(read=read, shape=shape, embed=embed)
+    return Loaded(files=files, read=read, shape=shape, embed=embed)
 
 
 def halve(folder: Path, target: Path) -> Path | None:

@@ -79,6 +79,9 @@ class _Reader:
         effects = {path: self._module(self._base.modules[path]) for path in paths if path in self._base.modules}
         embedding = self._embedding() if self._base.embedding.path in paths else None
         head = self._module(self._base.head) if self._base.head.path in paths else None
+        if head and head.begun_from and self._base.tied:
+            problem = "init_lora_weights took a part out of a head that is the embedding too"
+            raise UserError(problem, where=self._files.where, hint=_RESIDUAL_HINT)
         if embedding and self._base.tied and self._values.flag("ensure_weight_tying"):
             head = embedding
         every = [effect for effect in (*effects.values(), embedding, head) if effect]
