@@ -177,8 +177,7 @@ class Task:
 
     `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
     `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd); no part of the lock.
-    `base_adapters` (digests) are part of the base, where that is a registered version (`base_name`) which has any, or where the
-    file names one (`base_adapter`, its folder).
+    `base_adapters` (digests) are part of the base, where a registered version (`base_name`) or the file (`base_adapter`) has any.
     """
 
     name: str
