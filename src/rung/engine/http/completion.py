@@ -9,6 +9,7 @@ from typing import Any
 from rung.choices import choices
 from rung.engine.backend import Request
 from rung.engine.chat import calls_text, text_of
+from rung.engine.http.alternatives import choice_logprobs
 from rung.engine.http.body import is_object
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
@@ -39,15 +40,22 @@ def read_completion(reply: Mapping[str, Any], request: Request, seconds: float) 
     text, fault = _said(choice["message"], reason)
     if isinstance(request.constraint, SchemaConstraint) and not is_object(request.constraint.schema):
         text = _unwrapped(text)
+    constraint = request.constraint
+    if isinstance(constraint, ChoiceConstraint):
+        text = _as_choice(text, constraint.choices)
+        logprobs = choice_logprobs(choice, text, constraint.choices)
+    else:
+        logprobs = None
     usage = reply.get("usage") or {}
     details = usage.get("prompt_tokens_details") or {}
     return Answer(
-        text=_as_choice(text, request.constraint.choices) if isinstance(request.constraint, ChoiceConstraint) else text,
+        text=text,
         latency_s=seconds,
         prompt_tokens=usage.get("prompt_tokens"),
         cached_tokens=details.get("cached_tokens"),
         completion_tokens=usage.get("completion_tokens"),
         finish_reason=reason,
+        logprobs=logprobs,
         fault=fault,
     )
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rung.engine.backend import ContextTooLong
+from rung.engine.http.body import OPTIONAL, OWN_CHOICE
 from rung.engine.http.completion import json_object
 from rung.errors import RungError, UserError
 from rung.types import REFUSED, WITHHELD
 
 _TOO_LONG = re.compile(r"context.{0,20}(length|window|size)|maximum context|too long|too many tokens", re.IGNORECASE)
 _FILTERED = ("content_filter", "ResponsibleAIPolicyViolation", "content management policy")
+
+
+# In the words of vLLM, llama.cpp's server, Ollama, OpenRouter.
+_NO_TOOLS = re.compile(
+    r"tool.{0,20} requires? --|tools? param requires|not support (?:tool|function)|support(?:s|ing)? tool use"
+    r"|tools?.{0,20} (?:is|are) not supported|(?:unexpected|unknown|unrecognized|extra).{0,40}\btools\b",
+    re.IGNORECASE,
+)
+_NEVER = re.compile(r"requires? --\w|not implemented|not supported|unsupported", re.IGNORECASE)
 
 
 class NoAnswer(Exception):
@@ -47,6 +58,22 @@ def refused_for(status: int, text: str, asked: Asked) -> Exception:
 def is_too_long(text: str) -> bool:
     """Whether a refusal says that the question is longer than the model's context."""
     return bool(_TOO_LONG.search(text))
+
+
+def unknown_field(body: Mapping[str, Any], status: int, text: str) -> str | None:
+    """The field of a question that its refusal is about, where it can be asked without: it is left out, or put in words."""
+    if status not in (400, 404, 422, 500, 501) or is_too_long(text):
+        return None
+    if "tools" in body and _NO_TOOLS.search(text):
+        return "tools"
+    if status >= 500:
+        return None
+    return next((name for name in (*OPTIONAL, *OWN_CHOICE) if name in body and name in text), None)
+
+
+def is_lasting(text: str) -> bool:
+    """Whether a server that says it failed says as well that it always will."""
+    return bool(_NEVER.search(text))
 
 
 def is_filtered(text: str) -> bool:
