@@ -25,7 +25,7 @@ def command(task: Path, as_json: bool) -> int:
     """Say what climbing TASK will run, take, and be able to prove.
 
     Gives minutes and memory for each rung, and what the test split can and cannot prove. Measures this machine for up to a minute,
-    spends nothing, and looks at no test row; a server is asked a dozen questions of a few tokens, to see what it can do. Exits with 2
+    spends nothing, and looks at no test row. A server is asked a dozen questions of a few tokens, to see what it does. Exits with 2
     where the test split is too small for its bar.
     """
     from rung.climb.outlook.plan import plan
