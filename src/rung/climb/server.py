@@ -68,7 +68,7 @@ def known_server(task: Task, base: Base, home: Home, progress: Progress) -> Serv
 
 def _look(task: Task, base: Base) -> None:
     try:
-        is_there(base.reference.name)
+        is_there(Server(address=base.reference.name, model=base.reference.member))
     except UserError as error:
         raise _placed(task, error) from None
 

@@ -17,11 +17,13 @@ from rung.engine.http.body import OPTIONAL, Known, body_of, form
 from rung.engine.http.completion import read_completion
 from rung.engine.http.finding import UNCHECKED, ServerFinding
 from rung.engine.http.in_flight import InFlight
-from rung.engine.http.key import headers
-from rung.engine.http.refusals import Asked, NoAnswer, refused_for, unknown_field
+from rung.engine.http.line import Line
+from rung.engine.http.refusals import Asked, NoAnswer, refused_for
 from rung.engine.http.sending import Contact, Patience, Reply, post, time_limits
 from rung.engine.http.spending import Foreseen, Purse, checked_prices
+from rung.engine.http.unknown import unknown_field
 from rung.errors import BrokenEnvironment, UserError
+from rung.sources.address import ServerAddress
 from rung.types import FAILED, REFUSED, Answer
 
 # Hears an answer, with its request's place.
@@ -69,8 +71,6 @@ class OpenAIHTTP:
 
     def answer_each(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
         """The same. `keep` hears each answer as soon as it is there: what was paid for is not lost with the rest."""
-        import httpx
-
         if any(request.adapters for request in requests):
             raise UserError(
                 "a server's model cannot be adapted from here", where=self.address, hint="Use a local base for r4 and r5."
@@ -80,18 +80,13 @@ class OpenAIHTTP:
         self.contact.stopped.clear()
         with (
             self.purse.foresee(bodies) as foreseen,
-            httpx.Client(
-                timeout=time_limits(self.patience),
-                headers=headers(self.address),
-                follow_redirects=False,
-                limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
-            ) as client,
+            Line(self._asked, time_limits(self.patience)) as line,
             ThreadPoolExecutor(max_workers=most) as pool,
         ):
-            asked = {pool.submit(self._one, client, request, self.patience): place for place, request in enumerate(requests)}
+            asked = {pool.submit(self._one, line, request, self.patience): place for place, request in enumerate(requests)}
             came = _Came(bodies=bodies, foreseen=foreseen, keep=keep)
             try:
-                gathered = self._gathered(client, asked, came)
+                gathered = self._gathered(line, asked, came)
             except BaseException:
                 self.contact.stopped.set()
                 came.save(asked)
@@ -107,7 +102,7 @@ class OpenAIHTTP:
             raise ContextTooLong(said, answers, where=next(iter(problems.values())).where)
         return [answers[index] for index in range(len(requests))]
 
-    def _gathered(self, client: Any, asked: Mapping[Future[Answer], int], came: _Came) -> _Gathered:
+    def _gathered(self, line: Line, asked: Mapping[Future[Answer], int], came: _Came) -> _Gathered:
         """By place: the answers, what was too long, and what came to no answer while the server answers other questions."""
         problems: dict[int, ContextTooLong] = {}
         silent: dict[int, NoAnswer] = {}
@@ -117,7 +112,7 @@ class OpenAIHTTP:
             except ContextTooLong as error:
                 problems[asked[future]] = error
             except NoAnswer as silence:
-                if silence.reason == FAILED and not self._is_alive(client):
+                if silence.reason == FAILED and not self._is_alive(line):
                     raise silence.error from None
                 silent[asked[future]] = silence
         return came.answers, problems, silent
@@ -128,11 +123,11 @@ class OpenAIHTTP:
             raise silence.error from None
         return Answer(text="", finish_reason=silence.reason, fault=silence.fault)
 
-    def _is_alive(self, client: Any) -> bool:
+    def _is_alive(self, line: Line) -> bool:
         """Whether the server answers the shortest of questions, now."""
         shortest = Request(messages=({"role": "user", "content": "Hi"},), max_tokens=1)
         try:
-            self._one(client, shortest, replace(self.patience, attempts=1))
+            self._one(line, shortest, replace(self.patience, attempts=1))
         except NoAnswer as silence:
             return silence.reason != FAILED
         except BrokenEnvironment:
@@ -140,24 +135,28 @@ class OpenAIHTTP:
         return True
 
     @property
+    def _asked(self) -> Asked:
+        return Asked(address=ServerAddress.read(self.address), model=self.model)
+
+    @property
     def _known(self) -> Known:
         with self._lock:
             return Known(finding=self.finding, refused=frozenset(self._refused))
 
-    def _one(self, client: Any, request: Request, patience: Patience) -> Answer:
+    def _one(self, line: Line, request: Request, patience: Patience) -> Answer:
         with self.purse.reserve(body_of(request, self.model, self._known), self.address) as bill:
-            reply = self._settled(client, request, patience)
+            reply = self._settled(line, request, patience)
             self._taken.add(form(request))
             answer = read_completion(reply.content, request, reply.seconds)
             price = price_usd(self.purse.prices, answer)
             bill.pay(price)
             return replace(answer, cost_usd=price)
 
-    def _settled(self, client: Any, request: Request, patience: Patience) -> Reply:
+    def _settled(self, line: Line, request: Request, patience: Patience) -> Reply:
         """The server's reply, once what it does not know has been left out of the request. Raises NoAnswer."""
         for _ in range(len(OPTIONAL) + 1):
             body = body_of(request, self.model, self._known)
-            reply = post(client, self.address, body, patience, self.contact)
+            reply = post(line, self.address, body, patience, self.contact)
             if reply.status == 200:
                 return reply
             unknown = unknown_field(body, reply.status, reply.text)
@@ -166,7 +165,7 @@ class OpenAIHTTP:
                 break
             with self._lock:
                 self._refused.add(unknown)
-        raise refused_for(reply.status, reply.text, Asked(address=self.address, model=self.model))
+        raise refused_for(reply.status, reply.text, self._asked)
 
 
 @dataclass(kw_only=True)

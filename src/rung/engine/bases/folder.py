@@ -8,27 +8,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rung.disk import file_digest
+from rung.disk import explained, file_digest, once
+from rung.engine.bases.checkpoint import checkpoint, read_json, stored_tensors
+from rung.engine.bases.kinds import no_weights, refuse_strange_folder
+from rung.engine.bases.quantised import quantised, unpacked_into
 from rung.errors import UserError
 from rung.json_form import digest
+from rung.types import Progress
 
-_TOKENIZER_FILES: tuple[str, ...] = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
-_TOKENIZER_FILES += ("vocab.json", "vocab.txt", "merges.txt")
-ANSWER_FILES: tuple[str, ...] = (
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    *_TOKENIZER_FILES,
-)
+TOKENIZER_FILES: tuple[str, ...] = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt")
+TOKENIZER_FILES += ("spiece.model", "sentencepiece.bpe.model", "vocab.bpe", "*.tiktoken", "tekken.json")
+# Files beside the weights that change an answer.
+ANSWER_FILES: tuple[str, ...] = ("config.json", "generation_config.json", *TOKENIZER_FILES)
+ANSWER_FILES += ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 ANSWER_FILES += ("chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja")
-MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit
 # What transformers writes about itself and the moment of saving: it changes no answer.
 _VOLATILE = {"transformers_version", "_name_or_path", "name_or_path", "is_local", "local_files_only"}
 
@@ -40,9 +33,18 @@ def digest_folder(folder: Path) -> str:
 
 def answer_files(folder: Path) -> list[str]:
     """Those files, as sorted POSIX paths within the folder."""
-    return sorted(
-        {path.relative_to(folder).as_posix() for pattern in ANSWER_FILES for path in folder.glob(pattern) if path.is_file()}
-    )
+    found = checkpoint(folder)
+    weights = {*found.files, *([found.entry.name] if found.entry.is_index else [])} if found else set()
+    beside = {path.relative_to(folder).as_posix() for pattern in ANSWER_FILES for path in folder.glob(pattern) if path.is_file()}
+    return sorted(weights | beside)
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files that are the folder's model. Raises UserError where there are none."""
+    found = checkpoint(folder)
+    if found is None:
+        raise no_weights({path.name for path in folder.iterdir()}, str(folder))
+    return tuple(folder / name for name in found.files)
 
 
 def read_template(folder: Path) -> str | dict[str, str] | None:
@@ -52,68 +54,51 @@ def read_template(folder: Path) -> str | dict[str, str] | None:
     if (folder / "chat_template.jinja").is_file():
         default = (folder / "chat_template.jinja").read_text("utf-8")
     elif (folder / "chat_template.json").is_file():
-        default = _json(folder / "chat_template.json").get("chat_template")
+        default = read_json(folder / "chat_template.json").get("chat_template")
     elif (folder / "tokenizer_config.json").is_file():
-        default = _json(folder / "tokenizer_config.json").get("chat_template")
+        default = read_json(folder / "tokenizer_config.json").get("chat_template")
     if isinstance(default, list):
         return {entry["name"]: entry["template"] for entry in default} | named
     return {"default": default, **named} if named and default else default
 
 
 def check_folder(folder: Path) -> None:
-    """Raises UserError where the folder is no model that can be loaded without running its code."""
-    if not folder.is_dir():
-        raise UserError("no such folder", where=str(folder), hint="A base is a local folder, or starts with pip:, hf: or https://.")
-    if not (folder / "config.json").is_file():
-        raise UserError(
-            "the folder holds no config.json, so it is no model", where=str(folder), hint="Name the model's own folder."
-        )
-    _json(folder / "config.json")
-    if not any(folder.glob("*.safetensors")):
-        pickles = any(folder.glob("*.bin")) or any(folder.glob("*.pt")) or any(folder.glob("*.pth"))
-        raise UserError(
-            "the folder holds pickled weights, which can run code when they are read" if pickles else "the folder holds no weights",
-            where=str(folder),
-            hint="Save the model as safetensors: model.save_pretrained(folder).",
-        )
-    for file in folder.glob("*.safetensors"):
-        _check_whole(file)
-    if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+    """Raises UserError where the folder is no causal language model that can be loaded, whole, without running its code."""
+    refuse_strange_folder(folder)
+    found = checkpoint(folder)
+    if found is None:
+        raise no_weights({path.name for path in folder.iterdir()}, str(folder))
+    stored_tensors(folder, found)
+    if not any(next(folder.glob(pattern), None) for pattern in TOKENIZER_FILES):
         raise UserError(
             "the folder holds no tokenizer", where=str(folder), hint="Save it there: tokenizer.save_pretrained(folder)."
         )
 
 
-def _check_whole(file: Path) -> None:
-    """A safetensors file begins with its header's length and the header, which says where the last tensor ends."""
-    with file.open("rb") as weights:
-        length = int.from_bytes(weights.read(8), "little")
-        text = weights.read(length) if length <= MAX_HEADER_BYTES else b""
-    try:
-        tensors = [entry for name, entry in json.loads(text).items() if name != "__metadata__"]
-        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
-        raise UserError("not a safetensors file", where=str(file), hint="Copy or download it again.") from None
-    size = file.stat().st_size
-    if size != end:
-        problem = f"the weights are cut off: {size:,} bytes of {end:,}" if size < end else "something follows the weights"
-        raise UserError(problem, where=str(file), hint="Copy or download them again.")
+def plain_folder(folder: Path, name: str, bases: Path, progress: Progress) -> Path:
+    """A checked folder itself, or, where its weights are quantised, what they are unpacked to, once, under `bases`.
 
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"not JSON: {error}", where=str(path), hint="The file is damaged: copy or download it again.") from error
-    if not isinstance(value, dict):
-        raise UserError("not a JSON object", where=str(path), hint="The file is damaged: copy or download it again.")
-    return value
+    Raises UserError for weights that only a library which is not used here could unpack.
+    """
+    found = checkpoint(folder)
+    assert found
+    how = quantised(read_json(folder / "config.json"), stored_tensors(folder, found))
+    if how is None:
+        return folder
+    if not how.unpack:
+        raise how.refused(str(folder))
+    target = bases / f"{name}-{digest_folder(folder)[:16]}"
+    if not target.is_dir():
+        progress.note(f"Unpacking {name} ({how.method}) to bf16 safetensors (once)")
+    others = [file for file in answer_files(folder) if file not in (*found.files, found.entry.name, "config.json")]
+    with explained(bases):
+        return once(target, lambda made: unpacked_into(made, folder, found, how, others))
 
 
 def _file_digest(path: Path) -> str:
     """Of a configuration, its meaning; of any other file, its bytes."""
     if path.name.endswith("config.json"):
-        meaning = {key: value for key, value in _json(path).items() if key not in _VOLATILE}
+        meaning = {key: value for key, value in read_json(path).items() if key not in _VOLATILE}
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
     stat = path.stat()
     return _bytes_digest(path.resolve(), (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rung.disk import once
-from rung.engine.bases.folder import ANSWER_FILES
 from rung.engine.bases.quiet import quiet
+from rung.engine.bases.selection import bring_model
 from rung.errors import BrokenEnvironment, UserError
 from rung.sources.base import BaseReference
 from rung.types import Progress
@@ -25,13 +26,17 @@ def folder_of_model(reference: BaseReference, bases: Path, progress: Progress) -
     http_error: type[Exception] = vars(errors)["HTTPError"]  # of whichever HTTP client the hub's own uses
     endpoint, name, where = os.environ.get("HF_ENDPOINT") or None, reference.name, reference.bare
     try:
-        commit = HfApi(endpoint=endpoint).model_info(name, revision=reference.version or None).sha or ""
+        found = HfApi(endpoint=endpoint).model_info(name, revision=reference.version or None)
+        commit = found.sha or ""
         settled = replace(reference, version=commit)
         progress.note(f"Downloading {settled.bare}")
 
         def make(target: Path) -> None:
+            def bring(names: Sequence[str]) -> None:
+                snapshot_download(name, revision=commit, local_dir=target, allow_patterns=list(names), endpoint=endpoint)
+
             with quiet():
-                snapshot_download(name, revision=commit, local_dir=target, allow_patterns=list(ANSWER_FILES), endpoint=endpoint)
+                bring_model([file.rfilename for file in found.siblings or ()], bring, target, where)
             shutil.rmtree(target / ".cache", ignore_errors=True)
 
         return settled, once(bases / f"{name.replace('/', '--')}-{commit}", make)

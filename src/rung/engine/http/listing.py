@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-from rung.engine.http.address import completions_url
 from rung.engine.http.completion import json_object
+from rung.engine.http.line import Line
+from rung.errors import RungError
 
-_COMPLETIONS = "/chat/completions"
 # How servers call the tokens that a question and its answer may have: vLLM, OpenRouter, Groq, LM Studio, llama.cpp.
 _CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx")
 # Who a model belongs to is, with servers of one's own, the server.
@@ -37,17 +36,17 @@ class Listing:
         return {"software": self.software, "listed": listed, "context": self.context, "slots": self.slots}
 
 
-def read_listing(client: Any, address: str, model: str) -> Listing:
+def read_listing(line: Line, model: str) -> Listing:
     """Asks for the list of models, and a server of one's own for its settings. What does not come is left out, never an error."""
-    entries = _entries(_get(client, models_url(address)))
+    entries = _entries(_get(line, "/models"))
     entry = next((one for one in entries if _names(one, model)), entries[0] if len(entries) == 1 else {})
     software = _SOFTWARE.get(str(entry.get("owned_by")), "")
     context, slots = _context(entry) or _context(entry.get("meta")), None
-    if software in ("", "llama.cpp") and (props := _get(client, _beside(address, "/props", root=True))):
+    if software in ("", "llama.cpp") and (props := _get(line, "/props", root=True)):
         settings = props.get("default_generation_settings")
         context, slots = _context(settings) or context, _count(props.get("total_slots"))
         software = software or ("llama.cpp" if isinstance(settings, Mapping) else "")
-    if software in ("", "Ollama") and (loaded := _get(client, _beside(address, "/api/ps", root=True)).get("models")):
+    if software in ("", "Ollama") and (loaded := _get(line, "/api/ps", root=True).get("models")):
         running = [one for one in loaded if isinstance(one, Mapping)] if isinstance(loaded, list) else []
         # What the model was loaded with, which is less than what it could read: longer questions are cut without a word.
         context = next((_context(one) for one in running if one.get("name") in (model, f"{model}:latest")), None) or context
@@ -57,24 +56,12 @@ def read_listing(client: Any, address: str, model: str) -> Listing:
     return Listing(model=model, models=models, software=software, context=context, slots=slots)
 
 
-def models_url(address: str) -> str:
-    """Where the list of models is."""
-    return _beside(address, "/models")
-
-
-def _beside(address: str, path: str, *, root: bool = False) -> str:
-    """The address of something beside the completions, or at the root above their /v1."""
-    where = urlsplit(completions_url(address))
-    base = where.path.removesuffix(_COMPLETIONS)
-    return urlunsplit(where._replace(path=(base.removesuffix("/v1") if root else base) + path))
-
-
-def _get(client: Any, url: str) -> Mapping[str, Any]:
+def _get(line: Line, end: str, *, root: bool = False) -> Mapping[str, Any]:
     import httpx
 
     try:
-        response = client.get(url, timeout=10.0)
-    except httpx.HTTPError:
+        response = line.get(end, root=root)
+    except (httpx.HTTPError, RungError):
         return {}
     return (json_object(response.text) or {}) if response.status_code == 200 else {}
 

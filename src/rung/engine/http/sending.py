@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from rung.engine.http.address import completions_url
 from rung.engine.http.completion import has_message, json_object
 from rung.engine.http.in_flight import InFlight
-from rung.engine.http.refusals import NoAnswer, complaint, is_lasting
+from rung.engine.http.line import Line
+from rung.engine.http.refusals import NoAnswer, complaint
+from rung.engine.http.unknown import is_lasting
 from rung.errors import BrokenEnvironment
 from rung.types import FAILED
 
@@ -103,7 +104,7 @@ def time_limits(patience: Patience) -> Any:
     return httpx.Timeout(patience.timeout_s, connect=min(_CONNECT_S, patience.timeout_s), pool=None)
 
 
-def post(client: Any, address: str, body: Mapping[str, Any], patience: Patience, contact: Contact) -> Reply:
+def post(line: Line, address: str, body: Mapping[str, Any], patience: Patience, contact: Contact) -> Reply:
     """The first reply that is not a passing fault. Raises NoAnswer when patience ends, and BrokenEnvironment where nobody is
     there or nothing is given.
 
@@ -112,7 +113,7 @@ def post(client: Any, address: str, body: Mapping[str, Any], patience: Patience,
     attempts = looks = 0
     since = float("inf")
     while True:
-        came = _once(client, address, body, contact)
+        came = _once(line, body, contact)
         if isinstance(came, Reply):
             contact.answered()
             return came
@@ -137,20 +138,20 @@ def post(client: Any, address: str, body: Mapping[str, Any], patience: Patience,
     raise fault if came.nobody else NoAnswer(fault, FAILED, f"the server failed on it ({came.problem})")
 
 
-def _once(client: Any, address: str, body: Mapping[str, Any], contact: Contact) -> Reply | _Fault:
+def _once(line: Line, body: Mapping[str, Any], contact: Contact) -> Reply | _Fault:
     """One attempt, in a place of its own among those in flight."""
     import httpx
 
     with contact.in_flight.place():
         began = time.perf_counter()
         try:
-            response = client.post(completions_url(address), json=body)
+            response = line.post(body)
         except httpx.TransportError as error:
             nobody = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             return _Fault(problem=f"{type(error).__name__}: {error}".rstrip(": "), nobody=nobody, away=nobody)
         seconds = time.perf_counter() - began
     status, text = response.status_code, response.text
-    if status not in _PASSING or (status == 500 and is_lasting(text)):
+    if status not in _PASSING or is_lasting(status, text):
         reply = json_object(text)
         if status != 200 or has_message(reply):
             return Reply(status=status, text=text, content=reply or {}, seconds=seconds)

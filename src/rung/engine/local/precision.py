@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rung.disk import replacing
+from rung.engine.bases.folder import weight_files
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.decoder import Decoder
@@ -160,7 +161,7 @@ class _Float32Layers(Sequence[Any]):
 
 def _identity(folder: Path, device: torch.device) -> str:
     """Changes with the torch build, the processor's abilities, and the weights."""
-    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(folder.glob("*.safetensors"))]
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in weight_files(folder)]
     config = (folder / "config.json").read_text("utf-8")
     place = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     return digest([torch.__version__, device.type, place, quick_bfloat16(device), config, [list(stat) for stat in stats]])

@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from rung.engine.bases.folder import weight_files
 from rung.engine.local.architecture import DecoderConfig, Held
 from rung.errors import UserError
 
@@ -45,7 +46,7 @@ class Weights:
 
 
 def load_weights(folder: Path, config: DecoderConfig, dtype: torch.dtype, device: torch.device) -> Weights:
-    """Read every safetensors file of `folder`. Raises UserError naming any tensor that is missing or left over."""
+    """Read the weights that transformers would take. Raises UserError naming any tensor that is missing or left over."""
     stored = {name: tensor.to(device=device, dtype=dtype) for name, tensor in _read(folder)}
     architecture = config.architecture
     try:
@@ -82,10 +83,7 @@ def stored_dtype(folder: Path) -> torch.dtype:
 
 
 def _read(folder: Path) -> Iterator[tuple[str, Tensor]]:
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise UserError("no safetensors file", where=str(folder), hint="Only safetensors weights are loaded, never pickle.")
-    for file in files:
+    for file in weight_files(folder):
         with safe_open(str(file), framework="pt") as reader:
             for name in reader.keys():  # noqa: SIM118 - a safe_open handle is not a mapping
                 yield name, reader.get_tensor(name)
