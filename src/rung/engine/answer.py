@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rung.engine.backend import Asked, Backend, ContextTooLong, Request, TellsEach, adapter_uses
+from rung.engine.backend import Asked, ContextTooLong, Request, TellsEach, adapter_uses
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieval.retriever import ABSTAINED, Retriever
@@ -133,8 +133,12 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, co
     if candidate.tools:
         answers |= _with_tools(candidate.tools, questions, runtime, [n for n in range(len(examples)) if n not in answers])
     while left := [place for place in range(len(examples)) if place not in answers]:
+        backend = runtime.backend_for(candidate.base)
         try:
-            said = _answers(runtime.backend_for(candidate.base), left, questions, come)
+            if isinstance(backend, TellsEach):
+                said = _each(backend, left, questions, come)
+            else:
+                said = backend.answer([questions.requests[place] for place in left])
             answers |= dict(zip(left, said, strict=True))
         except ContextTooLong as error:
             for place, problem in error.set_apart(left, answers):
@@ -142,16 +146,13 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, co
     return [questions.with_passages(place, answers[place]) for place in range(len(examples))]
 
 
-def _answers(backend: Backend, places: Sequence[int], questions: _Questions, come: _Come) -> list[Answer]:
-    """What the backend says at these places; one that tells each answer as it comes is heard."""
-    requests = [questions.requests[place] for place in places]
-    if not isinstance(backend, TellsEach):
-        return backend.answer(requests)
+def _each(backend: TellsEach, places: Sequence[int], questions: _Questions, come: _Come) -> list[Answer]:
+    """What the backend says at these places, each heard as it comes."""
 
     def hear(number: int, said: Answer) -> None:
         come.keep(places[number], questions.with_passages(places[number], said))
 
-    return backend.answer_each(requests, hear)
+    return backend.answer_each([questions.requests[place] for place in places], hear)
 
 
 def _with_tools(tools: ToolUse, questions: _Questions, runtime: Runtime, places: Sequence[int]) -> dict[int, Answer]:

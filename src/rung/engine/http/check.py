@@ -39,6 +39,8 @@ _TOOL = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
+# Side by side, beside those by which the first one finds its form.
+MOST_QUESTIONS = 12
 _MANY, _FEW = 20, 5
 # Tokens for an answer; for one of a model that thinks first; how long one may take, and the making of a connection.
 _SHORT, _FORM, _THOUGHT = 12, 48, 1024
@@ -73,7 +75,8 @@ def check(server: Server, form: Form | None = None) -> ServerFinding:
     began = time.monotonic()
     with Line(server.asked, httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_S, pool=None)) as line:
         asking = _Asking(line=line, server=server)
-        with ThreadPoolExecutor(max_workers=16) as pool:
+        dearest = {"messages": [{"role": "user", "content": _QUESTION}], "max_tokens": _FORM, "tools": [_TOOL]}
+        with server.purse.foresee([dearest] * MOST_QUESTIONS), ThreadPoolExecutor(max_workers=MOST_QUESTIONS) as pool:
             listed = pool.submit(read_listing, line, server.model)
             first = asking.first(listed.result)
             finding = _probed(asking, first, form, pool)
@@ -202,14 +205,12 @@ class _Asking:
     def _sent(self, body: Mapping[str, Any]) -> Reply:
         purse = self.server.purse
         with purse.reserve(body, self.server.address) as bill:
-            purse.budget.keep(purse.budget.spent_usd)
             self.requests += 1
             reply = post(self.line, self.server.address, body, _PATIENCE, self.contact)
             if reply.status == 200:
                 usage = _read(reply).usage
                 asked, said = usage.get("prompt_tokens"), usage.get("completion_tokens")
                 bill.pay(price_usd(purse.prices, Answer(text="", prompt_tokens=asked, completion_tokens=said)))
-        purse.budget.keep(purse.budget.spent_usd)
         return reply
 
 
