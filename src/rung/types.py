@@ -22,8 +22,9 @@ Status = Literal["pass", "fail", "undecided"]
 Unit = Literal["share", "points", "number"]
 Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
-# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, or since the server failed or refused the question.
-CUT_OFF, WITHHELD, FAILED, REFUSED = "length", "content_filter", "error", "refused"
+# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, since the server failed or refused the question, or sent
+# one without a text.
+CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT = "length", "content_filter", "error", "refused", "silent"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
 
@@ -176,8 +177,7 @@ class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
     `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
-    `traffic` is what break-evens are told in (answers_per_month, machine_usd_per_hour, label_usd), `in_flight` how many questions a
-    server is asked at once (None: as many as are worth it); they are no part of the lock.
+    `traffic` is what break-evens are told in, `in_flight` how many questions a server is asked at once; no part of the lock.
     `base_adapters` (digests) are part of the base, where that is a registered version (`base_name`) which has any."""
 
     name: str

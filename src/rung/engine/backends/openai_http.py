@@ -147,7 +147,7 @@ class OpenAIHTTP:
         with self.purse.reserve(body_of(request, self.model, self._known), self.address) as bill:
             reply = self._settled(line, request, patience)
             self._taken.add(form(request))
-            answer = read_completion(reply.content, request, reply.seconds)
+            answer = read_completion(reply.content, request, reply.seconds).answer
             price = price_usd(self.purse.prices, answer)
             bill.pay(price)
             return replace(answer, cost_usd=price)

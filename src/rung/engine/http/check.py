@@ -136,7 +136,8 @@ class _Said:
 
     @property
     def message(self) -> Mapping[str, Any]:
-        return self.choice.get("message") or {}
+        message = self.choice.get("message")
+        return message if isinstance(message, Mapping) else {}
 
     @property
     def text(self) -> str:
@@ -248,7 +249,7 @@ def _same(one: _Said, other: _Said) -> bool | None:
 
 
 def _read(reply: Reply) -> _Said:
-    choice = reply.content["choices"][0]
+    choice = next(choice for choice in reply.content["choices"] if isinstance(choice, Mapping))
     usage = reply.content.get("usage")
     return _Said(taken=True, choice=choice, usage=usage if isinstance(usage, Mapping) else {})
 
