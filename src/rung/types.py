@@ -178,7 +178,7 @@ class Task:
 
     `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
     `traffic` is what break-evens are told in, `in_flight` how many questions a server is asked at once; no part of the lock.
-    `base_adapters` (digests) are part of the base, where a registered version (`base_name`) or the file (`base_adapter`) has any."""
+    `base_adapters` (digests) are part of the base: those of a registered version (`base_name`) and the file's `base_adapter`."""
 
     name: str
     base: str
