@@ -219,3 +219,14 @@ class Gathered:
             Completion(ids=[token for part in parts for token in part.tokens], finish_reason=parts[-1].finish_reason)
             for parts in self._made.values()
         ]
+
+
+def complete(
+    decoder: Decoder, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, prefill_tokens: int
+) -> list[Completion]:
+    """Everything that is answered to these; nothing joins meanwhile. Raises the UserError of a row that has one."""
+    batch = Batch(decoder, end_tokens, grammars, prefill_tokens)
+    made = Gathered(batch.add(asks))
+    while batch:
+        made.take(batch.step())
+    return made.completions

@@ -14,10 +14,11 @@ import torch
 from rung.engine.backend import AdapterUse, Backend
 from rung.engine.chat import stop_tokens
 from rung.engine.local.adapters import AdapterCache
-from rung.engine.local.architecture import DecoderConfig
+from rung.engine.local.architecture import DecoderConfig, NotComputed
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.memory import reuse_freed_memory
+from rung.engine.local.plain_loading import load_plain
 from rung.engine.local.shape import Shape
 from rung.engine.local.update import Update
 from rung.engine.local.weights import load_weights
@@ -57,10 +58,14 @@ class LocalModel:
         from rung.engine.local.precision import best_device, choose
 
         reuse_freed_memory()
-        config = DecoderConfig.read(folder)
         place = torch.device(device) if device else best_device()
-        chosen = dtype or choose(folder, config, place)
-        decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
+        decoder: Decoder
+        try:
+            config = DecoderConfig.read(folder)
+            chosen = dtype or choose(folder, config, place)
+            decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
+        except NotComputed:
+            decoder = load_plain(folder, dtype or torch.float32, place)
         return cls(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)
 
 
