@@ -1,4 +1,4 @@
-"""sentence-transformers folders of random weights with any steps, written as that library writes them; and what torch makes of them."""
+"""sentence-transformers folders of random weights with any steps, as that library writes them; and what torch makes of them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from tiny_encoder import _tokenizer, make_cross_encoder, make_transformer
 
 from rung.engine.retrieval.encoders import open_encoder
 from rung.engine.retrieval.index import Index, store_index
+from rung.engine.retrieval.pipeline import POOLINGS
 from rung.engine.retrieval.rerank import open_reranker
+from rung.engine.retrieval.sentence import POOLED
 from rung.errors import BrokenEnvironment, UserError
 from rung.progress import Silent
 from rung.registry.store import BlobStore
@@ -30,15 +32,22 @@ def close(found, expected):
     np.testing.assert_allclose(found, np.asarray(expected), atol=2e-5)
 
 
-def test_every_pooling_mode_and_several_behind_one_another(tmp_path):
-    folder = make_folder(tmp_path / "encoder")
+def test_every_pooling_mode_with_and_without_the_prompt():
+    vectors = torch.randn(7, 5, generator=torch.Generator().manual_seed(1))
+    assert set(POOLED) == set(MODES) == set(POOLINGS)
+    for mode in MODES:
+        for skip in (0, 3):
+            close(POOLED[mode](vectors, skip), pooled(vectors, mode, skip))
+        assert torch.isfinite(POOLED[mode](vectors, 9)).all(), "nothing behind the prompt"
+
+
+def test_several_modes_stand_behind_one_another(tmp_path):
+    folder = make_folder(tmp_path / "encoder", [("Pooling", {"pooling_mode": ["lasttoken", "cls", "max"]})])
     own = states(folder, TEXT)
+    close(vector(folder, tmp_path), torch.cat([pooled(own, mode) for mode in ("lasttoken", "cls", "max")]))
     old = OLD | {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True, "pooling_mode_max_tokens": False}
-    cases = [({"pooling_mode": mode}, (mode,)) for mode in MODES]
-    cases += [({"pooling_mode": ["lasttoken", "cls", "max"]}, ("lasttoken", "cls", "max")), (old, ("cls", "mean"))]
-    for config, modes in cases:
-        write(folder, "1_Pooling/config.json", config)
-        close(vector(folder, tmp_path), torch.cat([pooled(own, mode) for mode in modes]))
+    write(folder, "1_Pooling/config.json", old)
+    close(vector(folder, tmp_path), torch.cat([pooled(own, "cls"), pooled(own, "mean")]))
 
 
 def test_prompts_of_questions_and_of_passages_and_what_of_them_is_pooled(tmp_path):
@@ -46,12 +55,13 @@ def test_prompts_of_questions_and_of_passages_and_what_of_them_is_pooled(tmp_pat
     kept = make_folder(tmp_path / "kept", settings={"prompts": prompts, "default_prompt_name": None})
     close(vector(kept, tmp_path, asked=True), states(kept, "when does " + TEXT).mean(0))
     close(vector(kept, tmp_path), states(kept, "go stop never " + TEXT).mean(0))
-    skipped = make_folder(tmp_path / "skipped", settings={"prompts": {"document": "go stop never "}})
-    prompted, bare = states(skipped, "go stop never " + TEXT), states(skipped, TEXT)
-    for mode in MODES:
-        write(skipped, "1_Pooling/config.json", {"pooling_mode": mode, "include_prompt": False})
-        close(vector(skipped, tmp_path), pooled(prompted, mode, skip=3))
-        close(vector(skipped, tmp_path, asked=True), pooled(bare, mode))
+    skipped = make_folder(
+        tmp_path / "skipped",
+        [("Pooling", {"pooling_mode": "weightedmean", "include_prompt": False})],
+        settings={"prompts": {"document": "go stop never "}},
+    )
+    close(vector(skipped, tmp_path), pooled(states(skipped, "go stop never " + TEXT), "weightedmean", skip=3))
+    close(vector(skipped, tmp_path, asked=True), pooled(states(skipped, TEXT), "weightedmean"))
     default = make_folder(tmp_path / "default", settings={"prompts": {"sts": "red "}, "default_prompt_name": "sts"})
     for asked in (False, True):
         close(vector(default, tmp_path, asked=asked), states(default, "red " + TEXT).mean(0))

@@ -81,12 +81,10 @@ def open_encoder(reference: str, home: Path, progress: Progress | None = None) -
     A `@sha256:` pin refuses another content. Raises UserError (no encoder there, or another one) and BrokenEnvironment.
     """
     asked, settled, folder = _brought(reference, home, progress, "encoder")
-    if _is_model2vec(folder):
-        pipeline, encode, meaning = Pipeline(first=folder, static=True), _Model2Vec(folder), []
-    else:
-        pipeline = read_pipeline(folder)
-        encode, meaning = TextEncoder(pipeline), pipeline.meaning
-    pinned = _pinned(asked, settled, [digest_folder(pipeline.first), {}, _read_of(pipeline.first), *meaning], "encoder")
+    own = _is_model2vec(folder)
+    pipeline = Pipeline(first=folder, static=True) if own else read_pipeline(folder)
+    encode: Callable[[str, bool], Any] = _Model2Vec(folder) if own else TextEncoder(pipeline)
+    pinned = _pinned(asked, settled, [digest_folder(pipeline.first), {}, _read_of(pipeline.first), *pipeline.meaning], "encoder")
     store = VectorStore(home / "vectors" / f"{pinned[-64:][:32]}.db")
     return Encoder(reference=pinned, encode=encode, store=store, similarity=pipeline.similarity)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -68,7 +69,7 @@ class _Transformer:
             return torch.zeros(self.model.config.hidden_size * len(self.pooling.modes))
         states = self.model(**tokens).last_hidden_state[0].float()
         skipped = 0 if self.pooling.prompt or not prompt else self.prompt_tokens(prompt, longest)
-        return torch.cat([_POOLED[mode](states, skipped) for mode in self.pooling.modes])
+        return torch.cat([POOLED[mode](states, skipped) for mode in self.pooling.modes])
 
     def _tokens(self, text: str, longest: int | None) -> Any:
         room = longest_input(self.tokenizer, self.model, longest)
@@ -115,7 +116,7 @@ def _mean(states: torch.Tensor, skipped: int) -> torch.Tensor:
 
 def _mean_sqrt(states: torch.Tensor, skipped: int) -> torch.Tensor:
     kept = _kept(states, skipped)
-    return kept.sum(0) / max(len(kept), 1e-9) ** 0.5
+    return kept.sum(0) / math.sqrt(max(len(kept), 1e-9))
 
 
 def _weighted_mean(states: torch.Tensor, skipped: int) -> torch.Tensor:
@@ -132,7 +133,7 @@ def _largest(states: torch.Tensor, skipped: int) -> torch.Tensor:
     return kept.max(0).values if len(kept) else kept.sum(0)
 
 
-_POOLED: Mapping[str, Callable[[Any, int], Any]] = {
+POOLED: Mapping[str, Callable[[Any, int], Any]] = {
     "cls": lambda states, skipped: states[skipped if skipped < len(states) else 0],
     "max": _largest,
     "mean": _mean,
