@@ -58,7 +58,8 @@ class LocalModel:
         """Load a transformers folder onto the best device. `dtype` None lets `precision.choose` decide, by a self-check."""
         from transformers import AutoTokenizer
 
-        from rung.engine.local.precision import best_device, choose
+        from rung.engine.local.devices import best_device
+        from rung.engine.local.precision import choose
 
         reuse_freed_memory()
         place = torch.device(device) if device else best_device()
