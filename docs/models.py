@@ -48,7 +48,7 @@ is shorter than the rows), against transformers and PEFT on the same folder, in 
 | `model_type` | way | with | logits | greedy | choices | LoRA step | JSON |
 |---|---|---|---|---|---|---|---|
 """
-ROW = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+ROW = re.compile(r"^\| `([\w-]+)` \| (?:fused|hooked|plain) \|")
 
 
 def row_of(family: Family, found: Measured) -> str:

@@ -57,7 +57,9 @@ def _shape(folder: Path, module: Any) -> PlainShape:
         vocabulary=len(module.get_output_embeddings().weight),
         width=int(config.hidden_size),
         layers=layers,
-        max_positions=next((found for name in POSITIONS if isinstance(found := getattr(config, name, 0), int) and found > 0), NO_END),
+        max_positions=next(
+            (found for name in POSITIONS if isinstance(found := getattr(config, name, 0), int) and found > 0), NO_END
+        ),
         raw=json.loads((folder / "config.json").read_text("utf-8")),
         every=products_of(linear_modules(module, layers), layers),
         counted=sum(parameter.numel() for parameter in module.parameters()),
@@ -68,7 +70,9 @@ def _shape(folder: Path, module: Any) -> PlainShape:
 def _is_causal(decoder: PlainDecoder) -> bool:
     """Whether its first tokens stay what they are, whatever comes behind them."""
     ids = torch.arange(PROBE, device=decoder.device) % decoder.config.vocabulary
-    first, other = (decoder.states(row[None], None)[0, : PROBE // 2].float() for row in (ids, torch.cat((ids[: PROBE // 2], ids[: PROBE // 2]))))
+    first, other = (
+        decoder.states(row[None], None)[0, : PROBE // 2].float() for row in (ids, torch.cat((ids[: PROBE // 2], ids[: PROBE // 2])))
+    )
     near = SAME_SCORES if decoder.dtype == torch.float32 else SAME_ROUNDED_SCORES
     return bool((first - other).abs().max() <= near * float(first.std()))
 
