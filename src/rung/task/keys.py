@@ -159,6 +159,7 @@ class LimitsSpec(Strict):
     tokens_per_answer: int | None = Field(default=None, ge=1)
     minutes: Positive | None = None
     usd: Positive | None = None
+    in_flight: int | None = Field(default=None, ge=1, le=256)
 
 
 class PricesSpec(Strict):

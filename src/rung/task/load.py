@@ -343,6 +343,7 @@ def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], pa
         seed=spec.seed,
         settings=spec.rungs,
         prices=spec.price_map(),
+        in_flight=limits.in_flight,
         traffic={key: value for key, value in spec.traffic if value is not None},
         path=str(path),
         tools=tools,

@@ -40,13 +40,18 @@ class KeyValueSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape(ABC):
-    """What a base is, whichever way it is computed. `raw` is its transformers configuration as it is stored."""
+    """What a base is, whichever way it is computed.
+
+    raw           its transformers configuration as it is stored
+    context_note  why `max_positions` is less than the configuration says; empty where it is not
+    """
 
     vocabulary: int
     width: int
     layers: int
     max_positions: int
     raw: Mapping[str, Any]
+    context_note: str = ""
 
     @property
     @abstractmethod
