@@ -161,6 +161,10 @@ def _p(text: str) -> str:
 INSERTED = "<w:ins w:id='1' w:author='a'><w:r><w:t>Added.</w:t></w:r></w:ins>"
 DELETED = "<w:del w:id='2' w:author='a'><w:r><w:delText>Gone.</w:delText></w:r></w:del>"
 IN_LINE = "<w:sdt><w:sdtContent><w:r><w:t>5 euros</w:t></w:r></w:sdtContent></w:sdt>"
+FIELD = "<w:fldSimple w:instr='AUTHOR'><w:r><w:t>Ida</w:t></w:r></w:fldSimple>"
+FORMULA = "<m:oMath xmlns:m='http://schemas.openxmlformats.org/officeDocument/2006/math'><m:r><m:t>x=2</m:t></m:r></m:oMath>"
+RUBY = "<w:ruby><w:rt><w:r><w:t>cha</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>\u8336</w:t></w:r></w:rubyBase></w:ruby>"
+HIDDEN = "<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r>"
 RESTART, GOES_ON, TWO_WIDE = "<w:vMerge w:val='restart'/>", "<w:vMerge/>", "<w:gridSpan w:val='2'/>"
 
 
@@ -172,6 +176,7 @@ def _cell(inside: str, properties: str = "") -> str:
     ("inside", "text"),
     [
         (f"<w:p>{INSERTED}{DELETED}</w:p>", "Added.\n"),
+        (f"<w:p>{FIELD}{FORMULA}<w:r>{RUBY}</w:r>{HIDDEN}</w:p>", "Idax=2\u8336\n"),
         (f"<w:sdt><w:sdtContent>{_p('In a control.')}</w:sdtContent></w:sdt>", "In a control.\n"),
         (f"<w:p><w:r><w:t xml:space='preserve'>Sum: </w:t></w:r>{IN_LINE}</w:p>", "Sum: 5 euros\n"),
         (

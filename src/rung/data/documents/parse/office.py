@@ -12,6 +12,7 @@ from typing import Any
 from rung.data import archives
 from rung.data.documents.parse.html import html_text
 from rung.data.documents.parse.tables import table_text
+from rung.data.documents.parse.wordml import plainer
 from rung.data.documents.parsed import BadDocument, Parsed
 
 MAX_UNPACKED_BYTES = 256 << 20
@@ -23,12 +24,13 @@ _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fres
 def parse_docx(data: bytes) -> Parsed:
     """Text as it would be printed with all changes accepted; insertions, content controls, text boxes, notes and tables in it."""
     import mammoth
+    from lxml.etree import XMLSyntaxError
 
     _check_zip(data, "DOCX")
     read: Any = mammoth.convert_to_html
     try:
-        page = read(io.BytesIO(data), style_map=_STYLES, convert_image=mammoth.images.img_element(lambda _: {}))
-    except (KeyError, IndexError, AttributeError, *archives.BROKEN) as error:
+        page = read(io.BytesIO(plainer(data)), style_map=_STYLES, convert_image=mammoth.images.img_element(lambda _: {}))
+    except (KeyError, IndexError, AttributeError, XMLSyntaxError, *archives.BROKEN) as error:
         raise BadDocument(f"a broken DOCX: {error}") from None
     return Parsed(text=html_text(page.value), markdown=True)
 
