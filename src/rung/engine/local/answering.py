@@ -17,13 +17,14 @@ from rung.engine.backend import ContextTooLong, Request, price_usd
 from rung.engine.chat import prompt_tokens, text_of
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import AdapterCache, Stack
-from rung.engine.local.batch import Batch, Completion, Gathered
+from rung.engine.local.batch import Completion
 from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
-from rung.engine.local.choose import Choices, choice_tokens, choose
+from rung.engine.local.choose import Choices, choice_tokens
+from rung.engine.local.computing import Computing, computing
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
-from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
+from rung.engine.local.prefix import Prefix, PrefixCache
 from rung.engine.local.rows import FORCED_AT_ONCE, Ask
 from rung.engine.local.words import text_of_tokens, thought_opened_by
 from rung.errors import UserError
@@ -85,6 +86,10 @@ class Answering:
         return self.model.decoder
 
     @cached_property
+    def _computing(self) -> Computing:
+        return computing(self.decoder)
+
+    @cached_property
     def _adapters(self) -> AdapterCache:
         return AdapterCache(self.decoder)
 
@@ -137,7 +142,7 @@ class Answering:
         answers: dict[int, Answer] = {}
         for places in plan(lengths, lengths, self._budget):
             rows, began = [asked[place] for place in places], time.perf_counter()
-            logs = choose(self.decoder, [row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
+            logs = self._computing.choose([row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
             found = [_chosen(names, row, choices) for row in logs.tolist()]
             answers |= dict(zip(places, _measured(rows, found, began), strict=True))
         return [answers[place] for place in range(len(asked))]
@@ -152,11 +157,8 @@ class Answering:
         answers: dict[int, Answer] = {}
         for places in plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)):
             rows, began = [asked[place] for place in places], time.perf_counter()
-            batch = Batch(self.decoder, self.model.end_tokens, grammars, self._budget.tokens)
-            made = Gathered(batch.add([asks[id(row)] for row in rows]))
-            while batch:
-                made.take(batch.step())
-            answers |= dict(zip(places, _measured(rows, list(map(self._answer, rows, made.completions)), began), strict=True))
+            made = self._computing.complete([asks[id(row)] for row in rows], self.model.end_tokens, grammars, self._budget.tokens)
+            answers |= dict(zip(places, _measured(rows, list(map(self._answer, rows, made)), began), strict=True))
         return [answers[place] for place in range(len(asked))]
 
     def _ask(self, question: _Question) -> Ask:
@@ -182,13 +184,14 @@ class Answering:
 
     def _shared(self, prompts: Sequence[Sequence[int]], stack: Stack) -> tuple[Prefix | None, bool]:
         """(the prefix that all prompts share, whether it was computed just now)."""
+        compute = self._computing.prefix
         tokens = tuple(prompts[0][: shared_prefix(prompts)])
-        if not tokens:
+        if not tokens or compute is None:
             return None, False
         known = self._prefixes.get(stack, tokens)
         if known:
             return known, False
-        prefix = compute_prefix(self.decoder, tokens, stack)
+        prefix = compute(tokens, stack)
         self._prefixes.put(prefix)
         return prefix, True
 
@@ -201,14 +204,13 @@ class Answering:
         return self._choices[names]
 
     def _check_lengths(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]]) -> None:
-        context = self.model.config.max_positions
+        context, why = self.model.config.max_positions, self.model.config.context_note
+        limit = f"at most {context:,}, its answer included" + (f" ({why})" if why else "")
         problems = {}
         for index, (request, ids) in enumerate(zip(requests, prompts, strict=True)):
             if len(ids) >= context:
                 said = text_of(request.messages[-1].get("content"))[:60]
-                problems[index] = (
-                    f"the prompt has {len(ids):,} tokens and the base reads at most {context:,}, its answer included: {said!r}..."
-                )
+                problems[index] = f"the prompt has {len(ids):,} tokens and the base reads {limit}: {said!r}..."
         if problems:
             raise ContextTooLong(problems)
 

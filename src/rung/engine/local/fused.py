@@ -19,6 +19,8 @@ from rung.engine.local.weights import Weights, export
 class FusedDecoder(Decoder):
     """Computes over given tensors as its architecture's file says; stateless."""
 
+    WAY = "fused"
+
     config: DecoderConfig
 
     def __init__(self, config: DecoderConfig, weights: Weights) -> None:
@@ -48,6 +50,9 @@ class FusedDecoder(Decoder):
             run = Pass(rotation=rotation, attention=attention, update=update, only=last)
             x = config.architecture.block(config, layer, index, x, run)
         return config.architecture.finish(config, weights.final_norm, x)
+
+    def embed(self, rows: Tensor) -> Tensor:
+        return self.config.architecture.embed(self.config, rows, torch.arange(len(rows), device=rows.device))
 
     def named(self) -> dict[str, Tensor]:
         return dict(self.weights.named())

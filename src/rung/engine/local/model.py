@@ -14,10 +14,14 @@ import torch
 from rung.engine.backend import AdapterUse, Backend
 from rung.engine.chat import stop_tokens
 from rung.engine.local.adapters import AdapterCache
-from rung.engine.local.architecture import DecoderConfig
+from rung.engine.local.architecture import DecoderConfig, NotComputed
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.fused import FusedDecoder
+from rung.engine.local.hooked.interface import NotHooked
+from rung.engine.local.hooked.loading import load_hooked
+from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.memory import reuse_freed_memory
+from rung.engine.local.plain_loading import load_plain
 from rung.engine.local.shape import Shape
 from rung.engine.local.update import Update
 from rung.engine.local.weights import load_weights
@@ -57,11 +61,26 @@ class LocalModel:
         from rung.engine.local.precision import best_device, choose
 
         reuse_freed_memory()
-        config = DecoderConfig.read(folder)
         place = torch.device(device) if device else best_device()
-        chosen = dtype or choose(folder, config, place)
-        decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
+        decoder: Decoder
+        try:
+            config = DecoderConfig.read(folder)
+            chosen = dtype or choose(folder, config, place)
+            decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
+        except NotComputed:
+            decoder = _otherwise(folder, dtype, place)
         return cls(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)
+
+
+def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> Decoder:
+    """By transformers' modelling code: under this engine's attention where that says the same, else as it is."""
+    from rung.engine.local.precision import choose
+
+    try:
+        shape = HookedShape.read(folder)
+        return load_hooked(folder, shape, dtype or choose(folder, shape, place), place)
+    except NotHooked:
+        return load_plain(folder, dtype or torch.float32, place)
 
 
 def _configured_ends(folder: Path) -> frozenset[int]:

@@ -13,6 +13,8 @@ from rung.engine.bases.gguf.parts import part_files, read_parts, stem
 from rung.engine.bases.gguf.tokenizer import TEMPLATE_BESIDE, begin_token, end_tokens, tokenizer_of
 from rung.engine.bases.gguf.weights import tensors_of
 from rung.engine.bases.quiet import quiet
+from rung.engine.chat import chat_template
+from rung.errors import UserError
 from rung.types import Progress
 
 # Raised where the same file becomes another folder: what an earlier reading made is then made again.
@@ -43,6 +45,7 @@ def _convert(gguf: Gguf, target: Path) -> None:
     raw = config_of(gguf, family)
     with quiet():
         tokenizer = tokenizer_of(gguf)
+        _check_template(gguf, tokenizer)
         try:
             config = AutoConfig.for_model(**_plain(raw), **_special(gguf, tokenizer))
             with torch.device("meta"):
@@ -56,6 +59,14 @@ def _convert(gguf: Gguf, target: Path) -> None:
         model.generation_config.eos_token_id = end_tokens(gguf) or None
         tokenizer.save_pretrained(target)
         model.save_pretrained(target)
+
+
+def _check_template(gguf: Gguf, tokenizer: Any) -> None:
+    try:
+        chat_template(tokenizer).apply([{"role": "user", "content": "Hello"}], None, add_generation_prompt=True)
+    except UserError as error:
+        hint = f"Put a {TEMPLATE_BESIDE} of the model beside a file without one, or take another conversion."
+        raise gguf.refusal(error.problem, hint, key="tokenizer.chat_template") from error
 
 
 def _plain(raw: dict[str, Any]) -> dict[str, Any]:

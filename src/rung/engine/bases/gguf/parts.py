@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rung.engine.bases.gguf.header import Gguf, read_header
 
-_NUMBERED = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
+_NUMBERED = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?:\.gguf)?$")
 
 
 def part_names(name: str) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def part_files(path: Path) -> tuple[Path, ...]:
 
 
 def stem(name: str) -> str:
-    """What the model is called: the file's name without its number and suffix."""
+    """What the model is called: the file's name without its number and suffix, which may lack already."""
     found = _NUMBERED.match(name)
     return found["stem"] if found else name.removesuffix(".gguf")
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from rung.engine.bases.gguf.header import Gguf
+from rung.engine.bases.gguf.header import COPY_AGAIN, Gguf
 from rung.engine.bases.gguf.keys import Keys
 from rung.engine.bases.gguf.unpack import unpacked
 
@@ -28,7 +28,7 @@ def rope_parameters(keys: Keys, width: int, context: int) -> dict[str, Any]:
     if long and short:
         scaling = _longrope(keys, long, short, context)
     elif long or short or scaling["rope_type"] == "longrope":
-        raise keys.gguf.refusal(f"longrope needs both {LONG} and {SHORT}", "Copy or download it again.", key="rope.scaling.type")
+        raise keys.refusal("rope.scaling.type", f"longrope needs both {LONG} and {SHORT}", COPY_AGAIN)
     factors = _factors(keys.gguf, FREQUENCIES, width)
     if factors and any(factor != 1.0 for factor in factors):
         if scaling["rope_type"] != "default":
@@ -90,10 +90,10 @@ def _factors(gguf: Gguf, name: str, width: int) -> list[float]:
         return []
     if stored.shape != (width // 2,):
         told = f"{stored.shape[-1]} factors, and the heads turn {width // 2} pairs"
-        raise gguf.refusal(told, "Copy or download it again.", key=name)
+        raise gguf.refusal(told, COPY_AGAIN, key=name)
     factors = [float(factor) for factor in unpacked(stored).tolist()]
     if any(factor <= 0 for factor in factors):
-        raise gguf.refusal("a factor is not above 0", "Copy or download it again.", key=name)
+        raise gguf.refusal("a factor is not above 0", COPY_AGAIN, key=name)
     return factors
 
 
