@@ -11,7 +11,7 @@ from tiny import make_tiny_model
 from toys import load, settings, toy_rows
 
 from rung.engine.local.architecture import DecoderConfig
-from rung.engine.local.decoder import Decoder
+from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.model import LocalModel
 from rung.engine.local.weights import load_weights
 from rung.train.batches import collate, padded_tokens
@@ -25,7 +25,7 @@ from rung.train.rows import EncodedRow, encode_rows
 def in_dtype(folder: Path, dtype: torch.dtype) -> LocalModel:
     model = load(folder)
     weights = load_weights(folder, model.config, dtype, torch.device("cpu"))
-    return LocalModel(folder=folder, tokenizer=model.tokenizer, decoder=Decoder(model.config, weights))
+    return LocalModel(folder=folder, tokenizer=model.tokenizer, decoder=FusedDecoder(model.config, weights))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -9,11 +9,12 @@ import torch
 from toys import FACTS, load, reference_loss, settings, toy_rows
 
 from rung import plugins
+from rung.engine.local.decoder import Head
 from rung.errors import UserError
 from rung.train.batches import collate, micro_batches, shared_prefix
 from rung.train.config import TrainConfig
 from rung.train.loop import apply_gradients, apply_method, gradients, make_optimizer
-from rung.train.loss import CHUNK, HeadLoss
+from rung.train.loss import CHUNK, head_loss
 from rung.train.method import method_names
 from rung.train.rows import EncodedRow, encode_rows
 
@@ -191,16 +192,18 @@ def test_a_null_update_is_refused(model, tmp_path: Path):
 
 
 @pytest.mark.parametrize("positions", [3, CHUNK, 2 * CHUNK + 1])
-def test_head_loss_equals_cross_entropy(positions: int):
+@pytest.mark.parametrize(("bias", "scale", "cap"), [(False, 1.0, 0.0), (True, 1.0, 0.0), (False, 0.25, 0.0), (True, 3.0, 2.5)])
+def test_head_loss_equals_cross_entropy(positions: int, bias: bool, scale: float, cap: float):
     chance = torch.Generator().manual_seed(1)
-    hidden = torch.randn(positions, 8, generator=chance, requires_grad=True)
-    head = torch.randn(30, 8, generator=chance, requires_grad=True)
+    tensors = [torch.randn(*size, generator=chance, requires_grad=True) for size in ((positions, 8), (30, 8), (30,))]
+    hidden, weight, offset = tensors
     labels = torch.randint(0, 30, (positions,), generator=chance)
-    ours = HeadLoss.apply(hidden, head, labels, positions)
+    ours = head_loss(hidden, Head(weight=weight, bias=offset if bias else None, scale=scale, cap=cap), labels, positions)
     (ours * 2).backward()
-    got = hidden.grad.clone(), head.grad.clone()
-    hidden.grad = head.grad = None
-    theirs = torch.nn.functional.cross_entropy(hidden @ head.T, labels)
+    got = [tensor.grad for tensor in tensors]
+    hidden.grad = weight.grad = offset.grad = None
+    scores = (hidden @ weight.T + (offset if bias else 0.0)) * scale
+    theirs = torch.nn.functional.cross_entropy(cap * torch.tanh(scores / cap) if cap else scores, labels)
     (theirs * 2).backward()
     torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(got, (hidden.grad, head.grad))
+    torch.testing.assert_close(got, [tensor.grad for tensor in tensors])

@@ -95,13 +95,13 @@ def test_the_base_is_untouched_by_full_fine_tuning(tiny_base: Path, tmp_path: Pa
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_bfloat16_follows_float32(tiny_base: Path, tmp_path: Path, method: str):
     """In bfloat16 with float32 masters, the run's losses stay near the float32 run's."""
-    from rung.engine.local.decoder import Decoder
+    from rung.engine.local.fused import FusedDecoder
     from rung.engine.local.model import LocalModel
     from rung.engine.local.weights import load_weights
 
     model = load(tiny_base)
     half = load_weights(tiny_base, model.config, torch.bfloat16, torch.device("cpu"))
-    rounded = LocalModel(folder=tiny_base, tokenizer=model.tokenizer, decoder=Decoder(model.config, half))
+    rounded = LocalModel(folder=tiny_base, tokenizer=model.tokenizer, decoder=FusedDecoder(model.config, half))
     config = settings(method=method, epochs=3, batch_rows=8, learning_rate=2e-3)
     runs = [
         train(one, toy_rows(), config, work=tmp_path / str(index), dev_score=None, progress=Silent(), facts=FACTS)

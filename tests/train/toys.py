@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from rung.engine.local.architecture import DecoderConfig
-from rung.engine.local.decoder import Decoder
+from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.model import LocalModel
 from rung.engine.local.weights import load_weights
 from rung.train.config import TrainConfig
@@ -39,7 +39,7 @@ def load(folder: Path) -> LocalModel:
     from transformers import AutoTokenizer
 
     config, cpu = DecoderConfig.read(folder), torch.device("cpu")
-    decoder = Decoder(config, load_weights(folder, config, torch.float32, cpu))
+    decoder = FusedDecoder(config, load_weights(folder, config, torch.float32, cpu))
     return LocalModel(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rung.engine.local.adapter import Adapter, Kind, parameter_count
-from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.model import LocalModel
+from rung.engine.local.shape import Shape
 from rung.engine.local.update import Update
 from rung.train.trainable import Footprint
 
@@ -23,10 +23,10 @@ class AdapterMethod:
         """The base, untouched, under a fresh adapter that the seed decides."""
         return TrainedAdapter(model, Adapter.initialise(self._kind, config, model.config, seed, model.decoder.device))
 
-    def parameters(self, config: Any, shape: DecoderConfig) -> int:
+    def parameters(self, config: Any, shape: Shape) -> int:
         return parameter_count(self._kind, config, shape)
 
-    def footprint(self, config: Any, shape: DecoderConfig, item: int) -> Footprint:
+    def footprint(self, config: Any, shape: Shape, item: int) -> Footprint:
         return Footprint(activations=item * self._kind.kept(config, shape))
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rung import plugins
-from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.model import LocalModel
+from rung.engine.local.shape import Shape
 from rung.train.batches import micro_batches, padded_tokens
 from rung.train.config import TrainConfig
 from rung.train.loop import apply_gradients, apply_method, gradients, make_optimizer, make_order
@@ -54,9 +54,7 @@ class Fit:
         return self.tokens / self.tokens_per_s if self.tokens_per_s else None
 
 
-def predict(
-    shape: DecoderConfig, item: int, rows: Sequence[EncodedRow], config: TrainConfig, tokens_per_s: float | None = None
-) -> Fit:
+def predict(shape: Shape, item: int, rows: Sequence[EncodedRow], config: TrainConfig, tokens_per_s: float | None = None) -> Fit:
     """A run over `rows` in `config`, on a base of this shape kept in `item` bytes a number (2 for bfloat16, 4 for float32)."""
     order = make_order(rows, config)
     tokens = sum(len(rows[index].ids) for step in range(order.steps) for index in order.at(step))
@@ -70,7 +68,7 @@ def predict(
     return Fit(rows=len(rows), steps=order.steps, tokens=tokens, tokens_per_s=tokens_per_s, memory=memory)
 
 
-def predict_memory(shape: DecoderConfig, item: int, config: TrainConfig, part: Sequence[EncodedRow]) -> Memory:
+def predict_memory(shape: Shape, item: int, config: TrainConfig, part: Sequence[EncodedRow]) -> Memory:
     """The peak of one forward and backward pass over `part`, the optimizer's state included."""
     method, objective = method_of(config.method), plugins.load("objectives", config.objective)
     trained = method.parameters(config.method_settings, shape)
@@ -88,10 +86,10 @@ def predict_memory(shape: DecoderConfig, item: int, config: TrainConfig, part: S
     )
 
 
-def activation_bytes(shape: DecoderConfig, item: int, seen: int, config: TrainConfig) -> int:
+def activation_bytes(shape: Shape, item: int, seen: int, config: TrainConfig) -> int:
     """Bytes kept for the backward pass, a token, where each sees up to `seen` tokens: the base's own, and what the method adds."""
     extra = method_of(config.method).footprint(config.method_settings, shape, item)
-    return shape.architecture.kept_bytes(shape, item, seen) + extra.activations
+    return shape.kept_bytes(item, seen) + extra.activations
 
 
 def calibrate(model: LocalModel, rows: Sequence[EncodedRow], config: TrainConfig, seconds: float) -> float:

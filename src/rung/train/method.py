@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from rung import plugins
 from rung.engine.local import adapter
-from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.model import LocalModel
+from rung.engine.local.shape import Shape
 from rung.errors import UserError, did_you_mean
 from rung.train.adapted import AdapterMethod
 from rung.train.trainable import Footprint, Trainable
@@ -30,9 +30,9 @@ class Method(Protocol):
 
     def apply(self, model: LocalModel, config: Any, seed: int) -> Trainable: ...
 
-    def parameters(self, config: Any, shape: DecoderConfig) -> int: ...
+    def parameters(self, config: Any, shape: Shape) -> int: ...
 
-    def footprint(self, config: Any, shape: DecoderConfig, item: int) -> Footprint: ...
+    def footprint(self, config: Any, shape: Shape, item: int) -> Footprint: ...
 
 
 def method_names() -> tuple[str, ...]:

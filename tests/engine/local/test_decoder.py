@@ -9,7 +9,7 @@ from rung.engine.local.adapters import BASE
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows, attend_rows, masked_attention
 from rung.engine.local.cache import Part, RowCache, extend_together
-from rung.engine.local.decoder import Decoder
+from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.prefix import compute_prefix
 from rung.engine.local.weights import export, load_weights
 from rung.errors import UserError
@@ -59,9 +59,9 @@ def save(folder: Path, kind: str, settings: dict) -> Path:
     return folder
 
 
-def load(folder: Path) -> Decoder:
+def load(folder: Path) -> FusedDecoder:
     config = DecoderConfig.read(folder)
-    return Decoder(config, load_weights(folder, config, torch.float32, torch.device("cpu")))
+    return FusedDecoder(config, load_weights(folder, config, torch.float32, torch.device("cpu")))
 
 
 @pytest.mark.parametrize("name", KINDS)

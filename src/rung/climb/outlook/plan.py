@@ -130,7 +130,7 @@ class Speeds:
         with self.progress.stage(f"Measuring training ({config.method})"):
             seconds = min(CALIBRATION_S, max(LEAST_CALIBRATION_S, (self.ends - time.monotonic()) / 2))
             tokens_per_s = calibrate(model, encoded, config, seconds)
-        return predict(model.config, model.decoder.weights.embedding.element_size(), encoded, config, tokens_per_s)
+        return predict(model.config, model.decoder.dtype.itemsize, encoded, config, tokens_per_s)
 
 
 def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rung import plugins
-from rung.engine.local.architecture import DecoderConfig
+from rung.engine.local.shape import Shape
 from rung.engine.local.update import Update
 from rung.errors import UserError
 
@@ -45,17 +45,17 @@ class Kind(Protocol):
     LEARNING_RATE: float
     Config: type[BaseModel]
 
-    def tensors(self, config: Any, shape: DecoderConfig) -> dict[str, tuple[int, ...]]: ...
+    def tensors(self, config: Any, shape: Shape) -> dict[str, tuple[int, ...]]: ...
 
-    def initialise(self, config: Any, shape: DecoderConfig, generator: torch.Generator) -> dict[str, Tensor]: ...
+    def initialise(self, config: Any, shape: Shape, generator: torch.Generator) -> dict[str, Tensor]: ...
 
-    def update(self, config: Any, shape: DecoderConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Update: ...
+    def update(self, config: Any, shape: Shape, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Update: ...
 
     def idle(self, tensors: Mapping[str, Tensor]) -> str: ...
 
-    def kept(self, config: Any, shape: DecoderConfig) -> int: ...
+    def kept(self, config: Any, shape: Shape) -> int: ...
 
-    def to_peft(self, config: Any, shape: DecoderConfig) -> dict[str, Any]: ...
+    def to_peft(self, config: Any, shape: Shape) -> dict[str, Any]: ...
 
     def from_peft(self, raw: Mapping[str, Any], where: str) -> BaseModel: ...
 
@@ -63,11 +63,11 @@ class Kind(Protocol):
 class Adapter:
     """One adapter on a base of this shape: its kind, settings and tensors."""
 
-    def __init__(self, kind: Kind, config: BaseModel, shape: DecoderConfig, tensors: dict[str, Tensor]) -> None:
+    def __init__(self, kind: Kind, config: BaseModel, shape: Shape, tensors: dict[str, Tensor]) -> None:
         self.kind, self.config, self.shape, self.tensors = kind, config, shape, tensors
 
     @classmethod
-    def initialise(cls, kind: Kind, config: BaseModel, shape: DecoderConfig, seed: int, device: torch.device) -> Adapter:
+    def initialise(cls, kind: Kind, config: BaseModel, shape: Shape, seed: int, device: torch.device) -> Adapter:
         """A fresh one, decided by the seed, that leaves the base as it is."""
         made = kind.initialise(config, shape, torch.Generator().manual_seed(seed))
         return cls(kind, config, shape, {name: tensor.to(device) for name, tensor in made.items()})
@@ -105,7 +105,7 @@ class Adapter:
             (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def load_adapter(folder: Path, shape: DecoderConfig, device: torch.device) -> Adapter:
+def load_adapter(folder: Path, shape: Shape, device: torch.device) -> Adapter:
     """Read an adapter in PEFT's format. Raises UserError for a kind, a module or a shape that cannot be applied exactly."""
     where = str(folder / SETTINGS_FILE)
     raw = json.loads((folder / SETTINGS_FILE).read_text("utf-8"))
@@ -138,7 +138,7 @@ def kind_of(name: str) -> Kind:
     return cast(Kind, plugins.load(SLOT, name))
 
 
-def parameter_count(kind: Kind, config: BaseModel, shape: DecoderConfig) -> int:
+def parameter_count(kind: Kind, config: BaseModel, shape: Shape) -> int:
     """Trainable numbers."""
     return sum(math.prod(size) for size in kind.tensors(config, shape).values())
 

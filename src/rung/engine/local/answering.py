@@ -220,7 +220,7 @@ class Answering:
     def _budget(self) -> Budget:
         config = self.model.config
         rows, tokens, kept_bytes = LIMITS[self.decoder.device.type]
-        token_bytes = 2 * config.layers * config.key_value_width * self.decoder.dtype.itemsize
+        token_bytes = config.token_bytes(self.decoder.dtype.itemsize)
         return Budget(rows=rows, tokens=tokens, kept_tokens=kept_bytes // token_bytes)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from rung import plugins
+from rung.engine.local.attention import Attention
+from rung.engine.local.shape import KeyValueSizes, Module, Shape
 from rung.engine.local.update import Update
 from rung.errors import UserError
 
 SLOT = "architectures"
-# (layer, queries, keys, values) -> what each token attends to, as `attention.py` says.
-Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +40,6 @@ class Held:
     stored: tuple[str, ...]
     sizes: tuple[tuple[int, ...], ...]
     optional: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Module:
-    """A linear module in the words of transformers and PEFT: `path` is its place in the model, `name` the path's last part."""
-
-    path: str
-    width_out: int
-    width_in: int
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition(".")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +65,7 @@ class Architecture(Protocol):
     BLOCK            where the tensors of block {} are stored
     IGNORED          how the names of stored tensors end that need not be read
     Layer            a dataclass of one block's tensors; a field for each of `block_tensors`
-    read()           the shape; raises UserError for what is not computed exactly
+    read()           the shape; raises NotComputed for what is not computed exactly
     tensors()        those outside of the blocks, the fields of Weights: embedding, final_norm, and head where it is not tied
     block_tensors()  those of one block. The matrices among them are the products that an Update hears of, by these names
     angles()         for a device, what gives each pass its `rotation` from positions (n,), in a dtype
@@ -111,21 +98,20 @@ class Architecture(Protocol):
     def kept_bytes(self, config: DecoderConfig, item: int, seen: int) -> int: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class DecoderConfig:
-    """The shape of a decoder: what an architecture reads from a transformers configuration, which stays beside it as `raw`."""
+class NotComputed(UserError):
+    """A base that no file of `models/` computes exactly."""
 
-    vocabulary: int
-    width: int
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig(Shape):
+    """The shape of a decoder that a file of `models/` computes, as it reads it from the transformers configuration."""
+
     feed_forward: int
-    layers: int
     heads: int
     key_value_heads: int
     head_width: int
     norm_epsilon: float
-    max_positions: int
     tied: bool
-    raw: Mapping[str, Any]
 
     @property
     def query_width(self) -> int:
@@ -141,11 +127,11 @@ class DecoderConfig:
 
     @classmethod
     def read(cls, folder: Path) -> DecoderConfig:
-        """Raises UserError for an architecture that is not computed exactly."""
+        """Raises NotComputed for an architecture that is not computed exactly."""
         raw = json.loads((folder / "config.json").read_text("utf-8"))
         where, known = str(folder / "config.json"), _by_model_type()
         if (kind := raw.get("model_type")) not in known:
-            raise UserError(
+            raise NotComputed(
                 f"the local engine does not compute the architecture '{kind}'",
                 where=where,
                 hint=f"It computes {', '.join(known)}. Serve this model elsewhere and name its OpenAI-compatible address.",
@@ -154,33 +140,21 @@ class DecoderConfig:
 
     @cached_property
     def products(self) -> tuple[Mapping[str, tuple[Module, ...]], ...]:
-        """Of each block, its merged products by name, and the modules whose outputs lie side by side in each, in order."""
         matrices = [held for held in self.architecture.block_tensors(self) if len(held.sizes[0]) == 2]
         blocks = [self.architecture.BLOCK.format(layer) for layer in range(self.layers)]
         return tuple({held.name: _modules(at, held) for held in matrices} for at in blocks)
 
     @cached_property
-    def module_names(self) -> tuple[str, ...]:
-        """Of the linear modules of a block, in the order of the products."""
-        return tuple(dict.fromkeys(module.name for modules in self.products[0].values() for module in modules))
+    def keys_values(self) -> tuple[KeyValueSizes, ...]:
+        sizes = KeyValueSizes(heads=self.key_value_heads, key_width=self.head_width, value_width=self.head_width)
+        return (sizes,) * self.layers
 
-    def modules(self, names: Sequence[str], where: str = "") -> tuple[Module, ...]:
-        """The linear modules of these names, in every block. Raises UserError for a name that no module has."""
-        if unknown := [name for name in names if name not in self.module_names]:
-            hint = f"Known: {', '.join(self.module_names)}."
-            raise UserError(f"unknown target modules {', '.join(unknown)}", where=where, hint=hint)
-        every = (module for block in self.products for modules in block.values() for module in modules)
-        return tuple(module for module in every if module.name in names)
-
-    def inputs(self, names: Sequence[str]) -> int:
-        """Numbers a token that go into the products of any module of these names, in all blocks."""
-        return sum(
-            modules[0].width_in for block in self.products for modules in block.values() if any(m.name in names for m in modules)
-        )
+    def kept_bytes(self, item: int, seen: int) -> int:
+        return self.architecture.kept_bytes(self, item, seen)
 
     @property
     def parameters(self) -> int:
-        """All numbers in the base, a tied head counted once; what a model of the architecture may lack is left out."""
+        """What a model of the architecture may lack is left out."""
         return _numbers(self.architecture.tensors(self)) + self.layers * _numbers(self.architecture.block_tensors(self))
 
 

@@ -4,30 +4,50 @@ Tokens travel flat, (n, width). A layout says how they fall into one shared pref
 
     [ p0 p1 ... pP-1 | row 0: t0 t1 ... tT-1 | row 1: t0 ... tT-1 | ... ]
 
-Row tokens see the whole prefix and, causally, their own row. Padding stands at the end of a row, where causality alone keeps it
-from being seen. Cascade attention in the field's words (Juravsky et al., Hydragen, arXiv 2402.05099).
+Row tokens see the whole prefix and, causally, their own row; the tokens of a row stand right behind the prefix. Padding stands at
+the end of a row, where causality alone keeps it from being seen. Cascade attention in the field's words (Juravsky et al., Hydragen,
+arXiv 2402.05099). What a layer may ask beside that (a window, a soft cap, sinks) is its Scoring, in `scoring.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rung.engine.local.scoring import PLAIN, Scoring
+
 # Above this many scores a row and head, the fused kernel, which never writes them to memory, is quicker than plain products.
 PLAIN_SCORES_AT_MOST = 512 * 512
 # Plain products of more scores than this, over all rows and heads, leave the processor's cache: fewer rows at a time are quicker.
 SCORES_AT_ONCE = 1 << 20
+# Where the fused kernel cannot do what is asked: scores of all heads held at once, so that a long prompt fits into memory.
+FORCED_SCORES_AT_ONCE = 1 << 24
+
+
+class Attention(Protocol):
+    """What mixes the tokens of one pass: it knows the layout, and keeps what later passes see."""
+
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, scoring: Scoring = PLAIN) -> Tensor:
+        """queries (n, heads, width), keys (n, key_value_heads, width), values (n, key_value_heads, value_width) ->
+        (n, heads * value_width)."""
 
 
 @dataclass(frozen=True)
 class KeyValues:
-    """One layer's keys and values: (key_value_heads, length, head_width), shared by every row."""
+    """One layer's keys and values: (key_value_heads, length, width) each, shared by every row."""
 
     keys: Tensor
     values: Tensor
+
+    def behind(self, start: int) -> KeyValues | None:
+        """Those from a place on; None where there are none."""
+        if start >= self.keys.shape[1]:
+            return None
+        return KeyValues(self.keys[:, start:], self.values[:, start:]) if start else self
 
 
 @dataclass(kw_only=True)
@@ -36,7 +56,7 @@ class PrefixedRows:
 
     `prefix_tokens` of the flat tokens are the prefix itself, computed in this pass. `known` are keys and values of a prefix
     computed before, a layer each; at most one of the two. With `keep`, every layer's keys and values stay in `kept`: (prefix,
-    rows), the rows' as (rows, key_value_heads, row_length, head_width).
+    rows), the rows' as (rows, key_value_heads, row_length, width).
     """
 
     prefix_tokens: int
@@ -46,16 +66,15 @@ class PrefixedRows:
     keep: bool = False
     kept: list[tuple[KeyValues | None, Tensor, Tensor]] = field(default_factory=list)
 
-    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """queries (n, heads, width), keys and values (n, key_value_heads, width) -> (n, heads * width)."""
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, scoring: Scoring = PLAIN) -> Tensor:
         prefix = self.known[layer] if self.known else None
         outputs = []
         if self.prefix_tokens:
             prefix = KeyValues(keys[: self.prefix_tokens].transpose(0, 1), values[: self.prefix_tokens].transpose(0, 1))
-            outputs.append(_causal(queries[: self.prefix_tokens], prefix))
+            outputs.append(_causal(queries[: self.prefix_tokens], prefix, scoring))
         row_keys, row_values = self._rows(keys), self._rows(values)
         if self.rows:
-            outputs.append(attend_rows(self._rows(queries), row_keys, row_values, prefix))
+            outputs.append(attend_rows(self._rows(queries), row_keys, row_values, prefix, scoring))
         if self.keep:
             self.kept.append((prefix, row_keys, row_values))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
@@ -64,68 +83,145 @@ class PrefixedRows:
         return flat[self.prefix_tokens :].view(self.rows, self.row_length, *flat.shape[1:]).transpose(1, 2)
 
 
-def _causal(queries: Tensor, prefix: KeyValues) -> Tensor:
-    out = F.scaled_dot_product_attention(
-        queries.transpose(0, 1)[None], prefix.keys[None], prefix.values[None], is_causal=True, enable_gqa=True
-    )
-    return out[0].transpose(0, 1).flatten(1)
+def _causal(queries: Tensor, prefix: KeyValues, scoring: Scoring) -> Tensor:
+    queries = queries.transpose(0, 1)[None]
+    if scoring.is_fused and scoring.reach.covers(queries.shape[2]):
+        out = _kernel(queries, prefix.keys[None], prefix.values[None], None, scoring)
+        return out[0].transpose(0, 1).flatten(1)
+    return attend_rows(queries, prefix.keys[None], prefix.values[None], None, scoring)
 
 
-def attend_rows(queries: Tensor, keys: Tensor, values: Tensor, prefix: KeyValues | None) -> Tensor:
-    """Causal attention of each row over itself and the prefix.
+def attend_rows(queries: Tensor, keys: Tensor, values: Tensor, prefix: KeyValues | None, scoring: Scoring = PLAIN) -> Tensor:
+    """Causal attention of each row over itself and the prefix, which ends where the rows begin.
 
-    queries (rows, heads, length, width); keys, values (rows, key_value_heads, length, width) -> (rows * length, heads * width).
+    queries (rows, heads, length, width); keys, values (rows, key_value_heads, length, width) ->
+    (rows * length, heads * value width).
     """
-    rows, heads, length, width = queries.shape
-    prefix_length = prefix.keys.shape[1] if prefix is not None else 0
-    if prefix is None and length * length > PLAIN_SCORES_AT_MOST:
-        out = F.scaled_dot_product_attention(queries, keys, values, is_causal=True, enable_gqa=True)
-    elif length * (length + prefix_length) > PLAIN_SCORES_AT_MOST or queries.is_cuda:
-        out = _fused_with_prefix(queries, keys, values, prefix)
+    length = queries.shape[2]
+    begins = prefix.keys.shape[1] if prefix is not None else 0
+    start = scoring.reach.first(begins)
+    prefix = prefix.behind(start) if prefix is not None else None
+    scores = length * (length + begins - start)
+    if scoring.is_fused and (accelerated(queries) or scores > PLAIN_SCORES_AT_MOST):
+        out = _fused_with_prefix(queries, keys, values, prefix, scoring, begins)
+    elif scores <= PLAIN_SCORES_AT_MOST:
+        out = _plain_part(queries, keys, values, prefix, scoring, begins, 0)
     else:
-        mask = torch.full((length, length), float("-inf"), device=queries.device).triu_(1)
-        out = masked_attention(queries, keys, values, mask, prefix)
-    return out.transpose(1, 2).reshape(rows * length, heads * width)
+        size = max(1, FORCED_SCORES_AT_ONCE // (queries.shape[0] * queries.shape[1] * (length + begins - start)))
+        parts = [
+            _plain_part(part, keys[:, :, : at + size], values[:, :, : at + size], prefix, scoring, begins, at)
+            for part, at in zip(queries.split(size, dim=2), range(0, length, size), strict=True)
+        ]
+        out = torch.cat(parts, dim=2)
+    return out.transpose(1, 2).flatten(0, 1).flatten(1)
 
 
-def _fused_with_prefix(queries: Tensor, keys: Tensor, values: Tensor, prefix: KeyValues | None) -> Tensor:
+def _plain_part(
+    queries: Tensor, keys: Tensor, values: Tensor, prefix: KeyValues | None, scoring: Scoring, begins: int, at: int
+) -> Tensor:
+    """Plain products for the tokens of the rows from `at` on, whose keys up to themselves are given."""
+    places = torch.arange(begins + at, begins + at + queries.shape[2], device=queries.device)[:, None]
+    own = torch.arange(begins, begins + keys.shape[2], device=queries.device)
+    mask = unseen(scoring.reach.hides(places, own))
+    shared = None
+    if prefix is not None and not scoring.reach.covers(begins + at + queries.shape[2]):
+        known = torch.arange(begins - prefix.keys.shape[1], begins, device=queries.device)
+        shared = unseen(scoring.reach.hides(places, known))
+    return masked_attention(queries, keys, values, mask, prefix, scoring, shared)
+
+
+def _fused_with_prefix(
+    queries: Tensor, keys: Tensor, values: Tensor, prefix: KeyValues | None, scoring: Scoring, begins: int
+) -> Tensor:
     """The fused kernel over keys that hold the prefix's before each row's own."""
     rows, _, length, _ = queries.shape
-    if prefix is None:
-        return F.scaled_dot_product_attention(queries, keys, values, is_causal=True, enable_gqa=True)
-    keys = torch.cat((prefix.keys.expand(rows, -1, -1, -1), keys), dim=2)
-    values = torch.cat((prefix.values.expand(rows, -1, -1, -1), values), dim=2)
-    past = keys.shape[2] - length
-    mask = torch.ones(length, length + past, dtype=torch.bool, device=queries.device).tril_(past)
-    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, enable_gqa=True)
+    if prefix is None and scoring.reach.covers(begins + length):
+        return _kernel(queries, keys, values, None, scoring)
+    if prefix is not None:
+        keys = torch.cat((prefix.keys.expand(rows, -1, -1, -1), keys), dim=2)
+        values = torch.cat((prefix.values.expand(rows, -1, -1, -1), values), dim=2)
+    first = begins + length - keys.shape[2]
+    places = torch.arange(begins, begins + length, device=queries.device)[:, None]
+    mask = ~scoring.reach.hides(places, torch.arange(first, begins + length, device=queries.device))
+    return _kernel(queries, keys, values, mask, scoring)
 
 
-def masked_attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, prefix: KeyValues | None) -> Tensor:
+def _kernel(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, scoring: Scoring) -> Tensor:
+    """torch's own, causal where no mask says otherwise."""
+    return F.scaled_dot_product_attention(
+        queries, keys, values, attn_mask=mask, is_causal=mask is None, scale=scoring.scale, enable_gqa=True
+    )
+
+
+def masked_attention(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor,
+    prefix: KeyValues | None,
+    scoring: Scoring = PLAIN,
+    prefix_mask: Tensor | None = None,
+) -> Tensor:
     """Attention in plain products; all rows' queries meet the prefix in one product.
 
     queries (rows, heads, length, width); keys, values (rows, key_value_heads, seen, width); `mask` is added to the scores of a
-    row's own keys: (length, seen), or (rows, 1, length, seen). Returns (rows, heads, length, width).
+    row's own keys: (length, seen), or (rows, 1, length, seen); `prefix_mask` likewise to those of the prefix's, None where all of
+    them are seen. Returns (rows, heads, length, value width).
     """
     rows, heads, length, width = queries.shape
     seen = keys.shape[2] + (prefix.keys.shape[1] if prefix is not None else 0)
     some = max(1, SCORES_AT_ONCE // (heads * length * seen))
-    if some < rows and not queries.is_cuda and not torch.is_grad_enabled():
-        parts = (slice(start, start + some) for start in range(0, rows, some))
-        own_mask = [(part, mask if mask.dim() == 2 else mask[part]) for part in parts]
-        return torch.cat([masked_attention(queries[part], keys[part], values[part], seen_by, prefix) for part, seen_by in own_mask])
+    if some < rows and not accelerated(queries) and not torch.is_grad_enabled():
+        parts = [slice(start, start + some) for start in range(0, rows, some)]
+        return torch.cat(
+            [
+                masked_attention(
+                    queries[part],
+                    keys[part],
+                    values[part],
+                    _rows_of(mask, part),
+                    prefix,
+                    scoring,
+                    None if prefix_mask is None else _rows_of(prefix_mask, part),
+                )
+                for part in parts
+            ]
+        )
     key_heads = keys.shape[1]
     group = heads // key_heads
-    grouped = (queries * width**-0.5).reshape(rows, key_heads, group * length, width)
-    own = (grouped @ keys.transpose(-1, -2)).view(rows, key_heads, group, length, -1)
-    own = own.float() + (mask if mask.dim() == 2 else mask[:, :, None])
+    scale = width**-0.5 if scoring.scale is None else scoring.scale
+    grouped = (queries * scale).reshape(rows, key_heads, group * length, width)
+    own = scoring.capped((grouped @ keys.transpose(-1, -2)).view(rows, key_heads, group, length, -1).float()) + _grouped(mask)
     if prefix is None:
-        weights = torch.softmax(own, dim=-1).to(values.dtype)
-        return (weights.flatten(2, 3) @ values).view(rows, heads, length, width)
+        weights = scoring.weights(own).to(values.dtype)
+        return (weights.flatten(2, 3) @ values).view(rows, heads, length, -1)
     merged = grouped.transpose(0, 1).reshape(key_heads, rows * group * length, width)
     shared = (merged @ prefix.keys.transpose(-1, -2)).view(key_heads, rows, group, length, -1).transpose(0, 1)
-    weights = torch.softmax(torch.cat((shared.float(), own), dim=-1), dim=-1).to(values.dtype)
+    shared = scoring.capped(shared.float())
+    if prefix_mask is not None:
+        shared = shared + _grouped(prefix_mask)
+    weights = scoring.weights(torch.cat((shared, own), dim=-1)).to(values.dtype)
     split = shared.shape[-1]
     from_own = weights[..., split:].flatten(2, 3) @ values
     from_prefix = weights[..., :split].transpose(0, 1).reshape(key_heads, rows * group * length, split) @ prefix.values
-    out = from_own + from_prefix.view(key_heads, rows, group * length, width).transpose(0, 1)
-    return out.view(rows, heads, length, width)
+    out = from_own + from_prefix.view(key_heads, rows, group * length, -1).transpose(0, 1)
+    return out.view(rows, heads, length, -1)
+
+
+def _rows_of(mask: Tensor, part: slice) -> Tensor:
+    return mask if mask.dim() == 2 else mask[part]
+
+
+def _grouped(mask: Tensor) -> Tensor:
+    """Of scores (rows, key_value_heads, group, length, seen)."""
+    return mask if mask.dim() == 2 else mask[:, :, None]
+
+
+def unseen(places: Tensor) -> Tensor:
+    """Added to scores: minus infinity where `places` is true."""
+    return torch.zeros(places.shape, device=places.device).masked_fill_(places, float("-inf"))
+
+
+def accelerated(tensor: Tensor) -> bool:
+    """Whether it lies on a device where a call costs more than the arithmetic that it saves."""
+    return tensor.device.type != "cpu"

@@ -13,9 +13,10 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from rung.engine.local.attention import attend_rows, masked_attention
+from rung.engine.local.attention import attend_rows, masked_attention, unseen
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.prefix import Prefix
+from rung.engine.local.scoring import PLAIN, Reach, Scoring
 from rung.engine.local.update import Update
 
 
@@ -25,8 +26,9 @@ class RowCache:
     def __init__(self, decoder: Decoder, rows: int, capacity: int, prefix: Prefix | None) -> None:
         self.decoder, self.prefix, self.capacity = decoder, prefix, capacity
         self.lengths = [0] * rows
-        self.keys = [self._room(rows) for _ in range(decoder.config.layers)]
-        self.values = [self._room(rows) for _ in range(decoder.config.layers)]
+        sizes = decoder.config.keys_values
+        self.keys = [self._room(rows, layer.heads, layer.key_width) for layer in sizes]
+        self.values = [self._room(rows, layer.heads, layer.value_width) for layer in sizes]
 
     def branch(self, tokens: Sequence[int], parents: Sequence[int], update: Update | None = None) -> Tensor:
         """Continue every row along every path of one tree; hidden states (rows, nodes, width). Nothing is kept.
@@ -64,14 +66,12 @@ class RowCache:
     def prefix_length(self) -> int:
         return len(self.prefix.tokens) if self.prefix else 0
 
-    def _room(self, rows: int) -> Tensor:
+    def _room(self, rows: int, heads: int, width: int) -> Tensor:
         """Zeros, not empty memory: a masked place still takes part in products, where a NaN would survive the mask."""
-        config = self.decoder.config
-        shape = (rows, config.key_value_heads, self.capacity, config.head_width)
-        return torch.zeros(shape, dtype=self.decoder.dtype, device=self.decoder.device)
+        return torch.zeros(rows, heads, self.capacity, width, dtype=self.decoder.dtype, device=self.decoder.device)
 
     def _moved(self, kept: Tensor, rows: int) -> Tensor:
-        larger = self._room(rows)
+        larger = self._room(rows, kept.shape[1], kept.shape[3])
         larger[: len(kept), :, : kept.shape[2]] = kept
         return larger
 
@@ -109,9 +109,20 @@ class _Together:
     def __init__(self, steps: Sequence[_Step]) -> None:
         self.steps, self.sizes = steps, [len(step.positions) for step in steps]
 
-    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        parts = zip(self.steps, queries.split(self.sizes), keys.split(self.sizes), values.split(self.sizes), strict=True)
-        return torch.cat([step(layer, *part) for step, *part in parts])
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, scoring: Scoring = PLAIN) -> Tensor:
+        parts = zip(queries.split(self.sizes), keys.split(self.sizes), values.split(self.sizes), strict=True)
+        return torch.cat([step(layer, *part, scoring) for step, part in zip(self.steps, parts, strict=True)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Masks:
+    """Of one reach: added to the scores of the rows' own keys from `own_from` on, (rows, 1, queries, keys), and of the prefix's
+    from `known_from` on, None where all of these are seen."""
+
+    own: Tensor
+    known: Tensor | None
+    own_from: int = 0
+    known_from: int = 0
 
 
 class _Step:
@@ -132,23 +143,39 @@ class _Step:
         padded = (sizes.cumsum(0) - sizes) + torch.minimum(offsets, sizes - 1)
         self.padded = None if bool(real.all()) else padded.flatten()
         self.real = real.flatten().nonzero().squeeze(1)
-        empty = self.seen == self.width
-        self.mask = None if empty else _hidden(torch.arange(self.seen, device=device) > self.places[:, :, None])[:, None]
+        self.first_pass, self.least = self.seen == self.width, min(lengths)
+        self._masks: dict[Reach, _Masks] = {}
 
-    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, scoring: Scoring = PLAIN) -> Tensor:
         prefix = self.cache.prefix.layers[layer] if self.cache.prefix else None
         kept_keys, kept_values = self.cache.keys[layer][self.mine], self.cache.values[layer][self.mine]
         queries, keys, values = self._padded(queries), self._padded(keys), self._padded(values)
         rows = torch.arange(self.rows, device=keys.device)[:, None]
         kept_keys[rows, :, self.places] = keys
         kept_values[rows, :, self.places] = values
-        if self.mask is None:
-            out = attend_rows(queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2), prefix)
+        queries = queries.transpose(1, 2)
+        if self.first_pass:
+            out = attend_rows(queries, keys.transpose(1, 2), values.transpose(1, 2), prefix, scoring)
         else:
-            seen_keys, seen_values = kept_keys[:, :, : self.seen], kept_values[:, :, : self.seen]
-            out = masked_attention(queries.transpose(1, 2), seen_keys, seen_values, self.mask, prefix)
-            out = out.transpose(1, 2).reshape(self.rows * self.width, -1)
+            masks = self._masks_of(scoring.reach)
+            own = slice(masks.own_from, self.seen)
+            known = prefix.behind(masks.known_from) if prefix else None
+            out = masked_attention(queries, kept_keys[:, :, own], kept_values[:, :, own], masks.own, known, scoring, masks.known)
+            out = out.transpose(1, 2).flatten(0, 1).flatten(1)
         return out if self.padded is None else out[self.real]
+
+    def _masks_of(self, reach: Reach) -> _Masks:
+        if reach not in self._masks:
+            begins, device = self.cache.prefix_length, self.places.device
+            first = reach.first(begins + self.least)
+            own_from, known_from = max(0, first - begins), min(first, begins)
+            places = begins + self.places[:, :, None]
+            own = reach.hides(places, torch.arange(begins + own_from, begins + self.seen, device=device))
+            known = None
+            if known_from < begins and not reach.covers(begins + self.seen):
+                known = unseen(reach.hides(places, torch.arange(known_from, begins, device=device)))[:, None]
+            self._masks[reach] = _Masks(own=unseen(own)[:, None], own_from=own_from, known=known, known_from=known_from)
+        return self._masks[reach]
 
     def _padded(self, flat: Tensor) -> Tensor:
         """(n, heads, head_width) -> (rows, width, heads, head_width)."""
@@ -170,21 +197,31 @@ class _Tree:
         lengths = torch.tensor(cache.lengths, device=device)
         self.positions = (cache.prefix_length + lengths[:, None] + depths).flatten()
         self.seen = max(cache.lengths)
-        beyond = (torch.arange(self.seen, device=device) >= lengths[:, None])[:, None].expand(-1, self.nodes, -1)
-        self.mask = _hidden(torch.cat((beyond, ~sees.to(device).expand(self.rows, -1, -1)), dim=-1))[:, None]
+        self._depths, self._lengths, self._kin = depths, lengths, sees.to(device)
+        self._masks: dict[Reach, _Masks] = {}
 
-    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, scoring: Scoring = PLAIN) -> Tensor:
         prefix = self.cache.prefix.layers[layer] if self.cache.prefix else None
         kept_keys, kept_values = self.cache.keys[layer][: self.rows], self.cache.values[layer][: self.rows]
         all_keys = torch.cat((kept_keys[:, :, : self.seen], self._rows(keys)), dim=2)
         all_values = torch.cat((kept_values[:, :, : self.seen], self._rows(values)), dim=2)
-        out = masked_attention(self._rows(queries), all_keys, all_values, self.mask, prefix)
-        return out.transpose(1, 2).reshape(self.rows * self.nodes, -1)
+        masks = self._masks_of(scoring.reach)
+        out = masked_attention(self._rows(queries), all_keys, all_values, masks.own, prefix, scoring, masks.known)
+        return out.transpose(1, 2).flatten(0, 1).flatten(1)
+
+    def _masks_of(self, reach: Reach) -> _Masks:
+        if reach not in self._masks:
+            begins, device = self.cache.prefix_length, self._depths.device
+            places = (begins + self._lengths[:, None] + self._depths)[:, :, None]
+            kept = torch.arange(self.seen, device=device)
+            beyond = (kept >= self._lengths[:, None, None]) | reach.hides(places, begins + kept)
+            nodes = ~self._kin | reach.hides(places, places.transpose(1, 2))
+            known = None
+            if begins and not reach.covers(begins + self.seen + self.nodes):
+                known = unseen(reach.hides(places, torch.arange(begins, device=device)))[:, None]
+            own = unseen(torch.cat((beyond, nodes), dim=-1))[:, None]
+            self._masks[reach] = _Masks(own=own, known=known)
+        return self._masks[reach]
 
     def _rows(self, flat: Tensor) -> Tensor:
         return flat.view(self.rows, self.nodes, *flat.shape[1:]).transpose(1, 2)
-
-
-def _hidden(places: Tensor) -> Tensor:
-    """Added to scores: minus infinity where `places` is true."""
-    return torch.zeros(places.shape, device=places.device).masked_fill_(places, float("-inf"))

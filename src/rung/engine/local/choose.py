@@ -129,7 +129,7 @@ def choose(
     last = extend_together([Part(cache=cache, first=0, tokens=rows)], stack.update)
     if choices.distinct:
         first = torch.tensor([rest[0] for rest in choices.rests], device=decoder.device)
-        return torch.log_softmax(last.float() @ decoder.weights.head[first].float().T, dim=-1)
+        return torch.log_softmax(decoder.head.exact(last, first), dim=-1)
     scores = torch.empty(len(rows), len(choices.tokens), device=decoder.device)
     for tree in choices.trees:
         scores[:, list(tree.choices)] = _tree_scores(decoder, last, tree, cache.branch(tree.tokens, tree.parents, stack.update))
@@ -140,12 +140,11 @@ def _tree_scores(decoder: Decoder, last: Tensor, tree: Tree, nodes: Tensor) -> T
     """Summed log-probabilities, (rows, choices of the tree), from the hidden states of the prompt's end and of the tree's nodes."""
     states = torch.cat((last[:, None], nodes), dim=1)
     normalisers = _log_normalisers(decoder, states.flatten(0, 1)).view(states.shape[:2])
-    edges = torch.tensor(tree.edges, device=decoder.device)
+    edges, head = torch.tensor(tree.edges, device=decoder.device), decoder.head
     parts = []
     for block in edges.split(max(1, SCORED_AT_ONCE // len(last))):
         at, token = block.T
-        scores = torch.einsum("rew,ew->re", states[:, at].float(), decoder.weights.head[token].float())
-        parts.append(scores - normalisers[:, at])
+        parts.append(head.each(states[:, at], token) - normalisers[:, at])
     of_edge = torch.cat(parts, dim=1)
     return torch.stack([of_edge[:, list(path)].sum(1) for path in tree.paths], dim=1)
 
@@ -153,8 +152,9 @@ def _tree_scores(decoder: Decoder, last: Tensor, tree: Tree, nodes: Tensor) -> T
 def _log_normalisers(decoder: Decoder, states: Tensor) -> Tensor:
     """log sum exp of each state's logits over the whole vocabulary, (n,), float32, a slice of the vocabulary at a time."""
     total = torch.full((len(states),), float("-inf"), device=states.device)
-    for head in decoder.weights.head.split(VOCABULARY_AT_ONCE):
-        slice_head = head.float().T
-        parts = [torch.logsumexp(block.float() @ slice_head, dim=-1) for block in states.split(NODES_AT_ONCE)]
+    head = decoder.head
+    for start in range(0, len(head.weight), VOCABULARY_AT_ONCE):
+        tokens = slice(start, start + VOCABULARY_AT_ONCE)
+        parts = [torch.logsumexp(head.exact(block, tokens), dim=-1) for block in states.split(NODES_AT_ONCE)]
         total = torch.logaddexp(total, torch.cat(parts))
     return total

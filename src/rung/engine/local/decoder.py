@@ -1,32 +1,72 @@
-"""The decoder: flat tokens in, hidden states out, the same for training, evaluation and serving."""
+"""What training, evaluation and serving ask of a decoder: flat tokens in, hidden states and their scores out."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rung.engine.local.architecture import Attention, DecoderConfig, Pass
-from rung.engine.local.update import Untouched, Update
-from rung.engine.local.weights import Weights
+from rung.engine.local.attention import Attention
+from rung.engine.local.shape import Shape
+from rung.engine.local.update import Update
 
 
-class Decoder:
-    """A decoder over given tensors, computed as its architecture's file says; stateless, so that one set of weights serves any
-    number of adapters."""
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Scores over the vocabulary of a final hidden state h: s = (h weight^T + bias) scale; with a cap, cap tanh(s / cap).
 
-    def __init__(self, config: DecoderConfig, weights: Weights) -> None:
-        self.config, self.weights = config, weights
-        self._angles = config.architecture.angles(config, weights.embedding.device)
+    weight (vocabulary, width), bias (vocabulary,)
+    """
+
+    weight: Tensor
+    bias: Tensor | None = None
+    scale: float = 1.0
+    cap: float = 0.0
+
+    def scores(self, hidden: Tensor) -> Tensor:
+        """(n, vocabulary), float32 of products in the model's precision."""
+        return self.finished(F.linear(hidden, self.weight, self.bias).float())
+
+    def exact(self, hidden: Tensor, tokens: Tensor | slice) -> Tensor:
+        """Those of some tokens alone, (n, tokens), in float32 throughout."""
+        bias = self.bias[tokens].float() if self.bias is not None else None
+        return self.finished(F.linear(hidden.float(), self.weight[tokens].float(), bias))
+
+    def each(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """One token's for each of hidden (rows, n, width), in float32 throughout: (rows, n) for tokens (n,)."""
+        products = torch.einsum("rnw,nw->rn", hidden.float(), self.weight[tokens].float())
+        return self.finished(products if self.bias is None else products + self.bias[tokens].float())
+
+    def finished(self, products: Tensor) -> Tensor:
+        """What is made of the products; float32."""
+        scaled = products if self.scale == 1.0 else products * self.scale
+        return torch.tanh(scaled / self.cap) * self.cap if self.cap else scaled
+
+
+class Decoder(ABC):
+    """A base in memory, whichever way it is computed. One set of weights serves any number of adapters."""
+
+    config: Shape
 
     @property
-    def device(self) -> torch.device:
-        return self.weights.embedding.device
+    @abstractmethod
+    def device(self) -> torch.device: ...
 
     @property
-    def dtype(self) -> torch.dtype:
-        return self.weights.embedding.dtype
+    @abstractmethod
+    def dtype(self) -> torch.dtype: ...
 
+    @property
+    @abstractmethod
+    def head(self) -> Head:
+        """What makes scores of hidden states."""
+
+    @abstractmethod
     def hidden(
         self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None, only: Tensor | None = None
     ) -> Tensor:
@@ -35,17 +75,21 @@ class Decoder:
         ids, positions  (n,) integer: flat tokens and where each stands in its conversation
         attention       mixes tokens; knows the layout, see `attention.py`
         update          what adapters add, or None for the base alone
-        only            (s,) indices: past the last block's attention nothing else is computed
+        only            (s,) indices: past the last block's attention nothing else need be computed
         """
-        config, weights, update = self.config, self.weights, update or Untouched()
-        rotation = self._angles(positions, self.dtype)
-        x = update.embedding(ids, config.architecture.embed(config, weights.embedding, ids))
-        for index, layer in enumerate(weights.layers):
-            last = only if index == config.layers - 1 else None
-            run = Pass(rotation=rotation, attention=attention, update=update, only=last)
-            x = config.architecture.block(config, layer, index, x, run)
-        return config.architecture.finish(config, weights.final_norm, x)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary, (n, vocabulary), float32."""
-        return F.linear(hidden, self.weights.head).float()
+        return self.head.scores(hidden)
+
+    @abstractmethod
+    def named(self) -> dict[str, Tensor]:
+        """Every distinct tensor that full fine-tuning trains, under names of the decoder's own."""
+
+    @abstractmethod
+    def over(self, tensors: Mapping[str, Tensor]) -> Decoder:
+        """The same decoder over other tensors, named as by `named`; what is tied stays tied. This one stays as it is."""
+
+    @abstractmethod
+    def save_weights(self, folder: Path) -> None:
+        """Write `model.safetensors` (or shards and their index) as transformers names the tensors."""

@@ -16,7 +16,9 @@ from rung.engine.chat import stop_tokens
 from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.memory import reuse_freed_memory
+from rung.engine.local.shape import Shape
 from rung.engine.local.update import Update
 from rung.engine.local.weights import load_weights
 from rung.errors import UserError
@@ -39,7 +41,7 @@ class LocalModel:
         return replace(self, below=AdapterCache(self.decoder).stack(adapters).update) if adapters else self
 
     @property
-    def config(self) -> DecoderConfig:
+    def config(self) -> Shape:
         return self.decoder.config
 
     @cached_property
@@ -58,7 +60,7 @@ class LocalModel:
         config = DecoderConfig.read(folder)
         place = torch.device(device) if device else best_device()
         chosen = dtype or choose(folder, config, place)
-        decoder = Decoder(config, load_weights(folder, config, chosen, place))
+        decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
         return cls(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)
 
 

@@ -18,6 +18,7 @@ from rung.engine.bases.folder import weight_files
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.weights import Weights, load_weights, stored_dtype
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
 from rung.json_form import digest
@@ -100,8 +101,8 @@ def self_check(folder: Path, config: DecoderConfig, device: torch.device) -> Che
     ids = _probe_ids(folder, config, device)
     stored = load_weights(folder, config, stored_dtype(folder), device)
     with torch.inference_mode():
-        exact = _log_probabilities(Decoder(config, _in_float32(stored)), ids)
-        rounded = _log_probabilities(Decoder(config, _cast(stored, torch.bfloat16)), ids)
+        exact = _log_probabilities(FusedDecoder(config, _in_float32(stored)), ids)
+        rounded = _log_probabilities(FusedDecoder(config, _cast(stored, torch.bfloat16)), ids)
     return compare(exact, rounded, ids)
 
 

@@ -10,14 +10,11 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rung.engine.bases.folder import answer_files
-from rung.engine.local.architecture import DecoderConfig
-from rung.engine.local.decoder import Decoder
 from rung.engine.local.model import LocalModel
-from rung.engine.local.weights import export
+from rung.engine.local.shape import Shape
 from rung.errors import UserError
 from rung.train.trainable import Footprint
 
@@ -35,12 +32,12 @@ def apply(model: LocalModel, config: Config, seed: int) -> TrainedModel:
     return TrainedModel(model)
 
 
-def parameters(config: Config, shape: DecoderConfig) -> int:
+def parameters(config: Config, shape: Shape) -> int:
     """All of the base's."""
     return shape.parameters
 
 
-def footprint(config: Config, shape: DecoderConfig, item: int) -> Footprint:
+def footprint(config: Config, shape: Shape, item: int) -> Footprint:
     """The compute copy and its gradients; what goes into every product; the head's gradient in float32 and rounded."""
     copy = shape.parameters * item
     head = shape.vocabulary * shape.width * (4 + item)
@@ -52,10 +49,10 @@ class TrainedModel:
 
     def __init__(self, model: LocalModel) -> None:
         self._source = model
-        named = dict(model.decoder.weights.named())
+        named = model.decoder.named()
         self.masters = {name: tensor.float().clone() for name, tensor in named.items()}
         self._compute = {name: tensor.clone().requires_grad_(True) for name, tensor in named.items()}
-        self.decoder = Decoder(model.config, model.decoder.weights.replace(self._compute))
+        self.decoder = model.decoder.over(self._compute)
 
     def update(self) -> None:
         """There is no adapter: the decoder's own tensors are trained."""
@@ -79,14 +76,14 @@ class TrainedModel:
 
         Raises UserError for weights that are not finite, or none of which moved.
         """
-        base = dict(self._source.decoder.weights.named())
+        base = self._source.decoder.named()
         bad = [name for name, copy in self._compute.items() if not torch.isfinite(copy).all()]
         if bad:
             raise UserError(f"the trained weights are not finite ({bad[0]})", where=str(folder), hint="Lower learning_rate.")
         if all(torch.equal(copy, base[name]) for name, copy in self._compute.items()):
             raise UserError("training changed no weight", where=str(folder), hint="Raise learning_rate, or train for longer.")
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(export(self.decoder.weights, self._source.config), str(folder / "model.safetensors"), metadata={"format": "pt"})
+        self.decoder.save_weights(folder)
         config = {**self._source.config.raw, "dtype": str(self.decoder.dtype).removeprefix("torch.")}
         config.pop("torch_dtype", None)
         _write_json(folder / "config.json", config)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.shape import Shape
 from rung.engine.local.update import Update
 from rung.train.batches import Batch
 from rung.train.loss import CHUNK, head_loss
@@ -21,9 +21,9 @@ class Config(BaseModel):
 def loss(decoder: Decoder, update: Update | None, batch: Batch, total: int, config: Config) -> Tensor:
     """A part's share of its whole batch's mean: the sum over the part's supervised tokens divided by the batch's `total`."""
     hidden = decoder.hidden(batch.ids, batch.positions, batch.attention(), update, only=batch.supervised)
-    return head_loss(hidden, decoder.weights.head, batch.labels, total)
+    return head_loss(hidden, decoder.head, batch.labels, total)
 
 
-def score_bytes(config: Config, shape: DecoderConfig, item: int, positions: int) -> int:
+def score_bytes(config: Config, shape: Shape, item: int, positions: int) -> int:
     """The scores over the vocabulary that are held at once, of `positions` supervised ones, and their gradient."""
     return min(positions, CHUNK) * shape.vocabulary * (item + 4)

@@ -22,7 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from rung.engine.local.adapter import Adapter, kind_of, load_adapter
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows
-from rung.engine.local.decoder import Decoder
+from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.weights import export, load_weights
 from rung.train.batches import collate
 from rung.train.fit import predict_memory
@@ -39,7 +39,7 @@ for name, parameter in model.named_parameters():
         torch.nn.init.normal_(parameter, 0.0, 0.3)
 model.save_pretrained(work / "base")
 config = DecoderConfig.read(work / "base")
-decoder = Decoder(config, load_weights(work / "base", config, torch.float32, cpu))
+decoder = FusedDecoder(config, load_weights(work / "base", config, torch.float32, cpu))
 ids = torch.randint(0, 101, (50,))
 
 def ours(update=None):

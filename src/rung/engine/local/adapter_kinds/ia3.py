@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from rung.engine.local.architecture import DecoderConfig, Module
+from rung.engine.local.shape import Module, Shape
 from rung.engine.local.update import Untouched
 from rung.errors import UserError
 
@@ -48,9 +48,9 @@ class Scaled(Untouched):
         return y * self.outputs[at] if at in self.outputs else y
 
 
-def tensors(config: Config, shape: DecoderConfig) -> dict[str, tuple[int, ...]]:
+def tensors(config: Config, shape: Shape) -> dict[str, tuple[int, ...]]:
     """(1, in) for a feed-forward module, (out, 1) for another. Raises UserError for an input that other modules share."""
-    for modules in shape.products[0].values():
+    for modules in (modules for layer in shape.products for modules in layer.values()):
         if len(modules) > 1 and (shared := [module.name for module in modules if module.name in config.feedforward_modules]):
             raise UserError(f"the input of {shared[0]} is that of other modules too: it cannot be scaled for one alone")
     return {
@@ -59,12 +59,12 @@ def tensors(config: Config, shape: DecoderConfig) -> dict[str, tuple[int, ...]]:
     }
 
 
-def initialise(config: Config, shape: DecoderConfig, generator: torch.Generator) -> dict[str, Tensor]:
+def initialise(config: Config, shape: Shape, generator: torch.Generator) -> dict[str, Tensor]:
     """Ones: nothing is left to chance."""
     return {name: torch.ones(size) for name, size in tensors(config, shape).items()}
 
 
-def update(config: Config, shape: DecoderConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Scaled:
+def update(config: Config, shape: Shape, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Scaled:
     """Differentiable with respect to `tensors`."""
     inputs: dict[tuple[int, str], Tensor] = {}
     outputs: dict[tuple[int, str], Tensor] = {}
@@ -89,18 +89,18 @@ def idle(tensors: Mapping[str, Tensor]) -> str:
     return "every scale is one" if all(bool((tensor == 1).all()) for tensor in tensors.values()) else ""
 
 
-def kept(config: Config, shape: DecoderConfig) -> int:
+def kept(config: Config, shape: Shape) -> int:
     """What is scaled: a product's input, or its whole output."""
     numbers = 0
-    for modules in shape.products[0].values():
+    for modules in (modules for layer in shape.products for modules in layer.values()):
         if modules[0].name in config.feedforward_modules:
             numbers += modules[0].width_in
         elif any(module.name in config.target_modules for module in modules):
             numbers += sum(module.width_out for module in modules)
-    return numbers * shape.layers
+    return numbers
 
 
-def to_peft(config: Config, shape: DecoderConfig) -> dict[str, Any]:
+def to_peft(config: Config, shape: Shape) -> dict[str, Any]:
     """The keys of peft.IA3Config."""
     return {
         "target_modules": sorted(config.target_modules),

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from rung.engine.local.architecture import DecoderConfig, Module
 from rung.engine.local.low_rank import Factors, LowRank
+from rung.engine.local.shape import Module, Shape
 from rung.errors import UserError
 
 PEFT_TYPE = "LORA"
@@ -42,7 +42,7 @@ class Config(BaseModel):
         return self.alpha / (self.rank**0.5 if self.rslora else self.rank)
 
 
-def tensors(config: Config, shape: DecoderConfig) -> dict[str, tuple[int, ...]]:
+def tensors(config: Config, shape: Shape) -> dict[str, tuple[int, ...]]:
     """A (rank, in) and B (out, rank) of each adapted module."""
     sizes: dict[str, tuple[int, ...]] = {}
     for module in _adapted(config, shape):
@@ -51,7 +51,7 @@ def tensors(config: Config, shape: DecoderConfig) -> dict[str, tuple[int, ...]]:
     return sizes
 
 
-def initialise(config: Config, shape: DecoderConfig, generator: torch.Generator) -> dict[str, Tensor]:
+def initialise(config: Config, shape: Shape, generator: torch.Generator) -> dict[str, Tensor]:
     """A uniform in +-1/sqrt(in) (PEFT's Kaiming initialisation, a = sqrt(5)), B zero: the first step starts from the base."""
     made: dict[str, Tensor] = {}
     for module in _adapted(config, shape):
@@ -61,7 +61,7 @@ def initialise(config: Config, shape: DecoderConfig, generator: torch.Generator)
     return made
 
 
-def update(config: Config, shape: DecoderConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> LowRank:
+def update(config: Config, shape: Shape, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> LowRank:
     """Differentiable with respect to `tensors`."""
     wanted = set(_targets(config, shape))
     return LowRank(
@@ -93,12 +93,12 @@ def idle(tensors: Mapping[str, Tensor]) -> str:
     return "every B factor is zero" if all(not tensor.any() for name, tensor in tensors.items() if ".lora_B." in name) else ""
 
 
-def kept(config: Config, shape: DecoderConfig) -> int:
+def kept(config: Config, shape: Shape) -> int:
     """What goes into an adapted product, and x A^T of each module."""
     return shape.inputs(_targets(config, shape)) + config.rank * len(_adapted(config, shape))
 
 
-def to_peft(config: Config, shape: DecoderConfig) -> dict[str, Any]:
+def to_peft(config: Config, shape: Shape) -> dict[str, Any]:
     """The keys of peft.LoraConfig."""
     return {
         "r": config.rank,
@@ -155,11 +155,11 @@ def _truncate(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return (root[:, None] * (right[:rank] @ q_down.T)).contiguous(), ((q_up @ left[:, :rank]) * root).contiguous()
 
 
-def _targets(config: Config, shape: DecoderConfig) -> tuple[str, ...]:
+def _targets(config: Config, shape: Shape) -> tuple[str, ...]:
     return config.target_modules or shape.module_names
 
 
-def _adapted(config: Config, shape: DecoderConfig) -> tuple[Module, ...]:
+def _adapted(config: Config, shape: Shape) -> tuple[Module, ...]:
     return shape.modules(_targets(config, shape))
 
 

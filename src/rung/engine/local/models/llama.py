@@ -10,11 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rung.engine.local.architecture import DecoderConfig, Held, Pass
+from rung.engine.local.architecture import DecoderConfig, Held, NotComputed, Pass
 from rung.engine.local.attention import PLAIN_SCORES_AT_MOST
 from rung.engine.local.functions import gated_silu, rms_norm, rotated
 from rung.engine.local.rotary import ROTARY_KINDS, Angles, rope_settings
-from rung.errors import UserError
 
 MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "smollm")
 BLOCK = "model.layers.{}."
@@ -38,14 +37,14 @@ class Layer:
 
 
 def read(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Raises UserError for an activation, positions or attention that are not computed exactly."""
+    """Raises NotComputed for an activation, positions or attention that are not computed exactly."""
     if raw.get("hidden_act", "silu") != "silu":
-        raise UserError(f"the local engine does not compute the activation '{raw['hidden_act']}'", where=where)
+        raise NotComputed(f"the local engine does not compute the activation '{raw['hidden_act']}'", where=where)
     if (rotary := rope_settings(raw)["rope_type"]) not in ROTARY_KINDS:
-        raise UserError(f"the local engine does not compute rotary positions of the kind '{rotary}'", where=where)
+        raise NotComputed(f"the local engine does not compute rotary positions of the kind '{rotary}'", where=where)
     window = raw.get("sliding_window") if raw.get("use_sliding_window", raw["model_type"] == "mistral") else None
     if window and window < raw["max_position_embeddings"]:
-        raise UserError("the local engine does not compute sliding-window attention", where=where)
+        raise NotComputed("the local engine does not compute sliding-window attention", where=where)
     heads = raw["num_attention_heads"]
     return DecoderConfig(
         vocabulary=raw["vocab_size"],
