@@ -152,7 +152,7 @@ class Answering:
         answers: dict[int, Answer] = {}
         for places in plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)):
             rows, began = [asked[place] for place in places], time.perf_counter()
-            batch = Batch(self.decoder, self.model.end_tokens, grammars, self._budget.tokens)
+            batch = Batch(self.decoder, self.model.end_tokens, grammars, self._budget.tokens, self.model.unsayable)
             made = Gathered(batch.add([asks[id(row)] for row in rows]))
             while batch:
                 made.take(batch.step())

@@ -51,11 +51,17 @@ class Batch:
     """The rows of one decoder that are under way."""
 
     def __init__(
-        self, decoder: Decoder, end_tokens: frozenset[int], grammars: Grammars | None = None, prefill_tokens: int = 4096
+        self,
+        decoder: Decoder,
+        end_tokens: frozenset[int],
+        grammars: Grammars | None = None,
+        prefill_tokens: int = 4096,
+        never: torch.Tensor | None = None,
     ) -> None:
-        """`grammars` is needed where an Ask has a constraint; `prefill_tokens` of prompts, padding counted, are read at once."""
+        """`grammars` is needed where an Ask has a constraint; `prefill_tokens` of prompts, padding counted, are read at once;
+        `never` (n,) are ids that are not chosen, whatever their score."""
         self._decoder, self._end_tokens, self._grammars = decoder, end_tokens, grammars
-        self._prefill_tokens = prefill_tokens
+        self._prefill_tokens, self._never = prefill_tokens, never
         self._numbers, self._bank = count(), Bank(decoder.device)
         self._blocks: list[_Block] = []
         self._answered: list[Row] = []
@@ -96,6 +102,8 @@ class Batch:
         if rows:
             hidden = [extend_together([work.part for work in works], self._update(works)) for works in passes]
             logits = self._decoder.logits(torch.cat(hidden))
+            if self._never is not None:
+                logits.index_fill_(1, self._never, float("-inf"))
             if self._grammars:
                 self._grammars.mask(logits, [row.ask.constraint for row in rows])
             for row, token in zip(rows, pick(logits, rows), strict=True):
