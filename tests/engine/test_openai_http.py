@@ -18,6 +18,7 @@ from rung.engine.http.spending import BudgetSpent
 from rung.engine.runtime import Runtime
 from rung.errors import BrokenEnvironment, UserError
 from rung.parts import ChoiceConstraint, Demonstrations, SchemaConstraint
+from rung.sources.address import ServerAddress
 from rung.types import Answer, Candidate, Example
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
@@ -82,7 +83,7 @@ def test_key_from_the_environment_only(backend, server, monkeypatch):
     assert [headers.get("Authorization") for headers in server.headers] == [None, "Bearer sk-two", "Bearer sk-one"]
     assert "sk-" not in repr(backend)
     monkeypatch.delenv("RUNG_API_KEY")
-    assert headers("http://models.example/v1") == {}, "OpenAI's key does not go over a network in clear text"
+    assert headers(ServerAddress.read("http://models.example/v1")) == {}, "OpenAI's key does not go over a network in clear text"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from rung.errors import UserError
+from rung.sources.address import FORM, ServerAddress, refuse_secrets
 from rung.sources.reference import Form, Reference, read_reference
 from rung.sources.reference import Kind as ReferenceKind
 
@@ -106,6 +106,11 @@ class BaseReference:
         return self.kind == "server"
 
     @property
+    def address(self) -> ServerAddress:
+        """Where the server is, of a reference that `is_server`."""
+        return ServerAddress.read(self.name)
+
+    @property
     def is_path(self) -> bool:
         """Whether it names something by its place on this machine."""
         return self.kind in ("gguf", "folder", "scripted")
@@ -128,7 +133,7 @@ class BaseReference:
 
 
 def _read(text: str) -> BaseReference:
-    if re.match(r"https?://", text):
+    if re.match(r"\s*https?:", text, re.IGNORECASE):
         return _server(text)
     if version := _VERSION.fullmatch(text):
         return BaseReference(kind="registered", name=version["name"], version=version["version"])
@@ -138,9 +143,14 @@ def _read(text: str) -> BaseReference:
 
 
 def _server(text: str) -> BaseReference:
-    address, _, model = text.partition("#")
-    if not model or not urlsplit(address).hostname:
-        raise UserError("the address does not say which server and model", where=text, hint="Write https://host/v1#model.")
+    refuse_secrets(text)
+    address, _, model = (part.strip() for part in text.partition("#"))
+    ServerAddress.read(address)
+    if not model:
+        problem = "the address does not say which server and model"
+        raise UserError(problem, where=text, hint=f"{FORM} The model's name is the one that the server lists.")
+    if not model.isprintable():
+        raise UserError("the model's name holds a character that cannot be shown", where=repr(text), hint=FORM)
     return BaseReference(kind="server", name=address, member=model)
 
 

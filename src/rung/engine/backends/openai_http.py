@@ -10,17 +10,19 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from rung.engine.backend import Budget, ContextTooLong, Request, price_usd
 from rung.engine.bases.resolve import Base
 from rung.engine.http.body import OPTIONAL, body_of, form
 from rung.engine.http.completion import read_completion
-from rung.engine.http.key import headers
-from rung.engine.http.refusals import Asked, NoAnswer, is_too_long, refused_for
+from rung.engine.http.error_text import read_error
+from rung.engine.http.line import Line
+from rung.engine.http.refusals import Asked, NoAnswer, refused_for
 from rung.engine.http.sending import Patience, Reply, post
+from rung.engine.http.signs import is_too_long
 from rung.engine.http.spending import Purse, checked_prices
 from rung.errors import BrokenEnvironment, UserError
+from rung.sources.address import ServerAddress
 from rung.types import FAILED, REFUSED, Answer
 
 _Gathered = tuple[dict[int, Answer], dict[int, ContextTooLong], dict[int, NoAnswer]]
@@ -52,26 +54,28 @@ class OpenAIHTTP:
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One call for each request, a few at a time. Raises UserError, ContextTooLong, BudgetSpent, BrokenEnvironment."""
-        import httpx
-
         if any(request.adapters for request in requests):
             raise UserError(
                 "a server's model cannot be adapted from here", where=self.address, hint="Use a local base for r4 and r5."
             )
         self.purse.foresee(requests)
         try:
-            return self._all(httpx, requests)
+            return self._all(requests)
         finally:
             self.purse.budget.keep(self.purse.budget.spent_usd)
 
-    def _all(self, httpx: Any, requests: Sequence[Request]) -> list[Answer]:
+    @property
+    def _asked(self) -> Asked:
+        return Asked(address=ServerAddress.read(self.address), model=self.model)
+
+    def _all(self, requests: Sequence[Request]) -> list[Answer]:
         with (
-            httpx.Client(timeout=self.patience.timeout_s, headers=headers(self.address), follow_redirects=False) as client,
+            Line(self._asked, self.patience.timeout_s) as line,
             ThreadPoolExecutor(max_workers=self.patience.threads) as pool,
         ):
-            asked = [pool.submit(self._one, client, request, self.patience) for request in requests]
+            asked = [pool.submit(self._one, line, request, self.patience) for request in requests]
             try:
-                answers, problems, silent = self._gathered(client, asked)
+                answers, problems, silent = self._gathered(line, asked)
             except BaseException:
                 for future in asked:
                     future.cancel()
@@ -83,7 +87,7 @@ class OpenAIHTTP:
             raise ContextTooLong(said, answers, where=next(iter(problems.values())).where)
         return [answers[index] for index in range(len(requests))]
 
-    def _gathered(self, client: Any, asked: Sequence[Future[Answer]]) -> _Gathered:
+    def _gathered(self, line: Line, asked: Sequence[Future[Answer]]) -> _Gathered:
         """By place: the answers, what was too long, and what came to no answer while the server answers other questions."""
         answers: dict[int, Answer] = {}
         problems: dict[int, ContextTooLong] = {}
@@ -94,7 +98,7 @@ class OpenAIHTTP:
             except ContextTooLong as error:
                 problems[index] = error
             except NoAnswer as silence:
-                if silence.reason == FAILED and not self._is_alive(client):
+                if silence.reason == FAILED and not self._is_alive(line):
                     raise silence.error from None
                 silent[index] = silence
         return answers, problems, silent
@@ -105,41 +109,40 @@ class OpenAIHTTP:
             raise silence.error from None
         return Answer(text="", finish_reason=silence.reason, fault=silence.fault)
 
-    def _is_alive(self, client: Any) -> bool:
+    def _is_alive(self, line: Line) -> bool:
         """Whether the server answers the shortest of questions, now."""
         shortest = Request(messages=({"role": "user", "content": "Hi"},), max_tokens=1)
         try:
-            self._one(client, shortest, replace(self.patience, attempts=1))
+            self._one(line, shortest, replace(self.patience, attempts=1))
         except NoAnswer as silence:
             return silence.reason != FAILED
         except BrokenEnvironment:
             return False
         return True
 
-    def _one(self, client: Any, request: Request, patience: Patience) -> Answer:
+    def _one(self, line: Line, request: Request, patience: Patience) -> Answer:
         with self.purse.reserve(request, self.address) as bill:
             began = time.perf_counter()
-            reply = self._settled(client, request, patience)
+            reply = self._settled(line, request, patience)
             self._taken.add(form(request))
             answer = read_completion(reply.content, request, time.perf_counter() - began)
             price = price_usd(self.purse.prices, answer)
             bill.pay(price)
             return replace(answer, cost_usd=price)
 
-    def _settled(self, client: Any, request: Request, patience: Patience) -> Reply:
+    def _settled(self, line: Line, request: Request, patience: Patience) -> Reply:
         """The server's reply, once what it does not know has been left out of the request. Raises NoAnswer."""
-        asked = Asked(address=self.address, model=self.model)
         for _ in range(len(OPTIONAL) + 1):
             body = body_of(request, self.model, self._refused)
-            reply = post(client, self.address, body, patience)
+            reply = post(line, self.address, body, patience)
             if reply.status == 200:
                 return reply
             unknown = next(
                 (name for name in OPTIONAL if name in body and name in reply.text and reply.status in (400, 404, 422)), None
             )
             held = unknown == "response_format" and request.constraint is not None and request.constraint.kind == "json_schema"
-            if unknown is None or is_too_long(reply.text) or held:
+            if unknown is None or is_too_long(reply.status, read_error(reply.text)) or held:
                 break
             with self._lock:
                 self._refused.add(unknown)
-        raise refused_for(reply.status, reply.text, asked)
+        raise refused_for(reply.status, reply.text, self._asked)

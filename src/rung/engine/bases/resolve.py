@@ -132,7 +132,7 @@ def _local(reference: BaseReference, asked: Path, home: Path, progress: Progress
 
 
 def _server(reference: BaseReference) -> Base:
-    named = replace(reference, name=reference.name.rstrip("/"))
+    named = replace(reference, name=str(reference.address))
     return Base(reference=named, kind="openai_http", digest=digest({"openai_http": named.bare}))
 
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from rung.engine.http.address import completions_url
 from rung.engine.http.completion import has_message, json_object
+from rung.engine.http.line import Line
 from rung.engine.http.refusals import NoAnswer, complaint
 from rung.errors import BrokenEnvironment
 from rung.types import FAILED
@@ -39,7 +39,7 @@ class Reply:
     content: Mapping[str, Any]
 
 
-def post(client: Any, address: str, body: Mapping[str, Any], patience: Patience) -> Reply:
+def post(line: Line, address: str, body: Mapping[str, Any], patience: Patience) -> Reply:
     """The first reply that is not a passing fault. Raises NoAnswer when patience ends, and BrokenEnvironment where nobody is
     there or nothing is given.
     """
@@ -49,7 +49,7 @@ def post(client: Any, address: str, body: Mapping[str, Any], patience: Patience)
     for attempt in range(patience.attempts):
         wait = min(patience.first_wait_s * 2**attempt, patience.longest_wait_s) * random.uniform(0.5, 1.0)
         try:
-            response = client.post(completions_url(address), json=body)
+            response = line.post(body)
         except httpx.TransportError as error:
             problem, nobody = f"{type(error).__name__}: {error}".rstrip(": "), isinstance(error, httpx.ConnectError)
         else:

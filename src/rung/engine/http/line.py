@@ -1,0 +1,108 @@
+"""A line to a server: questions go out with the key, and what comes back is read for what it is, whatever its status says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from rung.engine.http.completion import has_message, json_object
+from rung.engine.http.error_text import is_web_page, read_error
+from rung.engine.http.key import headers, masked
+from rung.engine.http.refusals import Asked, sent_on, where_else
+from rung.engine.http.route import Route
+from rung.engine.http.signs import is_filtered, is_too_long
+from rung.errors import UserError
+from rung.sources.address import FORM
+
+_REFUSED, _TOO_LONG = 400, 413
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """What came back. `status_code` is what it should have come with: servers send errors with 200, and lasting ones with 500."""
+
+    status_code: int
+    text: str
+    headers: Mapping[str, str]
+
+
+class Line:
+    """An open line to one server; close it, or use it in a `with`."""
+
+    def __init__(self, asked: Asked, timeout: Any) -> None:
+        """`timeout` as httpx takes it. Raises UserError and BrokenEnvironment for a key, a proxy or certificates that are none."""
+        self._asked = asked
+        self._route = Route.of(asked.address)
+        self._client = self._route.client(headers(asked.address), timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def post(self, body: Mapping[str, Any]) -> Response:
+        """One question. Raises httpx.TransportError for what may pass.
+
+        Raises UserError and BrokenEnvironment for what would be the same the next time: a redirect, a web page, a proxy that is not
+        there, a certificate that is not trusted.
+        """
+        return self._sent("POST", self._asked.address.completions, json=body)
+
+    def get(self, end: str) -> Response:
+        """What stands beside the chat completions, `/models` for one. Raises as `post` does."""
+        return self._sent("GET", self._asked.address.to(end))
+
+    def _sent(self, method: str, url: str, **sent: Any) -> Response:
+        import httpx
+
+        try:
+            response = self._client.request(method, url, **sent)
+        except httpx.TransportError as error:
+            if (lasting := self._route.lasting(error)) is not None:
+                raise lasting from None
+            raise type(error)(masked(str(error))) from None
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise UserError(f"the address is none that can be asked: {error}", where=url, hint=FORM) from None
+        if 300 <= response.status_code < 400:
+            raise sent_on(response.status_code, response.headers.get("location", ""), self._asked)
+        text = _decoded(response)
+        status = self._status(response.status_code, text) if method == "POST" else response.status_code
+        return Response(status_code=status, text=text, headers=response.headers)
+
+    def _status(self, status: int, text: str) -> int:
+        if status == 200:
+            return self._status_of_good(text)
+        if status not in (429, 500, 502, 503):
+            return status
+        said = read_error(text)
+        if is_too_long(status, said):
+            return _TOO_LONG
+        return _REFUSED if status == 500 and is_filtered(said) else status
+
+    def _status_of_good(self, text: str) -> int:
+        content = json_object(text)
+        if has_message(content):
+            return 200
+        if is_web_page(text):
+            words = read_error(text).words[:80]
+            raise UserError(
+                f"what answers there is a web page, no chat completion: {words}",
+                where=str(self._asked.address),
+                hint=where_else(self._asked),
+            )
+        said = read_error(text)
+        if said.status:
+            return said.status
+        return _REFUSED if is_filtered(said) else 200
+
+
+def _decoded(response: Any) -> str:
+    """JSON is UTF-8, whatever its headers say (RFC 8259, 8.1)."""
+    try:
+        text: str = response.content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = response.text
+    return re.sub(r"\A[\s\x00]+", "", text)
