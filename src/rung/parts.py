@@ -72,6 +72,7 @@ class ToolSet:
 
     digests     SHA-256 of each file that they need, by its name beside the task file
     unattended  the consequences that may come about without a person's consent
+    left_out    tools that cannot be used, by the task's leave: `name (tools.py:3): why`
     """
 
     tools: tuple[Tool, ...]
@@ -80,6 +81,7 @@ class ToolSet:
     unattended: tuple[str, ...] = ("read",)
     limits: CallLimits = CallLimits()
     recorded: tuple[RecordedResult, ...] = ()
+    left_out: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
 
     @property
     def offers(self) -> tuple[Mapping[str, Any], ...]:

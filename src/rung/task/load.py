@@ -65,7 +65,7 @@ def check_file(path: Path) -> None:
 @uncollected()
 def read_task(path: Path, downloads: Path) -> TaskFile:
     """As `load_task`, with what was read, left out and found twice."""
-    from rung.task.tools import task_tools
+    from rung.task.tools import about_left_out, task_tools
 
     located = read_yaml(path)
     spec, bars, checks = _checked(located)
@@ -90,7 +90,7 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
     for bar, scorer in settled:
         _refuse_unmatchable(bar, scorer, examples)
     settled = _refuse_strange(settled, examples, located)
-    findings = by_gravity([*findings, *_forbidden([scorer for _, scorer in settled], examples)])
+    findings = by_gravity([*findings, *_forbidden([scorer for _, scorer in settled], examples), *about_left_out(tools)])
     return TaskFile(
         task=replace(_task(spec, examples, [bar for bar, _ in settled], path, tools=tools), knowledge=knowledge, findings=findings),
         loaded=loaded,

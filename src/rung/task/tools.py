@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rung.engine.tools.declare import Declaration, declare
 from rung.errors import UserError
 from rung.parts import CallLimits, RecordedResult, ToolServer, ToolSet
-from rung.types import Example
+from rung.types import Example, Finding
 
 Consequence = Literal["read", "reversible", "irreversible"]
 
@@ -60,6 +60,7 @@ class ToolsSpec(_Strict):
     consequences: dict[str, Consequence] = Field(default_factory=dict)
     limits: LimitsSpec = LimitsSpec()
     recorded: str | None = None
+    bad_tools: Literal["refuse", "leave out"] = "refuse"
 
     @model_validator(mode="after")
     def _something(self) -> ToolsSpec:
@@ -101,8 +102,15 @@ def task_tools(spec: ToolsSpec | None, folder: Path, examples: tuple[Example, ..
         consequences=spec.consequences,
         limits=CallLimits(**spec.limits.model_dump()),
         recorded=_recorded(folder / spec.recorded) if spec.recorded else (),
+        leave_out_bad=spec.bad_tools == "leave out",
     )
     return declare(said, folder)
+
+
+def about_left_out(tools: ToolSet | None) -> list[Finding]:
+    """The tools that the task goes on without."""
+    left = tools.left_out if tools else ()
+    return [Finding(severity="warning", check="tools", message=f"a tool is left out: {said}", count=1) for said in left]
 
 
 def _frozen(command: list[str] | None) -> tuple[str, ...] | None:

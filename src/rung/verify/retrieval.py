@@ -54,10 +54,14 @@ def _key(part: Gold) -> str:
 
 
 def is_in(part: Gold, passage: Mapping[str, Any]) -> bool:
-    """Whether a passage is of a document that gold names, or shares a character with a span that it names."""
-    if part.source != passage["source"] or part.start is None or part.end is None:
-        return bool(part.source == passage["source"])
-    return bool(part.start < passage["end"] and passage["start"] < part.end)
+    """Whether a passage, or a copy of it elsewhere, is of a document that gold names, or shares a character with its span."""
+    return any(_is_at(part, place) for place in (passage, *passage.get("copies", ())))
+
+
+def _is_at(part: Gold, place: Mapping[str, Any]) -> bool:
+    if part.source != place["source"] or part.start is None or part.end is None:
+        return bool(part.source == place["source"])
+    return bool(part.start < place["end"] and place["start"] < part.end)
 
 
 def _relevant(relevance: Mapping[str, int]) -> set[str]:

@@ -60,7 +60,7 @@ def mean_ndcg(retriever, judged):
     return sum(ndcg_at(found(question), relevance, 10) for question, relevance in judged) / len(judged)
 
 
-def test_lexical_search_is_as_good_as_bm25s_alone(chunks, bodies, judged):
+def test_lexical_search_is_better_than_bm25s_alone(chunks, bodies, judged):
     import bm25s
 
     ours = mean_ndcg(Retriever(index=Index(chunks=tuple(chunks)), mode="lexical", k=10, form="cited"), judged)
@@ -71,8 +71,8 @@ def test_lexical_search_is_as_good_as_bm25s_alone(chunks, bodies, judged):
     for question, relevance in judged:
         places, _ = alone.retrieve(bm25s.tokenize([question], show_progress=False), k=10, show_progress=False)
         total += ndcg_at([names[place] for place in places[0]], relevance, 10)
-    assert ours == pytest.approx(total / len(judged), abs=0.01)
-    assert ours > 0.45
+    assert ours > total / len(judged) + 0.01
+    assert ours > 0.51
 
 
 @pytest.mark.real

@@ -15,10 +15,11 @@ from rung.engine.retrieval.encoders import open_encoder
 from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieval.retriever import Retriever, _fused, open_retriever
 from rung.engine.runtime import Runtime
-from rung.parts import Abstention, Retrieval
+from rung.parts import Abstention, Gold, Retrieval
 from rung.progress import Silent
 from rung.registry.store import BlobStore
 from rung.types import Answer, Candidate, Example
+from rung.verify.retrieval import gold_relevance, is_in
 
 TEXTS = ("The gate opens at nine.", "The window closes in the rain.", "Red means stop.", "Green means go, always.")
 
@@ -44,22 +45,36 @@ def asked(text):
     return Example(id=text, messages=({"role": "user", "content": text},))
 
 
-def test_lexical_search_is_bm25s_alone(blobs):
-    import bm25s
-
+def test_lexical_search_finds_what_shares_a_word(blobs):
     retriever = open_retriever(
         Retrieval(index=store_index(CHUNKS, None, blobs, Silent()), mode="lexical", k=2, form="question_last"), blobs
     )
-    alone = bm25s.BM25()
-    alone.index(bm25s.tokenize(list(TEXTS), show_progress=False), show_progress=False)
-    places, scores = alone.retrieve(
-        bm25s.tokenize(["when does the gate open, red gate"], show_progress=False), k=4, show_progress=False
-    )
     found = retriever.search("when does the gate open, red gate", 2)
-    assert [int(p["id"], 16) for p in found.passages] == list(places[0][:2])
-    assert found.surety == pytest.approx(scores[0][0])
+    assert [int(passage["id"], 16) for passage in found.passages] == [0, 2]
+    assert found.surety == pytest.approx(float(retriever.index.lexical("when does the gate open, red gate").max()))
     assert retriever.search("zebra", 3).passages == ()
     assert retriever.search("", 3).surety == 0.0
+
+
+@pytest.mark.parametrize("mode", ["lexical", "dense", "hybrid"])
+def test_equal_passages_take_one_place(blobs, encoder, mode):
+    """Of another width, case or spacing too; under another heading a text may mean something else."""
+    copies = [
+        chunk(10, "The GATE opens  at nine.", source="b.md"),
+        chunk(11, "The gate opens at\nｎｉｎｅ.", source="c.md"),
+        chunk(12, "The gate opens at nine.", source="d.md", headings=("Winter",)),
+    ]
+    settings = Retrieval(
+        index=store_index([*CHUNKS, *copies], encoder, blobs, Silent()), mode=mode, k=3, form="cited", encoder=encoder.reference
+    )
+    found = open_retriever(settings, blobs, lambda _: encoder).search("when does the gate open at nine", 3).passages
+    ids = [passage["id"] for passage in found]
+    assert ids[:2] in (["00000000", "0000000c"], ["0000000c", "00000000"])
+    assert not {"0000000a", "0000000b"} & set(ids)
+    [first] = [passage for passage in found if passage["id"] == "00000000"]
+    assert [copy["source"] for copy in first["copies"]] == ["b.md", "c.md"]
+    assert is_in(Gold(source="c.md"), first) and is_in(Gold(source="a.md"), first) and not is_in(Gold(source="d.md"), first)
+    assert gold_relevance([Gold(source="b.md", start=0, end=3)], found)[0].count("b.md:0-3") == 1
 
 
 def test_headings_are_searched_too(blobs):

@@ -17,7 +17,7 @@ from rung.calls import Call
 from rung.engine.tools import guard
 from rung.engine.tools.box import Box
 from rung.engine.tools.declare import Declaration, declare
-from rung.engine.tools.schema import check_grammar
+from rung.engine.tools.schema import grammar_fault
 from rung.errors import UserError
 from rung.parts import CallLimits, RecordedResult, Tool, ToolSet
 
@@ -65,8 +65,11 @@ def big_result() -> str:
 def long_result() -> str:
     return "x" * 3000
 
-def odd() -> set:
-    return {1, 2}
+class Odd:
+    pass
+
+def odd() -> Odd:
+    return Odd()
 
 def nan() -> float:
     return float("nan")
@@ -215,7 +218,7 @@ def test_wrong_calls_are_refused_and_not_run(box, name, arguments, reason) -> No
         ("fail", "ValueError: no such account"),
         ("big_result", "wrote more than 256 KiB"),
         ("long_result", "the result has 3,002 characters, more than 2,000"),
-        ("odd", "the result is not JSON"),
+        ("odd", "the result is not JSON: it is of the class Odd, which has no form in JSON"),
         ("nan", "the result is not JSON"),
         ("deep", "the result is not JSON: it is nested more than 32 deep"),
         ("kill_guard", "the tool crashed"),
@@ -320,8 +323,8 @@ def test_tools_run_from_one_function_only() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("def f(x): return x\n", "f: the argument 'x' has no type annotation"),
-        ("def f(*x: int): return x\n", "f: the argument 'x' cannot be given by its name"),
+        ("def f(x): return x\n", "tools.py:1: the tool 'f' cannot be used: the argument 'x' has no type annotation"),
+        ("def f(*x: int): return x\n", "the tool 'f' cannot be used: the argument 'x' cannot be given by its name"),
         ("def f(:\n", "SyntaxError"),
         ("x = 1\ndef f(:\n", "tools.py:2: the tools cannot be read: SyntaxError: invalid syntax\n"),
         ("x = 1\n\nraise RuntimeError('no database')\n", "tools.py:3: the tools cannot be read: RuntimeError: no database\n"),
@@ -333,7 +336,7 @@ def test_tools_run_from_one_function_only() -> None:
         (
             "from typing import Annotated\nfrom pydantic import Field\n"
             "def f(x: Annotated[str, Field(json_schema_extra={'pattern': '(?<=a)b'})]) -> int: return 1\n",
-            "calls of the tool 'f' cannot be constrained to its schema",
+            "the tool 'f' cannot be used: its calls cannot be constrained to its schema",
         ),
     ],
 )
@@ -385,7 +388,7 @@ def test_an_ended_climb_leaves_no_folder_behind(box, tmp_path, monkeypatch) -> N
 )
 def test_schemas_that_a_server_may_bring(parameters, right, wrong) -> None:
     """A schema may be `true`, and its arguments may be listed behind a reference."""
-    check_grammar({"name": "f", "parameters": parameters}, "here")
+    assert grammar_fault({"name": "f", "parameters": parameters}) == ""
     tool = Tool(name="f", description="", parameters=parameters, consequence="irreversible", origin="tools.py")
     bare = Box(tools=ToolSet(tools=(tool,), unattended=()), files=None)
     assert [one(bare, "f", **arguments)["outcome"] for arguments in (right, wrong)] == ["queued", "refused"]

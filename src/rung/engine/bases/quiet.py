@@ -11,20 +11,14 @@ from typing import Any
 def quiet() -> Iterator[None]:
     """Without transformers' and the hub client's own bars and notes."""
     import transformers.utils.logging
-    from transformers import modeling_gguf_pytorch_utils as reader
 
     logging: Any = transformers.utils.logging
-
-    # The GGUF reader's own bar does not listen to the switch for bars.
-    bar = vars(reader).get("tqdm")
-    vars(reader)["tqdm"] = lambda items, **_: items
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        vars(reader)["tqdm"] = bar
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()

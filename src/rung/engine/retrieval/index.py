@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rung.engine.retrieval.lexical import Lexical, lexical
+from rung.engine.retrieval.words import FIRST, VERSION
 from rung.errors import BrokenEnvironment
 from rung.json_form import canonical_json
 from rung.storage import Blobs
@@ -24,14 +27,19 @@ if TYPE_CHECKING:
 MANY_CHUNKS = 200_000
 # HNSW with 32 links (Malkov & Yashunin, arXiv 1603.09320); 128 candidates are kept in view while searching.
 FAISS_LINKS, FAISS_IN_VIEW = 32, 128
+_WORDS_FILE = "words.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """Passages ({id, source, headings, start, end, text}) and, where there is an encoder, (passages, dimensions) unit vectors."""
+    """Passages ({id, source, headings, start, end, text}) and, where there is an encoder, (passages, dimensions) unit vectors.
+
+    `words` is the version of `rung.engine.retrieval.words` that they are searched by.
+    """
 
     chunks: tuple[Mapping[str, Any], ...]
     vectors: np.ndarray | None = None
+    words: str = VERSION
 
     @classmethod
     def read(cls, folder: Path) -> Index:
@@ -39,13 +47,22 @@ class Index:
         return _read(folder)
 
     def lexical(self, query: str) -> np.ndarray:
-        """BM25 scores of all passages (bm25s: Lucene's form, k1 1.5, b 0.75, English stop words left out)."""
-        import bm25s
+        """(passages,) BM25 scores: `rung.engine.retrieval.lexical`."""
+        return self._lexical.scores(query)
+
+    @cached_property
+    def firsts(self) -> np.ndarray:
+        """(passages,) whether no passage before one says the same under the same headings."""
         import numpy as np
 
-        words = bm25s.tokenize([query], return_ids=False, show_progress=False)[0]
-        known = [word for word in words if self._bm25 and word in self._bm25.vocab_dict]
-        return self._bm25.get_scores(known) if known else np.zeros(len(self.chunks), np.float32)
+        return np.array([copies[0] == place for place, copies in enumerate(self._equal)], bool)
+
+    def passage(self, place: int) -> Mapping[str, Any]:
+        """A passage; where others say the same, `copies` are their sources and characters."""
+        chunk, others = self.chunks[place], self._equal[place][1:]
+        if not others:
+            return chunk
+        return {**chunk, "copies": [{key: self.chunks[other][key] for key in ("source", "start", "end")} for other in others]}
 
     def dense(self, query: np.ndarray) -> np.ndarray:
         """Cosines of all passages; -1 for those that an approximate search (above MANY_CHUNKS) did not come near."""
@@ -62,14 +79,14 @@ class Index:
         return scores
 
     @cached_property
-    def _bm25(self) -> Any:
-        import bm25s
+    def _lexical(self) -> Lexical:
+        return lexical([searched_text(chunk) for chunk in self.chunks], self.words)
 
-        words = bm25s.tokenize([searched_text(chunk) for chunk in self.chunks], return_ids=False, show_progress=False)
-        index = bm25s.BM25()
-        if any(words):
-            index.index(words, show_progress=False)
-        return index if any(words) else None
+    @cached_property
+    def _equal(self) -> list[list[int]]:
+        """For each passage the places of all that say the same, itself among them."""
+        groups: dict[str, list[int]] = {}
+        return [_grouped(groups, same_text(chunk), place) for place, chunk in enumerate(self.chunks)]
 
     @cached_property
     def _faiss(self) -> Any:
@@ -90,12 +107,24 @@ def searched_text(chunk: Mapping[str, Any]) -> str:
     return "\n".join([" > ".join(chunk["headings"]), chunk["text"]]) if chunk["headings"] else chunk["text"]
 
 
+def same_text(chunk: Mapping[str, Any]) -> str:
+    """Equal for passages that say the same under the same headings: their spaces, widths and case may differ."""
+    return " ".join(unicodedata.normalize("NFKC", searched_text(chunk)).casefold().split())
+
+
+def _grouped(groups: dict[str, list[int]], key: str, place: int) -> list[int]:
+    group = groups.setdefault(key, [])
+    group.append(place)
+    return group
+
+
 def store_index(chunks: Sequence[Mapping[str, Any]], encoder: Encoder | None, blobs: Blobs, progress: Progress) -> str:
     """The digest under which the index of these passages is kept. Vectors that are known already are not computed again."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lines = (canonical_json(dict(chunk)) + "\n" for chunk in chunks)
         (folder / "chunks.jsonl").write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
+        (folder / _WORDS_FILE).write_text(VERSION, "utf-8")
         if encoder:
             import numpy as np
 
@@ -112,4 +141,6 @@ def _read(folder: Path) -> Index:
         import numpy as np
 
         vectors = np.load(folder / "vectors.npy", allow_pickle=False)
-    return Index(chunks=tuple(json.loads(line) for line in lines if line), vectors=vectors)
+    named = folder / _WORDS_FILE
+    words = named.read_text("utf-8") if named.exists() else FIRST
+    return Index(chunks=tuple(json.loads(line) for line in lines if line), vectors=vectors, words=words)

@@ -65,7 +65,7 @@ class Retriever:
         return self.search(question_of(messages), self.k)
 
     def search(self, question: str, k: int) -> Found:
-        """The k passages nearest to a question. Ties go to the earlier passage."""
+        """The k passages nearest to a question. Ties go to the earlier passage; those that say the same take one place."""
         return self._searched(question, k)
 
     @cached_property
@@ -74,20 +74,20 @@ class Retriever:
         return lru_cache(maxsize=KEPT_SEARCHES)(self._search)
 
     def _search(self, question: str, k: int) -> Found:
-        scores, ranked = {}, []
+        scores, ranked, firsts = {}, [], self.index.firsts
         if self.mode != "dense":
             scores["lexical"] = self.index.lexical(question)
-            ranked.append(_ranked(scores["lexical"], above=0.0))
+            ranked.append(_ranked(scores["lexical"], firsts, above=0.0))
         if self.mode != "lexical":
             assert self.encoder is not None
             scores["dense"] = self.index.dense(self.encoder.query(question))
-            ranked.append(_ranked(scores["dense"], above=-1.0))
+            ranked.append(_ranked(scores["dense"], firsts, above=-1.0))
         order = _fused(ranked) if len(ranked) > 1 else ranked[0]
         best = scores.get("dense", scores.get("lexical"))
         surety = float(best.max()) if best is not None and len(best) else 0.0
         if self.reranker and order:
             order, surety = self._reranked(question, order, max(k, RERANKED))
-        return Found(passages=tuple(self.index.chunks[place] for place in order[:k]), surety=surety)
+        return Found(passages=tuple(self.index.passage(place) for place in order[:k]), surety=surety)
 
     def _reranked(self, question: str, order: Sequence[int], depth: int) -> tuple[list[int], float]:
         """The first `depth` places by the reranker's score, and the best one. Ties keep their order."""
@@ -103,9 +103,9 @@ class Retriever:
         return with_context(messages, self.find(messages).passages[:k], self.form)
 
     def shown(self, messages: Sequence[Message], k: int) -> tuple[Mapping[str, Any], ...]:
-        """What a Run keeps of the first `k` passages: id, source, start, end and text."""
-        keys = ("id", "source", "start", "end", "text")
-        return tuple({key: passage[key] for key in keys} for passage in self.find(messages).passages[:k])
+        """What a Run keeps of the first `k` passages: id, source, start, end and text, and where else the same stands."""
+        keys = ("id", "source", "start", "end", "text", "copies")
+        return tuple({key: passage[key] for key in keys if key in passage} for passage in self.find(messages).passages[:k])
 
     def refusal(self, example: Example) -> Answer | None:
         """The answer where the documents hold nothing near the question; None where the model is to be asked."""
@@ -148,12 +148,12 @@ def question_of(messages: Sequence[Message]) -> str:
     return said[-1] if said else ""
 
 
-def _ranked(scores: np.ndarray, *, above: float) -> list[int]:
-    """Places by falling score, without those that were not found: no word in common, or not come near."""
+def _ranked(scores: np.ndarray, firsts: np.ndarray, *, above: float) -> list[int]:
+    """Places by falling score, without those that were not found (no word in common, or not come near) or only repeat another."""
     import numpy as np
 
     order = np.argsort(-scores, kind="stable")
-    places: list[int] = order[scores[order] > above].tolist()
+    places: list[int] = order[(scores[order] > above) & firsts[order]].tolist()
     return places
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from rung.calls import Call, plain_value
 from rung.engine.tools.declare import environment_of, server_job
 from rung.engine.tools.sandbox import Outcome, run_worker
+from rung.engine.tools.validate import fault_of, validator_of, whole_numbers
 from rung.errors import RungError
 from rung.json_form import canonical_json, digest
 from rung.parts import CallLimits, Tool, ToolServer, ToolSet
@@ -41,11 +42,17 @@ class Box:
         ran       run under guard
         failed    run under guard, without a result
         """
-        told = [self._decided(call) for call in calls]
+        meant = [self._meant(call) for call in calls]
+        told = [self._decided(call) for call in meant]
         may_run = [index for index, said in enumerate(told) if not said]
-        for index, outcome in zip(may_run, self._run([calls[index] for index in may_run]), strict=True):
+        for index, outcome in zip(may_run, self._run([meant[index] for index in may_run]), strict=True):
             told[index] = self._told(outcome)
         return [{"name": call.name, "arguments": call.arguments, **said} for call, said in zip(calls, told, strict=True)]
+
+    def _meant(self, call: Call) -> Call:
+        """With whole numbers where the tool's schema asks for them: to JSON 2.0 is one, to many a server it is not."""
+        tool = self._tools.get(call.name)
+        return replace(call, arguments=whole_numbers(tool.parameters, call.arguments)) if tool and not call.fault else call
 
     def _decided(self, call: Call) -> dict[str, Any]:
         """What a call comes to without being run; nothing where it may run."""
@@ -63,6 +70,12 @@ class Box:
         return {}
 
     def _told(self, outcome: Outcome) -> dict[str, Any]:
+        if outcome.refused:
+            return {
+                "outcome": "refused",
+                "reason": plain_value(f"wrong arguments: {outcome.fault}"[:300]),
+                "seconds": outcome.seconds,
+            }
         fault, value = outcome.fault, None
         try:
             value = plain_value(outcome.value)
@@ -77,9 +90,7 @@ class Box:
         return {"outcome": "ran", "result": value, "seconds": outcome.seconds}
 
     def _argument_fault(self, call: Call) -> str:
-        validator = self._validators[call.name]
-        fault = next(iter(validator.iter_errors(call.arguments)), None)
-        return str(fault.message) if fault else ""
+        return fault_of(self._validators[call.name], call.arguments)
 
     def _run(self, calls: Sequence[Call]) -> list[Outcome]:
         """Functions side by side, each in a process of its own; a server's calls one after the other in one session."""
@@ -147,13 +158,4 @@ class Box:
 
     @cached_property
     def _validators(self) -> dict[str, Any]:
-        from jsonschema import Draft202012Validator
-
-        return {tool.name: Draft202012Validator(_closed(tool.parameters)) for tool in self.tools.tools}
-
-
-def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments are an object that takes nothing it does not list; what is listed elsewhere in the schema, it alone can tell."""
-    if parameters.keys() & {"$ref", "allOf", "anyOf", "oneOf"}:
-        return {"type": "object"} | dict(parameters)
-    return {"type": "object", "additionalProperties": False, "properties": {}} | dict(parameters)
+        return {tool.name: validator_of(tool.parameters) for tool in self.tools.tools}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.engine.tools.sandbox import run_worker
-from rung.engine.tools.schema import check_grammar
+from rung.engine.tools.schema import grammar_fault
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
 from rung.parts import CallLimits, RecordedResult, Tool, ToolServer, ToolSet
 from rung.storage import Blobs
@@ -30,7 +30,10 @@ PLACE = re.compile(r" \([^()]+, line (\d+)\)$")
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What a task file says of its tools. `files` and those `beside` them are relative to the task file's folder."""
+    """What a task file says of its tools. `files` and those `beside` them are relative to the task file's folder.
+
+    `leave_out_bad` goes on without a tool that cannot be used; else it is refused.
+    """
 
     files: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
@@ -39,6 +42,16 @@ class Declaration:
     consequences: Mapping[str, str] = field(default_factory=dict)
     limits: CallLimits = field(default_factory=CallLimits)
     recorded: tuple[RecordedResult, ...] = ()
+    leave_out_bad: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bad:
+    """A tool that cannot be used."""
+
+    name: str
+    where: str
+    fault: str
 
 
 def declare(said: Declaration, folder: Path) -> ToolSet:
@@ -47,18 +60,16 @@ def declare(said: Declaration, folder: Path) -> ToolSet:
     Raises UserError for a file or server that cannot be used, or two tools of one name.
     """
     digests = _digests([*said.files, *said.beside], folder)
-    found = _of_files(said, folder) if said.files else []
+    found, bad = _of_files(said, folder)
     servers = tuple(_of_server(server, folder, said.limits, found) for server in said.servers)
+    found, odd = _usable(found)
+    bad += odd
+    if bad and not said.leave_out_bad:
+        raise _refusal(bad, folder)
     _refuse_twins(found)
     if not found:
         raise UserError("no tool was found", where="tools", hint="Public functions of the file are tools.")
-    known = [tool["name"] for tool in found]
-    for name in said.consequences:
-        if name not in known:
-            raise UserError(f"no tool is called '{name}'", where="tools.consequences", hint=did_you_mean(name, known))
-    for tool in found:
-        tool["consequence"] = said.consequences.get(tool["name"], tool["consequence"])
-        check_grammar(tool, f"tools ({tool['from']})")
+    _set_consequences(found, said, [tool.name for tool in bad])
     _refuse_none_that_runs(found, said)
     return ToolSet(
         tools=tuple(_tool(tool) for tool in found),
@@ -67,7 +78,39 @@ def declare(said: Declaration, folder: Path) -> ToolSet:
         unattended=tuple(sorted(said.unattended)),
         limits=said.limits,
         recorded=said.recorded,
+        left_out=tuple(f"{tool.name} ({tool.where}): {tool.fault}" for tool in bad),
     )
+
+
+def _usable(found: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[_Bad]]:
+    """Those whose calls a grammar can hold a model to, and the others."""
+    kept, bad = [], []
+    for tool in found:
+        if fault := grammar_fault(tool):
+            bad.append(_Bad(name=tool["name"], where=tool["from"], fault=f"its calls cannot be constrained to its schema: {fault}"))
+        else:
+            kept.append(tool)
+    return kept, bad
+
+
+def _refusal(bad: Sequence[_Bad], folder: Path) -> UserError:
+    first, *others = bad
+    more = [f"{tool.where}: the tool '{tool.name}' cannot be used: {tool.fault}" for tool in others]
+    return UserError(
+        "\n  ".join([f"the tool '{first.name}' cannot be used: {first.fault}", *more]),
+        where=first.where if first.where.startswith("mcp:") else str(folder / first.where),
+        hint="Mend it (every argument has a name, and an annotation of a type that JSON can give), or let its name begin with _, "
+        "which is no tool. `bad_tools: leave out` under tools goes on without it, and says so.",
+    )
+
+
+def _set_consequences(found: Sequence[dict[str, Any]], said: Declaration, left: Sequence[str]) -> None:
+    known = [tool["name"] for tool in found]
+    for name in said.consequences:
+        if name not in [*known, *left]:
+            raise UserError(f"no tool is called '{name}'", where="tools.consequences", hint=did_you_mean(name, known))
+    for tool in found:
+        tool["consequence"] = said.consequences.get(tool["name"], tool["consequence"])
 
 
 def _tool(said: Mapping[str, Any]) -> Tool:
@@ -130,8 +173,9 @@ def _copy(names: Iterable[str], folder: Path, to: Path) -> None:
         shutil.copyfile(folder / name, to / name)
 
 
-def _of_files(said: Declaration, folder: Path) -> list[dict[str, Any]]:
+def _of_files(said: Declaration, folder: Path) -> tuple[list[dict[str, Any]], list[_Bad]]:
     found: list[dict[str, Any]] = []
+    bad: list[_Bad] = []
     with tempfile.TemporaryDirectory(prefix="rung-tools-") as stage:
         _copy([*said.files, *said.beside], folder, Path(stage))
         for name in said.files:
@@ -144,8 +188,12 @@ def _of_files(said: Declaration, folder: Path) -> list[dict[str, Any]]:
                     where=f"{folder / name}:{place[1]}" if place else str(folder / name),
                     hint="The file must import by itself, here, and each public function is a tool, with every argument annotated.",
                 )
-            found += [{**tool, "from": name} for tool in outcome.value]
-    return found
+            found += [{**tool, "from": name} for tool in outcome.value["tools"]]
+            bad += [
+                _Bad(name=tool["name"], where=f"{name}:{tool['line']}" if tool["line"] else name, fault=tool["fault"])
+                for tool in outcome.value["faults"]
+            ]
+    return found, bad
 
 
 def _of_server(server: ToolServer, folder: Path, limits: CallLimits, found: list[dict[str, Any]]) -> ToolServer:

@@ -1,8 +1,9 @@
 """Stands between Rung and one tool process: holds it to its limits and leaves nothing of it running. Standard library only.
 
 Run as `python -I -S guard.py '{"argv": [...], "seconds": s, "memory_bytes": n, "file_bytes": n, "processes": n}'`. The tool's
-standard input and output are the guard's. The exit code tells how it ended: 0, 3 (its own failure), 124 (time),
-125 (too many processes), or 64 plus a signal's number.
+standard input and output are the guard's. The exit code tells how it ended: 0, 3 (its own failure), 123 (memory), 124 (time),
+125 (too many processes), or 64 plus a signal's number. `memory_bytes` of address space are each process's limit, `resident_bytes`
+of memory in use that of all together; 0 sets none.
 
 The guard makes itself the parent of every orphan among its descendants (Linux's child subreaper), so that a tool that forks and
 starts a session of its own does not outlive its call. Elsewhere than on Linux only the tool's process group is ended.
@@ -20,7 +21,7 @@ import sys
 import time
 from typing import Any
 
-FAILED, OUT_OF_TIME, TOO_MANY, SIGNALLED = 3, 124, 125, 64
+FAILED, TOO_LARGE, OUT_OF_TIME, TOO_MANY, SIGNALLED = 3, 123, 124, 125, 64
 _PARENT_DIED, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of <linux/prctl.h>
 _LONGEST_NAP_S = 0.02
 # Room for the threads that numerical libraries start, and for what else the user starts meanwhile.
@@ -88,8 +89,11 @@ def _watch(tool: int, config: dict[str, Any]) -> int:
         ended, status = _reap(tool)
         if ended:
             return _told(status)
-        if len(_descendants()) > config["processes"]:
+        below = _descendants()
+        if len(below) > config["processes"]:
             return TOO_MANY
+        if config.get("resident_bytes") and _resident(below) > config["resident_bytes"]:
+            return TOO_LARGE
         time.sleep(nap)
         nap = min(nap * 1.5, _LONGEST_NAP_S)
     return OUT_OF_TIME
@@ -132,6 +136,17 @@ def _descendants() -> list[int]:
         found += below
         waiting += below
     return found
+
+
+def _resident(pids: list[int]) -> int:
+    """Bytes in memory that are these processes' own: what they share (libraries) would count once for each."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            with open(f"/proc/{pid}/statm", "rb") as file:
+                pages = file.read().split()
+            total += (int(pages[1]) - int(pages[2])) * resource.getpagesize()
+    return total
 
 
 def _end_all(tool: int) -> None:

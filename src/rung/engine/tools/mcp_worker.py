@@ -87,7 +87,7 @@ def _tool(raw: dict[str, Any]) -> dict[str, Any]:
     gentle = "reversible" if hints.get("destructiveHint") is False else "irreversible"
     return {
         "name": raw["name"],
-        "description": raw.get("description", ""),
+        "description": raw.get("description") or raw.get("title") or "",
         "parameters": raw.get("inputSchema") or {"type": "object", "properties": {}},
         "consequence": "read" if hints.get("readOnlyHint") else gentle,
     }
@@ -113,17 +113,72 @@ async def _call(client: Any, call: dict[str, Any], job: dict[str, Any]) -> tuple
 
 
 def _told(raw: dict[str, Any]) -> dict[str, Any]:
-    parts = [part["text"] for part in raw.get("content", []) if part.get("type") == "text"]
-    text = "\n".join(parts)
+    """Structured content where there is some, else what its parts say: text as it stands, or the object or list that it is."""
+    parts = raw.get("content") or []
     if raw.get("isError"):
-        return {"error": text[:400] or "the tool failed"}
+        return {"error": "\n".join(map(_part, parts))[:400] or "the tool failed"}
     if "structuredContent" in raw:
         value = raw["structuredContent"]
-        return {"result": value["result"] if isinstance(value, dict) and list(value) == ["result"] else value}
+        value = value["result"] if isinstance(value, dict) and list(value) == ["result"] else value
+        # Text says the same once more; what is of another kind says more.
+        more = [_part(part) for part in parts if part.get("type") != "text"]
+        return {"result": {"result": value, "content": more} if more else value}
+    return {"result": _read("\n".join(map(_part, parts)))}
+
+
+def _part(part: dict[str, Any]) -> str:
+    """One part in words: what a model that reads text cannot be shown is told, not dropped."""
+    kind = part.get("type")
+    if kind == "text":
+        return str(part.get("text", ""))
+    if kind in ("image", "audio"):
+        return f"[{kind}, {part.get('mimeType', 'unknown type')}, {_kilobytes(part.get('data'))}: not shown]"
+    if kind == "resource":
+        held = part.get("resource") or {}
+        if "text" in held:
+            return str(held["text"])
+        return (
+            f"[{held.get('uri', 'a resource')}, {held.get('mimeType', 'unknown type')}, {_kilobytes(held.get('blob'))}: not shown]"
+        )
+    if kind == "resource_link":
+        words = [part.get("title") or part.get("name"), part.get("uri"), part.get("description")]
+        return " - ".join(str(word) for word in words if word)
+    return json.dumps(part, ensure_ascii=False, sort_keys=True)
+
+
+def _kilobytes(encoded: Any) -> str:
+    """Base64 writes three bytes as four characters."""
+    return f"{len(encoded) * 3 / 4096:.1f} KiB" if isinstance(encoded, str) else "empty"
+
+
+def _read(text: str) -> Any:
+    """The object or list that a text is in JSON, where nothing is lost by reading it.
+
+    A bare number is left as it was written: 1e5, 007 and an order's twenty digits are names as often as numbers.
+    """
     try:
-        return {"result": json.loads(text)}
-    except ValueError:
-        return {"result": text}
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_exactly)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, dict | list) else text
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("two values have one key")
+    return found
+
+
+def _no_number(written: str) -> Any:
+    raise ValueError(f"{written} is no JSON")
+
+
+def _exactly(written: str) -> float:
+    value = float(written)
+    if value - value != 0:
+        raise ValueError(f"{written} is too large")
+    return value
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Runs inside the guard: describes a file's functions, or calls one. Reads a job from standard input, writes one JSON object.
 
-A public function of the file is a tool. Its arguments' schema comes from its annotations through pydantic, its description from its
-docstring, its consequence from a `consequence` attribute or a docstring line `Consequence: read`.
+What of a file is a tool, and its arguments' schema, `tool_signatures` says; its description is its docstring, its consequence comes
+from a `consequence` attribute or a docstring line `Consequence: read`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ import os
 import sys
 import traceback
 import types
-import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+from tool_results import as_json
+from tool_signatures import documented, model_of, parameters_of, taken, tools_of
+
+sys.path.pop(0)
+
 CONSEQUENCES = ("read", "reversible", "irreversible")
-_PLAIN = {str, int, float, bool, list, dict, type(None), Any}
 
 
 def main() -> None:
@@ -29,7 +33,7 @@ def main() -> None:
     for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
         os.dup2(os.open(os.devnull, flags), number)
     try:
-        said = {"result": _describe(job["file"]) if job["mode"] == "describe" else _call(job)}
+        said = {"result": _describe(job["file"])} if job["mode"] == "describe" else _call(job)
         text = json.dumps(said, ensure_ascii=False, allow_nan=False)
     except BaseException as error:
         place = _place(error, job["file"]) if job["mode"] == "describe" else ""
@@ -61,25 +65,38 @@ def _module(file: str) -> types.ModuleType:
     return module
 
 
-def _functions(module: types.ModuleType) -> dict[str, Callable[..., Any]]:
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and not name.startswith("_") and value.__module__ == module.__name__
-    }
+def _describe(file: str) -> dict[str, Any]:
+    """The tools, and of each name that is none but looks like one, why."""
+    module = _module(file)
+    found, left = tools_of(module)
+    tools, faults = [], [{"name": name, "fault": reason, "line": 0} for name, reason in left.items()]
+    for name, function in found.items():
+        try:
+            tools.append(_tool(name, function))
+        except Exception as error:
+            faults.append({"name": name, "fault": _said(error, name), "line": _line(function)})
+    return {"tools": tools, "faults": faults}
 
 
-def _describe(file: str) -> list[dict[str, Any]]:
-    return [_tool(name, function) for name, function in _functions(_module(file)).items()]
+def _said(error: Exception, name: str) -> str:
+    """An error's first line; our own begin with the tool's name already."""
+    own = isinstance(error, TypeError | ValueError) and str(error).startswith(f"{name}: ")
+    first = (str(error).splitlines() or [""])[0]
+    return first.removeprefix(f"{name}: ") if own else f"{type(error).__name__}: {first}"[:400]
+
+
+def _line(function: Any) -> int:
+    code = getattr(inspect.unwrap(documented(function)), "__code__", None)
+    return code.co_firstlineno if code else 0
 
 
 def _tool(name: str, function: Callable[..., Any]) -> dict[str, Any]:
-    words, told = _docstring(function)
-    stated = getattr(function, "consequence", told)
+    words, told = _docstring(documented(function))
+    stated = getattr(function, "consequence", getattr(documented(function), "consequence", told))
     consequence = stated or "irreversible"
     if consequence not in CONSEQUENCES:
         raise ValueError(f"{name}: the consequence '{consequence}' is none of {', '.join(CONSEQUENCES)}")
-    schema = _untitled(_arguments(name, function).model_json_schema())
+    schema = _untitled(model_of(name, parameters_of(name, function)).model_json_schema(by_alias=True))
     return {"name": name, "description": words, "parameters": schema, "consequence": consequence, "stated": bool(stated)}
 
 
@@ -90,20 +107,6 @@ def _docstring(function: Callable[..., Any]) -> tuple[str, str]:
     return words, told[0] if told else ""
 
 
-def _arguments(name: str, function: Callable[..., Any]) -> Any:
-    """A pydantic model of a function's arguments."""
-    from pydantic import ConfigDict, create_model
-
-    fields: dict[str, Any] = {}
-    for key, parameter in inspect.signature(function, eval_str=True).parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise TypeError(f"{name}: the argument '{key}' cannot be given by its name")
-        if parameter.annotation is parameter.empty:
-            raise TypeError(f"{name}: the argument '{key}' has no type annotation")
-        fields[key] = (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
-
-
 def _untitled(schema: Any) -> Any:
     """Without the titles that pydantic makes of names: prompt tokens that say nothing."""
     if isinstance(schema, dict):
@@ -111,32 +114,47 @@ def _untitled(schema: Any) -> Any:
     return [_untitled(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _call(job: dict[str, Any]) -> Any:
-    function = _functions(_module(job["file"]))[job["name"]]
-    arguments = job["arguments"]
-    if not all(_is_plain(p.annotation) for p in inspect.signature(function, eval_str=True).parameters.values()):
-        read = _arguments(job["name"], function).model_validate(arguments)
-        arguments = {key: getattr(read, key) for key in arguments}
-    result = function(**arguments)
-    if inspect.iscoroutine(result):
-        import asyncio
-
-        result = asyncio.run(result)
+def _call(job: dict[str, Any]) -> dict[str, Any]:
+    """What it gave, or why its arguments are wrong."""
+    name = job["name"]
+    function = tools_of(_module(job["file"]))[0][name]
     try:
-        json.dumps(result, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        arguments = taken(name, function, job["arguments"])
+    except ValueError as error:
+        return {"refused": _wrong(error)}
+    result = function(**arguments)
+    if inspect.isawaitable(result):
+        result = _awaited(result)
+    elif inspect.isasyncgen(result):
+        result = _awaited(_gathered(result))
+    try:
+        return {"result": as_json(result)}
+    except TypeError as error:
         raise TypeError(f"the result is not JSON: {error}") from None
-    return result
 
 
-def _is_plain(annotation: Any) -> bool:
-    """Whether JSON's own values already are what the annotation asks for, so that pydantic need not be imported."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Literal:
-        return True
-    if origin in (typing.Union, types.UnionType, list, dict):
-        return all(_is_plain(part) for part in typing.get_args(annotation))
-    return annotation in _PLAIN
+def _wrong(error: ValueError) -> str:
+    """Of pydantic's complaints the first: where, and what."""
+    complaints = getattr(error, "errors", None)
+    if complaints is None:
+        return str(error)[:300]
+    first = complaints()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
+
+
+def _awaited(awaitable: Any) -> Any:
+    """The result of what can be awaited."""
+    import asyncio
+
+    async def waited() -> Any:
+        return await awaitable
+
+    return asyncio.run(waited())
+
+
+async def _gathered(results: Any) -> list[Any]:
+    return [result async for result in results]
 
 
 if __name__ == "__main__":

@@ -24,15 +24,18 @@ from rung.parts import CallLimits
 
 # Beyond the tool's own time: for the guard to start, and to end what is left.
 GRACE_S = 10.0
+# What the client of a tool server takes itself, beside the server.
+_CLIENT_MB = 128
 _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of it: a JSON value, or the reason why there is none."""
+    """What came of it: a JSON value, or the reason why there is none; `refused` says that it is the arguments'."""
 
     value: Any = None
     fault: str = ""
+    refused: bool = False
     seconds: float = 0.0
 
 
@@ -56,8 +59,10 @@ def run_worker(
         said = json.loads(output)
     except ValueError:
         return Outcome(fault="the tool ended without a result", seconds=took)
-    if not isinstance(said, dict) or not said.keys() & {"result", "error"}:
+    if not isinstance(said, dict) or not said.keys() & {"result", "error", "refused"}:
         return Outcome(fault="the tool wrote something else in place of its result", seconds=took)
+    if "refused" in said:
+        return Outcome(fault=str(said["refused"]), refused=True, seconds=took)
     return Outcome(fault=str(said["error"]), seconds=took) if "error" in said else Outcome(value=said["result"], seconds=took)
 
 
@@ -66,8 +71,9 @@ def _guarded(worker: str, job: Mapping[str, Any], room: Path, limits: CallLimits
     config = {
         "argv": [sys.executable, "-s", "-P", "-B", str(_HERE / f"{worker}.py")],
         "seconds": seconds,
-        # Servers of other runtimes reserve address space by the gigabyte, and are programs of the user's own choice.
+        # Servers of other runtimes reserve address space by the gigabyte: of theirs only what is in use counts.
         "memory_bytes": limits.memory_mb << 20 if worker == "python_worker" else 0,
+        "resident_bytes": 0 if worker == "python_worker" else (limits.memory_mb + _CLIENT_MB) << 20,
         "file_bytes": 64 << 20,
         "processes": limits.processes if worker == "python_worker" else 64,
     }
@@ -137,6 +143,8 @@ def _words(code: int, limits: CallLimits, seconds: float) -> str:
         return f"the tool wrote more than {limits.output_kb} KiB"
     if code == guard.OUT_OF_TIME or code == guard.SIGNALLED + 24:
         return f"the tool took more than {seconds:g} seconds"
+    if code == guard.TOO_LARGE:
+        return f"the tool took more than {limits.memory_mb} MiB of memory"
     if code == guard.TOO_MANY:
         return f"the tool started more than {limits.processes} processes"
     return f"the tool was ended by signal {code - guard.SIGNALLED}" if code > guard.SIGNALLED else "the tool crashed"

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from rung.engine.chat import tool_function
-from rung.errors import UserError
 from rung.parts import CallConstraint
 
 # Prose and annotations that no grammar needs, and `format`, of which engines know different lists.
-_NOT_GRAMMAR = ("description", "default", "title", "format", "examples", "$defs", "definitions", "$schema")
+_NOT_GRAMMAR = {
+    "description",
+    "default",
+    "title",
+    "format",
+    "examples",
+    "$defs",
+    "definitions",
+    "$schema",
+    "$id",
+    "$comment",
+    "$anchor",
+}
+# What only narrows and what no grammar holds a model to: a call that breaks one of these is refused when it is made.
+_CHECKED_LATER = {"not", "if", "then", "else", "contains", "minContains", "maxContains", "uniqueItems", "propertyNames"}
+_CHECKED_LATER |= {"dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties", "unevaluatedItems"}
+# How often a type may stand within itself, and references within each other, before the rest is left open.
+WITHIN_ITSELF, REFERENCES_DEEP = 3, 16
+MOST_NODES = 4000
 
 
 def calls_schema(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -30,7 +48,8 @@ def answer_schema(tools: Sequence[Mapping[str, Any]], held: CallConstraint) -> d
 
 def call_schema(function: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of one call to one function: {"name": ..., "arguments": {...}}."""
-    arguments = _json_schema(function.get("parameters") or {"type": "object", "properties": {}})
+    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    arguments = _Grammar(parameters).of(parameters)
     return {
         "type": "object",
         "properties": {"name": {"const": function["name"]}, "arguments": arguments},
@@ -39,51 +58,127 @@ def call_schema(function: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_grammar(function: Mapping[str, Any], where: str) -> None:
-    """Raises UserError where no grammar can be made of a tool's arguments: told before anything is asked, and of which tool."""
+def grammar_fault(function: Mapping[str, Any]) -> str:
+    """Why no grammar can be made of a tool's arguments; empty where one can."""
     import json
 
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
     from llguidance import LLMatcher
 
-    name = function["name"]
-    hint = f"Simplify the arguments of '{name}' (patterns, deep nesting, unusual types), or leave the tool out."
+    parameters = function.get("parameters") or {}
     try:
-        Draft202012Validator.check_schema(function.get("parameters") or {})
+        Draft202012Validator.check_schema(parameters)
+        for reference in _references(parameters):
+            pointed(parameters, reference)
         grammar = LLMatcher.grammar_from_json_schema(json.dumps(call_schema(function)), overrides={"whitespace_flexible": False})
         fault = LLMatcher.validate_grammar(grammar)
-    except (SchemaError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except SchemaError as error:
+        fault = error.message
+    except LookupError as error:
+        fault = str(error.args[0]) if error.args else repr(error)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         fault = str(error)
-    if fault:
-        reason = " ".join(fault.split("<state>")[0].split())[:300]
-        raise UserError(f"calls of the tool '{name}' cannot be constrained to its schema: {reason}", where=where, hint=hint)
+    return " ".join(fault.split("<state>")[0].split())[:300]
 
 
-def _json_schema(schema: Any, defs: Mapping[str, Any] | None = None, depth: int = 0) -> Any:
+def _references(schema: Any) -> Iterator[str]:
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            if isinstance(part.get("$ref"), str):
+                yield part["$ref"]
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+
+
+class _Grammar:
     """Parameters as JSON Schema that a grammar can hold a model to: references put in place, no prose.
 
-    Objects that list their properties take no others. A type that contains itself is held to for eight levels, then left open.
+    Objects that list their properties take no others. What a type within itself would be is left open after WITHIN_ITSELF levels.
     """
-    if isinstance(schema, bool):
-        return schema
-    defs = {**(defs or {}), **(schema.get("definitions") or {}), **(schema.get("$defs") or {})}
-    name = str(schema.get("$ref", "")).rsplit("/", 1)[-1]
-    if depth > 8:
-        return {}
-    if name in defs:
-        return _json_schema(defs[name], defs, depth + 1)
-    kept = {key: value for key, value in schema.items() if key not in _NOT_GRAMMAR}
-    if kept.get("type") == "array" and not all(isinstance(value, list) for value in kept.get("enum", ())):
-        # Written by many hands: the values that the array's items may take, one level too high, which nothing could satisfy.
-        kept["items"] = {**(kept.get("items") or {}), "enum": kept.pop("enum")}
-    if isinstance(kept.get("properties"), Mapping):
-        kept["properties"] = {key: _json_schema(part, defs, depth + 1) for key, part in kept["properties"].items()}
-        kept.setdefault("additionalProperties", False)
-    for key in ("items", "additionalProperties"):
-        if isinstance(kept.get(key), Mapping):
-            kept[key] = _json_schema(kept[key], defs, depth + 1)
-    for key in ("anyOf", "oneOf", "allOf"):
-        if isinstance(kept.get(key), Sequence):
-            kept[key] = [_json_schema(part, defs, depth + 1) for part in kept[key]]
-    return kept
+
+    def __init__(self, root: Any) -> None:
+        self._root, self._nodes = root, 0
+
+    def of(self, schema: Any, path: tuple[str, ...] = ()) -> Any:
+        """path: the references that lead here."""
+        self._nodes += 1
+        if isinstance(schema, bool):
+            return schema
+        if self._nodes > MOST_NODES:
+            return {}
+        kept = {key: value for key, value in schema.items() if key not in _NOT_GRAMMAR | _CHECKED_LATER}
+        if isinstance(reference := kept.pop("$ref", None), str):
+            target = {} if _is_deep(reference, path) else self.of(pointed(self._root, reference), (*path, reference))
+            beside = self.of(kept, path) if kept else {}
+            return {"allOf": [target, beside]} if beside and target else target or beside
+        if kept.get("type") == "array" and not all(isinstance(value, list) for value in kept.get("enum", ())):
+            # Written by many hands: the values that the array's items may take, one level too high, which nothing could satisfy.
+            kept["items"] = {**(kept.get("items") or {}), "enum": kept.pop("enum")}
+        if named := self._names(schema, path):
+            kept["properties"] = {**{name: kept.get("additionalProperties", True) for name in named}, **kept.get("properties", {})}
+            kept["additionalProperties"] = False
+        return self._parts(kept, path)
+
+    def _parts(self, kept: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+        for key in ("properties", "patternProperties"):
+            if isinstance(kept.get(key), Mapping):
+                kept[key] = {name: self.of(part, path) for name, part in kept[key].items()}
+        if kept.keys() & {"properties", "patternProperties"}:
+            kept.setdefault("additionalProperties", False)
+        if isinstance(kept.get("items"), list):
+            # Before 2020 a list of items was what is called prefixItems since.
+            kept["prefixItems"], kept["items"] = kept["items"], kept.pop("additionalItems", True)
+        for key in ("items", "additionalProperties"):
+            if isinstance(kept.get(key), Mapping):
+                kept[key] = self.of(kept[key], path)
+        for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            if isinstance(kept.get(key), Sequence):
+                kept[key] = [self.of(part, path) for part in kept[key]]
+        return kept
+
+    def _names(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+        """The only names that an object's properties may have, where they are listed."""
+        names = schema.get("propertyNames")
+        held = self.of(names, path) if isinstance(names, Mapping) else {}
+        every = held.get("enum", [held["const"]] if "const" in held else [])
+        return [name for name in every if isinstance(name, str)] if isinstance(every, list) else []
+
+
+def _is_deep(reference: str, path: tuple[str, ...]) -> bool:
+    return path.count(reference) >= WITHIN_ITSELF or len(path) >= REFERENCES_DEEP
+
+
+def pointed(root: Any, reference: str) -> Any:
+    """What a `$ref` within the schema points at (RFC 6901), or the part with that `$anchor`. Raises LookupError."""
+    if not reference.startswith("#"):
+        raise LookupError(f"'{reference}' points out of the schema")
+    place = unquote(reference[1:])
+    if place and not place.startswith("/"):
+        return _anchored(root, place)
+    found = root
+    for part in place.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        try:
+            found = found[int(key)] if isinstance(found, list) else found[key]
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise LookupError(f"'{reference}' points at nothing in the schema") from None
+    if not isinstance(found, Mapping | bool):
+        raise LookupError(f"'{reference}' points at no schema")
+    return found
+
+
+def _anchored(root: Any, name: str) -> Any:
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            if part.get("$anchor") == name:
+                return part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    raise LookupError(f"'#{name}' is no anchor of the schema")
