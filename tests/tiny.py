@@ -38,7 +38,7 @@ def make_tiny_model(
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer()
+    tokenizer = tiny_tokenizer(template=None)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>", *marks]}) if marks else None
     if template is not None:
         tokenizer.chat_template = template
@@ -66,7 +66,8 @@ def make_tiny_model(
     return folder
 
 
-def _tokenizer():
+def tiny_tokenizer(*, template: str | None = CHATML):
+    """Byte-level BPE of some 500 tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -80,7 +81,7 @@ def _tokenizer():
         show_progress=False,
     )
     core.train_from_iterator(SENTENCES, trainer)
-    return PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core,
         bos_token="<|im_start|>",
         eos_token="<|im_end|>",
@@ -90,3 +91,5 @@ def _tokenizer():
         model_max_length=2048,
         clean_up_tokenization_spaces=False,
     )
+    tokenizer.chat_template = template
+    return tokenizer

@@ -22,8 +22,9 @@ Status = Literal["pass", "fail", "undecided"]
 Unit = Literal["share", "points", "number"]
 Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
-# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, or since the server failed or refused the question.
-CUT_OFF, WITHHELD, FAILED, REFUSED = "length", "content_filter", "error", "refused"
+# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, since the server failed or refused the question, or sent
+# one without a text.
+CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT = "length", "content_filter", "error", "refused", "silent"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
 

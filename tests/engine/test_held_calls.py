@@ -63,7 +63,7 @@ def test_a_grammar_lets_as_many_calls_be_written(tiny_base, counts: dict[str, bo
 def replied(message: dict[str, Any], constraint: SchemaConstraint | None = None) -> str:
     reply = {"choices": [{"message": {"role": "assistant", **message}, "finish_reason": "stop"}]}
     request = Request(messages=({"role": "user", "content": "q"},), constraint=constraint)
-    return read_completion(reply, request, 0.0).text
+    return read_completion(reply, request, 0.0).answer.text
 
 
 def test_a_server_is_asked_for_an_object_whatever_may_be_said() -> None:

@@ -155,33 +155,6 @@ def test_a_question_that_fails_is_asked_again_and_alone_ends_nothing(backend, se
     assert len(kept) == 2
 
 
-@pytest.mark.parametrize(
-    ("message", "finish", "text", "fault"),
-    [
-        ({"content": None}, "stop", "", "the server sent no text"),
-        ({"content": None}, "length", "", ""),
-        ({"content": None, "reasoning_content": "A?"}, "length", "<think>A?</think>", ""),
-        ({"content": None, "reasoning": "A?"}, "stop", "<think>A?</think>", "the server sent a thought and no answer"),
-        ({"content": "", "reasoning_content": "A?"}, "stop", "<think>A?</think>", ""),
-        ({"content": "B", "reasoning_content": "A?"}, "stop", "B", ""),
-        ({"content": None, "refusal": "I cannot."}, "stop", "I cannot.", ""),
-        ({"content": [{"type": "thinking", "thinking": "A?"}, {"type": "text", "text": "B"}]}, "stop", "B", ""),
-        ({"content": [{"type": "image_url"}]}, "stop", "", "the server sent what is no text (UserError)"),
-        ({"content": "half"}, "content_filter", "half", ""),
-    ],
-)
-def test_what_a_message_holds(backend, server, message, finish, text, fault):
-    server.script = [(200, {"choices": [{"message": message, "finish_reason": finish}]}, {}, 0)]
-    said = backend.answer([ask()])[0]
-    assert (said.text, said.finish_reason, said.fault) == (text, finish, fault)
-
-
-@pytest.mark.parametrize(("theirs", "ours"), [("max_tokens", "length"), ("SAFETY", "content_filter"), ("abort", "error")])
-def test_servers_words_for_the_same_end(backend, server, theirs, ours):
-    server.script = [(200, {"choices": [{"message": {"content": ""}, "finish_reason": theirs}]}, {}, 0)]
-    assert backend.answer([ask()])[0].finish_reason == ours
-
-
 def test_nobody_there(home):
     made = open_backend("http://127.0.0.1:9/v1#m", home)
     made.patience = Patience(attempts=2, first_wait_s=0.01, timeout_s=0.5)

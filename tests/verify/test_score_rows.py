@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rung.types import Answer, Bar, Candidate, Example, Task
@@ -51,7 +53,10 @@ def test_as_many_answers_as_rows() -> None:
         (Answer(text="<think>a", finish_reason="length"), "it was cut off by the limit before it said anything"),
         (Answer(text="a", finish_reason="content_filter"), "it was withheld by a filter"),
         (Answer(text="", finish_reason="error", fault="HTTP 500"), "it never came: the server failed (HTTP 500)"),
-        (Answer(text="", fault="the server sent no text"), "it came without a text (the server sent no text)"),
+        (
+            Answer(text="", finish_reason="silent", fault="the server sent no text"),
+            "it came without a text (the server sent no text)",
+        ),
     ],
 )
 def test_an_answer_that_is_none_is_missing(said: Answer, reason: str) -> None:
@@ -62,6 +67,12 @@ def test_an_answer_that_is_none_is_missing(said: Answer, reason: str) -> None:
 @pytest.mark.parametrize("said", [Answer(text=""), Answer(text="<think>a</think>"), Answer(text="x", finish_reason="length")])
 def test_an_answer_that_says_nothing_right_is_wrong(said: Answer) -> None:
     assert score_rows(TASK, ROWS[:1], [said])[0].scores["quality"].value == 0
+
+
+def test_a_server_may_say_nothing_where_nothing_is_right() -> None:
+    silent = Answer(text="", finish_reason="silent", fault="the server sent no text")
+    rows = [replace(ROWS[0], target=""), ROWS[1], replace(ROWS[2], target=None)]
+    assert [row.scores["quality"].value for row in score_rows(TASK, rows, [silent] * 3)] == [1, None, None]
 
 
 def test_how_many_answers_are_none_and_why() -> None:

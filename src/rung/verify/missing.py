@@ -2,7 +2,7 @@
 
 An answer is none where a limit cut it off before it said anything, a filter withheld it, or the server failed, refused the
 question or sent no text. It is missing: never wrong, never right. A text that a limit cut short is an answer, and so is an empty
-one that the model ended itself.
+one that a model here ended itself: of a server's nobody can tell.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rung.reply import read_reply
-from rung.types import CUT_OFF, FAILED, REFUSED, WITHHELD, Answer
+from rung.types import CUT_OFF, FAILED, REFUSED, SILENT, WITHHELD, Answer
 
 # By finish_reason: of one answer, of several.
 _TOLD = {
@@ -42,6 +42,6 @@ def remarks(answers: Sequence[Answer]) -> tuple[str, ...]:
 
 
 def _is_none(answer: Answer) -> bool:
-    if answer.fault or answer.finish_reason in (WITHHELD, FAILED, REFUSED):
+    if answer.fault or answer.finish_reason in (WITHHELD, FAILED, REFUSED, SILENT):
         return True
     return answer.finish_reason == CUT_OFF and not read_reply(answer.text).text.strip()

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from rung.engine.answer import answer
 from rung.engine.runtime import Runtime
-from rung.types import Answer, Candidate, Example, Progress, Row, Run, Score, Task
+from rung.types import SILENT, Answer, Candidate, Example, Progress, Row, Run, Score, Task
 from rung.verify.environment import environment
 from rung.verify.missing import no_answer
-from rung.verify.scoring import scorer_of
+from rung.verify.scoring import BoundScorer, scorer_of
 
 
 def evaluate(task: Task, candidate: Candidate, split: str, rows: Sequence[Example], runtime: Runtime, progress: Progress) -> Run:
@@ -31,20 +31,27 @@ def make_run(task: Task, candidate: Candidate, split: str, rows: Sequence[Row]) 
 def score_rows(task: Task, examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[Row, ...]:
     """One Row for each example and its answer, with a score for `quality` and for each guard under its name.
 
-    A scorer finds the passages that an answer was asked to cite in the example's `shown`. An answer that is none is not scored.
+    A scorer finds the passages that an answer was asked to cite in the example's `shown`. An answer that is none is not scored, but
+    one without a text is where that is the right answer.
     Raises ValueError where there are not as many answers as examples.
     """
     scorers = {bar.name: scorer_of(task, bar) for bar in (task.quality, *task.guards)}
+    none = [_no_answer(row, said, scorers["quality"]) for row, said in zip(examples, answers, strict=True)]
     for scorer in scorers.values():
-        scorer.prepare([(row, said.text) for row, said in zip(examples, answers, strict=True) if not no_answer(said)])
+        scorer.prepare([(row, said.text) for row, said, absent in zip(examples, answers, none, strict=True) if not absent])
     rows = []
-    for example, said in zip(examples, answers, strict=True):
+    for example, said, absent in zip(examples, answers, none, strict=True):
         judged = replace(example, shown=tuple(said.passages)) if said.passages else example
-        absent = no_answer(said)
         given = {name: Score(value=None, reason=absent) for name in scorers} if absent else {}
         scores = given or {name: scorer.score(judged, said.text) for name, scorer in scorers.items()}
         rows.append(Row(example=example.id, group=example.group, answer=said, scores=scores))
     return tuple(rows)
+
+
+def _no_answer(example: Example, said: Answer, quality: BoundScorer) -> str:
+    if said.finish_reason == SILENT and example.target is not None and not quality.ideal(example).strip():
+        return ""
+    return no_answer(said)
 
 
 def random_order(task: Task, split: str) -> tuple[Example, ...]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from oracle import LONG_SYSTEM, TEXTS, adapted, ask, load, random_adapter, reference_model
 
-from rung.engine.local import answering
+from rung.engine.local import answering, computing
 from rung.engine.local.answering import Answering
 from rung.engine.local.batching import ALIKE, Budget, alike, common_length, plan, shared_prefix
 from rung.engine.local.model import LocalModel
@@ -57,8 +57,8 @@ def test_a_prefix_is_computed_once_and_only_under_its_own_adapter(
     tiny, tiny_base: Path, adapter: Path, other_adapter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = []
-    real = answering.compute_prefix
-    monkeypatch.setattr(answering, "compute_prefix", lambda *parts: computed.append(1) or real(*parts))
+    real = computing.compute_prefix
+    monkeypatch.setattr(computing, "compute_prefix", lambda *parts: computed.append(1) or real(*parts))
     requests = [ask(text, system=LONG_SYSTEM, max_tokens=12) for text in TEXTS]
     runtime = Answering(tiny)
     plans = [[], [adapter], [other_adapter], [adapter, other_adapter]]

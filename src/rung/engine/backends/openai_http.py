@@ -125,7 +125,7 @@ class OpenAIHTTP:
             began = time.perf_counter()
             reply = self._settled(line, request, patience)
             self._taken.add(form(request))
-            answer = read_completion(reply.content, request, time.perf_counter() - began)
+            answer = read_completion(reply.content, request, time.perf_counter() - began).answer
             price = price_usd(self.purse.prices, answer)
             bill.pay(price)
             return replace(answer, cost_usd=price)

@@ -17,13 +17,14 @@ from rung.engine.backend import ContextTooLong, Request, price_usd
 from rung.engine.chat import encode, opening, prompt_tokens, text_of
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import AdapterCache, Stack
-from rung.engine.local.batch import Batch, Completion, Gathered
+from rung.engine.local.batch import Completion
 from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
-from rung.engine.local.choose import Choices, choice_tokens, choose
+from rung.engine.local.choose import Choices, choice_tokens
+from rung.engine.local.computing import Computing, computing
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
-from rung.engine.local.prefix import Prefix, PrefixCache, compute_prefix
+from rung.engine.local.prefix import Prefix, PrefixCache
 from rung.engine.local.rows import FORCED_AT_ONCE, Ask
 from rung.engine.local.words import text_of_tokens, thought_opened_by
 from rung.errors import UserError
@@ -83,6 +84,10 @@ class Answering:
     @property
     def decoder(self) -> Decoder:
         return self.model.decoder
+
+    @cached_property
+    def _computing(self) -> Computing:
+        return computing(self.decoder)
 
     @cached_property
     def _adapters(self) -> AdapterCache:
@@ -146,7 +151,7 @@ class Answering:
         answers: dict[int, Answer] = {}
         for places in plan(lengths, lengths, self._budget):
             rows, began = [asked[place] for place in places], time.perf_counter()
-            logs = choose(self.decoder, [row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
+            logs = self._computing.choose([row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
             found = [_chosen(names, row, choices) for row in logs.tolist()]
             answers |= dict(zip(places, _measured(rows, found, began), strict=True))
         return [answers[place] for place in range(len(asked))]
@@ -161,11 +166,8 @@ class Answering:
         answers: dict[int, Answer] = {}
         for places in plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)):
             rows, began = [asked[place] for place in places], time.perf_counter()
-            batch = Batch(self.decoder, self.model.end_tokens, grammars, self._budget.tokens, self.model.unsayable)
-            made = Gathered(batch.add([asks[id(row)] for row in rows]))
-            while batch:
-                made.take(batch.step())
-            answers |= dict(zip(places, _measured(rows, list(map(self._answer, rows, made.completions)), began), strict=True))
+            made = self._computing.complete([asks[id(row)] for row in rows], self.model.end_tokens, grammars, self._budget.tokens)
+            answers |= dict(zip(places, _measured(rows, list(map(self._answer, rows, made)), began), strict=True))
         return [answers[place] for place in range(len(asked))]
 
     def _ask(self, question: _Question) -> Ask:
@@ -179,6 +181,7 @@ class Answering:
             constraint=self._grammars.constraint(held.schema) if isinstance(held, SchemaConstraint) else None,
             prefix=question.prefix,
             stack=question.stack,
+            never=self.model.unsayable,
         )
 
     def _answer(self, question: _Question, made: Completion) -> Answer:
@@ -191,13 +194,14 @@ class Answering:
 
     def _shared(self, prompts: Sequence[Sequence[int]], stack: Stack) -> tuple[Prefix | None, bool]:
         """(the prefix that all prompts share, whether it was computed just now)."""
+        compute = self._computing.prefix
         tokens = tuple(prompts[0][: shared_prefix(prompts)])
-        if not tokens:
+        if not tokens or compute is None:
             return None, False
         known = self._prefixes.get(stack, tokens)
         if known:
             return known, False
-        prefix = compute_prefix(self.decoder, tokens, stack)
+        prefix = compute(tokens, stack)
         self._prefixes.put(prefix)
         return prefix, True
 

@@ -51,17 +51,11 @@ class Batch:
     """The rows of one decoder that are under way."""
 
     def __init__(
-        self,
-        decoder: Decoder,
-        end_tokens: frozenset[int],
-        grammars: Grammars | None = None,
-        prefill_tokens: int = 4096,
-        never: torch.Tensor | None = None,
+        self, decoder: Decoder, end_tokens: frozenset[int], grammars: Grammars | None = None, prefill_tokens: int = 4096
     ) -> None:
-        """`grammars` is needed where an Ask has a constraint; `prefill_tokens` of prompts, padding counted, are read at once;
-        `never` (n,) are ids that are not chosen, whatever their score."""
+        """`grammars` is needed where an Ask has a constraint; `prefill_tokens` of prompts, padding counted, are read at once."""
         self._decoder, self._end_tokens, self._grammars = decoder, end_tokens, grammars
-        self._prefill_tokens, self._never = prefill_tokens, never
+        self._prefill_tokens = prefill_tokens
         self._numbers, self._bank = count(), Bank(decoder.device)
         self._blocks: list[_Block] = []
         self._answered: list[Row] = []
@@ -102,8 +96,6 @@ class Batch:
         if rows:
             hidden = [extend_together([work.part for work in works], self._update(works)) for works in passes]
             logits = self._decoder.logits(torch.cat(hidden))
-            if self._never is not None:
-                logits.index_fill_(1, self._never, float("-inf"))
             if self._grammars:
                 self._grammars.mask(logits, [row.ask.constraint for row in rows])
             for row, token in zip(rows, pick(logits, rows), strict=True):
@@ -227,3 +219,14 @@ class Gathered:
             Completion(ids=[token for part in parts for token in part.tokens], finish_reason=parts[-1].finish_reason)
             for parts in self._made.values()
         ]
+
+
+def complete(
+    decoder: Decoder, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, prefill_tokens: int
+) -> list[Completion]:
+    """Everything that is answered to these; nothing joins meanwhile. Raises the UserError of a row that has one."""
+    batch = Batch(decoder, end_tokens, grammars, prefill_tokens)
+    made = Gathered(batch.add(asks))
+    while batch:
+        made.take(batch.step())
+    return made.completions

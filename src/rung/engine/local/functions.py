@@ -26,7 +26,8 @@ class RMSNorm(Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, scale = ctx.saved_tensors
-        normed = x.float().mul_(scale)
+        # Not in place: in float32 x.float() is x itself, which other steps may have kept too.
+        normed = x.float() * scale
         dy32 = dy.float()
         dweight = (dy32 * normed).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
         if not ctx.needs_input_grad[0]:

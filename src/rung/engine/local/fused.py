@@ -19,6 +19,8 @@ from rung.engine.local.weights import Weights, export
 class FusedDecoder(Decoder):
     """Computes over given tensors as its architecture's file says; stateless."""
 
+    WAY = "fused"
+
     config: DecoderConfig
 
     def __init__(self, config: DecoderConfig, weights: Weights) -> None:

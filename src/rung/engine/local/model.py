@@ -12,10 +12,11 @@ import torch
 
 from rung.engine.backend import AdapterUse, Backend
 from rung.engine.local.adapters import AdapterCache
-from rung.engine.local.architecture import DecoderConfig
+from rung.engine.local.architecture import DecoderConfig, NotComputed
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.memory import reuse_freed_memory
+from rung.engine.local.plain_loading import load_plain
 from rung.engine.local.shape import Shape
 from rung.engine.local.tokenizer import end_tokens, load_tokenizer, refuse_strangers, unsayable
 from rung.engine.local.update import Update
@@ -60,12 +61,16 @@ class LocalModel:
         from rung.engine.local.precision import best_device, choose
 
         reuse_freed_memory()
-        config = DecoderConfig.read(folder)
         place = torch.device(device) if device else best_device()
-        chosen = dtype or choose(folder, config, place)
-        decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
+        decoder: Decoder
+        try:
+            config = DecoderConfig.read(folder)
+            chosen = dtype or choose(folder, config, place)
+            decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
+        except NotComputed:
+            decoder = load_plain(folder, dtype or torch.float32, place)
         tokenizer = load_tokenizer(folder)
-        refuse_strangers(tokenizer, config.vocabulary, folder)
+        refuse_strangers(tokenizer, decoder.config.vocabulary, folder)
         return cls(folder=folder, tokenizer=tokenizer, decoder=decoder)
 
 

@@ -12,6 +12,7 @@ from rung.engine.bases.checkpoint import read_json
 from rung.engine.bases.folder import ANSWER_FILES
 from rung.engine.bases.quiet import quiet
 from rung.engine.chat import encode, prompt_text, stop_tokens
+from rung.engine.local.remote_code import runs_own_code
 from rung.errors import UserError
 
 # How libraries that tokenizers are read by are called in what transformers says without them, and what pip calls them.
@@ -32,13 +33,13 @@ _JSON_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.js
 _PROBE = "The quick brown fox jumps over 12 lazy dogs"
 
 
-def load_tokenizer(folder: Path, *, own_code: bool = False) -> Any:
-    """As transformers' AutoTokenizer does, from the folder's files alone, without running code from it unless `own_code`.
+def load_tokenizer(folder: Path) -> Any:
+    """As transformers' AutoTokenizer does, from the folder's files alone, without running code from it unless the base's may run.
 
     Raises UserError for files that are damaged, a library that is not installed, code of its own, and one that keeps nothing of a
     text.
     """
-    return _loaded(folder.resolve(), _state(folder), own_code)
+    return _loaded(folder.resolve(), tuple(_stats(folder)), runs_own_code(folder))
 
 
 def refuse_strangers(tokenizer: Any, vocabulary: int, folder: Path) -> None:
@@ -137,10 +138,6 @@ def _refuse_deaf(tokenizer: Any, where: str) -> None:
     if not heard & {char for char in _PROBE.casefold() if char.isalnum()}:
         hint = "Its vocabulary is empty or of another tokenizer: download tokenizer.json, or vocab.json and merges.txt, again."
         raise UserError("the tokenizer keeps nothing of a text", where=where, hint=hint)
-
-
-def _state(folder: Path) -> tuple[Any, ...]:
-    return tuple(_stats(folder))
 
 
 def _stats(folder: Path) -> Iterator[tuple[str, int, int, int]]:

@@ -1,0 +1,80 @@
+"""A model of transformers' own classes, brought into memory whole or refused.
+
+Of one that sees images too, what reads and writes text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rung.engine.bases.checkpoint import checkpoint, read_json
+from rung.engine.bases.quiet import quiet
+from rung.engine.local.remote_code import runs_own_code
+from rung.engine.local.settings import filled
+from rung.engine.local.weights import refuse_unfinite, refuse_unfit
+from rung.errors import UserError
+
+# Where a model that sees keeps the part that reads and writes.
+READS = "language_model"
+
+
+def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
+    """Ready to answer, nothing to be trained; `blind_to` names the parts that were left out. More settings go to from_pretrained.
+
+    Raises UserError for what transformers cannot load, for weights that do not fit, and for code of its own without leave.
+    """
+    from transformers import AutoConfig, GenerationConfig
+
+    where, own_code, stored = str(folder), runs_own_code(folder), checkpoint(folder)
+    filled(read_json(folder / "config.json"), str(folder / "config.json"))
+    settings |= stored.options if stored else {"use_safetensors": True}
+    try:
+        with quiet():
+            config = AutoConfig.from_pretrained(where, trust_remote_code=own_code, local_files_only=True)
+            kind = _kind(config, own_code)
+            if own_code:
+                settings |= {"trust_remote_code": True}
+            module, found = kind.from_pretrained(where, dtype=dtype, local_files_only=True, output_loading_info=True, **settings)
+    except (ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError, OSError) as error:
+        raise UserError(f"transformers cannot load this model: {' '.join(str(error).split())[:300]}", where=where) from error
+    module.blind_to = getattr(module, "blind_to", ())
+    unexpected = sorted(name for name in found["unexpected_keys"] if not name.startswith(module.blind_to))
+    missing, mismatched = sorted(found["missing_keys"]), sorted(map(str, found["mismatched_keys"]))
+    refuse_unfit(missing=missing, mismatched=mismatched, unexpected=unexpected, where=where)
+    refuse_unfinite(dict(module.named_parameters()), where)
+    if module.get_output_embeddings() is None:
+        raise UserError("the model has no head that gives scores over a vocabulary", where=where)
+    # What is asked decides how it is answered, not what the model's makers recommend for sampling.
+    module.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
+    return module.eval().requires_grad_(False)
+
+
+def _kind(config: Any, own_code: bool) -> Any:
+    """The class to load; of a model that sees, without eyes."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoModelForCausalLM
+
+    if own_code:
+        return AutoModelForCausalLM
+    for known in (MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING):
+        if type(config) in known:
+            kind = known[type(config)]
+            return _blind(kind) if config.get_text_config() is not config else kind
+    raise ValueError(f"no causal decoder has the configuration of a '{config.model_type}'")
+
+
+def _blind(kind: Any) -> Any:
+    """The same class, which does not even make room for what it does not read text with."""
+
+    def __init__(self: Any, config: Any, *arguments: Any, **settings: Any) -> None:
+        kind.__init__(self, config, *arguments, **settings)
+        if READS not in dict(self.model.named_children()):
+            raise ValueError(f"a '{config.model_type}' keeps what reads and writes text in no part of its own")
+        left_out = [name for name, _ in self.model.named_children() if name != READS]
+        for name in left_out:
+            delattr(self.model, name)
+        self.blind_to = tuple(f"model.{name}." for name in left_out)
+
+    return type(kind.__name__, (kind,), {"__init__": __init__, "__module__": kind.__module__})
