@@ -22,6 +22,7 @@ MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "smollm")
 # Whose queries, keys and values have biases, and whose heads' queries and keys have norms.
 BIASED, NORMED = ("qwen2",), ("qwen3",)
 BLOCK = "model.layers.{}."
+HEAD = "lm_head"
 # A tied head that is stored all the same (one that is not the embedding unties them), and what older files keep of the angles.
 IGNORED = ("lm_head.weight", "rotary_emb.inv_freq")
 
