@@ -22,6 +22,7 @@ from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.hooked.loading import load_hooked
 from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.shape import Shape
+from rung.engine.local.tokenizer import load_tokenizer
 from rung.engine.local.weights import Weights, load_weights, stored_dtype
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
 from rung.json_form import digest
@@ -126,9 +127,7 @@ def compare(exact: Tensor, rounded: Tensor, ids: Tensor) -> Check:
 
 
 def _probe_ids(folder: Path, config: Shape, device: torch.device) -> Tensor:
-    from transformers import AutoTokenizer
-
-    ids = AutoTokenizer.from_pretrained(str(folder)).encode(PROBE, add_special_tokens=False)
+    ids = load_tokenizer(folder).encode(PROBE, add_special_tokens=False)
     return torch.tensor(ids[: config.max_positions], device=device)
 
 
