@@ -19,6 +19,7 @@ from rung.task.load import load_task
 
 PRICES = {"input_usd_per_million": 1.0, "output_usd_per_million": 2.0}
 ANSWER_USD = 120e-6  # 100 tokens in, 10 out: what the stand-in says of each answer
+CHECKED = 12  # questions of the server's check, at most
 RUNGS = {"r0_linear": {"skip": True}, "r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibrate": False}}
 
 
@@ -62,7 +63,7 @@ def test_a_batch_that_was_killed_counts_at_its_most(server: Server, task_file: P
         kept = opened.climbs.put
 
         def until_asked(climb_id: str, key: str, payload: object) -> None:
-            if key == "spent" and server.bodies:
+            if key == "spent" and len(server.bodies) > CHECKED:
                 raise Killed
             kept(climb_id, key, payload)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rung.engine.http.finding import ServerFinding
 from rung.registry.documents import DiagnosisRecord
 from rung.registry.looks import Standing
 from rung.rungs.base import Recorded
@@ -53,6 +54,7 @@ class Lock(Fact):
     environment  packages, seed and hardware
     started      when, ISO 8601
     left_out     ids of test rows that do not judge, for a climb before had seen these few
+    server       what its check found, where the base is one: how every question is put to it
     """
 
     task: str
@@ -63,6 +65,7 @@ class Lock(Fact):
     environment: Mapping[str, Any]
     started: str
     left_out: tuple[str, ...] = ()
+    server: ServerFinding | None = None
 
     @property
     def key(self) -> str:

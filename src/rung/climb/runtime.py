@@ -13,10 +13,18 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 
-def runtime_for(task: Task, home: Home, climb: str | None = None) -> Runtime:
-    """What a climb spends is a fact of it, and counts when it goes on."""
+def budget_of(task: Task, home: Home, climb: str | None = None) -> Budget:
+    """What may be spent on a task. What a climb spends is a fact of it, and counts when it goes on."""
     budget = Budget(limit_usd=task.limits.usd)
     if climb is not None and budget.limit_usd is not None:
         budget.spent_usd = spent_usd(home, climb)
         budget.keep = lambda usd: keep_spent(home, climb, usd)
-    return open_runtime(home.path, home.blobs, cache_answers=home.answers, prices=task.prices or None, budget=budget)
+    return budget
+
+
+def runtime_for(task: Task, home: Home, climb: str | None = None) -> Runtime:
+    """A task's runtime; in a climb, over what that has spent."""
+    budget = budget_of(task, home, climb)
+    return open_runtime(
+        home.path, home.blobs, cache_answers=home.answers, prices=task.prices or None, budget=budget, in_flight=task.in_flight
+    )

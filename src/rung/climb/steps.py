@@ -27,7 +27,8 @@ from rung.climb.facts import (
 from rung.climb.ledger import at_gate, level_of, locked_rows
 from rung.climb.preflight import Cleared, preflight
 from rung.climb.record import FORM, Record, climb_id, earlier_form
-from rung.climb.runtime import runtime_for
+from rung.climb.runtime import budget_of, runtime_for
+from rung.climb.server import check_server, go_on_with
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.json_form import as_json, canonical_json
 from rung.rungs.base import BuildContext, mending, rung_named
@@ -40,6 +41,7 @@ from rung.verify.reading import figure_on
 from rung.verify.run import evaluate, random_order
 
 if TYPE_CHECKING:
+    from rung.engine.http.finding import ServerFinding
     from rung.engine.runtime import Runtime
     from rung.registry.home import Home
     from rung.registry.leases import Lease
@@ -116,14 +118,17 @@ def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase
                 f"An earlier version of rung began to climb this task ({earlier[:12]}). Its record has another form and cannot be "
                 "gone on with: the climb begins anew. Answers that are kept are not asked again."
             )
-        record.add(_lock(task, cleared, base))
+        server = check_server(task, cleared.base, home, progress, budget_of(task, home, name))
+        record.add(_lock(task, cleared, base, server))
+    else:
+        go_on_with(task, cleared.base, home, record.lock.server)
     if record.charged is None:
         for line in cleared.ledger:
             progress.note(line)
     return record
 
 
-def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
+def _lock(task: Task, cleared: Cleared, base: LockedBase, server: ServerFinding | None) -> Lock:
     from rung.data.digest import data_digests
 
     rungs = [LockedRung(name=name, skipped=reason) for name, reason in cleared.skipped.items()]
@@ -136,6 +141,7 @@ def _lock(task: Task, cleared: Cleared, base: LockedBase) -> Lock:
         environment=environment(task.seed),
         started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         left_out=tuple(sorted(cleared.left_out)),
+        server=server,
     )
 
 

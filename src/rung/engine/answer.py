@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rung.engine.backend import Asked, ContextTooLong, Request, adapter_uses
+from rung.engine.backend import Asked, ContextTooLong, Request, TellsEach, adapter_uses
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieval.retriever import ABSTAINED, Retriever
@@ -16,6 +16,9 @@ from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
 from rung.types import FAILED, Answer, Candidate, Example, Stage, batches
 
+# A server answers many questions side by side, and waits at the end of each chunk for the slowest: its chunks are longer.
+SERVER_CHUNKS = 4
+
 
 def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, *, stage: Stage | None = None) -> list[Answer]:
     """One Answer for each example, in order.
@@ -24,7 +27,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     The runtime's observers hear every answer, known before or not.
     Chunks are a pure function of what is not yet known, and are kept one after the other: an interrupted evaluation, restarted,
     forms the same batches and so gives the same answers to the last bit. Equal examples are asked once. What a server failed on is
-    not kept: it is asked again the next time.
+    not kept: it is asked again the next time. A server's answers are kept one by one, as they come: they are paid for.
 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
@@ -36,16 +39,34 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
             runtime.tell(candidate, example.id, _settled(known[example.digest], candidate), known=True)
     if stage:
         stage.advance(len(examples) - len(missing))
-    for chunk in batches(list(missing.values()), runtime.chunk):
-        fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime), strict=True))
+    size = runtime.chunk * (SERVER_CHUNKS if asked.base_reference.is_server else 1)
+    for chunk in batches(list(missing.values()), size):
+        come = _Come(asked, chunk, runtime, stage)
+        fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime, come), strict=True))
         if runtime.cache is not None:
             runtime.cache.store(asked.id, {name: said for name, said in fresh.items() if said.finish_reason != FAILED})
         known |= fresh
         for example in chunk:
             runtime.tell(candidate, example.id, _settled(fresh[example.digest], candidate), known=False)
         if stage:
-            stage.advance(len(chunk))
+            stage.advance(len(chunk) - come.told)
     return [_settled(known[example.digest], candidate) for example in examples]
+
+
+class _Come:
+    """Keeps answers of a chunk as they come, where its backend tells each: a kill loses only what is under way."""
+
+    def __init__(self, candidate: Candidate, chunk: Sequence[Example], runtime: Runtime, stage: Stage | None) -> None:
+        self.candidate, self.chunk, self.runtime, self.stage = candidate, chunk, runtime, stage
+        self.told = 0
+
+    def keep(self, place: int, said: Answer) -> None:
+        """The answer to one example of the chunk, by its place."""
+        if self.runtime.cache is not None and said.finish_reason != FAILED:
+            self.runtime.cache.store(self.candidate.id, {self.chunk[place].digest: said})
+        self.told += 1
+        if self.stage:
+            self.stage.advance(1)
 
 
 def _settled(said: Answer, candidate: Candidate) -> Answer:
@@ -101,7 +122,7 @@ def resolve_constraint(constraint: Constraint | None, tools: Sequence[Mapping[st
     return SchemaConstraint(schema=answer_schema(tools, constraint)) if tools else None
 
 
-def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime) -> list[Answer]:
+def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, come: _Come) -> list[Answer]:
     """What the Candidate's model says; nothing is asked of it where the documents hold nothing near the question."""
     if candidate.base_reference.is_linear:
         from rung.engine.linear import predict
@@ -112,13 +133,26 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime) ->
     if candidate.tools:
         answers |= _with_tools(candidate.tools, questions, runtime, [n for n in range(len(examples)) if n not in answers])
     while left := [place for place in range(len(examples)) if place not in answers]:
+        backend = runtime.backend_for(candidate.base)
         try:
-            said = runtime.backend_for(candidate.base).answer([questions.requests[place] for place in left])
+            if isinstance(backend, TellsEach):
+                said = _each(backend, left, questions, come)
+            else:
+                said = backend.answer([questions.requests[place] for place in left])
             answers |= dict(zip(left, said, strict=True))
         except ContextTooLong as error:
             for place, problem in error.set_apart(left, answers):
                 questions.shorten(place, problem)
     return [questions.with_passages(place, answers[place]) for place in range(len(examples))]
+
+
+def _each(backend: TellsEach, places: Sequence[int], questions: _Questions, come: _Come) -> list[Answer]:
+    """What the backend says at these places, each heard as it comes."""
+
+    def hear(number: int, said: Answer) -> None:
+        come.keep(places[number], questions.with_passages(places[number], said))
+
+    return backend.answer_each([questions.requests[place] for place in places], hear)
 
 
 def _with_tools(tools: ToolUse, questions: _Questions, runtime: Runtime, places: Sequence[int]) -> dict[int, Answer]:

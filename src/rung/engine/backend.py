@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rung.disk import file_digest
 from rung.errors import UserError
@@ -126,3 +126,11 @@ class Backend(Protocol):
         Raises ContextTooLong for requests that do not fit, before anything is computed where it knows that beforehand, and
         UserError for adapters that it cannot apply.
         """
+
+
+@runtime_checkable
+class TellsEach(Protocol):
+    """A Backend whose answers come one by one, and cost: it tells each as soon as it is there."""
+
+    def answer_each(self, requests: Sequence[Request], keep: Callable[[int, Answer], None]) -> list[Answer]:
+        """As `answer`; `keep` hears each answer with its request's place, also where others then fail."""

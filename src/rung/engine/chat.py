@@ -232,7 +232,12 @@ def text_of(content: Any) -> str:
 
 def with_tools_in_words(messages: Sequence[Message], tools: Tools) -> list[dict[str, Any]]:
     """The conversation with its tools written into the system turn."""
-    return _with_system([dict(message) for message in messages], tools_text(tools))
+    return with_words(messages, tools_text(tools))
+
+
+def with_words(messages: Sequence[Message], text: str) -> list[dict[str, Any]]:
+    """The conversation with something more at the end of its system turn."""
+    return _with_system([dict(message) for message in messages], text)
 
 
 def _user(text: str) -> dict[str, Any]:

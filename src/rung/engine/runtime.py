@@ -87,18 +87,21 @@ def open_runtime(
     cache_answers: AnswerCache | None = None,
     prices: Mapping[str, float] | None = None,
     budget: Budget | None = None,
+    in_flight: int | None = None,
 ) -> Runtime:
     """A runtime over a store; a base is brought to `place`, loaded at its first question, and kept.
 
     prices  as in `backend.price_usd`
-    budget  what servers' answers are paid from
+    budget  what servers' answers are paid from; `in_flight` as in `open_backend`
     """
     from rung.engine.bases.resolve import open_backend
     from rung.engine.retrieval.encoders import open_encoder
     from rung.engine.retrieval.rerank import open_reranker
 
     return Runtime(
-        backend_for=cache(lambda reference: open_backend(reference, place, prices=prices, budget=budget, blobs=blobs)),
+        backend_for=cache(
+            lambda reference: open_backend(reference, place, prices=prices, budget=budget, in_flight=in_flight, blobs=blobs)
+        ),
         encoder_for=cache(lambda reference: open_encoder(reference, place)),
         reranker_for=cache(lambda reference: open_reranker(reference, place)),
         blobs=blobs,

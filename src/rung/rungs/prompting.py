@@ -10,7 +10,10 @@ from rung.data.sample import shuffled
 from rung.parts import Calibration, ChoiceConstraint, Demonstrations
 from rung.rungs.base import BuildContext, labelled, longest_answer
 from rung.rungs.settings import read_settings
-from rung.types import Candidate, Task
+from rung.types import Candidate, Run, Task
+
+# Train rows that show whether answers come with log-probabilities.
+FIRST_LOOK = 4
 
 
 class Config(BaseModel):
@@ -77,9 +80,12 @@ def with_demonstrations(task: Task, candidate: Candidate, k: int, context: Build
 
 
 def calibrated(task: Task, candidate: Candidate, context: BuildContext) -> Candidate | None:
-    """The same with label bias fitted on train rows; None where it makes no choice, or the base says no log-probabilities."""
+    """The same with label bias fitted on train rows; None where it makes no choice, or the base says no log-probabilities.
+
+    That shows in the first few rows: no more are asked for nothing.
+    """
     constraint = candidate.constraint
-    if not isinstance(constraint, ChoiceConstraint):
+    if not isinstance(constraint, ChoiceConstraint) or not _any_logprobs(context.measure(candidate, "train", FIRST_LOOK)):
         return None
     from rung.verify.scoring import target_text
 
@@ -91,3 +97,7 @@ def calibrated(task: Task, candidate: Candidate, context: BuildContext) -> Candi
     from rung.verify.stats.calibrate import fit_bias
 
     return replace(candidate, calibration=Calibration(bias=fit_bias(pairs, constraint.choices)))
+
+
+def _any_logprobs(run: Run) -> bool:
+    return any(row.answer.logprobs for row in run.rows)

@@ -75,5 +75,7 @@ def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config
 
 def _calibrated(task: Task, best: Trial, context: BuildContext, config: Config) -> Trial | None:
     """Label bias fitted on train rows by maximum likelihood, then tried on dev (Zhao et al., arXiv 2102.09690, with labels)."""
+    if best.candidate.constraint and not any(row.answer.logprobs for row in best.run.rows):
+        return None
     candidate = calibrated(task, best.candidate, context) if config.calibrate else None
     return try_out(f"{best.name}, calibrated", candidate, context, config.dev_rows) if candidate else None

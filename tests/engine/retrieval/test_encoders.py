@@ -46,7 +46,7 @@ def test_known_texts_are_not_encoded_again(tmp_path):
     said = []
 
     def counting(encoder):
-        return dataclasses.replace(encoder, encode=lambda text: said.append(text) or encoder.encode(text))
+        return dataclasses.replace(encoder, encode=lambda text, asked: said.append(text) or encoder.encode(text, asked))
 
     first = counting(open_encoder(str(folder), tmp_path / "home")).embed(TEXTS)
     assert said == TEXTS[:3]

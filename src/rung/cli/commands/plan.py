@@ -13,6 +13,8 @@ from rung.errors import UserError
 from rung.report.text import DASH
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from rung.parts import ToolSet
 
 
@@ -23,7 +25,8 @@ def command(task: Path, as_json: bool) -> int:
     """Say what climbing TASK will run, take, and be able to prove.
 
     Gives minutes and memory for each rung, and what the test split can and cannot prove. Measures this machine for up to a minute,
-    spends nothing, and looks at no test row. Exits with 2 where the test split is too small for its bar.
+    spends nothing, and looks at no test row. A server is asked a dozen questions of a few tokens, to see what it does. Exits with 2
+    where the test split is too small for its bar.
     """
     from rung.climb.outlook.plan import plan
     from rung.climb.registered_base import load_task
@@ -59,6 +62,7 @@ def _show(document: dict[str, Any]) -> None:
     show(*[f"  {line['text']}" for line in document["card"]])
     show(*[f"  {line}" for line in document["ledger"]["lines"]])
     show(*[line["text"] for line in document["trials"]])
+    show(*_server_lines(document["server"]))
     show(table(["rung", "runs", "minutes", "GB", "why"], rungs, numbers=["minutes", "GB"]))
     show(*[f"{rung['title']}: {rung['remark']}." for rung in document["rungs"] if rung["remark"]])
     minutes, memory = _figure(document["minutes"]) or DASH, _figure(document["memory_gb"]) or DASH
@@ -67,6 +71,18 @@ def _show(document: dict[str, Any]) -> None:
     show(f"Where no cheap rung passes, it is asked what is missing, in a few minutes more: {', '.join(probes)}.")
     if document["problem"]:
         show(f"It cannot be climbed as it is: {document['problem']}")
+
+
+def _server_lines(finding: dict[str, Any] | None) -> list[RenderableType]:
+    """What the check of a server found."""
+    if finding is None:
+        return []
+    from rung.engine.http.finding import ServerFinding, finding_rows
+    from rung.json_form import from_json
+
+    found = from_json(ServerFinding, finding)
+    took = f"Checked in {found.seconds:.1f} s by {found.requests} questions of a few tokens; every question is put as it was found:"
+    return [took, table(["server", "found"], finding_rows(found))]
 
 
 def _tool_lines(toolset: ToolSet) -> list[str]:

@@ -12,6 +12,7 @@ from rung.climb.diagnosis.diagnose import foreseen
 from rung.climb.ledger import at_gate, few_seen, planned, said, standing_of
 from rung.climb.preflight import HopelessSplit, preflight
 from rung.climb.runtime import runtime_for
+from rung.climb.server import check_server
 from rung.data.sample import sample, shuffled
 from rung.json_form import as_json
 from rung.parts import Demonstrations
@@ -138,9 +139,9 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
 
     Raises UserError for all else that `preflight` finds.
     """
-    problem, speeds = None, None
+    problem, speeds, server = None, None, None
     try:
-        preflight(task, home, progress)
+        server = check_server(task, preflight(task, home, progress).base, home, progress)
         speeds = Speeds(task, home, progress)
         if speeds.measurable:
             progress.note(MEASURING)
@@ -171,6 +172,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
         },
         "findings": [as_json(finding) for finding in task.findings],
         "problem": problem,
+        "server": as_json(server) if server else None,
         "rungs": rungs,
         "probes": foreseen(task),
         "minutes": sum(known) if len(known) == sum(rung["will_run"] for rung in rungs) else None,

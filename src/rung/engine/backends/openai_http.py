@@ -6,25 +6,28 @@ What a server may refuse and another demands (the name of the token limit, JSON 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from rung.engine.backend import Budget, ContextTooLong, Request, price_usd
 from rung.engine.bases.resolve import Base
-from rung.engine.http.body import OPTIONAL, body_of, form
+from rung.engine.http.body import OPTIONAL, Known, body_of, form
 from rung.engine.http.completion import read_completion
-from rung.engine.http.error_text import read_error
+from rung.engine.http.finding import UNCHECKED, ServerFinding
+from rung.engine.http.in_flight import InFlight
 from rung.engine.http.line import Line
 from rung.engine.http.refusals import Asked, NoAnswer, refused_for
-from rung.engine.http.sending import Patience, Reply, post
-from rung.engine.http.signs import is_too_long
-from rung.engine.http.spending import Purse, checked_prices
+from rung.engine.http.sending import Contact, Patience, Reply, post, time_limits
+from rung.engine.http.spending import Foreseen, Purse, checked_prices
+from rung.engine.http.unknown import unknown_field
 from rung.errors import BrokenEnvironment, UserError
 from rung.sources.address import ServerAddress
 from rung.types import FAILED, REFUSED, Answer
 
+# Hears an answer, with its request's place.
+Keep = Callable[[int, Answer], None]
 _Gathered = tuple[dict[int, Answer], dict[int, ContextTooLong], dict[int, NoAnswer]]
 
 
@@ -43,7 +46,9 @@ class OpenAIHTTP:
     model: str
     purse: Purse = field(default_factory=Purse)
     patience: Patience = field(default_factory=Patience)
+    contact: Contact = field(default_factory=Contact)
     template: str = ""
+    finding: ServerFinding = UNCHECKED
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _refused: set[str] = field(default_factory=set)
     _taken: set[str] = field(default_factory=set)
@@ -52,34 +57,44 @@ class OpenAIHTTP:
         """Refuse from now on to ask what could go beyond the budget. Raises UserError for a limit without prices."""
         self.purse.pay_from(budget, self.address)
 
+    def know(self, finding: ServerFinding) -> None:
+        """Build every question from now on from what was found of the server."""
+        self.finding = finding
+
+    def hold_to(self, in_flight: int) -> None:
+        """Ask so many questions at once, from now on, instead of as many as turn out to be worth it."""
+        self.contact.in_flight = InFlight(fixed=in_flight)
+
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """One call for each request, a few at a time. Raises UserError, ContextTooLong, BudgetSpent, BrokenEnvironment."""
+        """One call for each request, several at a time. Raises UserError, ContextTooLong, BudgetSpent, BrokenEnvironment."""
+        return self.answer_each(requests, lambda _place, _answer: None)
+
+    def answer_each(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
+        """The same. `keep` hears each answer as soon as it is there: what was paid for is not lost with the rest."""
         if any(request.adapters for request in requests):
             raise UserError(
                 "a server's model cannot be adapted from here", where=self.address, hint="Use a local base for r4 and r5."
             )
-        self.purse.foresee(requests)
-        try:
-            return self._all(requests)
-        finally:
-            self.purse.budget.keep(self.purse.budget.spent_usd)
-
-    @property
-    def _asked(self) -> Asked:
-        return Asked(address=ServerAddress.read(self.address), model=self.model)
-
-    def _all(self, requests: Sequence[Request]) -> list[Answer]:
+        most = self.contact.in_flight.most
+        bodies = [body_of(request, self.model, self._known) for request in requests]
+        self.contact.stopped.clear()
         with (
-            Line(self._asked, self.patience.timeout_s) as line,
-            ThreadPoolExecutor(max_workers=self.patience.threads) as pool,
+            self.purse.foresee(bodies) as foreseen,
+            Line(self._asked, time_limits(self.patience)) as line,
+            ThreadPoolExecutor(max_workers=most) as pool,
         ):
-            asked = [pool.submit(self._one, line, request, self.patience) for request in requests]
+            asked = {pool.submit(self._one, line, request, self.patience): place for place, request in enumerate(requests)}
+            came = _Came(bodies=bodies, foreseen=foreseen, keep=keep)
             try:
-                answers, problems, silent = self._gathered(line, asked)
+                gathered = self._gathered(line, asked, came)
             except BaseException:
-                for future in asked:
-                    future.cancel()
+                self.contact.stopped.set()
+                came.save(asked)
                 raise
+        return self._settled_all(requests, gathered)
+
+    def _settled_all(self, requests: Sequence[Request], gathered: _Gathered) -> list[Answer]:
+        answers, problems, silent = gathered
         answers |= {index: self._missing(requests[index], silence) for index, silence in silent.items()}
         if problems:
             # Told together, with the others' answers: nothing is paid for twice.
@@ -87,21 +102,20 @@ class OpenAIHTTP:
             raise ContextTooLong(said, answers, where=next(iter(problems.values())).where)
         return [answers[index] for index in range(len(requests))]
 
-    def _gathered(self, line: Line, asked: Sequence[Future[Answer]]) -> _Gathered:
+    def _gathered(self, line: Line, asked: Mapping[Future[Answer], int], came: _Came) -> _Gathered:
         """By place: the answers, what was too long, and what came to no answer while the server answers other questions."""
-        answers: dict[int, Answer] = {}
         problems: dict[int, ContextTooLong] = {}
         silent: dict[int, NoAnswer] = {}
-        for index, future in enumerate(asked):
+        for future in as_completed(asked):
             try:
-                answers[index] = future.result()
+                came.tell(asked[future], future.result())
             except ContextTooLong as error:
-                problems[index] = error
+                problems[asked[future]] = error
             except NoAnswer as silence:
                 if silence.reason == FAILED and not self._is_alive(line):
                     raise silence.error from None
-                silent[index] = silence
-        return answers, problems, silent
+                silent[asked[future]] = silence
+        return came.answers, problems, silent
 
     def _missing(self, request: Request, silence: NoAnswer) -> Answer:
         """One question without an answer does not end the work on others; a form that was never taken is the user's to mend."""
@@ -120,12 +134,20 @@ class OpenAIHTTP:
             return False
         return True
 
+    @property
+    def _asked(self) -> Asked:
+        return Asked(address=ServerAddress.read(self.address), model=self.model)
+
+    @property
+    def _known(self) -> Known:
+        with self._lock:
+            return Known(finding=self.finding, refused=frozenset(self._refused))
+
     def _one(self, line: Line, request: Request, patience: Patience) -> Answer:
-        with self.purse.reserve(request, self.address) as bill:
-            began = time.perf_counter()
+        with self.purse.reserve(body_of(request, self.model, self._known), self.address) as bill:
             reply = self._settled(line, request, patience)
             self._taken.add(form(request))
-            answer = read_completion(reply.content, request, time.perf_counter() - began).answer
+            answer = read_completion(reply.content, request, reply.seconds).answer
             price = price_usd(self.purse.prices, answer)
             bill.pay(price)
             return replace(answer, cost_usd=price)
@@ -133,16 +155,38 @@ class OpenAIHTTP:
     def _settled(self, line: Line, request: Request, patience: Patience) -> Reply:
         """The server's reply, once what it does not know has been left out of the request. Raises NoAnswer."""
         for _ in range(len(OPTIONAL) + 1):
-            body = body_of(request, self.model, self._refused)
-            reply = post(line, self.address, body, patience)
+            body = body_of(request, self.model, self._known)
+            reply = post(line, self.address, body, patience, self.contact)
             if reply.status == 200:
                 return reply
-            unknown = next(
-                (name for name in OPTIONAL if name in body and name in reply.text and reply.status in (400, 404, 422)), None
-            )
+            unknown = unknown_field(body, reply.status, reply.text)
             held = unknown == "response_format" and request.constraint is not None and request.constraint.kind == "json_schema"
-            if unknown is None or is_too_long(reply.status, read_error(reply.text)) or held:
+            if unknown is None or held:
                 break
             with self._lock:
                 self._refused.add(unknown)
         raise refused_for(reply.status, reply.text, self._asked)
+
+
+@dataclass(kw_only=True)
+class _Came:
+    """The answers to a batch as they come, by place."""
+
+    bodies: Sequence[Mapping[str, Any]]
+    foreseen: Foreseen
+    keep: Keep
+    answers: dict[int, Answer] = field(default_factory=dict)
+
+    def tell(self, place: int, answer: Answer) -> None:
+        """One came."""
+        self.answers[place] = answer
+        self.keep(place, answer)
+        self.foreseen.came(self.bodies[place], answer.cost_usd)
+
+    def save(self, asked: Mapping[Future[Answer], int]) -> None:
+        """Nothing more is asked; what is under way is paid for, and is told when it comes."""
+        for future in asked:
+            future.cancel()
+        for future in wait(asked).done:
+            if not future.cancelled() and future.exception() is None and asked[future] not in self.answers:
+                self.tell(asked[future], future.result())

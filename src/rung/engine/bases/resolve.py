@@ -16,6 +16,7 @@ from rung.engine.backend import Backend, Budget
 from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, plain_folder, read_template
 from rung.engine.chat import no_template, template_digest
+from rung.engine.http.finding import kept_finding
 from rung.errors import UserError
 from rung.json_form import digest
 from rung.progress import Silent
@@ -76,18 +77,26 @@ def open_backend(
     *,
     prices: Mapping[str, float] | None = None,
     budget: Budget | None = None,
+    in_flight: int | None = None,
     blobs: Blobs | None = None,
     progress: Progress | None = None,
 ) -> Backend:
     """The backend of a base, ready to answer. Each backend plug-in has `open(base, *, prices) -> Backend`.
 
-    prices  as in `backend.price_usd`
-    budget  what a server's answers are paid from; a limit needs prices
+    prices     as in `backend.price_usd`
+    budget     what a server's answers are paid from; a limit needs prices
+    in_flight  how many questions a server is asked at once; None for as many as turn out to be worth it
+
+    A server that was checked from this home is asked in the way that its check found.
     """
     base = resolve(reference, home, blobs=blobs, progress=progress)
     backend: Backend = plugins.load("backends", base.kind).open(base, prices=prices)
     if budget is not None and hasattr(backend, "pay_from"):
         backend.pay_from(budget)
+    if in_flight is not None and hasattr(backend, "hold_to"):
+        backend.hold_to(in_flight)
+    if base.reference.is_server and hasattr(backend, "know") and (finding := kept_finding(home, base.digest)):
+        backend.know(finding)
     return backend
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rung.choices import choices
 from rung.engine.backend import Request
+from rung.engine.http.alternatives import choice_logprobs
 from rung.engine.http.body import is_object
 from rung.engine.http.error_text import read_error
 from rung.engine.http.message import NoText, said_in, thinks
@@ -52,18 +53,23 @@ def read_completion(reply: Mapping[str, Any], request: Request, seconds: float) 
     text, fault, thinks = _said(choice, reason, reply)
     if isinstance(request.constraint, SchemaConstraint) and not is_object(request.constraint.schema):
         text = _unwrapped(text)
+    logprobs = None
+    if isinstance(request.constraint, ChoiceConstraint):
+        text = _as_choice(text, request.constraint.choices)
+        logprobs = choice_logprobs(choice, text, request.constraint.choices)
     if fault == NOTHING:
         reason = SILENT
     if isinstance(choice.get("error"), Mapping) and not text:
         reason, fault = FAILED, read_error(json.dumps({"error": choice["error"]})).words
     usage = _object(reply.get("usage"))
     answer = Answer(
-        text=_as_choice(text, request.constraint.choices) if isinstance(request.constraint, ChoiceConstraint) else text,
+        text=text,
         latency_s=seconds,
         prompt_tokens=_count(usage.get("prompt_tokens")),
         cached_tokens=_count(_object(usage.get("prompt_tokens_details")).get("cached_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
         finish_reason=reason,
+        logprobs=logprobs,
         fault=fault,
     )
     return Completion(answer=answer, thinks=thinks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from rung.engine.http.completion import has_message, json_object
@@ -51,9 +51,10 @@ class Line:
         """
         return self._sent("POST", self._asked.address.completions, json=body)
 
-    def get(self, end: str) -> Response:
-        """What stands beside the chat completions, `/models` for one. Raises as `post` does."""
-        return self._sent("GET", self._asked.address.to(end))
+    def get(self, end: str, *, root: bool = False) -> Response:
+        """What stands beside the chat completions, `/models` for one, or at the `root` above their /v1. Raises as `post` does."""
+        address = self._asked.address
+        return self._sent("GET", (replace(address, path=address.path.removesuffix("/v1")) if root else address).to(end))
 
     def _sent(self, method: str, url: str, **sent: Any) -> Response:
         import httpx

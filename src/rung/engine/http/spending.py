@@ -6,10 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-from rung.engine.backend import Budget, Request, price_usd
+from rung.engine.backend import Budget, price_usd
 from rung.errors import UserError
 from rung.types import Answer
+
+# What is sent for a question, as `body_of` makes it.
+Body = Mapping[str, Any]
 
 
 class BudgetSpent(UserError):
@@ -45,26 +49,31 @@ class Purse:
             )
         self.budget = budget
 
-    def foresee(self, requests: Sequence[Request]) -> None:
-        """Writes down the most that can have been spent once all these are answered."""
-        if self.budget.limit_usd is not None:
-            self.budget.keep(min(self.budget.limit_usd, self.budget.spent_usd + sum(map(self._most, requests))))
+    @contextmanager
+    def foresee(self, bodies: Sequence[Body]) -> Iterator[Foreseen]:
+        """Writes down the most that can have been spent once all these are answered, and after that what was."""
+        foreseen = Foreseen(purse=self, usd=self.budget.spent_usd + sum(map(self.most, bodies)), left=len(bodies))
+        foreseen.write()
+        try:
+            yield foreseen
+        finally:
+            self.budget.keep(self.budget.spent_usd)
 
     @contextmanager
-    def reserve(self, request: Request, where: str) -> Iterator[Bill]:
-        """Takes the most that this request can cost off the budget while it is asked. Raises BudgetSpent where that is too much."""
-        bill = Bill(reserved=self._reserved(request, where))
+    def reserve(self, body: Body, where: str) -> Iterator[Bill]:
+        """Takes the most that this can cost off the budget while it is asked. Raises BudgetSpent where that is too much."""
+        bill = Bill(reserved=self._reserved(body, where))
         try:
             yield bill
         finally:
             with self.budget.lock:
                 self.budget.spent_usd += bill.usd - bill.reserved
 
-    def _reserved(self, request: Request, where: str) -> float:
+    def _reserved(self, body: Body, where: str) -> float:
         budget = self.budget
         if budget.limit_usd is None:
             return 0.0
-        most = self._most(request)
+        most = self.most(body)
         with budget.lock:
             if budget.spent_usd + most > budget.limit_usd:
                 raise BudgetSpent(
@@ -76,10 +85,35 @@ class Purse:
             budget.spent_usd += most
         return most
 
-    def _most(self, request: Request) -> float:
-        """The most that a request can cost. A token is at least one byte of text."""
-        sent = len(json.dumps([list(request.messages), list(request.tools)], ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        return price_usd(self.prices, Answer(text="", prompt_tokens=sent, completion_tokens=request.max_tokens)) or 0.0
+    def most(self, body: Body) -> float:
+        """The most that a question can cost. A token is at least one byte of text."""
+        parts = [body["messages"], body.get("tools", []), *([body["response_format"]] if "response_format" in body else [])]
+        sent = len(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        longest = body.get("max_completion_tokens", body.get("max_tokens", 0))
+        return price_usd(self.prices, Answer(text="", prompt_tokens=sent, completion_tokens=longest)) or 0.0
+
+
+@dataclass(kw_only=True)
+class Foreseen:
+    """The most that a batch can bring the total to, which shrinks to the truth as its answers come."""
+
+    purse: Purse
+    usd: float
+    left: int
+
+    def came(self, body: Body, cost: float | None) -> None:
+        """One of them was answered, and cost so much (None where that is not known)."""
+        self.left -= 1
+        if cost is not None:
+            self.usd += cost - self.purse.most(body)
+        if self.left:
+            self.write()
+
+    def write(self) -> None:
+        """Writes the total down, where there is a limit to it."""
+        budget = self.purse.budget
+        if budget.limit_usd is not None:
+            budget.keep(min(budget.limit_usd, self.usd))
 
 
 def checked_prices(prices: Mapping[str, float] | None) -> Mapping[str, float]:

@@ -204,14 +204,13 @@ class Answering:
         return self._choices[names]
 
     def _check_lengths(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]]) -> None:
-        context = self.model.config.max_positions
+        context, why = self.model.config.max_positions, self.model.config.context_note
+        limit = f"at most {context:,}, its answer included" + (f" ({why})" if why else "")
         problems = {}
         for index, (request, ids) in enumerate(zip(requests, prompts, strict=True)):
             if len(ids) >= context:
                 said = text_of(request.messages[-1].get("content"))[:60]
-                problems[index] = (
-                    f"the prompt has {len(ids):,} tokens and the base reads at most {context:,}, its answer included: {said!r}..."
-                )
+                problems[index] = f"the prompt has {len(ids):,} tokens and the base reads {limit}: {said!r}..."
         if problems:
             raise ContextTooLong(problems)
 

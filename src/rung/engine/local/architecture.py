@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rung import plugins
 from rung.engine.local.attention import Attention
-from rung.engine.local.shape import KeyValueSizes, Module, Shape
+from rung.engine.local.shape import Ends, KeyValueSizes, Module, Shape
 from rung.engine.local.update import Update
 from rung.errors import UserError
 
@@ -63,6 +63,7 @@ class Architecture(Protocol):
 
     MODEL_TYPES      of a transformers configuration that it computes
     BLOCK            where the tensors of block {} are stored
+    HEAD             the head's place in the model, which is none of its tensors where it is tied
     IGNORED          how the names of stored tensors end that need not be read
     Layer            a dataclass of one block's tensors; a field for each of `block_tensors`
     read()           the shape; raises NotComputed for what is not computed exactly
@@ -78,6 +79,7 @@ class Architecture(Protocol):
 
     MODEL_TYPES: tuple[str, ...]
     BLOCK: str
+    HEAD: str
     IGNORED: tuple[str, ...]
     Layer: type
 
@@ -151,6 +153,13 @@ class DecoderConfig(Shape):
 
     def kept_bytes(self, item: int, seen: int) -> int:
         return self.architecture.kept_bytes(self, item, seen)
+
+    @property
+    def ends(self) -> Ends:
+        stored = {held.name: held.stored[0].removesuffix(".weight") for held in self.architecture.tensors(self)}
+        paths = (stored["embedding"], stored.get("head", self.architecture.HEAD))
+        embedding, head = (Module(path=path, width_out=self.vocabulary, width_in=self.width) for path in paths)
+        return Ends(embedding=embedding, head=head, tied=self.tied)
 
     @property
     def parameters(self) -> int:

@@ -17,6 +17,9 @@ from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.architecture import DecoderConfig, NotComputed
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.fused import FusedDecoder
+from rung.engine.local.hooked.interface import NotHooked
+from rung.engine.local.hooked.loading import load_hooked
+from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.memory import reuse_freed_memory
 from rung.engine.local.plain_loading import load_plain
 from rung.engine.local.shape import Shape
@@ -65,8 +68,19 @@ class LocalModel:
             chosen = dtype or choose(folder, config, place)
             decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
         except NotComputed:
-            decoder = load_plain(folder, dtype or torch.float32, place)
+            decoder = _otherwise(folder, dtype, place)
         return cls(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)
+
+
+def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> Decoder:
+    """By transformers' modelling code: under this engine's attention where that says the same, else as it is."""
+    from rung.engine.local.precision import choose
+
+    try:
+        shape = HookedShape.read(folder)
+        return load_hooked(folder, shape, dtype or choose(folder, shape, place), place)
+    except NotHooked:
+        return load_plain(folder, dtype or torch.float32, place)
 
 
 def _configured_ends(folder: Path) -> frozenset[int]:

@@ -29,7 +29,7 @@ def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
     try:
         with quiet():
             config = AutoConfig.from_pretrained(where, trust_remote_code=own_code, local_files_only=True)
-            kind = _kind(config, own_code)
+            kind = class_of(config, own_code)
             if own_code:
                 settings |= {"trust_remote_code": True}
             module, found = kind.from_pretrained(
@@ -49,8 +49,8 @@ def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
     return module.eval().requires_grad_(False)
 
 
-def _kind(config: Any, own_code: bool) -> Any:
-    """The class to load; of a model that sees, without eyes."""
+def class_of(config: Any, own_code: bool = False) -> Any:
+    """The class to load; of a model that sees, without eyes. Raises ValueError for what is no causal decoder."""
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoModelForCausalLM
 
     if own_code:

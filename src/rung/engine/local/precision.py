@@ -19,6 +19,9 @@ from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.fused import FusedDecoder
+from rung.engine.local.hooked.loading import load_hooked
+from rung.engine.local.hooked.shape import HookedShape
+from rung.engine.local.shape import Shape
 from rung.engine.local.weights import Weights, load_weights, stored_dtype
 from rung.errors import BrokenEnvironment, UserError, did_you_mean
 from rung.json_form import digest
@@ -67,7 +70,7 @@ def best_device() -> torch.device:
     return torch.device(wanted)
 
 
-def choose(folder: Path, config: DecoderConfig, device: torch.device) -> torch.dtype:
+def choose(folder: Path, config: Shape, device: torch.device) -> torch.dtype:
     """bfloat16 where this machine multiplies it natively and the model, in it, says what it says in float32; else float32.
 
     The check takes seconds and its result is kept beside the folder, for this torch, this processor and these weights.
@@ -96,9 +99,15 @@ def quick_bfloat16(device: torch.device) -> bool:
     return any(bool(getattr(torch.cpu, name, bool)()) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
-def self_check(folder: Path, config: DecoderConfig, device: torch.device) -> Check:
-    """Reads the weights as they are stored and runs a fixed text in both precisions; float32 is unpacked one layer at a time."""
+def self_check(folder: Path, config: Shape, device: torch.device) -> Check:
+    """Reads the weights as they are stored and runs a fixed text in both precisions; float32 is unpacked one layer at a time
+    where the layers are ours."""
     ids = _probe_ids(folder, config, device)
+    if isinstance(config, HookedShape):
+        with torch.inference_mode():
+            said = [_log_probabilities(load_hooked(folder, config, dtype, device), ids) for dtype in PRECISIONS.values()]
+        return compare(said[0], said[1], ids)
+    assert isinstance(config, DecoderConfig)
     stored = load_weights(folder, config, stored_dtype(folder), device)
     with torch.inference_mode():
         exact = _log_probabilities(FusedDecoder(config, _in_float32(stored)), ids)
@@ -116,7 +125,7 @@ def compare(exact: Tensor, rounded: Tensor, ids: Tensor) -> Check:
     return Check(sure_tokens_kept=float(kept.mean()) if len(kept) else 1.0, mean_change_nats=float(change))
 
 
-def _probe_ids(folder: Path, config: DecoderConfig, device: torch.device) -> Tensor:
+def _probe_ids(folder: Path, config: Shape, device: torch.device) -> Tensor:
     from transformers import AutoTokenizer
 
     ids = AutoTokenizer.from_pretrained(str(folder)).encode(PROBE, add_special_tokens=False)

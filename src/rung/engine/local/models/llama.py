@@ -17,6 +17,7 @@ from rung.engine.local.rotary import ROTARY_KINDS, Angles, rope_settings
 
 MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "smollm")
 BLOCK = "model.layers.{}."
+HEAD = "lm_head"
 # A tied head that is stored all the same, and what older files keep of the angles.
 IGNORED = ("lm_head.weight", "rotary_emb.inv_freq")
 

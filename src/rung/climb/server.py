@@ -1,0 +1,92 @@
+"""The check of a task's server, before anything is spent on it; kept, so that every question is put in the way that it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rung.engine.answer import resolve_constraint
+from rung.engine.backend import Budget
+from rung.engine.bases.resolve import Base
+from rung.engine.http.check import Server, check, is_there
+from rung.engine.http.finding import ServerFinding, finding_notes, keep_finding, kept_finding
+from rung.engine.http.spending import Purse, checked_prices
+from rung.errors import UserError
+from rung.rungs.base import labelled
+from rung.types import Example, Progress, Task
+
+if TYPE_CHECKING:
+    from rung.engine.backend import Asked
+    from rung.registry.home import Home
+
+
+def check_server(task: Task, base: Base, home: Home, progress: Progress, budget: Budget | None = None) -> ServerFinding | None:
+    """What the task's server does, found now by a dozen tiny questions, and kept in the home; None for another base.
+
+    budget  what it is paid from
+
+    Raises UserError, with the task file's line, where nobody is there, the key is refused or the model is not known; BudgetSpent.
+    """
+    if not base.reference.is_server:
+        return None
+    purse = Purse(prices=checked_prices(task.prices or None))
+    if budget is not None:
+        purse.pay_from(budget, base.reference.name)
+    server = Server(address=base.reference.name, model=base.reference.member, purse=purse)
+    with progress.stage(f"Checking the server {base.reference.bare}"):
+        try:
+            finding = check(server, _form(task))
+        except UserError as error:
+            raise _placed(task, error) from None
+    keep_finding(home.path, base.digest, finding)
+    for note in finding_notes(finding):
+        progress.note(note)
+    return finding
+
+
+def go_on_with(task: Task, base: Base, home: Home, locked: ServerFinding | None) -> None:
+    """A climb that goes on asks as it began: as its lock says, whatever a later check of another task found.
+
+    Raises UserError where nobody is there any more.
+    """
+    if locked is None or not base.reference.is_server:
+        return
+    _look(task, base)
+    keep_finding(home.path, base.digest, locked)
+
+
+def known_server(task: Task, base: Base, home: Home, progress: Progress) -> ServerFinding | None:
+    """What is known of a server from an earlier check; found now where there was none. Raises UserError as `check_server` does."""
+    if not base.reference.is_server:
+        return None
+    kept = kept_finding(home.path, base.digest)
+    if kept is None:
+        return check_server(task, base, home, progress)
+    _look(task, base)
+    return kept
+
+
+def _look(task: Task, base: Base) -> None:
+    try:
+        is_there(Server(address=base.reference.name, model=base.reference.member))
+    except UserError as error:
+        raise _placed(task, error) from None
+
+
+def _placed(task: Task, error: UserError) -> UserError:
+    """The same with the task file's line; what the limits say is told as it is."""
+    from rung.engine.http.spending import BudgetSpent
+    from rung.task.positions import place_in
+
+    if isinstance(error, BudgetSpent):
+        return error
+    return UserError(f"{error.where}: {error.problem}", where=place_in(task.path, ("base",)), hint=error.hint)
+
+
+def _form(task: Task) -> Asked | None:
+    """What the answers will be held to."""
+    from rung.verify.scoring import scorer_of
+
+    rows: Sequence[Example] = labelled(task)
+    tools = task.tools.offers if task.tools else next((row.tools for row in rows if row.tools), ())
+    return resolve_constraint(scorer_of(task).constraint(rows), tuple(tools))
