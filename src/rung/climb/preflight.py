@@ -79,7 +79,12 @@ def _base(task: Task, home: Home, progress: Progress) -> Base:
     from rung.task.positions import place_in
 
     try:
-        return resolve(task.base, home.path, blobs=home.blobs, progress=progress)
+        base = resolve(task.base, home.path, blobs=home.blobs, progress=progress)
+        if base.kind == "local" and base.folder:
+            from rung.engine.local.fitness import refuse_unfit_base
+
+            refuse_unfit_base(base.folder)
+        return base
     except UserError as error:
         problem = f"{_seen_from(task.path, error.where)}: {error.problem}" if error.where else error.problem
         raise UserError(problem, where=place_in(task.path, ("base",)), hint=error.hint) from None
