@@ -57,7 +57,8 @@ def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
 def save_module(module: Any, folder: Path, state: Mapping[str, Tensor]) -> None:
     """These tensors, by the module's names, as transformers stores them; with what was left out of it as it was read."""
     if module.blind_to:
-        whole = type(module).__mro__[1].from_pretrained(module.read_from, dtype=module.dtype, local_files_only=True)
+        kind: Any = type(module).__mro__[1]
+        whole = kind.from_pretrained(module.read_from, dtype=module.dtype, local_files_only=True)
         state = {**state, **{name: tensor for name, tensor in whole.state_dict().items() if name.startswith(module.blind_to)}}
     with quiet():
         module.save_pretrained(str(folder), state_dict=state)
