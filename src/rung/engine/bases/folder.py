@@ -49,10 +49,10 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
 
 def read_template(folder: Path) -> str | dict[str, str] | None:
     """The folder's chat template as transformers would load it, without importing transformers; None where there is none."""
-    named = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("additional_chat_templates/*.jinja"))}
+    named = {path.stem: _text(path) for path in sorted(folder.glob("additional_chat_templates/*.jinja"))}
     default: Any = None
     if (folder / "chat_template.jinja").is_file():
-        default = (folder / "chat_template.jinja").read_text("utf-8")
+        default = _text(folder / "chat_template.jinja")
     elif (folder / "chat_template.json").is_file():
         default = read_json(folder / "chat_template.json").get("chat_template")
     elif (folder / "tokenizer_config.json").is_file():
@@ -60,6 +60,14 @@ def read_template(folder: Path) -> str | dict[str, str] | None:
     if isinstance(default, list):
         return {entry["name"]: entry["template"] for entry in default} | named
     return {"default": default, **named} if named and default else default
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"the chat template is no UTF-8 text, at byte {error.start}"
+        raise UserError(problem, where=str(path), hint="Copy or download it again.") from error
 
 
 def check_folder(folder: Path) -> None:
