@@ -16,6 +16,8 @@ from rung.types import Candidate, Progress
 
 if TYPE_CHECKING:
     from rung.engine.bases.resolve import Base
+    from rung.engine.local.peft.plain import Weights
+    from rung.engine.local.shape import Shape
     from rung.registry.home import Home
 
 RUNG = "imported"
@@ -77,15 +79,41 @@ def _keep(folder: Path, base: Base) -> Callable[[Path], None]:
         import torch
 
         from rung.engine.local.adapter import load_adapter
-        from rung.engine.local.architecture import DecoderConfig
-        from rung.engine.local.peft.plain import weights_of, write_plain
+        from rung.engine.local.peft.plain import write_plain
 
         assert base.folder is not None
-        loaded = load_adapter(folder, DecoderConfig.read(base.folder), torch.device("cpu"))
-        if loaded.begun:
-            write_plain(loaded.files, loaded.begun, weights_of(base.folder), target)
+        shape = _shape(base.folder)
+        loaded = load_adapter(folder, shape, torch.device("cpu")) if shape else None
+        if loaded and loaded.begun:
+            write_plain(loaded.files, loaded.begun, _weights(base.folder, shape), target)
             return
         for name in ADAPTER_FILES:
             shutil.copyfile(folder / name, target / name)
 
     return make
+
+
+def _shape(folder: Path) -> Shape | None:
+    """Of a base whose shape is known without its weights; another's is looked at when it is opened."""
+    from rung.engine.local.architecture import DecoderConfig, NotComputed
+    from rung.engine.local.hooked.interface import NotHooked
+    from rung.engine.local.hooked.shape import HookedShape
+
+    try:
+        return DecoderConfig.read(folder)
+    except NotComputed:
+        pass
+    try:
+        return HookedShape.read(folder)
+    except NotHooked:
+        return None
+
+
+def _weights(folder: Path, shape: Shape | None) -> Weights:
+    """Read one by one where the files name them as the model does."""
+    from rung.engine.local.architecture import DecoderConfig
+    from rung.engine.local.modules import load_module
+    from rung.engine.local.peft.plain import weights_in, weights_of
+    from rung.engine.local.weights import stored_dtype
+
+    return weights_of(folder) if isinstance(shape, DecoderConfig) else weights_in(load_module(folder, stored_dtype(folder)))

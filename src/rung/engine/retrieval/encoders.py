@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.engine.bases.fetch import fetch
-from rung.engine.bases.folder import digest_folder
+from rung.engine.bases.folder import digest_folder, weight_files
 from rung.engine.retrieval.pipeline import Pipeline, Similarity, read_config, read_pipeline, settings_file
 from rung.engine.retrieval.sentence import TextEncoder
 from rung.engine.retrieval.vectors import VectorStore
@@ -84,6 +84,7 @@ def open_encoder(reference: str, home: Path, progress: Progress | None = None) -
     own = _is_model2vec(folder)
     pipeline = Pipeline(first=folder, static=True) if own else read_pipeline(folder)
     encode: Callable[[str, bool], Any] = _Model2Vec(folder) if own else TextEncoder(pipeline)
+    weight_files(pipeline.first)
     pinned = _pinned(asked, settled, [digest_folder(pipeline.first), {}, _read_of(pipeline.first), *pipeline.meaning], "encoder")
     store = VectorStore(home / "vectors" / f"{pinned[-64:][:32]}.db")
     return Encoder(reference=pinned, encode=encode, store=store, similarity=pipeline.similarity)
@@ -94,6 +95,7 @@ def open_reranking_folder(reference: str, home: Path, progress: Progress | None)
     asked, settled, folder = _brought(reference, home, progress, "reranker")
     prompts = {key: value for key, value in read_config(folder, _SETTINGS).items() if key in ("prompts", "default_prompt_name")}
     told = [prompts] if prompts.get("default_prompt_name") else []
+    weight_files(folder)
     return _pinned(asked, settled, [digest_folder(folder), {}, _read_of(folder), *told], "reranker"), folder
 
 

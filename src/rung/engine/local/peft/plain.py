@@ -67,6 +67,18 @@ def weights_of(folder: Path) -> Weights:
     return weight
 
 
+def weights_in(model: Any) -> Weights:
+    """Of a model of transformers' own code, whichever way its modules lay them."""
+    from torch.nn import Linear
+
+    def weight(path: str) -> Tensor:
+        module = model.get_submodule(path)
+        laid: Tensor = module.weight if isinstance(module, Linear) else module.weight.T
+        return laid.detach().float()
+
+    return weight
+
+
 def _whole(effect: ModuleEffect, weight: Tensor) -> tuple[Tensor, Tensor]:
     assert effect.begun_from and effect.down is not None and effect.up is not None
     first = effect.begun_from(weight, len(effect.down), effect.scale)
