@@ -311,7 +311,7 @@ def theirs(folder: Path) -> torch.Tensor:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()(torch.tensor([IDS])).logits[0]
 
 
-@pytest.mark.parametrize("mutation", some([*CONFIG, *WEIGHTS, *WORDS]))
+@pytest.mark.parametrize("mutation", some([*CONFIG, *WEIGHTS, *WORDS], 40))
 def test_one_thing_wrong(mutation: Mutation, source: Path, tmp_path: Path, home: Path) -> None:
     folder = Path(shutil.copytree(source, tmp_path / "mutated"))
     mutation(folder)

@@ -61,11 +61,14 @@ def _refuse_odd_numbers(raw: Mapping[str, Any], where: str, within: str = "") ->
         if isinstance(value, Mapping):
             _refuse_odd_numbers(value, where, f"{named}.")
             continue
-        odd = isinstance(value, float) and not math.isfinite(value)
-        odd = odd or (key in SIZES and isinstance(value, int) and (isinstance(value, bool) or value < 1))
-        if odd or (key == "rope_theta" and (isinstance(value, bool | str) or (isinstance(value, int | float) and value <= 0))):
+        problem = "not a finite number" if isinstance(value, float) and not math.isfinite(value) else ""
+        if key in SIZES and isinstance(value, int) and (isinstance(value, bool) or value < 1):
+            problem = "not a whole number above 0"
+        if key == "rope_theta" and (isinstance(value, bool | str) or (isinstance(value, int | float) and value <= 0)):
+            problem = "not a number above 0"
+        if problem:
             hint = "Copy or download it again, as it was published."
-            raise UserError(f"{named} is {value!r}, a value that no model can have", where=where, hint=hint)
+            raise UserError(f"{named} is {value!r}, {problem}", where=where, hint=hint)
 
 
 def whole(config: Mapping[str, Any], key: str, where: str) -> int:
