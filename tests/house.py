@@ -67,6 +67,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "architectures": {
         "MODEL_TYPES": (),
         "BLOCK": (),
+        "HEAD": (),
         "IGNORED": (),
         "Layer": (),
         "read": ("raw", "where"),
@@ -80,6 +81,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "adapter_kinds": {
         "PEFT_TYPE": (),
+        "PARTS": (),
         "LEARNING_RATE": (),
         "Config": (),
         "tensors": ("config", "shape"),
@@ -88,13 +90,13 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "idle": ("tensors",),
         "kept": ("config", "shape"),
         "to_peft": ("config", "shape"),
-        "from_peft": ("raw", "where"),
+        "read": ("files", "base"),
     },
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 28
+MAX_OPTIONS = 30
 
 
 @dataclass(frozen=True, kw_only=True)

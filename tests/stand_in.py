@@ -16,14 +16,26 @@ def completion(text="hello", *, calls=None, usage=True) -> dict:
 
 
 class Server:
-    """Answers by `script`: each entry (status, body, headers, delay), the last one for ever; keeps what it was sent."""
+    """Answers by `script`: each entry (status, body, headers, delay), the last one for ever; keeps what it was sent.
 
-    def __init__(self):
+    `pages` is what may be looked at, (status, body) by path; `port` 0 takes any that is free.
+    """
+
+    def __init__(self, port=0):
+        self.pages = {}
         self.script, self.bodies, self.headers, self.paths, self.times = [(200, completion(), {}, 0)], [], [], [], []
         self.lock = threading.Lock()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, reply = outer.pages.get(self.path, (404, {"detail": "Not Found"}))
+                data = json.dumps(reply).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with outer.lock:
@@ -48,7 +60,7 @@ class Server:
             def log_message(self, *_):
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
         self.address = f"http://127.0.0.1:{self.http.server_port}/v1"

@@ -43,7 +43,7 @@ def test_a_stale_page_is_seen(generate: ModuleType, tmp_path: Path, monkeypatch:
 
 def test_every_command_and_every_plugin_has_its_place(generate: ModuleType) -> None:
     cli = generate.cli_page()
-    titles = re.findall(r"^## rung (\w+)$", cli, re.MULTILINE)
+    titles = re.findall(r"^## rung ([\w-]+)$", cli, re.MULTILINE)
     assert {"init", "plan", "climb", "eval", "ls", "show", "answer", "report", "demo"} <= set(titles)
     assert cli.count("Example:") == len(titles)
     assert cli.count("--json") == len(titles)

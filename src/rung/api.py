@@ -74,6 +74,7 @@ def evaluate(
     """
     from rung.climb.ledger import charge_evaluation, locked_rows, open_to
     from rung.climb.runtime import runtime_for
+    from rung.climb.server import known_server
     from rung.registry import home as registry
     from rung.verify.run import evaluate
 
@@ -85,6 +86,7 @@ def evaluate(
         asked = opened.candidates.get(fields) if isinstance(fields, str) else fields
         opened.tasks.add(task)
         opened.candidates.add(asked, task.digest)
+        known_server(task, asked.base, opened, shown)
         judging = open_to(task, asked, opened) if split == "test" else task
         rows = judging.split(split)
         if split == "test":

@@ -36,6 +36,13 @@ CHANNEL = "<|channel|>"
 CHANNEL_MARKS = frozenset((CHANNEL, "<|message|>", "<|constrain|>", "<|start|>", "<|end|>", "<|return|>", "<|call|>"))
 # Tokens that begin a mark whose name is written behind them.
 _HALF_MARKS = frozenset(("<|channel>", "<unused94>"))
+# Marks that are not closed by a slash.
+_CLOSINGS = {
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|channel>thought": "<channel|>",
+    "<unused94>thought": "<unused95>",
+}
 _OPENED = re.compile(r"(?:<\|channel>thought|<unused94>thought|[<\[◁][^\s<>\[\]]{1,40}[>\]▷])\s*\Z")
 # Openings that two families of models write in plain words; the second is what is left of channels whose marks were dropped.
 _IN_WORDS = (
@@ -109,6 +116,17 @@ def opened_thought(prompt: str) -> str:
     last = _OPENED.search(prompt[-200:])
     mark = _MARK.fullmatch(last[0].rstrip()) if last else None
     return last[0] if last and mark and mark.lastgroup == "open" else ""
+
+
+def closing_of(prompt: str) -> str:
+    """What ends the thought that a prompt opens at its end, so that an answer can follow; empty where it opens none."""
+    opened = opened_thought(prompt)
+    mark = opened.rstrip()
+    if not mark:
+        return ""
+    closing = _CLOSINGS.get(mark, f"{mark[0]}/{mark[1:]}")
+    # As templates write an empty thought: <think>, an empty line, </think>, an empty line.
+    return f"{chr(10) * max(0, 2 - opened.count(chr(10)))}{closing}\n\n" if mark[0] == "<" and closing[1] == "/" else closing
 
 
 def without_thoughts(content: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

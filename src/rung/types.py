@@ -178,7 +178,7 @@ class Task:
 
     `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
     `traffic` is what break-evens are told in, `in_flight` how many questions a server is asked at once; no part of the lock.
-    `base_adapters` (digests) are part of the base, where that is a registered version (`base_name`) which has any."""
+    `base_adapters` (digests) are part of the base: those of a registered version (`base_name`) and the file's `base_adapter`."""
 
     name: str
     base: str
@@ -200,6 +200,7 @@ class Task:
     findings: tuple[Finding, ...] = ()
     base_adapters: tuple[str, ...] = ()
     base_name: str = ""
+    base_adapter: str = ""
     in_flight: int | None = None
 
     @cached_property
@@ -226,7 +227,7 @@ class Task:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
         # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
         none = () if self.base_adapters else ("base_adapters",)
-        outside = ("examples", "path", "traffic", "findings", "base_name", "in_flight", *none)
+        outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", *none)
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         rows = [[row.digest, row.group, row.split, *([dict(row.slices)] if row.slices else [])] for row in self.examples]
         return digest([fields, rows])
@@ -235,8 +236,7 @@ class Task:
 def _locked(value: Any) -> Any:
     """A field of a Task as far as it is part of the lock."""
     if isinstance(value, Bar):
-        # What is accepted of a scorer changes no score.
-        unsaid = ("accepts", *_unsaid(value))
+        unsaid = ("accepts", *_unsaid(value))  # what is accepted of a scorer changes no score
         return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in unsaid}
     if isinstance(value, tuple):
         return [_locked(part) for part in value]

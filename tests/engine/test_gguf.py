@@ -13,8 +13,11 @@ from mutations import EVERY
 from tiny import make_tiny_model
 from tiny_gguf import Draft, draft_of
 
+from rung.engine.bases.gguf.header import Stored
 from rung.engine.bases.gguf.rope import llama3_factors
+from rung.engine.bases.gguf.unpack import unpacked
 from rung.engine.bases.resolve import resolve
+from rung.errors import UserError
 
 SMALL: dict[str, Any] = {
     "hidden_size": 64,
@@ -140,3 +143,57 @@ def test_other_factors_are_carried_as_they_are(words: Path, tmp_path: Path, home
     assert folder
     rope = json.loads((folder / "config.json").read_text())["rope_parameters"]
     assert rope["long_factor"] == rope["short_factor"] == factors and rope["attention_factor"] == 1.0
+
+
+def _kinds() -> dict[str, bool]:
+    """Every type of quantisation, and whether the package `gguf` can unpack it."""
+    import gguf
+
+    found: dict[str, bool] = {}
+    for kind in gguf.GGMLQuantizationType:
+        block, size = gguf.GGML_QUANT_SIZES[kind]
+        try:
+            gguf.quants.dequantize(np.zeros((1, size * (256 // block if block <= 256 else 1)), np.uint8), kind)
+            found[kind.name] = True
+        except NotImplementedError:
+            found[kind.name] = False
+    return found | {"F64": True, "F32": True, "F16": True}
+
+
+@pytest.mark.parametrize(("name", "known"), _kinds().items())
+def test_every_quantisation_is_unpacked_or_refused_by_name(name: str, known: bool, tmp_path: Path) -> None:
+    import gguf
+
+    kind = gguf.GGMLQuantizationType[name]
+    block, size = gguf.GGML_QUANT_SIZES[kind]
+    # No byte of these makes a half-precision number that is not finite.
+    raw = (np.random.default_rng(0).integers(0, 256, (4, 256 // block * size)) & 0x3F).astype(np.uint8)
+    (tmp_path / "a.gguf").write_bytes(b"x" * 3 + raw.tobytes())
+    stored = Stored(name="w", shape=(4, 256), kind=kind.value, file=tmp_path / "a.gguf", start=3, size=raw.nbytes)
+    if not known:
+        with pytest.raises(UserError, match=f"'w' is quantised as {name}"):
+            unpacked(stored)
+        return
+    plain = {"F64": np.float64, "F32": np.float32, "F16": np.float16}.get(name)
+    expected = raw.view(plain) if plain else gguf.quants.dequantize(raw, kind)
+    assert np.array_equal(unpacked(stored).numpy(), expected.astype(np.float32).reshape(4, 256))
+
+
+def test_a_quantised_file_is_what_its_blocks_say(words: Path, tmp_path: Path, home: Path) -> None:
+    """The model by hand: each tensor unpacked, put into transformers' own, in the precision that is kept."""
+    import gguf
+    from transformers import AutoModelForCausalLM
+
+    source, draft = write_llama(words, tmp_path)
+    inner = [name for name in draft.tensors if "ffn" in name and "norm" not in name]
+    draft.kinds = dict(zip(inner, ["Q8_0", "Q4_0", "Q5_1", "Q4_1", "Q5_0", "BF16"], strict=True))
+    folder = resolve(str(draft.write(tmp_path / "model.gguf")), home).folder
+    assert folder
+    oracle, back = (AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32).state_dict() for place in (source, folder))
+    for name, kind in draft.kinds.items():
+        _, layer, part, _ = name.split(".")
+        number = gguf.GGMLQuantizationType[kind]
+        blocks = gguf.quants.dequantize(gguf.quants.quantize(draft.tensors[name], number), number)
+        oracle[f"model.layers.{layer}.mlp.{part.removeprefix('ffn_')}_proj.weight"] = torch.from_numpy(blocks).bfloat16().float()
+    for name, tensor in oracle.items():
+        torch.testing.assert_close(back[name], tensor, rtol=0, atol=0, msg=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,21 @@ def run(path: Path, home_folder: Path) -> dict:
 @pytest.fixture
 def static(tmp_path: Path) -> str:
     return str(make_static(tmp_path / "encoder"))
+
+
+@pytest.mark.parametrize(("key", "told"), [("encoder", "the step Router is not computed here"), ("reranker", "LogitScore")])
+def test_an_encoder_that_is_not_computed_is_refused_before_anything_is_asked(tmp_path, key, told):
+    path = write(tmp_path / "task", {"source": "docs", key: "strange"})
+    (tmp_path / "task" / "strange").mkdir()
+    kinds = {"encoder": ("Transformer", "Router"), "reranker": ("Transformer", "LogitScore")}[key]
+    listed = [{"path": f"{number}_{kind}", "type": f"sentence_transformers.models.{kind}"} for number, kind in enumerate(kinds)]
+    (tmp_path / "task" / "strange" / "modules.json").write_text(json.dumps(listed))
+    (tmp_path / "task" / "strange" / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "task" / "strange" / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), start=1) if text.strip().startswith(f"{key}:"))
+    with pytest.raises(UserError, match=told) as caught:
+        run(path, tmp_path / "home")
+    assert caught.value.where.endswith(f"task.yaml:{line}") and "strange" in caught.value.problem
 
 
 def test_retrieval_wins_where_the_documents_hold_the_answers(tmp_path, static):

@@ -23,12 +23,13 @@ class Commands(click.Group):
     """A group whose commands are the files of `commands/`: a file's name is the command's, its `command` the click command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(file.stem for file in Path(__file__).with_name("commands").glob("*.py") if not file.stem.startswith("_"))
+        files = Path(__file__).with_name("commands").glob("*.py")
+        return sorted(file.stem.replace("_", "-") for file in files if not file.stem.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f"rung.cli.commands.{cmd_name}").command
+        command: click.Command = import_module(f"rung.cli.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

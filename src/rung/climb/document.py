@@ -12,6 +12,7 @@ from rung.climb.outlook.learning_curve import forecast
 from rung.climb.rung_record import rung_record
 from rung.climb.sentence import second_try, sentence
 from rung.climb.states import states
+from rung.json_form import as_json
 from rung.registry.documents import (
     CardLine,
     CheaperForm,
@@ -115,6 +116,7 @@ def _lock(climb: Climb) -> Lock:
         seed=lock.environment["seed"],
         hardware=lock.environment["hardware"],
         repeat=f"rung climb {climb.task.path}",
+        server=as_json(lock.server) if lock.server else None,
     )
 
 

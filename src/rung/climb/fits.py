@@ -26,9 +26,11 @@ def refuse_long_rows(task: Task, base: Base, progress: Progress) -> None:
     """
     if base.kind != "local" or base.folder is None:
         return
-    context = json.loads((base.folder / "config.json").read_text("utf-8")).get("max_position_embeddings")
+    from rung.engine.local.settings import context_tokens
+
+    context = context_tokens(base.folder)
     rows = [row for row in task.examples if row.split and context and _bytes(task, row) > context]
-    if not rows:
+    if not rows or context is None:
         return
     found = [(row, tokens) for row, tokens in zip(rows, _tokens(task, rows, base.folder), strict=True) if tokens > context]
     learnt = [(row, tokens) for row, tokens in found if row.split == "train"]
@@ -63,13 +65,12 @@ def _bytes(task: Task, row: Example) -> int:
 
 def _tokens(task: Task, rows: Sequence[Example], folder: Path) -> list[int]:
     """The tokens of each row's prompt and ideal answer."""
-    from transformers import AutoTokenizer
-
     from rung.engine.answer import compose
     from rung.engine.chat import encode, prompt_tokens
+    from rung.engine.local.tokenizer import load_tokenizer
     from rung.verify.scoring import target_text
 
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    tokenizer = load_tokenizer(folder)
     plain = Candidate(rung="fits", base=task.base, prompt=task.instruction)
     requests = [compose(plain, row) for row in rows]
     prompts = [len(prompt_tokens(tokenizer, request.messages, request.tools)) for request in requests]

@@ -14,7 +14,9 @@ from rung.climb.ledger import FRESH, at_gate, few_seen, gauge_of, planned, said,
 from rung.climb.turns import refuse_strange_turns
 from rung.errors import UserError
 from rung.registry.looks import Standing
-from rung.rungs.base import ladder
+from rung.rungs.base import ladder, mending
+from rung.rungs.causes import KNOWLEDGE
+from rung.rungs.documents import encoder_of, reranker_of, settings_of
 from rung.rungs.settings import setting_problems
 from rung.types import Progress, Task
 from rung.verify.near_misses.words import trial_problems
@@ -44,7 +46,8 @@ def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
 
     Raises UserError for settings of rungs and probes that are wrong, baselines that are not known and scorers that take wrong
     answers for right (all of them at once, with the task file's lines), for a locked split that is too small for its bars, for a
-    base that cannot be used, and for rows that the base's chat template cannot say or the base has no room to read.
+    base, an encoder or a reranker that cannot be used, and for rows that the base's chat template cannot say or the base has no
+    room to read.
     """
     from rung.task.positions import error_in
 
@@ -54,6 +57,7 @@ def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
     left_out = few_seen(task, home)
     _refuse_hopeless_split(at_gate(task, left_out), home)
     base = _base(task, home, progress)
+    _refuse_strange_searchers(task, home, skipped, progress)
     refuse_strange_turns(task, base)
     refuse_long_rows(task, base, progress)
     return Cleared(base=base, skipped=skipped, ledger=said(task, home, left_out), left_out=left_out)
@@ -79,10 +83,35 @@ def _base(task: Task, home: Home, progress: Progress) -> Base:
     from rung.task.positions import place_in
 
     try:
-        return resolve(task.base, home.path, blobs=home.blobs, progress=progress)
+        base = resolve(task.base, home.path, blobs=home.blobs, progress=progress)
+        if base.kind == "local" and base.folder:
+            from rung.engine.local.fitness import refuse_unfit_base
+
+            refuse_unfit_base(base.folder)
+        return base
     except UserError as error:
         problem = f"{_seen_from(task.path, error.where)}: {error.problem}" if error.where else error.problem
         raise UserError(problem, where=place_in(task.path, ("base",)), hint=error.hint) from None
+
+
+def _refuse_strange_searchers(task: Task, home: Home, skipped: Mapping[str, str], progress: Progress) -> None:
+    """The encoder and the reranker that the task names, where they will be tried: fetched, and asked nothing."""
+    from rung.engine.retrieval.encoders import open_encoder
+    from rung.engine.retrieval.rerank import open_reranker
+    from rung.task.positions import place_in
+
+    rung = mending(KNOWLEDGE)
+    if rung is None or skipped[rung.name] or task.knowledge is None:
+        return
+    named = task.knowledge.encoder and set(settings_of(task).modes) != {"lexical"}
+    openers = {"encoder": (encoder_of(task) if named else None, open_encoder), "reranker": (reranker_of(task), open_reranker)}
+    for key, (name, opened) in openers.items():
+        try:
+            if name:
+                opened(name, home.path, progress)
+        except UserError as error:
+            problem = f"{_seen_from(task.path, error.where)}: {error.problem}" if error.where else error.problem
+            raise UserError(problem, where=place_in(task.path, ("knowledge", key)), hint=error.hint) from None
 
 
 def _seen_from(task_file: str, where: str) -> str:

@@ -7,17 +7,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
-from rung.types import Candidate, Task
+from rung.types import Candidate, Finding, Progress, Task
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
 
 
 def load_task(path: Path, home: Home) -> Task:
-    """As `task.load.load_task`, with a registered base looked up in the home."""
+    """As `task.load.load_task`, with a registered base looked up in the home, and the base's adapter taken into it."""
     from rung.task import load
 
-    return on_registered(load.load_task(path, home.downloads), home)
+    return with_adapter(on_registered(load.load_task(path, home.downloads), home), home)
+
+
+def with_adapter(task: Task, home: Home, progress: Progress | None = None) -> Task:
+    """The task on its base under the adapter that the file names, if any: over those that a registered base has.
+
+    Raises UserError for one that the base cannot be answered with exactly.
+    """
+    if not task.base_adapter:
+        return task
+    from rung.climb.imported import import_adapter
+
+    try:
+        imported = import_adapter(Path(task.base_adapter), task.base, home, progress)
+    except UserError as error:
+        raise UserError(
+            f"the base's adapter cannot be used: {error.problem}", where=error.where or _line(task), hint=error.hint
+        ) from None
+    findings = tuple(Finding(check="base", severity="warning", message=note) for note in imported.notes)
+    named = f"{task.base_name or task.base} + {task.base_adapter}"
+    adapters = (*task.base_adapters, imported.digest)
+    return replace(task, base_adapters=adapters, base_name=named, findings=(*task.findings, *findings))
 
 
 def on_registered(task: Task, home: Home) -> Task:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from rung.engine.answer import resolve_constraint
 from rung.engine.backend import Budget
-from rung.engine.bases.resolve import Base
+from rung.engine.bases.resolve import Base, resolve
 from rung.engine.http.check import Server, check, is_there
 from rung.engine.http.finding import ServerFinding, finding_notes, keep_finding, kept_finding
 from rung.engine.http.spending import Purse, checked_prices
 from rung.errors import UserError
 from rung.rungs.base import labelled
+from rung.sources.base import BaseReference
 from rung.types import Example, Progress, Task
 
 if TYPE_CHECKING:
@@ -55,15 +56,18 @@ def go_on_with(task: Task, base: Base, home: Home, locked: ServerFinding | None)
     keep_finding(home.path, base.digest, locked)
 
 
-def known_server(task: Task, base: Base, home: Home, progress: Progress) -> ServerFinding | None:
-    """What is known of a server from an earlier check; found now where there was none. Raises UserError as `check_server` does."""
-    if not base.reference.is_server:
-        return None
-    kept = kept_finding(home.path, base.digest)
-    if kept is None:
-        return check_server(task, base, home, progress)
-    _look(task, base)
-    return kept
+def known_server(task: Task, reference: str, home: Home, progress: Progress) -> None:
+    """Looks that the server of a Candidate's base is there, and checks it where no check of it is kept.
+
+    Raises UserError as `check_server` does.
+    """
+    if not BaseReference.read(reference).is_server:
+        return
+    base = resolve(reference, home.path)
+    if kept_finding(home.path, base.digest) is None:
+        check_server(task, base, home, progress)
+    else:
+        _look(task, base)
 
 
 def _look(task: Task, base: Base) -> None:

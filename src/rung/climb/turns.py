@@ -67,9 +67,9 @@ def _order(row: Example) -> Order:
 
 def _refused(task: Task, orders: dict[Order, list[Example]], folder: Path) -> list[tuple[str, list[Example]]]:
     """Why each order that is refused is so, and its rows."""
-    from transformers import AutoTokenizer
+    from rung.engine.local.tokenizer import load_tokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    tokenizer = load_tokenizer(folder)
     reasons = ((_fault(task, tokenizer, rows[0], order), rows) for order, rows in orders.items())
     return [(reason, rows) for reason, rows in reasons if reason]
 

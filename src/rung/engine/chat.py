@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from rung.engine.clock import DATE_STRING, dated
 from rung.errors import UserError
 from rung.json_form import canonical_json, digest
-from rung.reply import without_thoughts
+from rung.reply import closing_of, read_reply, without_thoughts
 from rung.types import Message
 
 Tools = Sequence[Mapping[str, Any]]
@@ -24,8 +25,8 @@ CALL_FORMAT = 'Reply with {"name": ..., "arguments": {...}} to call one of them.
 # Private-use characters: they fence a control token that was found in somebody's text, from render() to encode().
 _OPEN, _CLOSE = "\ue0f0", "\ue0f1"
 _FENCED = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
-# Llama 3's templates print today's date unless told one; theirs is this. A rendering must not change overnight.
-_FIXED = {"enable_thinking": False, "date_string": "26 Jul 2024"}
+# In the words of several families: no thoughts before the answer. A rendering must not change overnight.
+_FIXED = {"enable_thinking": False, "thinking": False, "thinking_budget": 0, "date_string": DATE_STRING}
 
 
 def template_digest(template: str | Mapping[str, str]) -> str:
@@ -71,33 +72,57 @@ class ChatTemplate:
 
     @cached_property
     def around(self) -> tuple[str, str]:
-        """What stands around an answer: the white space before it, and what closes the turn, through the first control token."""
+        """What stands around an answer: before it, what the template writes there (white space, the end of a thought that the
+        prompt opened, the name of a channel); behind it what closes the turn, through the first control token."""
         prompt = self.apply([_user("hi")], None, add_generation_prompt=True)
         full = self.apply([_user("hi"), {"role": "assistant", "content": "7f3a"}], None, add_generation_prompt=False)
         before, _, after = full.rpartition("7f3a")
         lead = before[len(prompt) :] if before.startswith(prompt) else ""
+        if self.control_tokens.sub("", read_reply(lead).text).strip() or not _begins_answer(prompt + lead):
+            lead = closing_of(prompt)
         token = self.control_tokens.search(after)
-        return lead if lead.isspace() else "", after[: token.end()] if token else self.tokenizer.eos_token or ""
+        return lead, after[: token.end()] if token else self.tokenizer.eos_token or ""
+
+    @cached_property
+    def prints_date(self) -> bool:
+        """Whether it asks for today's date."""
+        named = self.tokenizer.chat_template
+        return any(
+            "strftime_now" in text or "date_string" in text for text in (named.values() if isinstance(named, dict) else [named])
+        )
+
+    @cached_property
+    def no_tools(self) -> list[dict[str, Any]] | None:
+        """What says that there are none: some templates go through a list that must be there."""
+        try:
+            self._rendered([_user("hi")], None, add_generation_prompt=True)
+        except _faults():
+            return []
+        return None
 
     def apply(self, messages: Sequence[Message], tools: Tools | None, *, add_generation_prompt: bool) -> str:
         """The template's own text for turns that it can say. Raises UserError with the template's complaint."""
-        from jinja2 import TemplateError
-
         try:
-            text: str = self.tokenizer.apply_chat_template(
-                [dict(message) for message in messages],
-                tools=[dict(tool) for tool in tools] if tools else None,
-                tokenize=False,
-                add_generation_prompt=add_generation_prompt,
-                **_FIXED,
-            )
-            return text
-        except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+            offered = [dict(tool) for tool in tools] if tools else self.no_tools
+            return self._rendered(messages, offered, add_generation_prompt=add_generation_prompt)
+        except _faults() as error:
             roles = ", ".join(str(message.get("role")) for message in messages)
             raise UserError(
                 f"the base's chat template cannot render a conversation of the roles {roles}: {error}",
                 hint="Reorder the turns as the template wants them, or choose another base.",
             ) from error
+
+    def _rendered(self, messages: Sequence[Message], tools: list[dict[str, Any]] | None, *, add_generation_prompt: bool) -> str:
+        template = self.tokenizer.get_chat_template(None, tools or None)
+        text: str = self.tokenizer.apply_chat_template(
+            [dict(message) for message in messages],
+            tools=tools,
+            chat_template=dated(template),
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+            **_FIXED,
+        )
+        return text
 
     def _shows(self, mark: str, messages: Sequence[Message], tools: Tools | None = None) -> bool:
         try:
@@ -182,6 +207,13 @@ def training_tokens(tokenizer: Any, messages: Sequence[Message], tools: Tools, a
     return ids, len(start)
 
 
+def opening(tokenizer: Any) -> str:
+    """What must stand behind a prompt before an answer that is held to a form can begin: the end of a thought that the template
+    opened, the name of the answer's channel. Mostly nothing. What is trained begins with it, so that the two are alike."""
+    lead = chat_template(tokenizer).around[0]
+    return "" if lead.isspace() else lead
+
+
 def stop_tokens(tokenizer: Any) -> tuple[int, ...]:
     """Ids that end an answer: the template's end of turn, and the tokenizer's end of sequence."""
     template = chat_template(tokenizer)
@@ -238,6 +270,18 @@ def with_tools_in_words(messages: Sequence[Message], tools: Tools) -> list[dict[
 def with_words(messages: Sequence[Message], text: str) -> list[dict[str, Any]]:
     """The conversation with something more at the end of its system turn."""
     return _with_system([dict(message) for message in messages], text)
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What a template that does not take a conversation raises."""
+    from jinja2 import TemplateError
+
+    return (TemplateError, TypeError, ValueError, KeyError, AttributeError, ZeroDivisionError, IndexError, RecursionError)
+
+
+def _begins_answer(text: str) -> bool:
+    """Whether what follows would be no part of a thought."""
+    return read_reply(f"{text}7f3a").text.endswith("7f3a")
 
 
 def _user(text: str) -> dict[str, Any]:

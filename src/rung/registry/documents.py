@@ -128,6 +128,7 @@ class RungRecord:
                 not measured
     tokens      means for each dev answer
     broken      what it broke although it is not shown to be below the bar, in words: a limit, a guard; "" where nothing
+    remarks     on its dev answers: how many are none, and why; how many a limit ended
     fixed       some of the dev rows that it answers better than the rung below, of `fixed_total`; `broke` those answered worse
     """
 
@@ -161,6 +162,7 @@ class RungRecord:
     fixed_total: int
     broke_total: int
     classes: ClassTable | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +255,7 @@ class CheaperForm:
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """What the verdict rests on, by digest, and how to repeat it."""
+    """What the verdict rests on, by digest, and how to repeat it. `server` is what its check found, where the base is one."""
 
     task: str
     data: Mapping[str, str]
@@ -263,6 +265,7 @@ class Lock:
     seed: int
     hardware: Mapping[str, Any]
     repeat: str
+    server: Mapping[str, Any] | None = field(default=None, metadata=json_form.LEFT_OUT)
 
 
 @dataclass(frozen=True, kw_only=True)

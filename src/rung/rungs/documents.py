@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rung.errors import UserError
 from rung.rungs.settings import read_settings
+from rung.sources.base import BaseReference
 from rung.types import Task
 
 if TYPE_CHECKING:
@@ -52,3 +53,22 @@ def documents_of(task: Task, progress: Any) -> Library:
         references=told.source, base_folder=Path(told.folder), downloads=Path(told.downloads), include=told.include
     )
     return collect(source, progress, expected=told.digest)
+
+
+def encoder_of(task: Task) -> str:
+    """The encoder that the task names, or the default one."""
+    from rung.engine.retrieval.encoders import DEFAULT_ENCODER
+
+    return _beside(task, task.knowledge.encoder if task.knowledge else None) or DEFAULT_ENCODER
+
+
+def reranker_of(task: Task) -> str | None:
+    """The reranker that the task names; None where none is tried."""
+    return _beside(task, task.knowledge.reranker if task.knowledge else None)
+
+
+def _beside(task: Task, name: str | None) -> str | None:
+    """A model that `knowledge:` names; a folder is looked for beside the task file."""
+    if not name or not task.knowledge or not BaseReference.read(name).is_path or name.startswith("~"):
+        return name
+    return str(Path(task.knowledge.folder) / name)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.data.sample import draw
@@ -19,9 +18,8 @@ from rung.json_form import canonical_json
 from rung.parts import Abstention, Retrieval
 from rung.rungs.base import BuildContext, longest_answer
 from rung.rungs.causes import KNOWLEDGE
-from rung.rungs.documents import NO_DOCUMENTS, Config, Form, Mode, documents_of, settings_of
+from rung.rungs.documents import NO_DOCUMENTS, Config, Form, Mode, documents_of, encoder_of, reranker_of, settings_of
 from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
-from rung.sources.base import BaseReference
 from rung.types import Answer, Candidate, Example, Finding, Run, Task
 from rung.verify.choosing import Shares, shares_of
 from rung.verify.run import score_rows
@@ -88,7 +86,7 @@ def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     index = store_index(chunks, None, speeds.runtime.blobs, speeds.progress)
     settings = Retrieval(index=index, mode="lexical", k=config.passages[0], form=config.forms[0])
     each = speeds.asked_s(replace(speeds.candidate(0), retrieval=settings), "with documents")
-    reranker = _reranker_name(task)
+    reranker = reranker_of(task)
     trials = 3 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms)) + bool(reranker)
     rows = trials * min(config.dev_rows, len(task.split("dev"))) + len(task.split("dev")) + len(task.split("test"))
     seconds = rows * each
@@ -96,7 +94,7 @@ def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
     if reranker:
         seconds += min(config.dev_rows, len(task.split("dev"))) * speeds.reranking_s(reranker, probe)
     if set(config.modes) != {"lexical"}:
-        seconds += len(chunks) * speeds.encoding_s(_encoder_name(task), probe)
+        seconds += len(chunks) * speeds.encoding_s(encoder_of(task), probe)
     return seconds, None
 
 
@@ -108,7 +106,7 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
         context.progress.note(finding.message)
         context.record("finding", asdict(finding))
     encoder = _encoder(task, config, context)
-    reranker = context.runtime.reranker_for(name) if (name := _reranker_name(task)) else None
+    reranker = context.runtime.reranker_for(name) if (name := reranker_of(task)) else None
     search = _Search(config, context, library, (encoder, reranker), _starts(task, parent, context))
     best = search.run()
     candidate = _abstaining(task, best, context)
@@ -204,29 +202,12 @@ def _unknown_gold(task: Task, library: Library) -> list[Finding]:
     return [Finding(check="gold", severity="warning", message=message, places=tuple(missing)[:10], count=len(missing))]
 
 
-def _encoder_name(task: Task) -> str:
-    from rung.engine.retrieval.encoders import DEFAULT_ENCODER
-
-    return _beside(task, task.knowledge.encoder if task.knowledge else None) or DEFAULT_ENCODER
-
-
-def _reranker_name(task: Task) -> str | None:
-    return _beside(task, task.knowledge.reranker if task.knowledge else None)
-
-
-def _beside(task: Task, name: str | None) -> str | None:
-    """A model that `knowledge:` names; a folder is looked for beside the task file."""
-    if not name or not task.knowledge or not BaseReference.read(name).is_path or name.startswith("~"):
-        return name
-    return str(Path(task.knowledge.folder) / name)
-
-
 def _encoder(task: Task, config: Config, context: BuildContext) -> Encoder | None:
     """The encoder; None where none is asked for, or where the default one cannot be had, which is told."""
     if set(config.modes) == {"lexical"}:
         return None
     try:
-        encoder: Encoder = context.runtime.encoder_for(_encoder_name(task))
+        encoder: Encoder = context.runtime.encoder_for(encoder_of(task))
     except BrokenEnvironment as error:
         if (task.knowledge and task.knowledge.encoder) or "lexical" not in config.modes:
             raise

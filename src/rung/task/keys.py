@@ -237,11 +237,26 @@ class ProbesSpec(BaseModel):
     dev_rows: int | None = Field(default=None, ge=20)
 
 
+class BaseSpec(Strict):
+    """The model to change: alone, by its name, or with an adapter under everything, a folder in PEFT's format."""
+
+    model: str = Field(min_length=1)
+    adapter: str | None = Field(default=None, min_length=1)
+
+
+def _base_in_full(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"model": value}
+    if not isinstance(value, Mapping | BaseSpec):
+        raise ValueError(f"'base' cannot be {value!r}: name a model, or give {{model: ..., adapter: ...}}")
+    return value
+
+
 class TaskSpec(Strict):
     """The whole file. Bars are looked at by themselves, for their keys are also their scorer's."""
 
     name: str = Field(max_length=100)
-    base: str = Field(default=DEFAULT_BASE, min_length=1)
+    base: Annotated[BaseSpec, BeforeValidator(_base_in_full)] = BaseSpec(model=DEFAULT_BASE)
     instruction: str = ""
     data: DataSpec
     knowledge: KnowledgeSpec | None = None

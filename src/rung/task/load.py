@@ -317,6 +317,11 @@ def _located_base(base: str, folder: Path) -> str:
     return str(reference.at(beside.resolve())) if reference.is_path and beside.exists() else base
 
 
+def _located_adapter(adapter: str | None, folder: Path) -> str:
+    """The whole path of a folder beside the task file; "" for none."""
+    return str((folder / Path(adapter).expanduser()).resolve()) if adapter else ""
+
+
 def _probes(said: ProbesSpec, folder: Path) -> ProbeSettings:
     """What the file says of the diagnosis; another base than the task's, of any probe, is located as that is."""
     of: dict[str, Mapping[str, Any]] = dict(said.model_extra or {})
@@ -330,7 +335,8 @@ def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], pa
     limits = spec.limits
     return Task(
         name=spec.name,
-        base=_located_base(spec.base, path.parent),
+        base=_located_base(spec.base.model, path.parent),
+        base_adapter=_located_adapter(spec.base.adapter, path.parent),
         instruction=spec.instruction,
         examples=examples,
         quality=bars[0],

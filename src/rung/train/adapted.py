@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rung.engine.local.adapter import Adapter, Kind, parameter_count
+from rung.engine.local.adapter import Adapter, BaseName, Kind, parameter_count
 from rung.engine.local.model import LocalModel
 from rung.engine.local.shape import Shape
 from rung.engine.local.update import Update
@@ -35,6 +35,7 @@ class TrainedAdapter:
 
     def __init__(self, model: LocalModel, adapter: Adapter) -> None:
         self.decoder, self.adapter, self.masters = model.decoder, adapter, adapter.tensors
+        self._folder = model.folder
         for tensor in self.masters.values():
             tensor.requires_grad_(True)
 
@@ -49,4 +50,4 @@ class TrainedAdapter:
 
     def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """PEFT's files and `rung.json`. Raises UserError for an update that is null or not finite."""
-        self.adapter.save(folder, facts)
+        self.adapter.save(folder, facts, BaseName.of(str(facts.get("base", "")), self._folder))

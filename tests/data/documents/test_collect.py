@@ -63,7 +63,7 @@ def test_every_kind_is_read(docs):
     assert texts(library) == {
         "good.md": GOOD.decode(),
         "letter.docx": "# Terms\n\nPay in ten days.\n",
-        "page.html": "## Opening\n\nAt nine\n",
+        "page.html": "# x\n\n## Opening\n\nAt nine\n",
         "plain.txt": "Ein Wörterbuch.",
         "rows.jsonl": "q: why\nn: 2\n\nq: how",
         "scan.pdf": "first page\n\nsecond page",
@@ -77,7 +77,12 @@ def test_html_whose_head_is_not_closed_and_half_a_character_are_read(docs):
     (docs / "bare.html").write_text("<head><title>x</title><p>Hello")
     (docs / "half.jsonl").write_text('{"a": "\\ud800 b"}\n')
     library = read(docs.parent, "docs")
-    assert texts(library) == {"good.md": GOOD.decode(), "open.html": "Hello\n", "bare.html": "Hello\n", "half.jsonl": "a: ? b"}
+    assert texts(library) == {
+        "good.md": GOOD.decode(),
+        "open.html": "# x\n\nHello\n",
+        "bare.html": "# x\n\nHello\n",
+        "half.jsonl": "a: ? b",
+    }
     assert len(library.chunks(400)) == 4
 
 
@@ -104,10 +109,11 @@ def test_each_bad_document_is_told_and_the_others_go_on(docs, monkeypatch):
     (docs / "link.md").symlink_to("/etc/passwd")
     os.mkfifo(docs / "pipe.md")
     library = read(docs.parent, "docs")
-    assert list(texts(library)) == ["good.md"]
+    assert list(texts(library)) == ["good.md", "latin.txt"]
     told = dict(library.problems)
     assert told.pop("broken.pdf").startswith("a broken PDF")
     assert told.pop("deep.jsonl").startswith("line 1 is not JSON")
+    assert told.pop("ragged.csv").startswith("no row of it can be read: line 2")
     assert told.pop("cut.jsonl").startswith("line 2 is not JSON")
     assert told == {
         "README": "its name has no suffix that tells its kind",
@@ -116,18 +122,17 @@ def test_each_bad_document_is_told_and_the_others_go_on(docs, monkeypatch):
         "empty.md": "it is empty",
         "huge.txt": "it is larger than 0 MiB",
         "inner.zip": "it is an archive within the source, which is not opened",
-        "latin.txt": "not UTF-8 text (byte 1)",
         "link.md": "it is a link or a device, which is not followed",
         "locked.docx": "encrypted",
         "locked.pdf": "encrypted",
-        "nothing.pdf": "no text in it: its pages may be pictures",
+        "nothing.pdf": "no text in it: its pages may be pictures; make a searchable PDF of it (OCR)",
         "pipe.md": "it is a link or a device, which is not followed",
         "program.exe": "a .exe is not a kind of document that is read",
-        "ragged.csv": "a row has more fields than the header",
     }
-    finding = library.findings()[0]
-    assert (finding.check, finding.severity, finding.count) == ("documents", "warning", 17)
-    assert "and 7 more" in finding.message
+    finding, partly = library.findings()
+    assert (finding.check, finding.severity, finding.count) == ("documents", "warning", 16)
+    assert "and 6 more" in finding.message
+    assert partly.message == "1 document is read with a remark: latin.txt (read as cp1252, a guess)"
 
 
 def test_a_reader_that_hangs_or_dies_is_replaced():

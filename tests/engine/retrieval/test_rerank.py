@@ -76,7 +76,7 @@ def test_what_was_found_is_put_in_the_rerankers_order():
         asked.append(list(passages))
         return np.array([float("green" in passage) for passage in passages], np.float32)
 
-    chunks = tuple(chunk(n, f"gate number {n}" + (" green" if n in (5, 7) else "")) for n in range(40))
+    chunks = tuple(chunk(n, f"gate number {n} " + ("green" if n in (5, 7) else "red")) for n in range(40))
     plain = Retriever(index=Index(chunks=chunks), mode="lexical", k=3, form="question_last")
     reranked = Retriever(
         index=plain.index, mode="lexical", k=3, form="question_last", reranker=Reranker(reference="r", score=score)

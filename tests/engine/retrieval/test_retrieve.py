@@ -113,7 +113,7 @@ def test_many_passages_are_searched_by_faiss(blobs, monkeypatch):
 
 def _counting(encoder):
     said = []
-    return dataclasses.replace(encoder, encode=lambda text: said.append(text) or encoder.encode(text)), said
+    return dataclasses.replace(encoder, encode=lambda text, asked: said.append(text) or encoder.encode(text, asked)), said
 
 
 def test_ten_thousand_chunks_are_embedded_once_and_a_changed_file_alone_again(blobs, encoder):

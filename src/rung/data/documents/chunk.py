@@ -15,6 +15,7 @@ from rung.json_form import digest
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 # reStructuredText and many a text file: a title, and as long a line of one mark under it.
 _UNDERLINED = re.compile(r"^(?P<title>\S[^\n]*)\n(?P<mark>[=\-~^\"'#*+.`])(?P=mark){2,}[ \t]*$", re.MULTILINE)
+_TABLE = re.compile(r"^(?P<header>[ \t]*\|.*)\n[ \t]*\|[ \t]*:?-[-:| \t]*\n(?P<rows>(?:[ \t]*\|.*(?:\n|\Z))+)", re.MULTILINE)
 _FENCE = re.compile(r"^(```|~~~).*?(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 ID_DIGITS = 8
 
@@ -24,7 +25,8 @@ class Chunk:
     """A passage: the characters `start` to `end` of its document's text.
 
     id        from source, place and text: the same for as long as the passage is the same
-    headings  those above the passage, outermost first; one that the passage itself begins with is not among them
+    headings  those above the passage, outermost first; one that the passage itself begins with is not among them. Where it begins
+              within a table, the table's header is the last of them
     """
 
     id: str
@@ -51,11 +53,26 @@ def chunk(source: str, parsed: Parsed, chunk_chars: int) -> list[Chunk]:
     splitter = MarkdownSplitter(chunk_chars) if parsed.markdown else TextSplitter(chunk_chars)
     outline = _outline(parsed.text) if parsed.markdown else _underlined(parsed.text)
     pieces = splitter.chunk_indices(parsed.text)
-    above = _above(outline, [start for start, _ in pieces])
+    starts = [start for start, _ in pieces]
+    above = [(*titles, *header) for titles, header in zip(_above(outline, starts), _headers(parsed, starts), strict=True)]
     return [
         Chunk(id=digest([source, start, text]), source=source, headings=headings, start=start, end=start + len(text), text=text)
         for (start, text), headings in zip(pieces, above, strict=True)
     ]
+
+
+def _headers(parsed: Parsed, starts: Sequence[int]) -> list[tuple[str, ...]]:
+    """The header of the table that each of the places `starts` lies in the rows of; none elsewhere."""
+    tables = (
+        [(match.start("rows"), match.end(), match["header"]) for match in _TABLE.finditer(parsed.text)] if parsed.markdown else []
+    )
+    firsts = [first for first, _, _ in tables]
+    found: list[tuple[str, ...]] = []
+    for start in starts:
+        place = bisect_right(firsts, start) - 1
+        inside = place >= 0 and start < tables[place][1]
+        found.append((tables[place][2].strip().strip("|").strip(),) if inside else ())
+    return found
 
 
 def short_ids(chunks: Sequence[Chunk]) -> list[Chunk]:

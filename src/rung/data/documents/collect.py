@@ -39,8 +39,10 @@ class Library:
     def findings(self) -> list[Finding]:
         """Documents that could not be read, and documents that carry instructions."""
         said = {document.name: words for document in self.documents if (words := instruction_in(document.parsed.text))}
+        partly = {document.name: "; ".join(document.parsed.remarks) for document in self.documents if document.parsed.remarks}
         return [
             *_finding("documents", "could not be read", self.problems),
+            *_finding("documents", "are read with a remark" if len(partly) > 1 else "is read with a remark", partly),
             *_finding("instructions", "carry words meant for a model; they stay searchable, as data", said),
         ]
 

@@ -56,7 +56,7 @@ class Contained:
             raise BrokenEnvironment(f"reading {kind} needs the package {name}", hint="pip install 'rung[documents]'")
         if "problem" in answer:
             raise BadDocument(answer["problem"])
-        return Parsed(**answer)
+        return Parsed(text=answer["text"], markdown=answer["markdown"], remarks=tuple(answer["remarks"]))
 
     def _ask(self, worker: subprocess.Popen[bytes], kind: str, data: bytes) -> dict[str, Any] | None:
         assert worker.stdin is not None

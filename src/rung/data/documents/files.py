@@ -32,11 +32,20 @@ KINDS = {
     ".rst": "text",
     ".html": "html",
     ".htm": "html",
+    ".xhtml": "html",
     ".pdf": "pdf",
     ".docx": "docx",
+    ".pptx": "pptx",
+    ".xlsx": "workbook",
+    ".xlsm": "workbook",
+    ".xlsb": "workbook",
+    ".xls": "workbook",
+    ".ods": "workbook",
     ".csv": "csv",
     ".tsv": "csv",
+    ".json": "json",
     ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
 }
 ARCHIVES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_DOCUMENT_BYTES = 64 << 20

@@ -29,7 +29,7 @@ def read_frame(stream: IO[bytes]) -> tuple[str, bytes] | None:
 
 
 def main() -> None:
-    """Answers each document with {"text", "markdown"} or {"problem"}."""
+    """Answers each document with {"text", "markdown", "remarks"} or {"problem"}."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
@@ -38,12 +38,12 @@ def main() -> None:
 
 
 def _parsed(kind: str, data: bytes) -> dict[str, object]:
+    from rung.data.documents.parse import parse
     from rung.data.documents.parsed import BadDocument
-    from rung.data.documents.parsers import parse
 
     try:
         parsed = parse(kind, data)
-        return {"text": parsed.text, "markdown": parsed.markdown}
+        return {"text": parsed.text, "markdown": parsed.markdown, "remarks": parsed.remarks}
     except BadDocument as error:
         return {"problem": str(error)}
     except MemoryError:

@@ -15,7 +15,7 @@ from rung.engine.backend import Budget, ContextTooLong, Request, price_usd
 from rung.engine.bases.resolve import Base
 from rung.engine.http.body import OPTIONAL, Known, body_of, form
 from rung.engine.http.completion import read_completion
-from rung.engine.http.finding import UNCHECKED, ServerFinding
+from rung.engine.http.finding import UNCHECKED, ServerFinding, how_cut
 from rung.engine.http.in_flight import InFlight
 from rung.engine.http.line import Line
 from rung.engine.http.refusals import Asked, NoAnswer, refused_for
@@ -150,6 +150,8 @@ class OpenAIHTTP:
             answer = read_completion(reply.content, request, reply.seconds).answer
             price = price_usd(self.purse.prices, answer)
             bill.pay(price)
+            if cut := how_cut(request, answer, self.finding):
+                raise ContextTooLong({0: cut}, where=self.address)
             return replace(answer, cost_usd=price)
 
     def _settled(self, line: Line, request: Request, patience: Patience) -> Reply:

@@ -18,6 +18,7 @@ from typing import Any
 from rung.errors import UserError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+BLOCK_BYTES = 1 << 20
 MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit
 _VARIANT = re.compile(r"model\.(?P<single>[A-Za-z0-9_-]+?)\.safetensors|model\.safetensors\.index\.(?P<index>[A-Za-z0-9_-]+)\.json")
 _SHARD = re.compile(r"model(\.[A-Za-z0-9_-]+)?-\d+-of-\d+\.safetensors")
@@ -39,10 +40,13 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """What a safetensors header says of a tensor, `dtype` in its own words: F32, BF16, F8_E4M3."""
+    """What a safetensors header says of a tensor, `dtype` in its own words: F32, BF16, F8_E4M3; and where in the file it stands."""
 
     dtype: str
     shape: tuple[int, ...]
+    file: Path
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,13 +170,43 @@ def _header(file: Path, state: tuple[int, ...]) -> dict[str, Stored]:
     try:
         entries = {name: entry for name, entry in json.loads(text).items() if name != "__metadata__"}
         end = 8 + length + max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-        tensors = {name: Stored(dtype=str(entry["dtype"]), shape=tuple(entry["shape"])) for name, entry in entries.items()}
+        tensors = {name: _stored(file, 8 + length, entry) for name, entry in entries.items()}
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         raise UserError("not a safetensors file", where=str(file), hint=_AGAIN) from None
     if state[0] != end:
         problem = f"the weights are cut off: {state[0]:,} bytes of {end:,}" if state[0] < end else "something follows the weights"
         raise UserError(problem, where=str(file), hint="Copy or download them again.")
     return tensors
+
+
+def _stored(file: Path, data: int, entry: Mapping[str, Any]) -> Stored:
+    begin, end = entry["data_offsets"]
+    return Stored(dtype=str(entry["dtype"]), shape=tuple(entry["shape"]), file=file, begin=data + begin, end=data + end)
+
+
+def differ(folder: Path, one: str, other: str) -> bool:
+    """Whether a folder's weights hold both tensors, and not the same numbers in them."""
+    found = checkpoint(folder)
+    tensors = stored_tensors(folder, found) if found else {}
+    if one not in tensors or other not in tensors:
+        return False
+    first, second = tensors[one], tensors[other]
+    if (first.dtype, first.shape) != (second.dtype, second.shape):
+        return True
+    stats = [stored.file.stat() for stored in (first, second)]
+    return _differ(first, second, tuple((stat.st_size, stat.st_mtime_ns, stat.st_ino) for stat in stats))
+
+
+@cache
+def _differ(first: Stored, second: Stored, _states: tuple[Any, ...]) -> bool:
+    with first.file.open("rb") as one, second.file.open("rb") as other:
+        one.seek(first.begin)
+        other.seek(second.begin)
+        for place in range(0, first.end - first.begin, BLOCK_BYTES):
+            wanted = min(BLOCK_BYTES, first.end - first.begin - place)
+            if one.read(wanted) != other.read(wanted):
+                return True
+    return False
 
 
 def left_alone(folder: Path, found: Checkpoint) -> list[str]:

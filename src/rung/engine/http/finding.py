@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from rung.disk import write_whole
+from rung.engine.backend import Request
 from rung.json_form import as_json, from_json
+from rung.types import Answer
 
 # `ignored`: taken without a word, and nothing came of it.
 Held = Literal["held", "ignored", "refused", "unknown"]
@@ -66,6 +68,24 @@ class ServerFinding:
 
 
 UNCHECKED = ServerFinding()
+
+
+# More bytes than any tokenizer packs into a token of text on average, white space included.
+_BYTES_A_TOKEN = 8
+
+
+def how_cut(request: Request, answer: Answer, finding: ServerFinding) -> str:
+    """Says that a server read only a part of a question, where its count of tokens shows that; "" where it does not.
+
+    Some servers (Ollama) cut what is longer than their context, or than half of it, without a word.
+    """
+    counted, context = answer.prompt_tokens, finding.context
+    if counted is None or context is None or not context // 2 <= counted <= context:
+        return ""
+    size = len("".join(str(turn.get("content") or "") for turn in request.messages).encode("utf-8", "surrogatepass"))
+    if size <= _BYTES_A_TOKEN * counted:
+        return ""
+    return f"the server cut the question to its context of {context:,} tokens: it read {counted:,} tokens of {size:,} bytes"
 
 
 def keep_finding(folder: Path, digest: str, finding: ServerFinding) -> None:

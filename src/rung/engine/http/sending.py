@@ -63,9 +63,10 @@ class Contact:
         now = time.monotonic()
         return now if self.last_answer is not None and self.last_answer > since else min(since, now)
 
-    def is_worth_waiting(self, since: float, patience: Patience) -> bool:
-        """Whether a server that has been away since then is to be waited for: it had answered before."""
-        return self.last_answer is not None and time.monotonic() - since < patience.away_s
+    def is_worth_waiting(self, came: Fault, since: float, patience: Patience) -> bool:
+        """Whether a server that has been away since then is to be waited for: it had answered before, or says that it will."""
+        back = came.loading or (came.away and self.last_answer is not None)
+        return back and time.monotonic() - since < patience.away_s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +83,20 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Fault:
+class Fault:
     """An attempt that brought nothing.
 
-    nobody  nobody was there, or nothing is given to anybody: no question's own fault
-    away    what a server that restarts looks like
-    wait_s  what the server asks to be waited
+    nobody   nobody was there, or nothing is given to anybody: no question's own fault
+    away     what a server that restarts looks like
+    loading  the server says that it is reading its model
+    wait_s   what the server asks to be waited
+    last     no other attempt could bring more
     """
 
     problem: str
     nobody: bool = False
     away: bool = False
+    loading: bool = False
     wait_s: float | None = None
     last: bool = False
 
@@ -118,7 +122,7 @@ def post(line: Line, address: str, body: Mapping[str, Any], patience: Patience, 
             contact.answered()
             return came
         since = contact.failed_since(since)
-        if came.away and contact.is_worth_waiting(since, patience):
+        if contact.is_worth_waiting(came, since, patience):
             looks += 1
             wait = min(patience.first_wait_s * 2**looks, _LOOK_S)
         else:
@@ -138,7 +142,7 @@ def post(line: Line, address: str, body: Mapping[str, Any], patience: Patience, 
     raise fault if came.nobody else NoAnswer(fault, FAILED, f"the server failed on it ({came.problem})")
 
 
-def _once(line: Line, body: Mapping[str, Any], contact: Contact) -> Reply | _Fault:
+def _once(line: Line, body: Mapping[str, Any], contact: Contact) -> Reply | Fault:
     """One attempt, in a place of its own among those in flight."""
     import httpx
 
@@ -148,20 +152,21 @@ def _once(line: Line, body: Mapping[str, Any], contact: Contact) -> Reply | _Fau
             response = line.post(body)
         except httpx.TransportError as error:
             nobody = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            return _Fault(problem=f"{type(error).__name__}: {error}".rstrip(": "), nobody=nobody, away=nobody)
+            return Fault(problem=f"{type(error).__name__}: {error}".rstrip(": "), nobody=nobody, away=nobody)
         seconds = time.perf_counter() - began
     status, text = response.status_code, response.text
     if status not in _PASSING or is_lasting(status, text):
         reply = json_object(text)
         if status != 200 or has_message(reply):
             return Reply(status=status, text=text, content=reply or {}, seconds=seconds)
-        return _Fault(problem=f"a reply that is no chat completion: {text[:120]!r}")
+        return Fault(problem=f"a reply that is no chat completion: {text[:120]!r}")
     if status == 429:
         contact.in_flight.too_many()
-    return _Fault(
+    return Fault(
         problem=f"HTTP {status}: {complaint(text)}",
         nobody=status == 429,
         away=status in _AWAY,
+        loading=status == 503 and "loading" in text.casefold(),
         wait_s=retry_after(response.headers.get("retry-after")),
         last=status == 429 and "insufficient_quota" in text,
     )

@@ -5,29 +5,38 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import torch
 from pydantic import BaseModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from rung import plugins
+from rung.engine.local.adapted import ModuleEffect, update_of
+from rung.engine.local.ends import AtEnds, Embed
+from rung.engine.local.peft.files import SETTINGS_FILE, TENSORS_FILE, PeftFiles, read_files, read_settings
+from rung.engine.local.peft.keys import MERGE
+from rung.engine.local.peft.reading import BasePaths, Read
+from rung.engine.local.peft.whole import with_whole
 from rung.engine.local.shape import Shape
-from rung.engine.local.update import Update
+from rung.engine.local.update import Sum, Update
 from rung.errors import UserError
+from rung.sources.base import BaseReference
 
 SLOT = "adapter_kinds"
 _PREFIX = "base_model.model."
-SETTINGS_FILE, TENSORS_FILE, FACTS_FILE = "adapter_config.json", "adapter_model.safetensors", "rung.json"
+FACTS_FILE = "rung.json"
 
 
 class Kind(Protocol):
     """A module of `adapter_kinds/`. `config` is an instance of its own Config, `tensors` are float32 and named as PEFT names them.
 
     PEFT_TYPE      as `adapter_config.json` names the kind
+    PARTS          what its tensors are called beside a module's path
     LEARNING_RATE  the peak that training takes where its user names none
     Config         its settings
     tensors()      the size of each tensor
@@ -36,12 +45,14 @@ class Kind(Protocol):
     idle()         why the tensors would change no answer; empty where they would
     kept()         numbers that autograd keeps for the backward pass, a token, beside the base's own
     to_peft()      the kind's own keys of `adapter_config.json`
-    from_peft()    back again; raises UserError for a variant that is not computed exactly
+    read()         what a file of the kind does, whoever wrote it; raises UserError for what is not computed exactly
 
-    A kind that can make a smaller adapter of one has also `halve(folder, target)`, see `halve` below.
+    A kind that can make a smaller adapter of one has also `halve(folder, target)`, see `halve` below; one that reads further
+    kinds of PEFT's has ALSO_READS, as `adapter_config.json` names them.
     """
 
     PEFT_TYPE: str
+    PARTS: tuple[str, ...]
     LEARNING_RATE: float
     Config: type[BaseModel]
 
@@ -57,7 +68,23 @@ class Kind(Protocol):
 
     def to_peft(self, config: Any, shape: Shape) -> dict[str, Any]: ...
 
-    def from_peft(self, raw: Mapping[str, Any], where: str) -> BaseModel: ...
+    def read(self, files: PeftFiles, base: BasePaths) -> Read: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseName:
+    """A base by the name that transformers loads it by: a folder, or a model on the hub and its revision."""
+
+    name: str
+    revision: str | None = None
+
+    @classmethod
+    def of(cls, reference: str, folder: Path) -> BaseName:
+        """`reference` is what a Candidate keeps of it, `folder` where it was read from."""
+        named = BaseReference.read(reference) if reference else None
+        if named and named.kind == "hf":
+            return cls(name=named.name, revision=named.version or None)
+        return cls(name=str(folder.resolve()))
 
 
 class Adapter:
@@ -84,8 +111,10 @@ class Adapter:
         idle = self.kind.idle(self.tensors)
         return f"the adapter's update is null: {idle}" if idle else None
 
-    def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        """Write PEFT's two files and `rung.json` (`facts`: what it was trained on).
+    def save(self, folder: Path, facts: Mapping[str, Any], base: BaseName | None = None) -> None:
+        """Write PEFT's two files and `rung.json` (`facts`: what it was trained on, pinned by its digest).
+
+        base  as PEFT finds it again
 
         Raises UserError for an update that is null or not finite.
         """
@@ -98,37 +127,59 @@ class Adapter:
             "peft_type": self.kind.PEFT_TYPE,
             "task_type": "CAUSAL_LM",
             "inference_mode": True,
-            "base_model_name_or_path": facts.get("base", ""),
+            "base_model_name_or_path": base.name if base else None,
+            "revision": base.revision if base else None,
             **self.kind.to_peft(self.config, self.shape),
         }
         for name, value in ((SETTINGS_FILE, config), (FACTS_FILE, facts)):
             (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def load_adapter(folder: Path, shape: Shape, device: torch.device) -> Adapter:
-    """Read an adapter in PEFT's format. Raises UserError for a kind, a module or a shape that cannot be applied exactly."""
-    where = str(folder / SETTINGS_FILE)
-    raw = json.loads((folder / SETTINGS_FILE).read_text("utf-8"))
-    kind = _kind_of(raw, where)
-    config = kind.from_peft(raw, where)
-    stored = load_file(str(folder / TENSORS_FILE))
-    tensors = {name.removeprefix(_PREFIX): tensor.float().to(device) for name, tensor in stored.items()}
-    expected = kind.tensors(config, shape)
-    if tensors.keys() != expected.keys():
-        odd = sorted(tensors.keys() ^ expected.keys())[:3]
-        raise UserError(f"the adapter does not fit the base: {', '.join(odd)}", where=where, hint="Was it trained on another base?")
-    for name, size in expected.items():
-        if tuple(tensors[name].shape) != size:
-            raise UserError(f"{name} has shape {tuple(tensors[name].shape)}, the base needs {size}", where=where)
-    adapter = Adapter(kind, config, shape, tensors)
-    if problem := adapter.problem():
-        raise UserError(problem, where=str(folder))
-    return adapter
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """An adapter that was read for a base, whoever trained it."""
+
+    files: PeftFiles
+    read: Read
+    shape: Shape
+    embed: Embed | None = None
+
+    @property
+    def begun(self) -> dict[str, ModuleEffect]:
+        """By path, what takes a part of the base's weights out of them."""
+        head = {self.shape.ends.head.path: self.read.ends.head} if self.shape.ends and self.read.ends.head else {}
+        return {path: effect for path, effect in {**self.read.effects, **head}.items() if effect.begun_from}
+
+    def update(self, dtype: torch.dtype) -> Update:
+        """What the decoder takes, in its precision."""
+        read = self.read
+        inner = update_of(read.effects, self.shape, dtype) if read.effects or not read.own else None
+        if read.own:
+            own = read.own(dtype)
+            inner = Sum([(own, 1.0), (inner, 1.0)]) if inner else own
+        assert inner is not None
+        return AtEnds(read.ends, inner, self.embed) if read.ends else inner
+
+
+def load_adapter(folder: Path, shape: Shape, device: torch.device, embed: Embed | None = None) -> Loaded:
+    """Read an adapter in PEFT's format. Raises UserError, with the file, the key and a way out, for what is not computed exactly.
+
+    embed  how the base's first layer takes rows of its embedding; None where it takes them as they are
+    """
+    base = BasePaths.of(shape)
+    kind = _kind_of(read_settings(folder), str(folder / SETTINGS_FILE))
+    files = read_files(folder, base.named(), kind.PARTS, device)
+    read = with_whole(kind.read(files, base), files, base)
+    if read.idle:
+        raise UserError(
+            f"the adapter's update is null: {read.idle}", where=str(folder), hint="Train it for longer, or leave it out."
+        )
+    return Loaded(files=files, read=read, shape=shape, embed=embed)
 
 
 def halve(folder: Path, target: Path) -> Path | None:
     """Write to `target` an adapter of half the size that does nearly the same; None where its kind has no such thing."""
-    kind = _kind_of(json.loads((folder / SETTINGS_FILE).read_text("utf-8")), str(folder / SETTINGS_FILE))
+    kind = _kind_of(read_settings(folder), str(folder / SETTINGS_FILE))
     found: Path | None = kind.halve(folder, target) if hasattr(kind, "halve") else None
     return found
 
@@ -143,13 +194,19 @@ def parameter_count(kind: Kind, config: BaseModel, shape: Shape) -> int:
     return sum(math.prod(size) for size in kind.tensors(config, shape).values())
 
 
-def _kind_of(raw: Mapping[str, Any], where: str) -> Kind:
+def _kind_of(settings: Mapping[str, Any], where: str) -> Kind:
     known = _by_peft_type()
-    if (kind := raw.get("peft_type")) not in known:
-        raise UserError(f"adapters of the kind '{kind}' cannot be applied", where=where, hint=f"Known: {', '.join(known)}.")
+    if (kind := settings.get("peft_type")) not in known:
+        said = (
+            "the adapter names no kind (peft_type)"
+            if kind is None
+            else f"adapters of the kind '{kind}' (peft_type) are not computed"
+        )
+        raise UserError(said, where=where, hint=f"Computed are {', '.join(known)}. {MERGE}")
     return known[kind]
 
 
 @cache
 def _by_peft_type() -> dict[str, Kind]:
-    return {kind.PEFT_TYPE: kind for kind in map(kind_of, plugins.names(SLOT))}
+    kinds = list(map(kind_of, plugins.names(SLOT)))
+    return {name: kind for kind in kinds for name in (kind.PEFT_TYPE, *getattr(kind, "ALSO_READS", ()))}

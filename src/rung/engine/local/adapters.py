@@ -49,7 +49,8 @@ class AdapterCache:
 
     def _one(self, use: AdapterUse) -> Update:
         def load() -> Update:
-            return load_adapter(use.folder, self._decoder.config, self._decoder.device).update(self._decoder.dtype)
+            decoder = self._decoder
+            return load_adapter(use.folder, decoder.config, decoder.device, decoder.embed).update(decoder.dtype)
 
         return self._updates.get(use.digest, load)
 

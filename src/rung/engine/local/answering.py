@@ -14,7 +14,7 @@ from threading import Lock
 import torch
 
 from rung.engine.backend import ContextTooLong, Request, price_usd
-from rung.engine.chat import prompt_tokens, text_of
+from rung.engine.chat import encode, opening, prompt_tokens, text_of
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import AdapterCache, Stack
 from rung.engine.local.batch import Completion
@@ -120,7 +120,7 @@ class Answering:
 
     def _questions(self, requests: Sequence[Request]) -> list[_Question]:
         """Those of one stack of adapters share what their prompts begin with."""
-        prompts = [prompt_tokens(self.model.tokenizer, request.messages, request.tools) for request in requests]
+        prompts = [self._prompt(request) for request in requests]
         self._check_lengths(requests, prompts)
         questions: dict[int, _Question] = {}
         for adapters in dict.fromkeys(request.adapters for request in requests):
@@ -135,6 +135,15 @@ class Answering:
                     request=requests[index], ids=prompts[index], stack=stack, prefix=prefix, shared_s=shared_s, cached=cached
                 )
         return [questions[index] for index in range(len(requests))]
+
+    def _prompt(self, request: Request) -> list[int]:
+        """Where an answer is held to a form it begins as training would begin it; choices bring that with them."""
+        ids = prompt_tokens(self.model.tokenizer, request.messages, request.tools)
+        return [*ids, *self._opening] if isinstance(request.constraint, SchemaConstraint) else ids
+
+    @cached_property
+    def _opening(self) -> list[int]:
+        return encode(self.model.tokenizer, opening(self.model.tokenizer))
 
     def _by_choice(self, asked: Sequence[_Question], names: tuple[str, ...]) -> list[Answer]:
         choices = self._choice_tokens(names)
@@ -173,6 +182,7 @@ class Answering:
             constraint=self._grammars.constraint(held.schema) if isinstance(held, SchemaConstraint) else None,
             prefix=question.prefix,
             stack=question.stack,
+            never=self.model.unsayable,
         )
 
     def _answer(self, question: _Question, made: Completion) -> Answer:

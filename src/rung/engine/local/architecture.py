@@ -6,10 +6,9 @@ block computes. Loading and export, LoRA's modules, parameter counts and memory 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -18,8 +17,10 @@ import torch
 from torch import Tensor
 
 from rung import plugins
+from rung.engine.bases.checkpoint import differ, read_json
 from rung.engine.local.attention import Attention
-from rung.engine.local.shape import KeyValueSizes, Module, Shape
+from rung.engine.local.settings import filled
+from rung.engine.local.shape import Ends, KeyValueSizes, Module, Shape
 from rung.engine.local.update import Update
 from rung.errors import UserError
 
@@ -30,16 +31,14 @@ SLOT = "architectures"
 class Held:
     """A tensor in memory, and the stored tensors that are laid on top of each other in it.
 
-    name      of the tensor: a field of the architecture's Layer, or of Weights
-    stored    their names on disk, within their block
-    sizes     of each
-    optional  a model of this architecture may lack it
+    name    of the tensor: a field of the architecture's Layer, or of Weights
+    stored  their names on disk, within their block
+    sizes   of each
     """
 
     name: str
     stored: tuple[str, ...]
     sizes: tuple[tuple[int, ...], ...]
-    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +62,10 @@ class Architecture(Protocol):
 
     MODEL_TYPES      of a transformers configuration that it computes
     BLOCK            where the tensors of block {} are stored
+    HEAD             the head's place in the model, which is none of its tensors where it is tied
     IGNORED          how the names of stored tensors end that need not be read
-    Layer            a dataclass of one block's tensors; a field for each of `block_tensors`
-    read()           the shape; raises NotComputed for what is not computed exactly
+    Layer            a dataclass of one block's tensors; a field for each of `block_tensors`, None by default where some have none
+    read()           the shape, of a configuration that its class has filled in; raises NotComputed for what is not computed exactly
     tensors()        those outside of the blocks, the fields of Weights: embedding, final_norm, and head where it is not tied
     block_tensors()  those of one block. The matrices among them are the products that an Update hears of, by these names
     angles()         for a device, what gives each pass its `rotation` from positions (n,), in a dtype
@@ -78,6 +78,7 @@ class Architecture(Protocol):
 
     MODEL_TYPES: tuple[str, ...]
     BLOCK: str
+    HEAD: str
     IGNORED: tuple[str, ...]
     Layer: type
 
@@ -104,7 +105,10 @@ class NotComputed(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig(Shape):
-    """The shape of a decoder that a file of `models/` computes, as it reads it from the transformers configuration."""
+    """The shape of a decoder that a file of `models/` computes, as it reads it from the transformers configuration.
+
+    `raw` is what that configuration's class makes of it, defaults and all. `tied` is what the weights say where both are stored.
+    """
 
     feed_forward: int
     heads: int
@@ -128,15 +132,16 @@ class DecoderConfig(Shape):
     @classmethod
     def read(cls, folder: Path) -> DecoderConfig:
         """Raises NotComputed for an architecture that is not computed exactly."""
-        raw = json.loads((folder / "config.json").read_text("utf-8"))
         where, known = str(folder / "config.json"), _by_model_type()
+        raw = read_json(folder / "config.json")
         if (kind := raw.get("model_type")) not in known:
             raise NotComputed(
                 f"the local engine does not compute the architecture '{kind}'",
                 where=where,
                 hint=f"It computes {', '.join(known)}. Serve this model elsewhere and name its OpenAI-compatible address.",
             )
-        return known[kind].read(raw, where)
+        config = known[kind].read(filled(raw, where), where)
+        return replace(config, tied=False) if config.tied and has_own_head(folder, config) else config
 
     @cached_property
     def products(self) -> tuple[Mapping[str, tuple[Module, ...]], ...]:
@@ -153,8 +158,14 @@ class DecoderConfig(Shape):
         return self.architecture.kept_bytes(self, item, seen)
 
     @property
+    def ends(self) -> Ends:
+        stored = {held.name: held.stored[0].removesuffix(".weight") for held in self.architecture.tensors(self)}
+        paths = (stored["embedding"], stored.get("head", self.architecture.HEAD))
+        embedding, head = (Module(path=path, width_out=self.vocabulary, width_in=self.width) for path in paths)
+        return Ends(embedding=embedding, head=head, tied=self.tied)
+
+    @property
     def parameters(self) -> int:
-        """What a model of the architecture may lack is left out."""
         return _numbers(self.architecture.tensors(self)) + self.layers * _numbers(self.architecture.block_tensors(self))
 
 
@@ -166,7 +177,13 @@ def _modules(at: str, held: Held) -> tuple[Module, ...]:
 
 
 def _numbers(tensors: tuple[Held, ...]) -> int:
-    return sum(math.prod(size) for held in tensors if not held.optional for size in held.sizes)
+    return sum(math.prod(size) for held in tensors for size in held.sizes)
+
+
+def has_own_head(folder: Path, config: DecoderConfig) -> bool:
+    """Whether a head is stored that is not the embedding, whatever the configuration says; transformers asks the same."""
+    named = {held.name: held.stored[0] for held in config.architecture.tensors(replace(config, tied=False))}
+    return differ(folder, named["head"], named["embedding"])
 
 
 @cache

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 import torch
+from torch import Tensor
 
 from rung.engine.constrain import Grammars
 from rung.engine.local.batching import alike
@@ -95,7 +96,7 @@ class Batch:
         rows = [row for works in passes for work in works for row in work.rows]
         if rows:
             hidden = [extend_together([work.part for work in works], self._update(works)) for works in passes]
-            logits = self._decoder.logits(torch.cat(hidden))
+            logits = self._logits(rows, torch.cat(hidden))
             if self._grammars:
                 self._grammars.mask(logits, [row.ask.constraint for row in rows])
             for row, token in zip(rows, pick(logits, rows), strict=True):
@@ -129,6 +130,18 @@ class Batch:
         sizes = [len(tokens) for work in works for tokens in work.part.tokens]
         self._bank.hold([row.ask.stack for block in self._blocks for row in block.rows])
         return Mixed.over(stacks, sizes, self._bank)
+
+    def _logits(self, rows: Sequence[Row], hidden: Tensor) -> Tensor:
+        """Each row's, by the head as its own adapters make it; most leave it as it is."""
+        stacks = {row.ask.stack.key: row.ask.stack for row in rows}
+        if len(stacks) == 1:
+            return self._decoder.logits(hidden, rows[0].ask.stack.update)
+        logits, weight = self._decoder.logits(hidden), self._decoder.head.weight
+        for key, stack in stacks.items():
+            if stack.update and stack.update.head(weight) is not weight:
+                own = torch.tensor([place for place, row in enumerate(rows) if row.ask.stack.key == key], device=hidden.device)
+                logits[own] = self._decoder.logits(hidden[own], stack.update)
+        return logits
 
     def _leave(self, numbers: Set[int]) -> None:
         for block in self._blocks:

@@ -26,7 +26,7 @@ from rung.engine.chat import training_tokens
 from rung.engine.local.adapters import BASE, Stack
 from rung.engine.local.batching import common_length
 from rung.engine.local.cache import Part, RowCache, extend_together
-from rung.engine.local.decoder import Decoder
+from rung.engine.local.decoder import Decoder, Head
 from rung.engine.local.prefix import Prefix
 
 # Vocabulary rows multiplied at once for a normaliser, tree nodes in one pass, and places scored at once: they bound memory.
@@ -127,20 +127,21 @@ def choose(
     rows = [[*ids[skip:], *choices.common] for ids in prompts]
     cache = RowCache(decoder, len(rows), max(map(len, rows)), prefix)
     last = extend_together([Part(cache=cache, first=0, tokens=rows)], stack.update)
+    head = decoder.head_under(stack.update)
     if choices.distinct:
         first = torch.tensor([rest[0] for rest in choices.rests], device=decoder.device)
-        return torch.log_softmax(decoder.head.exact(last, first), dim=-1)
+        return torch.log_softmax(head.exact(last, first), dim=-1)
     scores = torch.empty(len(rows), len(choices.tokens), device=decoder.device)
     for tree in choices.trees:
-        scores[:, list(tree.choices)] = _tree_scores(decoder, last, tree, cache.branch(tree.tokens, tree.parents, stack.update))
+        scores[:, list(tree.choices)] = _tree_scores(head, last, tree, cache.branch(tree.tokens, tree.parents, stack.update))
     return torch.log_softmax(scores, dim=-1)
 
 
-def _tree_scores(decoder: Decoder, last: Tensor, tree: Tree, nodes: Tensor) -> Tensor:
+def _tree_scores(head: Head, last: Tensor, tree: Tree, nodes: Tensor) -> Tensor:
     """Summed log-probabilities, (rows, choices of the tree), from the hidden states of the prompt's end and of the tree's nodes."""
     states = torch.cat((last[:, None], nodes), dim=1)
-    normalisers = _log_normalisers(decoder, states.flatten(0, 1)).view(states.shape[:2])
-    edges, head = torch.tensor(tree.edges, device=decoder.device), decoder.head
+    normalisers = _log_normalisers(head, states.flatten(0, 1)).view(states.shape[:2])
+    edges = torch.tensor(tree.edges, device=last.device)
     parts = []
     for block in edges.split(max(1, SCORED_AT_ONCE // len(last))):
         at, token = block.T
@@ -149,10 +150,9 @@ def _tree_scores(decoder: Decoder, last: Tensor, tree: Tree, nodes: Tensor) -> T
     return torch.stack([of_edge[:, list(path)].sum(1) for path in tree.paths], dim=1)
 
 
-def _log_normalisers(decoder: Decoder, states: Tensor) -> Tensor:
+def _log_normalisers(head: Head, states: Tensor) -> Tensor:
     """log sum exp of each state's logits over the whole vocabulary, (n,), float32, a slice of the vocabulary at a time."""
     total = torch.full((len(states),), float("-inf"), device=states.device)
-    head = decoder.head
     for start in range(0, len(head.weight), VOCABULARY_AT_ONCE):
         tokens = slice(start, start + VOCABULARY_AT_ONCE)
         parts = [torch.logsumexp(head.exact(block, tokens), dim=-1) for block in states.split(NODES_AT_ONCE)]

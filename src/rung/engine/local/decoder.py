@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -78,9 +78,18 @@ class Decoder(ABC):
         only            (s,) indices: past the last block's attention nothing else need be computed
         """
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Scores over the vocabulary, (n, vocabulary), float32."""
-        return self.head.scores(hidden)
+    def head_under(self, update: Update | None) -> Head:
+        """The head as adapters make it."""
+        head = self.head
+        return replace(head, weight=update.head(head.weight)) if update else head
+
+    def logits(self, hidden: Tensor, update: Update | None = None) -> Tensor:
+        """Scores over the vocabulary, (n, vocabulary), float32; of hidden states that this update had a part in."""
+        return self.head_under(update).scores(hidden)
+
+    def embed(self, rows: Tensor) -> Tensor:
+        """(n, width), as the first layer takes rows of the embedding. Asked for where the shape has `ends`."""
+        raise NotImplementedError
 
     @abstractmethod
     def named(self) -> dict[str, Tensor]:

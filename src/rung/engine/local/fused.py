@@ -51,6 +51,9 @@ class FusedDecoder(Decoder):
             x = config.architecture.block(config, layer, index, x, run)
         return config.architecture.finish(config, weights.final_norm, x)
 
+    def embed(self, rows: Tensor) -> Tensor:
+        return self.config.architecture.embed(self.config, rows, torch.arange(len(rows), device=rows.device))
+
     def named(self) -> dict[str, Tensor]:
         return dict(self.weights.named())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +11,6 @@ from typing import Any
 import torch
 
 from rung.engine.backend import AdapterUse, Backend
-from rung.engine.chat import stop_tokens
 from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.architecture import DecoderConfig, NotComputed
 from rung.engine.local.decoder import Decoder
@@ -23,6 +21,7 @@ from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.memory import reuse_freed_memory
 from rung.engine.local.plain_loading import load_plain
 from rung.engine.local.shape import Shape
+from rung.engine.local.tokenizer import end_tokens, load_tokenizer, refuse_strangers, unsayable
 from rung.engine.local.update import Update
 from rung.engine.local.weights import load_weights
 from rung.errors import UserError
@@ -51,13 +50,17 @@ class LocalModel:
     @cached_property
     def end_tokens(self) -> frozenset[int]:
         """Every id that ends an answer: of the chat template's turn, the tokenizer, and the model's own generation settings."""
-        return frozenset(stop_tokens(self.tokenizer)) | _configured_ends(self.folder)
+        return end_tokens(self.tokenizer, self.folder)
+
+    @cached_property
+    def unsayable(self) -> torch.Tensor | None:
+        """(n,) ids that are no token: rows that pad the vocabulary. None where there are none."""
+        found = unsayable(self.tokenizer, self.config.vocabulary)
+        return torch.tensor(found, device=self.decoder.device) if found else None
 
     @classmethod
     def load(cls, folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None) -> LocalModel:
         """Load a transformers folder onto the best device. `dtype` None lets `precision.choose` decide, by a self-check."""
-        from transformers import AutoTokenizer
-
         from rung.engine.local.devices import best_device
         from rung.engine.local.precision import choose
 
@@ -70,7 +73,9 @@ class LocalModel:
             decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
         except NotComputed:
             decoder = _otherwise(folder, dtype, place)
-        return cls(folder=folder, tokenizer=AutoTokenizer.from_pretrained(str(folder)), decoder=decoder)
+        tokenizer = load_tokenizer(folder)
+        refuse_strangers(tokenizer, decoder.config.vocabulary, folder)
+        return cls(folder=folder, tokenizer=tokenizer, decoder=decoder)
 
 
 def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> Decoder:
@@ -81,16 +86,12 @@ def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> 
         shape = HookedShape.read(folder)
         return load_hooked(folder, shape, dtype or choose(folder, shape, place), place)
     except NotHooked:
-        return load_plain(folder, dtype or torch.float32, place)
-
-
-def _configured_ends(folder: Path) -> frozenset[int]:
-    ends: set[int] = set()
-    for name in ("generation_config.json", "config.json"):
-        if (folder / name).is_file():
-            found = json.loads((folder / name).read_text("utf-8")).get("eos_token_id")
-            ends |= {found} if isinstance(found, int) else set(found or ())
-    return frozenset(ends)
+        pass
+    except UserError:
+        raise
+    except Exception:  # code of any kind, asked in a way that it may not know: what it says by itself is tried next
+        pass
+    return load_plain(folder, dtype or torch.float32, place)
 
 
 def trainable_model(backend: Backend) -> LocalModel:

@@ -10,8 +10,11 @@ from typing import Any
 
 import torch
 
+from rung.engine.bases.checkpoint import checkpoint, read_json
 from rung.engine.bases.quiet import quiet
 from rung.engine.local.remote_code import runs_own_code
+from rung.engine.local.settings import filled
+from rung.engine.local.weights import refuse_unfinite, refuse_unfit
 from rung.errors import UserError
 
 # Where a model that sees keeps the part that reads and writes.
@@ -25,23 +28,23 @@ def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
     """
     from transformers import AutoConfig, GenerationConfig
 
-    where, own_code = str(folder), runs_own_code(folder)
+    where, own_code, stored = str(folder), runs_own_code(folder), checkpoint(folder)
+    filled(read_json(folder / "config.json"), str(folder / "config.json"))
+    settings |= stored.options if stored else {"use_safetensors": True}
     try:
         with quiet():
             config = AutoConfig.from_pretrained(where, trust_remote_code=own_code, local_files_only=True)
             kind = class_of(config, own_code)
             if own_code:
                 settings |= {"trust_remote_code": True}
-            module, found = kind.from_pretrained(
-                where, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True, **settings
-            )
+            module, found = kind.from_pretrained(where, dtype=dtype, local_files_only=True, output_loading_info=True, **settings)
     except (ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError, OSError) as error:
         raise UserError(f"transformers cannot load this model: {' '.join(str(error).split())[:300]}", where=where) from error
     module.blind_to = getattr(module, "blind_to", ())
-    found["unexpected_keys"] = [name for name in found["unexpected_keys"] if not name.startswith(module.blind_to)]
-    for what, said in (("missing_keys", "lack"), ("unexpected_keys", "hold, beside the model,"), ("mismatched_keys", "misfit")):
-        if names := sorted(map(str, found[what])):
-            raise UserError(f"the weights {said} {', '.join(names[:5])}", where=where, hint="Fetch the model again.")
+    unexpected = sorted(name for name in found["unexpected_keys"] if not name.startswith(module.blind_to))
+    missing, mismatched = sorted(found["missing_keys"]), sorted(map(str, found["mismatched_keys"]))
+    refuse_unfit(missing=missing, mismatched=mismatched, unexpected=unexpected, where=where)
+    refuse_unfinite(dict(module.named_parameters()), where)
     if module.get_output_embeddings() is None:
         raise UserError("the model has no head that gives scores over a vocabulary", where=where)
     # What is asked decides how it is answered, not what the model's makers recommend for sampling.

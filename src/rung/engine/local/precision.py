@@ -20,9 +20,11 @@ from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.devices import name_of, quick_bfloat16
 from rung.engine.local.fused import FusedDecoder
+from rung.engine.local.hooked.interface import NotHooked
 from rung.engine.local.hooked.loading import load_hooked
 from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.shape import Shape
+from rung.engine.local.tokenizer import load_tokenizer
 from rung.engine.local.weights import Weights, load_weights, stored_dtype
 from rung.errors import UserError, did_you_mean
 from rung.json_form import digest
@@ -83,8 +85,13 @@ def self_check(folder: Path, config: Shape, device: torch.device) -> Check:
     ids = _probe_ids(folder, config, device)
     if isinstance(config, HookedShape):
         with torch.inference_mode():
-            said = [_log_probabilities(load_hooked(folder, config, dtype, device), ids) for dtype in PRECISIONS.values()]
-        return compare(said[0], said[1], ids)
+            exact = _log_probabilities(load_hooked(folder, config, torch.float32, device), ids)
+            try:
+                rounded = _log_probabilities(load_hooked(folder, config, torch.bfloat16, device), ids)
+            except NotHooked:
+                # So coarse that the trial of our attention fails in it, where that in float32 did not: no verdict on the attention.
+                return Check(sure_tokens_kept=0.0, mean_change_nats=float("inf"))
+        return compare(exact, rounded, ids)
     assert isinstance(config, DecoderConfig)
     stored = load_weights(folder, config, stored_dtype(folder), device)
     with torch.inference_mode():
@@ -104,9 +111,7 @@ def compare(exact: Tensor, rounded: Tensor, ids: Tensor) -> Check:
 
 
 def _probe_ids(folder: Path, config: Shape, device: torch.device) -> Tensor:
-    from transformers import AutoTokenizer
-
-    ids = AutoTokenizer.from_pretrained(str(folder)).encode(PROBE, add_special_tokens=False)
+    ids = load_tokenizer(folder).encode(PROBE, add_special_tokens=False)
     return torch.tensor(ids[: config.max_positions], device=device)
 
 

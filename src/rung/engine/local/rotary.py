@@ -38,7 +38,5 @@ def rotary_frequencies(raw: Mapping[str, Any], head_width: int, device: torch.de
 
 
 def rope_settings(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration's rotary settings, `rope_type` and `rope_theta` among them, under the names of any transformers version."""
-    rope = dict(raw.get("rope_parameters") or raw.get("rope_scaling") or {})
-    kind = str(rope.get("rope_type", rope.get("type", "default")))
-    return {"rope_theta": raw.get("rope_theta", 10000.0), **rope, "rope_type": kind}
+    """The rotary settings of a configuration that its class filled in, `rope_type` and `rope_theta` among them."""
+    return dict(raw["rope_parameters"])

@@ -24,6 +24,7 @@ class Ask:
 
     ids     the whole prompt, the prefix's tokens included
     prefix  what the prompt begins with, computed under the same stack of adapters; None computes all of it
+    never   (n,) ids that are not chosen, whatever their score
     """
 
     ids: Sequence[int]
@@ -34,6 +35,7 @@ class Ask:
     constraint: Constraint | None = None
     prefix: Prefix | None = None
     stack: Stack = BASE
+    never: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.prefix and self.prefix.stack != self.stack.key:
@@ -108,6 +110,9 @@ class Row:
 
 def pick(logits: Tensor, rows: Sequence[Row]) -> list[int]:
     """The next token of each row: the most likely, or one drawn by the row's own random numbers. logits (rows, vocabulary)."""
+    never = rows[0].ask.never if rows else None
+    if never is not None:
+        logits = logits.index_fill(1, never, float("-inf"))
     chosen: list[int] = logits.argmax(-1).tolist()
     for index, row in enumerate(rows):
         if row.ask.temperature > 0:

@@ -25,6 +25,18 @@ class Module:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ends:
+    """Where tokens come in and go out: the embedding and the head, matrices of (vocabulary, width), as modules of the model.
+
+    `tied`: they are one matrix.
+    """
+
+    embedding: Module
+    head: Module
+    tied: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeyValueSizes:
     """Of a layer's attention: heads of keys and values, and the width of each. Values may be of another width than keys."""
 
@@ -62,6 +74,11 @@ class Shape(ABC):
     @abstractmethod
     def products(self) -> tuple[Mapping[str, tuple[Module, ...]], ...]:
         """Of each layer, its products by the names that an Update hears, and the modules whose outputs lie side by side in each."""
+
+    @property
+    def ends(self) -> Ends | None:
+        """None where an adapter cannot act on them."""
+        return None
 
     @property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What adapters add to a forward pass: the four places where a method may act, each of which does nothing unless it says so."""
+"""What adapters add to a forward pass: the five places where a method may act, each of which does nothing unless it says so."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Update(Protocol):
     residual()     what goes on to the next block, (n, width), for what this one gives
     keys_values()  (n, key_value_heads, head_width) each, as attention takes them: keys normed and rotated
     embedding()    (n, width) for the tokens ids (n,) and their embeddings x
+    head()         (vocabulary, width), what final hidden states are multiplied by, for the base's own; of its precision
     of()           the same update for a pass that goes on with these of its n tokens alone, by their indices (s,)
     """
 
@@ -26,6 +27,8 @@ class Update(Protocol):
     def keys_values(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]: ...
 
     def embedding(self, ids: Tensor, x: Tensor) -> Tensor: ...
+
+    def head(self, weight: Tensor) -> Tensor: ...
 
     def of(self, tokens: Tensor) -> Update: ...
 
@@ -44,6 +47,9 @@ class Untouched:
 
     def embedding(self, ids: Tensor, x: Tensor) -> Tensor:
         return x
+
+    def head(self, weight: Tensor) -> Tensor:
+        return weight
 
     def of(self, tokens: Tensor) -> Update:
         """Itself: what acts on all tokens alike does not ask which they are."""
@@ -69,11 +75,17 @@ class Sum:
     def embedding(self, ids: Tensor, x: Tensor) -> Tensor:
         return self._sum(x, [update.embedding(ids, x) for update, _ in self.updates])
 
+    def head(self, weight: Tensor) -> Tensor:
+        return self._sum(weight, [update.head(weight) for update, _ in self.updates])
+
     def of(self, tokens: Tensor) -> Update:
         return Sum([(update.of(tokens), weight) for update, weight in self.updates])
 
     def _sum(self, plain: Tensor, changed: Sequence[Tensor]) -> Tensor:
+        changes = [(tensor, weight) for tensor, (_, weight) in zip(changed, self.updates, strict=True) if tensor is not plain]
+        if len(changes) == 1 and changes[0][1] == 1.0:
+            return changes[0][0]
         total = plain
-        for tensor, (_, weight) in zip(changed, self.updates, strict=True):
-            total = total if tensor is plain else total + weight * (tensor - plain)
+        for tensor, weight in changes:
+            total = total + weight * (tensor - plain)
         return total

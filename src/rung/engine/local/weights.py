@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,13 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from rung.engine.bases.checkpoint import checkpoint, stored_tensors
 from rung.engine.bases.folder import weight_files
 from rung.engine.local.architecture import DecoderConfig, Held
 from rung.errors import UserError
+
+SHOWN = 5
+DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
 @dataclass(kw_only=True)
@@ -46,40 +53,90 @@ class Weights:
 
 
 def load_weights(folder: Path, config: DecoderConfig, dtype: torch.dtype, device: torch.device) -> Weights:
-    """Read the weights that transformers would take. Raises UserError naming any tensor that is missing or left over."""
-    stored = {name: tensor.to(device=device, dtype=dtype) for name, tensor in _read(folder)}
+    """Read the weights that transformers would take.
+
+    Raises UserError that names what is missing, of another shape, not asked for by the configuration, or not finite.
+    """
     architecture = config.architecture
-    try:
-        top = _take(stored, "", architecture.tensors(config))
-        layers = [
-            architecture.Layer(**_take(stored, architecture.BLOCK.format(index), architecture.block_tensors(config)))
-            for index in range(config.layers)
-        ]
-    except KeyError as error:
-        lacking = f"the weights lack the tensor '{error.args[0]}'"
-        raise UserError(lacking, where=str(folder), hint="Fetch the model again.") from None
-    left = [name for name in stored if not name.endswith(architecture.IGNORED)]
-    if left:
-        raise UserError(f"the local engine does not know the tensors {', '.join(sorted(left)[:5])}", where=str(folder))
+    refuse_misfits(folder, config)
+    stored = {name: tensor.to(device=device, dtype=dtype) for name, tensor in _read(folder)}
+    refuse_unfinite(stored, str(folder))
+    head, embedding = _tied_names(config)
+    if config.tied and embedding not in stored:
+        stored[embedding] = stored.pop(head)
+    top = _take(stored, "", architecture.tensors(config))
+    layers = [
+        architecture.Layer(**_take(stored, architecture.BLOCK.format(index), architecture.block_tensors(config)))
+        for index in range(config.layers)
+    ]
     return Weights(layers=layers, **{"head": top["embedding"], **top})
 
 
+def refuse_misfits(folder: Path, config: DecoderConfig) -> None:
+    """Raises UserError where the stored tensors are not those that the configuration asks for, by their headers alone."""
+    architecture, found = config.architecture, checkpoint(folder)
+    stored = stored_tensors(folder, found) if found else {}
+    blocks = [architecture.BLOCK.format(index) for index in range(config.layers)]
+    wanted = {name: size for held in architecture.tensors(config) for name, size in zip(held.stored, held.sizes, strict=True)}
+    for block, held in product(blocks, architecture.block_tensors(config)):
+        wanted |= {block + name: size for name, size in zip(held.stored, held.sizes, strict=True)}
+    head, embedding = _tied_names(config)
+    if config.tied and embedding not in stored and head in stored:
+        wanted[head] = wanted.pop(embedding)
+    missing = [name for name in wanted if name not in stored]
+    odd = [name for name, size in wanted.items() if name in stored and stored[name].shape != size]
+    extra = sorted(name for name in stored if name not in wanted and not name.endswith(architecture.IGNORED))
+    shapes = [f"{name} {stored[name].shape} where {wanted[name]} is asked for" for name in odd]
+    refuse_unfit(missing=missing, mismatched=shapes, unexpected=extra, where=str(folder))
+
+
+def refuse_unfit(*, missing: Sequence[str], mismatched: Sequence[str], unexpected: Sequence[str], where: str) -> None:
+    """Raises UserError where any of these tensors' names are there: weights and configuration are not of one model."""
+    told = {"they lack": missing, "of another shape are": mismatched, "the configuration does not ask for": unexpected}
+    if not any(told.values()):
+        return
+    parts = [f"{what} {_listed(names)}" for what, names in told.items() if names]
+    hint = "config.json and the weights must be of one model and one save: download it again."
+    if missing and len(missing) == len(unexpected):
+        added = {extra.removesuffix(name) for name, extra in zip(sorted(missing), sorted(unexpected), strict=True)}
+        if len(added) == 1 and (prefix := added.pop()):
+            hint = f"All names begin with '{prefix}', a wrapper's: save the model itself, without it."
+    raise UserError(f"the weights do not fit the configuration: {'; '.join(parts)}", where=where, hint=hint)
+
+
+def refuse_unfinite(tensors: Mapping[str, Tensor], where: str) -> None:
+    """Raises UserError for weights that are not all finite numbers: every answer would be nonsense."""
+    # A sum is read off memory faster than a test of each; it is only a suspicion.
+    suspects = [name for name, tensor in tensors.items() if not bool(tensor.sum(dtype=torch.float32).isfinite())]
+    if bad := [name for name in suspects if not bool(tensors[name].isfinite().all())]:
+        raise UserError(f"the weights are not finite numbers: {_listed(bad)}", where=where, hint="Download the model again.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+
+
+def _tied_names(config: DecoderConfig) -> tuple[str, str]:
+    """What head and embedding are called on disk."""
+    named = {held.name: held.stored[0] for held in config.architecture.tensors(replace(config, tied=False))}
+    return named["head"], named["embedding"]
+
+
 def _take(stored: dict[str, Tensor], at: str, wanted: Iterable[Held]) -> dict[str, Any]:
-    """Moves the tensors named out of `stored`, joined as they are held; KeyError for one that must be there."""
-    taken: dict[str, Any] = {}
-    for held in wanted:
-        names = [at + name for name in held.stored]
-        if held.optional and any(name not in stored for name in names):
-            taken[held.name] = None
-        else:
-            parts = [stored.pop(name) for name in names]
-            taken[held.name] = parts[0] if len(parts) == 1 else torch.cat(parts)
-    return taken
+    """Moves the tensors named out of `stored`, joined as they are held."""
+    parts = {held.name: [stored.pop(at + name) for name in held.stored] for held in wanted}
+    return {name: tensors[0] if len(tensors) == 1 else torch.cat(tensors) for name, tensors in parts.items()}
 
 
 def stored_dtype(folder: Path) -> torch.dtype:
-    """The precision of the first stored tensor, which is that of the weights as they were published."""
-    return next(_read(folder))[1].dtype
+    """The precision of most of the stored numbers, which is that of the weights as they were published."""
+    found = checkpoint(folder)
+    tensors = stored_tensors(folder, found) if found else {}
+    sizes = Counter[str]()
+    for stored in tensors.values():
+        sizes[stored.dtype] += math.prod(stored.shape)
+    most = sizes.most_common(1)
+    return DTYPES.get(most[0][0], torch.float32) if most else torch.float32
 
 
 def _read(folder: Path) -> Iterator[tuple[str, Tensor]]:

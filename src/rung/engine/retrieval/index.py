@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.engine.retrieval.lexical import Lexical, lexical
+from rung.engine.retrieval.pipeline import SIMILARITIES, Similarity
 from rung.engine.retrieval.words import FIRST, VERSION
 from rung.errors import BrokenEnvironment
 from rung.json_form import canonical_json
@@ -27,19 +28,20 @@ if TYPE_CHECKING:
 MANY_CHUNKS = 200_000
 # HNSW with 32 links (Malkov & Yashunin, arXiv 1603.09320); 128 candidates are kept in view while searching.
 FAISS_LINKS, FAISS_IN_VIEW = 32, 128
-_WORDS_FILE = "words.txt"
+_WORDS_FILE, _SIMILARITY_FILE = "words.txt", "similarity.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """Passages ({id, source, headings, start, end, text}) and, where there is an encoder, (passages, dimensions) unit vectors.
+    """Passages ({id, source, headings, start, end, text}) and, where there is an encoder, (passages, dimensions) vectors of theirs.
 
-    `words` is the version of `rung.engine.retrieval.words` that they are searched by.
+    `similarity` is how two vectors are compared, `words` the version of `rung.engine.retrieval.words` that they are searched by.
     """
 
     chunks: tuple[Mapping[str, Any], ...]
     vectors: np.ndarray | None = None
     words: str = VERSION
+    similarity: Similarity = "cosine"
 
     @classmethod
     def read(cls, folder: Path) -> Index:
@@ -65,18 +67,34 @@ class Index:
         return {**chunk, "copies": [{key: self.chunks[other][key] for key in ("source", "start", "end")} for other in others]}
 
     def dense(self, query: np.ndarray) -> np.ndarray:
-        """Cosines of all passages; -1 for those that an approximate search (above MANY_CHUNKS) did not come near."""
+        """(passages,) how near each is: the cosine, the product, or the distance below zero; minus infinity for those that an
+        approximate search (above MANY_CHUNKS) did not come near."""
         import numpy as np
 
         if self.vectors is None:
             raise BrokenEnvironment("this index holds no vectors")
+        if self.vectors.shape[1:] != query.shape:
+            problem = f"the encoder gives {query.shape[0]} numbers, and this index holds {self.vectors.shape[1]} for each passage"
+            raise BrokenEnvironment(problem, hint="Run the climb again.")
         if len(self.chunks) <= MANY_CHUNKS:
+            return self._compared(query)
+        near, places = self._faiss.search(query[None], FAISS_IN_VIEW)
+        # faiss gives distances themselves, the Euclidean ones squared.
+        told = {"euclidean": -np.sqrt(np.maximum(near[0], 0)), "manhattan": -near[0]}.get(self.similarity, near[0])
+        scores = np.full(len(self.chunks), -np.inf, np.float32)
+        scores[places[0][places[0] >= 0]] = told[places[0] >= 0]
+        return scores
+
+    def _compared(self, query: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        assert self.vectors is not None
+        if self.similarity in ("cosine", "dot"):
             products: np.ndarray = self.vectors @ query
             return products
-        cosines, places = self._faiss.search(query[None], FAISS_IN_VIEW)
-        scores = np.full(len(self.chunks), -1.0, np.float32)
-        scores[places[0][places[0] >= 0]] = cosines[0][places[0] >= 0]
-        return scores
+        order = 2 if self.similarity == "euclidean" else 1
+        distances: np.ndarray = -np.linalg.norm(self.vectors - query, ord=order, axis=1)
+        return distances
 
     @cached_property
     def _lexical(self) -> Lexical:
@@ -96,7 +114,8 @@ class Index:
             hint = "pip install 'rung[faiss]', or let the retrieval rung search by words alone (modes: [lexical])."
             raise BrokenEnvironment(f"dense search over more than {MANY_CHUNKS:,} passages needs faiss", hint=hint) from None
         assert self.vectors is not None
-        index = faiss.IndexHNSWFlat(self.vectors.shape[1], FAISS_LINKS, faiss.METRIC_INNER_PRODUCT)
+        metric = {"euclidean": faiss.METRIC_L2, "manhattan": faiss.METRIC_L1}.get(self.similarity, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexHNSWFlat(self.vectors.shape[1], FAISS_LINKS, metric)
         index.hnsw.efSearch = FAISS_IN_VIEW
         index.add(self.vectors)
         return index
@@ -130,6 +149,8 @@ def store_index(chunks: Sequence[Mapping[str, Any]], encoder: Encoder | None, bl
 
             np.save(folder / "vectors.npy", encoder.embed([searched_text(chunk) for chunk in chunks], progress))
             (folder / "encoder.txt").write_text(encoder.reference, "utf-8")
+            if encoder.similarity != "cosine":
+                (folder / _SIMILARITY_FILE).write_text(encoder.similarity, "utf-8")
         return blobs.put_tree(folder)
 
 
@@ -143,4 +164,7 @@ def _read(folder: Path) -> Index:
         vectors = np.load(folder / "vectors.npy", allow_pickle=False)
     named = folder / _WORDS_FILE
     words = named.read_text("utf-8") if named.exists() else FIRST
-    return Index(chunks=tuple(json.loads(line) for line in lines if line), vectors=vectors, words=words)
+    compared = folder / _SIMILARITY_FILE
+    told = compared.read_text("utf-8") if compared.exists() else ""
+    similarity = next((known for known in SIMILARITIES if known == told), SIMILARITIES[0])
+    return Index(chunks=tuple(json.loads(line) for line in lines if line), vectors=vectors, words=words, similarity=similarity)

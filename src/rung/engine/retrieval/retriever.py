@@ -37,7 +37,7 @@ KEPT_SEARCHES = 256
 class Found:
     """Passages for a question, the best first.
 
-    `surety` is the largest score that the last searcher gave: the reranker's, else a cosine, else BM25's.
+    `surety` is the largest score that the last searcher gave: the reranker's, else the nearest vector's, else BM25's.
     """
 
     passages: tuple[Mapping[str, Any], ...]
@@ -81,7 +81,7 @@ class Retriever:
         if self.mode != "lexical":
             assert self.encoder is not None
             scores["dense"] = self.index.dense(self.encoder.query(question))
-            ranked.append(_ranked(scores["dense"], firsts, above=-1.0))
+            ranked.append(_ranked(scores["dense"], firsts, above=float("-inf")))
         order = _fused(ranked) if len(ranked) > 1 else ranked[0]
         best = scores.get("dense", scores.get("lexical"))
         surety = float(best.max()) if best is not None and len(best) else 0.0

@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from rung.engine.bases.checkpoint import read_json
 from rung.engine.bases.folder import answer_files
 from rung.engine.local.model import LocalModel
 from rung.engine.local.shape import Shape
@@ -84,7 +85,7 @@ class TrainedModel:
             raise UserError("training changed no weight", where=str(folder), hint="Raise learning_rate, or train for longer.")
         folder.mkdir(parents=True, exist_ok=True)
         self.decoder.save_weights(folder)
-        config = {**self._source.config.raw, "dtype": str(self.decoder.dtype).removeprefix("torch.")}
+        config = {**read_json(self._source.folder / "config.json"), "dtype": str(self.decoder.dtype).removeprefix("torch.")}
         config.pop("torch_dtype", None)
         _write_json(folder / "config.json", config)
         _write_json(folder / "rung.json", facts)

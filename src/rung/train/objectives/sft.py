@@ -21,7 +21,7 @@ class Config(BaseModel):
 def loss(decoder: Decoder, update: Update | None, batch: Batch, total: int, config: Config) -> Tensor:
     """A part's share of its whole batch's mean: the sum over the part's supervised tokens divided by the batch's `total`."""
     hidden = decoder.hidden(batch.ids, batch.positions, batch.attention(), update, only=batch.supervised)
-    return head_loss(hidden, decoder.head, batch.labels, total)
+    return head_loss(hidden, decoder.head_under(update), batch.labels, total)
 
 
 def score_bytes(config: Config, shape: Shape, item: int, positions: int) -> int:

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -73,10 +74,16 @@ def test_ours_loads_in_peft(tiny, tiny_base: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("targets", "feedforward"),
-    [(["k_proj", "v_proj", "down_proj"], ["down_proj"]), (["q_proj", "up_proj", "o_proj"], ["o_proj"]), (["down_proj"], [])],
+    [
+        (["k_proj", "v_proj", "down_proj"], ["down_proj"]),
+        (["q_proj", "up_proj", "o_proj"], ["o_proj"]),
+        (["down_proj"], []),
+        (["k_proj", "v_proj", "gate_proj"], ["v_proj", "gate_proj"]),
+        (r".*layers\.1\..*_proj", r".*(up|down)_proj"),
+    ],
 )
 @pytest.mark.parametrize("biases", [False, True])
-def test_pefts_loads_here(tiny, tiny_base: Path, tmp_path: Path, targets: list[str], feedforward: list[str], biases: bool) -> None:
+def test_pefts_loads_here(tiny, tiny_base: Path, tmp_path: Path, targets: Any, feedforward: Any, biases: bool) -> None:
     import peft
 
     base = biased(tiny_base) if biases else tiny_base
@@ -115,10 +122,12 @@ def test_what_cannot_be_applied_exactly_is_refused(tiny, tmp_path: Path) -> None
     path = folder / "adapter_config.json"
     raw = json.loads(path.read_text("utf-8"))
     for key, value, said in (
-        ("target_modules", ".*proj", "module patterns"),
-        ("modules_to_save", ["lm_head"], "modules_to_save"),
+        ("target_modules", ".*proj", "no tensor of"),
+        ("modules_to_save", ["lm_head"], "modules_to_save names lm_head"),
         ("target_modules", ["k_proj", "down_proj"], "does not fit"),
-        ("target_modules", ["k_proj", "v_proj", "down_proj", "w0"], "w0"),
+        ("feedforward_modules", ["down_proj", "v_proj"], "has shape"),
+        ("exclude_modules", ["v_proj"], "does not fit"),
+        ("init_scale", 2, "unknown key 'init_scale': 2"),
     ):
         path.write_text(json.dumps(raw | {key: value}), "utf-8")
         with pytest.raises(UserError, match=said):

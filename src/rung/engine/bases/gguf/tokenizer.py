@@ -18,6 +18,9 @@ _ENDS = ("eos", "eot", "eom")
 # Sentencepiece vocabularies whose spaces and merges are like Gemma's: no space before the text, ranks by place.
 _LIKE_GEMMA = ("gemma", "gemma2", "gemma3")
 _SPACE = "\u2581"
+# Phi-3 was published so: the line end after a mark of a turn is part of the mark. The file does not say it; llama.cpp knows it too.
+_SWALLOWS = ("phi3",)
+_OF_TEXTS = ("<unk>", "<s>", "<|endoftext|>")
 
 
 def tokenizer_of(gguf: Gguf) -> Any:
@@ -27,7 +30,7 @@ def tokenizer_of(gguf: Gguf) -> Any:
     tokens = _list(gguf, "tokens", str)
     kinds = _list(gguf, "token_type", int, len(tokens)) or [_NORMAL] * len(tokens)
     core = _core(gguf, tokens, kinds)
-    _add_whole(core, tokens, kinds)
+    _add_whole(core, tokens, kinds, swallow=gguf.architecture in _SWALLOWS and gguf.metadata.get("tokenizer.ggml.model") == "llama")
     named = {name: tokens[place] for name, key in _NAMED.items() if (place := _id(gguf, key, len(tokens))) is not None}
     model = gguf.metadata.get("tokenizer.ggml.model")
     made: Any = cast(Any, PreTrainedTokenizerFast)(
@@ -173,15 +176,22 @@ def _sentencepiece(gguf: Gguf, tokens: Sequence[str], kinds: Sequence[int]) -> A
     return core
 
 
-def _add_whole(core: Any, tokens: Sequence[str], kinds: Sequence[int]) -> None:
-    """Control tokens are special; the user's own are not, and are found whole in a text all the same."""
+def _add_whole(core: Any, tokens: Sequence[str], kinds: Sequence[int], *, swallow: bool) -> None:
+    """Control tokens are special; the user's own are not, and are found whole in a text all the same.
+
+    swallow  a control token takes the white space after it along
+    """
     from tokenizers import AddedToken
 
     known = core.get_vocab()
 
     def of(kind: int) -> list[AddedToken]:
-        found = (token for token, each in zip(tokens, kinds, strict=True) if each == kind and token in known)
-        return [AddedToken(token, normalized=False, special=kind == _CONTROL) for token in found if token]
+        found = (token for token, each in zip(tokens, kinds, strict=True) if each == kind and token and token in known)
+        special = kind == _CONTROL
+        return [
+            AddedToken(token, normalized=False, special=special, rstrip=special and swallow and token not in _OF_TEXTS)
+            for token in found
+        ]
 
     core.add_special_tokens(of(_CONTROL))
     core.add_tokens(of(_USER))

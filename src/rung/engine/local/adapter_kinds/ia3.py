@@ -6,18 +6,28 @@ times fewer numbers to train than in the base.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
+from rung.engine.local.peft.files import Key, PeftFiles
+from rung.engine.local.peft.keys import MERGE, Keys, Values, check_keys
+from rung.engine.local.peft.reading import BasePaths, Read
+from rung.engine.local.peft.targets import Targets, matched
 from rung.engine.local.shape import Module, Shape
 from rung.engine.local.update import Untouched
 from rung.errors import UserError
 
 PEFT_TYPE = "IA3"
+PARTS = ("ia3_l",)
+_SUFFIX = ".ia3_l"
+KEYS = Keys(
+    computed=frozenset({"target_modules", "feedforward_modules", "exclude_modules", "modules_to_save"}),
+    harmless=frozenset({"fan_in_fan_out", "init_ia3_weights"}),
+)
 LEARNING_RATE = 3e-3
 
 
@@ -37,14 +47,23 @@ class Config(BaseModel):
 
 
 class Scaled(Untouched):
-    """Scales in compute precision by (layer, product): of the product's input, (in,), or of its output, (out,)."""
+    """Scales in compute precision by (layer, product): of the product's input, (in,), or of its output, (out,); and of the input of
+    some of its modules alone, with the rows of these."""
 
-    def __init__(self, inputs: Mapping[tuple[int, str], Tensor], outputs: Mapping[tuple[int, str], Tensor]) -> None:
-        self.inputs, self.outputs = inputs, outputs
+    def __init__(
+        self,
+        inputs: Mapping[tuple[int, str], Tensor],
+        outputs: Mapping[tuple[int, str], Tensor],
+        apart: Mapping[tuple[int, str], Sequence[tuple[slice, Tensor]]] | None = None,
+    ) -> None:
+        self.inputs, self.outputs, self.apart = inputs, outputs, apart or {}
 
     def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         at = layer, product
         y = super().linear(layer, product, x * self.inputs[at] if at in self.inputs else x, weight, bias)
+        for rows, scale in self.apart.get(at, ()):
+            own = super().linear(layer, product, x * scale, weight[rows], None if bias is None else bias[rows])
+            y = torch.cat((y[:, : rows.start], own, y[:, rows.stop :]), dim=1)
         return y * self.outputs[at] if at in self.outputs else y
 
 
@@ -66,22 +85,37 @@ def initialise(config: Config, shape: Shape, generator: torch.Generator) -> dict
 
 def update(config: Config, shape: Shape, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Scaled:
     """Differentiable with respect to `tensors`."""
+    inward = {module.path for module in shape.modules(config.feedforward_modules)} if config.feedforward_modules else set()
+    return _scaled(shape, {name.removesuffix(_SUFFIX): tensor for name, tensor in tensors.items()}, inward, dtype)
+
+
+def _scaled(shape: Shape, vectors: Mapping[str, Tensor], inward: Set[str], dtype: torch.dtype) -> Scaled:
+    """vectors by the path of their module; those of the paths `inward` scale its input."""
     inputs: dict[tuple[int, str], Tensor] = {}
     outputs: dict[tuple[int, str], Tensor] = {}
+    apart: dict[tuple[int, str], list[tuple[slice, Tensor]]] = {}
     for layer, products in enumerate(shape.products):
         for product, modules in products.items():
-            scaled = [module for module in modules if _name(module) in tensors]
-            if scaled and scaled[0].name in config.feedforward_modules:
-                inputs[layer, product] = tensors[_name(scaled[0])].flatten().to(dtype)
-            elif scaled:
-                outputs[layer, product] = torch.cat([_output_scale(module, tensors) for module in modules]).to(dtype)
-    return Scaled(inputs, outputs)
+            at, start = (layer, product), 0
+            outward = [module for module in modules if module.path in vectors and module.path not in inward]
+            if outward:
+                outputs[at] = torch.cat([_output_scale(module, vectors, outward) for module in modules]).to(dtype)
+            for module in modules:
+                rows = slice(start, start + module.width_out)
+                start = rows.stop
+                if module.path in vectors and module not in outward:
+                    scale = vectors[module.path].flatten().to(dtype)
+                    if len(modules) == 1:
+                        inputs[at] = scale
+                    else:
+                        apart.setdefault(at, []).append((rows, scale))
+    return Scaled(inputs, outputs, apart)
 
 
-def _output_scale(module: Module, tensors: Mapping[str, Tensor]) -> Tensor:
-    if _name(module) in tensors:
-        return tensors[_name(module)].flatten()
-    return torch.ones(module.width_out, device=next(iter(tensors.values())).device)
+def _output_scale(module: Module, vectors: Mapping[str, Tensor], outward: Sequence[Module]) -> Tensor:
+    if module in outward:
+        return vectors[module.path].flatten()
+    return torch.ones(module.width_out, device=next(iter(vectors.values())).device)
 
 
 def idle(tensors: Mapping[str, Tensor]) -> str:
@@ -110,15 +144,39 @@ def to_peft(config: Config, shape: Shape) -> dict[str, Any]:
     }
 
 
-def from_peft(raw: Mapping[str, Any], where: str) -> Config:
-    """Raises UserError for a variant that is not computed."""
-    lists = [raw.get(key) for key in ("target_modules", "feedforward_modules")]
-    exotic = [key for key in ("modules_to_save", "exclude_modules") if raw.get(key)]
-    if exotic or not all(isinstance(names, list) for names in lists):
-        raise UserError(f"an adapter with {', '.join(exotic) or 'module patterns'} cannot be applied exactly", where=where)
-    targets, feedforward = (tuple(names) for names in lists if names is not None)
-    return Config(target_modules=targets, feedforward_modules=feedforward)
+def read(files: PeftFiles, base: BasePaths) -> Read:
+    """Raises UserError for what is not computed, and for tensors that do not fit the settings."""
+    check_keys(files.settings, KEYS, files.where)
+    targets, used = Targets.read(files.settings, files.where), dict[Key, Tensor]()
+    feedforward = Values(files.settings, files.where).names_or_pattern("feedforward_modules") or ()
+    inward = {path for path in base.modules if _is_inward(path, feedforward, files.where)}
+    paths = files.paths("ia3_l")
+    if lacking := [path for path in base.modules if targets.wanted is not None and targets.include(path) and path not in paths]:
+        problem = f"target_modules names a module that the file has no tensor of: {lacking[0]}"
+        raise UserError(problem, where=files.tensors_where, hint="Copy or save the adapter again, or put it on its own base.")
+    for path in paths:
+        key = Key(path=path, part="ia3_l")
+        if path not in base.modules or not (targets.wanted is None or targets.include(path)):
+            raise files.refuse([key], "the adapter does not fit the base and its own target_modules", MERGE)
+        module = base.modules[path]
+        size = (1, module.width_in) if path in inward else (module.width_out, 1)
+        if tuple(files.tensors[key].shape) != size:
+            problem = (
+                f"{files.stored[key]} has shape {tuple(files.tensors[key].shape)}, where the settings and the base ask for {size}"
+            )
+            hint = "Write the feedforward_modules that it was trained with, or put it on its own base."
+            raise UserError(problem, where=files.tensors_where, hint=hint)
+        used[key] = files.tensors[key]
+    vectors = {key.path: tensor for key, tensor in used.items()}
+    return Read(own=lambda dtype: _scaled(base.shape, vectors, inward, dtype), used=frozenset(used), idle=idle(vectors))
+
+
+def _is_inward(path: str, feedforward: tuple[str, ...] | str, where: str) -> bool:
+    """As PEFT has it: a pattern of the whole path, or how a path ends, be it within a name."""
+    if isinstance(feedforward, str):
+        return matched("feedforward_modules", feedforward, path, where, whole=True) is not None
+    return path.endswith(feedforward)
 
 
 def _name(module: Module) -> str:
-    return f"{module.path}.ia3_l"
+    return f"{module.path}{_SUFFIX}"

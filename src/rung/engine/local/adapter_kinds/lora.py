@@ -16,11 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rung.engine.local.adapter_kinds._from_peft import BUDGETED, LOW_RANK_PARTS, read_low_rank
 from rung.engine.local.low_rank import Factors, LowRank
+from rung.engine.local.peft.files import PeftFiles
+from rung.engine.local.peft.reading import BasePaths, Read
 from rung.engine.local.shape import Module, Shape
-from rung.errors import UserError
 
 PEFT_TYPE = "LORA"
+ALSO_READS = (BUDGETED,)
+PARTS = LOW_RANK_PARTS
 LEARNING_RATE = 5e-4
 
 
@@ -110,16 +114,9 @@ def to_peft(config: Config, shape: Shape) -> dict[str, Any]:
     }
 
 
-def from_peft(raw: Mapping[str, Any], where: str) -> Config:
-    """Raises UserError for a variant that is not computed."""
-    exotic = [
-        key for key in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "layers_to_transform") if raw.get(key)
-    ]
-    if exotic or raw.get("bias", "none") != "none":
-        raise UserError(f"an adapter with {', '.join(exotic) or 'bias'} cannot be applied exactly", where=where)
-    targets = raw["target_modules"]
-    modules = None if targets == "all-linear" else tuple(targets)
-    return Config(rank=raw["r"], alpha=raw["lora_alpha"], target_modules=modules, rslora=bool(raw.get("use_rslora")))
+def read(files: PeftFiles, base: BasePaths) -> Read:
+    """All that PEFT's LoraConfig may ask for, or a UserError that names what is not computed."""
+    return read_low_rank(files, base)
 
 
 def halve(folder: Path, target: Path) -> Path | None:

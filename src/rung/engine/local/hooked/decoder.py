@@ -90,6 +90,18 @@ class HookedDecoder(Decoder):
         hidden: Tensor = out.last_hidden_state[0]
         return hidden if only is None else hidden.index_select(0, only)
 
+    def embed(self, rows: Tensor) -> Tensor:
+        """By the embedding's own code, over these rows in the place of its own; what is at its padding is no other there."""
+        module = self.model.get_input_embeddings()
+        least = abs(module.padding_idx or 0) + 1
+        weight = F.pad(rows, (0, 0, 0, max(0, least - len(rows))))
+        now, self._running.now = self._running.now, None
+        try:
+            found: Tensor = torch.func.functional_call(module, {"weight": weight}, (torch.arange(len(rows), device=rows.device),))
+        finally:
+            self._running.now = now
+        return found
+
     def named(self) -> dict[str, Tensor]:
         """Under transformers' own names: the parameters of the decoder and of the head."""
         head = {id(parameter) for parameter in self.model.get_output_embeddings().parameters()}

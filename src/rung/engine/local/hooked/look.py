@@ -22,7 +22,7 @@ from rung.engine.local.linears import linear_modules, products_of
 from rung.engine.local.modules import class_of
 from rung.engine.local.remote_code import runs_own_code
 from rung.engine.local.scoring import Reach
-from rung.engine.local.shape import KeyValueSizes, Module
+from rung.engine.local.shape import Ends, KeyValueSizes, Module
 
 # Tokens of the pass that is written down.
 _TOKENS = 11
@@ -44,6 +44,7 @@ class Look:
     products     of each layer, by their paths: the linear modules that PEFT would adapt and that see every token
     parameters   all numbers, tied ones once
     vocabulary   scores a token
+    ends         where tokens come in and go out
     kept_numbers of a token, that autograd keeps, attention itself and the linear modules' inputs left out
     """
 
@@ -55,6 +56,7 @@ class Look:
     products: tuple[Mapping[str, tuple[Module, ...]], ...]
     parameters: int
     vocabulary: int
+    ends: Ends
     kept_numbers: int
 
 
@@ -201,8 +203,19 @@ class _Notes:
             products=products_of(seen_by_all, len(layers)),
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             vocabulary=head.weight.shape[0],
+            ends=self._ends(head),
             kept_numbers=sum(self.kept.values()) // _TOKENS,
         )
+
+    def _ends(self, head: Any) -> Ends:
+        """A head is the embedding where they are one, or will be once the weights are read."""
+        embedding, text = self.model.get_input_embeddings(), self.model.config.get_text_config()
+        tied = head.weight is embedding.weight or bool(getattr(text, "tie_word_embeddings", False))
+        modules = [
+            Module(path=self.paths[id(module)], width_out=module.weight.shape[0], width_in=module.weight.shape[1])
+            for module in (embedding, head)
+        ]
+        return Ends(embedding=modules[0], head=modules[1], tied=tied)
 
 
 def is_linear(module: Any) -> bool:

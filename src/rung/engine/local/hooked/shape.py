@@ -11,7 +11,7 @@ from typing import Any
 from rung.engine.local.attention import PLAIN_SCORES_AT_MOST
 from rung.engine.local.hooked.interface import NotHooked
 from rung.engine.local.hooked.look import Look, configuration, look_at
-from rung.engine.local.shape import KeyValueSizes, Module, Shape
+from rung.engine.local.shape import Ends, KeyValueSizes, Module, Shape
 
 # Rotary kinds whose angles follow how long a conversation is, once it is longer than the base was first trained for: what was
 # computed for its beginning would not hold any more. Within that length they are like any other.
@@ -47,6 +47,10 @@ class HookedShape(Shape):
     @property
     def products(self) -> tuple[Mapping[str, tuple[Module, ...]], ...]:
         return self.look.products
+
+    @property
+    def ends(self) -> Ends:
+        return self.look.ends
 
     @property
     def parameters(self) -> int:

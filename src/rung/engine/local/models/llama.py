@@ -14,22 +14,28 @@ from rung.engine.local.architecture import DecoderConfig, Held, NotComputed, Pas
 from rung.engine.local.attention import PLAIN_SCORES_AT_MOST
 from rung.engine.local.functions import gated_silu, rms_norm, rotated
 from rung.engine.local.rotary import ROTARY_KINDS, Angles, rope_settings
+from rung.engine.local.settings import whole
+from rung.errors import UserError
 
+SIZES = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")
 MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3", "smollm")
+# Whose queries, keys and values have biases, and whose heads' queries and keys have norms.
+BIASED, NORMED = ("qwen2",), ("qwen3",)
 BLOCK = "model.layers.{}."
-# A tied head that is stored all the same, and what older files keep of the angles.
+HEAD = "lm_head"
+# A tied head that is stored all the same (one that is not the embedding unties them), and what older files keep of the angles.
 IGNORED = ("lm_head.weight", "rotary_emb.inv_freq")
 
 
 @dataclass(kw_only=True)
 class Layer:
-    """One block's tensors; (out, in) for matrices. Norms of queries and keys, and biases, only where the model has them."""
+    """One block's tensors; (out, in) for matrices. Norms of queries and keys, and biases, only where the architecture has them."""
 
     input_norm: Tensor
     qkv: Tensor
-    qkv_bias: Tensor | None
-    query_norm: Tensor | None
-    key_norm: Tensor | None
+    qkv_bias: Tensor | None = None
+    query_norm: Tensor | None = None
+    key_norm: Tensor | None = None
     output: Tensor
     post_norm: Tensor
     gate_up: Tensor
@@ -37,28 +43,39 @@ class Layer:
 
 
 def read(raw: Mapping[str, Any], where: str) -> DecoderConfig:
-    """Raises NotComputed for an activation, positions or attention that are not computed exactly."""
-    if raw.get("hidden_act", "silu") != "silu":
+    """Raises NotComputed for an activation, positions, attention or biases that are not computed exactly."""
+    if raw["hidden_act"] != "silu":
         raise NotComputed(f"the local engine does not compute the activation '{raw['hidden_act']}'", where=where)
-    if (rotary := rope_settings(raw)["rope_type"]) not in ROTARY_KINDS:
-        raise NotComputed(f"the local engine does not compute rotary positions of the kind '{rotary}'", where=where)
+    rope = rope_settings(raw)
+    if rope["rope_type"] not in ROTARY_KINDS or rope.get("partial_rotary_factor", 1.0) != 1.0:
+        raise NotComputed(f"the local engine does not compute rotary positions of the kind '{rope['rope_type']}'", where=where)
     window = raw.get("sliding_window") if raw.get("use_sliding_window", raw["model_type"] == "mistral") else None
-    if window and window < raw["max_position_embeddings"]:
+    if (window and window < raw["max_position_embeddings"]) or "sliding_attention" in (raw.get("layer_types") or ()):
         raise NotComputed("the local engine does not compute sliding-window attention", where=where)
-    heads = raw["num_attention_heads"]
+    if biases := [key for key in ("attention_bias", "mlp_bias") if raw.get(key)]:
+        raise NotComputed(f"the local engine does not compute {biases[0]}", where=where)
+    sizes = {key: whole(raw, key, where) for key in SIZES}
     return DecoderConfig(
-        vocabulary=raw["vocab_size"],
-        width=raw["hidden_size"],
-        feed_forward=raw["intermediate_size"],
-        layers=raw["num_hidden_layers"],
-        heads=heads,
-        key_value_heads=raw.get("num_key_value_heads") or heads,
-        head_width=raw.get("head_dim") or raw["hidden_size"] // heads,
+        vocabulary=sizes["vocab_size"],
+        width=sizes["hidden_size"],
+        feed_forward=sizes["intermediate_size"],
+        layers=sizes["num_hidden_layers"],
+        heads=sizes["num_attention_heads"],
+        key_value_heads=_divisor(raw, sizes["num_attention_heads"], where),
+        head_width=raw.get("head_dim") or sizes["hidden_size"] // sizes["num_attention_heads"],
         norm_epsilon=raw["rms_norm_eps"],
-        max_positions=raw["max_position_embeddings"],
+        max_positions=sizes["max_position_embeddings"],
         tied=bool(raw.get("tie_word_embeddings", False)),
         raw=raw,
     )
+
+
+def _divisor(raw: Mapping[str, Any], heads: int, where: str) -> int:
+    groups = raw.get("num_key_value_heads") or heads
+    if not isinstance(groups, int) or groups < 1 or heads % groups:
+        problem = f"num_key_value_heads is {groups!r}, which does not divide the {heads} heads"
+        raise UserError(problem, where=where, hint="Copy or download it again, as it was published.")
+    return groups
 
 
 def tensors(config: DecoderConfig) -> tuple[Held, ...]:
@@ -78,17 +95,17 @@ def block_tensors(config: DecoderConfig) -> tuple[Held, ...]:
     outs = (query, config.key_value_width, config.key_value_width)
     projections = [f"self_attn.{part}_proj" for part in "qkv"]
     norm, head_norm = ((width,),), ((config.head_width,),)
+    biases = tuple(f"{name}.bias" for name in projections)
+    biased = (Held(name="qkv_bias", stored=biases, sizes=tuple((out,) for out in outs)),)
+    normed = (
+        Held(name="query_norm", stored=("self_attn.q_norm.weight",), sizes=head_norm),
+        Held(name="key_norm", stored=("self_attn.k_norm.weight",), sizes=head_norm),
+    )
     return (
         Held(name="input_norm", stored=("input_layernorm.weight",), sizes=norm),
         Held(name="qkv", stored=tuple(f"{name}.weight" for name in projections), sizes=tuple((out, width) for out in outs)),
-        Held(
-            name="qkv_bias",
-            stored=tuple(f"{name}.bias" for name in projections),
-            sizes=tuple((out,) for out in outs),
-            optional=True,
-        ),
-        Held(name="query_norm", stored=("self_attn.q_norm.weight",), sizes=head_norm, optional=True),
-        Held(name="key_norm", stored=("self_attn.k_norm.weight",), sizes=head_norm, optional=True),
+        *(biased if config.raw["model_type"] in BIASED else ()),
+        *(normed if config.raw["model_type"] in NORMED else ()),
         Held(name="output", stored=("self_attn.o_proj.weight",), sizes=((width, query),)),
         Held(name="post_norm", stored=("post_attention_layernorm.weight",), sizes=norm),
         Held(name="gate_up", stored=("mlp.gate_proj.weight", "mlp.up_proj.weight"), sizes=((inner, width), (inner, width))),
