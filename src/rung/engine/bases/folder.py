@@ -91,7 +91,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
-        problem = f"no UTF-8 text, at byte {error.start}"
+        problem = f"the chat template is no UTF-8 text, at byte {error.start}"
         raise UserError(problem, where=str(file), hint="The file is damaged: copy or download it again.") from error
 
 

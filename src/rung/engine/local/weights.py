@@ -14,9 +14,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from rung.engine.bases.checkpoint import checkpoint, stored_tensors
+from rung.engine.bases.checkpoint import checkpoint, read_json, stored_tensors
 from rung.engine.bases.folder import weight_files
 from rung.engine.local.architecture import DecoderConfig, Held
+from rung.engine.local.settings import SIZES
 from rung.errors import UserError
 
 SHOWN = 5
@@ -96,7 +97,20 @@ def refuse_misfits(folder: Path, config: DecoderConfig) -> None:
     odd = [name for name, size in wanted.items() if name in stored and stored[name].shape != size]
     extra = sorted(name for name in stored if name not in wanted and not name.endswith(architecture.IGNORED))
     shapes = [f"{name} {stored[name].shape} where {wanted[name]} is asked for" for name in odd]
-    refuse_unfit(missing=missing, mismatched=shapes, unexpected=extra, where=str(folder))
+    try:
+        refuse_unfit(missing=missing, mismatched=shapes, unexpected=extra, where=str(folder))
+    except UserError as error:
+        raise _with_defaults(error, folder, config) from None
+
+
+def _with_defaults(error: UserError, folder: Path, config: DecoderConfig) -> UserError:
+    """The same error, and which sizes the configuration leaves to its class."""
+    said = read_json(folder / "config.json")
+    left = [name for name in (*SIZES, "tie_word_embeddings") if name not in said and config.raw.get(name) is not None]
+    if not left:
+        return error
+    taken = ", ".join(f"{name} ({config.raw[name]} is taken)" for name in left)
+    return UserError(error.problem, where=error.where, hint=f"{error.hint} config.json leaves out {taken}.")
 
 
 def refuse_unfit(*, missing: Sequence[str], mismatched: Sequence[str], unexpected: Sequence[str], where: str) -> None:
