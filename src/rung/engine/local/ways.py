@@ -11,7 +11,7 @@ from rung.engine.local.hooked.shape import HookedShape
 
 
 def told_of(folder: Path) -> tuple[str, ...]:
-    """A line each; none where there is nothing to tell. Reads the configuration, not the weights.
+    """A sentence each; none where there is nothing to tell. Reads the configuration, not the weights.
 
     Raises UserError for code of its own without leave.
     """
@@ -23,9 +23,11 @@ def told_of(folder: Path) -> tuple[str, ...]:
     raw = json.loads((folder / "config.json").read_text("utf-8"))
     lines = []
     if "text_config" in raw and "vision_config" in raw:
-        lines.append("of the base only the part that reads and writes text is loaded: it answers as if it saw nothing")
+        lines.append("Of the base only the part that reads and writes text is loaded: it answers as if it saw nothing.")
     try:
         note = HookedShape.read(folder).context_note
+        lines += [f"Of the base's context, {note}."] if note else []
     except NotHooked as reason:
-        note = f"the base answers by transformers' own generate, several times slower than other bases: {reason.problem}"
-    return (*lines, note) if note else tuple(lines)
+        slow = "The base answers by transformers' own generate, several times slower than other bases"
+        lines.append(f"{slow}: {reason.problem}.")
+    return tuple(lines)
