@@ -21,6 +21,15 @@ from rung.engine.local.settings import SIZES
 from rung.errors import UserError
 
 SHOWN = 5
+# What compilers, trainers and adapters put around a model, in the names of its tensors.
+WRAPPERS = (
+    "_orig_mod.",
+    "_fsdp_wrapped_module.",
+    "_orig_module.",
+    "_checkpoint_wrapped_module.",
+    "base_model.model.",
+    "module.model.",
+)
 DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
@@ -111,10 +120,10 @@ def refuse_unfit(*, missing: Sequence[str], mismatched: Sequence[str], unexpecte
         return
     parts = [f"{what} {_listed(names)}" for what, names in told.items() if names]
     hint = "config.json and the weights must be of one model and one save: download it again."
-    if missing and len(missing) == len(unexpected):
-        added = {extra.removesuffix(name) for name, extra in zip(sorted(missing), sorted(unexpected), strict=True)}
-        if len(added) == 1 and (prefix := added.pop()):
-            hint = f"All names begin with '{prefix}', a wrapper's: save the model itself, without it."
+    if any(" (0,) " in name for name in mismatched):
+        hint = "Tensors without numbers are what one of several processes held (DeepSpeed ZeRO 3, FSDP): save the gathered model."
+    if wrapper := next((wrapper for wrapper in WRAPPERS if any(wrapper in name for name in unexpected)), None):
+        hint = f"The names hold '{wrapper}', which is a wrapper's: save the model itself, without it."
     raise UserError(f"the weights do not fit the configuration: {'; '.join(parts)}", where=where, hint=hint)
 
 
