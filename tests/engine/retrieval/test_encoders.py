@@ -65,6 +65,30 @@ def test_what_pooling_says_is_part_of_the_pin(tmp_path):
         open_encoder(str(tmp_path / "absent"), tmp_path / "home")
 
 
+def test_a_pin_of_what_is_computed_as_ever_stays(tmp_path):
+    """Candidates that were locked before there were steps go on; what is computed in another way now has another pin."""
+    from rung.engine.bases.folder import digest_folder
+    from rung.engine.retrieval.pipeline import read_config
+    from rung.json_form import digest
+
+    folder = make_transformer(tmp_path / "encoder")
+
+    def before():
+        names = ("1_Pooling", "config.json"), (".", "sentence_bert_config.json")
+        return digest([digest_folder(folder), *(read_config(folder / place, name) for place, name in names)])
+
+    def now():
+        return open_encoder(str(folder), tmp_path / "home").reference[-64:]
+
+    assert now() == before()
+    make_transformer(folder, first=True)
+    assert now() == before()
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 16, "do_lower_case": true}')
+    assert now() != before(), "it was not heeded"
+    (folder / "sentence_bert_config.json").unlink()
+    assert now() != before(), "256 tokens were read, now all that the model takes"
+
+
 def test_a_store_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     store = VectorStore(tmp_path / "file" / "v.db")

@@ -289,7 +289,7 @@ def test_the_hubs_and_a_wheels_encoder_is_the_folders(tmp_path, monkeypatch):
         monkeypatch.setattr(huggingface_hub, "snapshot_download", copied)
         brought = open_encoder(f"hf:org/name{number}", tmp_path / "home")
         own = open_encoder(str(source), tmp_path / "home")
-        assert brought.reference[-64:] == own.reference[-64:] and brought.reference.startswith(f"hf:org/name{number}@{number}")
+        assert brought.reference.startswith(f"hf:org/name{number}@{number}")
         for asked in (False, True):
             assert np.array_equal(brought.encode(TEXT, asked), own.encode(TEXT, asked))
         assert not list((tmp_path / "home").rglob("*.onnx"))

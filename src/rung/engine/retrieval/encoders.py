@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import digest_folder, weight_files
-from rung.engine.retrieval.pipeline import Pipeline, Similarity, read_config, read_pipeline, settings_file
+from rung.engine.retrieval.pipeline import Pipeline, Pooling, Similarity, read_config, read_pipeline, settings_file
 from rung.engine.retrieval.sentence import TextEncoder
 from rung.engine.retrieval.vectors import VectorStore
 from rung.errors import BrokenEnvironment, UserError
@@ -85,7 +85,10 @@ def open_encoder(reference: str, home: Path, progress: Progress | None = None) -
     pipeline = Pipeline(first=folder, static=True) if own else read_pipeline(folder)
     encode: Callable[[str, bool], Any] = _Model2Vec(folder) if own else TextEncoder(pipeline)
     weight_files(pipeline.first)
-    pinned = _pinned(asked, settled, [digest_folder(pipeline.first), {}, _read_of(pipeline.first), *pipeline.meaning], "encoder")
+    pooled = _pooling_of(asked, folder)
+    told = replace(pipeline, pooling=None) if pooled and pipeline.pooling == Pooling(modes=("cls",)) else pipeline
+    content = [digest_folder(pipeline.first), pooled, _read_of(pipeline.first), *told.meaning]
+    pinned = _pinned(asked, settled, content, "encoder")
     store = VectorStore(home / "vectors" / f"{pinned[-64:][:32]}.db")
     return Encoder(reference=pinned, encode=encode, store=store, similarity=pipeline.similarity)
 
@@ -96,7 +99,7 @@ def open_reranking_folder(reference: str, home: Path, progress: Progress | None)
     prompts = {key: value for key, value in read_config(folder, _SETTINGS).items() if key in ("prompts", "default_prompt_name")}
     told = [prompts] if prompts.get("default_prompt_name") else []
     weight_files(folder)
-    return _pinned(asked, settled, [digest_folder(folder), {}, _read_of(folder), *told], "reranker"), folder
+    return _pinned(asked, settled, [digest_folder(folder), _pooling_of(asked, folder), _read_of(folder), *told], "reranker"), folder
 
 
 def _brought(reference: str, home: Path, progress: Progress | None, kind: str) -> tuple[BaseReference, BaseReference, Path]:
@@ -114,6 +117,11 @@ def _pinned(asked: BaseReference, settled: BaseReference, content: Sequence[Any]
             hint=f"Bring back the files as they were, or run the climb again with the new {kind}.",
         )
     return str(replace(settled, pin=found))
+
+
+def _pooling_of(reference: BaseReference, folder: Path) -> dict[str, Any]:
+    """Pins were made of this file where it lay on this machine, and of none where a model was fetched: so they go on."""
+    return read_config(folder / "1_Pooling", "config.json") if reference.is_path else {}
 
 
 def _read_of(folder: Path) -> dict[str, Any]:

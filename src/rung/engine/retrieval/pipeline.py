@@ -84,17 +84,23 @@ class Pipeline:
 
     @property
     def meaning(self) -> list[Any]:
-        """What changes a vector beside the first folder's files and what is read of a text; nothing where all is as usual."""
-        usual = replace(self, pooling=None, steps=(), prompts=("", ""), similarity="cosine", dimensions=None)
-        pooled = self.pooling if self.pooling != Pooling() else None
-        # A vector of length 1 is made of each at the end.
-        steps = [] if [step.kind for step in self.steps] == ["Normalize"] and self.similarity == "cosine" else self.steps
-        if replace(self, pooling=None, steps=()) == usual and pooled is None and not steps:
-            return []
-        told: dict[str, Any] = {"prompts": list(self.prompts), "similarity": self.similarity, "dimensions": self.dimensions}
-        told["pooling"] = [*pooled.modes, pooled.prompt] if pooled else []
-        told["steps"] = [[step.kind, dict(step.config), _weights_digest(step.folder)] for step in steps]
-        return [told]
+        """What changes a vector beside the first folder's files and its own settings; nothing where all is as usual.
+
+        Usual is what was computed before there were steps: the mean of a text's token vectors, at length 1.
+        """
+        # At the end a vector is made to be of length 1 anyway.
+        steps = () if [step.kind for step in self.steps] == ["Normalize"] and self.similarity == "cosine" else self.steps
+        told = {
+            "pooling": [*self.pooling.modes, self.pooling.prompt] if self.pooling and self.pooling != Pooling() else None,
+            "steps": [[step.kind, dict(step.config), _weights_digest(step.folder)] for step in steps],
+            "prompts": self.prompts if any(self.prompts) else None,
+            "similarity": self.similarity if self.similarity != "cosine" else None,
+            "dimensions": self.dimensions,
+            "lower": self.lower,
+            "whole": not self.static and None in self.longest,
+        }
+        found = {key: value for key, value in told.items() if value}
+        return [found] if found else []
 
 
 def read_pipeline(folder: Path) -> Pipeline:
