@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs docs-check clean
+.PHONY: demo test lint docs models docs-check clean
 
 demo: .venv/.installed
 	$(BIN)/rung demo
@@ -17,6 +17,9 @@ lint: .venv/.linters
 
 docs: .venv/.installed
 	$(BIN)/python docs/generate.py
+
+models: .venv/.installed
+	$(BIN)/python docs/models.py
 
 docs-check: .venv/.installed
 	$(BIN)/python docs/generate.py --check

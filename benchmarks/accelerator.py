@@ -32,8 +32,8 @@ from rung.engine.local.adapter import Adapter
 from rung.engine.local.adapter_kinds import lora
 from rung.engine.local.answering import Answering
 from rung.engine.local.choose import choice_tokens
+from rung.engine.local.devices import best_device
 from rung.engine.local.model import LocalModel
-from rung.engine.local.precision import best_device
 from rung.parts import ChoiceConstraint
 from rung.train.config import TrainConfig
 from rung.train.loop import apply_gradients, apply_method, gradients, make_optimizer, make_order

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rung.types import Answer, Bar, Candidate, Example, Task
-from rung.verify.missing import remarks
+from rung.verify.missing import ended_by_limit, remarks
 from rung.verify.run import make_run, score_rows
 
 ROWS = tuple(
@@ -76,10 +76,23 @@ def test_a_server_may_say_nothing_where_nothing_is_right() -> None:
 
 
 def test_how_many_answers_are_none_and_why() -> None:
-    cut, held = Answer(text="", finish_reason="length"), Answer(text="", finish_reason="content_filter")
+    cut, held = Answer(text="", finish_reason="length", completion_tokens=9), Answer(text="", finish_reason="content_filter")
+    silent = Answer(text="", finish_reason="silent", fault="the server sent no text")
+    raised = "raise `max_tokens` of the rung that prompts (`rungs` in the task file)"
     assert remarks([cut] * 12 + [held] + [Answer(text="<think>a"), Answer(text="b")]) == (
         "12 answers were cut off by the limit before they said anything",
         "1 answer was withheld by a filter",
+        f"the limit ended 12 of 15 answers at 9 tokens: {raised}",
         "1 answer is a thought without an answer (6.7%)",
     )
+    assert remarks([silent] * 3) == ("3 answers came without a text",)
     assert remarks([Answer(text="b")]) == remarks([]) == ()
+
+
+def test_a_limit_that_ended_many_answers_is_told_with_the_setting_to_raise() -> None:
+    short, whole = Answer(text="half a", finish_reason="length"), Answer(text="b")
+    raised = "raise `max_tokens` of the rung that prompts (`rungs` in the task file)"
+    assert remarks([short] * 4) == (f"the limit ended every answer: {raised}",)
+    assert ended_by_limit([short]) == [f"the limit ended the answer: {raised}"]
+    assert remarks([short, *[whole] * 9]) == (f"the limit ended 1 of 10 answers: {raised}",)
+    assert remarks([short, *[whole] * 19]) == ()

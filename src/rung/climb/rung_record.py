@@ -15,6 +15,7 @@ from rung.registry.documents import RungState as Standing
 from rung.rungs.base import Recorded, rung_named
 from rung.types import Answer, Example, Finding, Run, Task
 from rung.verify.classes import class_table
+from rung.verify.missing import remarks
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
@@ -67,6 +68,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         fixed_total=len(fixed),
         broke_total=len(broke),
         classes=class_table(climb.task, runs[state.name]) if state.name in runs else None,
+        remarks=remarks(answers),
     )
 
 

@@ -128,6 +128,7 @@ class RungRecord:
                 not measured
     tokens      means for each dev answer
     broken      what it broke although it is not shown to be below the bar, in words: a limit, a guard; "" where nothing
+    remarks     on its dev answers: how many are none, and why; how many a limit ended
     fixed       some of the dev rows that it answers better than the rung below, of `fixed_total`; `broke` those answered worse
     """
 
@@ -161,6 +162,7 @@ class RungRecord:
     fixed_total: int
     broke_total: int
     classes: ClassTable | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,7 @@ class LadderTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield _verdict_line(self.document, options)
         yield Padding(_table(self.document, options), (1, 0))
-        yield Group(*[_reason(rung, options) for rung in self.document.rungs if rung.broken or (not rung.verdict and rung.reason)])
+        yield Group(*[_reason(rung, options) for rung in self.document.rungs if _needs_words(rung)])
         yield Group(*_classes(self.document, options))
         yield Group(*[Text(safe(f"Ledger: {line}", options), style="dim") for line in self.document.ledger.lines])
         yield Group(*[Text(safe(line.text, options), style="dim") for line in self.document.trials])
@@ -117,8 +117,14 @@ def _cells(rung: RungRecord, fields: Sequence[Field], options: ConsoleOptions, *
     ]
 
 
+def _needs_words(rung: RungRecord) -> bool:
+    """Whether the table alone says too little: of a rung that was not measured, that broke something, or whose answers are none."""
+    return bool(rung.broken or rung.remarks or (rung.verdict.missing if rung.verdict else rung.reason))
+
+
 def _reason(rung: RungRecord, options: ConsoleOptions) -> Text:
-    return Text(safe(f"{rung.rung} {state(rung.state).word}: {rung.broken or rung.reason}", options), style="dim")
+    told = "; ".join((rung.broken or rung.reason, *(f"on dev, {remark}" for remark in rung.remarks if remark not in rung.reason)))
+    return Text(safe(f"{rung.rung} {state(rung.state).word}: {told}", options), style="dim")
 
 
 def marked(mark: str, word: str, options: ConsoleOptions) -> str:

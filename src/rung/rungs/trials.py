@@ -9,6 +9,7 @@ from typing import Any
 from rung.rungs.base import BuildContext
 from rung.types import Candidate, Run
 from rung.verify.choosing import Shares, shares_of_run
+from rung.verify.missing import remarks
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ def try_out(name: str, candidate: Candidate, context: BuildContext, dev_rows: in
     run = context.measure(candidate, "dev", dev_rows)
     trial = Trial(name, candidate, run, shares_of_run(context.task, run), extra_tokens)
     by = f" ({trial.shares.by})" if trial.shares.by else ""
-    context.progress.note(f"{name}: {trial.mean:.1%} on {len(trial.shares.values)} dev rows{by}")
+    score = "no score" if trial.shares.mean is None else f"{trial.mean:.1%}"
+    none = "".join(f"; {remark}" for remark in remarks([row.answer for row in run.rows]))
+    context.progress.note(f"{name}: {score} on {len(trial.shares.values)} dev rows{by}{none}")
     return trial
 
 

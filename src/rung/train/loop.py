@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from rung import plugins
@@ -250,12 +251,23 @@ def gradients(trainable: Trainable, rows: Sequence[EncodedRow], config: TrainCon
         batch = collate(part, trainable.decoder.device)
         share = objective.loss(trainable.decoder, trainable.update(), batch, total, config.objective_settings)
         loss += _finite(share.item(), "loss", at)
-        share.backward()
+        _backward(share)
         trainable.collect()
     norm = torch.nn.utils.get_total_norm([master.grad for master in trainable.masters.values() if master.grad is not None])
     _finite(norm.item(), "gradient", at)
     torch.nn.utils.clip_grads_with_norm_(trainable.masters.values(), config.clip_norm, norm)
     return loss
+
+
+def _backward(loss: Tensor) -> None:
+    """Raises UserError where the base's own code overwrites what its gradient needs."""
+    try:
+        loss.backward()
+    except RuntimeError as error:
+        if "inplace operation" not in str(error):
+            raise
+        hint = "Name another base, or skip training: it answers, but its weights and adapters cannot be trained."
+        raise UserError("the base's own code overwrites numbers that training needs", hint=hint) from error
 
 
 def apply_gradients(trainable: Trainable, optimizer: Optimizer, rate: float) -> None:

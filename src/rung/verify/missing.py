@@ -20,6 +20,7 @@ _TOLD = {
     FAILED: ("never came: the server failed", "never came: the server failed"),
     REFUSED: ("never came: the server refused the question", "never came: the server refused the questions"),
 }
+MANY = 0.1  # the share of answers that the limit ended from which on it is told
 _SILENT = ("came without a text", "came without a text")
 
 
@@ -31,14 +32,29 @@ def no_answer(answer: Answer) -> str:
 
 
 def remarks(answers: Sequence[Answer]) -> tuple[str, ...]:
-    """How many answers are none, by kind and the most frequent first; and how many are a thought that no answer followed."""
+    """How many answers are none, by kind and the most frequent first; how many the limit ended, where that is many; how many are a
+    thought that no answer followed.
+    """
     kinds = Counter(_TOLD.get(answer.finish_reason, _SILENT) for answer in answers if _is_none(answer))
     told = [f"1 answer {one}" if n == 1 else f"{n:,} answers {several}" for (one, several), n in kinds.most_common()]
+    told += ended_by_limit(answers)
     thoughts = sum(read_reply(answer.text).only_thought for answer in answers)
     if thoughts:
         are = "1 answer is a thought" if thoughts == 1 else f"{thoughts:,} answers are thoughts"
         told.append(f"{are} without an answer ({thoughts / len(answers):.1%})")
     return tuple(told)
+
+
+def ended_by_limit(answers: Sequence[Answer]) -> list[str]:
+    """What the limit ended, words or thoughts: where it ended many, the setting is wrong, not the model."""
+    ended = sum(answer.finish_reason == CUT_OFF for answer in answers)
+    if not ended or ended < MANY * len(answers):
+        return []
+    every = "the answer" if len(answers) == 1 else "every answer"
+    what = every if ended == len(answers) else f"{ended:,} of {len(answers):,} answers"
+    longest = max((answer.completion_tokens or 0 for answer in answers if answer.finish_reason == CUT_OFF), default=0)
+    at = f" at {longest:,} tokens" if longest else ""
+    return [f"the limit ended {what}{at}: raise `max_tokens` of the rung that prompts (`rungs` in the task file)"]
 
 
 def _is_none(answer: Answer) -> bool:

@@ -10,7 +10,7 @@ import torch
 from rung.engine.local import precision
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.model import LocalModel
-from rung.errors import BrokenEnvironment, UserError
+from rung.errors import UserError
 
 CPU = torch.device("cpu")
 
@@ -18,7 +18,6 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNG_PRECISION", raising=False)
-    monkeypatch.delenv("RUNG_DEVICE", raising=False)
 
 
 def test_the_environment_decides(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,17 +29,6 @@ def test_the_environment_decides(tiny_base: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UserError, match="RUNG_PRECISION is 'bfloat'") as caught:
         LocalModel.load(tiny_base)
     assert "bfloat16" in caught.value.message
-
-
-def test_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RUNG_DEVICE", "cpu")
-    assert precision.best_device() == CPU
-    monkeypatch.setenv("RUNG_DEVICE", "tpu")
-    with pytest.raises(UserError, match="RUNG_DEVICE is 'tpu'"):
-        precision.best_device()
-    monkeypatch.setenv("RUNG_DEVICE", "cuda:99")
-    with pytest.raises(BrokenEnvironment, match="CUDA devices"):
-        precision.best_device()
 
 
 def test_a_small_model_stays_in_float32(tiny_base: Path) -> None:

@@ -34,6 +34,7 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     asked = _asked(text, conversation)
     from rung.api import open_home
     from rung.json_form import as_json as plain
+    from rung.verify.missing import ended_by_limit, no_answer
 
     registered = open_home().candidate(name)
     [said] = registered.answers([asked])
@@ -41,8 +42,10 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
         print_json({"name": name, "candidate": registered.fields.id, "answer": plain(said)})
     else:
         click.echo(said.text)
-        if said.fault:
-            click.echo(f"No answer: {said.fault}.", err=True)
+        if none := no_answer(said):
+            click.echo(f"{none[0].upper()}{none[1:]}.", err=True)
+        for remark in ended_by_limit([said]):
+            click.echo(f"{remark[0].upper()}{remark[1:]}.", err=True)
         for call in said.calls:
             if call["outcome"] == "queued":
                 click.echo(f"Not run: {call['name']} {json.dumps(call['arguments'])}: {call['reason']}.", err=True)

@@ -12,6 +12,7 @@ from rung.rungs.base import mending
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Run, Task
 from rung.verify.choosing import counted, line_of, shares_of
+from rung.verify.missing import remarks
 from rung.verify.run import evaluate, random_order
 from rung.verify.stats.select import standard_error
 from rung.verify.stats.strata import Strata
@@ -92,6 +93,7 @@ class Case:
     context   what a rung is given: a store, a way to ask
     plain   the user's own instruction, as it is
     parent  what the prompt rung chose, where it was built; else None
+    mute    why the plain instruction has no score at all, where none of its answers is one; else ""
     tried   arms that a rung could ship, so far
     """
 
@@ -101,6 +103,7 @@ class Case:
     plain: Candidate
     bar: float | None
     parent: Candidate | None = None
+    mute: str = ""
     tried: tuple[Arm, ...] = ()
 
     def arm(self, name: str, candidate: Candidate, *, limit: int | None = None, **rest: Any) -> Arm:
@@ -175,7 +178,8 @@ def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Ca
     sample = take_sample(rows, values, threshold(task), task.probes.dev_rows or DEV_ROWS)
     present = [value for value in values if value is not None]
     bar = bar_of(task, sum(present) / len(present) if present else None)
-    return Case(task=task, context=context, sample=sample, plain=plain, bar=bar, parent=parent)
+    mute = "" if present else "; ".join(remarks([row.answer for row in run.rows])) or "no answer could be scored"
+    return Case(task=task, context=context, sample=sample, plain=plain, bar=bar, parent=parent, mute=mute)
 
 
 def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rung.climb.diagnosis.attribution import Patient, ProbeReading, flips, most_reached, read_arm
 from rung.climb.diagnosis.case import Case, Evidence, open_case, threshold, with_tried
-from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed
+from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed, untold
 from rung.climb.diagnosis.probe import Probe, probes
 from rung.climb.preflight import preflight
 from rung.disk import scratch
@@ -45,6 +45,8 @@ def diagnose(task: Task, home: Home, *, progress: Progress) -> Diagnosis:
 def diagnose_on(task: Task, context: BuildContext, known: Known) -> Diagnosis:
     """The same with what a climb has to work with."""
     case = open_case(task, context, known.parent)
+    if case.mute and len(case.sample):
+        return untold(_patient(case, known), case.mute)
     readings = []
     for probe in probes():
         evidence = _run(probe, case)

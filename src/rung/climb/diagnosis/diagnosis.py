@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rung.climb.diagnosis.attribution import Patient, ProbeReading, attribution, cost, leading, rung_of, skips
 from rung.climb.diagnosis.wording import told
 from rung.registry.documents import Attribution, DiagnosisRecord, ProbeRecord
-from rung.rungs.causes import Cause
+from rung.rungs.causes import UNEXPLAINED, Cause
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,12 @@ class Diagnosis:
             skips=self.skips,
             seconds=seconds,
         )
+
+
+def untold(patient: Patient, why: str) -> Diagnosis:
+    """Where none of the answers is one, there is nothing that a probe could explain."""
+    sentence = f"Nothing can be told: the plain instruction was answered by no answer that counts ({why})."
+    return Diagnosis(cause=UNEXPLAINED, sentence=sentence, patient=patient, probes=(), attribution=(), skips={})
 
 
 def _probe(probe: ProbeReading) -> ProbeRecord:

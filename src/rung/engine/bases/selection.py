@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from rung.engine.bases.checkpoint import find_entry, read_json, shards
-from rung.engine.bases.folder import ANSWER_FILES
+from rung.engine.bases.folder import ANSWER_FILES, CODE_FILES
 from rung.engine.bases.kinds import no_weights
 from rung.errors import UserError
 
@@ -26,7 +26,7 @@ def bring_model(names: Collection[str], bring: Callable[[Sequence[str]], None], 
 
     Raises UserError where there are no weights that transformers would take, before any are brought.
     """
-    bring(_matching(names, (*ANSWER_FILES, *ENCODER_FILES, *_TELLING)))
+    bring(_matching(names, (*ANSWER_FILES, *ENCODER_FILES, *_TELLING, CODE_FILES)))
     first = _first_step(target)
     config = target / first / "config.json"
     within = {name.removeprefix(first) for name in names if name.startswith(first)}

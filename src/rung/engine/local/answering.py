@@ -22,6 +22,7 @@ from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens
 from rung.engine.local.computing import Computing, computing
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.devices import ACCELERATOR, PROCESSOR, kind_of
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache
@@ -32,7 +33,7 @@ from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import CUT_OFF, Answer
 
 # Rows in a batch, tokens in its first pass and bytes of its keys and values, by kind of device.
-LIMITS = {"cpu": (64, 4096, 1 << 30), "cuda": (256, 32768, 8 << 30)}
+LIMITS = {PROCESSOR: (64, 4096, 1 << 30), ACCELERATOR: (256, 32768, 8 << 30)}
 KEPT_CHOICE_SETS = 16
 
 
@@ -138,6 +139,10 @@ class Answering:
     def _prompt(self, request: Request) -> list[int]:
         """Where an answer is held to a form it begins as training would begin it; choices bring that with them."""
         ids = prompt_tokens(self.model.tokenizer, request.messages, request.tools)
+        if max(ids, default=0) >= self.model.config.vocabulary:
+            token = self.model.tokenizer.convert_ids_to_tokens(max(ids))
+            hint = "Tokenizer and weights are of two models, or tokens were added without resize_token_embeddings."
+            raise UserError(f"the weights have no row for the token {token!r}", where=str(self.model.folder), hint=hint)
         return [*ids, *self._opening] if isinstance(request.constraint, SchemaConstraint) else ids
 
     @cached_property
@@ -231,7 +236,7 @@ class Answering:
     @cached_property
     def _budget(self) -> Budget:
         config = self.model.config
-        rows, tokens, kept_bytes = LIMITS[self.decoder.device.type]
+        rows, tokens, kept_bytes = LIMITS[kind_of(self.decoder.device)]
         token_bytes = config.token_bytes(self.decoder.dtype.itemsize)
         return Budget(rows=rows, tokens=tokens, kept_tokens=kept_bytes // token_bytes)
 

@@ -61,7 +61,8 @@ class LocalModel:
     @classmethod
     def load(cls, folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None) -> LocalModel:
         """Load a transformers folder onto the best device. `dtype` None lets `precision.choose` decide, by a self-check."""
-        from rung.engine.local.precision import best_device, choose
+        from rung.engine.local.devices import best_device
+        from rung.engine.local.precision import choose
 
         reuse_freed_memory()
         place = torch.device(device) if device else best_device()
@@ -85,7 +86,12 @@ def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> 
         shape = HookedShape.read(folder)
         return load_hooked(folder, shape, dtype or choose(folder, shape, place), place)
     except NotHooked:
-        return load_plain(folder, dtype or torch.float32, place)
+        pass
+    except UserError:
+        raise
+    except Exception:  # code of any kind, asked in a way that it may not know: what it says by itself is tried next
+        pass
+    return load_plain(folder, dtype or torch.float32, place)
 
 
 def trainable_model(backend: Backend) -> LocalModel:

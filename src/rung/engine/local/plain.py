@@ -187,13 +187,14 @@ class PlainDecoder(Decoder):
 
     def _groups(self, lengths: Sequence[int], tokens: int) -> list[list[int]]:
         """Places of rows that run together: of like length, or of one where the model's own code pads wrongly."""
-        if self._pads:
+        if self.pads:
             return alike(lengths, tokens)
         of_one = [[place for place, other in enumerate(lengths) if other == length] for length in dict.fromkeys(lengths)]
         return [[places[at] for at in part] for places in of_one for part in alike([lengths[place] for place in places], tokens)]
 
     @cached_property
-    def _pads(self) -> bool:
+    def pads(self) -> bool:
+        """Whether rows of unlike length may run together: tried once."""
         return pads_rightly(self.module, self.config.vocabulary, self.device)
 
     def _last_states(self, rows: Sequence[Sequence[int]], update: Update | None) -> Tensor:

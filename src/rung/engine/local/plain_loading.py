@@ -23,15 +23,31 @@ SAME_SCORES, SAME_ROUNDED_SCORES = 1e-4, 2e-2
 
 
 def load_plain(folder: Path, dtype: torch.dtype, device: torch.device) -> PlainDecoder:
-    """Raises UserError for weights that do not fit, for a head whose scores are not what its configuration says, and for code of
-    its own without leave."""
+    """Raises UserError for weights that do not fit, for code that fails or reads what follows, for a head whose scores are not what
+    its configuration says, and for code of its own without leave."""
     module = load_module(folder, dtype).to(device)
+    try:
+        return _tried(folder, module)
+    except UserError:
+        raise
+    except Exception as error:  # code of any kind: what it cannot do shows only when it is run
+        told = " ".join(str(error).split())[:200]
+        hint = "Name another base; or serve this one elsewhere and name its OpenAI-compatible address."
+        raise UserError(f"the model's own code fails on a few tokens: {told}", where=str(folder), hint=hint) from error
+
+
+def _tried(folder: Path, module: Any) -> PlainDecoder:
     shape = _shape(folder, module)
     modules = linear_modules(module, shape.layers)
     if odd := [problem for path, (_, linear) in modules.items() if (problem := check_linear(path, linear))]:
         raise UserError(f"the model's module {odd[0]}", where=str(folder))
     decoder = PlainDecoder(shape, module, Head(weight=module.get_output_embeddings().weight), Linears(modules))
-    return decoder.under_head(_head(folder, decoder))
+    if not _is_causal(decoder):
+        hint = "Name a causal language model, whose class ends in ForCausalLM."
+        raise UserError("the model reads what follows a token: it is no causal decoder", where=str(folder), hint=hint)
+    found = decoder.under_head(_head(folder, decoder))
+    _ = found.pads  # code that cannot generate is told now, not at the first question
+    return found
 
 
 def _shape(folder: Path, module: Any) -> PlainShape:
@@ -41,11 +57,24 @@ def _shape(folder: Path, module: Any) -> PlainShape:
         vocabulary=len(module.get_output_embeddings().weight),
         width=int(config.hidden_size),
         layers=layers,
-        max_positions=next((int(found) for name in POSITIONS if (found := getattr(config, name, None))), NO_END),
+        max_positions=next(
+            (found for name in POSITIONS if isinstance(found := getattr(config, name, 0), int) and found > 0), NO_END
+        ),
         raw=json.loads((folder / "config.json").read_text("utf-8")),
         every=products_of(linear_modules(module, layers), layers),
         counted=sum(parameter.numel() for parameter in module.parameters()),
     )
+
+
+@torch.inference_mode()
+def _is_causal(decoder: PlainDecoder) -> bool:
+    """Whether its first tokens stay what they are, whatever comes behind them."""
+    ids = torch.arange(PROBE, device=decoder.device) % decoder.config.vocabulary
+    first, other = (
+        decoder.states(row[None], None)[0, : PROBE // 2].float() for row in (ids, torch.cat((ids[: PROBE // 2], ids[: PROBE // 2])))
+    )
+    near = SAME_SCORES if decoder.dtype == torch.float32 else SAME_ROUNDED_SCORES
+    return bool((first - other).abs().max() <= near * float(first.std()))
 
 
 @torch.inference_mode()

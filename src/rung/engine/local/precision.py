@@ -1,4 +1,4 @@
-"""Where and in which precision this machine computes a model: bfloat16 where it is quick here and proves close to float32."""
+"""In which precision this machine computes a model: bfloat16 where it is quick here and proves close to float32."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rung.engine.bases.folder import weight_files
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.attention import PrefixedRows
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.devices import name_of, quick_bfloat16
 from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.hooked.interface import NotHooked
 from rung.engine.local.hooked.loading import load_hooked
@@ -25,7 +26,7 @@ from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.shape import Shape
 from rung.engine.local.tokenizer import load_tokenizer
 from rung.engine.local.weights import Weights, load_weights, stored_dtype
-from rung.errors import BrokenEnvironment, UserError, did_you_mean
+from rung.errors import UserError, did_you_mean
 from rung.json_form import digest
 
 PRECISIONS: Mapping[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -56,22 +57,6 @@ class Check:
         return self.sure_tokens_kept == 1.0 and self.mean_change_nats <= MEAN_CHANGE_NATS_AT_MOST
 
 
-def best_device() -> torch.device:
-    """The first CUDA device, else the CPU; RUNG_DEVICE (cpu, cuda, cuda:1) decides where it is set. Raises UserError."""
-    wanted = os.environ.get("RUNG_DEVICE", "").strip().lower()
-    if not wanted:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = wanted.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()):
-        raise UserError(f"RUNG_DEVICE is '{wanted}'", hint="Set it to cpu, cuda, or one of several: cuda:1.")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise BrokenEnvironment(
-            f"RUNG_DEVICE is '{wanted}', and torch sees {torch.cuda.device_count()} CUDA devices here",
-            hint="Unset it, or set it to cpu.",
-        )
-    return torch.device(wanted)
-
-
 def choose(folder: Path, config: Shape, device: torch.device) -> torch.dtype:
     """bfloat16 where this machine multiplies it natively and the model, in it, says what it says in float32; else float32.
 
@@ -92,13 +77,6 @@ def choose(folder: Path, config: Shape, device: torch.device) -> torch.dtype:
         found = self_check(folder, config, device).passed
         _remember(notes, key, found)
     return torch.bfloat16 if found else torch.float32
-
-
-def quick_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions that multiply bfloat16; without them it is slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return any(bool(getattr(torch.cpu, name, bool)()) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
 
 
 def self_check(folder: Path, config: Shape, device: torch.device) -> Check:
@@ -178,8 +156,7 @@ def _identity(folder: Path, device: torch.device) -> str:
     """Changes with the torch build, the processor's abilities, and the weights."""
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in weight_files(folder)]
     config = (folder / "config.json").read_text("utf-8")
-    place = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-    return digest([torch.__version__, device.type, place, quick_bfloat16(device), config, [list(stat) for stat in stats]])
+    return digest([torch.__version__, device.type, name_of(device), quick_bfloat16(device), config, [list(stat) for stat in stats]])
 
 
 def _recall(notes: Path, key: str) -> bool | None:

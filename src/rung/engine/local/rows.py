@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rung.engine.constrain import Constraint
 from rung.engine.local.adapters import BASE, Stack
+from rung.engine.local.devices import has_float64
 from rung.engine.local.prefix import Prefix
 from rung.errors import UserError
 
@@ -86,6 +87,7 @@ class Row:
 
     def draw(self, logits: Tensor) -> int:
         """From the smallest set of likeliest tokens that holds `top_p` of the probability (Holtzman et al., arXiv 1904.09751)."""
+        logits = logits if has_float64(logits.device) else logits.cpu()
         probabilities, tokens = torch.softmax(logits.double() / self.ask.temperature, dim=-1).sort(descending=True, stable=True)
         reached = probabilities.cumsum(0)
         kept = int((reached - probabilities < self.ask.top_p).sum())

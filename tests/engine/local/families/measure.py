@@ -64,7 +64,7 @@ class Measured:
     def equal(self) -> bool:
         return (
             max(self.logits, self.choices, self.loss) < 2e-4
-            and self.step < 2e-5
+            and self.step < RATE / 10
             and all(equal == of > 0 for equal, of in (self.greedy, self.json))
         )
 

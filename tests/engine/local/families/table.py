@@ -82,7 +82,14 @@ def plain(kind: str, has: str = "", **settings: Any) -> Family:
 
 def seeing(kind: str, has: str, text: Mapping[str, Any], seen: Mapping[str, Any], **settings: Any) -> Family:
     """A model that sees images too, whose text part answers."""
-    return Family(kind=kind, path="hooked", has=has, settings=settings, text={**COMMON, **text}, seen=seen)
+    return Family(
+        kind=kind,
+        path="hooked",
+        has=f"sees images; {has}" if has else "sees images",
+        settings=settings,
+        text={**COMMON, **text},
+        seen=seen,
+    )
 
 
 FUSED = (

@@ -135,8 +135,8 @@ class _Reader:
         up = self._taken(module.path, "lora_B", (module.width_out, sizes.rank))
         if self._budgeted:
             down = down * self._taken(module.path, "lora_E", (sizes.rank, 1))
-        bias = self._taken(module.path, "lora_B", (module.width_out,), bias=True) if self._bias else None
-        magnitude = self._taken(module.path, "lora_magnitude_vector", (module.width_out,)) if self._dora else None
+        bias = self._taken(module.path, "lora_B", (module.width_out,), asked="lora_bias") if self._bias else None
+        magnitude = self._taken(module.path, "lora_magnitude_vector", (module.width_out,), asked="use_dora") if self._dora else None
         if module is self._base.head and bias is not None:
             raise UserError("lora_bias on the head is not computed here", where=self._files.where, hint=MERGE)
         return ModuleEffect(
@@ -158,19 +158,21 @@ class _Reader:
         b = self._taken(module.path, "lora_embedding_B", (module.width_in, sizes.rank))
         return ModuleEffect(down=b.T.contiguous(), up=a.T.contiguous() * sizes.scale)
 
-    def _taken(self, path: str, part: str, size: tuple[int, ...], *, bias: bool = False) -> Tensor:
-        key = Key(path=path, part=part, bias=bias)
-        tensor = self._take(path, part, bias=bias)
+    def _taken(self, path: str, part: str, size: tuple[int, ...], *, asked: str = "") -> Tensor:
+        key = Key(path=path, part=part, bias=asked == "lora_bias")
+        tensor = self._take(path, part, asked)
         if tuple(tensor.shape) != size:
             problem = f"{self._files.stored[key]} has shape {tuple(tensor.shape)}, the settings and the base need {size}"
             hint = f"Write the r and rank_pattern that it was trained with, or name its own base{_said_base(self._files.settings)}."
             raise UserError(problem, where=self._files.tensors_where, hint=hint)
         return tensor
 
-    def _take(self, path: str, part: str, *, bias: bool = False) -> Tensor:
-        key = Key(path=path, part=part, bias=bias)
+    def _take(self, path: str, part: str, asked: str = "") -> Tensor:
+        """`asked`: the key of the settings that asks for it, where not every adapter has it."""
+        key = Key(path=path, part=part, bias=asked == "lora_bias")
         if key not in self._files.tensors:
-            problem = f"the file lacks {part}{' (its bias)' if bias else ''} of {path}"
+            problem = f"the file lacks {part}{' (its bias)' if key.bias else ''} of {path}"
+            problem += f", which {asked} asks for" if asked else ""
             raise UserError(problem, where=self._files.tensors_where, hint="The file is not whole: copy or save the adapter again.")
         self._used.add(key)
         return self._files.tensors[key]

@@ -142,6 +142,9 @@ def _read_tensors(folder: Path) -> list[tuple[str, Tensor]]:
         if tensor.dtype not in FLOATS:
             problem = f"the tensor {name} is of the type {str(tensor.dtype).removeprefix('torch.')}"
             raise UserError(problem, where=str(path), hint="Save the adapter in float32, float16 or bfloat16.")
+        if tensor.shape == (0,):
+            hint = "Its shards were not gathered when it was saved (ZeRO-3, FSDP): gather them, and save it again."
+            raise UserError(f"the tensor {name} is empty", where=str(path), hint=hint)
         if not torch.isfinite(tensor).all():
             raise UserError(
                 f"the adapter's update is not finite ({name})",
