@@ -3,6 +3,7 @@
     python benchmarks/evaluate.py                 200 rows behind 1,500 tokens of instruction and demonstrations
     python benchmarks/evaluate.py --rows 40       a short look
     python benchmarks/evaluate.py --against SRC   this source tree and another of this project (a checkout's `src`), in turn
+    python benchmarks/evaluate.py --hooked        the same base on transformers' modelling code under our attention as well
 
 All sides compute in the precision that the engine chooses on this machine.
 The rows are real customer messages. transformers gets its best working CPU setting: the batch size that is quickest on a first few
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,6 +63,7 @@ def main() -> None:
     reference = _Reference(model, options.tokens)
     ours_s, ours = _timed(lambda: [answer.text for answer in Answering(model).answer(requests)])
     _show("rung", ours_s, len(prompts))
+    hooked_s = _hooked(model, requests, ours_s, ours) if options.hooked else None
     size = options.batch or reference.best_size(prompts)
     theirs_s, theirs = _timed(lambda: reference.answer(prompts, size))
     _show(f"transformers, batches of {size}", theirs_s, len(prompts))
@@ -69,10 +72,16 @@ def main() -> None:
     _show("  the same, prompt cache by hand", cached_s, len(prompts))
     equal = sum(one == other for one, other in zip(ours, theirs, strict=True)) / len(ours)
     print(f"rung is {theirs_s / ours_s:.1f} times as fast as generate ({cached_s / ours_s:.1f} with its cache by hand)")
+    if hooked_s:
+        print(f"hooked, it is {theirs_s / hooked_s:.1f} times as fast as generate")
     print(f"equal answers: {equal:.0%} (bfloat16 rounds differently in another batch; in float32 the tests ask for all of them)")
     if options.json:
         figures = {"rows": len(prompts), "shared_tokens": shared, "rung_s": ours_s, "transformers_s": theirs_s, "batch": size}
-        print(json.dumps({**figures, "transformers_cache_s": cached_s, "ratio": theirs_s / ours_s, "equal": equal}))
+        print(
+            json.dumps(
+                {**figures, "transformers_cache_s": cached_s, "ratio": theirs_s / ours_s, "equal": equal, "hooked_s": hooked_s}
+            )
+        )
 
 
 def _options() -> argparse.Namespace:
@@ -84,8 +93,24 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=0, help="transformers' batch size; 0 finds the quickest")
     parser.add_argument("--against", type=Path, metavar="SRC", help="another source tree, instead of transformers")
     parser.add_argument("--rounds", type=int, default=3, help="times that each source tree answers, the quickest counts")
+    parser.add_argument("--hooked", action="store_true", help="as well as a base that has no decoder of ours is computed")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
+
+
+def _hooked(model: LocalModel, requests: Sequence[Request], fused_s: float, fused: Sequence[str]) -> float:
+    """Seconds on the way of bases that have no decoder of ours."""
+    from rung.engine.local.hooked.loading import load_hooked
+    from rung.engine.local.hooked.shape import HookedShape
+
+    shape = HookedShape.read(model.folder)
+    other = replace(model, decoder=load_hooked(model.folder, shape, model.decoder.dtype, model.decoder.device))
+    Answering(other).answer(requests[:2])
+    seconds, texts = _timed(lambda: [answer.text for answer in Answering(other).answer(requests)])
+    _show("rung, hooked", seconds, len(requests))
+    equal = sum(one == another for one, another in zip(fused, texts, strict=True)) / len(texts)
+    print(f"hooked, it reaches {fused_s / seconds:.0%} of the fused decoder's speed; equal answers: {equal:.0%}")
+    return seconds
 
 
 def _requests(model: LocalModel, messages: Path, options: argparse.Namespace) -> list[Request]:

@@ -54,7 +54,7 @@ def _config(**changes: Any):
 @pytest.mark.parametrize(
     ("spoil", "problem", "hint"),
     [
-        (_only("adapter_config.json", {"base_model_name_or_path": "org/b"}), "an adapter (PEFT)", "trained on (org/b)"),
+        (_only("adapter_config.json", {"base_model_name_or_path": "org/b"}), "an adapter (PEFT)", "base: {model: org/b, adapter: "),
         (_write("adapter_config.json"), "a whole model and an adapter", "Move the adapter's files"),
         (_only("model_index.json"), "diffusers", "causal language model"),
         (_write("modules.json", []), "an encoder (sentence-transformers)", "knowledge.encoder"),

@@ -268,7 +268,7 @@ def logits(folder: Path) -> torch.Tensor:
     return model(torch.arange(40)[None]).logits[0]
 
 
-@pytest.mark.parametrize("mutation", some([*METADATA, *WEIGHTS, *WORDS, *FILES]))
+@pytest.mark.parametrize("mutation", some([*METADATA, *WEIGHTS, *WORDS, *FILES], 60))
 def test_one_thing_wrong(mutation: Mutation, source: Path, tmp_path: Path, home: Path) -> None:
     from transformers import AutoTokenizer
 

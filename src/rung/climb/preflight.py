@@ -85,9 +85,11 @@ def _base(task: Task, home: Home, progress: Progress) -> Base:
     try:
         base = resolve(task.base, home.path, blobs=home.blobs, progress=progress)
         if base.kind == "local" and base.folder:
-            from rung.engine.local.fitness import refuse_unfit_base
+            from rung.engine.local.fitness import refuse_unfit_base, remarks
 
             refuse_unfit_base(base.folder)
+            for remark in remarks(base.folder):
+                progress.note(remark)
         return base
     except UserError as error:
         problem = f"{_seen_from(task.path, error.where)}: {error.problem}" if error.where else error.problem

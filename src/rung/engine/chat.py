@@ -16,7 +16,7 @@ from typing import Any
 from rung.engine.clock import DATE_STRING, dated
 from rung.errors import UserError
 from rung.json_form import canonical_json, digest
-from rung.reply import closing_of, read_reply, without_thoughts
+from rung.reply import closing_of, opened_thought, read_reply, without_thoughts
 from rung.types import Message
 
 Tools = Sequence[Mapping[str, Any]]
@@ -78,7 +78,8 @@ class ChatTemplate:
         full = self.apply([_user("hi"), {"role": "assistant", "content": "7f3a"}], None, add_generation_prompt=False)
         before, _, after = full.rpartition("7f3a")
         lead = before[len(prompt) :] if before.startswith(prompt) else ""
-        if self.control_tokens.sub("", read_reply(lead).text).strip() or not _begins_answer(prompt + lead):
+        has_words = self.control_tokens.sub("", read_reply(lead).text).strip()
+        if has_words or (not lead.strip() and opened_thought(prompt)):
             lead = closing_of(prompt)
         token = self.control_tokens.search(after)
         return lead, after[: token.end()] if token else self.tokenizer.eos_token or ""
@@ -277,11 +278,6 @@ def _faults() -> tuple[type[Exception], ...]:
     from jinja2 import TemplateError
 
     return (TemplateError, TypeError, ValueError, KeyError, AttributeError, ZeroDivisionError, IndexError, RecursionError)
-
-
-def _begins_answer(text: str) -> bool:
-    """Whether what follows would be no part of a thought."""
-    return read_reply(f"{text}7f3a").text.endswith("7f3a")
 
 
 def _user(text: str) -> dict[str, Any]:

@@ -159,9 +159,22 @@ def test_tensors_that_do_not_fit_are_named(copy, change, words):
     assert words in refused(copy).problem
 
 
-def test_a_wrapper_that_was_saved_along_is_named(copy):
-    retensor(copy, _wrapped)
-    assert "begin with '_orig_mod.', a wrapper's" in refused(copy).hint
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("_orig_mod.model.norm.weight", "hold '_orig_mod.', which is a wrapper's"),
+        ("model.layers.1._fsdp_wrapped_module.mlp.up_proj.weight", "hold '_fsdp_wrapped_module.'"),
+        ("base_model.model.model.layers.0.mlp.up_proj.base_layer.weight", "hold 'base_model.model.'"),
+    ],
+)
+def test_a_wrapper_that_was_saved_along_is_named(copy, name, hint):
+    retensor(copy, lambda tensors: tensors.update({name: tensors.pop(NORM)}))
+    assert hint in refused(copy).hint
+
+
+def test_what_one_process_of_several_saved_is_named(copy):
+    retensor(copy, lambda tensors: tensors.update({NORM: torch.ones(0)}))
+    assert "save the gathered model" in refused(copy).hint
 
 
 @pytest.mark.parametrize("kind", ["qwen2", "qwen3"])

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from rung.engine.bases.folder import read_template
 from rung.engine.local import tokenizer as module
-from rung.engine.local.fitness import refuse_unfit_base
+from rung.engine.local.fitness import refuse_unfit_base, remarks
 from rung.engine.local.tokenizer import load_tokenizer
 from rung.errors import UserError
 
@@ -104,3 +105,49 @@ def test_where_nothing_ends_an_answer_it_is_said(copy):
     file("chat_template.jinja", b"{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}")(copy)
     with pytest.raises(UserError, match="nothing says where an answer ends"):
         refuse_unfit_base(copy)
+
+
+# --- what an owner may not expect
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            file("chat_template.jinja", b"{{ strftime_now('%Y') }}{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}"),
+            "26 Jul 2024",
+        ),
+        (
+            file(
+                "chat_template.jinja",
+                b"{% for m in messages %}<|im_start|>{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}"
+                b"{% if add_generation_prompt %}<|im_start|>assistant: <think>\n{% endif %}",
+            ),
+            "opens a thought",
+        ),
+        (lambda folder: shutil.copyfile(folder / "model.safetensors", folder / "model.fp16.safetensors"), "model.fp16.safetensors"),
+        (file("consolidated.safetensors", b""), ""),
+    ],
+)
+def test_what_is_done_otherwise_is_said(copy, change, words):
+    assert remarks(copy) == []
+    change(copy)
+    said = remarks(copy)
+    assert len(said) == bool(words) and (not words or words in said[0])
+
+
+def test_a_template_that_only_a_processor_reads_is_read(copy):
+    text = (copy / "chat_template.jinja").read_text()
+    (copy / "chat_template.jinja").unlink()
+    file("chat_template.json", json.dumps({"chat_template": text}).encode())(copy)
+    assert load_tokenizer(copy).chat_template == text == read_template(copy)
+    told(chat_template="of the tokenizer " + text)(copy)
+    assert load_tokenizer(copy).chat_template == read_template(copy) == "of the tokenizer " + text
+
+
+@pytest.mark.parametrize("value", [3, ["x"], [{"name": "default"}], {"default": 1}])
+def test_a_template_that_is_no_text_is_refused(copy, value):
+    (copy / "chat_template.jinja").unlink()
+    told(chat_template=value)(copy)
+    with pytest.raises(UserError, match="chat_template is no text"):
+        read_template(copy)

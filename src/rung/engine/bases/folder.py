@@ -56,18 +56,43 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
 
 
 def read_template(folder: Path) -> str | dict[str, str] | None:
-    """The folder's chat template as transformers would load it, without importing transformers; None where there is none."""
-    named = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("additional_chat_templates/*.jinja"))}
+    """The folder's chat template as transformers would load it, without importing transformers; None where there is none.
+
+    Raises UserError for one that is no text.
+    """
+    named = {path.stem: _text(path) for path in sorted(folder.glob("additional_chat_templates/*.jinja"))}
     default: Any = None
     if (folder / "chat_template.jinja").is_file():
-        default = (folder / "chat_template.jinja").read_text("utf-8")
-    elif (folder / "chat_template.json").is_file():
-        default = read_json(folder / "chat_template.json").get("chat_template")
-    elif (folder / "tokenizer_config.json").is_file():
-        default = read_json(folder / "tokenizer_config.json").get("chat_template")
-    if isinstance(default, list):
-        return {entry["name"]: entry["template"] for entry in default} | named
+        default = _text(folder / "chat_template.jinja")
+    for name in ("tokenizer_config.json", "chat_template.json"):
+        if not default and (folder / name).is_file():
+            default = _told_in(folder / name)
+    if isinstance(default, dict):
+        return default | named
     return {"default": default, **named} if named and default else default
+
+
+def _told_in(file: Path) -> str | dict[str, str] | None:
+    """The template, or the templates by their names, in a JSON file."""
+    told = read_json(file).get("chat_template")
+    named = dict(map(_named, told)) if isinstance(told, list) else told
+    texts = [*named.keys(), *named.values()] if isinstance(named, dict) else [named]
+    if told is not None and not all(isinstance(text, str) for text in texts):
+        hint = "It is a text, or a list of {name, template}: copy or download the file again."
+        raise UserError("chat_template is no text", where=str(file), hint=hint)
+    return named or None
+
+
+def _named(entry: Any) -> tuple[Any, Any]:
+    return (entry.get("name"), entry.get("template")) if isinstance(entry, dict) else (None, None)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"the chat template is no UTF-8 text, at byte {error.start}"
+        raise UserError(problem, where=str(file), hint="The file is damaged: copy or download it again.") from error
 
 
 def check_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from rung import plugins
 from rung.engine.backend import Backend, Budget
 from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, plain_folder, read_template
+from rung.engine.bases.template import check_syntax
 from rung.engine.chat import no_template, template_digest
 from rung.engine.http.finding import kept_finding
 from rung.errors import UserError
@@ -135,6 +136,8 @@ def _local(reference: BaseReference, asked: Path, home: Path, progress: Progress
     template = read_template(folder)
     if not template:
         raise no_template(str(asked))
+    for name, text in template.items() if isinstance(template, dict) else [("chat template", template)]:
+        check_syntax(text, f"{asked}: {name}")
     return Base(
         reference=reference, kind="local", digest=digest_folder(folder), folder=folder, template_digest=template_digest(template)
     )

@@ -139,6 +139,10 @@ class Answering:
     def _prompt(self, request: Request) -> list[int]:
         """Where an answer is held to a form it begins as training would begin it; choices bring that with them."""
         ids = prompt_tokens(self.model.tokenizer, request.messages, request.tools)
+        if max(ids, default=0) >= self.model.config.vocabulary:
+            token = self.model.tokenizer.convert_ids_to_tokens(max(ids))
+            hint = "Tokenizer and weights are of two models, or tokens were added without resize_token_embeddings."
+            raise UserError(f"the weights have no row for the token {token!r}", where=str(self.model.folder), hint=hint)
         return [*ids, *self._opening] if isinstance(request.constraint, SchemaConstraint) else ids
 
     @cached_property

@@ -21,6 +21,14 @@ from rung.errors import UserError
 READS = "language_model"
 
 
+def _said(error: Exception, folder: Path) -> str:
+    """What it says, and for a word that it does not know, which key of the configuration that is."""
+    said = " ".join(str(error).split())[:300]
+    word = error.args[0] if isinstance(error, KeyError) and error.args else None
+    keys = [key for key, value in read_json(folder / "config.json").items() if isinstance(word, str) and value == word]
+    return f"it does not know {', '.join(keys)} = {said}" if keys else said
+
+
 def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
     """Ready to answer, nothing to be trained; `blind_to` names the parts that were left out. More settings go to from_pretrained.
 
@@ -39,7 +47,8 @@ def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
                 settings |= {"trust_remote_code": True}
             module, found = kind.from_pretrained(where, dtype=dtype, local_files_only=True, output_loading_info=True, **settings)
     except (ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError, OSError) as error:
-        raise UserError(f"transformers cannot load this model: {' '.join(str(error).split())[:300]}", where=where) from error
+        hint = "Update transformers where it is newer than that, or serve the model elsewhere and name its https:// address."
+        raise UserError(f"transformers cannot load this model: {_said(error, folder)}", where=where, hint=hint) from error
     module.blind_to = getattr(module, "blind_to", ())
     unexpected = sorted(name for name in found["unexpected_keys"] if not name.startswith(module.blind_to))
     missing, mismatched = sorted(found["missing_keys"]), sorted(map(str, found["mismatched_keys"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,18 @@ _CLASS_OF = {"smollm": "llama"}
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "context_length")
 
 
+# Of a decoder, what the sizes of its weights follow from.
+SIZES = (
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "vocab_size",
+)
+
+
 def filled(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The configuration with what it leaves to its class written out, rotary settings under `rope_parameters` alone.
 
@@ -29,6 +42,7 @@ def filled(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     kind = _CLASS_OF.get(kind, kind)
     if kind not in CONFIG_MAPPING:
         return dict(raw)
+    _refuse_odd_numbers(raw, where)
     try:
         with quiet():
             read = CONFIG_MAPPING[kind].from_dict(copy.deepcopy(dict(raw))).to_dict()
@@ -38,6 +52,23 @@ def filled(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         raise UserError(f"the configuration cannot be read: {said}", where=where, hint=hint) from error
     _refuse_unread_scaling(raw, read, where)
     return {**raw, **read, "model_type": raw["model_type"]}
+
+
+def _refuse_odd_numbers(raw: Mapping[str, Any], where: str, within: str = "") -> None:
+    """Numbers that no model has, and that libraries meet only when they divide by them, or never."""
+    for key, value in raw.items():
+        named = f"{within}{key}"
+        if isinstance(value, Mapping):
+            _refuse_odd_numbers(value, where, f"{named}.")
+            continue
+        problem = "not a finite number" if isinstance(value, float) and not math.isfinite(value) else ""
+        if key in SIZES and isinstance(value, int) and (isinstance(value, bool) or value < 1):
+            problem = "not a whole number above 0"
+        if key == "rope_theta" and (isinstance(value, bool | str) or (isinstance(value, int | float) and value <= 0)):
+            problem = "not a number above 0"
+        if problem:
+            hint = "Copy or download it again, as it was published."
+            raise UserError(f"{named} is {value!r}, {problem}", where=where, hint=hint)
 
 
 def whole(config: Mapping[str, Any], key: str, where: str) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.engine.bases.checkpoint import read_json
-from rung.engine.bases.folder import ANSWER_FILES
+from rung.engine.bases.folder import ANSWER_FILES, read_template
 from rung.engine.bases.quiet import quiet
 from rung.engine.chat import encode, prompt_text, stop_tokens
 from rung.engine.local.remote_code import runs_own_code
@@ -83,6 +83,8 @@ def _loaded(folder: Path, _files: tuple[Any, ...], own_code: bool) -> Any:
     except Exception as error:
         raise _refused(folder, " ".join(str(error).split()), error) from error
     _refuse_deaf(tokenizer, where)
+    # A model that sees keeps its template where only its processor looks.
+    tokenizer.chat_template = tokenizer.chat_template or read_template(folder)
     return tokenizer
 
 

@@ -14,12 +14,22 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from rung.engine.bases.checkpoint import checkpoint, stored_tensors
+from rung.engine.bases.checkpoint import checkpoint, read_json, stored_tensors
 from rung.engine.bases.folder import weight_files
 from rung.engine.local.architecture import DecoderConfig, Held
+from rung.engine.local.settings import SIZES
 from rung.errors import UserError
 
 SHOWN = 5
+# What compilers, trainers and adapters put around a model, in the names of its tensors.
+WRAPPERS = (
+    "_orig_mod.",
+    "_fsdp_wrapped_module.",
+    "_orig_module.",
+    "_checkpoint_wrapped_module.",
+    "base_model.model.",
+    "module.model.",
+)
 DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 
@@ -87,7 +97,20 @@ def refuse_misfits(folder: Path, config: DecoderConfig) -> None:
     odd = [name for name, size in wanted.items() if name in stored and stored[name].shape != size]
     extra = sorted(name for name in stored if name not in wanted and not name.endswith(architecture.IGNORED))
     shapes = [f"{name} {stored[name].shape} where {wanted[name]} is asked for" for name in odd]
-    refuse_unfit(missing=missing, mismatched=shapes, unexpected=extra, where=str(folder))
+    try:
+        refuse_unfit(missing=missing, mismatched=shapes, unexpected=extra, where=str(folder))
+    except UserError as error:
+        raise _with_defaults(error, folder, config) from None
+
+
+def _with_defaults(error: UserError, folder: Path, config: DecoderConfig) -> UserError:
+    """The same error, and which sizes the configuration leaves to its class."""
+    said = read_json(folder / "config.json")
+    left = [name for name in (*SIZES, "tie_word_embeddings") if name not in said and config.raw.get(name) is not None]
+    if not left:
+        return error
+    taken = ", ".join(f"{name} ({config.raw[name]} is taken)" for name in left)
+    return UserError(error.problem, where=error.where, hint=f"{error.hint} config.json leaves out {taken}.")
 
 
 def refuse_unfit(*, missing: Sequence[str], mismatched: Sequence[str], unexpected: Sequence[str], where: str) -> None:
@@ -97,10 +120,10 @@ def refuse_unfit(*, missing: Sequence[str], mismatched: Sequence[str], unexpecte
         return
     parts = [f"{what} {_listed(names)}" for what, names in told.items() if names]
     hint = "config.json and the weights must be of one model and one save: download it again."
-    if missing and len(missing) == len(unexpected):
-        added = {extra.removesuffix(name) for name, extra in zip(sorted(missing), sorted(unexpected), strict=True)}
-        if len(added) == 1 and (prefix := added.pop()):
-            hint = f"All names begin with '{prefix}', a wrapper's: save the model itself, without it."
+    if any(" (0,) " in name for name in mismatched):
+        hint = "Tensors without numbers are what one of several processes held (DeepSpeed ZeRO 3, FSDP): save the gathered model."
+    if wrapper := next((wrapper for wrapper in WRAPPERS if any(wrapper in name for name in unexpected)), None):
+        hint = f"The names hold '{wrapper}', which is a wrapper's: save the model itself, without it."
     raise UserError(f"the weights do not fit the configuration: {'; '.join(parts)}", where=where, hint=hint)
 
 

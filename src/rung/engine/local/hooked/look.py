@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from rung.engine.bases.quiet import quiet
 from rung.engine.local.hooked.interface import LOOKING, NotHooked, answer_with, register, unknown_in
@@ -24,6 +26,10 @@ from rung.engine.local.shape import Ends, KeyValueSizes, Module
 
 # Tokens of the pass that is written down.
 _TOKENS = 11
+# The kinds of layers whose tokens see what stands before them, or its last part, and nothing else of it. One that chooses what it
+# sees by its content, or keeps it compressed, may do so only in longer passes than the one that is written down.
+_KINDS = ("full_attention", "sliding_attention", "chunked_attention")
+_CHOOSES = "indexer"
 _LAYER = re.compile(r"^(?:.*?\.)?\d+(?=\.)")
 
 
@@ -78,9 +84,11 @@ def _look(raw: str, folder: str) -> Look:
     config = configuration(Path(folder))
     name = f"'{json.loads(raw).get('model_type')}'"
     kinds = dict.fromkeys(getattr(config.get_text_config(), "layer_types", None) or ())
-    if others := [kind for kind in kinds if "attention" not in kind or "linear" in kind]:
-        raise NotHooked(f"{name} has layers of the kind {', '.join(others)}, which mix tokens without attention")
+    if others := [kind for kind in kinds if kind not in _KINDS]:
+        raise NotHooked(f"{name} has layers of the kind {', '.join(others)}, which are more than causal attention")
     model = blank_model(config)
+    if any(_CHOOSES in path.rpartition(".")[2] for path, _ in model.named_modules()):
+        raise NotHooked(f"{name} chooses what its tokens see by an index of their keys")
     notes = _Notes(model)
     try:
         notes.run()
@@ -111,6 +119,23 @@ def blank_model(config: Any) -> nn.Module:
     return model.eval()
 
 
+class _NoCounting(TorchFunctionMode):
+    """Refuses code that numbers a pass's tokens by where they lie in it, and not by the positions that it is given."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.arange and args and args[0] == _TOKENS and _asked_by().name.startswith("modeling_"):
+            raise NotHooked("numbers its tokens by where they lie in a pass")
+        return func(*args, **(kwargs or {}))
+
+
+def _asked_by() -> Path:
+    """The file of transformers that asks torch for something."""
+    frame = sys._getframe(1)
+    while frame.f_back and "transformers" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    return Path(frame.f_code.co_filename)
+
+
 class _Notes:
     """What happens in one pass of a blank model."""
 
@@ -129,7 +154,7 @@ class _Notes:
             parameter.requires_grad_(False)
         self.model.get_input_embeddings().weight.requires_grad_(True)
         own = {_place(tensor) for tensor in (*self.model.parameters(), *self.model.buffers())}
-        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: self._keep(tensor, own), lambda tensor: tensor):
+        with _NoCounting(), torch.autograd.graph.saved_tensors_hooks(lambda tensor: self._keep(tensor, own), lambda tensor: tensor):
             ids = torch.zeros(1, _TOKENS, dtype=torch.int64, device="meta")
             places = torch.arange(_TOKENS, device="meta")[None]
             mask = torch.ones(1, _TOKENS, dtype=torch.bool, device="meta")
