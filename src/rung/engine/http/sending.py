@@ -152,6 +152,9 @@ def _once(line: Line, body: Mapping[str, Any], contact: Contact) -> Reply | Faul
             response = line.post(body)
         except httpx.TransportError as error:
             nobody = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            if not nobody:
+                # A line that breaks or takes too long is how some servers say that it is too much.
+                contact.in_flight.too_many()
             return Fault(problem=f"{type(error).__name__}: {error}".rstrip(": "), nobody=nobody, away=nobody)
         seconds = time.perf_counter() - began
     status, text = response.status_code, response.text
