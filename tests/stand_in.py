@@ -15,6 +15,12 @@ def completion(text="hello", *, calls=None, usage=True) -> dict:
     return reply | ({"usage": counts} if usage else {})
 
 
+class _Http(ThreadingHTTPServer):
+    """Many may knock at once."""
+
+    request_queue_size = 128
+
+
 class Server:
     """Answers by `script`: each entry (status, body, headers, delay), the last one for ever; keeps what it was sent.
 
@@ -60,7 +66,7 @@ class Server:
             def log_message(self, *_):
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.http = _Http(("127.0.0.1", port), Handler)
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
         self.address = f"http://127.0.0.1:{self.http.server_port}/v1"

@@ -14,6 +14,7 @@ from toy import write_toy
 from rung.cli.app import run
 from rung.climb.record import Record
 from rung.registry.home import open_home
+from rung.task.load import load_task
 
 RUNGS = {"r0_linear": {"skip": True}, "r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibration_rows": 20}}
 
@@ -95,3 +96,14 @@ def test_no_calibration_rows_where_no_log_probabilities_come(tmp_path: Path, hom
         made.http.server_close()
     assert json.loads(told)["lock"]["server"]["top_logprobs"] == 0
     assert "choices are not calibrated" in said and "answers 20 train rows" not in said
+
+
+def test_in_flight_is_a_number_and_no_part_of_the_lock(server: Server, tmp_path: Path, home: Path, rung: Told) -> None:
+    digests = set()
+    for number in (None, 1, 64):
+        path = write_toy(tmp_path, f"{server.address}#smol", limits={"in_flight": number} if number else {})
+        digests.add(load_task(path, home).digest)
+    assert len(digests) == 1
+    for wrong in (0, 257, "many"):
+        code, _, said = rung("plan", write_toy(tmp_path, f"{server.address}#smol", limits={"in_flight": wrong}))
+        assert code == 2 and "in_flight" in said and "task.yaml:" in said and not server.bodies
