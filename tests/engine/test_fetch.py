@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from packages import make_wheel
 
 from rung.engine.bases import fetch
 from rung.engine.bases.folder import answer_files
+from rung.engine.bases.hub import ADAPTER_FILES, folder_of_adapter
 from rung.engine.bases.resolve import resolve
 from rung.errors import BrokenEnvironment, UserError
+from rung.progress import Silent
+from rung.sources.base import BaseReference
 
 # --- wheels
 
@@ -186,11 +190,11 @@ class Hub(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def hub(tiny_base, monkeypatch) -> Iterator[list[str]]:
-    """The paths that the played hub was asked for."""
+@contextmanager
+def played(folder, monkeypatch) -> Iterator[list[str]]:
+    """The paths that the played hub was asked for, where `org/tiny` is this folder."""
     asked: list[str] = []
-    handler = type("Played", (Hub,), {"folder": tiny_base, "asked": asked})
+    handler = type("Played", (Hub,), {"folder": folder, "asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
@@ -198,6 +202,29 @@ def hub(tiny_base, monkeypatch) -> Iterator[list[str]]:
     yield asked
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def hub(tiny_base, monkeypatch) -> Iterator[list[str]]:
+    with played(tiny_base, monkeypatch) as asked:
+        yield asked
+
+
+def test_an_adapter_is_fetched_with_what_lies_beside_it(tmp_path, home, monkeypatch):
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    for name in (*ADAPTER_FILES, "tokenizer.json", "optimizer.pt", "config.json"):
+        (folder / name).write_text(name, "utf-8")
+    reference = BaseReference.read("hf:org/tiny")
+    with played(folder, monkeypatch):
+        kept = folder_of_adapter(reference, home / "adapters", Silent())
+        assert sorted(path.name for path in kept.iterdir()) == [*ADAPTER_FILES, "tokenizer.json"]
+    (folder / ADAPTER_FILES[1]).rename(folder / "adapter_model.bin")
+    with (
+        played(folder, monkeypatch),
+        pytest.raises(UserError, match="is pickled"),
+    ):
+        folder_of_adapter(reference, home / "others", Silent())
 
 
 def test_hub_model_is_settled_on_a_commit_and_kept(tiny_base, home, hub):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny_encoder import make_cross_encoder, make_static
+from tiny_encoder import make_cross_encoder, make_static, make_transformer
 
 from rung.climb.climb import climb
 from rung.engine.answer import compose
@@ -324,3 +324,21 @@ def test_each_item_of_a_list_is_looked_for(target: object, bar: dict[str, object
     everything, half = ["it is ash", "or elm"], ["it is elm"]
     assert _shown(*texts, everything) == bool(texts[0])
     assert _shown(*texts, half) == (len(texts[0]) == 2 and not texts[1])
+
+
+def test_passages_that_an_encoder_does_not_read_to_their_end_are_told(tmp_path):
+    from types import SimpleNamespace
+
+    from rung.engine.retrieval.encoders import open_encoder
+    from rung.rungs.documents import Config
+    from rung.rungs.r2_retrieve import _unread
+
+    encoder = open_encoder(str(make_transformer(tmp_path / "encoder")), tmp_path / "home")
+    texts = {800: ["gate " * 17, "gate " * 16, "door"], 400: ["door"]}
+    pieces = {
+        size: [SimpleNamespace(as_json=lambda text=text: {"text": text, "headings": []}) for text in found]
+        for size, found in texts.items()
+    }
+    library = SimpleNamespace(chunks=lambda size: pieces[size])
+    [finding] = _unread(encoder, library, Config(chunk_chars=(800, 400)))
+    assert finding.message == "of 1 of 3 passages of 800 characters the encoder reads 16 tokens, not the end"

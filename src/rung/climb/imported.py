@@ -12,6 +12,7 @@ from rung.disk import once
 from rung.errors import UserError
 from rung.json_form import digest
 from rung.progress import Silent
+from rung.sources.base import BaseReference
 from rung.types import Candidate, Progress
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class Imported:
         )
 
 
-def import_adapter(folder: Path, reference: str, home: Home, progress: Progress | None = None) -> Imported:
-    """Raises UserError for an adapter that the base cannot be answered with exactly, and for a base whose weights are not here.
+def import_adapter(adapter: str | Path, reference: str, home: Home, progress: Progress | None = None) -> Imported:
+    """`adapter`: a folder, or hf:org/name[@revision].
+
+    Raises UserError for an adapter that the base cannot be answered with exactly, and for a base whose weights are not here.
 
     Only the adapter's two files are kept: what trainers leave beside them (optimizers, checkpoints, tokenizers) is not. An adapter
     that begins from a part of the base's weights is kept as a plain one.
@@ -56,8 +59,7 @@ def import_adapter(folder: Path, reference: str, home: Home, progress: Progress 
     from rung.engine.local.peft.files import read_settings, tensors_file
     from rung.registry.store import BlobStore
 
-    if not folder.is_dir():
-        raise UserError("no such folder", where=str(folder), hint="An adapter is a folder that PEFT's save_pretrained wrote.")
+    folder = adapter_folder(adapter, home, progress)
     settings, _ = read_settings(folder), tensors_file(folder)
     base = resolve(reference, home.path, blobs=home.blobs, progress=progress or Silent())
     if base.kind != "local" or base.folder is None:
@@ -69,6 +71,20 @@ def import_adapter(folder: Path, reference: str, home: Home, progress: Progress 
     stored = BlobStore(home.path / "blobs", writable=True).put_tree(kept)
     note = other_base(settings, base.reference)
     return Imported(digest=stored, base=base.pinned, template=base.template_digest, notes=(note,) if note else ())
+
+
+def adapter_folder(adapter: str | Path, home: Home, progress: Progress | None = None) -> Path:
+    """Where the adapter lies on this machine, fetched first where it is on the hub. Raises UserError."""
+    if str(adapter).startswith("hf:"):
+        from rung.engine.bases.hub import folder_of_adapter
+
+        return folder_of_adapter(BaseReference.read(str(adapter)), home.path / "adapters", progress or Silent())
+    folder = Path(adapter).expanduser()
+    if not folder.is_dir():
+        raise UserError(
+            "no such folder", where=str(folder), hint="An adapter is a folder that PEFT's save_pretrained wrote, or hf:org/name."
+        )
+    return folder
 
 
 def _keep(folder: Path, base: Base) -> Callable[[Path], None]:

@@ -30,7 +30,7 @@ def with_adapter(task: Task, home: Home, progress: Progress | None = None) -> Ta
     from rung.climb.imported import import_adapter
 
     try:
-        imported = import_adapter(Path(task.base_adapter), task.base, home, progress)
+        imported = import_adapter(task.base_adapter, task.base, home, progress)
     except UserError as error:
         raise UserError(
             f"the base's adapter cannot be used: {error.problem}", where=error.where or _line(task), hint=error.hint

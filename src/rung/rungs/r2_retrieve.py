@@ -106,6 +106,9 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
         context.progress.note(finding.message)
         context.record("finding", asdict(finding))
     encoder = _encoder(task, config, context)
+    for finding in _unread(encoder, library, config) if encoder else ():
+        context.progress.note(finding.message)
+        context.record("finding", asdict(finding))
     reranker = context.runtime.reranker_for(name) if (name := reranker_of(task)) else None
     search = _Search(config, context, library, (encoder, reranker), _starts(task, parent, context))
     best = search.run()
@@ -216,6 +219,18 @@ def _encoder(task: Task, config: Config, context: BuildContext) -> Encoder | Non
         context.record("finding", asdict(Finding(check="encoder", severity="warning", message=message, count=1)))
         return None
     return encoder
+
+
+def _unread(encoder: Encoder, library: Library, config: Config) -> Iterator[Finding]:
+    """Passages of which the encoder reads the beginning alone: what stands at their end is not found by its meaning."""
+    from rung.engine.retrieval.index import searched_text
+
+    for size in config.chunk_chars:
+        texts = [searched_text(piece.as_json()) for piece in library.chunks(size)]
+        count, tokens = encoder.unread(texts)
+        if count:
+            message = f"of {count} of {len(texts)} passages of {size} characters the encoder reads {tokens} tokens, not the end"
+            yield Finding(check="encoder", severity="warning", message=message, count=count)
 
 
 def _starts(task: Task, parent: Candidate | None, context: BuildContext) -> dict[str, Candidate]:

@@ -318,7 +318,9 @@ def _located_base(base: str, folder: Path) -> str:
 
 
 def _located_adapter(adapter: str | None, folder: Path) -> str:
-    """The whole path of a folder beside the task file; "" for none."""
+    """The whole path of a folder beside the task file, or what names one on the hub; "" for none."""
+    if adapter and adapter.startswith("hf:"):
+        return adapter
     return str((folder / Path(adapter).expanduser()).resolve()) if adapter else ""
 
 

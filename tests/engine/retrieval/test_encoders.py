@@ -39,6 +39,7 @@ def test_a_static_encoder_is_model2vecs_own(tmp_path):
     vectors = open_encoder(str(folder), tmp_path / "home").embed(TEXTS)
     own = StaticModel.from_pretrained(str(folder)).encode(TEXTS)
     np.testing.assert_allclose(vectors, own / np.linalg.norm(own, axis=1, keepdims=True), atol=1e-5)
+    assert open_encoder(str(folder), tmp_path / "home").unread(["go " * 512, "go " * 513]) == (1, 512)
 
 
 def test_known_texts_are_not_encoded_again(tmp_path):

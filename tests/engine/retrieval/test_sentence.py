@@ -101,6 +101,7 @@ def test_what_is_read_of_a_text(tmp_path):
     sides = make_folder(tmp_path / "sides", read={"max_seq_length": 9, "query_length": 2, "document_length": 3})
     close(vector(sides, tmp_path, asked=True), states(sides, TEXT, 2).mean(0))
     close(vector(sides, tmp_path), states(sides, TEXT, 3).mean(0))
+    assert open_encoder(str(sides), tmp_path / "home").unread(["gate", TEXT, "go stop go", "go stop go stop"]) == (2, 3)
     # The vocabulary is of small letters, and the tokenizer is made to leave letters alone.
     lower = make_folder(tmp_path / "lower", read={"do_lower_case": True})
     told = json.loads((lower / "tokenizer.json").read_text())

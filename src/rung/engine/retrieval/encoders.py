@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import digest_folder, weight_files
 from rung.engine.retrieval.pipeline import Pipeline, Pooling, Similarity, read_config, read_pipeline, settings_file
-from rung.engine.retrieval.sentence import TextEncoder
+from rung.engine.retrieval.sentence import TextEncoder, cut_by
 from rung.engine.retrieval.vectors import VectorStore
 from rung.errors import BrokenEnvironment, UserError
 from rung.json_form import digest
@@ -40,12 +40,14 @@ class Encoder:
     reference   what the user wrote, with @sha256: and the digest over every file that changes a vector
     encode      (text, whether it is a question) to one vector, as the folder's own library gives it
     similarity  how two vectors are compared; for cosines they are kept at length 1
+    unread      passages to (of how many the end is not read, how many tokens of each are)
     """
 
     reference: str
     encode: Callable[[str, bool], Any]
     store: VectorStore
     similarity: Similarity = "cosine"
+    unread: Callable[[Sequence[str]], tuple[int, int]] = lambda passages: (0, 0)
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
         """(passages, dimensions) float32; a text without a token is all zeros. Known texts are not encoded again."""
@@ -83,14 +85,14 @@ def open_encoder(reference: str, home: Path, progress: Progress | None = None) -
     asked, settled, folder = _brought(reference, home, progress, "encoder")
     own = _is_model2vec(folder)
     pipeline = Pipeline(first=folder, static=True) if own else read_pipeline(folder)
-    encode: Callable[[str, bool], Any] = _Model2Vec(folder) if own else TextEncoder(pipeline)
+    encode = _Model2Vec(folder) if own else TextEncoder(pipeline)
     weight_files(pipeline.first)
     pooled = _pooling_of(asked, folder)
     told = replace(pipeline, pooling=None) if pooled and pipeline.pooling == Pooling(modes=("cls",)) else pipeline
     content = [digest_folder(pipeline.first), pooled, _read_of(pipeline.first), *told.meaning]
     pinned = _pinned(asked, settled, content, "encoder")
     store = VectorStore(home / "vectors" / f"{pinned[-64:][:32]}.db")
-    return Encoder(reference=pinned, encode=encode, store=store, similarity=pipeline.similarity)
+    return Encoder(reference=pinned, encode=encode, store=store, similarity=pipeline.similarity, unread=encode.unread)
 
 
 def open_reranking_folder(reference: str, home: Path, progress: Progress | None) -> tuple[str, Path]:
@@ -157,3 +159,6 @@ class _Model2Vec:
 
     def __call__(self, text: str, asked: bool = False) -> Any:
         return self.model.encode([text])[0]
+
+    def unread(self, passages: Sequence[str]) -> tuple[int, int]:
+        return cut_by(self.model.tokenizer, passages)

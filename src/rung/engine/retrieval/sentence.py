@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -39,8 +39,12 @@ class TextEncoder:
         vector = torch.zeros_like(vector) if empty else vector
         return vector[: self.pipeline.dimensions].float().numpy()
 
+    def unread(self, passages: Sequence[str]) -> tuple[int, int]:
+        """(of how many passages the end is not read, how many tokens of each are)."""
+        return self._first.unread([self.pipeline.prompts[1] + text for text in passages], self.pipeline.longest[1])
+
     @cached_property
-    def _first(self) -> Callable[[str, str, int | None], torch.Tensor]:
+    def _first(self) -> _Static | _Transformer:
         return _Static(self.pipeline) if self.pipeline.static else _Transformer(self.pipeline)
 
     @cached_property
@@ -60,6 +64,14 @@ class _Transformer:
         if pipeline.lower:
             _lower(self.tokenizer)
         self.prompt_tokens = cache(self._prompt_tokens)
+        self.room = cache(lambda longest: longest_input(self.tokenizer, self.model, longest))
+
+    def unread(self, texts: Sequence[str], longest: int | None) -> tuple[int, int]:
+        room = self.room(longest)
+        if room is None or not texts:
+            return 0, 0
+        ids = self.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
+        return sum(len(one) > room for one in ids), room
 
     def __call__(self, text: str, prompt: str, longest: int | None) -> torch.Tensor:
         import torch
@@ -72,7 +84,7 @@ class _Transformer:
         return torch.cat([POOLED[mode](states, skipped) for mode in self.pooling.modes])
 
     def _tokens(self, text: str, longest: int | None) -> Any:
-        room = longest_input(self.tokenizer, self.model, longest)
+        room = self.room(longest)
         return self.tokenizer(text, truncation=room is not None, max_length=room, return_tensors="pt")
 
     def _prompt_tokens(self, prompt: str, longest: int | None) -> int:
@@ -166,11 +178,22 @@ class _Static:
             table = table[stored["mapping"].long()]
         return table * stored["weights"].float()[:, None] if "weights" in stored else table
 
+    def unread(self, texts: Sequence[str], longest: int | None) -> tuple[int, int]:
+        return cut_by(self.tokenizer, texts)
+
     def __call__(self, text: str, prompt: str, longest: int | None) -> torch.Tensor:
         import torch
 
         ids = self.tokenizer.encode(text, add_special_tokens=False).ids
         return self.weights[torch.tensor(ids)].mean(0) if ids else torch.zeros(self.weights.shape[1])
+
+
+def cut_by(tokenizer: Any, texts: Sequence[str]) -> tuple[int, int]:
+    """(how many texts a tokenizer of the tokenizers library cuts, to how many tokens)."""
+    if not tokenizer.truncation:
+        return 0, 0
+    cut = sum(bool(one.overflowing) for one in tokenizer.encode_batch(list(texts), add_special_tokens=False))
+    return cut, int(tokenizer.truncation["max_length"])
 
 
 @dataclass(frozen=True)

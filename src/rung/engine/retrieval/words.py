@@ -22,6 +22,8 @@ VERSION = "2"
 FIRST = "1"
 # A whole of more parts is an address or a key, which nobody asks for in another spelling.
 _MOST_PARTS = 6
+# Longer chunks (a clause of Chinese) hardly come twice, and are not kept.
+_KEPT_CHUNK = 24
 # What is left of "it's", "don't", "we'll": no word.
 _CLITICS = frozenset({"s", "t", "d", "m", "ll", "re", "ve"})
 # Letters with a stroke and the like, which Unicode does not take apart; and Arabic letters that are typed for one another.
@@ -62,7 +64,7 @@ def split(text: str, *, asked: bool = False) -> Words:
     end = 0
     cleaned = _clean(text)
     for found in (_ASCII_CHUNK if cleaned.isascii() else _patterns()["chunk"]).finditer(cleaned):
-        chunk = _chunk(found[0], asked)
+        chunk = (_chunk if len(found[0]) <= _KEPT_CHUNK else _chunk.__wrapped__)(found[0], asked)
         words += chunk.words
         spelled += chunk.spelled
         if before and chunk.label and not cleaned[end : found.start()].strip(" \t\xa0#"):
