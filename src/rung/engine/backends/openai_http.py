@@ -9,23 +9,28 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from rung.engine.backend import Budget, ContextTooLong, Request, price_usd
 from rung.engine.bases.resolve import Base
-from rung.engine.http.body import OPTIONAL, Known, body_of, form
-from rung.engine.http.completion import read_completion
+from rung.engine.http.body import OPTIONAL, ROOM_FOR_THOUGHTS, Known, body_of, form
+from rung.engine.http.completion import Completion, read_completion
+from rung.engine.http.error_text import read_error
 from rung.engine.http.finding import UNCHECKED, ServerFinding, how_cut
 from rung.engine.http.in_flight import InFlight
 from rung.engine.http.line import Line
 from rung.engine.http.refusals import Asked, NoAnswer, refused_for
 from rung.engine.http.sending import Contact, Patience, Reply, post, time_limits
+from rung.engine.http.signs import is_too_long, most_tokens
 from rung.engine.http.spending import Foreseen, Purse, checked_prices
 from rung.engine.http.unknown import unknown_field
 from rung.errors import BrokenEnvironment, UserError
 from rung.sources.address import ServerAddress
-from rung.types import FAILED, REFUSED, Answer
+from rung.types import CUT_OFF, FAILED, REFUSED, Answer
 
+# Less room than this for thoughts is none.
+_LEAST_ROOM = 512
 # Hears an answer, with its request's place.
 Keep = Callable[[int, Answer], None]
 _Gathered = tuple[dict[int, Answer], dict[int, ContextTooLong], dict[int, NoAnswer]]
@@ -52,6 +57,8 @@ class OpenAIHTTP:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _refused: set[str] = field(default_factory=set)
     _taken: set[str] = field(default_factory=set)
+    _thinks: bool = False
+    _longest: int | None = None
 
     def pay_from(self, budget: Budget) -> None:
         """Refuse from now on to ask what could go beyond the budget. Raises UserError for a limit without prices."""
@@ -83,7 +90,8 @@ class OpenAIHTTP:
             Line(self._asked, time_limits(self.patience)) as line,
             ThreadPoolExecutor(max_workers=most) as pool,
         ):
-            asked = {pool.submit(self._one, line, request, self.patience): place for place, request in enumerate(requests)}
+            ask = partial(self._one, line, self.patience, again=foreseen.more)
+            asked = {pool.submit(ask, request): place for place, request in enumerate(requests)}
             came = _Came(bodies=bodies, foreseen=foreseen, keep=keep)
             try:
                 gathered = self._gathered(line, asked, came)
@@ -127,7 +135,7 @@ class OpenAIHTTP:
         """Whether the server answers the shortest of questions, now."""
         shortest = Request(messages=({"role": "user", "content": "Hi"},), max_tokens=1)
         try:
-            self._one(line, shortest, replace(self.patience, attempts=1))
+            self._paid(line, replace(self.patience, attempts=1), shortest)
         except NoAnswer as silence:
             return silence.reason != FAILED
         except BrokenEnvironment:
@@ -141,26 +149,49 @@ class OpenAIHTTP:
     @property
     def _known(self) -> Known:
         with self._lock:
-            return Known(finding=self.finding, refused=frozenset(self._refused))
+            room = ROOM_FOR_THOUGHTS if self._thinks or self.finding.thinks else 0
+            return Known(finding=self.finding, refused=frozenset(self._refused), room=room, longest=self._longest)
 
-    def _one(self, line: Line, request: Request, patience: Patience) -> Answer:
+    def _one(self, line: Line, patience: Patience, request: Request, *, again: Callable[[Mapping[str, Any]], None]) -> Answer:
+        """The answer; a thought that the limit cut off, of a model that was not known to think, has another try with more room."""
+        known = self._known
+        first = self._paid(line, patience, request)
+        if known.room or not first.thinks or first.answer.finish_reason != CUT_OFF:
+            return first.answer
+        with self._lock:
+            self._thinks = True
+        again(body_of(request, self.model, self._known))
+        second = self._paid(line, patience, request).answer
+        both = (first.answer.cost_usd, second.cost_usd)
+        return replace(second, cost_usd=None if None in both else sum(filter(None, both)))
+
+    def _paid(self, line: Line, patience: Patience, request: Request) -> Completion:
         with self.purse.reserve(body_of(request, self.model, self._known), self.address) as bill:
             reply = self._settled(line, request, patience)
             self._taken.add(form(request))
-            answer = read_completion(reply.content, request, reply.seconds).answer
+            read = read_completion(reply.content, request, reply.seconds)
+            answer = read.answer
             price = price_usd(self.purse.prices, answer)
             bill.pay(price)
             if cut := how_cut(request, answer, self.finding):
                 raise ContextTooLong({0: cut}, where=self.address)
-            return replace(answer, cost_usd=price)
+            return replace(read, answer=replace(answer, cost_usd=price))
 
     def _settled(self, line: Line, request: Request, patience: Patience) -> Reply:
         """The server's reply, once what it does not know has been left out of the request. Raises NoAnswer."""
-        for _ in range(len(OPTIONAL) + 1):
-            body = body_of(request, self.model, self._known)
+        room = self._known.room
+        for _ in range(len(OPTIONAL) + 8):
+            known = self._known
+            body = body_of(request, self.model, replace(known, room=min(room, known.room)))
             reply = post(line, self.address, body, patience, self.contact)
             if reply.status == 200:
                 return reply
+            said = read_error(reply.text)
+            if room and is_too_long(reply.status, said):
+                room = room // 2 if room > _LEAST_ROOM else 0
+                continue
+            if (most := most_tokens(said)) is not None and self._shortened(body, most):
+                continue
             unknown = unknown_field(body, reply.status, reply.text)
             held = unknown == "response_format" and request.constraint is not None and request.constraint.kind == "json_schema"
             if unknown is None or held:
@@ -168,6 +199,17 @@ class OpenAIHTTP:
             with self._lock:
                 self._refused.add(unknown)
         raise refused_for(reply.status, reply.text, self._asked)
+
+    def _shortened(self, body: Mapping[str, Any], most: int) -> bool:
+        """Asks for fewer tokens from now on: `most`, which the model writes, or half as many as before where that is 0.
+
+        False where there is less than one to ask for.
+        """
+        asked: int = body.get("max_completion_tokens", body.get("max_tokens", 0))
+        most = most if 0 < most < asked else asked // 2
+        with self._lock:
+            self._longest = min(most, self._longest or most)
+        return most > 0
 
 
 @dataclass(kw_only=True)

@@ -17,6 +17,8 @@ from rung.parts import ChoiceConstraint, SchemaConstraint
 OPTIONAL = ("max_tokens", "response_format", "temperature", "top_p", "seed", "top_logprobs", "logprobs")
 # Tokens that the form takes around an answer: `{"answer": "..."}`, and the white space that some grammars let a model put in.
 ROOM = 48
+# Tokens that a model which thinks before it answers has beyond those of the answer: with them most thoughts come to an end.
+ROOM_FOR_THOUGHTS = 8192
 
 
 def _grammar(choices: Sequence[str]) -> str:
@@ -40,10 +42,21 @@ OWN_CHOICE: Mapping[str, Callable[[Sequence[str]], Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What is known of a server when a question is put to it: what its check found, and what it has refused since."""
+    """What is known of a server when a question is put to it: what its check found, and what it has refused and shown since.
+
+    room     tokens for thoughts beside those of the answer
+    longest  the most tokens that the model writes; None where that is not known
+    """
 
     finding: ServerFinding = UNCHECKED
     refused: frozenset[str] = frozenset()
+    room: int = 0
+    longest: int | None = None
+
+    def limit(self, tokens: int) -> int:
+        """The limit to send for an answer of at most so many tokens."""
+        whole = tokens + self.room
+        return whole if self.longest is None else min(whole, self.longest)
 
     @property
     def choice(self) -> str:
@@ -69,7 +82,7 @@ def body_of(request: Request, model: str, known: Known) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": model,
         "messages": [_clean(turn) for turn in request.messages],
-        limit: request.max_tokens + (ROOM if _is_wrapped(held) else 0),
+        limit: known.limit(request.max_tokens + (ROOM if _is_wrapped(held) else 0)),
     }
     optional = {"temperature": request.temperature, "seed": request.seed} | ({"top_p": request.top_p} if request.top_p < 1 else {})
     body |= {name: value for name, value in (optional | _alternatives(request, known)).items() if name not in refused} | held

@@ -13,6 +13,7 @@ from typing import Any
 
 from rung.engine.http.completion import has_message, json_object
 from rung.engine.http.in_flight import InFlight
+from rung.engine.http.key import masked
 from rung.engine.http.line import Line
 from rung.engine.http.refusals import NoAnswer, complaint
 from rung.engine.http.unknown import is_lasting
@@ -162,7 +163,7 @@ def _once(line: Line, body: Mapping[str, Any], contact: Contact) -> Reply | Faul
         reply = json_object(text)
         if status != 200 or has_message(reply):
             return Reply(status=status, text=text, content=reply or {}, seconds=seconds)
-        return Fault(problem=f"a reply that is no chat completion: {text[:120]!r}")
+        return Fault(problem=f"a reply that is no chat completion: {masked(text)[:120]!r}")
     if status == 429:
         contact.in_flight.too_many()
     return Fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,14 +101,22 @@ class Foreseen:
     purse: Purse
     usd: float
     left: int
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def more(self, body: Body) -> None:
+        """One question is asked a second time, so."""
+        with self.lock:
+            self.usd += self.purse.most(body)
+            self.write()
 
     def came(self, body: Body, cost: float | None) -> None:
         """One of them was answered, and cost so much (None where that is not known)."""
-        self.left -= 1
-        if cost is not None:
-            self.usd += cost - self.purse.most(body)
-        if self.left:
-            self.write()
+        with self.lock:
+            self.left -= 1
+            if cost is not None:
+                self.usd += cost - self.purse.most(body)
+            if self.left:
+                self.write()
 
     def write(self) -> None:
         """Writes the total down, where there is a limit to it."""
