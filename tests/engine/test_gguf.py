@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mutations import EVERY
 from tiny import make_tiny_model
 from tiny_gguf import Draft, draft_of
 
+from rung.engine.bases.gguf.families import FAMILIES as FAMILIES_READ
 from rung.engine.bases.gguf.header import Stored
 from rung.engine.bases.gguf.rope import llama3_factors
 from rung.engine.bases.gguf.unpack import unpacked
@@ -197,3 +199,9 @@ def test_a_quantised_file_is_what_its_blocks_say(words: Path, tmp_path: Path, ho
         oracle[f"model.layers.{layer}.mlp.{part.removeprefix('ffn_')}_proj.weight"] = torch.from_numpy(blocks).bfloat16().float()
     for name, tensor in oracle.items():
         torch.testing.assert_close(back[name], tensor, rtol=0, atol=0, msg=name)
+
+
+def test_the_page_lists_the_architectures() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "task-file.md").read_text("utf-8")
+    listed = page.partition("`general.architecture` = ")[2].partition(".\n")[0]
+    assert re.findall(r"`([^`]+)`", listed) == sorted(name for name in FAMILIES_READ if " " not in name)

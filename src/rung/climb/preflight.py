@@ -86,9 +86,10 @@ def _base(task: Task, home: Home, progress: Progress) -> Base:
         base = resolve(task.base, home.path, blobs=home.blobs, progress=progress)
         if base.kind == "local" and base.folder:
             from rung.engine.local.fitness import refuse_unfit_base, remarks
+            from rung.engine.local.ways import told_of
 
             refuse_unfit_base(base.folder)
-            for remark in remarks(base.folder):
+            for remark in (*remarks(base.folder), *told_of(base.folder)):
                 progress.note(remark)
         return base
     except UserError as error:

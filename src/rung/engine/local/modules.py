@@ -5,10 +5,12 @@ Of one that sees images too, what reads and writes text.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rung.engine.bases.checkpoint import checkpoint, read_json
 from rung.engine.bases.quiet import quiet
@@ -49,7 +51,7 @@ def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
     except (ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError, OSError) as error:
         hint = "Update transformers where it is newer than that, or serve the model elsewhere and name its https:// address."
         raise UserError(f"transformers cannot load this model: {_said(error, folder)}", where=where, hint=hint) from error
-    module.blind_to = getattr(module, "blind_to", ())
+    module.blind_to, module.read_from = getattr(module, "blind_to", ()), where
     unexpected = sorted(name for name in found["unexpected_keys"] if not name.startswith(module.blind_to))
     missing, mismatched = sorted(found["missing_keys"]), sorted(map(str, found["mismatched_keys"]))
     refuse_unfit(missing=missing, mismatched=mismatched, unexpected=unexpected, where=where)
@@ -59,6 +61,16 @@ def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:
     # What is asked decides how it is answered, not what the model's makers recommend for sampling.
     module.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
     return module.eval().requires_grad_(False)
+
+
+def save_module(module: Any, folder: Path, state: Mapping[str, Tensor]) -> None:
+    """These tensors, by the module's names, as transformers stores them; with what was left out of it as it was read."""
+    if module.blind_to:
+        kind: Any = type(module).__mro__[1]
+        whole = kind.from_pretrained(module.read_from, dtype=module.dtype, local_files_only=True)
+        state = {**state, **{name: tensor for name, tensor in whole.state_dict().items() if name.startswith(module.blind_to)}}
+    with quiet():
+        module.save_pretrained(str(folder), state_dict=state)
 
 
 def class_of(config: Any, own_code: bool = False) -> Any:

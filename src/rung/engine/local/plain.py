@@ -24,6 +24,7 @@ from rung.engine.local.batching import alike
 from rung.engine.local.choose import Choices
 from rung.engine.local.decoder import Decoder, Head
 from rung.engine.local.linears import Linears
+from rung.engine.local.modules import save_module
 from rung.engine.local.plain_generation import Chosen, generate, pads_rightly
 from rung.engine.local.prefix import Prefix
 from rung.engine.local.rows import Ask, Row
@@ -140,7 +141,7 @@ class PlainDecoder(Decoder):
             names = {id(tensor): name for name, tensor in self.module.named_parameters()}
             held = dict(self.module.named_parameters(remove_duplicate=False))
             state |= {name: self._tensors[names[id(tensor)]].detach() for name, tensor in held.items()}
-        self.module.save_pretrained(folder, state_dict=state)
+        save_module(self.module, folder, state)
 
     @torch.inference_mode()
     def choose(self, prompts: Sequence[Sequence[int]], choices: Choices, prefix: Prefix | None, stack: Stack) -> Tensor:

@@ -22,6 +22,7 @@ CHUNKED = {"attention_chunk_size": 9, "no_rope_layers": [1, 0, 1]}
 LATENT = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "v_head_dim": 6, "head_dim": 4}
 EXPERTS = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1, "moe_intermediate_size": 16}
 LONGROPE = {"rope_type": "longrope", "rope_theta": 500.0, "short_factor": [1.0] * 4, "long_factor": [3.0] * 4}
+LONGROPE |= {"original_max_position_embeddings": 64}
 KINDS: dict[str, dict[str, Any]] = {
     "gemma2": {**SHAPE, **ALTERNATING, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "query_pre_attn_scalar": 5},
     "gpt_oss": {**SHAPE, **ALTERNATING, "num_local_experts": 4, "num_experts_per_tok": 2},
@@ -31,6 +32,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "phi": {**SHAPE, "rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.5}},
     "cohere": {**SHAPE, "logit_scale": 0.3, "tie_word_embeddings": True},
     "granite": {**SHAPE, "logits_scaling": 3.3, "embedding_multiplier": 2.0, "residual_multiplier": 0.6},
+    "phi3": {**SHAPE, "rope_parameters": LONGROPE, "original_max_position_embeddings": 64},
+    "mistral": {**SHAPE, "sliding_window": 9},
     "llama": SHAPE,
 }
 

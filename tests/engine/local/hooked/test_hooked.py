@@ -32,17 +32,27 @@ SYSTEM = "You are a helpful assistant. Read the question and write a short answe
 SCHEMA = {"type": "object", "properties": {"tone": {"enum": ["good", "bad"]}}, "required": ["tone"], "additionalProperties": False}
 
 
+@torch.inference_mode()
+def check_logits(model: LocalModel, reference: torch.nn.Module) -> None:
+    """Of one row, twice behind a shared beginning."""
+    assert isinstance(model.decoder, HookedDecoder)
+    ids = torch.randint(3, 500, (60,), generator=torch.Generator().manual_seed(1))
+    places = torch.cat((torch.arange(60), torch.arange(25, 60)))
+    states = model.decoder.hidden(ids[places], places, PrefixedRows(prefix_tokens=25, rows=2, row_length=35))
+    torch.testing.assert_close(model.decoder.logits(states), reference(ids[None]).logits[0][places], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["mistral", "phi3"])
+def test_what_the_fused_decoder_leaves_out_is_hooked(made: Made, loaded: Loaded, kind: str) -> None:
+    """A Llama with a window; angles that would change with the length, within the length where they do not."""
+    check_logits(loaded(kind), reference_model(made(kind)))
+
+
 @pytest.mark.parametrize("kind", ["gemma2", "gpt_oss", "deepseek_v3", "llama4_text", "gpt2"])
 def test_logits_and_greedy_answers_equal_transformers(made: Made, loaded: Loaded, kind: str) -> None:
     """Windows, chunks, caps, sinks, latent attention, experts, merged products."""
     model, reference = loaded(kind), reference_model(made(kind))
-    assert isinstance(model.decoder, HookedDecoder)
-    ids = torch.randint(3, 500, (60,), generator=torch.Generator().manual_seed(1))
-    places = torch.cat((torch.arange(60), torch.arange(25, 60)))
-    with torch.inference_mode():
-        expected = reference(ids[None]).logits[0]
-        states = model.decoder.hidden(ids[places], places, PrefixedRows(prefix_tokens=25, rows=2, row_length=35))
-        assert torch.allclose(model.decoder.logits(states), expected[places], atol=1e-4)
+    check_logits(model, reference)
     requests = [ask(text, system=SYSTEM, max_tokens=5 + 2 * index) for index, text in enumerate(TEXTS[:3])]
     for request, answer in zip(requests, Answering(model).answer(requests), strict=True):
         tokens, text = greedy(reference, model, request)

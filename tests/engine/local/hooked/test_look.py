@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from making import KINDS, LONGROPE, SHAPE
+from making import KINDS, SHAPE
 from transformers import masking_utils
 
 from rung.engine.local.hooked.interface import AskedMask
@@ -62,9 +62,7 @@ def test_what_autograd_keeps_is_foreseen(made: Callable[[str], Path]) -> None:
 
 
 def test_the_context_ends_where_the_angles_would_change(tmp_path: Path) -> None:
-    settings = {**SHAPE, "rope_parameters": {**LONGROPE, "original_max_position_embeddings": 64}}
-    settings["original_max_position_embeddings"] = 64
-    shape = HookedShape.read(configuration(tmp_path, "phi3", **settings))
+    shape = HookedShape.read(configuration(tmp_path, "phi3", **KINDS["phi3"]))
     assert shape.max_positions == 64
     assert shape.context_note == "its rotary positions of the kind 'longrope' are computed up to 64 tokens, of 512"
     plain = HookedShape.read(configuration(tmp_path, "phi3", **SHAPE))

@@ -17,6 +17,7 @@ from rung.engine.local.decoder import Decoder, Head
 from rung.engine.local.hooked.interface import answer_with, cap_of, scale_of, sinks_of
 from rung.engine.local.hooked.look import stack_of
 from rung.engine.local.hooked.shape import HookedShape
+from rung.engine.local.modules import save_module
 from rung.engine.local.scoring import Scoring
 from rung.engine.local.update import Update
 
@@ -122,7 +123,7 @@ class HookedDecoder(Decoder):
         for name, parameter in self.model.named_parameters(remove_duplicate=False):
             if names[id(parameter)] in current:
                 stored[name] = current[names[id(parameter)]].detach()
-        self.model.save_pretrained(str(folder), state_dict=stored)
+        save_module(self.model, folder, stored)
 
     @property
     def _own(self) -> dict[str, Tensor]:

@@ -123,7 +123,9 @@ class _NoCounting(TorchFunctionMode):
     """Refuses code that numbers a pass's tokens by where they lie in it, and not by the positions that it is given."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.arange and args and args[0] == _TOKENS and _asked_by().name.startswith("modeling_"):
+        ends = (*args, (kwargs or {}).get("end"))
+        counts = func is torch.arange and any(isinstance(end, int) and end == _TOKENS for end in ends)
+        if counts and _asked_by().name.startswith("modeling_"):
             raise NotHooked("numbers its tokens by where they lie in a pass")
         return func(*args, **(kwargs or {}))
 
