@@ -1,5 +1,6 @@
 """What the check finds of five servers, and how each is asked then: always against what was recorded of them, and where
-RUNG_TEST_SERVERS names some that run (`http://127.0.0.1:8000/v1#model`, separated by white space) against those too.
+RUNG_TEST_SERVERS names some that run (`http://127.0.0.1:8000/v1#model`, separated by white space; their key in RUNG_TEST_KEY)
+against those too.
 """
 
 from __future__ import annotations
@@ -196,8 +197,9 @@ RUNNING = os.environ.get("RUNG_TEST_SERVERS", "").split()
 
 @pytest.mark.skipif(not RUNNING, reason="RUNG_TEST_SERVERS names no server that runs")
 @pytest.mark.parametrize("base", RUNNING)
-def test_a_server_that_runs(base: str, home: Path) -> None:
+def test_a_server_that_runs(base: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it holds to: what was found is what it then does."""
+    monkeypatch.setenv("RUNG_API_KEY", os.environ.get("RUNG_TEST_KEY", ""))
     address, _, model = base.partition("#")
     found = check(Server(address=address, model=model), FORM)
     backend = open_backend(base, home)
