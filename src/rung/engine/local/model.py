@@ -80,7 +80,7 @@ class LocalModel:
 
 def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> Decoder:
     """By transformers' modelling code: under this engine's attention where that says the same, else as it is."""
-    from rung.engine.local.precision import choose
+    from rung.engine.local.precision import choose, told_precision
 
     try:
         shape = HookedShape.read(folder)
@@ -91,7 +91,7 @@ def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> 
         raise
     except Exception:  # code of any kind, asked in a way that it may not know: what it says by itself is tried next
         pass
-    return load_plain(folder, dtype or torch.float32, place)
+    return load_plain(folder, dtype or told_precision() or torch.float32, place)
 
 
 def trainable_model(backend: Backend) -> LocalModel:

@@ -63,11 +63,8 @@ def choose(folder: Path, config: Shape, device: torch.device) -> torch.dtype:
     The check takes seconds and its result is kept beside the folder, for this torch, this processor and these weights.
     RUNG_PRECISION (float32, bfloat16) decides where it is set. Raises UserError for another value.
     """
-    wanted = os.environ.get("RUNG_PRECISION", "").strip().lower()
-    if wanted:
-        if wanted not in PRECISIONS:
-            raise UserError(f"RUNG_PRECISION is '{wanted}'", hint=did_you_mean(wanted, PRECISIONS))
-        return PRECISIONS[wanted]
+    if told := told_precision():
+        return told
     if not quick_bfloat16(device) or config.parameters < SMALL_PARAMETERS:
         return torch.float32
     notes = folder.resolve().parent / f".{folder.resolve().name}.precision.json"
@@ -77,6 +74,14 @@ def choose(folder: Path, config: Shape, device: torch.device) -> torch.dtype:
         found = self_check(folder, config, device).passed
         _remember(notes, key, found)
     return torch.bfloat16 if found else torch.float32
+
+
+def told_precision() -> torch.dtype | None:
+    """That of RUNG_PRECISION, where it is set. Raises UserError for another value."""
+    wanted = os.environ.get("RUNG_PRECISION", "").strip().lower()
+    if wanted and wanted not in PRECISIONS:
+        raise UserError(f"RUNG_PRECISION is '{wanted}'", hint=did_you_mean(wanted, PRECISIONS))
+    return PRECISIONS.get(wanted)
 
 
 def self_check(folder: Path, config: Shape, device: torch.device) -> Check:
