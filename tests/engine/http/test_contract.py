@@ -160,7 +160,7 @@ def test_fields_that_a_model_refuses_are_left_out_of_everything(start: Callable[
     backend.know(found)
     server.bodies.clear()
     backend.answer([ask()])
-    assert len(server.bodies) == 1 and server.bodies[0]["max_completion_tokens"] == 8
+    assert len(server.bodies) == 1 and server.bodies[0]["max_completion_tokens"] > 1000, "room to think in"
 
 
 def test_the_check_is_paid_from_the_budget(start: Callable[[Recorded], StandIn]) -> None:
