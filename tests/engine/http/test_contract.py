@@ -19,6 +19,7 @@ from stand_in import completion
 from rung.engine.backend import Budget, Request
 from rung.engine.backends.openai_http import OpenAIHTTP
 from rung.engine.bases.resolve import open_backend
+from rung.engine.http.body import ROOM_FOR_THOUGHTS
 from rung.engine.http.check import MOST_QUESTIONS, Server, check
 from rung.engine.http.finding import ServerFinding, finding_notes, finding_rows, keep_finding, kept_finding
 from rung.engine.http.sending import Patience
@@ -160,7 +161,7 @@ def test_fields_that_a_model_refuses_are_left_out_of_everything(start: Callable[
     backend.know(found)
     server.bodies.clear()
     backend.answer([ask()])
-    assert len(server.bodies) == 1 and server.bodies[0]["max_completion_tokens"] > 1000, "room to think in"
+    assert len(server.bodies) == 1 and server.bodies[0]["max_completion_tokens"] == 8 + ROOM_FOR_THOUGHTS
 
 
 def test_the_check_is_paid_from_the_budget(start: Callable[[Recorded], StandIn]) -> None:
