@@ -93,6 +93,7 @@ def test_a_folder_that_is_no_base_says_why(copy, home, spoil, message):
         ("scripted:nowhere.py#f", "no such file"),
         ("scripted:nowhere.py", "which function"),
         ("ftp:thing", "no base starts with 'ftp:'"),
+        ("localhost:8000/v1#m", "Write http://localhost:8000/v1#m for a server"),
         ("pip:-r evil", "not a package reference"),
         ("pip:name>=1", "not a package reference"),
         ("hf:justaname", "not a hub reference"),

@@ -1,5 +1,6 @@
 """What the check finds of five servers, and how each is asked then: always against what was recorded of them, and where
-RUNG_TEST_SERVERS names some that run (`http://127.0.0.1:8000/v1#model`, separated by white space) against those too.
+RUNG_TEST_SERVERS names some that run (`http://127.0.0.1:8000/v1#model`, separated by white space; their key in RUNG_TEST_KEY)
+against those too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from stand_in import completion
 from rung.engine.backend import Budget, Request
 from rung.engine.backends.openai_http import OpenAIHTTP
 from rung.engine.bases.resolve import open_backend
+from rung.engine.http.body import ROOM_FOR_THOUGHTS
 from rung.engine.http.check import MOST_QUESTIONS, Server, check
 from rung.engine.http.finding import ServerFinding, finding_notes, finding_rows, keep_finding, kept_finding
 from rung.engine.http.sending import Patience
@@ -159,7 +161,7 @@ def test_fields_that_a_model_refuses_are_left_out_of_everything(start: Callable[
     backend.know(found)
     server.bodies.clear()
     backend.answer([ask()])
-    assert len(server.bodies) == 1 and server.bodies[0]["max_completion_tokens"] == 8
+    assert len(server.bodies) == 1 and server.bodies[0]["max_completion_tokens"] == 8 + ROOM_FOR_THOUGHTS
 
 
 def test_the_check_is_paid_from_the_budget(start: Callable[[Recorded], StandIn]) -> None:
@@ -195,8 +197,9 @@ RUNNING = os.environ.get("RUNG_TEST_SERVERS", "").split()
 
 @pytest.mark.skipif(not RUNNING, reason="RUNG_TEST_SERVERS names no server that runs")
 @pytest.mark.parametrize("base", RUNNING)
-def test_a_server_that_runs(base: str, home: Path) -> None:
+def test_a_server_that_runs(base: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it holds to: what was found is what it then does."""
+    monkeypatch.setenv("RUNG_API_KEY", os.environ.get("RUNG_TEST_KEY", ""))
     address, _, model = base.partition("#")
     found = check(Server(address=address, model=model), FORM)
     backend = open_backend(base, home)

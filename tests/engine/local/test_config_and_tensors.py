@@ -271,3 +271,48 @@ def test_a_padding_token_that_nothing_writes_needs_no_row(copy):
     template = (copy / "chat_template.jinja").read_text()
     (copy / "chat_template.jinja").write_text(template + "<own>")
     assert "no row for: '<own>'" in refused(copy).problem
+
+
+# --- the same of what transformers' own code computes
+
+
+@pytest.fixture
+def granite(tmp_path: Path) -> Path:
+    """Of a family without a file of its own here; its head is its embedding."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    make_tiny_model(tmp_path)
+    sizes = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("granite", **sizes, num_key_value_heads=2, tie_word_embeddings=True, initializer_range=0.2)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_hooked_models_take_the_same_files_and_heads(granite):
+    other_head(granite)
+    wanted = theirs(granite)
+    (granite / "model.safetensors").rename(granite / "model.fp16.safetensors")
+    (granite / "consolidated.safetensors").write_bytes(b"")
+    assert torch.allclose(ours(granite), wanted, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.pop(NORM), f"they lack {NORM}"),
+        (
+            lambda t: t.update({"model.layers.0.self_attn.q_proj.bias": torch.ones(32)}),
+            "does not ask for model.layers.0.self_attn.q",
+        ),
+        (lambda t: t.update({NORM: torch.full((32,), torch.inf)}), f"not finite numbers: {NORM}"),
+    ],
+)
+def test_hooked_models_are_refused_alike(granite, change, words):
+    retensor(granite, change)
+    assert words in refused(granite).problem
+
+
+def test_a_hooked_models_settings_are_read_alike(granite):
+    configure(granite, hidden_size="32")
+    assert "'hidden_size' expected int" in refused(granite).problem

@@ -125,7 +125,8 @@ def _resolve(reference: BaseReference, home: Path, blobs: Blobs | None, progress
 def _folder(name: str) -> Path:
     scheme = re.match(r"([A-Za-z]{2,}):", name)
     if scheme and not Path(name).exists():
-        hint = f"Known: {', '.join(PREFIXES)}, or a local folder."
+        is_host = re.match(r"[\w.-]+:[0-9]+(?:/|#|$)", name)
+        hint = f"Write http://{name} for a server." if is_host else f"Known: {', '.join(PREFIXES)}, or a local folder."
         raise UserError(f"no base starts with '{scheme[1]}:'", where=name, hint=hint)
     return Path(name).expanduser()
 

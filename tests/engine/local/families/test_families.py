@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parents[3] / "docs")]
@@ -22,15 +20,6 @@ PAGE = FOLDER.parents[3] / "docs" / "models.md"
 # What is tried on every run: a family of each way and of each thing that a way must get right. All: RUNG_ALL_FAMILIES=1.
 SAMPLE = ("qwen3", "gemma2", "gpt2", "gpt_oss", "deepseek_v3", "phi3", "cohere2", "mixtral", "falcon", "mamba", "gemma3")
 TRIED = [family for family in EVERY if os.environ.get("RUNG_ALL_FAMILIES") or family.kind in SAMPLE]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Models of some thousand weights: threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("family", TRIED, ids=[family.kind for family in TRIED])

@@ -160,3 +160,18 @@ def test_other_names_of_the_same(bases: dict[str, Any], folder: Path, rename: An
     )
     assert agree(logits(model, loaded(model, folder)), expected)
     assert json.loads((folder / "adapter_config.json").read_text("utf-8"))["peft_version"] == "9"
+
+
+def test_patterns_are_of_the_paths_that_the_adapter_was_trained_on(bases: dict[str, Any], folder: Path) -> None:
+    model = bases["biased"][1]
+    change_settings(folder, alpha_pattern={"model.layers.1.self_attn.q_proj": 20})
+    expected = logits(model, loaded(model, folder))
+    change_tensors(
+        folder, lambda held: {name.replace("model.layers", "model.language_model.layers"): tensor for name, tensor in held.items()}
+    )
+    change_settings(
+        folder,
+        alpha_pattern={r"^model\.language_model\.layers\.1\.self_attn\.q_proj": 20},
+        target_modules=r"model\.language_model\..*_proj",
+    )
+    assert agree(logits(model, loaded(model, folder)), expected)

@@ -97,16 +97,17 @@ class _Reader:
             raise files.refuse(strange, "the adapter does not fit the base, which has no such linear module", hint)
         tied = (
             {base.head.path}
-            if self._values.flag("ensure_weight_tying") and targets.include(base.embedding.path, linear=False)
+            if self._values.flag("ensure_weight_tying") and targets.include(files.called(base.embedding.path), linear=False)
             else ()
         )
         for path in paths:
-            meant = targets.wanted is None or path in tied or targets.include(path, linear=path in base.modules)
+            meant = targets.wanted is None or path in tied or targets.include(files.called(path), linear=path in base.modules)
             if not meant:
                 keys = [key for key in files.tensors if key.path == path]
                 hint = "Write the target_modules (and exclude_modules, layers_to_transform) that it was trained with."
                 raise files.refuse(keys, f"{_narrowing(files.settings)} does not name what the file holds tensors of", hint)
-        lacking = [path for path in base.modules if targets.include(path) and path not in paths and targets.wanted is not None]
+        meant_too = [path for path in base.modules if targets.wanted is not None and targets.include(files.called(path))]
+        lacking = [path for path in meant_too if path not in paths]
         if lacking:
             problem = f"target_modules names {len(lacking)} modules of the base that the file has no tensors of: {lacking[0]}"
             hint = f"Copy or save the adapter again, or put it on the base that it was trained on{_said_base(files.settings)}."
@@ -115,13 +116,13 @@ class _Reader:
             raise UserError("the adapter's tensors are for none of the base's modules", where=files.tensors_where, hint=MERGE)
 
     def _sizes(self, path: str) -> _Sizes:
-        values, where = self._values, self._files.where
+        values, where, called = self._values, self._files.where, self._files.called(path)
         alphas = values.by_pattern("alpha_pattern", values.number_of)
-        alpha = of_pattern("alpha_pattern", alphas, path, values.number("lora_alpha"), where)
+        alpha = of_pattern("alpha_pattern", alphas, called, values.number("lora_alpha"), where)
         if self._budgeted:
             return self._budget(path, alpha)
         ranks = values.by_pattern("rank_pattern", values.rank_of)
-        rank = of_pattern("rank_pattern", ranks, path, values.rank("r"), where)
+        rank = of_pattern("rank_pattern", ranks, called, values.rank("r"), where)
         return _Sizes(rank, alpha / (rank**0.5 if values.flag("use_rslora") else rank))
 
     def _budget(self, path: str, alpha: float) -> _Sizes:

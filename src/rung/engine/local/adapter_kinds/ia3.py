@@ -149,14 +149,16 @@ def read(files: PeftFiles, base: BasePaths) -> Read:
     check_keys(files.settings, KEYS, files.where)
     targets, used = Targets.read(files.settings, files.where), dict[Key, Tensor]()
     feedforward = Values(files.settings, files.where).names_or_pattern("feedforward_modules") or ()
-    inward = {path for path in base.modules if _is_inward(path, feedforward, files.where)}
+    inward = {path for path in base.modules if _is_inward(files.called(path), feedforward, files.where)}
     paths = files.paths("ia3_l")
-    if lacking := [path for path in base.modules if targets.wanted is not None and targets.include(path) and path not in paths]:
+    if lacking := [
+        path for path in base.modules if targets.wanted is not None and targets.include(files.called(path)) and path not in paths
+    ]:
         problem = f"target_modules names a module that the file has no tensor of: {lacking[0]}"
         raise UserError(problem, where=files.tensors_where, hint="Copy or save the adapter again, or put it on its own base.")
     for path in paths:
         key = Key(path=path, part="ia3_l")
-        if path not in base.modules or not (targets.wanted is None or targets.include(path)):
+        if path not in base.modules or not (targets.wanted is None or targets.include(files.called(path))):
             raise files.refuse([key], "the adapter does not fit the base and its own target_modules", MERGE)
         module = base.modules[path]
         size = (1, module.width_in) if path in inward else (module.width_out, 1)

@@ -41,12 +41,14 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True)
 class PeftFiles:
-    """`tensors` are float32, by what they are. `stored` gives each its name in the file, for what is told of it."""
+    """`tensors` are float32, by what they are. `stored` gives each its name in the file, for what is told of it;
+    `written` the paths of the file's own model, by the base's."""
 
     folder: Path
     settings: Mapping[str, Any]
     tensors: Mapping[Key, Tensor]
     stored: Mapping[Key, str]
+    written: Mapping[str, str]
 
     @property
     def where(self) -> str:
@@ -59,6 +61,10 @@ class PeftFiles:
     def paths(self, *parts: str) -> tuple[str, ...]:
         """Of the modules that have one of these parts."""
         return tuple(dict.fromkeys(key.path for key in self.tensors if key.part in parts))
+
+    def called(self, path: str) -> str:
+        """A module's path in the model that the adapter was trained on, which its patterns are written for."""
+        return self.written.get(path, path)
 
     def refuse(self, keys: Iterable[Key], problem: str, hint: str) -> UserError:
         """`problem` of the first of these tensors, by the names that they have in the file."""
@@ -85,7 +91,7 @@ def read_files(folder: Path, paths: Iterable[str], parts: Iterable[str], device:
                 hint="Save one adapter alone: save_pretrained(folder, selected_adapters=[...]).",
             )
         tensors[key], stored[key] = tensor.to(device), name
-    return PeftFiles(folder=folder, settings=settings, tensors=tensors, stored=stored)
+    return PeftFiles(folder=folder, settings=settings, tensors=tensors, stored=stored, written=known.written)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -163,6 +169,7 @@ class _Paths:
         self._part = re.compile(rf"^(?P<path>.*)\.(?P<part>{'|'.join(parts)}){named}")
         self._paths = {path: path for path in paths}
         self._plain = {_plain(path): path for path in self._paths}
+        self.written: dict[str, str] = {}
 
     def key(self, name: str) -> Key:
         bare = _WITHIN.sub("", _AROUND.sub("", name))
@@ -179,7 +186,9 @@ class _Paths:
         return Key(path=bare, part="unknown")
 
     def _own(self, path: str) -> str:
-        return self._paths.get(path) or self._plain.get(_plain(path)) or path
+        own = self._paths.get(path) or self._plain.get(_plain(path)) or path
+        self.written[own] = path
+        return own
 
 
 def _plain(path: str) -> str:

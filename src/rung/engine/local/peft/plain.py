@@ -34,7 +34,7 @@ def write_plain(files: PeftFiles, effects: Mapping[str, ModuleEffect], weights: 
         tensors[files.stored[Key(path=path, part="lora_A")]] = down
         tensors[files.stored[Key(path=path, part="lora_B")]] = up
     most = max(ranks.values())
-    patterns = {_only(path): rank for path, rank in ranks.items() if rank != most}
+    patterns = {_only(files.called(path)): rank for path, rank in ranks.items() if rank != most}
     settings: dict[str, Any] = {
         **files.settings,
         **{"init_lora_weights": True, "use_rslora": False, "r": most, "lora_alpha": most},

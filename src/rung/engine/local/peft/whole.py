@@ -142,7 +142,8 @@ class _Whole:
         if key not in self._files.tensors:
             problem = f"the file lacks the rows of {module.path} that trainable_token_indices names"
             raise UserError(problem, where=self._files.tensors_where, hint="The file is not whole: copy or save the adapter again.")
-        rows = Rows(tokens=torch.tensor(tokens), rows=self._sized(key, (len(tokens), module.width_in)))
+        own = self._sized(key, (len(tokens), module.width_in))
+        rows = Rows(tokens=torch.tensor(tokens, device=own.device), rows=own)
         if module is self._base.embedding or self._base.tied:
             self.ends = replace(self.ends, embedding_rows=rows)
         if module is self._base.head or self._base.tied:
