@@ -40,7 +40,7 @@ from rung.data.documents.parsed import BadDocument
         ("<table><tr><td colspan=2>Prices<tr><td>a<td>b<tr><td>1<td>2</table>", "Prices\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"),
         ("<table><tr><th>a<th>b<tr><td colspan=100>all</table>", "| a | b |\n| --- | --- |\n| all | all |\n"),
         ("<table><tr><td rowspan=0>a<td>b<tr><td>c</table>", "| a | b |\n| --- | --- |\n| a | c |\n"),
-        ("<?xml version='1.0'?><html xmlns='x'><head><title/><script src='a'/></head><body><a id='y'/><textarea/>One<![CDATA[ < 2]]>"
+        ("<?xml version='1.0'?><html xmlns='x'><head><title/><script src='a'/></head><body><a id='y'/><a/>One<![CDATA[ < 2]]>"
          "<p>b</body></html>", "One < 2\n\nb\n"),
     ],
 )  # fmt: skip
