@@ -141,6 +141,12 @@ def test_a_page_or_a_text_that_is_named_as_a_workbook_is_read_as_what_it_is() ->
         parse("docx", _workbook(_with_hidden))
 
 
+def test_a_workbook_with_a_password_is_told_as_one() -> None:
+    ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "EncryptedPackage".encode("utf-16-le") + bytes(600)
+    with pytest.raises(BadDocument, match=r"^encrypted$"):
+        parse("workbook", ole)
+
+
 MATH = "xmlns:m='http://schemas.openxmlformats.org/officeDocument/2006/math'"
 
 

@@ -127,7 +127,8 @@ def parse_workbook(data: bytes) -> Parsed:
     except python_calamine.PasswordError:
         raise BadDocument("encrypted") from None
     except (python_calamine.CalamineError, OSError, ValueError) as error:
-        raise BadDocument(f"a broken workbook: {error}") from None
+        is_encrypted = data.startswith(OLE_MAGIC) and "EncryptedPackage".encode("utf-16-le") in data
+        raise BadDocument("encrypted" if is_encrypted else f"a broken workbook: {error}") from None
     parts = [f"# {name}\n\n{_blocks(rows)}" for name, rows in sheets if any(any(row) for row in rows)]
     hidden = [meta.name for meta in metas if not str(meta.visible).endswith(".Visible")]
     told = (f"hidden in it, and read: {', '.join(hidden)}",) if hidden else ()
