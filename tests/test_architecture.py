@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -41,6 +42,12 @@ def test_the_scan_sees_the_whole_package() -> None:
     assert len(files) == len(list(PACKAGE.rglob("*.py"))) > 30
     assert {"rung", "rung.types", "rung.cli", "rung.registry.home"} <= set(files)
     assert len(house.imports(PACKAGE)) > 300
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest takes test files by their bare names: of two that share one, the second is not run."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_layers() -> None:
