@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rung.engine.bases.checkpoint import checkpoint, differ, left_alone, read_json
 from rung.engine.chat import chat_template, opening, prompt_tokens
@@ -15,7 +17,7 @@ from rung.engine.local.words import thought_opened_by
 _EMBEDDINGS = ("model.embed_tokens.weight", "transformer.wte.weight", "gpt_neox.embed_in.weight")
 
 # What makers may ask of every answer beside how it is drawn, and the values that ask for nothing.
-_ASKED_OF_ANSWERS = {
+_ASKED_OF_ANSWERS: Mapping[str, tuple[Any, ...]] = {
     "repetition_penalty": (1, None),
     "no_repeat_ngram_size": (0, None),
     "min_length": (0, None),
