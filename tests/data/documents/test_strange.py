@@ -38,6 +38,7 @@ from rung.data.documents.parsed import BadDocument
         ("<table><tr><th>Name<td>Ida<td>Ove<tr><th>Age<td>30<td>31</table>",
          "|  |  |  |\n| --- | --- | --- |\n| Name | Ida | Ove |\n| Age | 30 | 31 |\n"),
         ("<table><tr><td colspan=2>Prices<tr><td>a<td>b<tr><td>1<td>2</table>", "Prices\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"),
+        ("<table></table><table><tr></tr></table><table><caption>Soon</caption></table>x", "Soon\n\nx\n"),
         ("<table><tr><th>a<th>b<tr><td colspan=100>all</table>", "| a | b |\n| --- | --- |\n| all | all |\n"),
         ("<table><tr><td rowspan=0>a<td>b<tr><td>c</table>", "| a | b |\n| --- | --- |\n| a | c |\n"),
         ("<?xml version='1.0'?><html xmlns='x'><head><title/><script src='a'/></head><body><a id='y'/><a/>One<![CDATA[ < 2]]>"

@@ -292,7 +292,9 @@ def _titles(rows: list[list[Any]]) -> int:
 def _values(rows: list[list[Any]]) -> str:
     """A table; one whose names stand in its first column has no names above, and with one value beside each is lines of both."""
     grid = _grid(rows)
-    beside = all(row and row[0].tag == "th" and all(cell.tag == "td" for cell in row[1:]) and len(row) > 1 for row in rows)
+    beside = bool(rows) and all(
+        row and row[0].tag == "th" and all(cell.tag == "td" for cell in row[1:]) and len(row) > 1 for row in rows
+    )
     if not beside:
         return table_text(_headed(grid, rows))
     if max(map(len, grid)) > 2:
