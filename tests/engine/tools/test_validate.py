@@ -52,6 +52,34 @@ SCHEMAS = {
         {"x": ["a"]},
     ),
     "a tuple as before 2020": (an_object(x={"type": "array", "prefixItems": [INTEGER], "items": False}), {"x": [1]}, {"x": ["a"]}),
+    "a tuple of a schema of before 2020": (
+        {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            **an_object(x={"type": "array", "items": [INTEGER, {"type": "string"}]}),
+        },
+        {"x": [1, "a"]},
+        {"x": ["a"]},
+    ),
+    "objects that must be all of several": (
+        {
+            "type": "object",
+            "allOf": [{"$ref": "#/$defs/B"}, an_object(t={"type": "string"})],
+            "properties": {"own": INTEGER},
+            "$defs": {"B": {**an_object(i=INTEGER), "required": ["i"]}},
+        },
+        {"i": 1, "t": "s", "own": 2},
+        {"t": "s", "own": 2},
+    ),
+    "objects that must be all of several, and share a name": (
+        {"type": "object", "allOf": [an_object(i=INTEGER), an_object(i={"minimum": 3}, t={"type": "string"})]},
+        {"i": 4, "t": "s"},
+        {"i": "4"},
+    ),
+    "a name that must be there and of which nothing is said": (
+        {**an_object(x=INTEGER), "required": ["x", "ghost"]},
+        {"x": 1, "ghost": "boo"},
+        {"x": 1},
+    ),
     "listed names": (
         an_object(x={"type": "object", "propertyNames": {"enum": ["r", "g"]}, "additionalProperties": INTEGER}),
         {"x": {"r": 1}},

@@ -50,7 +50,8 @@ class Contained:
             timer.cancel()
         if answer is None:
             self._end()
-            raise BadDocument(f"reading it takes more than {self.document_s:g} s" if late.is_set() else "it crashes its reader")
+            slow = f"reading it takes more than {self.document_s:g} s"
+            raise BadDocument(slow if late.is_set() else "it crashes its reader, or takes too much memory")
         if "missing" in answer:
             name = answer["missing"]
             raise BrokenEnvironment(f"reading {kind} needs the package {name}", hint="pip install 'rung[documents]'")

@@ -64,7 +64,7 @@ def declare(said: Declaration, folder: Path) -> ToolSet:
     servers = tuple(_of_server(server, folder, said.limits, found) for server in said.servers)
     found, odd = _usable(found)
     bad += odd
-    if bad and not said.leave_out_bad:
+    if bad and not (said.leave_out_bad and found):
         raise _refusal(bad, folder)
     _refuse_twins(found)
     if not found:

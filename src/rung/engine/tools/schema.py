@@ -64,11 +64,13 @@ def grammar_fault(function: Mapping[str, Any]) -> str:
 
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
     from llguidance import LLMatcher
 
     parameters = function.get("parameters") or {}
     try:
-        Draft202012Validator.check_schema(parameters)
+        drafted: Any = validator_for(parameters, default=Draft202012Validator)
+        drafted.check_schema(parameters)
         for reference in _references(parameters):
             pointed(parameters, reference)
         grammar = LLMatcher.grammar_from_json_schema(json.dumps(call_schema(function)), overrides={"whitespace_flexible": False})
@@ -103,8 +105,8 @@ class _Grammar:
     def __init__(self, root: Any) -> None:
         self._root, self._nodes = root, 0
 
-    def of(self, schema: Any, path: tuple[str, ...] = ()) -> Any:
-        """path: the references that lead here."""
+    def of(self, schema: Any, path: tuple[str, ...] = (), *, closed: bool = True) -> Any:
+        """path: the references that lead here; not `closed`, an object may have properties of what stands beside it."""
         self._nodes += 1
         if isinstance(schema, bool):
             return schema
@@ -112,7 +114,8 @@ class _Grammar:
             return {}
         kept = {key: value for key, value in schema.items() if key not in _NOT_GRAMMAR | _CHECKED_LATER}
         if isinstance(reference := kept.pop("$ref", None), str):
-            target = {} if _is_deep(reference, path) else self.of(pointed(self._root, reference), (*path, reference))
+            there = {} if _is_deep(reference, path) else pointed(self._root, reference)
+            target = self.of(there, (*path, reference), closed=closed) if there else {}
             beside = self.of(kept, path) if kept else {}
             return {"allOf": [target, beside]} if beside and target else target or beside
         if kept.get("type") == "array" and not all(isinstance(value, list) for value in kept.get("enum", ())):
@@ -121,21 +124,40 @@ class _Grammar:
         if named := self._names(schema, path):
             kept["properties"] = {**{name: kept.get("additionalProperties", True) for name in named}, **kept.get("properties", {})}
             kept["additionalProperties"] = False
-        return self._parts(kept, path)
+        return self._parts(kept, path, closed=closed and not self._joined(kept, path))
 
-    def _parts(self, kept: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    def _joined(self, kept: dict[str, Any], path: tuple[str, ...]) -> bool:
+        """Objects that must be all of `allOf` become one with the properties of each; whether any are left that could not."""
+        if not isinstance(kept.get("allOf"), list):
+            return False
+        every = [self.of(part, path, closed=False) for part in kept.pop("allOf")]
+        own: dict[str, Any] = kept.get("properties", {})
+        names = [*own, *(name for part in every if isinstance(part, dict) for name in part.get("properties", {}))]
+        plain = {"type", "properties", "required"}
+        if len(set(names)) < len(names) or any(not isinstance(part, dict) or part.keys() - plain for part in every):
+            kept["allOf"] = every
+            return True
+        for part in every:
+            kept["properties"] = {**kept.get("properties", {}), **part.get("properties", {})}
+            kept["required"] = [*kept.get("required", []), *part.get("required", [])]
+        kept["required"] = list(dict.fromkeys(kept.get("required", [])))
+        return False
+
+    def _parts(self, kept: dict[str, Any], path: tuple[str, ...], *, closed: bool) -> dict[str, Any]:
         for key in ("properties", "patternProperties"):
             if isinstance(kept.get(key), Mapping):
                 kept[key] = {name: self.of(part, path) for name, part in kept[key].items()}
-        if kept.keys() & {"properties", "patternProperties"}:
-            kept.setdefault("additionalProperties", False)
+        if closed and kept.keys() & {"properties", "patternProperties"} and "additionalProperties" not in kept:
+            # Written by hand: a name that must be there, and of which nothing is said.
+            kept["properties"] = {**dict.fromkeys(kept.get("required", ()), True), **kept.get("properties", {})}
+            kept["additionalProperties"] = False
         if isinstance(kept.get("items"), list):
             # Before 2020 a list of items was what is called prefixItems since.
             kept["prefixItems"], kept["items"] = kept["items"], kept.pop("additionalItems", True)
         for key in ("items", "additionalProperties"):
             if isinstance(kept.get(key), Mapping):
                 kept[key] = self.of(kept[key], path)
-        for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        for key in ("anyOf", "oneOf", "prefixItems"):
             if isinstance(kept.get(key), Sequence):
                 kept[key] = [self.of(part, path) for part in kept[key]]
         return kept

@@ -15,7 +15,7 @@ import math
 import pathlib
 import types
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from typing import Any
 
 DEEPEST = 32
@@ -31,7 +31,7 @@ def as_json(value: Any, depth: int = 0) -> Any:
     else base64. Raises TypeError for what has none, and for a number that JSON does not know.
     """
     if depth > DEEPEST:
-        raise TypeError(f"it is nested more than {DEEPEST} deep")
+        raise TypeError(f"it is nested more than {DEEPEST} deep, or holds itself")
     if value is None or type(value) in (bool, int, str):
         return value
     if type(value) is float:
@@ -112,6 +112,7 @@ _FORMS: tuple[tuple[Any, Callable[[Any, int], Any]], ...] = (
     (datetime.timedelta, _duration),
     (decimal.Decimal | fractions.Fraction | uuid.UUID | pathlib.PurePath, lambda value, _: str(value)),
     (bytes | bytearray, lambda value, _: _text(bytes(value))),
+    (Sequence | ValuesView, _items),
     (types.SimpleNamespace, lambda value, depth: _object(vars(value).items(), depth)),
 )
 
@@ -152,7 +153,7 @@ _ABILITIES: tuple[tuple[tuple[str, ...], Callable[[Any, int], Any]], ...] = (
     (("model_dump",), lambda value, depth: as_json(value.model_dump(), depth + 1)),
     (("__dataclass_fields__",), _record),
     (("to_dict", "columns"), _rows),
-    (("to_dict", "index"), lambda value, depth: _object(((key, _cell(cell)) for key, cell in value.to_dict().items()), depth)),
+    (("to_dict", "index"), lambda value, depth: _object(((key, _cell(cell)) for key, cell in value.items()), depth)),
     (("isoformat",), lambda value, _: value.isoformat()),
     (("tolist",), lambda value, depth: as_json(value.tolist(), depth + 1)),
 )

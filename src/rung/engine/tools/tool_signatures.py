@@ -45,9 +45,14 @@ def _is_own(value: Any, module: types.ModuleType, listed: bool) -> bool:
     if isinstance(value, functools.partial):
         return True
     if inspect.isfunction(value) or inspect.ismethod(value) or hasattr(value, "cache_info"):
-        home = value.__self__.__class__.__module__ if inspect.ismethod(value) else value.__module__
+        home = _home(value.__self__) if inspect.ismethod(value) else value.__module__
         return callable(value) and (listed or home == module.__name__)
     return callable(value) and type(value).__module__ == module.__name__
+
+
+def _home(owner: Any) -> str:
+    """Where the class is from that a method belongs to: of a class method, the class that it is called on."""
+    return str((owner if isinstance(owner, type) else type(owner)).__module__)
 
 
 def _why_none(value: Any, module: types.ModuleType) -> str:

@@ -12,15 +12,18 @@ PATTERN_S = 0.25
 
 
 def validator_of(parameters: Mapping[str, Any]) -> Any:
-    """A JSON Schema validator (draft 2020-12) of one tool's arguments. Patterns are searched with a limit on time, references
-    stay within the schema."""
+    """A JSON Schema validator of one tool's arguments, of the draft that the schema names, else 2020-12.
+
+    Patterns are searched with a limit on time, references stay within the schema.
+    """
     import referencing
     from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
+    from jsonschema.validators import extend, validator_for
 
     keywords = {"pattern": _pattern, "patternProperties": _pattern_properties, "additionalProperties": _additional_properties}
     extended: Any = extend
-    return extended(Draft202012Validator, keywords)(_closed(parameters), registry=referencing.Registry())
+    drafted: Any = validator_for(parameters, default=Draft202012Validator)
+    return extended(drafted, keywords)(_closed(parameters), registry=referencing.Registry())
 
 
 def fault_of(validator: Any, arguments: Mapping[str, Any]) -> str:
@@ -67,7 +70,8 @@ def _closed(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments are an object that takes nothing it does not list; what is listed elsewhere in the schema, it alone can tell."""
     if parameters.keys() & {"$ref", "allOf", "anyOf", "oneOf"}:
         return {"type": "object"} | dict(parameters)
-    return {"type": "object", "additionalProperties": False, "properties": {}} | dict(parameters)
+    named = dict.fromkeys(parameters.get("required", ()), True) | dict(parameters.get("properties") or {})
+    return {"type": "object", "additionalProperties": False} | dict(parameters) | {"properties": named}
 
 
 def _found(pattern: str, text: str) -> bool:

@@ -16,7 +16,10 @@ from rung.data.documents.parsed import MAX_TEXT_CHARS, BadDocument, Parsed, gues
 
 def parse(kind: str, data: bytes) -> Parsed:
     """The text of a document. Raises BadDocument: encrypted, malformed, empty, or of more text than MAX_TEXT_CHARS."""
-    read = PARSERS[kind](data)
+    try:
+        read = PARSERS[kind](data)
+    except RecursionError:
+        raise BadDocument("its parts are nested too deep to be read") from None
     # JSON and PDF can say half of a character, which no tokenizer takes.
     parsed = replace(read, text=read.text.encode("utf-8", "replace").decode("utf-8"))
     if not parsed.text.strip():

@@ -45,8 +45,19 @@ def decoded(data: bytes, said: str | None = None) -> tuple[str, str]:
             return _plain(data.decode(encoding)), ""
         except (UnicodeDecodeError, LookupError):
             continue
+    if not said and (torn := _torn_utf8(data)):
+        return torn
     guess = best(sample)
     return _text(data, guess), guess
+
+
+def _torn_utf8(data: bytes) -> tuple[str, str] | None:
+    """UTF-8 but for a few bytes: the rest of it would be nonsense in any other encoding."""
+    text = data.decode("utf-8", "replace")
+    torn = text.count("\ufffd")
+    if sum(not char.isascii() for char in text) < 20 * torn:
+        return None
+    return _plain(text), f"utf-8 ({torn} bytes of it are not, and shown as \ufffd)"
 
 
 def said_in_html(data: bytes) -> str | None:

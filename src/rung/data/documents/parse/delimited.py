@@ -36,6 +36,9 @@ def parse_csv(data: bytes) -> Parsed:
             rows, bad = _rows(path, layout)
         except UserError as error:
             raise BadDocument(f"not CSV: {error.problem}") from None
+    if len(bad) >= len(rows) > 0:
+        told = f"read as plain text: most of its lines are no rows of a table ({bad[0]})"
+        return Parsed(text=text, markdown=False, remarks=(*guessed_encoding(guess), told))
     if not rows:
         raise BadDocument(f"no row of it can be read: {bad[0]}" if bad else "no row in it")
     title = "\n".join(line for line in itertools.islice(text.split("\n"), layout.skip_lines) if line.strip(' ,;\t"'))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime
 import io
 import itertools
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rung.data import archives
-from rung.data.documents.parse.html import html_text
+from rung.data.documents.parse.beside import beside, uncomputed
+from rung.data.documents.parse.delimited import parse_csv
+from rung.data.documents.parse.html import html_text, parse_html
 from rung.data.documents.parse.tables import table_text
 from rung.data.documents.parse.wordml import plainer
 from rung.data.documents.parsed import BadDocument, Parsed
@@ -29,10 +33,12 @@ def parse_docx(data: bytes) -> Parsed:
     _check_zip(data, "DOCX")
     read: Any = mammoth.convert_to_html
     try:
+        other = beside(data, r"word/(?:header|footer|diagrams/data|charts/chart)\d*\.xml")
         page = read(io.BytesIO(plainer(data)), style_map=_STYLES, convert_image=mammoth.images.img_element(lambda _: {}))
     except (KeyError, IndexError, AttributeError, XMLSyntaxError, *archives.BROKEN) as error:
         raise BadDocument(f"a broken DOCX: {error}") from None
-    return Parsed(text=html_text(page.value), markdown=True)
+    text = html_text(page.value)
+    return Parsed(text=f"{text}\n{other}\n" if other else text, markdown=True)
 
 
 def parse_pptx(data: bytes) -> Parsed:
@@ -44,7 +50,7 @@ def parse_pptx(data: bytes) -> Parsed:
     try:
         slides = opened(io.BytesIO(data)).slides
         written = [_slide(number, slide) for number, slide in enumerate(slides, start=1)]
-    except (KeyError, ValueError, AttributeError, *archives.BROKEN) as error:
+    except (KeyError, ValueError, AttributeError, SyntaxError, *archives.BROKEN) as error:
         raise BadDocument(f"a broken PPTX: {error}") from None
     return Parsed(text="\n\n".join(written) + "\n", markdown=True)
 
@@ -69,11 +75,35 @@ def _shape(shape: Any) -> Iterator[str]:
     elif getattr(shape, "has_table", False):
         yield table_text([[cell.text for cell in row.cells] for row in shape.table.rows])
     elif getattr(shape, "has_chart", False):
-        yield from (_plot(plot) for plot in shape.chart.plots)
+        yield from _chart(shape.chart)
     elif getattr(shape, "has_text_frame", False):
         # A line break within a paragraph is a vertical tab.
         lines = [f"{'  ' * paragraph.level}{paragraph.text}".replace("\v", "\n") for paragraph in shape.text_frame.paragraphs]
         yield "\n".join(line for line in lines if line.strip())
+    elif hasattr(shape, "has_chart"):
+        yield from _diagram(shape)
+
+
+def _chart(chart: Any) -> Iterator[str]:
+    """Its title and its numbers; of a kind that the reader does not know, the texts and numbers that stand in it."""
+    if chart.has_title and chart.chart_title.has_text_frame:
+        yield chart.chart_title.text_frame.text
+    try:
+        yield from [_plot(plot) for plot in chart.plots]
+    except (NotImplementedError, ValueError):
+        yield "\n".join(chart.element.xpath(".//c:v/text()"))
+
+
+def _diagram(shape: Any) -> Iterator[str]:
+    """The texts of SmartArt, which are kept in a part of their own."""
+    from lxml import etree
+
+    parser: Any = etree.XMLParser(resolve_entities=False, no_network=True)
+    drawing = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+    for identity in shape.element.xpath(".//*[local-name()='relIds']/@*[local-name()='dm']"):
+        root: Any = etree.fromstring(shape.part.related_part(identity).blob, parser)
+        texts = ("".join(part.text or "" for part in line.iter(f"{drawing}t")) for line in root.iter(f"{drawing}p"))
+        yield "\n".join(text for text in texts if text.strip())
 
 
 def _plot(plot: Any) -> str:
@@ -86,17 +116,45 @@ def parse_workbook(data: bytes) -> Parsed:
     """Sheet by sheet: its name as a heading, blocks of cells as tables, lone cells as lines. Values, as they were last computed."""
     import python_calamine
 
+    if not data.startswith((OLE_MAGIC, b"PK")):
+        return _misnamed(data)
     if not data.startswith(OLE_MAGIC):
         _check_zip(data, "workbook")
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = [(meta.name, _cells(book, meta.name)) for meta in book.sheets_metadata if str(meta.typ).endswith("WorkSheet")]
+        metas = [meta for meta in book.sheets_metadata if str(meta.typ).endswith("WorkSheet")]
+        sheets = [(meta.name, _cells(book, meta.name)) for meta in metas]
     except python_calamine.PasswordError:
         raise BadDocument("encrypted") from None
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         raise BadDocument(f"a broken workbook: {error}") from None
-    filled = [(name, rows) for name, rows in sheets if any(any(row) for row in rows)]
-    return Parsed(text="\n\n".join(f"# {name}\n\n{_blocks(rows)}" for name, rows in filled) + "\n", markdown=True)
+    parts = [f"# {name}\n\n{_blocks(rows)}" for name, rows in sheets if any(any(row) for row in rows)]
+    hidden = [meta.name for meta in metas if not str(meta.visible).endswith(".Visible")]
+    told = (f"hidden in it, and read: {', '.join(hidden)}",) if hidden else ()
+    if data.startswith(b"PK"):
+        parts += filter(None, [_notes(data)])
+        told = (*told, *uncomputed(data))
+    return Parsed(text="\n\n".join(parts) + "\n", markdown=True, remarks=told)
+
+
+def _notes(data: bytes) -> str:
+    """The comments and text boxes of a workbook."""
+    from lxml.etree import XMLSyntaxError
+
+    try:
+        return beside(data, r"xl/(?:comments\d*|threadedComments/[^/]*|drawings/drawing\d*|diagrams/data\d*)\.xml")
+    except (XMLSyntaxError, *archives.BROKEN) as error:
+        raise BadDocument(f"a broken workbook: {error}") from None
+
+
+def _misnamed(data: bytes) -> Parsed:
+    """Many programs write a page or a table of text and name it .xls, which spreadsheet programs open."""
+    is_page = re.match(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|table|head|meta)\b", data[:500], re.IGNORECASE)
+    if data.lstrip().startswith(b"<?xml") or (b"\x00" in data[:1000] and not data.startswith((b"\xff\xfe", b"\xfe\xff"))):
+        raise BadDocument("no workbook that is read: save it as .xlsx")
+    read = parse_html(data) if is_page else parse_csv(data)
+    kind = "a page (HTML)" if is_page else "a table in text (CSV)"
+    return replace(read, remarks=(f"by its content it is {kind}, and read as one", *read.remarks))
 
 
 def _cells(book: Any, name: str) -> list[list[str]]:
@@ -117,7 +175,8 @@ def _cell(value: Any) -> str:
         return str(value).upper()
     if isinstance(value, float):
         # Spreadsheets compute with 15 digits: more are the computer's, not the author's.
-        return f"{value:.15g}"
+        plain = float(f"{value:.15g}")
+        return str(int(plain)) if plain.is_integer() and abs(plain) < 1e21 else f"{value:.15g}"
     if isinstance(value, datetime.datetime):
         return value.isoformat(sep=" ").removesuffix(" 00:00:00")
     return str(value)
@@ -143,17 +202,31 @@ def _trimmed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[row[column] if column < len(row) else "" for column in kept] for row in rows]
 
 
+_FOLDERS = {"DOCX": "word/", "PPTX": "ppt/", "workbook": "xl/"}
+
+
+def _check_folder(names: Sequence[str], kind: str) -> None:
+    """Raises BadDocument where one office file has another's suffix."""
+    if not any(name.startswith(_FOLDERS[kind]) for name in names):
+        other = next((own for own, folder in _FOLDERS.items() if any(name.startswith(folder) for name in names)), "")
+        if other:
+            raise BadDocument(f"by its content it is a {other}, not a {kind}: give it that suffix")
+
+
 def _check_zip(data: bytes, kind: str) -> None:
     """Raises BadDocument for what is no whole zip, or unpacks to more than MAX_UNPACKED_BYTES: it is counted, not believed."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             size = 0
+            _check_folder(archive.namelist(), kind)
             for info in archive.infolist():
                 with archive.open(info) as file:
                     while block := file.read(1 << 20):
                         size += len(block)
                         if size > MAX_UNPACKED_BYTES:
                             raise BadDocument(f"it unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB")
+    except BadDocument:
+        raise
     except (*archives.BROKEN, RuntimeError) as error:
         # An office program keeps a document with a password in an OLE container.
         encrypted = data.startswith(OLE_MAGIC) or "password" in str(error)

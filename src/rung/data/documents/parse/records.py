@@ -20,15 +20,19 @@ def records_text(rows: Sequence[Any]) -> str:
 def rows_of_json(text: str) -> list[Any]:
     """The objects of a JSON document: those of its list, or itself; of several documents, one a line, each. Raises BadDocument."""
     try:
-        value = json.loads(text, parse_float=_Written, parse_int=_Written)
+        value = json.loads(text, parse_float=_Written, parse_int=_Written, object_pairs_hook=_each)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and error.pos and "\n" in text[: error.pos]:
             return rows_of_lines(text)
         raise BadDocument(f"not JSON: {error}") from None
     except RecursionError:
         raise BadDocument("not JSON that is nested so that it can be read") from None
-    while isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), list | dict):
-        value = next(iter(value.values()))
+    rows = value
+    while isinstance(rows, dict) and len(rows) == 1:
+        rows = next(iter(rows.values()))
+    # A list's only name says nothing of its objects; what it says of plain values, or an object's name of its values, is kept.
+    if isinstance(rows, list) and all(isinstance(row, dict | list) for row in rows):
+        return rows
     return value if isinstance(value, list) else [value]
 
 
@@ -38,10 +42,19 @@ def rows_of_lines(text: str) -> list[Any]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                rows.append(json.loads(line, parse_float=_Written, parse_int=_Written))
+                rows.append(json.loads(line, parse_float=_Written, parse_int=_Written, object_pairs_hook=_each))
             except (ValueError, RecursionError) as error:
                 raise BadDocument(f"line {number} is not JSON: {error}") from None
     return rows
+
+
+def _each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Also of several values by one name, each."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        free = next(own for own in (name, *(f"{name} {place}" for place in range(2, len(pairs) + 2))) if own not in found)
+        found[free] = value
+    return found
 
 
 class _Written(str):

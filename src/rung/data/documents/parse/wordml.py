@@ -31,7 +31,9 @@ def plainer(data: bytes) -> bytes:
 
 def _plain(root: Any) -> None:
     for formula in list(root.iter(f"{_MATH}oMath")):
-        _replace(formula, [_run(formula, "".join(part.text or "" for part in formula.iter(f"{_MATH}t")))])
+        _replace(formula, [_run(formula, _formula(formula))])
+    for paragraph in list(root.iter(f"{_MATH}oMathPara")):
+        _replace(paragraph, [run for run in paragraph if run.tag == f"{_WORD}r"])
     for ruby in list(root.iter(f"{_WORD}ruby")):
         _lift(ruby, [base for part in ruby.findall(f"{_WORD}rubyBase") for base in part])
     for field in list(root.iter(f"{_WORD}fldSimple")):
@@ -40,6 +42,15 @@ def _plain(root: Any) -> None:
         hidden = run.find(f"{_WORD}rPr/{_WORD}vanish")
         if hidden is not None and hidden.get(f"{_WORD}val") not in ("0", "false"):
             _replace(run, [])
+
+
+def _formula(node: Any) -> str:
+    """In a line: a fraction is not its digits side by side, nor a power."""
+    if node.tag == f"{_MATH}t":
+        return node.text or ""
+    parts = [text for part in node if (text := _formula(part))]
+    sign = {f"{_MATH}f": "/", f"{_MATH}sSup": "^"}.get(node.tag, "")
+    return sign.join(part if part.isalnum() else f"({part})" for part in parts) if sign else "".join(parts)
 
 
 def _run(like: Any, text: str) -> Any:
