@@ -48,13 +48,14 @@ def test_no_network_for_the_hub(refused, task, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_server_at_the_address(refused, task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address at which nobody has ever answered is the task file's to mend."""
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     def edit(content: dict[str, Any]) -> None:
         hard(content)
         content["base"] = "http://127.0.0.1:9/v1#model"
 
-    assert run(["climb", task(edit)]) == 3
+    assert "task.yaml:2: http://127.0.0.1:9/v1: nobody is there" in refused("climb", task(edit))
 
 
 @pytest.mark.parametrize("command", [["ls"], ["show", "kept"], ["answer", "kept", "hello"], ["report"], ["climb", "task.yaml"]])

@@ -104,3 +104,21 @@ def test_a_class_without_a_name_for_what_it_does_still_loads(copy, home):
     assert resolve(str(copy), home).folder == copy
     _config(architectures=["OwnModel"], auto_map={"AutoModelForCausalLM": "modeling.OwnModel"})(copy)
     assert resolve(str(copy), home).folder == copy
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "generation_config.json", "chat_template.jinja"])
+def test_a_link_that_leads_nowhere_is_no_missing_file(copy, tmp_path, name):
+    kept = tmp_path / "blobs" / "0a1b"
+    kept.parent.mkdir()
+    (copy / name).rename(kept)
+    (copy / name).symlink_to("../blobs/0a1b")
+    assert resolve(str(copy), tmp_path).folder == copy
+    kept.unlink()
+    told = refused(copy, tmp_path)
+    assert f"lead to files that are not there: {name}" in told.problem
+    assert "cp -rL" in told.hint
+
+
+def test_a_relative_folder_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert f"looked for in {tmp_path}" in refused(Path("nowhere"), tmp_path).hint

@@ -59,6 +59,36 @@ def speaks(plain: Any):
     return of
 
 
+# --- content
+
+
+PARTS = CHATML.replace(
+    "message['content'] +", "(message.content | selectattr('type', 'equalto', 'text') | map(attribute='text') | join) +"
+)
+LOOPS = (
+    "{% for m in messages %}{{ m.role | capitalize }}{{ ':' if m.content[0]['type'] == 'image' else ': ' }}"
+    "{% for part in m.content %}{% if part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+
+
+@pytest.mark.parametrize("template", [LOOPS, PARTS, NEEDS_TOOLS.replace(CHATML, LOOPS)])
+def test_a_template_that_reads_text_as_nothing_is_given_parts(speaks, template):
+    tokenizer = speaks(template)
+    parts = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in ASKED]
+    assert chat.prompt_text(tokenizer, ASKED) == tokenizer.apply_chat_template(
+        parts, tools=[], tokenize=False, add_generation_prompt=True
+    )
+    assert "Is it good?" in chat.prompt_text(tokenizer, ASKED)
+    ids, start = chat.training_tokens(tokenizer, ASKED, (), "yes")
+    assert tokenizer.decode(ids[start:]).strip() == "yes<|im_end|>"
+
+
+def test_a_template_that_leaves_out_the_question_is_refused(speaks):
+    with pytest.raises(UserError, match="leaves out what a user says"):
+        chat.prompt_text(speaks("<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n"), ASKED)
+
+
 # --- dates
 
 

@@ -45,15 +45,20 @@ def check_server(task: Task, base: Base, home: Home, progress: Progress, budget:
     return finding
 
 
-def go_on_with(task: Task, base: Base, home: Home, locked: ServerFinding | None) -> None:
-    """A climb that goes on asks as it began: as its lock says, whatever a later check of another task found.
-
-    Raises UserError where nobody is there any more.
-    """
-    if locked is None or not base.reference.is_server:
+def refuse_absent(task: Task, base: Base) -> None:
+    """Raises UserError, with the task file's line, where a task's server is not there, or refuses the key: asked nothing else."""
+    if not base.reference.is_server:
         return
-    _look(task, base)
-    keep_finding(home.path, base.digest, locked)
+    try:
+        is_there(Server(address=base.reference.name, model=base.reference.member))
+    except UserError as error:
+        raise _placed(task, error) from None
+
+
+def go_on_with(base: Base, home: Home, locked: ServerFinding | None) -> None:
+    """A climb that goes on asks as it began: as its lock says, whatever a later check of another task found."""
+    if locked is not None and base.reference.is_server:
+        keep_finding(home.path, base.digest, locked)
 
 
 def known_server(task: Task, reference: str, home: Home, progress: Progress) -> None:
@@ -67,14 +72,7 @@ def known_server(task: Task, reference: str, home: Home, progress: Progress) -> 
     if kept_finding(home.path, base.digest) is None:
         check_server(task, base, home, progress)
     else:
-        _look(task, base)
-
-
-def _look(task: Task, base: Base) -> None:
-    try:
-        is_there(Server(address=base.reference.name, model=base.reference.member))
-    except UserError as error:
-        raise _placed(task, error) from None
+        refuse_absent(task, base)
 
 
 def _placed(task: Task, error: UserError) -> UserError:

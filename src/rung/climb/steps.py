@@ -28,7 +28,7 @@ from rung.climb.ledger import at_gate, level_of, locked_rows
 from rung.climb.preflight import Cleared, preflight
 from rung.climb.record import FORM, Record, climb_id, earlier_form
 from rung.climb.runtime import budget_of, runtime_for
-from rung.climb.server import check_server, go_on_with
+from rung.climb.server import check_server, go_on_with, refuse_absent
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.json_form import as_json, canonical_json
 from rung.rungs.base import BuildContext, mending, rung_named
@@ -94,6 +94,7 @@ class Climb:
 def open_climb(task: Task, home: Home, progress: Progress) -> Climb:
     """Begins a climb, or goes on with one. Raises UserError, before anything is spent or written down; see `preflight`."""
     cleared = preflight(task, home, progress)
+    refuse_absent(task, cleared.base)
     base = LockedBase(pinned=cleared.base.pinned, template=cleared.base.template_digest)
     name = climb_id(task.digest, base)
     # Before the facts are read: what another process adds to them after that would be done anew.
@@ -121,7 +122,7 @@ def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase
         server = check_server(task, cleared.base, home, progress, budget_of(task, home, name))
         record.add(_lock(task, cleared, base, server))
     else:
-        go_on_with(task, cleared.base, home, record.lock.server)
+        go_on_with(cleared.base, home, record.lock.server)
     if record.charged is None:
         for line in cleared.ledger:
             progress.note(line)

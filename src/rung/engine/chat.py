@@ -93,6 +93,23 @@ class ChatTemplate:
         )
 
     @cached_property
+    def wants_parts(self) -> bool:
+        """Whether it goes through a turn's content as a list of parts, as those of models that also see do: text would be nothing.
+
+        Raises UserError for one that leaves out what a user says in either form.
+        """
+        as_text = self._reads("7f3a")
+        if as_text:
+            return False
+        if self._reads(_parts("7f3a")):
+            return True
+        if as_text is None:  # what it complains of is told where it is asked
+            return False
+        where = str(getattr(self.tokenizer, "name_or_path", ""))
+        hint = "Bring the model's chat_template.jinja as it was published."
+        raise UserError("the base's chat template leaves out what a user says", where=where, hint=hint)
+
+    @cached_property
     def no_tools(self) -> list[dict[str, Any]] | None:
         """What says that there are none: some templates go through a list that must be there."""
         try:
@@ -114,9 +131,17 @@ class ChatTemplate:
             ) from error
 
     def _rendered(self, messages: Sequence[Message], tools: list[dict[str, Any]] | None, *, add_generation_prompt: bool) -> str:
+        turns = [dict(message) for message in messages]
+        if self.wants_parts:
+            turns = [
+                {**turn, "content": _parts(turn["content"])} if isinstance(turn.get("content"), str) else turn for turn in turns
+            ]
+        return self._filled(turns, tools, add_generation_prompt=add_generation_prompt)
+
+    def _filled(self, turns: list[dict[str, Any]], tools: list[dict[str, Any]] | None, *, add_generation_prompt: bool) -> str:
         template = self.tokenizer.get_chat_template(None, tools or None)
         text: str = self.tokenizer.apply_chat_template(
-            [dict(message) for message in messages],
+            turns,
             tools=tools,
             chat_template=dated(template),
             tokenize=False,
@@ -124,6 +149,15 @@ class ChatTemplate:
             **_FIXED,
         )
         return text
+
+    def _reads(self, content: Any) -> bool | None:
+        """Whether a user's "7f3a" is in the text; None where the template refuses the turn."""
+        for tools in (None, list[dict[str, Any]]()):
+            try:
+                return "7f3a" in self._filled([{"role": "user", "content": content}], tools, add_generation_prompt=True)
+            except _faults():
+                continue
+        return None
 
     def _shows(self, mark: str, messages: Sequence[Message], tools: Tools | None = None) -> bool:
         try:
@@ -282,6 +316,10 @@ def _faults() -> tuple[type[Exception], ...]:
 
 def _user(text: str) -> dict[str, Any]:
     return {"role": "user", "content": text}
+
+
+def _parts(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}]
 
 
 def _plain(template: ChatTemplate, message: Message) -> dict[str, Any]:

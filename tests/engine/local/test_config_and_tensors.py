@@ -172,6 +172,18 @@ def test_a_wrapper_that_was_saved_along_is_named(copy, name, hint):
     assert hint in refused(copy).hint
 
 
+@pytest.mark.parametrize("part", ["q_proj.lora_A.weight", "q_proj.lora_B.default.weight", "q_proj.base_layer.weight"])
+def test_an_adapter_that_was_not_merged_is_named(copy, part):
+    retensor(copy, lambda tensors: tensors.update({f"model.layers.1.self_attn.{part}": torch.ones(4, 4)}))
+    assert "an adapter that was not merged" in refused(copy).hint
+
+
+@pytest.mark.parametrize("kind", ["su", "Linear"])
+def test_a_kind_of_angles_that_nobody_knows_is_named_with_its_key(copy, kind):
+    configure(copy, "rope_parameters", rope_theta=700.0, rope_scaling={"type": kind, "factor": 3.0})
+    assert f"it does not know rope_scaling.type = '{kind}'" in refused(copy).problem
+
+
 def test_what_one_process_of_several_saved_is_named(copy):
     retensor(copy, lambda tensors: tensors.update({NORM: torch.ones(0)}))
     assert "save the gathered model" in refused(copy).hint

@@ -127,6 +127,9 @@ def test_where_nothing_ends_an_answer_it_is_said(copy):
         ),
         (lambda folder: shutil.copyfile(folder / "model.safetensors", folder / "model.fp16.safetensors"), "model.fp16.safetensors"),
         (file("consolidated.safetensors", b""), ""),
+        (file("generation_config.json", b'{"repetition_penalty": 1.05, "temperature": 0.7}'), "repetition_penalty 1.05."),
+        (file("generation_config.json", b'{"no_repeat_ngram_size": 3, "suppress_tokens": [4]}'), "size 3, suppress_tokens [4]"),
+        (file("generation_config.json", b'{"repetition_penalty": 1, "bad_words_ids": null, "eos_token_id": [2, 0]}'), ""),
     ],
 )
 def test_what_is_done_otherwise_is_said(copy, change, words):

@@ -38,12 +38,23 @@ def refuse_strange_folder(folder: Path) -> None:
     if folder.is_file():
         raise _file(folder)
     if not folder.is_dir():
-        raise UserError("no such folder", where=str(folder), hint="A base is a local folder, or starts with pip:, hf: or https://.")
+        looked = "" if folder.is_absolute() else f"It was looked for in {Path.cwd()}. "
+        hint = f"{looked}A base is a local folder, or starts with pip:, hf: or https://."
+        raise UserError("no such folder", where=str(folder), hint=hint)
+    _refuse_broken_links(folder)
     names = {path.name for path in folder.iterdir()}
     refuse_strange_names(names, folder)
     if "config.json" not in names:
         raise _without_config(folder, names)
     refuse_strange_config(read_json(folder / "config.json"), str(folder / "config.json"))
+
+
+def _refuse_broken_links(folder: Path) -> None:
+    """A hub's cache holds links to what lies beside it: one that leads nowhere would pass for a file that the model has not."""
+    if broken := sorted(path.name for path in folder.iterdir() if path.is_symlink() and not path.exists()):
+        problem = f"links of the folder lead to files that are not there: {', '.join(broken[:SHOWN])}"
+        hint = "Copy the folder with what its links stand for (cp -rL), or download the model again."
+        raise UserError(problem, where=str(folder), hint=hint)
 
 
 def refuse_strange_names(names: Collection[str], folder: Path | str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rung.engine.bases.checkpoint import checkpoint, differ, left_alone, read_json
 from rung.engine.chat import chat_template, opening, prompt_tokens
@@ -13,6 +15,21 @@ from rung.engine.local.weights import refuse_misfits
 from rung.engine.local.words import thought_opened_by
 
 _EMBEDDINGS = ("model.embed_tokens.weight", "transformer.wte.weight", "gpt_neox.embed_in.weight")
+
+# What makers may ask of every answer beside how it is drawn, and the values that ask for nothing.
+_ASKED_OF_ANSWERS: Mapping[str, tuple[Any, ...]] = {
+    "repetition_penalty": (1, None),
+    "no_repeat_ngram_size": (0, None),
+    "min_length": (0, None),
+    "min_new_tokens": (0, None),
+    "exponential_decay_length_penalty": (None,),
+    "suppress_tokens": ([], None),
+    "begin_suppress_tokens": ([], None),
+    "bad_words_ids": ([], None),
+    "sequence_bias": ({}, [], None),
+    "stop_strings": ("", [], None),
+    "guidance_scale": (1, None),
+}
 
 
 def refuse_unfit_base(folder: Path) -> None:
@@ -42,4 +59,15 @@ def remarks(folder: Path) -> list[str]:
     tied = read_json(folder / "config.json").get("tie_word_embeddings") is True
     if tied and any(differ(folder, "lm_head.weight", name) for name in _EMBEDDINGS):
         said.append("The base's head is stored and is not its embedding: it is used, though tie_word_embeddings says otherwise.")
+    if asked := _not_used(folder):
+        said.append(
+            f"Of the base's generation_config.json is not used: {', '.join(asked)}. An answer is what the model itself says."
+        )
     return said
+
+
+def _not_used(folder: Path) -> list[str]:
+    """What the model's makers ask of every answer, and nothing here does: measured and served are one."""
+    file = folder / "generation_config.json"
+    settings = read_json(file) if file.is_file() else {}
+    return [f"{key} {settings[key]}" for key, idle in _ASKED_OF_ANSWERS.items() if key in settings and settings[key] not in idle]

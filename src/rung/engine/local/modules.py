@@ -27,8 +27,19 @@ def _said(error: Exception, folder: Path) -> str:
     """What it says, and for a word that it does not know, which key of the configuration that is."""
     said = " ".join(str(error).split())[:300]
     word = error.args[0] if isinstance(error, KeyError) and error.args else None
-    keys = [key for key, value in read_json(folder / "config.json").items() if isinstance(word, str) and value == word]
+    keys = _keys_of(word, read_json(folder / "config.json")) if isinstance(word, str) else []
     return f"it does not know {', '.join(keys)} = {said}" if keys else said
+
+
+def _keys_of(word: str, settings: Mapping[str, Any], within: str = "") -> list[str]:
+    """The keys that have this value, those of a part behind the part's own: rope_scaling.type."""
+    found = []
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found += _keys_of(word, value, f"{within}{key}.")
+        elif value == word:
+            found.append(f"{within}{key}")
+    return found
 
 
 def load_module(folder: Path, dtype: torch.dtype, **settings: Any) -> Any:

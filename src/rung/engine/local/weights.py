@@ -122,6 +122,8 @@ def refuse_unfit(*, missing: Sequence[str], mismatched: Sequence[str], unexpecte
     hint = "config.json and the weights must be of one model and one save: download it again."
     if any(" (0,) " in name for name in mismatched):
         hint = "Tensors without numbers are what one of several processes held (DeepSpeed ZeRO 3, FSDP): save the gathered model."
+    if any(".lora_" in name or ".base_layer." in name for name in unexpected):
+        hint = "They hold an adapter that was not merged: where it was trained, save model.merge_and_unload() instead of the model."
     if wrapper := next((wrapper for wrapper in WRAPPERS if any(wrapper in name for name in unexpected)), None):
         hint = f"The names hold '{wrapper}', which is a wrapper's: save the model itself, without it."
     raise UserError(f"the weights do not fit the configuration: {'; '.join(parts)}", where=where, hint=hint)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from make import make
+from family_models import make
 from oracle import TEXTS, ask, greedy, sequence_log_probability
 from table import Family
 from toys import reference_loss, settings, toy_rows

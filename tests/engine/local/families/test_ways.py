@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from make import make
+from family_models import make
 from table import EVERY
 
 from rung.engine.local.hooked.shape import why_not_hooked

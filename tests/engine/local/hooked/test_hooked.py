@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -134,8 +136,10 @@ def test_a_base_that_says_something_else_is_not_hooked(made: Made, monkeypatch: 
     monkeypatch.setattr("rung.engine.local.hooked.decoder.sinks_of", lambda asked: None)
     with pytest.raises(NotHooked, match="says something else under this engine's attention"):
         load_hooked(made("gpt_oss"), shape, torch.float32, CPU)
-    monkeypatch.setattr("rung.engine.local.model.load_plain", lambda *asked: asked)
-    assert LocalModel.load(made("gpt_oss"), dtype=torch.float32, device="cpu").decoder == (made("gpt_oss"), torch.float32, CPU)
+    config = SimpleNamespace(vocabulary=1 << 20)
+    monkeypatch.setattr("rung.engine.local.model.load_plain", lambda *asked: SimpleNamespace(asked=asked, config=config))
+    loaded: Any = LocalModel.load(made("gpt_oss"), dtype=torch.float32, device="cpu").decoder
+    assert loaded.asked == (made("gpt_oss"), torch.float32, CPU)
 
 
 def test_precision_is_chosen_by_the_same_check(made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

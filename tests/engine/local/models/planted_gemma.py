@@ -13,9 +13,9 @@ from torch import Tensor
 from rung.engine.local.architecture import DecoderConfig, Pass
 from rung.engine.local.functions import rotated
 from rung.engine.local.models import llama
-from rung.engine.local.models.llama import BLOCK, IGNORED, Layer, angles, block_tensors, kept_bytes, tensors
+from rung.engine.local.models.llama import BLOCK, HEAD, IGNORED, Layer, angles, block_tensors, kept_bytes, tensors
 
-__all__ = ["BLOCK", "IGNORED", "Layer", "angles", "block_tensors", "kept_bytes", "tensors"]
+__all__ = ["BLOCK", "HEAD", "IGNORED", "Layer", "angles", "block_tensors", "kept_bytes", "tensors"]
 
 MODEL_TYPES = ("gemma",)
 

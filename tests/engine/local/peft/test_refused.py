@@ -129,6 +129,12 @@ def test_files(bases: dict[str, Any], folder: Path) -> None:
     assert "not JSON" in str(refused(bases["biased"][1], folder))
     settings.unlink()
     assert "no adapter_config.json" in str(refused(bases["biased"][1], folder))
+    (folder / "config.json").write_text("{}", "utf-8")
+    assert "name it as a base" in str(refused(bases["biased"][1], folder).hint)
+    inner = folder / "run" / "checkpoint-500"
+    inner.mkdir(parents=True)
+    (inner / settings.name).write_text("{}", "utf-8")
+    assert f"name {inner}" in str(refused(bases["biased"][1], inner.parent).hint)
 
 
 def test_every_key_of_peft_is_known() -> None:

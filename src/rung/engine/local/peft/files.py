@@ -98,11 +98,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """`adapter_config.json`. Raises UserError where it is not there, or no JSON object."""
     path = folder / SETTINGS_FILE
     if not path.is_file():
-        raise UserError(
-            f"the adapter has no {SETTINGS_FILE}",
-            where=str(folder),
-            hint="An adapter is a folder that PEFT's save_pretrained wrote.",
-        )
+        raise UserError(f"the adapter has no {SETTINGS_FILE}", where=str(folder), hint=_instead(folder))
     try:
         raw = json.loads(path.read_text("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -112,6 +108,15 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise UserError("not a JSON object", where=str(path), hint="The file is damaged: copy or save the adapter again.")
     return raw
+
+
+def _instead(folder: Path) -> str:
+    """What to name, where a folder is none of an adapter: one within it that is, or the model that it is itself."""
+    if (folder / "config.json").is_file() and next(folder.glob("*.safetensors"), None):
+        return "The folder is a whole model, into which an adapter may be merged: name it as a base."
+    if within := sorted((path.parent for path in folder.glob(f"*/{SETTINGS_FILE}")), key=lambda path: path.stat().st_mtime):
+        return f"There is one in {within[-1].name}: name {within[-1]}."
+    return "An adapter is a folder that PEFT's save_pretrained wrote."
 
 
 def tensors_file(folder: Path) -> Path:
