@@ -91,7 +91,7 @@ def test_no_task_file(refused, folder: Path, command: list[str], text: str | byt
         (setting("rungs", value={"r5_full": {"skip": "ture"}}), "task.yaml:18: 'skip' cannot be 'ture': it is true or false"),
         (setting("base", value="pip:"), "not a package reference\n  Write pip:name"),
         (setting("base", value="pypi:llm"), "no base starts with 'pypi:'\n  Known: pip:, hf:"),
-        (setting("base", value="no/such/model"), "no such folder\n  A base is a local folder, or starts with pip:"),
+        (setting("base", value="no/such/model"), "no such folder\n  It was looked for in "),
         (setting("base", value="https://host/v1"), "does not say which server and model\n  Write https://host/v1#model."),
     ],
 )
