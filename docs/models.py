@@ -36,11 +36,11 @@ What a `base:` on this machine may be: any causal decoder that transformers comp
 Of a model that sees images too, the part that reads and writes text is loaded, and answers; nothing is done to its eyes.
 Code that came with a model runs with your leave alone: [task-file.md](task-file.md#base-code-that-came-with-a-base).
 
-Refused by name: models that read what follows (BERT, XLNet), encoder-decoders, and code that came with a base and was given no leave.
+Refused by name: models that read what follows (BERT, XLNet), encoder-decoders, and code that came with a base and has no leave.
 
-`python benchmarks/other_family.py` climbs the tone task on Gemma 3 270M (a GGUF of Q4_K_M out of packages, hooked; 200 rows to train on,
-160 to prove on, bar 65%). On two cores of an AMD EPYC with bfloat16 instructions, in about four minutes: the prompt failed at 41.7%
-(26.7 to 64.4%), LoRA passed at 76.4% (at least 66.0%), and half its rank too.
+`python benchmarks/other_family.py` climbs the tone task on Gemma 3 270M (a GGUF of Q4_K_M out of packages, hooked; 200 rows to
+train on, 160 to prove on, bar 65%). On two cores of an AMD EPYC with bfloat16 instructions, in about four minutes: the prompt failed
+at 41.7% (26.7 to 64.4%), LoRA passed at 76.4% (at least 66.0%), and half its rank too.
 
 Each family below was measured on a tiny random model of its own configuration, with what its real models have switched on (a window
 is shorter than the rows), against transformers and PEFT on the same folder, in float32:
