@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rung.engine.bases.checkpoint import read_json
 from rung.engine.local.decoder import Head
 from rung.engine.local.linears import Linears, check_linear, linear_modules, products_of
 from rung.engine.local.modules import load_module
@@ -60,7 +60,7 @@ def _shape(folder: Path, module: Any) -> PlainShape:
         max_positions=next(
             (found for name in POSITIONS if isinstance(found := getattr(config, name, 0), int) and found > 0), NO_END
         ),
-        raw=json.loads((folder / "config.json").read_text("utf-8")),
+        raw=read_json(folder / "config.json"),
         every=products_of(linear_modules(module, layers), layers),
         counted=sum(parameter.numel() for parameter in module.parameters()),
     )

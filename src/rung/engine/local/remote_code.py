@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
+from rung.engine.bases.checkpoint import read_json
 from rung.errors import UserError
 
 VARIABLE = "RUNG_TRUST_REMOTE_CODE"
@@ -16,7 +16,7 @@ def runs_own_code(folder: Path) -> bool:
 
     Raises UserError where it is and nobody gave leave, or where the code lies somewhere else, so that no digest covers it.
     """
-    raw, where = json.loads((folder / "config.json").read_text("utf-8")), str(folder / "config.json")
+    raw, where = read_json(folder / "config.json"), str(folder / "config.json")
     named = str((raw.get("auto_map") or {}).get("AutoModelForCausalLM") or "")
     if not named or _known(raw.get("model_type")):
         return False

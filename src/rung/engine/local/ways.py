@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from rung.engine.bases.checkpoint import read_json
 from rung.engine.local.architecture import DecoderConfig, NotComputed
 from rung.engine.local.hooked.interface import NotHooked
 from rung.engine.local.hooked.shape import HookedShape
@@ -20,7 +20,7 @@ def told_of(folder: Path) -> tuple[str, ...]:
         return ()
     except NotComputed:
         pass
-    raw = json.loads((folder / "config.json").read_text("utf-8"))
+    raw = read_json(folder / "config.json")
     lines = []
     if "text_config" in raw and "vision_config" in raw:
         lines.append("Of the base only the part that reads and writes text is loaded: it answers as if it saw nothing.")

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from rung.disk import file_digest
+from rung.engine.bases.checkpoint import read_json
 from rung.errors import UserError
 
 Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
@@ -138,15 +139,7 @@ def _plain(folder: Path) -> Pipeline:
 def read_config(folder: Path, name: str) -> dict[str, Any]:
     """A folder's JSON object; {} where there is no such file. Raises UserError where it is none."""
     file = folder / name
-    if not file.is_file():
-        return {}
-    try:
-        value = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"not JSON: {error}", where=str(file), hint="The file is damaged: copy or download it again.") from None
-    if not isinstance(value, dict):
-        raise UserError("not a JSON object", where=str(file), hint="The file is damaged: copy or download it again.")
-    return value
+    return read_json(file) if file.is_file() else {}
 
 
 def _listed(folder: Path) -> list[Mapping[str, Any]]:

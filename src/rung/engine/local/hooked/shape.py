@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rung.engine.bases.checkpoint import read_json
 from rung.engine.local.attention import PLAIN_SCORES_AT_MOST
 from rung.engine.local.hooked.interface import NotHooked
 from rung.engine.local.hooked.look import Look, configuration, look_at
@@ -36,7 +36,7 @@ class HookedShape(Shape):
             layers=len(look.layers),
             max_positions=longest,
             context_note=note,
-            raw=json.loads((folder / "config.json").read_text("utf-8")),
+            raw=read_json(folder / "config.json"),
             look=look,
         )
 

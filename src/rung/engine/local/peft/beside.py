@@ -6,11 +6,11 @@ adapter was trained on other prompts than the base would be asked here, which is
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rung.engine.bases.checkpoint import read_json
 from rung.engine.bases.folder import read_template
 from rung.errors import UserError
 from rung.sources.base import BaseReference
@@ -77,10 +77,10 @@ def _tokens(folder: Path) -> dict[str, int]:
     """Each token's number, as tokenizer.json has it; of tokenizer_config.json those that were added. Empty where neither says."""
     path = folder / TOKENIZER_FILE
     if not path.is_file():
-        settings = _read(folder / SETTINGS_FILE) if (folder / SETTINGS_FILE).is_file() else {}
+        settings = read_json(folder / SETTINGS_FILE) if (folder / SETTINGS_FILE).is_file() else {}
         added = settings.get("added_tokens_decoder") or {}
         return {entry["content"]: int(number) for number, entry in added.items() if isinstance(entry, dict) and "content" in entry}
-    whole = _read(path)
+    whole = read_json(path)
     model = whole.get("model")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     if isinstance(vocabulary, list):
@@ -88,13 +88,3 @@ def _tokens(folder: Path) -> dict[str, int]:
     else:
         tokens = dict(vocabulary or {})
     return tokens | {entry["content"]: entry["id"] for entry in whole.get("added_tokens") or ()}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        whole = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"not JSON: {error}", where=str(path), hint="The file is damaged: copy the folder again.") from None
-    if not isinstance(whole, dict):
-        raise UserError("not a JSON object", where=str(path), hint="The file is damaged: copy the folder again.")
-    return whole
