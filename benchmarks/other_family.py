@@ -1,6 +1,6 @@
 """A climb of the tone task on a base that is no Llama: Gemma 3 270M, out of four packages that hold its GGUF in pieces.
 
-    python benchmarks/other_family.py                 prompt, LoRA and their verdicts, about four minutes on two cores
+    python benchmarks/other_family.py                 prompt, LoRA and their verdicts, about three minutes on two cores
     python benchmarks/other_family.py --dry-run       the plan alone
 
 The GGUF is the pretrained model, and holds no chat template: Gemma's form of turns is written beside it. Sizes are small (200 rows
