@@ -58,6 +58,11 @@ class _Come:
         self.candidate, self.chunk, self.runtime, self.stage = candidate, chunk, runtime, stage
         self.told = 0
 
+    def say(self, words: str) -> None:
+        """How far work is that takes long."""
+        if self.stage:
+            self.stage.advance(0, batch=words)
+
     def keep(self, answers: Mapping[int, Answer]) -> None:
         """Answers to examples of the chunk, by their places."""
         kept = {self.chunk[place].digest: said for place, said in answers.items() if said.finish_reason != FAILED}
@@ -155,7 +160,7 @@ def _each(backend: TellsEach, places: Sequence[int], questions: _Questions, come
     def hear(answers: Mapping[int, Answer]) -> None:
         come.keep({places[number]: questions.with_passages(places[number], said) for number, said in answers.items()})
 
-    return backend.answer_each(_Made(questions, places), hear)
+    return backend.answer_each(_Made(questions, places), hear, come.say)
 
 
 class _Made(Sequence[Request]):

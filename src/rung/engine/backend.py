@@ -93,6 +93,7 @@ class Budget:
 
     spent_usd  with what is put aside for questions that are under way, each at the most that it can cost
     lost_usd   what of it is for answers that never came, and that may have been billed all the same
+    batches    what of it is put aside for batches that a server has, by their keys; written down with the total
     keep       writes a total down, where it outlives the process: before a question is asked, and with its answer. A process that
                is killed has spent no more than is written, and what is written is more only by what was under way
     together   what is written within is kept as a whole or not at all
@@ -102,6 +103,7 @@ class Budget:
     limit_usd: float | None = None
     spent_usd: float = 0.0
     lost_usd: float = 0.0
+    batches: dict[str, float] = field(default_factory=dict)
     keep: Callable[[float], None] = lambda _usd: None
     together: Callable[[], AbstractContextManager[None]] = nullcontext
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -136,15 +138,21 @@ class Backend(Protocol):
         """
 
 
-# Hears answers that came together, by their requests' places.
+# Hears answers that came together, by their requests' places; hears in words how far work is that takes long.
 Keep = Callable[[Mapping[int, Answer]], None]
+Say = Callable[[str], None]
+
+
+def quiet(_words: str) -> None:
+    """Nobody listens."""
 
 
 @runtime_checkable
 class TellsEach(Protocol):
     """A Backend whose answers come one by one, and cost: it tells each as soon as it is there."""
 
-    def answer_each(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
+    def answer_each(self, requests: Sequence[Request], keep: Keep, say: Say = ...) -> list[Answer]:
         """As `answer`; `keep` hears the answers as they come, also where others then fail. Requests are taken from the sequence as
-        there is room for them, and each is made but once: a sequence may make them when they are asked for.
+        there is room for them, and each is made but once: a sequence may make them when they are asked for. `say` hears, where
+        that takes long, how far it is.
         """
