@@ -36,7 +36,7 @@ def check_server(task: Task, base: Base, home: Home, progress: Progress, budget:
     server = Server(address=base.reference.name, model=base.reference.member, purse=purse)
     with progress.stage(f"Checking the server {base.reference.bare}"):
         try:
-            finding = check(server, _form(task))
+            finding = check(server, _form(task), batches=task.batch)
         except UserError as error:
             raise _placed(task, error) from None
     keep_finding(home.path, base.digest, finding)

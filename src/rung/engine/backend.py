@@ -124,6 +124,18 @@ def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
     return ((answer.prompt_tokens - cached) * full + cached * reduced + answer.completion_tokens * out) / 1e6
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServerUse:
+    """How a server is asked.
+
+    in_flight  how many questions at once; None for as many as turn out to be worth it
+    batch      whether it is handed them as batches
+    """
+
+    in_flight: int | None = None
+    batch: bool = False
+
+
 class Backend(Protocol):
     """A model that answers. `reference` is `<what the user wrote>@sha256:<digest>`, `template` the chat template's digest."""
 

@@ -11,7 +11,7 @@ import pytest
 from recorded import Recorded, error
 from stand_in import Server, completion
 
-from rung.engine.backend import Budget, Request
+from rung.engine.backend import Budget, Request, ServerUse
 from rung.engine.backends.openai_http import OpenAIHTTP
 from rung.engine.bases.resolve import open_backend
 from rung.engine.http.sending import Patience
@@ -39,7 +39,7 @@ def server() -> Iterator[Server]:
 
 
 def opened(server: Server, home: Path, budget: Budget | None = None, in_flight: int | None = None) -> OpenAIHTTP:
-    made = open_backend(f"{server.address}#smol", home, prices=PRICES, budget=budget, in_flight=in_flight)
+    made = open_backend(f"{server.address}#smol", home, prices=PRICES, budget=budget, use=ServerUse(in_flight=in_flight))
     assert isinstance(made, OpenAIHTTP)
     made.patience = QUICK
     return made
