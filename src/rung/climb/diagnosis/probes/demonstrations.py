@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.climb.diagnosis.case import Case, Evidence
 from rung.rungs.base import labelled
 from rung.rungs.causes import DEMONSTRATIONS
-from rung.rungs.prompting import with_demonstrations
+from rung.rungs.prompting import with_nearest
 from rung.types import Task
 
 TITLE = "worked rows before the question"
@@ -34,5 +34,5 @@ def probe(case: Case, config: Config) -> Evidence:
     form = replace(case.best, demonstrations=None, calibration=None)
     rows = len(labelled(case.task))
     wanted = sorted({min(k, rows - 1) for k in config.k if k > 0})
-    arms = [case.arm(f"{k} demonstrations", with_demonstrations(case.task, form, k, case.context)) for k in wanted]
+    arms = [case.arm(f"{k} demonstrations", with_nearest(case.task, form, k, case.context)) for k in wanted]
     return Evidence(arms=tuple(arms))
