@@ -8,8 +8,8 @@ has: so draws end with different labels, and of more kinds than rows are shown i
 Diverse and typical: of a kind, the row that best stands for those that none stands for yet (greedy facility location over words:
 Nemhauser et al., 1978; Lin and Bilmes, 2011). The farthest rows would be the oddest.
 
-Short and sound: of a kind, the shorter half, none that the audit names or whose words speak for another kind, as long as there are
-others; and in no case one whose label the audit contradicts, or one that leaves no room.
+Sound: as long as a kind has others, no row that is long beside them, that the audit names, or whose words speak for another kind;
+and in no case one whose label the audit contradicts, or one that leaves no room.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rung.calls import NotCalls, read_calls
@@ -42,6 +41,8 @@ MOST_BYTES = 16_000
 LOOKED_AT, FEWEST_OF_A_KIND, MOST_KINDS = 300, 8, 64
 BYTES_AROUND_A_ROW = 32
 CHARS_COMPARED = 2000
+# From so many times the middle size of a kind's rows on, one is long.
+LONG = 1.5
 BUCKETS = 4096
 AGAINST = " (against "
 
@@ -65,6 +66,8 @@ def shared_rows(task: Task, k: int, number: int, room: int = MOST_BYTES) -> list
     What is drawn hangs on the task's seed and on what the rows say, not on where they stand.
     """
     rows = _candidates(task, room)
+    if not rows:
+        return []
     by_kind: dict[str, list[_Row]] = defaultdict(list)
     for kind, row in zip(_kinds(rows), rows, strict=True):
         by_kind[kind].append(row)
@@ -181,8 +184,10 @@ def _shelves(by_kind: Mapping[str, Sequence[_Row]], named: set[str]) -> dict[str
     shelves = {}
     for kind, rows in by_kind.items():
         inside = np.flatnonzero(np.array(kinds) == kind)
-        usual = median(row.size for row in rows)
-        good = [row.size <= usual and sound[at] and place(row.example) not in named for at, row in zip(inside, rows, strict=True)]
+        usual = sorted(row.size for row in rows)[(len(rows) - 1) // 2]
+        good = [
+            row.size <= LONG * usual and sound[at] and place(row.example) not in named for at, row in zip(inside, rows, strict=True)
+        ]
         shelves[kind] = _Shelf(rows, good, words[inside] @ words[inside].T)
     return shelves
 
