@@ -33,13 +33,16 @@ def applies(task: Task) -> str:
 
 
 def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Every trial on dev, then all of test at the dearest form tried. The engine's memory is the base's and little more."""
+    """Every trial on dev, then all of test, at the speed without demonstrations where all rows share them, and at that of the
+    nearest. The engine's memory is the base's and little more."""
     config = read_settings(task, "r1_prompt", Config)
     rows = min(config.dev_rows, len(task.split("dev")))
-    each = {k: speeds.answer_s(k) for k in (0, *config.demonstrations)}
+    nearest = config.demonstrations if config.nearest is None else config.nearest
+    each = {k: speeds.answer_s(k) for k in (0, *nearest)}
     if None in each.values():
         return None, None
-    trials = rows * (FORMS * each[0] + sum(each[k] for k in config.demonstrations))
+    sets = config.draws + len(config.demonstrations) - 1 if config.draws and config.demonstrations else 0
+    trials = rows * ((FORMS + sets) * each[0] + sum(each[k] for k in nearest))
     calibration = (config.calibration_rows + rows) * max(each.values()) if config.calibrate else 0.0
     rest = len(task.split("dev")) + len(task.split("test"))
     return trials + calibration + rest * max(each.values()), None
