@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rung.parts import ChoiceConstraint, Span
+from rung.rungs.asks import Answers, Foreseen, raced
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
 from rung.rungs.first_search import first_search
@@ -31,17 +33,26 @@ def applies(task: Task) -> str:
     return ""
 
 
-def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Every trial on dev, then all of test at the dearest form tried. The engine's memory is the base's and little more."""
+def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
+    """Every form on dev; then the last of them, which is held to the form of the answers, with demonstrations and calibrated."""
     config = read_settings(task, "r1_prompt", Config)
     rows = min(config.dev_rows, len(task.split("dev")))
-    each = {k: speeds.answer_s(k) for k in (0, *config.demonstrations)}
-    if None in each.values():
-        return None, None
-    trials = rows * (FORMS * each[0] + sum(each[k] for k in config.demonstrations))
-    calibration = (config.calibration_rows + rows) * max(each.values()) if config.calibrate else 0.0
-    rest = len(task.split("dev")) + len(task.split("test"))
-    return trials + calibration + rest * max(each.values()), None
+    tried = list(forms(task, plain_candidate(task, context)).items())
+    name, best = tried[-1]
+    ks = [k for k in sorted(config.demonstrations) if k < len(labelled(task))]
+    shown = [(f"{name} + {k} demonstrations", with_demonstrations(task, best, k, context)) for k in ks]
+    likely = shown[0][1] if shown else best
+    asks = [*raced(tried, rows), *raced(shown[:1], rows), *_more_shown(shown[1:], rows)]
+    if config.calibrate and isinstance(likely.constraint, ChoiceConstraint):
+        fitted = min(config.calibration_rows, len(task.split("train")))
+        asks.append(Answers(what="calibration", candidate=likely, rows=Span.of(fitted), split="train"))
+    return Foreseen(asks=tuple(asks), likely=likely)
+
+
+def _more_shown(shown: Sequence[tuple[str, Candidate]], rows: int) -> list[Answers]:
+    """More demonstrations are tried only where the number before them helped."""
+    reached = Span(least=0.0, expected=rows / 2, most=rows)
+    return [Answers(what=name, candidate=candidate, rows=reached) for name, candidate in shown]
 
 
 def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rung.engine.chat import text_of, tools_text
+from rung.parts import Span
+from rung.rungs.asks import Answers
 from rung.rungs.base import mending
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Run, Task
@@ -116,6 +118,12 @@ class Case:
         against = tuple(self.sample.before[place] for place in places)
         return Arm(**{"name": name, "places": places, "against": against, "candidate": candidate, **told, **rest})
 
+    def foreseen(self, name: str, candidate: Candidate, *, chars: float = 0.0, limit: int | None = None, **rest: Any) -> Answers:
+        """What `arm` will ask of the candidate; `chars` stand beside each question, and are then asked by no other."""
+        rows = float(len(self.places(self.chars(candidate, chars), limit)))
+        told = {"drawn": len(self.sample.strata.all_inside), "beside": chars, "kept": not chars}
+        return Answers(**{"what": name, "candidate": candidate, "rows": Span.of(rows), **told, **rest})
+
     def handed(self, name: str, candidate: Candidate, places: tuple[int, ...], shown: Mapping[int, Example]) -> Arm:
         """The rows at `places`, some with something handed over (`shown`), against all without it; the others stay as they are."""
         closed = self.ask(candidate, [self.sample.examples[place] for place in places])
@@ -180,6 +188,18 @@ def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Ca
     bar = bar_of(task, sum(present) / len(present) if present else None)
     mute = "" if present else "; ".join(remarks([row.answer for row in run.rows])) or "no answer could be scored"
     return Case(task=task, context=context, sample=sample, plain=plain, bar=bar, parent=parent, mute=mute)
+
+
+def foreseen_case(task: Task, context: BuildContext, parent: Candidate | None) -> tuple[Case, Answers]:
+    """A case as it may turn out, half of the rows failing, and what opening it will ask. Asks nothing."""
+    from rung.rungs.prompting import plain_candidate
+
+    plain = plain_candidate(task, context)
+    rows = _to_look_at(task, plain)
+    values = tuple(float(place % 2) for place in range(len(rows)))
+    sample = take_sample(rows, values, threshold(task), task.probes.dev_rows or DEV_ROWS)
+    case = Case(task=task, context=context, sample=sample, plain=plain, bar=None, parent=parent)
+    return case, Answers(what="your instruction", candidate=plain, rows=Span.of(float(len(rows))))
 
 
 def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.diagnosis.case import Case, Evidence
+from rung.rungs.asks import Ask
 from rung.rungs.base import labelled
 from rung.rungs.causes import DEMONSTRATIONS
 from rung.rungs.prompting import with_demonstrations
-from rung.types import Task
+from rung.types import Candidate, Task
 
 TITLE = "worked rows before the question"
 CAUSE = DEMONSTRATIONS
@@ -31,8 +32,16 @@ def applies(task: Task) -> str:
 
 def probe(case: Case, config: Config) -> Evidence:
     """The nearest train rows shown before the question, in the form that does best without them."""
+    return Evidence(arms=tuple(case.arm(name, form) for name, form in _forms(case, config).items()))
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """The same."""
+    return [case.foreseen(name, form) for name, form in _forms(case, config).items()]
+
+
+def _forms(case: Case, config: Config) -> dict[str, Candidate]:
     form = replace(case.best, demonstrations=None, calibration=None)
     rows = len(labelled(case.task))
     wanted = sorted({min(k, rows - 1) for k in config.k if k > 0})
-    arms = [case.arm(f"{k} demonstrations", with_demonstrations(case.task, form, k, case.context)) for k in wanted]
-    return Evidence(arms=tuple(arms))
+    return {f"{k} demonstrations": with_demonstrations(case.task, form, k, case.context) for k in wanted}
