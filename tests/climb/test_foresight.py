@@ -86,8 +86,9 @@ def test_what_is_asked_is_what_was_foreseen(task_file: Path, home: Path, tmp_pat
     said = {step.key: step.amount.answers for step in prediction.steps if step.when in ("", gate.status)}
     assert counted["built/r1_prompt"] == said["built/r1_prompt"].expected
     assert said["judged/r1_prompt"].least <= counted["judged/r1_prompt"] == gate.n <= said["judged/r1_prompt"].most == 140
-    assert counted["diagnosed"] == pytest.approx(said["diagnosed"].expected, abs=8)
-    assert counted["measured/r1_prompt"] == pytest.approx(said["measured/r1_prompt"].expected, abs=4)
+    # Which rows fail is not known before: those that an arm asks may be among the 30 of the trials, or the 10 others.
+    assert said["diagnosed"].expected - 15 <= counted["diagnosed"] <= said["diagnosed"].expected
+    assert counted["measured/r1_prompt"] == said["measured/r1_prompt"].expected
 
 
 def test_what_is_answered_already_costs_nothing(task_file: Path, home: Path, tmp_path: Path) -> None:
