@@ -33,10 +33,9 @@ def foreseen_lines(document: ClimbDocument) -> list[str]:
         return []
     whole = in_all(document)
     lines = [f"Time: {text.seconds(whole.seconds)}, said {said(whole.predicted)}"]
-    missed = [step for step in document.took if step.missed]
-    lines += [
-        f"Time: {name_of(step, document)} took {text.seconds(step.seconds)}, said {said(step.predicted)}: {times(step)}" for step in missed
-    ]
+    for step in (one for one in document.took if one.missed):
+        took = f"{name_of(step, document)} took {text.seconds(step.seconds)}"
+        lines.append(f"Time: {took}, said {said(step.predicted)}: {times(step)}")
     return lines
 
 

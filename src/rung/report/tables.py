@@ -13,8 +13,8 @@ from rich.text import Text
 from rung.registry.documents import ClimbDocument, RungRecord
 from rung.report import text
 from rung.report.classes import class_lines
-from rung.report.foreseen import foreseen_lines
 from rung.report.facts import bar_words, dev_words, state, unit_of
+from rung.report.foreseen import foreseen_lines
 from rung.types import Unit
 
 STYLES = {"pass": "green", "fail": "red", "undecided": "yellow", "quiet": "dim"}

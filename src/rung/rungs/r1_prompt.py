@@ -42,17 +42,11 @@ def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Fore
     ks = [k for k in sorted(config.demonstrations) if k < len(labelled(task))]
     shown = [(f"{name} + {k} demonstrations", with_demonstrations(task, best, k, context)) for k in ks]
     likely = shown[0][1] if shown else best
-    asks = [*raced(tried, rows), *raced(shown[:1], rows), *_more_shown(shown[1:], rows)]
+    asks = [*raced(tried, rows), *raced(shown, rows)]
     if config.calibrate and isinstance(likely.constraint, ChoiceConstraint):
         fitted = min(config.calibration_rows, len(task.split("train")))
         asks.append(Answers(what="calibration", candidate=likely, rows=Span.of(fitted), split="train"))
     return Foreseen(asks=tuple(asks), likely=likely)
-
-
-def _more_shown(shown: Sequence[tuple[str, Candidate]], rows: int) -> list[Answers]:
-    """More demonstrations are tried only where the number before them helped."""
-    reached = Span(least=0.0, expected=rows / 2, most=rows)
-    return [Answers(what=name, candidate=candidate, rows=reached) for name, candidate in shown]
 
 
 def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, Any]:
