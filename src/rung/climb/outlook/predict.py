@@ -88,7 +88,8 @@ def _machine(asked: Asked, reader: Reader) -> tuple[Machine, float, float]:
     if known := kept_machine(asked.home.path, asked.base):
         return known, 0.0, 1.0
     before = time.process_time()
-    machine = measure(asked.context, reader, seconds=MEASURED_S)
+    context = asked.context
+    machine = measure(context.runtime, context.task.base, reader.tokenizer, context.progress, seconds=MEASURED_S)
     crowded = max(1.0, machine.took_s / max(time.process_time() - before, 1e-9))
     return machine, machine.took_s, crowded
 

@@ -34,7 +34,7 @@ BYTES_PER_TOKEN, TOKENS_AROUND = 4.0, 12
 class Questions:
     """In tokens: what all questions begin with, the mean of what follows, what choices add, the mean of what is written.
 
-    `steps` is the passes that writing the longest answer takes.
+    `steps` is the passes that writing the `longest` answer takes.
     """
 
     shared: float
@@ -42,6 +42,7 @@ class Questions:
     choices: float = 0.0
     writes: float = 0.0
     steps: float = 0.0
+    longest: float = 0.0
 
     @property
     def reads(self) -> float:
@@ -99,7 +100,7 @@ class Reader:
             return Questions(shared=shared, own=own, choices=self._choices(held.choices))
         writes, longest = self._writes(candidate, held, rows)
         steps = longest * (FREE_SHARE if isinstance(held, SchemaConstraint) else 1.0)
-        return Questions(shared=shared, own=own, writes=writes, steps=steps)
+        return Questions(shared=shared, own=own, writes=writes, steps=steps, longest=longest)
 
     def _requests(self, candidate: Candidate, rows: Sequence[Example]) -> list[Request]:
         from rung.engine.answer import compose

@@ -1,121 +1,86 @@
-"""How fast this machine answers and trains: measured in seconds on the task's own rows, and kept in the home for the next climb."""
+"""How fast this machine answers and trains: measured in seconds on made-up questions, kept in the home for whoever asks next."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rung.climb.outlook.machine import Load, Machine, fit
 from rung.climb.outlook.questions import Reader
+from rung.climb.outlook.texts import LONG, SHORT, Kind, kinds, made_task, questions
 from rung.disk import write_whole
 from rung.errors import BrokenEnvironment
 from rung.json_form import as_json, digest, from_json
 from rung.rungs.base import BuildContext, labelled
-from rung.types import Candidate, Example, Task
+from rung.types import Candidate, Progress
 from rung.verify.environment import environment
-from rung.verify.run import random_order
 
 if TYPE_CHECKING:
     from rung.engine.bases.resolve import Base
+    from rung.engine.runtime import Runtime
     from rung.train.config import TrainConfig
 
-# Rows of the first timing, the most of any, demonstrations where prompts are long, and rows whose answers are written freely.
-FIRST, MOST, SHOWN, FREE = 4, 48, 4, 8
-# Rows asked at a time, as evaluation does.
-CHUNK = 64
+# Rows of the first timing; and rows asked at a time, as evaluation does.
+FIRST, CHUNK = 4, 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """One form of the question: what it is asked on, and the share of the time that it may take."""
-
-    what: str
-    candidate: Candidate
-    share: float
-    most: int
-
-
-def measure(context: BuildContext, reader: Reader, *, seconds: float, clock: Callable[[], float] = time.monotonic) -> Machine:
-    """The machine that answers this task's rows: about `seconds` of questions, dev rows, none of which is kept.
+def measure(
+    runtime: Runtime, base: str, tokenizer: Any, progress: Progress, *, seconds: float, clock: Callable[[], float] = time.monotonic
+) -> Machine:
+    """How fast this machine answers with a base, from about `seconds` of made-up questions, none of which is kept.
 
     The first questions, which load the base and warm its caches, are not counted among the answers.
     """
-    runtime = replace(context.runtime, cache=None)
-    rows = random_order(context.task, "dev") or random_order(context.task, "train")
+    asking = _Asking(replace(runtime, cache=None), Reader(made_task(base), runtime, tokenizer), clock)
+    backend: Any = runtime.backend_for(base)
     started = clock()
-    with context.progress.stage("Measuring how fast this machine answers"):
-        asking = _Asking(runtime, rows, reader, clock)
-        timings = _timings(context.task, context)
-        first = timings[0]
-        load_s = asking.ask(first.candidate, 1)[1]
-        asking.ask(first.candidate, 2)
-        found = [asking.ask(first.candidate, FIRST)]
-        each = found[0][1] / FIRST
-        for timing in timings:
-            affordable = int(seconds * timing.share / max(each * _heavier(reader, timing.candidate, first.candidate), 1e-6))
-            if timing is first and affordable <= FIRST:
-                continue
-            if clock() - started - load_s > seconds:
+    with progress.stage("Measuring how fast this machine answers"):
+        every = kinds(backend.reference, backend.template, ())
+        load_s = asking.ask(every[0], 1)[1]
+        asking.ask(every[0], 2)
+        found = [asking.ask(every[0], FIRST)]
+        began = clock()
+        for kind in every:
+            each = Machine(cost=fit(found)).seconds(asking.load(kind, FIRST)) / FIRST
+            rows = min(kind.most, int(seconds * kind.share / max(each, 1e-9)))
+            if clock() - began > seconds:
                 break
-            found.append(asking.ask(timing.candidate, max(2, min(timing.most, affordable))))
-    return Machine(cost=fit(found), load_s=load_s, precision=_precision(context, context.task), took_s=clock() - started)
+            found.append(asking.ask(kind, max(2, rows)))
+    precision = str(getattr(getattr(backend, "decoder", None), "dtype", "")).removeprefix("torch.")
+    return Machine(cost=fit(found), load_s=load_s, precision=precision, took_s=clock() - started)
 
 
 class _Asking:
-    """Asks ever other rows, and says what that was and took."""
+    """Asks ever other questions, and says what that was and took."""
 
-    def __init__(self, runtime: Any, rows: Sequence[Example], reader: Reader, clock: Callable[[], float]) -> None:
-        self.runtime, self.rows, self.reader, self.clock = runtime, rows, reader, clock
-        self.at = 0
+    def __init__(self, runtime: Runtime, reader: Reader, clock: Callable[[], float]) -> None:
+        self.runtime, self.reader, self.clock = runtime, reader, clock
+        self.questions = {sentences: questions(sentences) for sentences in (SHORT, LONG)}
 
-    def ask(self, candidate: Candidate, rows: int) -> tuple[Load, float]:
+    def ask(self, kind: Kind, rows: int) -> tuple[Load, float]:
+        """The load, as the answers turned out, and its seconds."""
         from rung.engine.answer import answer
 
-        asked = [self.rows[(self.at + place) % len(self.rows)] for place in range(min(rows, len(self.rows)))]
-        self.at += len(asked)
+        asked = list(islice(self.questions[kind.sentences], rows))
         started = self.clock()
-        said = answer(candidate, asked, self.runtime)
+        said = answer(kind.candidate, asked, self.runtime)
         took = self.clock() - started
-        questions = self.reader.of_rows(candidate, asked)
-        written = [float(one.completion_tokens) for one in said if one.completion_tokens is not None]
-        if questions.writes and written:
-            of = questions.steps / questions.writes if questions.writes else 1.0
-            longest = max(written)
-            questions = replace(questions, writes=sum(written) / len(written), steps=longest * min(1.0, of))
-        return questions.load(len(asked), CHUNK), max(took, 1e-6)
+        expected = self.reader.of_rows(kind.candidate, asked)
+        written = [float(one.completion_tokens or 0) for one in said]
+        if expected.writes:
+            steps = max(written) * expected.steps / expected.longest
+            expected = replace(expected, writes=sum(written) / len(written), steps=steps)
+        return expected.load(len(asked), CHUNK), max(took, 1e-6)
 
-
-def _timings(task: Task, context: BuildContext) -> list[Timing]:
-    from rung.rungs.prompting import forms, plain_candidate, with_demonstrations
-
-    plain = plain_candidate(task, context)
-    tried = list(forms(task, plain).values())
-    held = tried[-1]
-    found = [Timing(what="the form held", candidate=held, share=0.35, most=MOST)]
-    if len(labelled(task)) > SHOWN:
-        shown = with_demonstrations(task, held, SHOWN, context)
-        found.append(Timing(what="after demonstrations", candidate=shown, share=0.3, most=MOST // 2))
-    if plain.constraint is None and held.constraint is not None:
-        found.append(Timing(what="written freely", candidate=plain, share=0.3, most=FREE))
-    return found
-
-
-def _heavier(reader: Reader, candidate: Candidate, than: Candidate) -> float:
-    """How many times as many tokens a row of one takes, a token written being worth some that are read."""
-    loads = [reader.of(one).load(FIRST, CHUNK) for one in (candidate, than)]
-    heavy, light = (load.tokens + 8 * load.made for load in loads)
-    return heavy / max(light, 1.0)
-
-
-def _precision(context: BuildContext, task: Task) -> str:
-    backend: Any = context.runtime.backend_for(task.base)
-    decoder = getattr(backend, "decoder", None)
-    return str(getattr(decoder, "dtype", "")).removeprefix("torch.")
+    def load(self, kind: Kind, rows: int) -> Load:
+        """What so many rows would be, were they asked."""
+        return self.reader.of_rows(kind.candidate, list(islice(questions(kind.sentences), rows))).load(rows, CHUNK)
 
 
 def measure_training(context: BuildContext, candidate: Candidate, training: TrainConfig, rows: int, seconds: float) -> Any:
