@@ -87,7 +87,7 @@ def test_what_is_asked_is_what_was_foreseen(task_file: Path, home: Path, tmp_pat
     assert counted["built/r1_prompt"] == said["built/r1_prompt"].expected
     assert said["judged/r1_prompt"].least <= counted["judged/r1_prompt"] == gate.n <= said["judged/r1_prompt"].most == 140
     # Which rows fail is not known before: those that an arm asks may be among the 30 of the trials, or the 10 others.
-    assert said["diagnosed"].expected - 15 <= counted["diagnosed"] <= said["diagnosed"].expected
+    assert said["diagnosed"].least - 15 <= counted["diagnosed"] <= said["diagnosed"].most
     assert counted["measured/r1_prompt"] == said["measured/r1_prompt"].expected
 
 

@@ -148,9 +148,11 @@ class Case:
 
     def foreseen(self, name: str, candidate: Candidate, *, chars: float = 0.0, limit: int | None = None, **rest: Any) -> Answers:
         """What `arm` will ask of the candidate; `chars` stand beside each question, and are then asked by no other."""
-        rows = float(len(self.places(self.chars(candidate, chars), limit)))
+        places = self.places(self.chars(candidate, chars), limit)
+        first, rows = float(len(self._looks(places)[0])), float(len(places))
+        asked = Span(least=first, expected=(first + rows) / 2, most=rows)
         told = {"drawn": len(self.sample.strata.all_inside), "beside": chars, "kept": not chars}
-        return Answers(**{"what": name, "candidate": candidate, "rows": Span.of(rows), **told, **rest})
+        return Answers(**{"what": name, "candidate": candidate, "rows": asked, **told, **rest})
 
     def handed(self, name: str, candidate: Candidate, places: tuple[int, ...], shown: Mapping[int, Example]) -> Arm:
         """The rows at `places`, some with something handed over (`shown`), against all without it; the others stay as they are.

@@ -111,7 +111,8 @@ class Pricing:
             end = among or round(wanted)
             seen = max(float(known[end]), min(asked, end))
             fresh[name] = wanted * (1 - seen / end) if end else 0.0
-        return Span(**fresh)
+        # Where fewer were asked before, more are left.
+        return Span(least=min(fresh.values()), expected=fresh["expected"], most=max(fresh.values()))
 
     def _known(self, ask: Answers) -> list[int]:
         """Of the first n rows, for every n, how many answers are kept."""
