@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rung.engine.backend import CACHED_SHARE
 from rung.engine.chat import text_of, tools_text
 from rung.parts import Span
 from rung.rungs.asks import Answers
@@ -215,8 +216,10 @@ class Case:
         return spread(self.sample.strata.inside, most)
 
     def chars(self, candidate: Candidate, extra: float = 0.0) -> float:
-        """Characters a row, about: the prompt with its demonstrations, `extra`, and the longest answer."""
-        shown = candidate.demonstrations.k if candidate.demonstrations else 0
+        """Characters a row, about: the prompt with its demonstrations, of those that all rows share what it costs to look back at
+        them, `extra`, and the longest answer."""
+        demonstrations = candidate.demonstrations
+        shown = demonstrations.k + CACHED_SHARE * demonstrations.shared if demonstrations else 0
         passages = candidate.retrieval.k * 800 if candidate.retrieval else 0
         prompt = len(candidate.prompt) + self._question_chars * (1 + shown) + passages
         return prompt + extra + CHARS_OF_AN_ANSWER_TOKEN * candidate.max_tokens
