@@ -34,7 +34,8 @@ def answer(request):
     told = request["constraint"] and "Reply with exactly" in request["messages"][0]["content"]
     return "negative" if told else "neither"
 '''
-FIXED = {"demonstrations": [], "dev_rows": 30, "calibrate": False}
+# So few rows that a race has one round.
+FIXED = {"demonstrations": [], "dev_rows": 12, "calibrate": False}
 # A function says no probabilities: what would be asked for them is not.
 PROBES = {"dev_rows": 20, "decision": {"skip": True}, "sampling": {"skip": True}}
 SKIPPED = {name: {"skip": True} for name in ("r0_linear", "r4_adapter", "r5_full")}
@@ -86,9 +87,10 @@ def test_what_is_asked_is_what_was_foreseen(task_file: Path, home: Path, tmp_pat
     said = {step.key: step.amount.answers for step in prediction.steps if step.when in ("", gate.status)}
     assert counted["built/r1_prompt"] == said["built/r1_prompt"].expected
     assert said["judged/r1_prompt"].least <= counted["judged/r1_prompt"] == gate.n <= said["judged/r1_prompt"].most == 140
-    # Which rows fail is not known before: those that an arm asks may be among the 30 of the trials, or the 10 others.
-    assert said["diagnosed"].least - 15 <= counted["diagnosed"] <= said["diagnosed"].most
-    assert counted["measured/r1_prompt"] == said["measured/r1_prompt"].expected
+    # Which rows fail is not known before: those that an arm asks may be among the 12 of the trials, or the 28 others.
+    assert counted["diagnosed"] == pytest.approx(said["diagnosed"].expected, abs=40)
+    # Of the 28 that no trial asked, the diagnosis may have asked some.
+    assert 28 - 20 <= counted["measured/r1_prompt"] <= said["measured/r1_prompt"].expected == 28
 
 
 def test_what_is_answered_already_costs_nothing(task_file: Path, home: Path, tmp_path: Path) -> None:
