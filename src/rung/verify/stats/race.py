@@ -9,7 +9,7 @@ gain by it is below HOPE standard errors of a score on all rows (stochastic curt
 lost, not by how often). So one that is far behind leaves at once, and a dearer one that is merely level soon.
 
 What holds of it: that expectation is a martingale, so that a trial that leaves forgoes on average less than HOPE standard errors,
-however often one looks (optional stopping). Which trial is truly better is not claimed: a confidence sequence would ask for more rows
+however often one looks (optional stopping). Which trial is truly better is not claimed: a confidence sequence asks for more rows
 than dev has, where the rule itself settles for a standard error. What it saves and costs is in docs/statistics.md.
 
 Standard errors are those of clusters. Half a cluster more, won and lost, is imagined beside those seen, so that a few rows without
