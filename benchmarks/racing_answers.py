@@ -74,7 +74,7 @@ def _task(name: str, folder: Path, home: Home) -> Task:
     if name in TASKS:
         file = next(tasks / name / "task.yaml" for tasks in task_folders() if (tasks / name).is_dir())
     else:
-        world = worlds.WORLDS[name.removeprefix("world-")](0, worlds.Size(dev=150))
+        world = worlds.WORLDS[name.removeprefix("world-")](0, worlds.Size())
         file = world.write(folder / "worlds" / name, worlds.SCRIPTED, rungs={})
     task = load_task(file, home.downloads)
     if name not in ROWS:
@@ -90,7 +90,7 @@ def recorded() -> Iterator[list[Stored]]:
     kept, look, rounds = [], race.look, race.rounds
     seen: list[tuple[float, tuple[float | None, ...]]] = []
 
-    def whole(entrants: Sequence[race.Entrant], groups: Sequence[str], level: float = race.LEVEL) -> race.Look:
+    def whole(entrants: Sequence[race.Entrant], groups: Sequence[str], hope: float = race.HOPE) -> race.Look:
         told = [(entrant.cost, tuple(entrant.scores)) for entrant in entrants]
         seen.extend(one for one in dict.fromkeys(told) if one not in seen)
         kept.append(
@@ -101,7 +101,7 @@ def recorded() -> Iterator[list[Stored]]:
                 groups=tuple(groups),
             )
         )
-        return look(entrants, groups, level)
+        return look(entrants, groups, hope)
 
     race.look, race.rounds = whole, lambda total: (total,)
     try:

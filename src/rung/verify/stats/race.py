@@ -30,7 +30,7 @@ from rung.verify.stats.select import one_standard_error
 
 # What a trial must promise to stay, in standard errors of a score on all rows; the rows of the first round, and the least of them;
 # how rounds grow, in whole batches. Simulated: benchmarks/racing.py.
-HOPE = 0.2
+HOPE = 0.25
 FIRST_SHARE, FIRST_ROWS = 1 / 8, 16
 GROWTH, BATCH = 1.5, 8
 IMAGINED = 0.5
@@ -141,14 +141,18 @@ def _difference(mine: Entrant, other: Entrant, groups: Sequence[str]) -> _Differ
 
 
 def _standard_error(scores: Sequence[float | None], groups: Sequence[str]) -> float:
-    """That the mean over all rows will have, by the rows so far, with a cluster that is right and one that is wrong beside them."""
+    """That the mean over all rows will have, by the rows so far and two clusters that are right and two that are wrong beside them.
+
+    Plus four, as of Agresti and Coull, 1998: near 0 and 1 the first few rows would say that nothing can be gained.
+    """
     values = [value or 0.0 for value in scores]
     sums, sizes = _totals(values, groups)
     typical = sum(size**2 for size in sizes) / len(values)
-    mean = (sum(values) + typical) / (len(values) + 2 * typical)
+    rows = len(values) + 4 * typical
+    mean = (sum(values) + 2 * typical) / rows
     spread = sum((total - size * mean) ** 2 for total, size in zip(sums, sizes, strict=True))
-    spread += (typical * mean) ** 2 + (typical * (1 - mean)) ** 2
-    return math.sqrt(spread / (len(values) + 2 * typical) / len(groups))
+    spread += 2 * typical**2 * (mean**2 + (1 - mean) ** 2)
+    return math.sqrt(spread / rows / len(groups))
 
 
 def _totals(values: Sequence[float], groups: Sequence[str]) -> tuple[list[float], list[int]]:
