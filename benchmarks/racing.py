@@ -3,12 +3,12 @@
     python benchmarks/racing.py [task or world ...] [--samples 400] [--folder racing] [--write]
 
 First every rung's search is made whole and kept in the folder: each form on all its dev rows (the worked tasks take hours on two
-cores, but for what the home has answered already; the scripted worlds seconds). Then dev is drawn again and again from these rows,
-clusters whole, and the races are run on each draw by the search's own code, beside a whole search of the same draw. The second table
-has populations of which the truth is known. The locked split is never looked at.
+cores, but for what the home has answered already; the scripted worlds seconds). Then dev is drawn again and again from these
+rows, clusters whole, and the races are run on each draw by the search's own code, beside a whole search of the same draw. The
+second table has populations of which the truth is known. The locked split is never looked at.
 
-A loss is the true score of the whole search's choice less that of the race's, in standard errors of a score on dev: below 0 the race
-chose the truly better one. A form is wrongly out where it left and the whole search chose it, truly better or not.
+A loss is the true score of the whole search's choice less that of the race's, in standard errors of a score on dev: below 0 the
+race chose the truly better one. A form is wrongly out where it left and the whole search chose it, truly better or not.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def _again(groups: Sequence[str], draw: random.Random) -> tuple[list[int], list[
     return rows[: len(groups)], names[: len(groups)]
 
 
-# Forms beside the first, which is right on 60% of rows and costs 1: the share of rows on which one differs from it, the part of these
-# that it wins, its cost.
+# Forms beside the first, which is right on 60% of rows and costs 1: the share of rows on which one differs from it, the part of
+# these that it wins, its cost.
 POPULATIONS = {
     "four that answer alike": ((0.0, 0.5, 1), (0.0, 0.5, 1), (0.0, 0.5, 2)),
     "four level ones, differing on 10% of rows": ((0.1, 0.5, 1), (0.1, 0.5, 1.5), (0.1, 0.5, 2)),
