@@ -105,7 +105,10 @@ def compose(
     system_apart = any(_split_system(demo.messages)[0] != own_system for demo in common)
     system = "\n\n".join(filter(None, [candidate.prompt, "" if system_apart else own_system]))
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
-    for demo in (*common, *near):
+    for demo in common:
+        turns += _demo_turns(demo, tools_in_words=tools_apart, with_system=system_apart)
+    shared = len(turns) if common else 0
+    for demo in near:
         turns += _demo_turns(demo, tools_in_words=tools_apart, with_system=system_apart)
     asked = retriever.put_into(question, passages) if retriever else question
     asked = _in_words(asked, tools) if tools_apart else asked
@@ -115,6 +118,7 @@ def compose(
         tools=() if tools_apart else tools,
         constraint=resolve_constraint(candidate.constraint, tools),
         max_tokens=candidate.max_tokens,
+        shared=shared,
     )
 
 
