@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rung.data.findings import place
+from rung.engine.chat import text_of
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
 from rung.rungs.first_search import first_search
@@ -64,8 +66,17 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
     if search.can_rise:
         search.race(_nearest(task, search.best, context, config))
     search.race(_calibrated(task, search.best, context, config))
-    record(search.trials, search.best, context)
+    shown = {"shown": [_told(task, row) for row in shown_to_all(task, search.best.candidate, context)]}
+    record(search.trials, search.best, context, lambda trial: shown if trial.candidate == search.best.candidate else {})
     return search.best.candidate
+
+
+def _told(task: Task, row: Example) -> dict[str, str]:
+    """A row that every question is shown, for the report."""
+    from rung.verify.scoring import target_text
+
+    said = [text_of(turn.get("content")) for turn in row.messages if turn.get("role") == "user"]
+    return {"source": place(row), "question": said[-1] if said else "", "answer": target_text(task, row)}
 
 
 class _Search:
@@ -81,8 +92,10 @@ class _Search:
 
     @property
     def can_rise(self) -> bool:
-        """Whether a dearer form could be chosen: it must score more, and there is no more than right on every row of dev."""
-        return self.best.shares.mean != 1.0 or len(self.best.run.rows) < self.best.of
+        """Whether a dearer form may be chosen: it must score more by a standard error, and more than right there is nothing. Where
+        half of dev shows no row that is wrong, the rest could hardly show enough of them."""
+        asked = self.best.shares.values
+        return any(value != 1.0 for value in asked) or 2 * len(asked) < self.best.of
 
     def race(self, forms: Sequence[Form]) -> tuple[Trial, ...]:
         """These against the best so far; nothing where there are none."""
