@@ -102,6 +102,8 @@ def compose(
     common, near = _demonstrations(candidate, example, pool, k)
     tools = candidate.tools.toolset.offers if candidate.tools else tuple(example.tools)
     tools_apart = not candidate.tools and any(demo.tools != tools for demo in (*common, *near))
+    if common and not candidate.tools and not tools_apart:
+        tools = common[0].tools  # the same, and written in the same way for every question
     system_apart = any(_split_system(demo.messages)[0] != own_system for demo in common)
     system = "\n\n".join(filter(None, [candidate.prompt, "" if system_apart else own_system]))
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []

@@ -159,6 +159,14 @@ Keep = Callable[[Mapping[int, Answer]], None]
 
 
 @runtime_checkable
+class SaysContext(Protocol):
+    """A Backend that knows how many tokens it reads at most."""
+
+    @property
+    def context_tokens(self) -> int: ...
+
+
+@runtime_checkable
 class TellsEach(Protocol):
     """A Backend whose answers come one by one, and cost: it tells each as soon as it is there."""
 

@@ -14,9 +14,18 @@ from rung.engine.chat import text_of
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
 from rung.rungs.first_search import first_search
-from rung.rungs.prompting import Config, calibrated, forms, plain_candidate, shared_name, shown_to_all, with_nearest, with_shared
+from rung.rungs.prompting import (
+    Config,
+    calibrated,
+    drawn_rows,
+    forms,
+    plain_candidate,
+    shared_name,
+    shown_to_all,
+    with_nearest,
+    with_shared,
+)
 from rung.rungs.settings import read_settings
-from rung.rungs.shared_rows import shared_rows
 from rung.rungs.trials import Form, Trial, race, record
 from rung.types import Candidate, Example, Task
 
@@ -110,7 +119,7 @@ class _Search:
 def _drawn(task: Task, start: Trial, context: BuildContext, config: Config) -> list[Form]:
     """With the largest set, of several draws."""
     numbers = _numbers(task, config.demonstrations)
-    sets = [shared_rows(task, numbers[-1], draw) for draw in range(config.draws)] if numbers else []
+    sets = [drawn_rows(task, numbers[-1], draw, context) for draw in range(config.draws)] if numbers else []
     return [
         Form(f"{start.name} + {shared_name(rows)}, draw {draw}", with_shared(task, start.candidate, rows, context))
         for draw, rows in enumerate(sets, start=1)

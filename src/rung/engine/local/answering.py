@@ -87,6 +87,11 @@ class Answering:
     def decoder(self) -> Decoder:
         return self.model.decoder
 
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens it reads at most, the answer included."""
+        return self.model.config.max_positions
+
     @cached_property
     def _computing(self) -> Computing:
         return computing(self.decoder)
