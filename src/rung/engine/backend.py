@@ -160,10 +160,10 @@ Keep = Callable[[Mapping[int, Answer]], None]
 
 @runtime_checkable
 class SaysContext(Protocol):
-    """A Backend that knows how many tokens it reads at most."""
+    """A Backend that knows how many tokens it reads at most; None where there is no end."""
 
     @property
-    def context_tokens(self) -> int: ...
+    def context_tokens(self) -> int | None: ...
 
 
 @runtime_checkable

@@ -80,9 +80,8 @@ def _variants(instruction: str, description: str) -> list[tuple[str, str]]:
 def drawn_rows(task: Task, k: int, number: int, context: BuildContext) -> list[Example]:
     """The k rows of a draw, or as many as leave room for questions: about half of what the base reads, where that is known."""
     backend = context.runtime.backend_for(task.base)
-    room = MOST_BYTES
-    if isinstance(backend, SaysContext):
-        room = min(room, BYTES_OF_A_TOKEN // 2 * backend.context_tokens)
+    context_tokens = backend.context_tokens if isinstance(backend, SaysContext) else None
+    room = min(MOST_BYTES, BYTES_OF_A_TOKEN // 2 * context_tokens) if context_tokens else MOST_BYTES
     return shared_rows(task, k, number, room)
 
 
@@ -146,6 +145,11 @@ def calibrated(task: Task, candidate: Candidate, context: BuildContext) -> Candi
     from rung.verify.stats.calibrate import fit_bias
 
     return replace(candidate, calibration=Calibration(bias=fit_bias(pairs, constraint.choices)))
+
+
+def calibration_rows(task: Task) -> int:
+    """Train rows that label bias is fitted on."""
+    return min(read_settings(task, "r1_prompt", Config).calibration_rows, len(task.split("train")))
 
 
 def _any_logprobs(run: Run) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 
 import torch
@@ -28,6 +29,7 @@ from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache
 from rung.engine.local.rows import FORCED_AT_ONCE, Ask
+from rung.engine.local.settings import context_tokens
 from rung.engine.local.words import text_of_tokens, thought_opened_by
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
@@ -63,6 +65,7 @@ class Answering:
 
     model   or what loads it, at the first question
     prices  as in `backend.price_usd`
+    folder  that it is loaded from, where it is
     """
 
     def __init__(
@@ -72,8 +75,9 @@ class Answering:
         reference: str = "",
         template: str = "",
         prices: Mapping[str, float] | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self._source, self._prices, self._lock = model, prices or {}, Lock()
+        self._source, self._prices, self._lock, self._folder = model, prices or {}, Lock(), folder
         self.reference, self.template = reference, template
         self._prefixes = PrefixCache()
         self._choices: OrderedDict[tuple[str, ...], Choices] = OrderedDict()
@@ -88,9 +92,9 @@ class Answering:
         return self.model.decoder
 
     @property
-    def context_tokens(self) -> int:
-        """How many tokens it reads at most, the answer included."""
-        return self.model.config.max_positions
+    def context_tokens(self) -> int | None:
+        """How many tokens it reads at most, the answer included; None where that is not known. No weight is read for it."""
+        return context_tokens(self._folder) if self._folder else self.model.config.max_positions
 
     @cached_property
     def _computing(self) -> Computing:
