@@ -7,7 +7,7 @@ nobody who is asked about the weather says `amber` or `cobalt` unless held to it
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,11 +65,14 @@ class Server:
         return Asked(address=ServerAddress.read(self.address), model=self.model)
 
 
-def check(server: Server, form: Form | None = None, *, batches: bool = False) -> ServerFinding:
+def check(
+    server: Server, form: Form | None = None, *, batches: bool = False, answered: Callable[[], None] = lambda: None
+) -> ServerFinding:
     """What a server does. It costs some 12 answers of a few tokens.
 
-    form     what answers will be held to: tried as well, for servers hold some schemas and not others
-    batches  whether questions will be handed in as batches
+    form      what answers will be held to: tried as well, for servers hold some schemas and not others
+    batches   whether questions will be handed in as batches
+    answered  is called once the first question is answered: somebody is there, who takes the key and knows the model
 
     Raises UserError where nobody is there, the key is refused, the model is not known or nothing is answered, or where there are no
     batches and there must be; BudgetSpent.
@@ -82,6 +85,7 @@ def check(server: Server, form: Form | None = None, *, batches: bool = False) ->
         with ThreadPoolExecutor(max_workers=MOST_QUESTIONS) as pool:
             listed = pool.submit(read_listing, line, server.model)
             first = asking.first(listed.result)
+            answered()
             finding = _probed(asking, first, form, pool)
             if batches:
                 _look_for_batches(line, server)
