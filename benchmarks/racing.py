@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,6 +190,8 @@ def _population(forms, n: int, cluster: int, draw: random.Random) -> Draw:
 
 
 def main() -> None:
+    # benchmarks/statistics.py would stand before the module of that name which the package imports.
+    sys.path.append(sys.path.pop(0))
     from racing_answers import TASKS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
