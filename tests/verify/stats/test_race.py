@@ -194,3 +194,16 @@ def test_a_checkpoint_that_is_far_behind_can_stop():
     """As training asks: same cost, two score vectors."""
     best, worse = [1.0, 1.0, 0.0, 1.0] * 10, [1.0, 0.0, 0.0, 0.0] * 10
     assert behind(entrant(worse), entrant(best), alone(200)) and not behind(entrant(best), entrant(worse), alone(200))
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), -0.5, 75.0])
+def test_what_is_no_score_is_refused(score):
+    with pytest.raises(ValueError, match="within 0 and 1"):
+        entrant([1.0, score])
+
+
+def test_nobody_leaves_before_the_first_round_and_who_is_hopeless_leaves_with_it():
+    for total in (60, 150, 400):
+        first = rounds(total)[0]
+        assert first >= 16
+        assert look([entrant([0.0] * first), entrant([1.0] * first)], alone(total)).decided
