@@ -176,9 +176,8 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
-    `traffic` is what break-evens are told in, `in_flight` how many questions a server is asked at once; no part of the lock.
-    `base_adapters` (digests) are part of the base: those of a registered version (`base_name`) and the file's `base_adapter`."""
+    No part of the lock: `findings` of the audit, `traffic` for break-evens, `in_flight` (questions a server is asked at once). Shares
+    of alpha go by `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
 
     name: str
     base: str
@@ -202,6 +201,7 @@ class Task:
     base_name: str = ""
     base_adapter: str = ""
     in_flight: int | None = None
+    alpha_shares: Literal["dev", "equal"] = "dev"
 
     @cached_property
     def base_reference(self) -> BaseReference:
@@ -226,7 +226,7 @@ class Task:
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
         # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
-        none = () if self.base_adapters else ("base_adapters",)
+        none = [name for name, unsaid in (("base_adapters", ()), ("alpha_shares", "dev")) if getattr(self, name) == unsaid]
         outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", *none)
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         rows = [[row.digest, row.group, row.split, *([dict(row.slices)] if row.slices else [])] for row in self.examples]

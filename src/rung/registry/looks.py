@@ -120,7 +120,7 @@ class Looks:
                 connection.execute(insert(tables.charges), row | {"created": now()})
             part, lines = grant(number).part, json.dumps(list(test.gauge.lines))
             entry = {"gauge": test.gauge.key, "test": test.key, "lines": lines, "climb": climb, "alpha": part}
-            connection.execute(insert(tables.tests).prefix_with("OR IGNORE"), entry | {"created": now()})
+            _keep_test(connection, entry | {"created": now()})
         return part
 
     def charged(self, climb: str, rows: Sequence[str]) -> Charge | None:
@@ -130,12 +130,13 @@ class Looks:
             before = _standing(connection, rows, found.seq) if found else None
         return Charge(number=found.number, alpha=found.alpha, before=before) if before else None
 
-    def level(self, test: Gauged) -> float | None:
-        """The alpha that was charged for this test, with bars that stood no lower; None where it was not made.
+    def level(self, test: Gauged, climb: str | None = None) -> float | None:
+        """The alpha that was charged for this test (by that climb), with bars that stood no lower; None where it was not made.
 
         Its bounds hold for all lower bars at once, so that asking again costs nothing.
         """
-        return max((row.alpha for row in self._tests(test.gauge) if row.test == test.key), default=None)
+        rows = [row for row in self._tests(test.gauge) if row.test == test.key and climb in (None, row.climb)]
+        return max((row.alpha for row in rows), default=None)
 
     def has_made(self, gauge: Gauge) -> bool:
         """Whether anyone was measured so, with no lower bar."""
@@ -162,7 +163,8 @@ class Looks:
 
     def _tests(self, gauge: Gauge) -> list[Any]:
         columns = tables.tests.c
-        stored = self._database.rows(select(columns.test, columns.lines, columns.alpha).where(columns.gauge == gauge.key))
+        wanted = select(columns.test, columns.lines, columns.alpha, columns.climb)
+        stored = self._database.rows(wanted.where(columns.gauge == gauge.key))
         return [row for row in stored if gauge.below(json.loads(row.lines))]
 
     def unknown(self, name: str) -> int:
@@ -175,6 +177,16 @@ class Looks:
 
 def _look(row: Any) -> Look:
     return Look(task=row.task, candidate=row.candidate, n=row.n, created=row.created, known=row.row_set is not None)
+
+
+def _keep_test(connection: Connection, entry: dict[str, Any]) -> None:
+    """Written down once; where it was charged before, at less, for what it is charged now."""
+    from sqlalchemy.dialects.sqlite import insert as upsert
+
+    added, of = upsert(tables.tests).values(entry), tables.tests.c
+    more = {"alpha": added.excluded.alpha, "climb": added.excluded.climb}
+    known = [of.gauge, of.test, of.lines]
+    connection.execute(added.on_conflict_do_update(index_elements=known, set_=more, where=added.excluded.alpha > of.alpha))
 
 
 def _charge_of(connection: Connection, climb: str) -> Any:

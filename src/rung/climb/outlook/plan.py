@@ -161,7 +161,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     return {
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "test")},
-        "card": card(replace(judging, alpha=alpha.alpha), alpha.shares),
+        "card": card(judging, alpha),
         "trials": trials,
         "ledger": {
             "number": alpha.number,
