@@ -176,7 +176,7 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    No part of the lock: `findings` of the audit, `traffic` for break-evens, `in_flight` (questions a server is asked at once). Shares
+    No part of the lock: `findings` of the audit, `traffic` for break-evens, `in_flight` (questions put to a server at once). Shares
     of alpha go by `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
 
     name: str
