@@ -103,11 +103,16 @@ def foresee(task: Task, examples: Sequence[Example], answered: Callable[[int], S
         return None
     if not task.quality.plain and not any(map(measure_of(task, task.quality).is_about, examples)):
         return None
+    return stepwise(lambda n: read(task, examples[:n], answered(n), line), len(examples))
+
+
+def stepwise(look: Callable[[int], Foresight | None], total: int) -> Foresight | None:
+    """What the first rows say, of `total`: more of them are asked until they tell enough."""
     found = None
     for step in STEPS:
-        n = min(step, len(examples))
-        found = read(task, examples[:n], answered(n), line) or found
-        if n == len(examples) or (found and _told(found, step)):
+        n = min(step, total)
+        found = look(n) or found
+        if n == total or (found and _told(found, step)):
             break
     return found
 
@@ -119,21 +124,26 @@ def _told(found: Foresight, step: int) -> bool:
 
 def read(task: Task, examples: Sequence[Example], rows: Sequence[Row], line: float) -> Foresight | None:
     """What answered rows of dev say; None where the bar is about none of them."""
+    if not rows or not (task.quality.plain or any(map(measure_of(task, task.quality).is_about, examples))):
+        return None
+    shares = shares_of(task, examples, rows)
+    return of_shares(shares.values, shares.groups, line)
+
+
+def of_shares(values: Sequence[float | None], groups: Sequence[str], line: float) -> Foresight:
+    """What rows of dev say by their shares in holding the line; None where one is missing."""
     import numpy as np
 
     from rung.verify.stats.bounds import fixed_bounds, row_variance
     from rung.verify.stats.clusters import labels, sizes
     from rung.verify.stats.gaffke import imagined_size
 
-    if not rows or not (task.quality.plain or any(map(measure_of(task, task.quality).is_about, examples))):
-        return None
-    shares = shares_of(task, examples, rows)
-    of = labels(shares.groups)
-    worst, best = ([stand_in if value is None else value for value in shares.values] for stand_in in (0.0, 1.0))
-    imagined = imagined_size(np.array(sizes(shares.groups), float))
+    of = labels(groups)
+    worst, best = ([stand_in if value is None else value for value in values] for stand_in in (0.0, 1.0))
+    imagined = imagined_size(np.array(sizes(groups), float))
     return Foresight(
         rows=len(worst),
-        missing=shares.values.count(None),
+        missing=values.count(None),
         mean=(sum(worst) + imagined / 2) / (len(worst) + imagined),
         upper=fixed_bounds(best, of, DOUBT).upper,
         variance=row_variance(worst, of),
