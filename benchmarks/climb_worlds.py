@@ -38,8 +38,8 @@ class World:
     alike    how the rungs' scores on a row go together, 0 to 1
     flatter  forms of a rung on dev, the best of which is the rung's
     size     rows in a group, which correlate by .2
-    left     the rung that a diagnosis of dev leaves out whenever dev holds it to be hopeless, and the rungs left out, without getting
-             anything, where the gate has failed the first
+    left     the rung that a diagnosis of dev leaves out whenever dev holds it to be hopeless; those above it are left out, and give
+             nothing back, where the gate has failed the first
     again    climbs one after the other on the same test rows
     """
 
@@ -162,13 +162,17 @@ def gate(scores: np.ndarray, alpha: float, bar: float, foresight: Foresight | No
     ends = boundaries.looks(total)
     right = np.cumsum(scores)[np.array(ends) - 1]
     passing, failing, futile = lines_of(total, alpha, bar)
-    stop = (right >= passing) | (right <= failing) | (right <= futile)
-    last = int(stop.argmax()) if stop.any() else len(ends) - 1
+    last, status = len(ends) - 1, "undecided"
+    for at in np.flatnonzero((right >= passing) | (right <= failing) | (right <= futile)).tolist():
+        passes = right[at] >= passing[at]
+        if passes and not boundaries.passed(right[: at + 1].tolist(), total, alpha, bar):
+            continue
+        last, status = at, "pass" if passes else "fail" if right[at] <= failing[at] else "undecided"
+        break
     if foresight is not None:
         early = (at for at in range(last) if foresight.gives_up(alpha, total, float(right[at]), ends[at]))
-        if (at := next(early, None)) is not None:
-            return Stopped(status="undecided", rows=ends[at])
-    status = "pass" if right[last] >= passing[last] else "fail" if right[last] <= failing[last] else "undecided"
+        if (first := next(early, None)) is not None:
+            return Stopped(status="undecided", rows=ends[first])
     return Stopped(status=status, rows=ends[last])
 
 

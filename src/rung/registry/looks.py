@@ -120,7 +120,7 @@ class Looks:
                 connection.execute(insert(tables.charges), row | {"created": now()})
             part, lines = grant(number).part, json.dumps(list(test.gauge.lines))
             entry = {"gauge": test.gauge.key, "test": test.key, "lines": lines, "climb": climb, "alpha": part}
-            _keep_test(connection, entry | {"created": now()})
+            connection.execute(insert(tables.tests).prefix_with("OR IGNORE"), entry | {"created": now()})
         return part
 
     def charged(self, climb: str, rows: Sequence[str]) -> Charge | None:
@@ -177,16 +177,6 @@ class Looks:
 
 def _look(row: Any) -> Look:
     return Look(task=row.task, candidate=row.candidate, n=row.n, created=row.created, known=row.row_set is not None)
-
-
-def _keep_test(connection: Connection, entry: dict[str, Any]) -> None:
-    """Written down once; where it was charged before, at less, for what it is charged now."""
-    from sqlalchemy.dialects.sqlite import insert as upsert
-
-    added, of = upsert(tables.tests).values(entry), tables.tests.c
-    more = {"alpha": added.excluded.alpha, "climb": added.excluded.climb}
-    known = [of.gauge, of.test, of.lines]
-    connection.execute(added.on_conflict_do_update(index_elements=known, set_=more, where=added.excluded.alpha > of.alpha))
 
 
 def _charge_of(connection: Connection, climb: str) -> Any:
