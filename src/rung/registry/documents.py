@@ -186,7 +186,7 @@ class ArmReading:
     """A way that the base was asked in, in numbers: means over dev, bounds on the lift, failures turned right, passes broken.
 
     `p` is that of the exact one-sided sign test that more clusters of rows are lifted than lowered. `holding` counts the answers
-    that fail although they hold their target, among other words.
+    that fail although they hold their target, among other words. Of `of` rows, the first `n` settled what it shows.
     """
 
     name: str
@@ -201,6 +201,7 @@ class ArmReading:
     p: float
     shows: bool
     holding: int = 0
+    of: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,9 +93,9 @@ def _handed(case: Case, name: str, plain: Candidate, made: Mapping[str, Sequence
     listed = offers_of(plain)
     places = case.places(case.chars(form, float(len(str(listed)))))
     shown = {place: _answered(row, made, listed) for place in places if (row := case.sample.examples[place]).id in made}
-    needless = [case.sample.examples[place].calls == () for place in places]
-    unknown = tuple(place not in shown and not none for place, none in zip(places, needless, strict=True))
-    return replace(case.handed(name, form, places, shown), unknown=unknown)
+    arm = case.handed(name, form, places, shown)
+    unknown = tuple(place not in shown and case.sample.examples[place].calls != () for place in arm.places)
+    return replace(arm, unknown=unknown)
 
 
 def _answered(example: Example, made: Mapping[str, Sequence[Mapping[str, Any]]], tools: tuple[Any, ...]) -> Example:
