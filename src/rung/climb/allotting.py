@@ -11,7 +11,7 @@ from rung.climb.ledger import charged_level, plan_of
 from rung.verify.alpha import WHOLE, Division, spends
 from rung.verify.choosing import counted
 from rung.verify.foresight import Foresight, foresee
-from rung.verify.run import random_order
+from rung.verify.run import evaluate, random_order
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
@@ -39,8 +39,8 @@ def allot(climb: Climb, rung: str, trial: Trial) -> Allotted:
 
 
 def _foreseen(climb: Climb, candidate: Candidate) -> Foresight | None:
-    context, dev = climb.context("dev"), random_order(climb.task, "dev")
-    return foresee(climb.task, dev, lambda rows: context.measure(candidate, "dev", rows).rows)
+    task, dev = climb.task, random_order(climb.task, "dev")
+    return foresee(task, dev, lambda n: evaluate(task, candidate, "dev", dev[:n], climb.runtime, climb.progress).rows)
 
 
 def _division(climb: Climb, rungs: tuple[str, ...]) -> Division:
