@@ -55,6 +55,25 @@ def test_rows_of_one_cluster_say_next_to_nothing() -> None:
     assert of(100, 200, groups=[f"g{row // 4}" for row in range(200)]).hopeless
 
 
+@pytest.mark.parametrize("right", [0, 1, 47, 48])
+@pytest.mark.parametrize("alpha", [1e-12, 1e-6, 0.4])
+@pytest.mark.parametrize("total", [1, 24, 5000])
+def test_figures_stay_figures_at_every_edge(right: int, alpha: float, total: int) -> None:
+    """All right, all wrong, one of them, next to no alpha, one test row."""
+    for line in (0.001, 0.5, 0.999):
+        found = of(right, 48, line)
+        assert 0 < found.mean < 1 and 0 < found.upper <= 1 and found.variance > 0
+        assert 0 <= found.chance(alpha, total) <= 1
+        assert found.gives_up(alpha, total, 0.0, total - 1) in (False, True)
+
+
+def test_partial_credit_is_a_mean_like_any_other() -> None:
+    draw = np.random.default_rng(4)
+    low, high = (of_shares([float(v) for v in draw.beta(8 * m, 8 * (1 - m), 200)], [""] * 200, 0.7) for m in (0.5, 0.9))
+    assert low.hopeless and high.chance(0.01, 300) > 0.9
+    assert high.variance < 0.1, "scores in between say more than right and wrong do"
+
+
 DEV = {"at 76% of a bar of 83%": (152, 200, 0.83), "far below": (90, 200, 0.8)}
 
 

@@ -12,7 +12,7 @@ from rung.registry.documents import Ledger
 from rung.registry.looks import Gauge, Gauged, Grant, Standing
 from rung.rungs.base import ladder
 from rung.types import Bar, Candidate, Example, Run, Task
-from rung.verify.alpha import AlphaPlan, plan_alpha, weight
+from rung.verify.alpha import WHOLE, AlphaPlan, plan_alpha, weight
 from rung.verify.run import random_order
 
 if TYPE_CHECKING:
@@ -194,9 +194,22 @@ def ledger_of(climb: Climb) -> Ledger:
         seen=before.seen,
         rows=len(set(locked_rows(task))),
         next_alpha=_numbered(climb, standing_of(task, climb.home).climbs + 1).alpha,
-        lines=(*lines, *of_left_out(left_out, task), *of_unknown(task, climb.home)),
+        lines=(*lines, *of_left_out(left_out, task), *of_unknown(task, climb.home), *(of_division(climb) if charged else ())),
         left_out=left_out,
     )
+
+
+def of_division(climb: Climb) -> list[str]:
+    """How the rungs that came to the gate divided what the climb may spend; nothing where there was but one."""
+    given = climb.record.allotted.values()
+    if len(plan_of(climb).rungs) < 2 or not given:
+        return []
+    parts = [
+        f"{one.rung} {one.part / WHOLE:.1%}{' (dev leaves it little hope)' if one.dev and one.dev.hopeless else ''}"
+        for one in given
+    ]
+    how = "by what dev says of each" if any(one.dev for one in given) else "in equal parts"
+    return [f"of what this climb may spend, {how}: {', '.join(parts)}"]
 
 
 def said(task: Task, home: Home, left_out: Collection[str]) -> list[str]:
