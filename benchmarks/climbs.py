@@ -30,6 +30,7 @@ from rung.parts import Demonstrations
 from rung.progress import Silent
 from rung.registry.documents import ClimbDocument
 from rung.registry.home import open_home
+from rung.rungs.asks import Foreseen
 from rung.rungs.base import BuildContext, ladder
 from rung.task.load import load_task
 from rung.types import Candidate, Task
@@ -94,7 +95,8 @@ def _rung(name: str, order: int) -> ModuleType:
         return Candidate(rung=name, base=backend.reference, prompt=f"{task.instruction} {name}", demonstrations=shown)
 
     module = ModuleType(name)
-    vars(module).update(ORDER=order, TITLE=name, UNDO="", CHEAP=True, applies=lambda task: "", build=build)
+    known = {"applies": lambda task: "", "build": build, "foresee": lambda *_: Foreseen(asks=())}
+    vars(module).update(ORDER=order, TITLE=name, UNDO="", CHEAP=True, **known)
     return module
 
 
