@@ -25,6 +25,7 @@ from statistics_page import put
 
 from rung import plugins
 from rung.climb.climb import climb
+from rung.climb.diagnosis.probe import probes
 from rung.engine.demos import pool_bytes
 from rung.parts import Demonstrations
 from rung.progress import Silent
@@ -85,6 +86,7 @@ def install(rungs: int) -> None:
     plugins.names = lambda slot: tuple(made) if slot == "rungs" else () if slot == "probes" else names(slot)  # type: ignore[assignment]
     plugins.load = lambda slot, name: made[name] if slot == "rungs" else load(slot, name)  # type: ignore[assignment]
     ladder.cache_clear()
+    probes.cache_clear()
 
 
 def _rung(name: str, order: int) -> ModuleType:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from rung import plugins
 from rung.climb import ledger, steps
 from rung.climb.climb import climb
+from rung.climb.diagnosis.probe import probes
 from rung.climb.record import Record
 from rung.progress import Silent
 from rung.registry.documents import ClimbDocument, RungRecord
@@ -48,6 +49,7 @@ def opened(home: Path) -> Iterator[Home]:
         yield opened
     plugins.names, plugins.load = names, load
     ladder.cache_clear()
+    probes.cache_clear()
 
 
 def task_in(folder: Path, home: Home, truths: Sequence[float], *, bar: float = 0.8, dev: int = 100, **changed: object) -> Task:

@@ -67,12 +67,15 @@ class Foresight:
     def _gate(self, rung: str) -> None:
         if rung == self.task.quality.other:
             return
+        shared = self._shared(self.likely[rung])
         for when in ENDINGS:
             rows = gate_rows(self.task, self.alpha.likely if when == "pass" else self.alpha.equal, when)
-            asks = [*self._shared(self.likely[rung]), *self._judged(self.likely[rung], rows)]
+            asks = [*shared, *self._judged(self.likely[rung], rows)]
             before = dict(self.pricing.asked)
             self._add(f"judged/{rung}", rung, "gate", asks, when)
             self.pricing.asked = before
+        # However it ends, these are known by then.
+        self.pricing.amount(shared)
 
     def _shared(self, foreseen: Foreseen) -> list[Ask]:
         """Dev rows by which a rung's share of alpha is fixed; a search has asked most of them."""
