@@ -176,8 +176,8 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    No part of the lock: `findings` of the audit, `traffic` for break-evens, `in_flight` (questions put to a server at once). Shares
-    of alpha go by `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
+    No part of its digest: `findings` of the audit; `traffic`, what break-evens are told in; `in_flight`; `batch`. Rungs share alpha
+    by `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
 
     name: str
     base: str
@@ -201,6 +201,7 @@ class Task:
     base_name: str = ""
     base_adapter: str = ""
     in_flight: int | None = None
+    batch: bool = False
     alpha_shares: Literal["dev", "equal"] = "dev"
 
     @cached_property
@@ -227,7 +228,7 @@ class Task:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
         # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
         none = [name for name, unsaid in (("base_adapters", ()), ("alpha_shares", "dev")) if getattr(self, name) == unsaid]
-        outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", *none)
+        outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch", *none)
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         rows = [[row.digest, row.group, row.split, *([dict(row.slices)] if row.slices else [])] for row in self.examples]
         return digest([fields, rows])
@@ -236,8 +237,7 @@ class Task:
 def _locked(value: Any) -> Any:
     """A field of a Task as far as it is part of the lock."""
     if isinstance(value, Bar):
-        unsaid = ("accepts", *_unsaid(value))  # what is accepted of a scorer changes no score
-        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in unsaid}
+        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in _unsaid(value)}
     if isinstance(value, tuple):
         return [_locked(part) for part in value]
     if isinstance(value, Knowledge):
@@ -249,8 +249,11 @@ _LEAST = Bar(scorer="")
 
 
 def _unsaid(bar: Bar) -> list[str]:
-    """What a bar need not say, and does not: left out of the lock, so that tasks keep the digest that they had before."""
-    return [name for name in ("at_most", "where", "metric", "of", "k", "cost") if getattr(bar, name) == getattr(_LEAST, name)]
+    """What a bar need not say, and does not, and what is accepted of a scorer, which changes no score: left out of the lock."""
+    return [
+        "accepts",
+        *(key for key in ("at_most", "where", "metric", "of", "k", "cost") if getattr(bar, key) == getattr(_LEAST, key)),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
