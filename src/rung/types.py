@@ -237,7 +237,8 @@ class Task:
 def _locked(value: Any) -> Any:
     """A field of a Task as far as it is part of the lock."""
     if isinstance(value, Bar):
-        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in _unsaid(value)}
+        unsaid = ("accepts", *_unsaid(value))  # what is accepted of a scorer changes no score
+        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in unsaid}
     if isinstance(value, tuple):
         return [_locked(part) for part in value]
     if isinstance(value, Knowledge):
@@ -245,15 +246,10 @@ def _locked(value: Any) -> Any:
     return as_json(value)
 
 
-_LEAST = Bar(scorer="")
-
-
 def _unsaid(bar: Bar) -> list[str]:
-    """What a bar need not say, and does not, and what is accepted of a scorer, which changes no score: left out of the lock."""
-    return [
-        "accepts",
-        *(key for key in ("at_most", "where", "metric", "of", "k", "cost") if getattr(bar, key) == getattr(_LEAST, key)),
-    ]
+    """What a bar need not say, and does not: left out of the lock, so that tasks keep the digest that they had before."""
+    least = Bar(scorer="")
+    return [name for name in ("at_most", "where", "metric", "of", "k", "cost") if getattr(bar, name) == getattr(least, name)]
 
 
 @dataclass(frozen=True, kw_only=True)
