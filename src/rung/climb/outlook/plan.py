@@ -119,13 +119,15 @@ class Speeds:
     def _train(self, config: TrainConfig, size: int) -> Any:
         """A `train.fit.Fit` of so many train rows; None where the base cannot be trained here."""
         from rung.engine.backend import adapter_uses
+        from rung.engine.local.model import trainable_model
         from rung.train.fit import calibrate, predict
         from rung.train.rows import encode_rows
 
         if not self.measurable:
             return None
-        backend: Any = self.runtime.backend_for(self.task.base)
-        model = backend.model.under(adapter_uses(self.task.base_adapters, self.runtime.blobs))
+        model = trainable_model(self.runtime.backend_for(self.task.base)).under(
+            adapter_uses(self.task.base_adapters, self.runtime.blobs)
+        )
         rows = train_rows(self.task, self.candidate(0), sample(labelled(self.task), size, self.task.seed))
         encoded = encode_rows(model.tokenizer, rows, model.config.max_positions, "drop")
         with self.progress.stage(f"Measuring training ({config.method})"):
