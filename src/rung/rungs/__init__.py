@@ -8,7 +8,7 @@ A rung's file has a docstring whose first line is its help, and
     MENDS       the causes (`rung.rungs.causes`) that it mends, the cheapest first; none, where left out
     Config      a pydantic model of its settings (`rungs: {r4_adapter: {...}}` in the task file); unknown keys are errors
     applies(task) -> str                      "" if it applies, else the reason why not
-    estimate(task, speeds) -> (seconds, bytes)    what building and gating it takes, from `climb.plan.Speeds`; None where unknown
+    foresee(task, parent, context) -> Foreseen    what building it will ask (`rung.rungs.asks`), said without asking anything
     build(task, parent, context) -> Candidate     the frozen Candidate; may measure on dev as often as it likes, never on test
 
 and, where it is otherwise than said here:
@@ -17,5 +17,5 @@ and, where it is otherwise than said here:
     LEARNS = False          True where it trains on rows, so that `rung forecast` can draw its learning curve
     NEEDS_WEIGHTS = False   True where it does not apply to a base whose weights are not here
     STACKS = True           False where it neither builds on a rung below nor can be built on
-    propose(rows, classes) -> settings      what `rung init` writes into a task file for it; left out, nothing
+    propose(rows, classes, pace) -> settings    what `rung init` writes into a task file for it; left out, or {}, nothing
 """

@@ -136,5 +136,10 @@ def calibrated(task: Task, candidate: Candidate, context: BuildContext) -> Candi
     return replace(candidate, calibration=Calibration(bias=fit_bias(pairs, constraint.choices)))
 
 
+def calibration_rows(task: Task) -> int:
+    """Train rows that label bias is fitted on."""
+    return min(read_settings(task, "r1_prompt", Config).calibration_rows, len(task.split("train")))
+
+
 def _any_logprobs(run: Run) -> bool:
     return any(row.answer.logprobs for row in run.rows)

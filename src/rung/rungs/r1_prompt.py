@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rung.parts import ChoiceConstraint, Pace, Span
+from rung.rungs.asks import Answers, Foreseen, raced
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
 from rung.rungs.first_search import first_search
-from rung.rungs.prompting import Config, calibrated, forms, plain_candidate, shared_name, shown_to_all, with_nearest, with_shared
+from rung.rungs.prompting import (
+    Config,
+    calibrated,
+    calibration_rows,
+    forms,
+    plain_candidate,
+    shared_name,
+    shown_to_all,
+    with_nearest,
+    with_shared,
+)
 from rung.rungs.settings import read_settings
 from rung.rungs.shared_rows import shared_rows
 from rung.rungs.trials import Form, Trial, race, record
@@ -32,25 +44,29 @@ def applies(task: Task) -> str:
     return ""
 
 
-def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Every trial on dev, then all of test, at the speed without demonstrations where all rows share them, and at that of the
-    nearest. The engine's memory is the base's and little more."""
+def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
+    """Every form on dev; then, with the last of them, sets that all are shown, the nearest rows, and calibration."""
     config = read_settings(task, "r1_prompt", Config)
     rows = min(config.dev_rows, len(task.split("dev")))
-    nearest = config.demonstrations if config.nearest is None else config.nearest
-    each = {k: speeds.answer_s(k) for k in (0, *nearest)}
-    if None in each.values():
-        return None, None
-    sets = config.draws + len(config.demonstrations) - 1 if config.draws and config.demonstrations else 0
-    trials = rows * ((FORMS + sets) * each[0] + sum(each[k] for k in nearest))
-    calibration = (config.calibration_rows + rows) * max(each.values()) if config.calibrate else 0.0
-    rest = len(task.split("dev")) + len(task.split("test"))
-    return trials + calibration + rest * max(each.values()), None
+    tried = list(forms(task, plain_candidate(task, context)).items())
+    name, best = tried[-1]
+    numbers = _numbers(task, config.demonstrations)
+    drawn = [shown for draw in range(config.draws) if numbers and (shown := shared_rows(task, numbers[-1], draw))]
+    sets = [(f"{name} + {shared_name(shown)}", with_shared(task, best, shown, context)) for shown in drawn]
+    smaller = [(f"{name} + {k}", with_shared(task, best, drawn[0][:k], context)) for k in numbers[:-1]] if drawn else []
+    likely = sets[0][1] if sets else best
+    seen = likely.demonstrations.shared if likely.demonstrations else 0
+    near = _numbers(task, config.demonstrations if config.nearest is None else config.nearest, seen)
+    nearest = [(f"{name} + {k} nearest", with_nearest(task, likely, k, context)) for k in near]
+    asks = [ask for race in (tried, sets, smaller, nearest) for ask in raced(race, rows)]
+    if config.calibrate and isinstance(likely.constraint, ChoiceConstraint):
+        asks.append(Answers(what="calibration", candidate=likely, rows=Span.of(float(calibration_rows(task))), split="train"))
+    return Foreseen(asks=tuple(asks), likely=likely)
 
 
-def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, Any]:
-    """Settings for a task file that is written from these rows: a first verdict within minutes."""
-    return first_search(rows, classes, FORMS)
+def propose(rows: Sequence[Example], classes: Mapping[str, int], pace: Pace) -> dict[str, Any]:
+    """Settings for a task file that is written from these rows: a first verdict within minutes at this pace."""
+    return first_search(rows, classes, FORMS, pace)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

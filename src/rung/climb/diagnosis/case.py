@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rung.engine.backend import CACHED_SHARE
 from rung.engine.chat import text_of, tools_text
+from rung.parts import Span
+from rung.rungs.asks import Answers
 from rung.rungs.base import mending
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Run, Task
@@ -145,6 +147,14 @@ class Case:
 
         return self._raced(self.places(self.chars(candidate), limit), asked)
 
+    def foreseen(self, name: str, candidate: Candidate, *, chars: float = 0.0, limit: int | None = None, **rest: Any) -> Answers:
+        """What `arm` will ask of the candidate; `chars` stand beside each question, and are then asked by no other."""
+        places = self.places(self.chars(candidate, chars), limit)
+        first, rows = float(len(self._looks(places)[0])), float(len(places))
+        asked = Span(least=first, expected=(first + rows) / 2, most=rows)
+        told = {"drawn": len(self.sample.strata.all_inside), "beside": chars, "kept": not chars}
+        return Answers(**{"what": name, "candidate": candidate, "rows": asked, **told, **rest})
+
     def handed(self, name: str, candidate: Candidate, places: tuple[int, ...], shown: Mapping[int, Example]) -> Arm:
         """The rows at `places`, some with something handed over (`shown`), against all without it; the others stay as they are.
 
@@ -246,6 +256,18 @@ def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Ca
     bar = bar_of(task, sum(present) / len(present) if present else None)
     mute = "" if present else "; ".join(remarks([row.answer for row in run.rows])) or "no answer could be scored"
     return Case(task=task, context=context, sample=sample, plain=plain, bar=bar, parent=parent, mute=mute)
+
+
+def foreseen_case(task: Task, context: BuildContext, parent: Candidate | None) -> tuple[Case, Answers]:
+    """A case as it may turn out, half of the rows failing, and what opening it will ask. Asks nothing."""
+    from rung.rungs.prompting import plain_candidate
+
+    plain = plain_candidate(task, context)
+    rows = _to_look_at(task, plain)
+    values = tuple(float(place % 2) for place in range(len(rows)))
+    sample = take_sample(rows, values, threshold(task), task.probes.dev_rows or DEV_ROWS)
+    case = Case(task=task, context=context, sample=sample, plain=plain, bar=None, parent=parent)
+    return case, Answers(what="your instruction", candidate=plain, rows=Span.of(float(len(rows))))
 
 
 def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rung.climb.diagnosis.attribution import SEARCH_MARGIN, Patient, ProbeReading, asked, flips, most_reached, read_arm
-from rung.climb.diagnosis.case import Case, Evidence, open_case, threshold, with_tried
+from rung.climb.diagnosis.case import Case, Evidence, foreseen_case, open_case, threshold, with_tried
 from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed, untold
 from rung.climb.diagnosis.probe import Probe, probes
 from rung.climb.preflight import preflight
 from rung.disk import scratch
 from rung.errors import UserError
+from rung.rungs.asks import Ask
 from rung.rungs.base import BuildContext, ladder
 from rung.types import Candidate, Progress, Task
 from rung.verify.choosing import described
@@ -58,6 +59,12 @@ def diagnose_on(task: Task, context: BuildContext, known: Known) -> Diagnosis:
 def foreseen(task: Task) -> dict[str, str]:
     """The probes, and why each does not apply; "" where it will be run."""
     return {probe.name: probe.why_skipped(task) for probe in probes()}
+
+
+def foresee(task: Task, context: BuildContext, parent: Candidate | None) -> list[Ask]:
+    """What a diagnosis will ask, on what the prompt rung is likely to choose. Asks nothing."""
+    case, opening = foreseen_case(task, context, parent)
+    return [opening, *[ask for probe in probes() if not probe.why_skipped(task) for ask in probe.foresee(case)]]
 
 
 def _run(probe: Probe, case: Case) -> Evidence:

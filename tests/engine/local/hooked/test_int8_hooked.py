@@ -19,7 +19,7 @@ from rung.errors import UserError
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "gemma2", "gpt_oss", "deepseek_v3"])
+@pytest.mark.parametrize("kind", ["gpt2", "gemma2", "deepseek_v3"])
 def test_it_says_nearly_the_same(made: Callable[[str], Path], loaded: Callable[[str], LocalModel], kind: str) -> None:
     decoder = load_hooked(made(kind), HookedShape.read(made(kind)), torch.float32, CPU)
     keep_in_int8(decoder)
@@ -38,6 +38,11 @@ def test_one_is_admitted(made: Callable[[str], Path]) -> None:
     decoder = LocalModel.load(made("gpt2"), dtype=torch.float32, device="cpu", weights="int8").decoder
     assert isinstance(decoder, HookedDecoder)
     assert hasattr(decoder.model.get_submodule(next(iter(decoder.config.products[0]))), KEPT)
+
+
+def test_one_whose_tokens_go_to_other_experts_is_refused(made: Callable[[str], Path]) -> None:
+    with pytest.raises(UserError, match="says something else from int8 weights: it keeps 9"):
+        load_int8(made("gpt_oss"), torch.float32, CPU)
 
 
 def test_a_base_that_its_own_code_computes_is_refused_by_what_it_does(made: Callable[[str], Path], tmp_path: Path) -> None:

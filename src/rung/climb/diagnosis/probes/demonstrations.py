@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.diagnosis.case import Case, Evidence
+from rung.rungs.asks import Ask
 from rung.rungs.base import labelled
 from rung.rungs.causes import DEMONSTRATIONS
 from rung.rungs.prompting import shared_name, with_nearest, with_shared
@@ -34,6 +35,11 @@ def probe(case: Case, config: Config) -> Evidence:
     """Train rows shown before the question, in the form that does best without them: first the most that all rows share, which cost
     little more than none, then those nearest to each."""
     return Evidence(arms=tuple(case.arm(name, candidate) for name, candidate in _forms(case, config).items()))
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """The same."""
+    return [case.foreseen(name, form) for name, form in _forms(case, config).items()]
 
 
 def _forms(case: Case, config: Config) -> dict[str, Candidate]:

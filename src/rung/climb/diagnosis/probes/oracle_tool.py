@@ -17,6 +17,7 @@ from rung.engine.demos import pool_bytes
 from rung.engine.tools.toolbox import call_turns
 from rung.errors import UserError
 from rung.parts import Demonstrations
+from rung.rungs.asks import Ask
 from rung.rungs.base import why_not_mended
 from rung.rungs.calling import one_call, plain_candidate
 from rung.rungs.causes import TOOL
@@ -63,6 +64,18 @@ def probe(case: Case, config: Config) -> Evidence:
     # Not among the forms of the prompt that later probes may begin with.
     own = replace(case.arm("its own call", one_call(plain)), candidate=None)
     return Evidence(arms=(*arms, own, _useless(case, plain, config)), facts={"calls_known": len(made)})
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """The plain form with a call's result beside each question, one call of its own, and with tools of no use."""
+    plain = plain_candidate(case.task, case.parent, case.context)
+    form = replace(plain, tools=None)
+    handed = []
+    if any(row.calls for row in case.sample.examples):
+        handed = [case.foreseen("the right call's result", form, chars=len(str(offers_of(plain))))]
+    own = replace(case.foreseen("its own call", one_call(plain)), times=2.0)
+    useless = case.foreseen("tools of no use", form, chars=len(str(USELESS)), limit=config.report_rows)
+    return [*handed, *([case.foreseen("closed book", form)] if handed else []), own, useless]
 
 
 def offers_of(candidate: Candidate) -> tuple[Mapping[str, Any], ...]:
