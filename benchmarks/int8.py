@@ -44,9 +44,8 @@ def main() -> None:
     assert folder is not None
     models = {kept or "full": LocalModel.load(folder, device="cpu", weights=kept) for kept in ("", "int8")}
     precision = str(models["full"].decoder.dtype).removeprefix("torch.")
-    print(
-        f"{options.base}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.0f}"
-    )
+    processor, threads = torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()
+    print(f"{options.base}, {processor}, {threads} threads, load {os.getloadavg()[0]:.0f}")
     print(f"\n| | {precision} | int8 | int8 is |\n|---|---|---|---|")
     for rows in ROWS:
         _line(f"written, {rows} at once, tokens/s", {name: _writing(model, rows) for name, model in models.items()}, options.rounds)

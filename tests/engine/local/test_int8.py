@@ -133,6 +133,26 @@ def _rows(length: int):
     return PrefixedRows(prefix_tokens=0, rows=1, row_length=length)
 
 
+def test_an_adapter_that_follows_the_base_s_weights_follows_the_rounded_ones() -> None:
+    from rung.engine.local.adapted import Adapted, ModuleEffect, _Product
+    from rung.engine.local.shape import Module
+
+    generator = torch.Generator().manual_seed(3)
+    weight = torch.randn(64, 64, generator=generator)
+    effect = ModuleEffect(
+        down=torch.randn(4, 64, generator=generator),
+        up=torch.randn(64, 4, generator=generator) / 8,
+        magnitude=torch.rand(64, generator=generator) + 1,
+    )
+    matrix, x = Int8Matrix.of(weight), torch.randn(20, 64, generator=generator)
+    module = Module(path="q", width_out=64, width_in=64)
+    found, expected = (
+        Adapted([{"q": _Product([(module, effect)], torch.float32)}]).linear(0, "q", x, kept, None)
+        for kept in (matrix, matrix.float())
+    )
+    assert torch.allclose(found, expected, atol=1e-3, rtol=1e-3)
+
+
 @pytest.fixture
 def base(tiny_base: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_base, tmp_path / "base"))
