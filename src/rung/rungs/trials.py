@@ -72,7 +72,7 @@ class Trial:
         """A line for whoever watches."""
         score = "no score" if self.shares.mean is None else f"{self.shares.mean:.1%}"
         by = f" ({self.shares.by})" if self.shares.by else ""
-        left = f", hardly to be chosen over '{self.behind}' any more" if self.behind else ""
+        left = f"; leaves, behind '{self.behind}'" if self.behind else ""
         none = "".join(f"; {remark}" for remark in remarks([row.answer for row in self.run.rows]))
         return f"{self.name}: {score} on {len(self.run.rows)} dev rows{by}{left}{none}"
 
