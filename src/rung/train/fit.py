@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from rung import plugins
 from rung.engine.local.model import LocalModel
 from rung.engine.local.shape import Shape
-from rung.train.batches import micro_batches, padded_tokens
+from rung.train.batches import computed_tokens, micro_batches, padded_tokens
 from rung.train.config import TrainConfig
 from rung.train.loop import apply_gradients, apply_method, gradients, make_optimizer, make_order
 from rung.train.method import method_of
@@ -81,7 +81,7 @@ def predict_memory(shape: Shape, item: int, config: TrainConfig, part: Sequence[
         masters=trained * 4,
         gradients=trained * 4 + extra.gradients,
         optimizer=trained * 8,
-        activations=round(SLACK * padded_tokens(part) * activation_bytes(shape, item, longest, config)),
+        activations=round(SLACK * computed_tokens(part) * activation_bytes(shape, item, longest, config)),
         logits=objective.score_bytes(config.objective_settings, shape, item, positions) + extra.scores,
     )
 
