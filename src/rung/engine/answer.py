@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 from rung.engine.backend import Asked, ContextTooLong, Request, TellsEach, adapter_uses
 from rung.engine.chat import text_of, tools_text
@@ -16,9 +16,6 @@ from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
 from rung.types import FAILED, Answer, Candidate, Example, Stage, batches
 
-# A server answers many questions side by side, and waits at the end of each chunk for the slowest: its chunks are longer.
-SERVER_CHUNKS = 4
-
 
 def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, *, stage: Stage | None = None) -> list[Answer]:
     """One Answer for each example, in order.
@@ -27,7 +24,8 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     The runtime's observers hear every answer, known before or not.
     Chunks are a pure function of what is not yet known, and are kept one after the other: an interrupted evaluation, restarted,
     forms the same batches and so gives the same answers to the last bit. Equal examples are asked once. What a server failed on is
-    not kept: it is asked again the next time. A server's answers are kept one by one, as they come: they are paid for.
+    not kept: it is asked again the next time. A server is asked everything in one chunk, so that it never waits for the last of
+    one; its answers are kept as they come: they are paid for.
 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
@@ -39,7 +37,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
             runtime.tell(candidate, example.id, _settled(known[example.digest], candidate), known=True)
     if stage:
         stage.advance(len(examples) - len(missing))
-    size = runtime.chunk * (SERVER_CHUNKS if asked.base_reference.is_server else 1)
+    size = max(1, len(missing)) if asked.base_reference.is_server else runtime.chunk
     for chunk in batches(list(missing.values()), size):
         come = _Come(asked, chunk, runtime, stage)
         fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime, come), strict=True))
@@ -60,13 +58,14 @@ class _Come:
         self.candidate, self.chunk, self.runtime, self.stage = candidate, chunk, runtime, stage
         self.told = 0
 
-    def keep(self, place: int, said: Answer) -> None:
-        """The answer to one example of the chunk, by its place."""
-        if self.runtime.cache is not None and said.finish_reason != FAILED:
-            self.runtime.cache.store(self.candidate.id, {self.chunk[place].digest: said})
-        self.told += 1
+    def keep(self, answers: Mapping[int, Answer]) -> None:
+        """Answers to examples of the chunk, by their places."""
+        kept = {self.chunk[place].digest: said for place, said in answers.items() if said.finish_reason != FAILED}
+        if self.runtime.cache is not None and kept:
+            self.runtime.cache.store(self.candidate.id, kept)
+        self.told += len(answers)
         if self.stage:
-            self.stage.advance(1)
+            self.stage.advance(len(answers))
 
 
 def _settled(said: Answer, candidate: Candidate) -> Answer:
@@ -90,26 +89,30 @@ def compose(
     retriever: Retriever | None = None,
     passages: int | None = None,
 ) -> Request:
-    """The Request that puts one example to the Candidate's model: system prompt, demonstrations (most similar last), the question
-    with what was retrieved for it.
+    """The Request that puts one example to the Candidate's model: system prompt, the demonstrations that every question is shown,
+    those nearest to it (most similar last), the question with what was retrieved for it.
 
-    `k` shows fewer demonstrations than the Candidate says, `passages` fewer passages.
+    `k` shows fewer demonstrations than the Candidate says: the nearest go first, then the last of the others. `passages` shows
+    fewer passages.
     Where a demonstration had other tools at hand than the question, no one tool list is right for the whole conversation: each
-    question then carries its own, in words. A Candidate's own tools are the same for every question.
+    question then carries its own, in words. A Candidate's own tools are the same for every question. Likewise for a system message
+    of its own, where one that every question is shown had another: so all prompts begin alike, whatever the question brings.
     """
     own_system, question = _split_system(example.messages)
-    demos = list(reversed(pool.nearest(example, _shown(candidate) if k is None else k))) if pool else []
+    common, near = _demonstrations(candidate, example, pool, k)
     tools = candidate.tools.toolset.offers if candidate.tools else tuple(example.tools)
-    apart = not candidate.tools and any(demo.tools != tools for demo in demos)
-    system = "\n\n".join(filter(None, [candidate.prompt, own_system]))
+    tools_apart = not candidate.tools and any(demo.tools != tools for demo in (*common, *near))
+    system_apart = any(_split_system(demo.messages)[0] != own_system for demo in common)
+    system = "\n\n".join(filter(None, [candidate.prompt, "" if system_apart else own_system]))
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
-    for demo in demos:
-        turns += _demo_turns(demo, tools_in_words=apart)
+    for demo in (*common, *near):
+        turns += _demo_turns(demo, tools_in_words=tools_apart, with_system=system_apart)
     asked = retriever.put_into(question, passages) if retriever else question
-    turns += _in_words(asked, tools) if apart else asked
+    asked = _in_words(asked, tools) if tools_apart else asked
+    turns += _with_system(asked, own_system) if system_apart else asked
     return Request(
         messages=tuple(turns),
-        tools=() if apart else tools,
+        tools=() if tools_apart else tools,
         constraint=resolve_constraint(candidate.constraint, tools),
         max_tokens=candidate.max_tokens,
     )
@@ -138,7 +141,7 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, co
             if isinstance(backend, TellsEach):
                 said = _each(backend, left, questions, come)
             else:
-                said = backend.answer([questions.requests[place] for place in left])
+                said = backend.answer([questions.request(place) for place in left])
             answers |= dict(zip(left, said, strict=True))
         except ContextTooLong as error:
             for place, problem in error.set_apart(left, answers):
@@ -149,10 +152,31 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, co
 def _each(backend: TellsEach, places: Sequence[int], questions: _Questions, come: _Come) -> list[Answer]:
     """What the backend says at these places, each heard as it comes."""
 
-    def hear(number: int, said: Answer) -> None:
-        come.keep(places[number], questions.with_passages(places[number], said))
+    def hear(answers: Mapping[int, Answer]) -> None:
+        come.keep({places[number]: questions.with_passages(places[number], said) for number, said in answers.items()})
 
-    return backend.answer_each([questions.requests[place] for place in places], hear)
+    return backend.answer_each(_Made(questions, places), hear)
+
+
+class _Made(Sequence[Request]):
+    """The requests of some places, each made when it is asked for: a server answers the first while others are still looked up."""
+
+    def __init__(self, questions: _Questions, places: Sequence[int]) -> None:
+        self._questions, self._places = questions, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, number: int) -> Request: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[Request]: ...
+
+    def __getitem__(self, number: int | slice) -> Request | list[Request]:
+        if isinstance(number, slice):
+            return [self._questions.request(place) for place in self._places[number]]
+        return self._questions.request(self._places[number])
 
 
 def _with_tools(tools: ToolUse, questions: _Questions, runtime: Runtime, places: Sequence[int]) -> dict[int, Answer]:
@@ -160,7 +184,7 @@ def _with_tools(tools: ToolUse, questions: _Questions, runtime: Runtime, places:
     if not places:
         return {}
     said = runtime.toolbox(tools).answer(
-        [questions.requests[place] for place in places],
+        [questions.request(place) for place in places],
         runtime.backend_for(questions.candidate.base).answer,
         lambda number, problem: questions.shorten(places[number], problem),
     )
@@ -178,7 +202,13 @@ class _Questions:
         self.adapters = adapter_uses(candidate.adapters, runtime.blobs)
         self.shown = [_shown(candidate)] * len(examples)
         self.passages = [self.retriever.k if self.retriever else 0] * len(examples)
-        self.requests = [self._put(place) for place in range(len(examples))]
+        self._requests: dict[int, Request] = {}
+
+    def request(self, place: int) -> Request:
+        """What is asked at a place, as often as it is asked for."""
+        if place not in self._requests:
+            self._requests[place] = self._put(place)
+        return self._requests[place]
 
     def _put(self, place: int) -> Request:
         request = compose(
@@ -207,8 +237,8 @@ class _Questions:
         else:
             example = self.examples[place]
             raise ContextTooLong({place: problem}, where=example.source or example.id) from None
-        self.requests[place] = self._put(place)
-        return self.requests[place]
+        self._requests[place] = self._put(place)
+        return self._requests[place]
 
     def with_passages(self, place: int, said: Answer) -> Answer:
         """The answer, with the passages that it was asked to cite."""
@@ -218,7 +248,19 @@ class _Questions:
 
 
 def _shown(candidate: Candidate) -> int:
-    return candidate.demonstrations.k if candidate.demonstrations else 0
+    return candidate.demonstrations.total if candidate.demonstrations else 0
+
+
+def _demonstrations(
+    candidate: Candidate, example: Example, pool: Pool | None, k: int | None
+) -> tuple[tuple[Demo, ...], tuple[Demo, ...]]:
+    """(those that every question is shown, the nearest to this one), `k` in all."""
+    if pool is None:
+        return (), ()
+    wanted = _shown(candidate) if k is None else k
+    shared = candidate.demonstrations.shared if candidate.demonstrations else 0
+    near = pool.nearest(example, wanted - shared, behind=shared)
+    return pool.common(example, min(wanted, shared)), tuple(reversed(near))
 
 
 def _split_system(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mapping[str, Any]]]:
@@ -227,10 +269,22 @@ def _split_system(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mapp
     return "", list(messages)
 
 
-def _demo_turns(demo: Demo, *, tools_in_words: bool) -> list[Mapping[str, Any]]:
-    question = _split_system(demo.messages)[1]
+def _demo_turns(demo: Demo, *, tools_in_words: bool, with_system: bool) -> list[Mapping[str, Any]]:
+    system, question = _split_system(demo.messages)
     shown = _in_words(question, demo.tools) if tools_in_words else question
+    shown = _with_system(shown, system) if with_system else shown
     return [*shown, *demo.turns, {"role": "assistant", "content": demo.answer}]
+
+
+def _with_system(question: list[Mapping[str, Any]], system: str) -> list[Mapping[str, Any]]:
+    """A question's own system message at the head of its first user turn; a turn of its own where it has none."""
+    if not system:
+        return question
+    first = next((index for index, turn in enumerate(question) if turn.get("role") == "user"), None)
+    if first is None:
+        return [{"role": "user", "content": system}, *question]
+    said = {**question[first], "content": f"{system}\n\n{text_of(question[first].get('content'))}"}
+    return [*question[:first], said, *question[first + 1 :]]
 
 
 def _in_words(question: list[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -90,14 +91,21 @@ class ContextTooLong(UserError):
 class Budget:
     """What may be spent, and what has been: one for all servers that a climb asks. `limit_usd` None sets no limit.
 
-    `keep` writes a total down, where it outlives the process: before a batch is asked the most that it could bring the total to,
-    afterwards what it did. A process that is killed in between has spent no more than is written.
+    spent_usd  with what is put aside for questions that are under way, each at the most that it can cost
+    lost_usd   what of it is for answers that never came, and that may have been billed all the same
+    keep       writes a total down, where it outlives the process: before a question is asked, and with its answer. A process that
+               is killed has spent no more than is written, and what is written is more only by what was under way
+    together   what is written within is kept as a whole or not at all
+    lock       for the figures; `writing` for whoever writes them down: held first, so that no total overtakes a later one
     """
 
     limit_usd: float | None = None
     spent_usd: float = 0.0
+    lost_usd: float = 0.0
     keep: Callable[[float], None] = lambda _usd: None
+    together: Callable[[], AbstractContextManager[None]] = nullcontext
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
@@ -128,9 +136,15 @@ class Backend(Protocol):
         """
 
 
+# Hears answers that came together, by their requests' places.
+Keep = Callable[[Mapping[int, Answer]], None]
+
+
 @runtime_checkable
 class TellsEach(Protocol):
     """A Backend whose answers come one by one, and cost: it tells each as soon as it is there."""
 
-    def answer_each(self, requests: Sequence[Request], keep: Callable[[int, Answer], None]) -> list[Answer]:
-        """As `answer`; `keep` hears each answer with its request's place, also where others then fail."""
+    def answer_each(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
+        """As `answer`; `keep` hears the answers as they come, also where others then fail. Requests are taken from the sequence as
+        there is room for them, and each is made but once: a sequence may make them when they are asked for.
+        """
