@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel, create_model
 
 from rung import plugins
 from rung.engine.backend import adapter_uses
-from rung.errors import UserError
 from rung.json_form import as_json
 from rung.parts import Retrieval
 from rung.rungs.base import BuildContext, longest_answer, rung_named
+from rung.rungs.checkpoints import CheckpointRace
 from rung.rungs.learnt_rows import said_of
 from rung.rungs.traces import call_rows, traces
 from rung.types import Candidate, Example, Finding, Task
@@ -135,13 +134,7 @@ def fine_tune(
         context.record("finding", as_json(Finding(check="train rows", severity="info", message=told, count=len(rows))))
     start, taught = _taught(task, start, context, parent or start, rows)
 
-    def dev_score(folder: Path) -> float:
-        run = context.measure(freeze(start, context.blobs.put_tree(folder)), "dev", dev_rows)
-        mean = shares_of_run(task, run).mean
-        if mean is None:
-            raise UserError("no dev row could be scored, so training cannot be stopped by the score", where=task.path)
-        return mean
-
+    dev = CheckpointRace(lambda folder: freeze(start, context.blobs.put_tree(folder)), context, dev_rows)
     facts: dict[str, Any] = {"base": start.base, "template": start.template, "task": task.digest, "prompt": start.prompt}
     facts |= {"base_adapters": list(task.base_adapters)} if task.base_adapters else {}
     below = adapter_uses(task.base_adapters, context.blobs)
@@ -150,12 +143,13 @@ def fine_tune(
         taught,
         training,
         work=context.work,
-        dev_score=dev_score,
+        dev=dev,
         progress=context.progress,
         facts=facts,
     )
     for line in trained.history:
         context.record("history", line)
+    context.progress.note(f"the checkpoints were asked {dev.asked:,} of {dev.of:,} dev answers; the rest would take too long")
     return freeze(start, context.blobs.put_tree(trained.folder))
 
 

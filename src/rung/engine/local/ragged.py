@@ -34,10 +34,10 @@ class RaggedRows:
         seen = self.prefix_tokens + self.longest
         scores = max(self.prefix_tokens**2, self.longest * seen)
         if not scoring.is_fused or not scoring.reach.covers(seen) or scores > PLAIN_SCORES_AT_MOST or accelerated(queries):
-            padded = (tensor.index_select(0, self.padded) for tensor in (queries, keys, values))
-            return self.as_padded(layer, *padded, scoring).index_select(0, self.unpadded)
+            q, k, v = (tensor.index_select(0, self.padded) for tensor in (queries, keys, values))
+            return self.as_padded(layer, q, k, v, scoring).index_select(0, self.unpadded)
         scale = queries.shape[2] ** -0.5 if scoring.scale is None else scoring.scale
-        attended: Any = RaggedAttention.apply  # type: ignore[no-untyped-call]
+        attended: Any = RaggedAttention.apply
         out: Tensor = attended(queries, keys, values, self, scale)
         return out
 
@@ -89,6 +89,7 @@ class _Order:
     query_of       of each head of a token behind the prefix, its place among the products' queries
     key_of         likewise among their keys
     hidden         (group * longest, prefix + longest), added to scores; float32
+    hidden_first   likewise to those of the prefix's own tokens, (group * prefix, prefix)
     """
 
     queries: Tensor
@@ -96,6 +97,8 @@ class _Order:
     query_of: Tensor
     key_of: Tensor
     hidden: Tensor
+    hidden_first: Tensor
+    rows: int
 
     @classmethod
     def of(cls, layout: RaggedRows, heads: int, key_heads: int) -> _Order:
@@ -107,73 +110,73 @@ class _Order:
         row, token = layout.own // longest, layout.own % longest
         query_of = (row[:, None] * heads + torch.arange(heads, device=device)) * longest + token[:, None]
         key_of = (row[:, None] * key_heads + torch.arange(key_heads, device=device)) * seen + prefix + token[:, None]
-        later = torch.arange(seen, device=device) > torch.arange(prefix, seen, device=device)[:, None]
+        later = torch.arange(seen, device=device) > torch.arange(seen, device=device)[:, None]
         return cls(
             queries=(layout.places[:, None, None] * heads + head).flatten(),
             keys=(torch.cat((known, layout.places), dim=1)[:, None] * key_heads + key_head).flatten(),
             query_of=query_of.flatten(),
             key_of=key_of.flatten(),
-            hidden=unseen(later).repeat(group, 1),
+            hidden=unseen(later[prefix:]).repeat(group, 1),
+            hidden_first=unseen(later[:prefix, :prefix]).repeat(group, 1),
+            rows=rows * key_heads,
         )
+
+    def laid_out(self, queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As they are multiplied: (rows * key heads, length, width) each."""
+        picked = zip((queries, keys, values), (self.queries, self.keys, self.keys), strict=True)
+        q, k, v = (_picked(tensor, places, self.rows) for tensor, places in picked)
+        return q, k, v
 
 
 class RaggedAttention(Function):
     """Causal attention of each row over itself and the prefix, and of the prefix over itself, in plain products.
 
     queries (n, heads, width), keys (n, key heads, width), values (n, key heads, value width) -> (n, heads * value width). Keeps
-    what goes into the products and the weights, rounded.
+    the weights, rounded, beside what it was given: the prefix's keys are laid before each row's own once more.
     """
 
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, layout: RaggedRows, scale: float) -> Tensor:
-        n, heads, _ = queries.shape
-        key_heads, prefix = keys.shape[1], layout.prefix_tokens
-        order, rows = layout.order(heads, key_heads), len(layout.lengths) * key_heads
-        q = _picked(queries, order.queries, rows)
-        k, v = _picked(keys, order.keys, rows), _picked(values, order.keys, rows)
-        weights, attended = _attend(q, k, v, order.hidden, scale)
+        n, heads, key_heads, prefix = len(queries), queries.shape[1], keys.shape[1], layout.prefix_tokens
+        order = layout.order(heads, key_heads)
+        weights, attended = _attend(*order.laid_out(queries, keys, values), order.hidden, scale)
         out = values.new_empty(n, heads, values.shape[2])
-        own = out[prefix:].view(-1, values.shape[2])
-        torch.index_select(attended.view(-1, values.shape[2]), 0, order.query_of, out=own)
-        saved = [q, k, v, weights]
+        torch.index_select(attended.flatten(0, 1), 0, order.query_of, out=out[prefix:].view(-1, values.shape[2]))
+        saved = [queries, keys, values, weights]
         if prefix:
-            first = [_by_key_head(tensor[:prefix], key_heads) for tensor in (queries, keys, values)]
-            causal = _causal(prefix, heads // key_heads, queries.device)
-            first_weights, attended = _attend(*first, causal, scale)
-            out[:prefix] = _by_token(attended, prefix, heads)
-            saved += [*first, first_weights]
+            q, k, v = (_by_key_head(tensor[:prefix], key_heads) for tensor in (queries, keys, values))
+            first_weights, attended = _attend(q, k, v, order.hidden_first, scale)
+            out[:prefix] = _by_token(attended, heads)
+            saved.append(first_weights)
         ctx.save_for_backward(*saved)
-        ctx.layout, ctx.scale, ctx.heads = layout, scale, (n, heads, key_heads)
+        ctx.layout, ctx.scale = layout, scale
         return out.flatten(1)
 
     @staticmethod
     def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, weights, *first = ctx.saved_tensors
-        (n, heads, key_heads), layout = ctx.heads, ctx.layout
-        prefix, order = layout.prefix_tokens, layout.order(heads, key_heads)
-        dout = dout.view(n, heads, -1)
-        dattended = dout.new_zeros(len(order.queries), dout.shape[2])
-        dattended.index_copy_(0, order.query_of, dout[prefix:].reshape(-1, dout.shape[2]))
-        dq, dk, dv = _attend_backward(q, k, v, weights, dattended.view(*q.shape[:2], -1), ctx.scale)
-        dqueries, dkeys, dvalues = (
-            grad.new_empty(n, count, grad.shape[2]) for grad, count in ((dq, heads), (dk, key_heads), (dv, key_heads))
-        )
-        for whole, grad, back in ((dqueries, dq, order.query_of), (dkeys, dk, order.key_of), (dvalues, dv, order.key_of)):
-            own = whole[prefix:].view(-1, grad.shape[2])
-            torch.index_select(grad.view(-1, grad.shape[2]), 0, back, out=own)
+        queries, keys, values, weights, *first = ctx.saved_tensors
+        n, heads, key_heads, prefix = len(queries), queries.shape[1], keys.shape[1], ctx.layout.prefix_tokens
+        order, value_width = ctx.layout.order(heads, key_heads), values.shape[2]
+        dout = dout.view(n, heads, value_width)
+        dattended = dout.new_zeros(len(order.queries), value_width)
+        dattended.index_copy_(0, order.query_of, dout[prefix:].reshape(-1, value_width))
+        q, k, v = order.laid_out(queries, keys, values)
+        found = _attend_backward(q, k, v, weights, dattended.view(len(q), -1, value_width), ctx.scale)
+        wholes = [tensor.new_empty(tensor.shape) for tensor in (queries, keys, values)]
+        for whole, grad, back in zip(wholes, found, (order.query_of, order.key_of, order.key_of), strict=True):
+            torch.index_select(grad.flatten(0, 1), 0, back, out=whole[prefix:].view(-1, grad.shape[2]))
         if prefix:
-            q, k, v, weights = first
-            dfirst = _by_key_head(dout[:prefix], key_heads)
-            dq_first, dk_first, dv_first = _attend_backward(q, k, v, weights, dfirst, ctx.scale)
-            dqueries[:prefix] = _by_token(dq_first, prefix, heads)
-            for whole, grad, from_first in ((dkeys, dk, dk_first), (dvalues, dv, dv_first)):
-                from_rows = grad.view(-1, key_heads, *grad.shape[1:])[:, :, :prefix].sum(0)
-                whole[:prefix] = (from_rows + from_first).transpose(0, 1)
-        return dqueries, dkeys, dvalues, None, None
+            q, k, v, dfirst = (_by_key_head(tensor[:prefix], key_heads) for tensor in (queries, keys, values, dout))
+            of_first = _attend_backward(q, k, v, first[0], dfirst, ctx.scale)
+            wholes[0][:prefix] = _by_token(of_first[0], heads)
+            for whole, grad, own in zip(wholes[1:], found[1:], of_first[1:], strict=True):
+                by_rows = grad.view(-1, key_heads, *grad.shape[1:])[:, :, :prefix].sum(0)
+                whole[:prefix] = (by_rows + own).transpose(0, 1)
+        return *wholes, None, None
 
 
 def _picked(tensor: Tensor, places: Tensor, rows: int) -> Tensor:
-    """(rows, length, width) of (n, heads, width)."""
+    """(rows, length, width) of the heads at these places in (n, heads, width)."""
     return tensor.reshape(-1, tensor.shape[2]).index_select(0, places).view(rows, -1, tensor.shape[2])
 
 
@@ -182,14 +185,9 @@ def _by_key_head(tensor: Tensor, key_heads: int) -> Tensor:
     return tensor.transpose(0, 1).reshape(key_heads, -1, tensor.shape[2])
 
 
-def _by_token(tensor: Tensor, n: int, heads: int) -> Tensor:
+def _by_token(tensor: Tensor, heads: int) -> Tensor:
     """(n, heads, width) of (key heads, group * n, width)."""
-    return tensor.reshape(heads, n, -1).transpose(0, 1)
-
-
-def _causal(length: int, group: int, device: torch.device) -> Tensor:
-    at = torch.arange(length, device=device)
-    return unseen(at > at[:, None]).repeat(group, 1)
+    return tensor.reshape(heads, -1, tensor.shape[2]).transpose(0, 1)
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, hidden: Tensor, scale: float) -> tuple[Tensor, Tensor]:
