@@ -87,6 +87,11 @@ class ContextTooLong(UserError):
         return [(places[index], problem) for index, problem in self.problems.items()]
 
 
+# What a question has to pay for each token that it shares with others, as a share of one of its own: its own tokens look back at it
+# (benchmarks/demonstrations.py, the base of 135 million weights).
+CACHED_SHARE = 0.1
+
+
 @dataclass(kw_only=True)
 class Budget:
     """What may be spent, and what has been: one for all servers that a climb asks. `limit_usd` None sets no limit.
@@ -120,6 +125,15 @@ def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
     cached = min(answer.cached_tokens or 0, answer.prompt_tokens)
     reduced = prices.get("cached_input_usd_per_million", full)
     return ((answer.prompt_tokens - cached) * full + cached * reduced + answer.completion_tokens * out) / 1e6
+
+
+def cached_share(prices: Mapping[str, float]) -> float:
+    """What a prompt's token costs that was read before, as a share of one that is read anew.
+
+    By the prices (see `price_usd`), where they are given and not all nothing; else by what it takes here (CACHED_SHARE).
+    """
+    full = prices.get("input_usd_per_million")
+    return prices.get("cached_input_usd_per_million", full) / full if full else CACHED_SHARE
 
 
 class Backend(Protocol):

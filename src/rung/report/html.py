@@ -7,7 +7,7 @@ from pathlib import Path
 from rung.disk import replacing
 from rung.errors import BrokenEnvironment
 from rung.registry.documents import ClimbDocument
-from rung.report import classes, curves, facts, grids, ladder, outlook
+from rung.report import classes, curves, facts, foreseen, grids, ladder, outlook
 from rung.report.render import render
 from rung.report.trials import trial_tables
 
@@ -40,6 +40,7 @@ def page(document: ClimbDocument) -> str:
         ladder=ladder.ladder(document),
         showed=grids.showed(document),
         took=grids.took(document),
+        foreseen=foreseen.foreseen(document),
         lifts=ladder.lifts(found) if found else None,
         attribution=grids.attribution(found) if found else None,
         arms=grids.arms(found) if found else None,

@@ -14,6 +14,7 @@ from rung.registry.documents import ClimbDocument, RungRecord
 from rung.report import text
 from rung.report.classes import class_lines
 from rung.report.facts import bar_words, dev_words, state, unit_of
+from rung.report.foreseen import foreseen_lines
 from rung.types import Unit
 
 STYLES = {"pass": "green", "fail": "red", "undecided": "yellow", "quiet": "dim"}
@@ -62,6 +63,7 @@ class LadderTable:
         yield Padding(_table(self.document, options), (1, 0))
         yield Group(*[_reason(rung, options) for rung in self.document.rungs if _needs_words(rung)])
         yield Group(*_classes(self.document, options))
+        yield Group(*[Text(safe(line, options), style="dim") for line in foreseen_lines(self.document)])
         yield Group(*[Text(safe(f"Ledger: {line}", options), style="dim") for line in self.document.ledger.lines])
         yield Group(*[Text(safe(line.text, options), style="dim") for line in self.document.trials])
 

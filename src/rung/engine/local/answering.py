@@ -14,8 +14,9 @@ from threading import Lock
 import torch
 
 from rung.engine.backend import ContextTooLong, Request, price_usd
-from rung.engine.chat import encode, opening, prompt_tokens, text_of
+from rung.engine.chat import opening, prompt_text, text_of
 from rung.engine.constrain import Grammars
+from rung.engine.encoding import encode, encode_all
 from rung.engine.local.adapters import AdapterCache, Stack
 from rung.engine.local.batch import Completion
 from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
@@ -120,7 +121,7 @@ class Answering:
 
     def _questions(self, requests: Sequence[Request]) -> list[_Question]:
         """Those of one stack of adapters share what their prompts begin with."""
-        prompts = [self._prompt(request) for request in requests]
+        prompts = self._prompts(requests)
         self._check_lengths(requests, prompts)
         questions: dict[int, _Question] = {}
         for adapters in dict.fromkeys(request.adapters for request in requests):
@@ -136,14 +137,17 @@ class Answering:
                 )
         return [questions[index] for index in range(len(requests))]
 
-    def _prompt(self, request: Request) -> list[int]:
+    def _prompts(self, requests: Sequence[Request]) -> list[list[int]]:
         """Where an answer is held to a form it begins as training would begin it; choices bring that with them."""
-        ids = prompt_tokens(self.model.tokenizer, request.messages, request.tools)
-        if max(ids, default=0) >= self.model.config.vocabulary:
-            token = self.model.tokenizer.convert_ids_to_tokens(max(ids))
+        tokenizer = self.model.tokenizer
+        prompts = encode_all(tokenizer, [prompt_text(tokenizer, request.messages, request.tools) for request in requests])
+        largest = max((max(ids, default=0) for ids in prompts), default=0)
+        if largest >= self.model.config.vocabulary:
+            token = tokenizer.convert_ids_to_tokens(largest)
             hint = "Tokenizer and weights are of two models, or tokens were added without resize_token_embeddings."
             raise UserError(f"the weights have no row for the token {token!r}", where=str(self.model.folder), hint=hint)
-        return [*ids, *self._opening] if isinstance(request.constraint, SchemaConstraint) else ids
+        held = [isinstance(request.constraint, SchemaConstraint) for request in requests]
+        return [[*ids, *self._opening] if form else ids for ids, form in zip(prompts, held, strict=True)]
 
     @cached_property
     def _opening(self) -> list[int]:
