@@ -73,3 +73,10 @@ class CheckpointRace:
     def _no_score(self) -> UserError:
         where = self._context.task.path
         return UserError("no dev row could be scored, so training cannot be stopped by the score", where=where)
+
+
+def earned_rows(learnt: float, turns: int, dev: int) -> float:
+    """At most so many rows of dev are asked where `learnt` rows are passed over: what the steps earn, or one comparison."""
+    from rung.train.dev import SHARE, STEP_TOKENS
+
+    return min(float(turns * dev), max(SHARE * STEP_TOKENS * learnt, 2.0 * min(FEWEST, dev)))

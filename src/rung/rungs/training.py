@@ -15,7 +15,7 @@ from rung.json_form import as_json
 from rung.parts import Retrieval, Span
 from rung.rungs.asks import Answers, Ask, Foreseen, Training, all_of
 from rung.rungs.base import BuildContext, longest_answer, rung_named
-from rung.rungs.checkpoints import CheckpointRace
+from rung.rungs.checkpoints import CheckpointRace, earned_rows
 from rung.rungs.learnt_rows import said_of
 from rung.rungs.traces import call_rows, traces
 from rung.types import Candidate, Example, Finding, Task
@@ -95,7 +95,8 @@ def foresee_training(
     learnt, dev = len(rung_named(rung).learnt(task)), min(dev_rows, len(task.split("dev")))
     steps_per_epoch = math.ceil(learnt / training.batch_rows)
     steps = max(1, math.ceil(training.epochs * steps_per_epoch))
-    scored = len(dev_steps(steps, steps_per_epoch, training.dev_every))
+    turns = len(dev_steps(steps, steps_per_epoch, training.dev_every))
+    most = earned_rows(learnt * training.epochs, turns, dev)
     asks: list[Ask] = []
     if parent and retrieval:
         both = [("without documents", replace(parent, retrieval=None)), ("with documents", parent)]
@@ -103,7 +104,9 @@ def foresee_training(
     adapter = training.method in plugins.names("adapter_kinds")
     heavier = WITH_ADAPTER if adapter else 1.0
     asks.append(Training(what=f"training ({training.method})", candidate=start, training=training, rows=learnt))
-    asks.append(Answers(what="checkpoints", candidate=start, rows=Span.of(dev), times=scored, kept=False, heavier=heavier))
+    # Of what they may ask, races ask so much (simulated: benchmarks/checkpoints.py).
+    rows = Span(least=0.3 * most, expected=0.7 * most, most=most).times(1 / turns)
+    asks.append(Answers(what="checkpoints", candidate=start, rows=rows, times=turns, kept=False, heavier=heavier))
     return Foreseen(asks=tuple(asks), likely=start, adapter=adapter, heavier=heavier)
 
 
