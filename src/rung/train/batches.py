@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.attention import PrefixedRows, accelerated
+from rung.engine.local.decoder import Begun
 from rung.engine.local.ragged import RaggedRows
 from rung.train.rows import EncodedRow
 
@@ -109,6 +110,7 @@ class Batch:
     supervised      (s,) indices into them: the positions that predict a supervised token
     labels          (s,) those tokens
     lengths         of the rows behind the prefix, with their padding
+    begun           what is known already of the pass over them
     """
 
     ids: Tensor
@@ -117,6 +119,12 @@ class Batch:
     labels: Tensor
     prefix_tokens: int
     lengths: tuple[int, ...]
+    begun: Begun | None = None
+
+    @property
+    def padded_to(self) -> int:
+        """Tokens that each row has behind the prefix; 0 where each is as long as it is."""
+        return self.lengths[0] if accelerated(self.ids) else 0
 
     def attention(self) -> PrefixedRows | RaggedRows:
         if accelerated(self.ids):

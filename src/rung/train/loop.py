@@ -21,6 +21,7 @@ from rung.json_form import digest
 from rung.train.batches import Order, collate, micro_batches
 from rung.train.config import TrainConfig
 from rung.train.dev import Best, Dev, Turns
+from rung.train.frozen import FrozenPart
 from rung.train.method import method_of
 from rung.train.resume import State, best_folder, forget_others, read_checkpoint, write_checkpoint
 from rung.train.rows import EncodedRow, TrainRow, encode_rows, rows_digest
@@ -107,6 +108,7 @@ class Session:
     rows: Sequence[EncodedRow]
     order: Order
     turns: Turns
+    frozen: FrozenPart | None
     config: TrainConfig
     trainable: Trainable
     optimizer: Optimizer
@@ -135,6 +137,7 @@ class Session:
             rows=rows,
             order=order,
             turns=Turns(rows, order, config),
+            frozen=FrozenPart.of(trainable, rows, config.tokens_per_pass),
             config=config,
             trainable=trainable,
             optimizer=optimizer,
@@ -171,7 +174,7 @@ class Session:
     def _step(self, stage: Stage) -> None:
         started = time.monotonic()
         rows = [self.rows[index] for index in self.order.at(self.state.step)]
-        loss = gradients(self.trainable, rows, self.config, at=self.state.step + 1)
+        loss = gradients(self.trainable, rows, self.config, at=self.state.step + 1, frozen=self.frozen)
         rate = learning_rate(self.state.step, self.order.steps, self.peak, self.config.warmup_share)
         self.at_rest = False
         apply_gradients(self.trainable, self.optimizer, rate)
@@ -246,11 +249,14 @@ def make_optimizer(trainable: Trainable, config: TrainConfig, peak: float) -> Op
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=peak, fused=True)
 
 
-def gradients(trainable: Trainable, rows: Sequence[EncodedRow], config: TrainConfig, *, at: int) -> float:
+def gradients(
+    trainable: Trainable, rows: Sequence[EncodedRow], config: TrainConfig, *, at: int, frozen: FrozenPart | None = None
+) -> float:
     """Leave the batch's clipped gradient on the masters and give its loss: the mean over its supervised tokens.
 
     Parts are normalised by the whole batch's count, so that they add up to the undivided batch. Raises UserError, before any weight
-    is touched, for a loss or a gradient that is not finite; `at` is the step that it names.
+    is touched, for a loss or a gradient that is not finite; `at` is the step that it names. `frozen` knows what lies below all that
+    is trained.
     """
     objective = plugins.load("objectives", config.objective)
     total = sum(row.supervised for row in rows)
@@ -258,8 +264,10 @@ def gradients(trainable: Trainable, rows: Sequence[EncodedRow], config: TrainCon
     for master in trainable.masters.values():
         master.grad = None
     for part in micro_batches(rows, config.tokens_per_pass):
-        batch = collate(part, trainable.decoder.device)
-        share = objective.loss(trainable.decoder, trainable.update(), batch, total, config.objective_settings)
+        batch, update = collate(part, trainable.decoder.device), trainable.update()
+        if frozen:
+            batch = replace(batch, begun=frozen.begun(part, update, batch.padded_to))
+        share = objective.loss(trainable.decoder, update, batch, total, config.objective_settings)
         loss += _finite(share.item(), "loss", at)
         _backward(share)
         trainable.collect()

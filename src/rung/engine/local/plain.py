@@ -22,7 +22,7 @@ from rung.engine.local.attention import Attention, PrefixedRows
 from rung.engine.local.batch import Completion
 from rung.engine.local.batching import alike
 from rung.engine.local.choose import Choices
-from rung.engine.local.decoder import Decoder, Head
+from rung.engine.local.decoder import Begun, Decoder, Head
 from rung.engine.local.linears import Linears
 from rung.engine.local.modules import save_module
 from rung.engine.local.plain_generation import Chosen, generate, pads_rightly
@@ -90,7 +90,14 @@ class PlainDecoder(Decoder):
         return self._head
 
     def hidden(
-        self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None, only: Tensor | None = None
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        attention: Attention,
+        update: Update | None = None,
+        only: Tensor | None = None,
+        *,
+        begun: Begun | None = None,
     ) -> Tensor:
         if isinstance(attention, RaggedRows):
             places = attention.padded
