@@ -90,14 +90,10 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Raced:
-    """Answers that a rung's trials were `asked` for, `of` those that all of dev for all of them would have taken.
-
-    Each trial left when the chance that the rest of dev would choose it was below `chance`.
-    """
+    """Dev answers that a rung's trials were `asked` for, `of` those that all of them would have taken on all rows."""
 
     asked: int
     of: int
-    chance: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from rung.errors import BrokenEnvironment
 from rung.registry.documents import ClimbDocument
 from rung.report import classes, curves, facts, foreseen, grids, ladder, outlook
 from rung.report.render import render
-from rung.report.trials import trial_tables
+from rung.report.trials import saved, trial_tables
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 MOST_EXAMPLES = 20
@@ -53,6 +53,7 @@ def page(document: ClimbDocument) -> str:
         pairs=outlook.pairs(ahead.breakeven) if ahead and ahead.breakeven else None,
         cheaper=grids.cheaper(document),
         trials=trial_tables(document),
+        saved={rung.rung: saved(rung) for rung in document.rungs},
         looks=grids.looks(document),
         repeat=facts.repeat_command(document),
         ask=facts.answer_command(document.version) if document.version else None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rung.parts import Span
 from rung.types import Candidate
-from rung.verify.stats.race import FIRST_ROUND
+from rung.verify.stats.race import rounds
 
 if TYPE_CHECKING:
     from rung.train.config import TrainConfig
@@ -106,5 +106,6 @@ def all_of(forms: Iterable[tuple[str, Candidate]], rows: float, split: str = "de
 
 def raced(forms: Sequence[tuple[str, Candidate]], rows: float) -> list[Answers]:
     """Forms that meet dev in rounds: one round at least, all rows at most, and about so many of them as races usually take."""
-    asked = Span(least=FIRST_ROUND, expected=max(FIRST_ROUND, RACED * rows), most=rows).at_most(rows)
-    return [Answers(what=name, candidate=candidate, rows=asked, at_once=FIRST_ROUND) for name, candidate in forms]
+    first = rounds(round(rows))[0]
+    asked = Span(least=first, expected=max(first, RACED * rows), most=rows).at_most(rows)
+    return [Answers(what=name, candidate=candidate, rows=asked, at_once=first) for name, candidate in forms]

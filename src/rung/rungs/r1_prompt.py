@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rung.parts import ChoiceConstraint, Span
+from rung.parts import ChoiceConstraint, Pace, Span
 from rung.rungs.asks import Answers, Foreseen, raced
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
@@ -64,9 +64,9 @@ def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Fore
     return Foreseen(asks=tuple(asks), likely=likely)
 
 
-def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, Any]:
-    """Settings for a task file that is written from these rows: a first verdict within minutes."""
-    return first_search(rows, classes, FORMS)
+def propose(rows: Sequence[Example], classes: Mapping[str, int], pace: Pace) -> dict[str, Any]:
+    """Settings for a task file that is written from these rows: a first verdict within minutes at this pace."""
+    return first_search(rows, classes, FORMS, pace)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

@@ -197,14 +197,12 @@ def record(
     more: Callable[[Trial], Mapping[str, Any]] = lambda _trial: {},
 ) -> None:
     """Keep the trials for the report, each once, with what there is `more` to say of it; and say what they took."""
-    from rung.verify.stats.race import LEVEL
-
     latest = {trial.candidate.id: trial for trial in sorted(trials, key=lambda trial: len(trial.run.rows))}
     for name in dict.fromkeys(trial.candidate.id for trial in trials):
         context.record("trial", latest[name].figures(chosen=name == chosen.candidate.id) | dict(more(latest[name])))
     # A calibrated form has the answers of the one that it calibrates.
     paid = {replace(trial.candidate, calibration=None).id: trial for trial in latest.values()}
     asked, of = sum(len(trial.run.rows) for trial in paid.values()), sum(trial.of for trial in paid.values())
-    context.record("raced", {"asked": asked, "of": of, "chance": LEVEL})
+    context.record("raced", {"asked": asked, "of": of})
     if asked < of:
-        context.progress.note(f"{asked:,} of {of:,} dev answers asked; the rest could hardly have changed the choice")
+        context.progress.note(f"{asked:,} of {of:,} dev answers asked; the rest could hardly have bettered the choice")
