@@ -171,7 +171,11 @@ def _adapted(config: Config, shape: Shape) -> tuple[Module, ...]:
         )
     names = {module.path for module in shape.modules(_targets(config, shape))}
     blocks = (shape.products[layer] for layer in sorted(set(config.layers_to_transform)))
-    return tuple(module for block in blocks for modules in block.values() for module in modules if module.path in names)
+    adapted = tuple(module for block in blocks for modules in block.values() for module in modules if module.path in names)
+    if not adapted:
+        where = ", ".join(map(str, sorted(config.layers_to_transform)))
+        raise UserError(f"no module of {', '.join(_targets(config, shape))} lies in the layers_to_transform {where}")
+    return adapted
 
 
 def _name(module: Module, side: str) -> str:
