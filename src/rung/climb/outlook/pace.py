@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from rung.climb.outlook.machine import Machine
@@ -58,5 +59,6 @@ def _measured(base: Base, asked: str, home: Path, progress: Progress) -> Machine
     from rung.registry.home import open_home
 
     with open_home(home, write=True) as opened:
-        machine, _, _ = known_machine(base, asked, home, open_runtime(home, opened.blobs), progress)
-    return machine
+        machine, _, crowded = known_machine(base, asked, home, open_runtime(home, opened.blobs), progress)
+    # What other work took beside it is no part of the machine.
+    return replace(machine, cost=machine.cost.times(1 / crowded))

@@ -36,12 +36,13 @@ GROUP = Path("/sys/fs/cgroup")
 
 
 def measure(
-    runtime: Runtime, base: str, tokenizer: Any, progress: Progress, *, seconds: float, clock: Callable[[], float] = time.monotonic
+    runtime: Runtime, base: str, tokenizer: Any, progress: Progress, *, seconds: float, clock: Callable[[], float] | None = None
 ) -> Machine:
     """How fast this machine answers with a base, from about `seconds` of made-up questions, none of which is kept.
 
     The first questions, which load the base and warm its caches, are not counted among the answers.
     """
+    clock = clock or time.monotonic
     asking = _Asking(replace(runtime, cache=None), Reader(made_task(base), runtime, tokenizer), clock)
     backend: Any = runtime.backend_for(base)
     started = clock()
