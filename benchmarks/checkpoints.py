@@ -23,7 +23,7 @@ from scipy.special import ndtri
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 from rung.rungs.checkpoints import FEWEST
-from rung.verify.stats.race import FIRST_ROUND, Entrant, look, rounds
+from rung.verify.stats.race import Entrant, look, rounds
 
 CURVES = {
     "rising": (0.72, 0.80, 0.83, 0.845),
@@ -110,7 +110,7 @@ def raced(scores: Drawn, earned: int, patience: int) -> tuple[int, int]:
             continue
         allowed = max(allowed, least)
         if best is None:
-            best, known = step, min(FIRST_ROUND, total)
+            best, known = step, rounds(total)[0]
             spent += known
             continue
         most = allowed if allowed <= known else (allowed + known) // 2
