@@ -98,8 +98,8 @@ def before(climb: Climb, step: Next) -> str:
 def refine(climb: Climb, rung: str) -> None:
     """Once a rung is built its score on dev is known: says anew, before its gate, how many test rows that will take."""
     prediction, score = climb.record.foreseen, _dev_score(climb.record.built[rung])
-    alpha = plan_of(climb).rungs.get(rung)
-    rows = rows_known(climb.gate_task, alpha, *score) if alpha and score else None
+    plan = plan_of(climb)
+    rows = rows_known(climb.gate_task, plan.equal, *score) if rung in plan.rungs and score else None
     if prediction is None or rows is None:
         return
     key, total = f"judged/{rung}", len(climb.gate_task.split("test"))
