@@ -41,8 +41,9 @@ class Faults:
 
 @dataclass(kw_only=True)
 class Book:
-    """What was billed, by the last line of the question."""
+    """What was asked, billed and sent, by the last line of the question."""
 
+    asked: Counter[str] = field(default_factory=Counter)
     billed: Counter[str] = field(default_factory=Counter)
     delivered: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -75,7 +76,7 @@ class Line(asyncio.Protocol):
             self.question(json.loads(body))
         elif path == "/bill":
             book = self.book
-            told = {name: dict(getattr(book, name)) for name in ("billed", "delivered", "dropped")}
+            told = {name: dict(getattr(book, name)) for name in ("asked", "billed", "delivered", "dropped")}
             self.say(200, told | {"requests": book.requests, "most": book.most})
         elif path == "/faults":
             type(self).faults = Faults(**json.loads(body))
@@ -87,6 +88,7 @@ class Line(asyncio.Protocol):
         """Refused, broken, or answered after a while."""
         cls, faults, chance = type(self), self.faults, self.chance.random()
         self.book.requests += 1
+        self.book.asked[body["messages"][-1]["content"].rsplit("\n", 1)[-1]] += 1
         if faults.at_once is not None and cls.under_way >= faults.at_once:
             self.say(429, {"error": {"message": "too many at once"}}, "retry-after: 0\r\n")
             return

@@ -201,17 +201,17 @@ def _start(folder: str, port: int, rows: int, usd: float) -> subprocess.Popen[by
 
 
 def _kept(folder: str, port: int, rows: int) -> dict[str, int]:
-    """How often each row was billed so far whose answer is kept."""
+    """How often each row was asked so far whose answer is kept: a slow attempt may be billed after the answer of the next."""
     with open_home(folder, write=True) as home:
         candidate, examples = _asked(port, home, rows)
         known = home.answers.load(candidate.id, [row.digest for row in examples])
-    billed = _get(port, "/bill")["billed"]
-    return {f"row-{n}": billed.get(f"row-{n}", 0) for n, row in enumerate(examples) if row.digest in known}
+    asked = _get(port, "/bill")["asked"]
+    return {f"row-{n}": asked.get(f"row-{n}", 0) for n, row in enumerate(examples) if row.digest in known}
 
 
 def _asked_again(port: int, kept: dict[str, int]) -> int:
-    billed = _get(port, "/bill")["billed"]
-    return sum(billed.get(name, 0) > count for name, count in kept.items())
+    asked = _get(port, "/bill")["asked"]
+    return sum(asked.get(name, 0) > count for name, count in kept.items())
 
 
 def _written(folder: str) -> float:
