@@ -119,10 +119,18 @@ class ProbeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Demonstrations:
-    """The k rows of a pool (the digest of its blob) that are nearest to the question, shown as earlier turns."""
+    """Rows of a pool (the digest of its blob), shown as earlier turns: its first `shared` rows before every question, in the pool's
+    order, so that all prompts begin alike; behind them the k of its other rows that are nearest to the question.
+    """
 
     pool: str
     k: int
+    shared: int = field(default=0, metadata=LEFT_OUT)
+
+    @property
+    def total(self) -> int:
+        """How many rows a question is shown."""
+        return self.shared + self.k
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from rung.climb.decide import RungState
 from rung.climb.facts import Judged, Measured
 from rung.climb.ledger import plan_of
 from rung.json_form import as_json, from_json
-from rung.registry.documents import Change, DevScore, Found, RungRecord, TrainingStep, Trial
+from rung.registry.documents import Change, DevScore, Found, Raced, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
 from rung.rungs.base import Recorded, rung_named
 from rung.types import Answer, Example, Finding, Run, Task
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STATES: Mapping[str, Standing] = {"pass": "passed", "fail": "failed", "undecided": "undecided"}
 CASES_SHOWN = 8
 # What a record may leave out, and what that says.
-ABSENT: Mapping[type, Mapping[str, None]] = {Trial: {"prompt": None, "calls": None}}
+ABSENT: Mapping[type, Mapping[str, None]] = {Trial: {"prompt": None, "calls": None, "of": None}}
 T = TypeVar("T")
 
 
@@ -69,6 +69,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         broke_total=len(broke),
         classes=class_table(climb.task, runs[state.name]) if state.name in runs else None,
         remarks=remarks(answers),
+        raced=next(iter(_of_kind(records, "raced", Raced)), None),
     )
 
 

@@ -90,26 +90,30 @@ def compose(
     retriever: Retriever | None = None,
     passages: int | None = None,
 ) -> Request:
-    """The Request that puts one example to the Candidate's model: system prompt, demonstrations (most similar last), the question
-    with what was retrieved for it.
+    """The Request that puts one example to the Candidate's model: system prompt, the demonstrations that every question is shown,
+    those nearest to it (most similar last), the question with what was retrieved for it.
 
-    `k` shows fewer demonstrations than the Candidate says, `passages` fewer passages.
+    `k` shows fewer demonstrations than the Candidate says: the nearest go first, then the last of the others. `passages` shows
+    fewer passages.
     Where a demonstration had other tools at hand than the question, no one tool list is right for the whole conversation: each
-    question then carries its own, in words. A Candidate's own tools are the same for every question.
+    question then carries its own, in words. A Candidate's own tools are the same for every question. Likewise for a system message
+    of its own, where one that every question is shown had another: so all prompts begin alike, whatever the question brings.
     """
     own_system, question = _split_system(example.messages)
-    demos = list(reversed(pool.nearest(example, _shown(candidate) if k is None else k))) if pool else []
+    common, near = _demonstrations(candidate, example, pool, k)
     tools = candidate.tools.toolset.offers if candidate.tools else tuple(example.tools)
-    apart = not candidate.tools and any(demo.tools != tools for demo in demos)
-    system = "\n\n".join(filter(None, [candidate.prompt, own_system]))
+    tools_apart = not candidate.tools and any(demo.tools != tools for demo in (*common, *near))
+    system_apart = any(_split_system(demo.messages)[0] != own_system for demo in common)
+    system = "\n\n".join(filter(None, [candidate.prompt, "" if system_apart else own_system]))
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
-    for demo in demos:
-        turns += _demo_turns(demo, tools_in_words=apart)
+    for demo in (*common, *near):
+        turns += _demo_turns(demo, tools_in_words=tools_apart, with_system=system_apart)
     asked = retriever.put_into(question, passages) if retriever else question
-    turns += _in_words(asked, tools) if apart else asked
+    asked = _in_words(asked, tools) if tools_apart else asked
+    turns += _with_system(asked, own_system) if system_apart else asked
     return Request(
         messages=tuple(turns),
-        tools=() if apart else tools,
+        tools=() if tools_apart else tools,
         constraint=resolve_constraint(candidate.constraint, tools),
         max_tokens=candidate.max_tokens,
     )
@@ -218,7 +222,19 @@ class _Questions:
 
 
 def _shown(candidate: Candidate) -> int:
-    return candidate.demonstrations.k if candidate.demonstrations else 0
+    return candidate.demonstrations.total if candidate.demonstrations else 0
+
+
+def _demonstrations(
+    candidate: Candidate, example: Example, pool: Pool | None, k: int | None
+) -> tuple[tuple[Demo, ...], tuple[Demo, ...]]:
+    """(those that every question is shown, the nearest to this one), `k` in all."""
+    if pool is None:
+        return (), ()
+    wanted = _shown(candidate) if k is None else k
+    shared = candidate.demonstrations.shared if candidate.demonstrations else 0
+    near = pool.nearest(example, wanted - shared, behind=shared)
+    return pool.common(example, min(wanted, shared)), tuple(reversed(near))
 
 
 def _split_system(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mapping[str, Any]]]:
@@ -227,10 +243,22 @@ def _split_system(messages: Sequence[Mapping[str, Any]]) -> tuple[str, list[Mapp
     return "", list(messages)
 
 
-def _demo_turns(demo: Demo, *, tools_in_words: bool) -> list[Mapping[str, Any]]:
-    question = _split_system(demo.messages)[1]
+def _demo_turns(demo: Demo, *, tools_in_words: bool, with_system: bool) -> list[Mapping[str, Any]]:
+    system, question = _split_system(demo.messages)
     shown = _in_words(question, demo.tools) if tools_in_words else question
+    shown = _with_system(shown, system) if with_system else shown
     return [*shown, *demo.turns, {"role": "assistant", "content": demo.answer}]
+
+
+def _with_system(question: list[Mapping[str, Any]], system: str) -> list[Mapping[str, Any]]:
+    """A question's own system message at the head of its first user turn; a turn of its own where it has none."""
+    if not system:
+        return question
+    first = next((index for index, turn in enumerate(question) if turn.get("role") == "user"), None)
+    if first is None:
+        return [{"role": "user", "content": system}, *question]
+    said = {**question[first], "content": f"{system}\n\n{text_of(question[first].get('content'))}"}
+    return [*question[:first], said, *question[first + 1 :]]
 
 
 def _in_words(question: list[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

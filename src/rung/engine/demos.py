@@ -1,4 +1,5 @@
-"""Demonstrations: the rows of a pool that are most like the question, by BM25 over what the user said.
+"""Demonstrations: the first rows of a pool, before every question alike, and those that are most like it, by BM25 over what the
+user said.
 
 A pool is a blob of JSON lines: {"messages": [...], "answer": "...", "tools": [...]}, and "turns" where tools were called. Its first
 line says "words" where its questions are in a script without spaces; a pool without is compared as it was when it was measured.
@@ -55,14 +56,23 @@ class Pool:
         """The pool in a blob, read once for each path: a blob never changes."""
         return _read(path)
 
-    def nearest(self, example: Example, k: int) -> list[Demo]:
-        """At most k demonstrations, the most similar first; never the question itself. Ties go to the earlier row."""
+    def common(self, example: Example, count: int) -> tuple[Demo, ...]:
+        """The first `count` rows, in the pool's order; never the question itself: nothing is asked beside its own answer."""
+        return tuple(demo for demo in self.demos[:count] if demo.question_digest != example.question_digest)
+
+    def nearest(self, example: Example, k: int, *, behind: int = 0) -> list[Demo]:
+        """At most k of the demonstrations behind the first so many, the most similar first; never the question itself.
+
+        Ties go to the earlier row.
+        """
+        if k <= 0:
+            return []
         import numpy as np
 
         words = [word for word in self._words(example.messages) if self._index and word in self._index.vocab_dict]
         scores = self._index.get_scores(words) if words else np.zeros(len(self.demos))
         order = np.argsort(-scores, kind="stable")
-        others = (self.demos[i] for i in order if self.demos[i].question_digest != example.question_digest)
+        others = (self.demos[i] for i in order if i >= behind and self.demos[i].question_digest != example.question_digest)
         return [demo for demo, _ in zip(others, range(k), strict=False)]
 
     @cached_property

@@ -72,7 +72,8 @@ class DevScore:
 class Trial:
     """One form that a rung tried on dev. `calls` says how tools were called, where they were.
 
-    `by` says what the mean is, where the quality bar is on something else than the mean score of all rows.
+    `by` says what the mean is, where the quality bar is on something else than the mean score of all rows. It was asked `n` of the
+    `of` rows that it could have been, where the rest could hardly have put it before the form that it is `behind`.
     """
 
     name: str
@@ -82,6 +83,20 @@ class Trial:
     prompt: str | None = None
     calls: Mapping[str, Any] | None = None
     by: str = ""
+    of: int | None = None
+    behind: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raced:
+    """Answers that a rung's trials were `asked` for, `of` those that all of dev for all of them would have taken.
+
+    Each trial left when the chance that the rest of dev would choose it was below `chance`.
+    """
+
+    asked: int
+    of: int
+    chance: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +178,7 @@ class RungRecord:
     broke_total: int
     classes: ClassTable | None = None
     remarks: tuple[str, ...] = ()
+    raced: Raced | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

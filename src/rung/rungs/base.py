@@ -14,7 +14,7 @@ from rung.engine.runtime import Runtime
 from rung.errors import UserError
 from rung.rungs.causes import Cause
 from rung.storage import Blobs
-from rung.types import Candidate, Example, Progress, Run, Task
+from rung.types import Candidate, Example, Progress, Row, Run, Task
 from rung.verify.alpha import AlphaPlan, plan_alpha
 from rung.verify.run import evaluate, random_order
 
@@ -33,26 +33,35 @@ class Recorded:
 class BuildContext:
     """What a rung is given to build with: a store, a folder that survives a crash, a way to measure, and a place to report to.
 
-    What a build records is kept in `records` until the build is stored as a whole.
+    What a build records is kept in `records` until the build is stored as a whole. `answered` holds the rows of dev that its trials
+    were asked, by Candidate and example: they are scored once.
     """
 
     def __init__(self, task: Task, runtime: Runtime, work: Path, progress: Progress) -> None:
         self.task, self.runtime, self.work, self.progress = task, runtime, work, progress
         self.blobs: Blobs = runtime.blobs
         self.records: list[Recorded] = []
+        self.answered: dict[str, dict[str, Row]] = {}
         work.mkdir(parents=True, exist_ok=True)
 
     def measure(
-        self, candidate: Candidate, split: str = "dev", limit: int | None = None, *, among: Collection[str] | None = None
+        self,
+        candidate: Candidate,
+        split: str = "dev",
+        limit: int | None = None,
+        *,
+        among: Collection[str] | None = None,
+        progress: Progress | None = None,
     ) -> Run:
         """The Candidate's Run on (a random sample of `limit` rows of) a split that may be looked at freely.
 
-        `among` names the only rows that count. Raises UserError for the test split: only the gate itself looks there.
+        `among` names the only rows that count; `progress` is shown in place of the build's own.
+        Raises UserError for the test split: only the gate itself looks there.
         """
         if split == "test":
             raise UserError("a rung must not look at the test split")
         rows = [row for row in random_order(self.task, split) if among is None or row.id in among][:limit]
-        return evaluate(self.task, candidate, split, rows, self.runtime, self.progress)
+        return evaluate(self.task, candidate, split, rows, self.runtime, progress or self.progress)
 
     def record(self, kind: str, fact: Mapping[str, Any]) -> None:
         """Keep a fact of this build for the report: a `trial` on dev, a line of training `history`."""

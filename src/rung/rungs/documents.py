@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NO_DOCUMENTS = "the task names no documents (knowledge:)"
 Mode = Literal["lexical", "dense", "hybrid"]
-Form = Literal["question_last", "question_first", "question_twice", "cited"]
+Layout = Literal["question_last", "question_first", "question_twice", "cited"]
 
 
 class Config(BaseModel):
@@ -28,7 +28,7 @@ class Config(BaseModel):
     modes: tuple[Mode, ...] = Field(default=("lexical", "dense", "hybrid"), min_length=1)
     chunk_chars: tuple[int, ...] = Field(default=(800, 400), min_length=1)
     passages: tuple[int, ...] = Field(default=(3, 1, 6), min_length=1)
-    forms: tuple[Form, ...] = Field(default=("question_last", "question_first", "question_twice"), min_length=1)
+    forms: tuple[Layout, ...] = Field(default=("question_last", "question_first", "question_twice"), min_length=1)
     dev_rows: int = Field(default=200, ge=10)
 
 

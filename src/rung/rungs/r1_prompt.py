@@ -14,7 +14,7 @@ from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
 from rung.rungs.first_search import first_search
 from rung.rungs.prompting import Config, calibrated, forms, plain_candidate, with_demonstrations
 from rung.rungs.settings import read_settings
-from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
+from rung.rungs.trials import Form, Trial, race, record
 from rung.types import Candidate, Example, Task
 
 TITLE = "prompt"
@@ -52,30 +52,25 @@ def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, An
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
     """Try instructions, the output constraint, demonstrations and calibration, in that order, each on dev."""
     config = read_settings(task, "r1_prompt", Config)
-    trials = [try_out(name, form, context, config.dev_rows) for name, form in forms(task, plain_candidate(task, context)).items()]
-    best = simplest_of_the_best(trials)
-    shown = _demonstrated(task, best, context, config)
-    best = simplest_of_the_best([best, *shown])
-    tuned = _calibrated(task, best, context, config)
-    chosen = tuned if tuned and tuned.mean > best.mean else best
-    record([*trials, *shown, *([tuned] if tuned else [])], chosen, context)
+    first = race([Form(name, form) for name, form in forms(task, plain_candidate(task, context)).items()], context, config.dev_rows)
+    shown = race([first.best.form, *_demonstrated(task, first.best, context, config)], context, config.dev_rows)
+    trials, chosen = [*first.trials, *shown.trials], shown.best
+    if tuned := _calibrated(task, chosen, context, config):
+        last = race([chosen.form, tuned], context, config.dev_rows)
+        trials, chosen = [*trials, *last.trials], last.best
+    record(trials, chosen, context)
     return chosen.candidate
 
 
-def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Trial]:
-    """With ever more demonstrations, until more of them no longer help: each number costs as many prompt tokens at every answer."""
-    trials = [best]
-    for k in sorted(config.demonstrations):
-        if k >= len(labelled(task)) or (len(trials) > 1 and trials[-1].mean <= trials[-2].mean):
-            break
-        shown = with_demonstrations(task, best.candidate, k, context)
-        trials.append(try_out(f"{best.name} + {k} demonstrations", shown, context, config.dev_rows))
-    return trials[1:]
+def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Form]:
+    """With more and more demonstrations, each number of which costs as many prompt tokens at every answer."""
+    numbers = [k for k in sorted(config.demonstrations) if k < len(labelled(task))]
+    return [Form(f"{best.name} + {k} demonstrations", with_demonstrations(task, best.candidate, k, context)) for k in numbers]
 
 
-def _calibrated(task: Task, best: Trial, context: BuildContext, config: Config) -> Trial | None:
+def _calibrated(task: Task, best: Trial, context: BuildContext, config: Config) -> Form | None:
     """Label bias fitted on train rows by maximum likelihood, then tried on dev (Zhao et al., arXiv 2102.09690, with labels)."""
     if best.candidate.constraint and not any(row.answer.logprobs for row in best.run.rows):
         return None
     candidate = calibrated(task, best.candidate, context) if config.calibrate else None
-    return try_out(f"{best.name}, calibrated", candidate, context, config.dev_rows) if candidate else None
+    return Form(f"{best.name}, calibrated", candidate) if candidate else None

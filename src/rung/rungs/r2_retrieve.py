@@ -13,13 +13,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rung.data.sample import draw
-from rung.errors import BrokenEnvironment, UserError
+from rung.errors import BrokenEnvironment
 from rung.json_form import canonical_json
 from rung.parts import Abstention, Retrieval
 from rung.rungs.base import BuildContext, longest_answer
 from rung.rungs.causes import KNOWLEDGE
-from rung.rungs.documents import NO_DOCUMENTS, Config, Form, Mode, documents_of, encoder_of, reranker_of, settings_of
-from rung.rungs.trials import Trial, record, simplest_of_the_best, try_out
+from rung.rungs.documents import NO_DOCUMENTS, Config, Layout, Mode, documents_of, encoder_of, reranker_of, settings_of
+from rung.rungs.trials import Form, Trial, complete, race, record
 from rung.types import Answer, Candidate, Example, Finding, Run, Task
 from rung.verify.choosing import Shares, shares_of
 from rung.verify.run import score_rows
@@ -51,7 +51,7 @@ class Setup:
     chunk_chars: int
     reranked: bool
     passages: int
-    form: Form
+    form: Layout
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
     reranker = context.runtime.reranker_for(name) if (name := reranker_of(task)) else None
     search = _Search(config, context, library, (encoder, reranker), _starts(task, parent, context))
     best = search.run()
-    candidate = _abstaining(task, best, context)
+    candidate = _abstaining(task, best, context, config)
     record(search.trials, best, context)
     context.record("retrieval", _quality(task, candidate, context))
     return candidate
@@ -146,7 +146,7 @@ class _Search:
             passages=config.passages[0],
             form=config.forms[0],
         )
-        best = self._try(first)
+        best = self._race([self._form(first)])
         axes: dict[str, Sequence[Any]] = {
             "start": tuple(self.starts),
             "mode": self.modes,
@@ -156,22 +156,22 @@ class _Search:
             "form": config.forms,
         }
         for axis, values in axes.items():
-            best = simplest_of_the_best([best, *self._others(best, axis, values)])
+            best = self._race([best.form, *self._others(best, axis, values)])
         return best
 
-    def _others(self, best: Trial, axis: str, values: Sequence[Any]) -> Iterator[Trial]:
-        """Trials of the best setup with another value on one axis; one that the base cannot take is told and left out."""
+    def _race(self, tried: Sequence[Form]) -> Trial:
+        raced = race(tried, self.context, self.config.dev_rows)
+        self.trials += raced.trials
+        return raced.best
+
+    def _others(self, best: Trial, axis: str, values: Sequence[Any]) -> Iterator[Form]:
+        """The best setup with each other value on one axis."""
         setup = self.setups[best.name]
         for value in values:
-            if value == getattr(setup, axis):
-                continue
-            other = replace(setup, **{axis: value})
-            try:
-                yield self._try(other)
-            except UserError as error:
-                self.context.progress.note(f"{other.name}: not tried: {error.problem}")
+            if value != getattr(setup, axis):
+                yield self._form(replace(setup, **{axis: value}))
 
-    def _try(self, setup: Setup) -> Trial:
+    def _form(self, setup: Setup) -> Form:
         retrieval = Retrieval(
             index=self.index(setup.chunk_chars, setup.mode != "lexical"),
             mode=setup.mode,
@@ -180,11 +180,8 @@ class _Search:
             encoder=self.encoder.reference if self.encoder and setup.mode != "lexical" else None,
             reranker=self.reranker.reference if self.reranker and setup.reranked else None,
         )
-        candidate = replace(self.starts[setup.start], retrieval=retrieval)
-        trial = try_out(setup.name, candidate, self.context, self.config.dev_rows, setup.extra_tokens)
-        self.trials.append(trial)
         self.setups[setup.name] = setup
-        return trial
+        return Form(setup.name, replace(self.starts[setup.start], retrieval=retrieval), setup.extra_tokens)
 
     def _index(self, chunk_chars: int, vectors: bool) -> str:
         from rung.engine.retrieval.index import store_index
@@ -259,10 +256,11 @@ def _starts(task: Task, parent: Candidate | None, context: BuildContext) -> dict
     return starts | ({} if starts[""] == plain else {"your instruction": plain})
 
 
-def _abstaining(task: Task, best: Trial, context: BuildContext) -> Candidate:
+def _abstaining(task: Task, best: Trial, context: BuildContext, config: Config) -> Candidate:
     """The best Candidate with the threshold that lifts its dev score by more than a standard error; else as it is.
 
-    What it would say is known (its answer or the refusal), so that every threshold is scored without asking the model again.
+    What it would say is known (its answer or the refusal), so that every threshold is scored without asking the model again; its
+    answers are those to all the rows that a trial may take.
     """
     words = task.knowledge.abstain if task.knowledge else None
     retriever, retrieval = context.runtime.retriever(best.candidate), best.candidate.retrieval
@@ -270,6 +268,7 @@ def _abstaining(task: Task, best: Trial, context: BuildContext) -> Candidate:
         return best.candidate
     from rung.verify.stats.select import one_standard_error
 
+    best = complete(best, context, config.dev_rows)
     examples = _rows(task, best.run)
     surety = [retriever.find(example.messages).surety for example in examples if example.id in best.shares.ids]
     refused = _refusing(task, examples, words).values

@@ -20,7 +20,7 @@ from rung.rungs.calling import NO_TOOLS, looped, plain_candidate
 from rung.rungs.causes import TOOL
 from rung.rungs.settings import read_settings
 from rung.rungs.traces import rows_to_trace, traces
-from rung.rungs.trials import Trial, simplest_of_the_best, try_out
+from rung.rungs.trials import Form, Trial, race, record
 from rung.types import Candidate, Run, Task
 
 TITLE = "tools"
@@ -66,20 +66,22 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
     """Try the forms of the loop, what the rung below has (its prompt, its documents), and demonstrations, in that order, on dev."""
     config = read_settings(task, "r3_tools", Config)
     plain = plain_candidate(task, parent, context)
-    trials = [try_out(name, looped(plain, **form), context, config.dev_rows) for name, form in _forms(config.steps).items()]
-    best = simplest_of_the_best(trials)
+    trials: list[Trial] = []
+
+    def best_of(*forms: Form) -> Trial:
+        raced = race(forms, context, config.dev_rows)
+        trials.extend(raced.trials)
+        return raced.best
+
+    best = best_of(*(Form(name, looped(plain, **form)) for name, form in _forms(config.steps).items()))
     if parent and parent.prompt != plain.prompt:
         prompted = replace(best.candidate, prompt=parent.prompt)
-        trials.append(try_out(f"{best.name}, the prompt of the rung below", prompted, context, config.dev_rows))
-        best = simplest_of_the_best(trials)
+        best = best_of(best.form, Form(f"{best.name}, the prompt of the rung below", prompted))
     if parent and parent.retrieval:
         informed = replace(best.candidate, retrieval=parent.retrieval)
-        trials.append(try_out(f"{best.name}, with documents", informed, context, config.dev_rows))
-        best = simplest_of_the_best(trials)
-    trials += _demonstrated(task, best, context, config)
-    chosen = simplest_of_the_best(trials)
-    for trial in trials:
-        context.record("trial", trial.figures(chosen=trial is chosen) | {"calls": _report(task, trial.run)})
+        best = best_of(best.form, Form(f"{best.name}, with documents", informed))
+    chosen = best_of(best.form, *_demonstrated(task, best, context, config))
+    record(trials, chosen, context, lambda trial: {"calls": _report(task, trial.run)})
     return chosen.candidate
 
 
@@ -88,8 +90,8 @@ def _forms(steps: int) -> dict[str, dict[str, int]]:
     return one | ({f"a call first, then up to {steps - 1} more": {"steps": steps, "forced": 1}} if steps > 1 else {})
 
 
-def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Trial]:
-    """Worked questions with the calls that lead to their answers, ever more of them until more no longer help."""
+def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Form]:
+    """With worked questions and the calls that lead to their answers, more and more of them."""
     from rung.engine.demos import pool_bytes
     from rung.engine.tools.toolbox import call_turns
     from rung.verify.scoring import target_text
@@ -97,13 +99,11 @@ def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config
     shown = traces(rows_to_trace(task, config.pool_rows), best.candidate, context)
     rows = shuffled([row for row in labelled(task) if row.id in shown], task.seed)
     pool = context.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(task, row), lambda row: call_turns(shown[row.id])))
-    found: list[Trial] = []
-    for k in sorted(config.demonstrations):
-        if not 0 < k < len(rows) or (found and found[-1].mean <= [best, *found][-2].mean):
-            break
-        candidate = replace(best.candidate, demonstrations=Demonstrations(pool=pool, k=k))
-        found.append(try_out(f"{best.name} + {k} demonstrations", candidate, context, config.dev_rows))
-    return found
+    return [
+        Form(f"{best.name} + {k} demonstrations", replace(best.candidate, demonstrations=Demonstrations(pool=pool, k=k)))
+        for k in sorted(config.demonstrations)
+        if 0 < k < len(rows)
+    ]
 
 
 def _report(task: Task, run: Run) -> Mapping[str, Any]:

@@ -66,6 +66,14 @@ def _lineage(home: Home, candidate: Candidate) -> list[dict[str, str]]:
     return found
 
 
+def _shown(demonstrations: dict[str, Any] | None) -> str | None:
+    """`4 before every question, 2 nearest to each`."""
+    if not demonstrations:
+        return None
+    shared, k = demonstrations.get("shared", 0), demonstrations["k"]
+    return ", ".join([*([f"{shared} before every question"] if shared else []), *([f"{k} nearest"] if k else [])])
+
+
 def _show(document: dict[str, Any]) -> None:
     candidate = document["candidate"]
     artefacts = [
@@ -79,7 +87,7 @@ def _show(document: dict[str, Any]) -> None:
                 "rung": candidate["rung"],
                 "base": candidate["base"],
                 "prompt": candidate["prompt"] or None,
-                "demonstrations": f"{shown['k']} nearest" if (shown := candidate["demonstrations"]) else None,
+                "demonstrations": _shown(candidate["demonstrations"]),
                 "constraint": candidate["constraint"]["kind"] if candidate["constraint"] else None,
                 "artefacts": "\n".join(artefacts) or None,
                 "made from": ", ".join(f"{row['rung']} {row['id'][:12]}" for row in document["lineage"]) or None,
