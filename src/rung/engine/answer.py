@@ -16,8 +16,9 @@ from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
 from rung.types import FAILED, Answer, Candidate, Example, Stage, batches
 
-# A server answers many questions side by side, and waits at the end of each chunk for the slowest: its chunks are longer.
-SERVER_CHUNKS = 4
+# Where many questions are answered side by side, the last of a chunk are answered alone: such chunks are longer, where a kill loses
+# no conversations with tools.
+CHUNKS_TOGETHER = 4
 
 
 def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, *, stage: Stage | None = None) -> list[Answer]:
@@ -39,8 +40,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
             runtime.tell(candidate, example.id, _settled(known[example.digest], candidate), known=True)
     if stage:
         stage.advance(len(examples) - len(missing))
-    size = runtime.chunk * (SERVER_CHUNKS if asked.base_reference.is_server else 1)
-    for chunk in batches(list(missing.values()), size):
+    for chunk in batches(list(missing.values()), _chunk(asked, runtime)) if missing else ():
         come = _Come(asked, chunk, runtime, stage)
         fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime, come), strict=True))
         if runtime.cache is not None:
@@ -53,8 +53,18 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     return [_settled(known[example.digest], candidate) for example in examples]
 
 
+def _chunk(candidate: Candidate, runtime: Runtime) -> int:
+    """Examples that are asked together."""
+    reference = candidate.base_reference
+    if reference.is_linear or (candidate.tools and not reference.is_server):
+        return runtime.chunk
+    return runtime.chunk * (CHUNKS_TOGETHER if isinstance(runtime.backend_for(candidate.base), TellsEach) else 1)
+
+
 class _Come:
-    """Keeps answers of a chunk as they come, where its backend tells each: a kill loses only what is under way."""
+    """Hears answers of a chunk as they come, where its backend tells each. A server's are kept at once: a kill loses only what is
+    under way. A model's in this process are kept with the whole chunk, so that what goes on forms the batches that it was.
+    """
 
     def __init__(self, candidate: Candidate, chunk: Sequence[Example], runtime: Runtime, stage: Stage | None) -> None:
         self.candidate, self.chunk, self.runtime, self.stage = candidate, chunk, runtime, stage
@@ -62,7 +72,8 @@ class _Come:
 
     def keep(self, place: int, said: Answer) -> None:
         """The answer to one example of the chunk, by its place."""
-        if self.runtime.cache is not None and said.finish_reason != FAILED:
+        paid = self.candidate.base_reference.is_server
+        if paid and self.runtime.cache is not None and said.finish_reason != FAILED:
             self.runtime.cache.store(self.candidate.id, {self.chunk[place].digest: said})
         self.told += 1
         if self.stage:

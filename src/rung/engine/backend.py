@@ -130,7 +130,7 @@ class Backend(Protocol):
 
 @runtime_checkable
 class TellsEach(Protocol):
-    """A Backend whose answers come one by one, and cost: it tells each as soon as it is there."""
+    """A Backend that answers many questions side by side: it tells each answer as soon as it is there."""
 
     def answer_each(self, requests: Sequence[Request], keep: Callable[[int, Answer], None]) -> list[Answer]:
         """As `answer`; `keep` hears each answer with its request's place, also where others then fail."""

@@ -45,14 +45,6 @@ class Made:
     error: UserError | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Completion:
-    """`ids` are all tokens made, the end token included; `finish_reason` is stop or length."""
-
-    ids: list[int]
-    finish_reason: str
-
-
 class Batch:
     """The rows of one decoder that are under way."""
 
@@ -115,7 +107,7 @@ class Batch:
         return [Made(row=row.number, tokens=row.fresh(), finish_reason=row.finish_reason, error=row.error) for row in said]
 
     def _choose(self, rows: Sequence[Row], hidden: Tensor) -> None:
-        """Each row's next token, and the next again as far as its draft comes true. hidden (states, width), 1 + draft of each row."""
+        """Each row's next token, and the next again as far as its draft comes true. hidden (states, width), in the rows' order."""
         starts = [0, *accumulate(row.states for row in rows)]
         width = max(1, LOGITS_AT_ONCE // len(self._decoder.head.weight))
         first = 0
@@ -247,36 +239,3 @@ class _Work:
 
 def _capacity(rows: Sequence[Row]) -> int:
     return max(len(row.ask.own) for row in rows) + max(row.ask.max_tokens for row in rows)
-
-
-class Gathered:
-    """What the steps of a batch make of some of its rows, until all of it is there."""
-
-    def __init__(self, rows: Sequence[int]) -> None:
-        self._made: dict[int, list[Made]] = {row: [] for row in rows}
-
-    def take(self, step: Sequence[Made]) -> None:
-        """Raises the UserError of a row that has one."""
-        for part in step:
-            if part.error:
-                raise part.error
-            self._made[part.row].append(part)
-
-    @property
-    def completions(self) -> list[Completion]:
-        """Of each row, in order, all that was made."""
-        return [
-            Completion(ids=[token for part in parts for token in part.tokens], finish_reason=parts[-1].finish_reason)
-            for parts in self._made.values()
-        ]
-
-
-def complete(
-    decoder: Decoder, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, prefill_tokens: int
-) -> list[Completion]:
-    """Everything that is answered to these; nothing joins meanwhile. Raises the UserError of a row that has one."""
-    batch = Batch(decoder, end_tokens, grammars, prefill_tokens)
-    made = Gathered(batch.add(asks))
-    while batch:
-        made.take(batch.step())
-    return made.completions

@@ -163,8 +163,8 @@ class _Step:
         kept_values[self.rows, :, self.places] = values
         if self.first_pass:
             look = self._looks[0]
-            parts = (look.padded(tensor).transpose(1, 2) for tensor in (queries, keys, values))
-            return look.real(attend_rows(*parts, prefix, scoring))
+            rows = [look.padded(tensor).transpose(1, 2) for tensor in (queries, keys, values)]
+            return look.real(attend_rows(rows[0], rows[1], rows[2], prefix, scoring))
         outs = [look.attend(queries, kept_keys, kept_values, prefix, scoring) for look in self._looks]
         if len(outs) == 1:
             return outs[0]
@@ -179,16 +179,17 @@ def _looks(cache: RowCache, lengths: Sequence[int], counts: Sequence[int], *, sp
     further tokens of the rows that have some.
     """
     starts = [0, *accumulate(counts)][:-1]
-    all_rows = list(range(len(counts)))
-    further = [row for row in all_rows if counts[row] > 1]
-    padding = len(counts) * max(counts) - sum(counts)
+    further = [row for row, count in enumerate(counts) if count > 1]
+    total = sum(counts)
+    padding = len(counts) * max(counts) - total
     if not split or 2 * len(further) > len(counts) or padding <= PADDED_QUERIES_AT_MOST:
         tokens = [list(range(start, start + count)) for start, count in zip(starts, counts, strict=True)]
-        return [_Look(cache, None, list(lengths), tokens)]
+        return [_Look(cache, total, None, lengths, tokens)]
     return [
-        _Look(cache, None, list(lengths), [[start] for start in starts]),
+        _Look(cache, total, None, lengths, [[start] for start in starts]),
         _Look(
             cache,
+            total,
             further,
             [lengths[row] + 1 for row in further],
             [list(range(starts[row] + 1, starts[row] + counts[row])) for row in further],
@@ -199,12 +200,15 @@ def _looks(cache: RowCache, lengths: Sequence[int], counts: Sequence[int], *, sp
 class _Look:
     """Attention of some tokens of a pass over what their rows keep, these tokens included: a rectangle of rows, right-padded.
 
+    total   tokens of the pass
     rows    of the pass, None for all
     starts  of each row, where its first token here stands in the row
     tokens  of each row, the places in the pass of its tokens here
     """
 
-    def __init__(self, cache: RowCache, rows: Sequence[int] | None, starts: Sequence[int], tokens: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self, cache: RowCache, total: int, rows: Sequence[int] | None, starts: Sequence[int], tokens: Sequence[Sequence[int]]
+    ) -> None:
         device = cache.decoder.device
         self.begins, self.count, self.width = cache.prefix_length, len(tokens), max(map(len, tokens))
         self.rows = None if rows is None else torch.tensor(rows, device=device)
@@ -214,14 +218,15 @@ class _Look:
         self.places = torch.tensor(starts, device=device)[:, None] + torch.arange(self.width, device=device)
         # Padding repeats a row's last token: finite, and of no use to anybody.
         padded = [[*row, *[row[-1]] * (self.width - len(row))] for row in tokens]
-        is_whole = rows is None and all(len(row) == self.width for row in tokens) and len(self.tokens) == tokens[-1][-1] + 1
-        self._padded = None if is_whole else torch.tensor(padded, device=device).flatten()
+        laid_out = [token for row in padded for token in row]
+        self._padded = None if laid_out == list(range(total)) else torch.tensor(laid_out, device=device)
         kept = [at * self.width + offset for at, row in enumerate(tokens) for offset in range(len(row))]
         self._real = None if len(kept) == self.count * self.width else torch.tensor(kept, device=device)
         self._masks: dict[Reach, _Masks] = {}
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, prefix: KeyValues | None, scoring: Scoring) -> Tensor:
-        """(tokens here, heads * value width), of queries (n, heads, width) and what is kept (rows, key_value_heads, room, width)."""
+        """(tokens here, heads * value width), of queries (n, heads, width) and what is kept, (rows, key_value_heads, room, width)
+        each."""
         masks = self._masks_of(scoring.reach)
         own = slice(masks.own_from, self.seen)
         keys, values = keys[:, :, own], values[:, :, own]

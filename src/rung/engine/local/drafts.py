@@ -1,8 +1,8 @@
 """What a row may say next, as far as its own text tells: answers that copy are drafted from what they copy.
 
-The tokens that last followed the longest run which ends as the row does now (look-up decoding: Saxena, prompt-lookup-decoding, 2023)
-are computed in one pass with the row's next token, and kept as far as the model itself says the same (Leviathan et al., arXiv
-2211.17192, for a draft that is certain): a draft changes how many passes an answer takes, not the answer.
+The tokens that last followed the longest run which ends as the row does now (Saxena, "Prompt Lookup Decoding", 2023) are computed in
+one pass with the row's next token, and kept as far as the model itself says the same (Leviathan et al., arXiv 2211.17192, for a
+draft that is certain): a draft changes how many passes an answer takes, not the answer.
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ class Draft:
 
     tokens: tuple[int, ...] = ()
     run: int = 0
+
+
+NONE = Draft()
 
 
 @dataclass

@@ -13,7 +13,7 @@ from rung.engine.constrain import Constraint
 from rung.engine.local.adapters import BASE, Stack
 from rung.engine.local.batching import common_length
 from rung.engine.local.devices import has_float64
-from rung.engine.local.drafts import LONGEST_RUN, Draft, Drafting, Text
+from rung.engine.local.drafts import LONGEST_RUN, NONE, Draft, Drafting, Text
 from rung.engine.local.prefix import Prefix
 from rung.errors import UserError
 
@@ -63,7 +63,7 @@ class Row:
     end_tokens: frozenset[int]
     made: list[int] = field(default_factory=list)
     pending: list[int] = field(default_factory=list)
-    draft: Draft = Draft()
+    draft: Draft = NONE
     computed: int = 0
     finish_reason: str = ""
     error: UserError | None = None
@@ -86,7 +86,7 @@ class Row:
 
     def prepare(self, drafting: Drafting, rows: int) -> None:
         """Draft what may follow, for a pass over so many rows."""
-        self.draft, self.computed = Draft(), 0
+        self.draft, self.computed = NONE, 0
         room = self.ask.max_tokens - len(self.made) - 1
         if room < 1 or not self.made:
             return
