@@ -2,7 +2,8 @@
 
     PYTHONPATH=TREE/src python benchmarks/answering.py WORK.json
 
-WORK is {folder, requests}, a request {messages, max_tokens} and, where its answer is held to one, a schema. For each line on its input it answers all requests anew, with nothing kept, and writes one line of JSON:
+WORK is {folder, requests}, a request {messages, max_tokens} and, where its answer is held to one, a schema. For each line on its
+input it answers all requests anew, with nothing kept, and writes one line of JSON:
 seconds, processor seconds, texts. Only names that stay from version to version are used here.
 """
 

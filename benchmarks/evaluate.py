@@ -3,7 +3,7 @@
     python benchmarks/evaluate.py                 200 rows behind 1,500 tokens of instruction and demonstrations
     python benchmarks/evaluate.py --rows 40       a short look
     python benchmarks/evaluate.py --against SRC   this source tree and another of this project (a checkout's `src`), in turn
-    python benchmarks/evaluate.py --against SRC --work extraction    answers that copy from their questions (or calls), see copied.py
+    python benchmarks/evaluate.py --against SRC --work extraction (or calls)   answers that copy from their questions
     python benchmarks/evaluate.py --hooked        the same base on transformers' modelling code under our attention as well
 
 All sides compute in the precision that the engine chooses on this machine.

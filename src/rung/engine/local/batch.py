@@ -132,8 +132,9 @@ class Batch:
     def _passes(self) -> list[list[_Work]]:
         """All rows that go on in one pass. Prompts are read in passes of their own, but where they fit into that one."""
         read = [row for block in self._blocks for row in block.rows[: block.read]]
+        self._drafting.begin(len(read))
         for row in read:
-            row.prepare(self._drafting, len(read))
+            row.prepare(self._drafting)
         going = [block.work(0, block.read) for block in self._blocks if block.read]
         passes = [going] if going else []
         for block in self._blocks:

@@ -21,6 +21,8 @@ from rung.engine.local.update import Update
 
 # Queries of padding, rows times tokens, that cost about as much as a second look at what the rows keep.
 PADDED_QUERIES_AT_MOST = 32
+# Room for so many rows is worth giving back.
+SHRINKS_FROM = 16
 
 
 class RowCache:
@@ -66,8 +68,12 @@ class RowCache:
         self.lengths[row] -= tokens
 
     def pop(self) -> None:
-        """Forget the last row."""
+        """Forget the last row; of room for many more than are left, half is given back."""
         self.lengths.pop()
+        if len(self.keys[0]) >= SHRINKS_FROM and 4 * len(self.lengths) <= len(self.keys[0]):
+            half = len(self.keys[0]) // 2
+            self.keys = [keys[:half].clone() for keys in self.keys]
+            self.values = [values[:half].clone() for values in self.values]
 
     @property
     def prefix_length(self) -> int:

@@ -13,7 +13,7 @@ from rung.engine.constrain import Constraint
 from rung.engine.local.adapters import BASE, Stack
 from rung.engine.local.batching import common_length
 from rung.engine.local.devices import has_float64
-from rung.engine.local.drafts import LONGEST_RUN, NONE, Draft, Drafting, Text
+from rung.engine.local.drafts import LONGEST_RUN, NONE, Draft, Drafting, Text, kind_of
 from rung.engine.local.prefix import Prefix
 from rung.errors import UserError
 
@@ -84,8 +84,9 @@ class Row:
     def _text(self) -> Text:
         return Text(self.ask.own)
 
-    def prepare(self, drafting: Drafting, rows: int) -> None:
-        """Draft what may follow, for a pass over so many rows."""
+    def prepare(self, drafting: Drafting) -> None:
+        """Draft what may follow, for the pass that has begun."""
+        before, came = self.draft, self.computed
         self.draft, self.computed = NONE, 0
         room = self.ask.max_tokens - len(self.made) - 1
         if room < 1 or not self.made:
@@ -94,9 +95,13 @@ class Row:
         tail = self._text.tokens[-LONGEST_RUN:]
         texts = [self._text, self.ask.prefix.text] if self.ask.prefix else [self._text]
         run, place, text = max(((*text.find(tail), text) for text in texts), key=lambda found: found[0])
-        length = min(room, drafting.length(run, rows)) if run else 0
-        if length:
-            self.draft = Draft(tokens=self._sayable(text.behind(place, length)), run=run)
+        if not run:
+            return
+        goes_on = text is before.text and place == before.end + 1 and came == len(before.tokens)
+        kind = kind_of(run, shared=text is not self._text, goes_on=goes_on)
+        if length := min(room, drafting.length(kind)):
+            said = self._sayable(text.behind(place, length))
+            self.draft = Draft(tokens=said, kind=kind, text=text, end=place + len(said))
 
     def _sayable(self, tokens: list[int]) -> tuple[int, ...]:
         """Up to what ends an answer, or what its constraint forbids."""
