@@ -52,9 +52,8 @@ def main() -> None:
     home = Path(os.environ.get("RUNG_HOME") or Path.home() / ".rung")
     model = LocalModel.load(resolve(options.base, home).folder)
     if options.against and options.work != "tone":
-        _against(
-            model.folder, copied(options.work, partial(fetch, downloads=home / "downloads"), options.rows, options.tokens), options
-        )
+        questions = copied(options.work, partial(fetch, downloads=home / "downloads"), options.rows, options.tokens)
+        _against(model.folder, questions, options)
         return
     requests = _requests(model, fetch(MESSAGES, home / "downloads"), options)
     prompts = [prompt_tokens(model.tokenizer, request.messages) for request in requests]

@@ -46,7 +46,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "UNDO": (),
         "applies": ("task",),
         "build": ("task", "parent", "context"),
-        "estimate": ("task", "speeds"),
+        "foresee": ("task", "parent", "context"),
     },
     "methods": {
         "Config": (),

@@ -207,6 +207,31 @@ class ToolUse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Span:
+    """A figure that depends on what comes out: what it is at least, as expected, and at most."""
+
+    least: float
+    expected: float
+    most: float
+
+    @classmethod
+    def of(cls, value: float) -> Span:
+        """One that depends on nothing."""
+        return cls(least=value, expected=value, most=value)
+
+    def __add__(self, other: Span) -> Span:
+        return Span(least=self.least + other.least, expected=self.expected + other.expected, most=self.most + other.most)
+
+    def times(self, factor: float) -> Span:
+        """Each of the three so many times; `factor` is not negative."""
+        return Span(least=self.least * factor, expected=self.expected * factor, most=self.most * factor)
+
+    def at_most(self, value: float) -> Span:
+        """None of the three more than this."""
+        return Span(least=min(self.least, value), expected=min(self.expected, value), most=min(self.most, value))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bounded:
     """A share and its bounds; None where there is nothing that it is a share of."""
 

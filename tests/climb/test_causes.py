@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,10 +22,11 @@ from rung.climb.diagnosis.attribution import (
     read_arm,
     skips,
 )
-from rung.climb.diagnosis.case import Arm, Sample, take_sample
+from rung.climb.diagnosis.case import Arm, Case, Sample, enough_of_each, take_sample
 from rung.climb.diagnosis.diagnosis import diagnosed
+from rung.progress import Silent
 from rung.rungs.causes import SKILL, TOOL
-from rung.types import Example
+from rung.types import Candidate, Example
 from rung.verify.stats.strata import Strata
 
 CAUSES = {cause.name: cause for cause in causes()}
@@ -45,7 +47,8 @@ def probe(name: str, after: float, *, before: float = 0.4, p: float = 0.001, **r
         "upper": after - before + 0.1,
     }
     arm = ArmReading(name=f"{name} given", n=80, flipped=0, broken=0, p=p, shows=True, **figures)
-    return ProbeReading(**{"name": name, "title": name, "cause": CAUSES[name], "arms": (arm,), **rest})
+    told = {"name": name, "title": name, "cause": CAUSES[name], "arms": (arm,), "asked": frozenset(range(80))}
+    return ProbeReading(**{**told, **rest})
 
 
 def cause(*probes: ProbeReading, **known) -> str:
@@ -151,6 +154,66 @@ def test_a_rung_at_the_bar_is_hardly_ever_skipped():
         )
         wrong += most_reached([arm], seen) < 0.3 * 0.9 + 0.7 * 4.8 / 7
     assert wrong / looks <= SKIP_ERROR / 3 * 1.3
+
+
+def raced(truth: float, draw: random.Random, *, bar: float, margin: float = 0.0) -> tuple[Case, Arm]:
+    """An arm whose every row is right with this chance, asked as far as it takes to settle it."""
+    n = 400 if draw.random() < 0.5 else 160
+    seen = sample(n, 0.5, draw)
+    case = Case(
+        task=SimpleNamespace(),
+        context=SimpleNamespace(progress=Silent()),
+        sample=seen,
+        plain=Candidate(rung="r1_prompt", base="b"),
+        bar=bar,
+        margin=margin,
+    )
+    drawn = [float(draw.random() < truth) for _ in range(len(seen))]
+
+    def asked(places: tuple[int, ...]) -> Arm:
+        values = tuple(drawn[place] for place in places)
+        return Arm(name="given", places=places, values=values, against=tuple(seen.before[place] for place in places))
+
+    return case, case._raced(tuple(range(len(seen))), asked)
+
+
+def test_a_raced_arm_at_the_bar_is_hardly_ever_taken_for_one_below_it():
+    draw, below, skipped = random.Random(3), 0, 0
+    for _ in range(600):
+        case, arm = raced(0.6, draw, bar=0.6)
+        below += arm.of > len(arm.places) and sum(arm.values) / len(arm.values) < 0.6
+        skipped += most_reached([arm], case.sample) < 0.6
+    assert below / 600 <= SKIP_ERROR / 3 / 2 * 1.3
+    assert skipped / 600 <= SKIP_ERROR / 3 * 1.3
+
+
+@pytest.mark.parametrize(("truth", "most"), [(0.2, 70), (0.95, 115), (0.6, 160)])
+def test_a_raced_arm_asks_few_rows_where_it_is_clear(truth: float, most: int):
+    draw = random.Random(4)
+    rows = [len(raced(truth, draw, bar=0.65)[1].places) for _ in range(60)]
+    assert sum(rows) / 60 <= most and max(rows) <= 160
+
+
+def test_an_arm_that_a_rung_may_yet_be_skipped_for_is_asked_until_it_lies_below_the_margin():
+    draw = random.Random(5)
+    near = [len(raced(0.45, draw, bar=0.65, margin=0.1)[1].places) for _ in range(40)]
+    assert sum(near) / 40 > 150
+
+
+def test_failures_that_one_probe_was_not_asked_at_are_put_down_to_nothing():
+    half = probe("format", 0.5, flips=frozenset({0, 1}), asked=frozenset(range(5)))
+    told = attribution(patient(failures=10), [probe("tool", 0.9, flips=frozenset(range(8))), half])
+    assert [(line.cause, line.flipped, line.share) for line in told] == [
+        ("format", 2, 0.4),
+        ("tool", 3, 0.6),
+        ("unexplained", 0, 0.0),
+    ]
+
+
+def test_the_plain_instruction_is_asked_no_more_rows_where_each_kind_is_there():
+    assert enough_of_each([True] * 40 + [False] * 120, 160)
+    assert not enough_of_each([True] * 39 + [False] * 121, 160)
+    assert not enough_of_each([True] * 160, 160)
 
 
 def test_means_and_bounds_are_of_dev_not_of_the_sample():

@@ -102,7 +102,7 @@ class Telling(Echo):
             if not self.left:
                 raise KeyboardInterrupt
             self.left -= 1
-            keep(place, said[place])
+            keep({place: said[place]})
         return said
 
 

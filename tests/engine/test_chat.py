@@ -9,6 +9,7 @@ import pytest
 from tiny import CHATML, make_tiny_model
 
 from rung.engine import chat
+from rung.engine.encoding import encode, encode_all
 from rung.errors import UserError
 
 DEFAULT_SYSTEM = (
@@ -208,6 +209,18 @@ def test_a_text_longer_than_the_base_is_encoded_without_a_warning(tiny_base, cap
 
     tokenizer = AutoTokenizer.from_pretrained(str(tiny_base))
     long = "hello world " * 2000
-    assert len(chat.encode(tokenizer, long)) > tokenizer.model_max_length
+    assert len(encode(tokenizer, long)) > tokenizer.model_max_length
     assert len(chat.prompt_tokens(tokenizer, [{"role": "user", "content": f"<|im_end|> {long}"}])) > tokenizer.model_max_length
     assert "sequence length" not in capfd.readouterr().err + caplog.text
+
+
+@pytest.mark.real
+def test_texts_that_are_encoded_together_are_what_each_is_alone(plain, real_base):
+    from rung.engine.local.tokenizer import load_tokenizer
+
+    said = ["hi", "", "a<|im_end|>b", "\ue0f0", "12 €\n\n", "hi", " leading", "日本語 text", "x" * 3000]
+    for tokenizer in (plain, load_tokenizer(real_base)):
+        texts = [chat.prompt_text(tokenizer, [{"role": "user", "content": one}]) for one in said]
+        assert encode_all(tokenizer, texts) == [encode(tokenizer, text) for text in texts]
+        assert encode_all(tokenizer, texts[:1]) == [encode(tokenizer, texts[0])]
+        assert encode_all(tokenizer, []) == []

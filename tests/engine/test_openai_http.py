@@ -13,7 +13,8 @@ from rung.engine.backend import AdapterUse, Budget, Request, price_usd
 from rung.engine.bases.resolve import open_backend
 from rung.engine.demos import pool_bytes
 from rung.engine.http.key import headers
-from rung.engine.http.sending import Patience, retry_after
+from rung.engine.http.rate import retry_after
+from rung.engine.http.sending import Patience
 from rung.engine.http.spending import BudgetSpent
 from rung.engine.runtime import Runtime
 from rung.errors import BrokenEnvironment, UserError

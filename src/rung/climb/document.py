@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rung.climb.decide import Finish
 from rung.climb.ledger import ledger_of, locked_rows, plan_of
 from rung.climb.outlook.learning_curve import forecast
+from rung.climb.outlook.telling import took
 from rung.climb.rung_record import rung_record
 from rung.climb.sentence import second_try, sentence
 from rung.climb.states import states
@@ -61,6 +62,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
         lock=_lock(climb),
         ledger=ledger,
         second_try=second_try(climb.task, rungs, ledger).strip() if end.status == "undecided" else "",
+        took=took(record),
         looks=_looks(climb),
     )
 

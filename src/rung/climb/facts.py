@@ -9,6 +9,7 @@ from typing import Any
 from rung.engine.http.finding import ServerFinding
 from rung.registry.documents import DiagnosisRecord
 from rung.registry.looks import Standing
+from rung.registry.predictions import Prediction
 from rung.rungs.base import Recorded
 from rung.types import Finding, Status, Verdict
 
@@ -95,6 +96,17 @@ class Charged(Fact):
     @property
     def key(self) -> str:
         return "charged"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreseen(Fact):
+    """What the climb was said to take when it began, or went on: of each step what was said last before it was taken."""
+
+    prediction: Prediction
+
+    @property
+    def key(self) -> str:
+        return "foreseen"
 
 
 @dataclass(frozen=True, kw_only=True)

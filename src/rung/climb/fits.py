@@ -66,7 +66,8 @@ def _bytes(task: Task, row: Example) -> int:
 def _tokens(task: Task, rows: Sequence[Example], folder: Path) -> list[int]:
     """The tokens of each row's prompt and ideal answer."""
     from rung.engine.answer import compose
-    from rung.engine.chat import encode, prompt_tokens
+    from rung.engine.chat import prompt_tokens
+    from rung.engine.encoding import encode
     from rung.engine.local.tokenizer import load_tokenizer
     from rung.verify.scoring import target_text
 

@@ -14,6 +14,7 @@ from rung.climb.facts import (
     CurvePoint,
     Diagnosed,
     Fact,
+    Foreseen,
     Judged,
     Lock,
     LockedBase,
@@ -26,6 +27,7 @@ from rung.errors import UserError
 from rung.json_form import as_json, digest, from_json
 from rung.registry import documents
 from rung.registry.documents import ClimbDocument
+from rung.registry.predictions import Prediction
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -36,6 +38,7 @@ _DOCUMENT, _SPENT = "document", "spent"
 _KINDS: Mapping[str, type[Fact]] = {
     "lock": Lock,
     "charged": Charged,
+    "foreseen": Foreseen,
     "built": Built,
     "judged": Judged,
     "measured": Measured,
@@ -81,6 +84,11 @@ class Record:
         return next(iter(self._all(Charged)), None)
 
     @property
+    def foreseen(self) -> Prediction | None:
+        """What it was said to take; None where nothing was said."""
+        return next((fact.prediction for fact in self._all(Foreseen)), None)
+
+    @property
     def built(self) -> Mapping[str, Built]:
         """By the rung's name."""
         return {fact.rung: fact for fact in self._all(Built)}
@@ -119,6 +127,10 @@ class Record:
     def registered(self) -> Registered | None:
         """What passed, once it has a name."""
         return next(iter(self._all(Registered)), None)
+
+    def has(self, key: str) -> bool:
+        """Whether the fact of this key is known."""
+        return key in self._facts
 
     def form(self, rung: str, name: str) -> Tried | None:
         """The cheaper form of this name, where it has been tried."""

@@ -19,6 +19,7 @@ def budget_of(task: Task, home: Home, climb: str | None = None) -> Budget:
     if climb is not None and budget.limit_usd is not None:
         budget.spent_usd = spent_usd(home, climb)
         budget.keep = lambda usd: keep_spent(home, climb, usd)
+        budget.together = home.together
     return budget
 
 

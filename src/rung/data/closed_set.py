@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from statistics import median
 
 LONGEST_LABEL = 80
 MANY = 100  # from here on a class must show itself more often
@@ -27,4 +26,6 @@ def are_repeated(counts: Mapping[str, int]) -> bool:
         return False
     if len(counts) <= MANY:
         return True
-    return sum(counts.values()) >= MANY_TIMES * len(counts) and median(counts.values()) >= MANY_MEDIAN
+    ordered = sorted(counts.values())
+    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    return sum(ordered) >= MANY_TIMES * len(ordered) and middle >= MANY_MEDIAN

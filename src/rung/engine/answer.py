@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 from rung.engine.backend import Asked, ContextTooLong, Request, TellsEach, adapter_uses
 from rung.engine.chat import text_of, tools_text
@@ -16,8 +16,8 @@ from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
 from rung.types import FAILED, Answer, Candidate, Example, Stage, batches
 
-# Where many questions are answered side by side, the last of a chunk are answered alone: such chunks are longer, where a kill loses
-# no conversations with tools.
+# A model in this process answers many questions side by side, and the last of a chunk alone: its chunks are longer, where a kill
+# loses no conversations with tools.
 CHUNKS_TOGETHER = 4
 
 
@@ -28,7 +28,8 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     The runtime's observers hear every answer, known before or not.
     Chunks are a pure function of what is not yet known, and are kept one after the other: an interrupted evaluation, restarted,
     forms the same batches and so gives the same answers to the last bit. Equal examples are asked once. What a server failed on is
-    not kept: it is asked again the next time. A server's answers are kept one by one, as they come: they are paid for.
+    not kept: it is asked again the next time. A server is asked everything in one chunk, so that it never waits for the last of
+    one; its answers are kept as they come: they are paid for.
 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
@@ -40,7 +41,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
             runtime.tell(candidate, example.id, _settled(known[example.digest], candidate), known=True)
     if stage:
         stage.advance(len(examples) - len(missing))
-    for chunk in batches(list(missing.values()), _chunk(asked, runtime)) if missing else ():
+    for chunk in batches(list(missing.values()), _chunk(asked, len(missing), runtime)) if missing else ():
         come = _Come(asked, chunk, runtime, stage)
         fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime, come), strict=True))
         if runtime.cache is not None:
@@ -53,12 +54,14 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     return [_settled(known[example.digest], candidate) for example in examples]
 
 
-def _chunk(candidate: Candidate, runtime: Runtime) -> int:
-    """Examples that are asked together."""
+def _chunk(candidate: Candidate, missing: int, runtime: Runtime) -> int:
+    """Examples that are asked together: of a server all, whose answers are kept as they come."""
     reference = candidate.base_reference
-    if reference.is_linear or (candidate.tools and not reference.is_server):
+    if reference.is_server:
+        return missing
+    if reference.is_linear or candidate.tools or not isinstance(runtime.backend_for(candidate.base), TellsEach):
         return runtime.chunk
-    return runtime.chunk * (CHUNKS_TOGETHER if isinstance(runtime.backend_for(candidate.base), TellsEach) else 1)
+    return runtime.chunk * CHUNKS_TOGETHER
 
 
 class _Come:
@@ -70,14 +73,14 @@ class _Come:
         self.candidate, self.chunk, self.runtime, self.stage = candidate, chunk, runtime, stage
         self.told = 0
 
-    def keep(self, place: int, said: Answer) -> None:
-        """The answer to one example of the chunk, by its place."""
-        paid = self.candidate.base_reference.is_server
-        if paid and self.runtime.cache is not None and said.finish_reason != FAILED:
-            self.runtime.cache.store(self.candidate.id, {self.chunk[place].digest: said})
-        self.told += 1
+    def keep(self, answers: Mapping[int, Answer]) -> None:
+        """Answers to examples of the chunk, by their places."""
+        kept = {self.chunk[place].digest: said for place, said in answers.items() if said.finish_reason != FAILED}
+        if self.runtime.cache is not None and kept and self.candidate.base_reference.is_server:
+            self.runtime.cache.store(self.candidate.id, kept)
+        self.told += len(answers)
         if self.stage:
-            self.stage.advance(1)
+            self.stage.advance(len(answers))
 
 
 def _settled(said: Answer, candidate: Candidate) -> Answer:
@@ -153,7 +156,7 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, co
             if isinstance(backend, TellsEach):
                 said = _each(backend, left, questions, come)
             else:
-                said = backend.answer([questions.requests[place] for place in left])
+                said = backend.answer([questions.request(place) for place in left])
             answers |= dict(zip(left, said, strict=True))
         except ContextTooLong as error:
             for place, problem in error.set_apart(left, answers):
@@ -164,10 +167,31 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, co
 def _each(backend: TellsEach, places: Sequence[int], questions: _Questions, come: _Come) -> list[Answer]:
     """What the backend says at these places, each heard as it comes."""
 
-    def hear(number: int, said: Answer) -> None:
-        come.keep(places[number], questions.with_passages(places[number], said))
+    def hear(answers: Mapping[int, Answer]) -> None:
+        come.keep({places[number]: questions.with_passages(places[number], said) for number, said in answers.items()})
 
-    return backend.answer_each([questions.requests[place] for place in places], hear)
+    return backend.answer_each(_Made(questions, places), hear)
+
+
+class _Made(Sequence[Request]):
+    """The requests of some places, each made when it is asked for: a server answers the first while others are still looked up."""
+
+    def __init__(self, questions: _Questions, places: Sequence[int]) -> None:
+        self._questions, self._places = questions, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, number: int) -> Request: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[Request]: ...
+
+    def __getitem__(self, number: int | slice) -> Request | list[Request]:
+        if isinstance(number, slice):
+            return [self._questions.request(place) for place in self._places[number]]
+        return self._questions.request(self._places[number])
 
 
 def _with_tools(tools: ToolUse, questions: _Questions, runtime: Runtime, places: Sequence[int]) -> dict[int, Answer]:
@@ -175,7 +199,7 @@ def _with_tools(tools: ToolUse, questions: _Questions, runtime: Runtime, places:
     if not places:
         return {}
     said = runtime.toolbox(tools).answer(
-        [questions.requests[place] for place in places],
+        [questions.request(place) for place in places],
         runtime.backend_for(questions.candidate.base).answer,
         lambda number, problem: questions.shorten(places[number], problem),
     )
@@ -193,7 +217,13 @@ class _Questions:
         self.adapters = adapter_uses(candidate.adapters, runtime.blobs)
         self.shown = [_shown(candidate)] * len(examples)
         self.passages = [self.retriever.k if self.retriever else 0] * len(examples)
-        self.requests = [self._put(place) for place in range(len(examples))]
+        self._requests: dict[int, Request] = {}
+
+    def request(self, place: int) -> Request:
+        """What is asked at a place, as often as it is asked for."""
+        if place not in self._requests:
+            self._requests[place] = self._put(place)
+        return self._requests[place]
 
     def _put(self, place: int) -> Request:
         request = compose(
@@ -222,8 +252,8 @@ class _Questions:
         else:
             example = self.examples[place]
             raise ContextTooLong({place: problem}, where=example.source or example.id) from None
-        self.requests[place] = self._put(place)
-        return self.requests[place]
+        self._requests[place] = self._put(place)
+        return self._requests[place]
 
     def with_passages(self, place: int, said: Answer) -> Answer:
         """The answer, with the passages that it was asked to cite."""

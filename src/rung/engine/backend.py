@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -86,18 +87,30 @@ class ContextTooLong(UserError):
         return [(places[index], problem) for index, problem in self.problems.items()]
 
 
+# What a question has to pay for each token that it shares with others, as a share of one of its own: its own tokens look back at it
+# (benchmarks/demonstrations.py, the base of 135 million weights).
+CACHED_SHARE = 0.1
+
+
 @dataclass(kw_only=True)
 class Budget:
     """What may be spent, and what has been: one for all servers that a climb asks. `limit_usd` None sets no limit.
 
-    `keep` writes a total down, where it outlives the process: before a batch is asked the most that it could bring the total to,
-    afterwards what it did. A process that is killed in between has spent no more than is written.
+    spent_usd  with what is put aside for questions that are under way, each at the most that it can cost
+    lost_usd   what of it is for answers that never came, and that may have been billed all the same
+    keep       writes a total down, where it outlives the process: before a question is asked, and with its answer. A process that
+               is killed has spent no more than is written, and what is written is more only by what was under way
+    together   what is written within is kept as a whole or not at all
+    lock       for the figures; `writing` for whoever writes them down: held first, so that no total overtakes a later one
     """
 
     limit_usd: float | None = None
     spent_usd: float = 0.0
+    lost_usd: float = 0.0
     keep: Callable[[float], None] = lambda _usd: None
+    together: Callable[[], AbstractContextManager[None]] = nullcontext
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
@@ -114,6 +127,15 @@ def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
     return ((answer.prompt_tokens - cached) * full + cached * reduced + answer.completion_tokens * out) / 1e6
 
 
+def cached_share(prices: Mapping[str, float]) -> float:
+    """What a prompt's token costs that was read before, as a share of one that is read anew.
+
+    By the prices (see `price_usd`), where they are given and not all nothing; else by what it takes here (CACHED_SHARE).
+    """
+    full = prices.get("input_usd_per_million")
+    return prices.get("cached_input_usd_per_million", full) / full if full else CACHED_SHARE
+
+
 class Backend(Protocol):
     """A model that answers. `reference` is `<what the user wrote>@sha256:<digest>`, `template` the chat template's digest."""
 
@@ -128,9 +150,15 @@ class Backend(Protocol):
         """
 
 
+# Hears answers that came together, by their requests' places.
+Keep = Callable[[Mapping[int, Answer]], None]
+
+
 @runtime_checkable
 class TellsEach(Protocol):
     """A Backend that answers many questions side by side: it tells each answer as soon as it is there."""
 
-    def answer_each(self, requests: Sequence[Request], keep: Callable[[int, Answer], None]) -> list[Answer]:
-        """As `answer`; `keep` hears each answer with its request's place, also where others then fail."""
+    def answer_each(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
+        """As `answer`; `keep` hears the answers as they come, also where others then fail. Requests are taken from the sequence as
+        there is room for them, and each is made but once: a sequence may make them when they are asked for.
+        """

@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from rung.engine.clock import DATE_STRING, dated
+from rung.engine.encoding import CLOSE, OPEN, encode
 from rung.errors import UserError
 from rung.json_form import canonical_json, digest
 from rung.reply import closing_of, opened_thought, read_reply, without_thoughts
@@ -22,9 +23,6 @@ from rung.types import Message
 Tools = Sequence[Mapping[str, Any]]
 
 CALL_FORMAT = 'Reply with {"name": ..., "arguments": {...}} to call one of them.'
-# Private-use characters: they fence a control token that was found in somebody's text, from render() to encode().
-_OPEN, _CLOSE = "\ue0f0", "\ue0f1"
-_FENCED = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 # In the words of several families: no thoughts before the answer. A rendering must not change overnight.
 _FIXED = {"enable_thinking": False, "thinking": False, "thinking_budget": 0, "date_string": DATE_STRING}
 
@@ -201,17 +199,6 @@ def render(template: ChatTemplate, messages: Sequence[Message], tools: Tools, *,
     return template.apply(turns, shown, add_generation_prompt=add_generation_prompt)
 
 
-def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of rendered text. No special token is added: the template wrote them all. Fenced ones are read as plain text."""
-    if _OPEN not in text:
-        return list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
-    ids: list[int] = []
-    for index, piece in enumerate(_FENCED.split(text)):
-        if piece:
-            ids += tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=index % 2 == 1, verbose=False)
-    return ids
-
-
 def prompt_text(tokenizer: Any, messages: Sequence[Message], tools: Tools = ()) -> str:
     """The conversation up to where the assistant's answer begins."""
     return render(chat_template(tokenizer), messages, tools, add_generation_prompt=True)
@@ -371,8 +358,8 @@ def _folded(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _fence(template: ChatTemplate, text: str) -> str:
-    bare = text.replace(_OPEN, "").replace(_CLOSE, "")
-    return template.control_tokens.sub(rf"{_OPEN}\g<0>{_CLOSE}", bare)
+    bare = text.replace(OPEN, "").replace(CLOSE, "")
+    return template.control_tokens.sub(rf"{OPEN}\g<0>{CLOSE}", bare)
 
 
 def _fence_all(template: ChatTemplate, value: Any) -> Any:

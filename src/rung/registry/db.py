@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ class Database:
 
     def __init__(self, path: Path, *, writable: bool) -> None:
         self.path, self.writable = path, writable
+        self._joined = threading.local()
         self._engine = _engine(path)
         try:
             with explained(path):
@@ -38,11 +40,26 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that keeps all that is done in it or nothing."""
+        """A transaction that keeps all that is done in it or nothing; within `together`, a part of that."""
         if not self.writable:
             raise RuntimeError("this RUNG_HOME was opened to read: open_home(write=True) writes")
+        joined: Connection | None = getattr(self._joined, "connection", None)
+        if joined is not None:
+            yield joined
+            return
         with self.changing() as connection:
             yield connection
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One transaction for all that this thread writes within."""
+        with self.writing() as connection:
+            before = getattr(self._joined, "connection", None)
+            self._joined.connection = connection
+            try:
+                yield
+            finally:
+                self._joined.connection = before
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:

@@ -14,6 +14,7 @@ from rung import json_form
 from rung.errors import UserError
 from rung.parts import ClassTable
 from rung.registry.forecasts import Forecast
+from rung.registry.predictions import Took
 from rung.types import Bar, Finding, Limits, Status, Unit, Verdict
 
 RungState = Literal["passed", "failed", "undecided", "skipped", "not_tried"]
@@ -89,14 +90,10 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Raced:
-    """Answers that a rung's trials were `asked` for, `of` those that all of dev for all of them would have taken.
-
-    Each trial left when the chance that the rest of dev would choose it was below `chance`.
-    """
+    """Dev answers that a rung's trials were `asked` for, `of` those that all of them would have taken on all rows."""
 
     asked: int
     of: int
-    chance: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +183,7 @@ class ArmReading:
     """A way that the base was asked in, in numbers: means over dev, bounds on the lift, failures turned right, passes broken.
 
     `p` is that of the exact one-sided sign test that more clusters of rows are lifted than lowered. `holding` counts the answers
-    that fail although they hold their target, among other words.
+    that fail although they hold their target, among other words. Of `of` rows, the first `n` settled what it shows.
     """
 
     name: str
@@ -201,6 +198,7 @@ class ArmReading:
     p: float
     shows: bool
     holding: int = 0
+    of: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,6 +317,7 @@ class ClimbDocument:
     """A finished climb. `version` is what was registered, `name@n`; rungs come cheapest first.
 
     `second_try` says what more labels would do for an undecided one.
+    `took` says of each step what it was said to take when the climb began, and what it took.
     `trials` says for each bar what its scorer made of made-up answers, before anything was spent.
     """
 
@@ -340,6 +339,7 @@ class ClimbDocument:
     lock: Lock
     ledger: Ledger
     second_try: str = ""
+    took: tuple[Took, ...] = ()
     looks: tuple[Look, ...] = field(default=())
 
     @property

@@ -10,6 +10,7 @@ reports/      HTML
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rung.registry.answers import StoredAnswers
@@ -70,6 +71,10 @@ class Home:
         self.looks = Looks(database)
         if database.writable:
             self.blobs.clear_leftovers()
+
+    def together(self) -> AbstractContextManager[None]:
+        """What this thread writes to the history within is kept as a whole or not at all."""
+        return self._database.together()
 
     def __enter__(self) -> Home:
         return self

@@ -220,7 +220,7 @@ def arms(found: DiagnosisRecord) -> Table:
             text.interval(arm.lower, arm.upper, unit="points"),
             text.count(arm.flipped),
             text.count(arm.broken),
-            text.count(arm.n),
+            text.looked(arm.n, None if arm.of == arm.n else arm.of),
         )
         for probe in found.probes
         for arm in probe.arms

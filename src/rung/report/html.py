@@ -7,9 +7,9 @@ from pathlib import Path
 from rung.disk import replacing
 from rung.errors import BrokenEnvironment
 from rung.registry.documents import ClimbDocument
-from rung.report import classes, curves, facts, grids, ladder, outlook
+from rung.report import classes, curves, facts, foreseen, grids, ladder, outlook
 from rung.report.render import render
-from rung.report.trials import trial_tables
+from rung.report.trials import saved, trial_tables
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 MOST_EXAMPLES = 20
@@ -40,6 +40,7 @@ def page(document: ClimbDocument) -> str:
         ladder=ladder.ladder(document),
         showed=grids.showed(document),
         took=grids.took(document),
+        foreseen=foreseen.foreseen(document),
         lifts=ladder.lifts(found) if found else None,
         attribution=grids.attribution(found) if found else None,
         arms=grids.arms(found) if found else None,
@@ -52,6 +53,7 @@ def page(document: ClimbDocument) -> str:
         pairs=outlook.pairs(ahead.breakeven) if ahead and ahead.breakeven else None,
         cheaper=grids.cheaper(document),
         trials=trial_tables(document),
+        saved={rung.rung: saved(rung) for rung in document.rungs},
         looks=grids.looks(document),
         repeat=facts.repeat_command(document),
         ask=facts.answer_command(document.version) if document.version else None,

@@ -84,7 +84,7 @@ def _figures(arm: ArmReading) -> dict[str, str]:
         "bounds": text.interval(arm.lower, arm.upper, unit="points").removesuffix(" points"),
         "put right": text.count(arm.flipped),
         "broken": text.count(arm.broken),
-        "rows": text.count(arm.n),
+        "rows": text.looked(arm.n, None if arm.of == arm.n else arm.of),
     }
 
 

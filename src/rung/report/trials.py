@@ -1,11 +1,11 @@
-"""What the scorers made of made-up answers: a table for each, kind by kind."""
+"""What the scorers made of made-up answers, kind by kind; and what racing a rung's trials on dev has saved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from rung.registry.documents import CardLine, ClimbDocument
+from rung.registry.documents import CardLine, ClimbDocument, RungRecord
 from rung.report import text
 from rung.report.grids import Column, Table
 
@@ -42,3 +42,11 @@ def _instance(kind: Mapping[str, Any]) -> str:
     said = text.cut(made["said"] or "''", LONGEST)
     accepted = f" ({kind['accepted']})" if kind["accepted"] else ""
     return f"{said} for {text.cut(made['ideal'], LONGEST)}{accepted}"
+
+
+def saved(rung: RungRecord) -> str:
+    """What its trials were asked of dev, and why no more; "" where they were asked all, or it tried nothing there."""
+    raced = rung.raced
+    if raced is None or raced.asked >= raced.of:
+        return ""
+    return f"{raced.asked:,} of {raced.of:,} dev answers asked; the rest could hardly have bettered the choice"

@@ -8,7 +8,7 @@ A rung's file has a docstring whose first line is its help, and
     MENDS       the causes (`rung.rungs.causes`) that it mends, the cheapest first; none, where left out
     Config      a pydantic model of its settings (`rungs: {r4_adapter: {...}}` in the task file); unknown keys are errors
     applies(task) -> str                      "" if it applies, else the reason why not
-    estimate(task, speeds) -> (seconds, bytes)    what building and gating it takes, from `climb.plan.Speeds`; None where unknown
+    foresee(task, parent, context) -> Foreseen    what building it will ask (`rung.rungs.asks`), said without asking anything
     build(task, parent, context) -> Candidate     the frozen Candidate; may measure on dev as often as it likes, never on test
 
 and, where it is otherwise than said here:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rung import plugins
 from rung.engine.runtime import Runtime
 from rung.errors import UserError
+from rung.rungs.asks import Foreseen
 from rung.rungs.causes import Cause
 from rung.storage import Blobs
 from rung.types import Candidate, Example, Progress, Row, Run, Task
@@ -132,10 +133,10 @@ class Rung:
         built: Candidate = self.module.build(task, parent, context)
         return built
 
-    def forecast(self, task: Task, speeds: Any) -> tuple[float | None, int | None]:
-        """Seconds and bytes that building and gating it takes; None where that is not known."""
-        seconds, size = self.module.estimate(task, speeds)
-        return seconds, size
+    def foresee(self, task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
+        """What building it will ask, on the likely Candidate of the rung below. Asks nothing itself."""
+        foreseen: Foreseen = self.module.foresee(task, parent, context)
+        return foreseen
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rung.data.findings import texts
+from rung.engine.backend import CACHED_SHARE
 from rung.json_form import canonical_json
 from rung.types import Example
 
@@ -15,23 +16,26 @@ CHARS_PER_TOKEN = 4
 # A token that is written costs as much as so many that are read.
 READ_PER_WRITTEN = 5
 TOKENS_AROUND_A_ROW = 40
+DRAWS = 2
 MOST_TOKENS_OF_DEMONSTRATIONS = 1000
 FEWEST_ROWS, MOST_ROWS = 40, 200
 
 
 def first_search(rows: Sequence[Example], classes: Mapping[str, int], forms: int) -> dict[str, Any]:
-    """How many demonstrations to try, and on how many rows each form, of which there are so many without demonstrations."""
+    """How many demonstrations to try, in how many draws, on how many rows each form. `forms` are those without demonstrations."""
     row = TOKENS_AROUND_A_ROW + sum(map(_chars, rows)) / max(1, len(rows)) / CHARS_PER_TOKEN
     choices = sum(map(len, classes)) / CHARS_PER_TOKEN
     shown = next((k for k in (4, 2) if k * row <= MOST_TOKENS_OF_DEMONSTRATIONS), 0)
-    # With demonstrations: their own trial, and the calibration on train and on dev.
-    tokens = forms * (row + choices) + 3 * ((shown + 1) * row + choices)
+    # With demonstrations: the sets that all rows share, the nearest rows, and the calibration on train and on dev.
+    shared, nearest = ((1 + seen * shown) * row + choices for seen in (CACHED_SHARE, 1.0))
+    tokens = forms * (row + choices) + DRAWS * shared + nearest + 2 * max(shared, nearest)
     if not classes:
         answers = [len(target) / CHARS_PER_TOKEN for target in map(_target, rows)]
         # The plain instruction's answers ramble to the limit, the others are held to the form of the targets.
         tokens += READ_PER_WRITTEN * (forms * sum(answers) / max(1, len(answers)) + 2 * max(answers, default=0))
     affordable = int(min(MOST_ROWS, max(FEWEST_ROWS, FIRST_SEARCH_TOKENS / tokens))) // 10 * 10
-    return {"demonstrations": [shown] if shown else [], "dev_rows": affordable, "calibration_rows": affordable}
+    sought = {"demonstrations": [shown], "draws": DRAWS} if shown else {"demonstrations": []}
+    return sought | {"dev_rows": affordable, "calibration_rows": affordable}
 
 
 def _target(example: Example) -> str:

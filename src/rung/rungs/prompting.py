@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.data.sample import shuffled
+from rung.engine.demos import Pool, pool_bytes
 from rung.parts import Calibration, ChoiceConstraint, Demonstrations
 from rung.rungs.base import BuildContext, labelled, longest_answer
 from rung.rungs.settings import read_settings
-from rung.types import Candidate, Run, Task
+from rung.types import Candidate, Example, Run, Task
 
 # Train rows that show whether answers come with log-probabilities.
 FIRST_LOOK = 4
@@ -19,7 +21,9 @@ FIRST_LOOK = 4
 class Config(BaseModel):
     """How far the search goes.
 
-    demonstrations    the numbers of demonstrations to try, until more no longer help
+    demonstrations    the numbers of rows to show: of a set that every question is shown, and of those nearest to each behind it
+    draws             the sets that are drawn from train, of the largest number, and then raced; 0 tries none
+    nearest           the numbers of nearest rows, where they are to be others than those of `demonstrations`; [] tries none
     dev_rows          bounds the rows of each trial
     max_tokens        the longest answer; None gives the longest target of the train split room to spare
     calibrate         whether to fit label bias where the output is one of a set, on `calibration_rows` of train
@@ -28,6 +32,8 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     demonstrations: tuple[int, ...] = (4, 8)
+    draws: int = Field(default=3, ge=0, le=16)
+    nearest: tuple[int, ...] | None = None
     dev_rows: int = Field(default=200, ge=10)
     max_tokens: int | None = Field(default=None, ge=1)
     calibrate: bool = True
@@ -68,28 +74,59 @@ def _variants(instruction: str, description: str) -> list[tuple[str, str]]:
     return [("instruction and format", both), ("format alone", description)] if instruction.strip() else [("format", description)]
 
 
-def with_demonstrations(task: Task, candidate: Candidate, k: int, context: BuildContext) -> Candidate:
-    """The same with the k train rows nearest to each question shown before it."""
-    from rung.engine.demos import pool_bytes
+def with_shared(task: Task, candidate: Candidate, rows: Sequence[Example], context: BuildContext) -> Candidate:
+    """The same with these rows shown before every question, in this order, and no others."""
+    pool = context.blobs.put_bytes(_pool(task, rows))
+    return replace(candidate, demonstrations=Demonstrations(pool=pool, k=0, shared=len(rows)))
+
+
+def shared_name(rows: Sequence[Example]) -> str:
+    """What a form with these rows is called."""
+    return f"{len(rows)} shared demonstration{'s' if len(rows) > 1 else ''}"
+
+
+def with_nearest(task: Task, candidate: Candidate, k: int, context: BuildContext) -> Candidate:
+    """The same with the k train rows nearest to each question shown before it, behind those that every question is shown."""
+    first = shown_to_all(task, candidate, context)
+    shown = {row.id for row in first}
+    # Of rows that are equally near the first are shown: in a file's own order those would be of one label.
+    rest = [row for row in shuffled(labelled(task), task.seed) if row.id not in shown]
+    pool = context.blobs.put_bytes(_pool(task, [*first, *rest]))
+    return replace(candidate, demonstrations=Demonstrations(pool=pool, k=k, shared=len(first)))
+
+
+def shown_to_all(task: Task, candidate: Candidate, context: BuildContext) -> list[Example]:
+    """The train rows that a Candidate shows before every question, in their order."""
+    shown = candidate.demonstrations
+    if shown is None or not shown.shared:
+        return []
+    rows = {row.question_digest: row for row in reversed(labelled(task))}
+    first = Pool.read(context.blobs.local(shown.pool)).demos[: shown.shared]
+    return [rows[demo.question_digest] for demo in first if demo.question_digest in rows]
+
+
+def _pool(task: Task, rows: Sequence[Example]) -> bytes:
     from rung.verify.scoring import target_text
 
-    # Of rows that are equally near the first are shown: in a file's own order those would be of one label.
-    rows = shuffled(labelled(task), task.seed)
-    pool = context.blobs.put_bytes(pool_bytes(rows, lambda row: target_text(task, row)))
-    return replace(candidate, demonstrations=Demonstrations(pool=pool, k=k))
+    return pool_bytes(rows, lambda row: target_text(task, row))
 
 
 def calibrated(task: Task, candidate: Candidate, context: BuildContext) -> Candidate | None:
-    """The same with label bias fitted on train rows; None where it makes no choice, or the base says no log-probabilities.
+    """The same with label bias fitted on train rows that it does not show; None where it makes no choice, or the base says no
+    log-probabilities.
 
     That shows in the first few rows: no more are asked for nothing.
     """
     constraint = candidate.constraint
-    if not isinstance(constraint, ChoiceConstraint) or not _any_logprobs(context.measure(candidate, "train", FIRST_LOOK)):
+    shown = {row.id for row in shown_to_all(task, candidate, context)}
+    others = {row.id for row in task.split("train")} - shown
+    if not isinstance(constraint, ChoiceConstraint) or not others:
+        return None
+    if not _any_logprobs(context.measure(candidate, "train", FIRST_LOOK, among=others)):
         return None
     from rung.verify.scoring import target_text
 
-    run = context.measure(candidate, "train", read_settings(task, "r1_prompt", Config).calibration_rows)
+    run = context.measure(candidate, "train", read_settings(task, "r1_prompt", Config).calibration_rows, among=others)
     targets = {row.id: target_text(task, row) for row in labelled(task)}
     pairs = [(row.answer.logprobs, targets[row.example]) for row in run.rows if row.answer.logprobs]
     if not pairs:
@@ -97,6 +134,11 @@ def calibrated(task: Task, candidate: Candidate, context: BuildContext) -> Candi
     from rung.verify.stats.calibrate import fit_bias
 
     return replace(candidate, calibration=Calibration(bias=fit_bias(pairs, constraint.choices)))
+
+
+def calibration_rows(task: Task) -> int:
+    """Train rows that label bias is fitted on."""
+    return min(read_settings(task, "r1_prompt", Config).calibration_rows, len(task.split("train")))
 
 
 def _any_logprobs(run: Run) -> bool:

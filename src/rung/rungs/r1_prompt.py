@@ -9,11 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rung.parts import ChoiceConstraint, Span
+from rung.rungs.asks import Answers, Foreseen, raced
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
 from rung.rungs.first_search import first_search
-from rung.rungs.prompting import Config, calibrated, forms, plain_candidate, with_demonstrations
+from rung.rungs.prompting import (
+    Config,
+    calibrated,
+    calibration_rows,
+    forms,
+    plain_candidate,
+    shared_name,
+    shown_to_all,
+    with_nearest,
+    with_shared,
+)
 from rung.rungs.settings import read_settings
+from rung.rungs.shared_rows import shared_rows
 from rung.rungs.trials import Form, Trial, race, record
 from rung.types import Candidate, Example, Task
 
@@ -31,17 +44,24 @@ def applies(task: Task) -> str:
     return ""
 
 
-def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Every trial on dev, then all of test at the dearest form tried. The engine's memory is the base's and little more."""
+def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
+    """Every form on dev; then, with the last of them, sets that all are shown, the nearest rows, and calibration."""
     config = read_settings(task, "r1_prompt", Config)
     rows = min(config.dev_rows, len(task.split("dev")))
-    each = {k: speeds.answer_s(k) for k in (0, *config.demonstrations)}
-    if None in each.values():
-        return None, None
-    trials = rows * (FORMS * each[0] + sum(each[k] for k in config.demonstrations))
-    calibration = (config.calibration_rows + rows) * max(each.values()) if config.calibrate else 0.0
-    rest = len(task.split("dev")) + len(task.split("test"))
-    return trials + calibration + rest * max(each.values()), None
+    tried = list(forms(task, plain_candidate(task, context)).items())
+    name, best = tried[-1]
+    numbers = _numbers(task, config.demonstrations)
+    drawn = [shown for draw in range(config.draws) if numbers and (shown := shared_rows(task, numbers[-1], draw))]
+    sets = [(f"{name} + {shared_name(shown)}", with_shared(task, best, shown, context)) for shown in drawn]
+    smaller = [(f"{name} + {k}", with_shared(task, best, drawn[0][:k], context)) for k in numbers[:-1]] if drawn else []
+    likely = sets[0][1] if sets else best
+    seen = likely.demonstrations.shared if likely.demonstrations else 0
+    near = _numbers(task, config.demonstrations if config.nearest is None else config.nearest, seen)
+    nearest = [(f"{name} + {k} nearest", with_nearest(task, likely, k, context)) for k in near]
+    asks = [ask for race in (tried, sets, smaller, nearest) for ask in raced(race, rows)]
+    if config.calibrate and isinstance(likely.constraint, ChoiceConstraint):
+        asks.append(Answers(what="calibration", candidate=likely, rows=Span.of(float(calibration_rows(task))), split="train"))
+    return Foreseen(asks=tuple(asks), likely=likely)
 
 
 def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, Any]:
@@ -50,27 +70,87 @@ def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, An
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
-    """Try instructions, the output constraint, demonstrations and calibration, in that order, each on dev."""
+    """Race instructions and the output constraint, then sets that every question is shown, the nearest rows, and calibration."""
     config = read_settings(task, "r1_prompt", Config)
-    first = race([Form(name, form) for name, form in forms(task, plain_candidate(task, context)).items()], context, config.dev_rows)
-    shown = race([first.best.form, *_demonstrated(task, first.best, context, config)], context, config.dev_rows)
-    trials, chosen = [*first.trials, *shown.trials], shown.best
-    if tuned := _calibrated(task, chosen, context, config):
-        last = race([chosen.form, tuned], context, config.dev_rows)
-        trials, chosen = [*trials, *last.trials], last.best
-    record(trials, chosen, context)
-    return chosen.candidate
+    search = _Search(context, config.dev_rows)
+    search.race([Form(name, form) for name, form in forms(task, plain_candidate(task, context)).items()])
+    start = search.best
+    sets = search.race(_drawn(task, start, context, config)) if search.can_rise else ()
+    search.race(_beginnings(task, start, sets, context, config))
+    if search.can_rise:
+        search.race(_nearest(task, search.best, context, config))
+    search.race(_calibrated(task, search.best, context, config))
+    record(search.trials, search.best, context)
+    return search.best.candidate
 
 
-def _demonstrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Form]:
-    """With more and more demonstrations, each number of which costs as many prompt tokens at every answer."""
-    numbers = [k for k in sorted(config.demonstrations) if k < len(labelled(task))]
-    return [Form(f"{best.name} + {k} demonstrations", with_demonstrations(task, best.candidate, k, context)) for k in numbers]
+class _Search:
+    """Races, each of which the best of the one before enters; all `trials` so far."""
+
+    def __init__(self, context: BuildContext, dev_rows: int) -> None:
+        self.context, self.dev_rows = context, dev_rows
+        self.trials: list[Trial] = []
+
+    @property
+    def best(self) -> Trial:
+        return self._best
+
+    @property
+    def can_rise(self) -> bool:
+        """Whether a dearer form could be chosen: it must score more, and there is no more than right on every row of dev."""
+        return self.best.shares.mean != 1.0 or len(self.best.run.rows) < self.best.of
+
+    def race(self, forms: Sequence[Form]) -> tuple[Trial, ...]:
+        """These against the best so far; nothing where there are none."""
+        if not forms:
+            return ()
+        found = race([*([self.best.form] if self.trials else []), *forms], self.context, self.dev_rows)
+        self.trials += found.trials
+        self._best = found.best
+        return found.trials
 
 
-def _calibrated(task: Task, best: Trial, context: BuildContext, config: Config) -> Form | None:
+def _drawn(task: Task, start: Trial, context: BuildContext, config: Config) -> list[Form]:
+    """With the largest set, of several draws."""
+    numbers = _numbers(task, config.demonstrations)
+    sets = [shared_rows(task, numbers[-1], draw) for draw in range(config.draws)] if numbers else []
+    return [
+        Form(f"{start.name} + {shared_name(rows)}, draw {draw}", with_shared(task, start.candidate, rows, context))
+        for draw, rows in enumerate(sets, start=1)
+        if rows
+    ]
+
+
+def _beginnings(task: Task, start: Trial, sets: Sequence[Trial], context: BuildContext, config: Config) -> list[Form]:
+    """With the first rows of the best set alone: each beginning of it is a set as well, and costs less."""
+    drawn = [trial for trial in sets if trial.candidate.demonstrations != start.candidate.demonstrations]
+    if not drawn:
+        return []
+    top = max(drawn, key=lambda trial: (len(trial.run.rows), trial.shares.mean or 0.0))
+    rows = shown_to_all(task, top.candidate, context)
+    draw = top.name.rpartition(", ")[2]
+    return [
+        Form(f"{start.name} + {shared_name(rows[:k])}, {draw}", with_shared(task, start.candidate, rows[:k], context))
+        for k in _numbers(task, config.demonstrations)
+        if k < len(rows)
+    ]
+
+
+def _nearest(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Form]:
+    """With the rows nearest to each question behind what all are shown: each costs its whole length at every answer."""
+    shown = best.candidate.demonstrations.shared if best.candidate.demonstrations else 0
+    numbers = _numbers(task, config.demonstrations if config.nearest is None else config.nearest, shown)
+    return [Form(f"{best.name} + {k} nearest demonstrations", with_nearest(task, best.candidate, k, context)) for k in numbers]
+
+
+def _numbers(task: Task, wanted: Sequence[int], shown: int = 0) -> list[int]:
+    """Those for which train has rows enough, beside those that are shown already, the smallest first."""
+    return [k for k in sorted(set(wanted)) if 0 < k < len(labelled(task)) - shown]
+
+
+def _calibrated(task: Task, best: Trial, context: BuildContext, config: Config) -> list[Form]:
     """Label bias fitted on train rows by maximum likelihood, then tried on dev (Zhao et al., arXiv 2102.09690, with labels)."""
     if best.candidate.constraint and not any(row.answer.logprobs for row in best.run.rows):
-        return None
+        return []
     candidate = calibrated(task, best.candidate, context) if config.calibrate else None
-    return Form(f"{best.name}, calibrated", candidate) if candidate else None
+    return [Form(f"{best.name}, calibrated", candidate)] if candidate else []

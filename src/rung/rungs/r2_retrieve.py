@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from rung.data.sample import draw
 from rung.errors import BrokenEnvironment
 from rung.json_form import canonical_json
-from rung.parts import Abstention, Retrieval
+from rung.parts import Abstention, Retrieval, Span
+from rung.rungs.asks import Answers, Ask, Encoding, Foreseen, Reranking, raced
 from rung.rungs.base import BuildContext, longest_answer
 from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.documents import NO_DOCUMENTS, Config, Layout, Mode, documents_of, encoder_of, reranker_of, settings_of
@@ -75,27 +76,29 @@ def applies(task: Task) -> str:
     return "" if task.knowledge else NO_DOCUMENTS
 
 
-def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """The trials on dev and test at the first setup's speed, and every passage embedded once; None for a remote base."""
+def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
+    """The first setup, and every other value on each axis, in the first setup's form; every passage of each length encoded once."""
     from rung.engine.retrieval.index import searched_text, store_index
 
-    config = settings_of(task)
-    if not speeds.measurable:
-        return None, None
-    chunks = [piece.as_json() for piece in documents_of(task, speeds.progress).chunks(config.chunk_chars[0])]
-    index = store_index(chunks, None, speeds.runtime.blobs, speeds.progress)
-    settings = Retrieval(index=index, mode="lexical", k=config.passages[0], form=config.forms[0])
-    each = speeds.asked_s(replace(speeds.candidate(0), retrieval=settings), "with documents")
-    reranker = reranker_of(task)
-    trials = 3 + sum(len(axis) - 1 for axis in (config.modes, config.chunk_chars, config.passages, config.forms)) + bool(reranker)
-    rows = trials * min(config.dev_rows, len(task.split("dev"))) + len(task.split("dev")) + len(task.split("test"))
-    seconds = rows * each
-    probe = [searched_text(chunk) for chunk in draw(chunks, PROBED_PASSAGES, task.seed, key=canonical_json)]
-    if reranker:
-        seconds += min(config.dev_rows, len(task.split("dev"))) * speeds.reranking_s(reranker, probe)
+    config, library = settings_of(task), documents_of(task, context.progress)
+    chunks = {size: [piece.as_json() for piece in library.chunks(size)] for size in config.chunk_chars}
+    first = chunks[config.chunk_chars[0]]
+    index = store_index(first, None, context.blobs, context.progress)
+    rows = min(config.dev_rows, len(task.split("dev")))
+    likely = Retrieval(index=index, mode="lexical", k=config.passages[0], form=config.forms[0])
+    starts = {name or "the rung below": replace(start, retrieval=likely) for name, start in _starts(task, parent, context).items()}
+    candidate = list(starts.values())[-1]
+    others = len(config.modes) + len(config.chunk_chars) + len(config.passages) + len(config.forms) - 4
+    asks: list[Ask] = [*raced(list(starts.items()), rows)]
+    asks += [Answers(what="other setups", candidate=candidate, rows=Span.of(rows), times=others, kept=False)] if others else []
+    probe = tuple(searched_text(chunk) for chunk in draw(first, PROBED_PASSAGES, task.seed, key=canonical_json))
+    if reranker := reranker_of(task):
+        asks.append(Reranking(what="reranked", reranker=reranker, questions=Span.of(rows), like=probe))
+        asks.append(Answers(what="reranked", candidate=candidate, rows=Span.of(rows), kept=False))
     if set(config.modes) != {"lexical"}:
-        seconds += len(chunks) * speeds.encoding_s(encoder_of(task), probe)
-    return seconds, None
+        passages = float(sum(map(len, chunks.values())))
+        asks.append(Encoding(what="passages encoded", encoder=encoder_of(task), texts=passages, like=probe))
+    return Foreseen(asks=tuple(asks), likely=candidate)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.data.sample import shuffled
-from rung.parts import Demonstrations
+from rung.parts import Demonstrations, Span
+from rung.rungs.asks import Answers, Foreseen, raced
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.calling import NO_TOOLS, looped, plain_candidate
 from rung.rungs.causes import TOOL
@@ -51,15 +52,24 @@ def applies(task: Task) -> str:
     return "" if task.tools else NO_TOOLS
 
 
-def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Every trial on dev, then dev and test, an answer for each step. What a tool itself takes is not known beforehand."""
+def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
+    """Every form on dev, an answer for each call and one after them. What a tool itself takes is not known beforehand."""
     config = read_settings(task, "r3_tools", Config)
-    each = speeds.answer_s(0)
-    if each is None:
-        return None, None
-    dev, test = len(task.split("dev")), len(task.split("test"))
-    trials = (4 + bool(task.knowledge) + len(config.demonstrations)) * min(config.dev_rows, dev)
-    return (trials + dev + test) * each * (1 + config.steps), None
+    plain = plain_candidate(task, parent, context)
+    tried = [(name, looped(plain, **form)) for name, form in _forms(config.steps).items()]
+    rows = min(config.dev_rows, len(task.split("dev")))
+    asks = raced(tried, rows)
+    if parent and parent.prompt != plain.prompt:
+        asks += raced([("the prompt of the rung below", replace(tried[0][1], prompt=parent.prompt))], rows)
+    if parent and parent.retrieval:
+        asks += raced([("with documents", replace(tried[0][1], retrieval=parent.retrieval))], rows)
+    if not any(row.calls for row in labelled(task)):
+        pool = min(config.pool_rows, len(labelled(task)))
+        asks.append(Answers(what="worked questions", candidate=tried[0][1], rows=Span.of(pool), split="train"))
+    for k in sorted(config.demonstrations):
+        shown = Span(least=0.0, expected=rows / 2, most=rows)
+        asks.append(Answers(what=f"{k} demonstrations", candidate=tried[0][1], rows=shown, kept=False, times=1.0 + k / 4))
+    return Foreseen(asks=tuple(asks), likely=tried[0][1])
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

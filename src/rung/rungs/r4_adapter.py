@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rung import plugins
 from rung.errors import did_you_mean
+from rung.rungs.asks import Foreseen
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.learnt_rows import learnt_rows
 from rung.rungs.settings import read_settings
-from rung.rungs.training import estimate_training, fine_tune, train_config, training_start, with_method
+from rung.rungs.training import fine_tune, foresee_training, train_config, training_start, with_method
 from rung.types import Candidate, Example, Task
 
 TITLE = "LoRA adapter"
@@ -63,10 +64,11 @@ def applies(task: Task) -> str:
     return ""
 
 
-def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Training, dev scores and the gate."""
+def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
+    """Training, and dev after every half of an epoch."""
     config = _settings(task)
-    return estimate_training(task, speeds, train_config(task, config, objective=OBJECTIVE), config.dev_rows, len(learnt(task)))
+    training = train_config(task, config, objective=OBJECTIVE)
+    return foresee_training("r4_adapter", task, parent, context, training, config.dev_rows)
 
 
 def learnt(task: Task) -> list[Example]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rung.rungs.asks import Foreseen
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
 from rung.rungs.learnt_rows import learnt_rows
 from rung.rungs.settings import read_settings
-from rung.rungs.training import estimate_training, fine_tune, train_config, training_start
+from rung.rungs.training import fine_tune, foresee_training, train_config, training_start
 from rung.sources.base import BaseReference
 from rung.types import Candidate, Example, Task
 
@@ -44,11 +44,11 @@ def applies(task: Task) -> str:
     return ""
 
 
-def estimate(task: Task, speeds: Any) -> tuple[float | None, int | None]:
-    """Training, dev scores and the gate."""
+def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
+    """Training, and dev after every half of an epoch."""
     config = read_settings(task, "r5_full", Config)
     training = train_config(task, config, method=METHOD, objective=OBJECTIVE)
-    return estimate_training(task, speeds, training, config.dev_rows, len(learnt(task)))
+    return foresee_training("r5_full", task, parent, context, training, config.dev_rows)
 
 
 def learnt(task: Task) -> list[Example]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from rung import plugins
 from rung.engine.backend import adapter_uses
 from rung.errors import UserError
 from rung.json_form import as_json
-from rung.parts import Retrieval
+from rung.parts import Retrieval, Span
+from rung.rungs.asks import Answers, Ask, Foreseen, Training, all_of
 from rung.rungs.base import BuildContext, longest_answer, rung_named
 from rung.rungs.learnt_rows import said_of
 from rung.rungs.traces import call_rows, traces
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from rung.train.rows import TrainRow
 
 Settings = TypeVar("Settings", bound=BaseModel)
+# How many times as long a pass over a token takes with an adapter on every linear module of a base of 135 million weights.
+WITH_ADAPTER = 1.3
 
 
 def train_rows(task: Task, candidate: Candidate, examples: Sequence[Example], retriever: Retriever | None = None) -> list[TrainRow]:
@@ -81,13 +85,27 @@ def train_config(task: Task, config: BaseModel, **named: str) -> TrainConfig:
     return TrainConfig.read({**named, **settings, "seed": task.seed, "too_long": "drop"}, task.path)
 
 
-def estimate_training(task: Task, speeds: Any, training: TrainConfig, dev_rows: int, rows: int) -> tuple[float | None, int | None]:
-    """Seconds and bytes of training on `rows` rows, scoring dev twice an epoch, and the test split; None for a remote base."""
-    fit = speeds.train(training, rows)
-    if fit is None:
-        return None, None
-    dev = min(dev_rows, len(task.split("dev"))) * 2 * training.epochs + len(task.split("dev"))
-    return fit.seconds + (dev + len(task.split("test"))) * speeds.answer_s(0), fit.memory.total
+def foresee_training(
+    rung: str, task: Task, parent: Candidate | None, context: BuildContext, training: TrainConfig, dev_rows: int
+) -> Foreseen:
+    """Training on what the rung learns from, and dev each time that its score may end it; documents tried first, where they are."""
+    from rung.train.schedule import dev_steps
+
+    retrieval = parent.retrieval if parent else None
+    start = _start(rung, task, parent, context, retrieval)
+    learnt, dev = len(rung_named(rung).learnt(task)), min(dev_rows, len(task.split("dev")))
+    steps_per_epoch = math.ceil(learnt / training.batch_rows)
+    steps = max(1, math.ceil(training.epochs * steps_per_epoch))
+    scored = len(dev_steps(steps, steps_per_epoch, training.dev_every))
+    asks: list[Ask] = []
+    if parent and retrieval:
+        both = [("without documents", replace(parent, retrieval=None)), ("with documents", parent)]
+        asks += all_of(both, dev)
+    adapter = training.method in plugins.names("adapter_kinds")
+    heavier = WITH_ADAPTER if adapter else 1.0
+    asks.append(Training(what=f"training ({training.method})", candidate=start, training=training, rows=learnt))
+    asks.append(Answers(what="checkpoints", candidate=start, rows=Span.of(dev), times=scored, kept=False, heavier=heavier))
+    return Foreseen(asks=tuple(asks), likely=start, adapter=adapter, heavier=heavier)
 
 
 def training_start(rung: str, task: Task, parent: Candidate | None, context: BuildContext, dev_rows: int) -> Candidate:
@@ -95,6 +113,10 @@ def training_start(rung: str, task: Task, parent: Candidate | None, context: Bui
 
     What is not learnt stays: the output's constraint, tools, and documents where they are worth keeping on dev.
     """
+    return _start(rung, task, parent, context, worth_keeping(parent, context, dev_rows))
+
+
+def _start(rung: str, task: Task, parent: Candidate | None, context: BuildContext, retrieval: Retrieval | None) -> Candidate:
     backend = context.runtime.backend_for(task.base)
     return Candidate(
         rung=rung,
@@ -103,7 +125,7 @@ def training_start(rung: str, task: Task, parent: Candidate | None, context: Bui
         adapters=task.base_adapters,
         prompt=task.instruction,
         constraint=parent.constraint if parent else None,
-        retrieval=worth_keeping(parent, context, dev_rows),
+        retrieval=retrieval,
         tools=parent.tools if parent else None,
         max_tokens=parent.max_tokens if parent else longest_answer(task),
         parent=parent.id if parent else None,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rung.engine.backend import ContextTooLong
+from rung.engine.backend import ContextTooLong, cached_share
 from rung.rungs.base import BuildContext
 from rung.types import Candidate, Example, Progress, Run, Stage
 from rung.verify.choosing import Shares, counted, shares_of_run
@@ -30,6 +30,7 @@ class Trial:
 
     `shares` are its rows as the quality bar sees them: what it is chosen by. `of` is how many rows it could have been asked,
     `behind` the form that the rest of them could hardly have put it before; "" where it stayed in the race to its end.
+    `cached_share` is what a prompt's token costs that was read before, as a share of one that is read anew.
     """
 
     form: Form
@@ -37,6 +38,7 @@ class Trial:
     shares: Shares
     of: int
     behind: str = ""
+    cached_share: float = 1.0
 
     @property
     def name(self) -> str:
@@ -48,8 +50,14 @@ class Trial:
 
     @property
     def cost(self) -> float:
-        """Prompt tokens an answer takes on average over all its steps, and its calls: what a cheaper trial saves."""
-        tokens = [row.answer.prompt_tokens for row in self.run.rows if row.answer.prompt_tokens is not None]
+        """Prompt tokens an answer takes on average over all its steps, and its calls: what a cheaper trial saves.
+
+        Of what all prompts begin with, what it costs to have read it before: as the answers tell, so that a server which keeps
+        nothing, or says nothing of it, is counted in full.
+        """
+        told = [row.answer for row in self.run.rows if row.answer.prompt_tokens is not None]
+        saved = 1.0 - self.cached_share
+        tokens = [(said.prompt_tokens or 0) - saved * min(said.cached_tokens or 0, said.prompt_tokens or 0) for said in told]
         calls = sum(len(row.answer.calls) for row in self.run.rows) / max(1, len(self.run.rows))
         return (sum(tokens) / len(tokens) if tokens else float(len(self.candidate.prompt))) + calls + self.form.extra_tokens
 
@@ -158,7 +166,8 @@ def _asked(form: Form, rows: Sequence[Example], n: int, context: BuildContext, s
         run = context.measure(form.candidate, "dev", among=missing, progress=_Within(context.progress, stage))
         known |= {row.example: row for row in run.rows}
     run = make_run(context.task, form.candidate, "dev", [known[row.id] for row in rows[:n]])
-    return Trial(form=form, run=run, shares=shares_of_run(context.task, run), of=len(rows))
+    share = cached_share(context.task.prices)
+    return Trial(form=form, run=run, shares=shares_of_run(context.task, run), of=len(rows), cached_share=share)
 
 
 class _Within:
@@ -188,14 +197,12 @@ def record(
     more: Callable[[Trial], Mapping[str, Any]] = lambda _trial: {},
 ) -> None:
     """Keep the trials for the report, each once, with what there is `more` to say of it; and say what they took."""
-    from rung.verify.stats.race import LEVEL
-
     latest = {trial.candidate.id: trial for trial in sorted(trials, key=lambda trial: len(trial.run.rows))}
     for name in dict.fromkeys(trial.candidate.id for trial in trials):
         context.record("trial", latest[name].figures(chosen=name == chosen.candidate.id) | dict(more(latest[name])))
     # A calibrated form has the answers of the one that it calibrates.
     paid = {replace(trial.candidate, calibration=None).id: trial for trial in latest.values()}
     asked, of = sum(len(trial.run.rows) for trial in paid.values()), sum(trial.of for trial in paid.values())
-    context.record("raced", {"asked": asked, "of": of, "chance": LEVEL})
+    context.record("raced", {"asked": asked, "of": of})
     if asked < of:
-        context.progress.note(f"{asked:,} of {of:,} dev answers asked; the rest could hardly have changed the choice")
+        context.progress.note(f"{asked:,} of {of:,} dev answers asked; the rest could hardly have bettered the choice")

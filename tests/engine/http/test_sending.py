@@ -174,7 +174,10 @@ def test_what_came_before_a_failure_is_told(home: Path) -> None:
     try:
         backend = opened(server.address, home)
         with pytest.raises(UserError, match="refuses the key"):
-            backend.answer_each([ask("a"), ask("b"), ask("bad"), ask("c")], lambda place, came: kept.update({place: came.text}))
+            backend.answer_each(
+                [ask("a"), ask("b"), ask("bad"), ask("c")],
+                lambda came: kept.update({place: one.text for place, one in came.items()}),
+            )
     finally:
         stop(server)
     answered = [body["messages"][-1]["content"] for body in server.bodies if body["messages"][-1]["content"] != "bad"]

@@ -42,9 +42,8 @@ def test_rows_wait_for_room_and_none_is_left_behind(sizes, rows: int, tokens: in
 
 def test_more_rows_than_a_batch_holds_are_answered_as_alone_and_the_same_each_time(tiny) -> None:
     budget = Budget(rows=4, tokens=256, kept_tokens=900)
-    asks = [
-        Ask(ids=prompt_tokens(tiny.tokenizer, ask(TEXTS[n % 5] * (1 + n % 3)).messages), max_tokens=1 + 7 * (n % 5)) for n in range(22)
-    ]  # fmt: skip
+    prompts = [prompt_tokens(tiny.tokenizer, ask(TEXTS[n % 5] * (1 + n % 3)).messages) for n in range(22)]
+    asks = [Ask(ids=ids, max_tokens=1 + 7 * (n % 5)) for n, ids in enumerate(prompts)]
     ends = frozenset(range(40, 44))
     made = list(complete(tiny.decoder, asks, ends, None, budget))
     assert sorted(one.row for one in made) == list(range(22))
@@ -99,7 +98,7 @@ def test_a_form_that_cannot_be_held_is_missing_and_stops_no_other(tiny, breaks) 
     number, word = SchemaConstraint(schema={"type": "number"}), SchemaConstraint(schema={"enum": ["aa", "bb"]})
     requests = [ask(text, max_tokens=9, constraint=(number, word, None)[n % 3]) for n, text in enumerate(TEXTS)]
     heard: dict[int, str] = {}
-    said = Answering(tiny).answer_each(requests, lambda place, one: heard.update({place: one.text}))
+    said = Answering(tiny).answer_each(requests, lambda came: heard.update({place: one.text for place, one in came.items()}))
     assert [bool(no_answer(one)) for one in said] == [True, False, False, True, False]
     assert no_answer(said[0]) == "no answer: it was given up: it could not be held to its form (too much to follow)"
     assert [heard[place] for place in range(5)] == [one.text for one in said] and said[1].text in ('"aa"', '"bb"')

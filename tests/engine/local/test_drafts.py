@@ -26,7 +26,7 @@ from rung.parts import SchemaConstraint
 
 FOUND = {
     "type": "object",
-    "properties": {"sender": {"type": "string", "maxLength": 14}, "tags": {"type": "array", "items": {"enum": ["a", "bb"]}, "maxItems": 3}},
+    "properties": {"sender": {"type": "string", "maxLength": 14}, "tags": {"type": "array", "items": {"enum": ["a", "b"]}}},
     "required": ["sender", "tags"],
     "additionalProperties": False,
 }  # fmt: skip

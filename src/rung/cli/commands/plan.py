@@ -10,12 +10,14 @@ import click
 from rung.cli.output import example, json_option, print_json, show, table, watching
 from rung.cli.words import finding_lines
 from rung.errors import UserError
-from rung.report.text import DASH
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from rung.parts import ToolSet
+
+
+TITLES = ("rung", "runs", "build", "gate, if it passes", "climb, if it ends here", "GB", "why")
 
 
 @click.command(epilog=example("rung plan tasks/tone/task.yaml"))
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 def command(task: Path, as_json: bool) -> int:
     """Say what climbing TASK will run, take, and be able to prove.
 
-    Gives minutes and memory for each rung, and what the test split can and cannot prove. Measures this machine for up to a minute,
-    spends nothing, and looks at no test row. A server is asked a dozen questions of a few tokens, to see what it does. Exits with 2
-    where the test split is too small for its bar.
+    Says what each step takes as expected (and at least and at most, where that depends on what comes out), how much memory, what a
+    paid base will cost, and what the test split can and cannot prove. What is answered already costs nothing. Measures this machine
+    for some twenty seconds, once, and looks at no test row. A server is asked a dozen questions of a few tokens, to see what it
+    does. Exits with 2 where the test split is too small for its bar.
     """
     from rung.climb.outlook.plan import plan
     from rung.climb.registered_base import load_task
@@ -52,7 +55,9 @@ def _show(document: dict[str, Any]) -> None:
         (
             rung["title"],
             "yes" if rung["will_run"] else "no",
-            _figure(rung["minutes"]),
+            _spread(rung["build_s"]),
+            _spread(rung["gate_s"]),
+            _spread(rung["climb_s"]),
             _figure(rung["memory_gb"]),
             rung["reason"],
         )
@@ -63,14 +68,44 @@ def _show(document: dict[str, Any]) -> None:
     show(*[f"  {line}" for line in document["ledger"]["lines"]])
     show(*[line["text"] for line in document["trials"]])
     show(*_server_lines(document["server"]))
-    show(table(["rung", "runs", "minutes", "GB", "why"], rungs, numbers=["minutes", "GB"]))
+    show(table(TITLES, rungs, numbers=["GB"]))
     show(*[f"{rung['title']}: {rung['remark']}." for rung in document["rungs"] if rung["remark"]])
-    minutes, memory = _figure(document["minutes"]) or DASH, _figure(document["memory_gb"]) or DASH
-    show(f"If every rung is needed: {minutes} minutes, {memory} GB of memory.")
-    probes = [name for name, reason in document["probes"].items() if not reason]
-    show(f"Where no cheap rung passes, it is asked what is missing, in a few minutes more: {', '.join(probes)}.")
+    show(*_whole(document))
     if document["problem"]:
         show(f"It cannot be climbed as it is: {document['problem']}")
+
+
+def _whole(document: dict[str, Any]) -> list[str]:
+    """What the whole climb takes and costs, at least and at most, and what is not known."""
+    from rung.climb.outlook.words import costs, spread
+    from rung.json_form import from_json
+    from rung.registry.predictions import Prediction
+
+    if document["prediction"] is None:
+        return []
+    prediction = from_json(Prediction, document["prediction"])
+    missing = prediction.step("diagnosed")
+    probes = ", ".join(name for name, reason in document["probes"].items() if not reason)
+    memory = f", {_figure(document['memory_gb'])} GB of memory" if document["memory_gb"] else ""
+    whole = prediction.ends[-1].amount
+    if not prediction.timed:
+        count = whole.answers
+        lines = [
+            f"If no rung passes: about {count.expected:,.0f} answers, at most {count.most:,.0f}; how fast they come is not known."
+        ]
+        return [*lines, f"Where no cheap rung passes, it is asked what is missing: {probes}."]
+    lines = [f"If no rung passes: {spread(whole.seconds)}{memory}."]
+    if missing:
+        lines.append(f"Where no cheap rung passes, it is asked what is missing, {spread(missing.amount.seconds)}: {probes}.")
+    lines += costs(prediction, document["limits"]["usd"])
+    return [*lines, *[f"{note[:1].upper()}{note[1:]}." for note in prediction.notes]]
+
+
+def _spread(span: dict[str, float] | None) -> str | None:
+    from rung.climb.outlook.words import spread
+    from rung.parts import Span
+
+    return None if span is None else spread(Span(**span))
 
 
 def _server_lines(finding: dict[str, Any] | None) -> list[RenderableType]:

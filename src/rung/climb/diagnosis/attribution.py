@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rung.climb.diagnosis.case import CLAIM_LEVEL, SKIP_ERROR, Arm, Sample, fails
+from rung.climb.diagnosis.case import CLAIM_LEVEL, LOOKS, SKIP_ERROR, Arm, Sample, fails
 from rung.registry.documents import ArmReading, Attribution
 from rung.rungs.base import ladder, mending, rung_named
 from rung.rungs.causes import LABELS, SKILL, SOLVED, UNEXPLAINED, Cause
@@ -48,7 +48,8 @@ class ProbeReading:
     """What a probe came to.
 
     arms     in the probe's order
-    flips    places in the sample whose failure some arm that shows the cause turned right
+    asked    places in the sample that every arm that shows the cause was asked at
+    flips    those whose failure some such arm turned right
     most     the upper bound, at this probe's share of SKIP_ERROR, on what any such arm reaches; None where it bounds nothing
     ceiling  the upper bound on what anything reaches; `likely_ceiling` is the estimate
     said     its figures beside a lift, in words
@@ -58,6 +59,7 @@ class ProbeReading:
     title: str
     cause: Cause | None
     arms: tuple[ArmReading, ...] = ()
+    asked: frozenset[int] = frozenset()
     flips: frozenset[int] = frozenset()
     most: float | None = None
     ceiling: float | None = None
@@ -121,6 +123,7 @@ def read_arm(arm: Arm, sample: Sample, below: float) -> ArmReading:
         p=_sign_p(after, before, strata.groups),
         shows=arm.shows,
         holding=_holding(arm, sample, below),
+        of=arm.of,
     )
 
 
@@ -151,6 +154,12 @@ def _sign_p(after: Sequence[float], before: Sequence[float], groups: Sequence[st
     return float(binom.sf(won - 1, won + lost, 0.5)) if won else 1.0
 
 
+def asked(arms: Sequence[Arm]) -> frozenset[int]:
+    """The places at which every arm that shows its probe's cause was asked."""
+    places = [frozenset(arm.places) for arm in arms if arm.shows and arm.places]
+    return frozenset.intersection(*places) if places else frozenset()
+
+
 def flips(arms: Sequence[Arm], sample: Sample, below: float) -> frozenset[int]:
     """The places whose failure an arm that shows its probe's cause turned right."""
     return frozenset(
@@ -167,13 +176,8 @@ def most_reached(arms: Sequence[Arm], sample: Sample) -> float | None:
     shown = [arm for arm in arms if arm.shows and arm.places]
     if not shown:
         return None
-    level = CLAIM_LEVEL / len(shown)
-    return max(sample.strata.take(arm.places).mean_bounds(_best_case(arm), level)[1] for arm in shown)
-
-
-def _best_case(arm: Arm) -> list[float]:
-    unknown = arm.unknown or (False,) * len(arm.values)
-    return [1.0 if value is None or hidden else value for value, hidden in zip(arm.values, unknown, strict=True)]
+    level = CLAIM_LEVEL / len(shown) / LOOKS
+    return max(sample.strata.take(arm.places).mean_bounds(arm.best_case, level)[1] for arm in shown)
 
 
 def _filled(values: Sequence[float | None], missing: float) -> list[float]:
@@ -240,20 +244,24 @@ def doubtful(patient: Patient, probes: Sequence[ProbeReading]) -> float | None:
 
 
 def attribution(patient: Patient, probes: Sequence[ProbeReading]) -> tuple[Attribution, ...]:
-    """Failures by the cheapest cause whose probe turns them right, each once; then what is left."""
-    left = {place for place, failing in enumerate(patient.failing) if failing}
+    """Failures by the cheapest cause whose probe turns them right, each once; then what is left.
+
+    Of the failures that every such probe was asked at: of the others it is not known.
+    """
+    shown = [probe for probe in sorted(probes, key=cost) if probe.cause and probe.main]
+    left = {place for place, failing in enumerate(patient.failing) if failing}.intersection(*(probe.asked for probe in shown))
+    failures = len(left)
     lines = []
-    for probe in sorted(probes, key=cost):
-        if not probe.cause or probe.main is None:
-            continue
+    for probe in shown:
+        assert probe.cause
         taken = left & probe.flips
         left -= taken
-        lines.append(_line(probe.cause, probe.name, len(taken), patient))
-    return (*lines, _line(UNEXPLAINED, "", len(left), patient))
+        lines.append(_line(probe.cause, probe.name, len(taken), failures))
+    return (*lines, _line(UNEXPLAINED, "", len(left), failures))
 
 
-def _line(cause: Cause, probe: str, flipped: int, patient: Patient) -> Attribution:
-    share = flipped / patient.failures if patient.failures else 0.0
+def _line(cause: Cause, probe: str, flipped: int, failures: int) -> Attribution:
+    share = flipped / failures if failures else 0.0
     return Attribution(cause=cause.name, probe=probe, flipped=flipped, share=share)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rung.engine.backend import CACHED_SHARE
 from rung.engine.chat import text_of, tools_text
+from rung.parts import Span
+from rung.rungs.asks import Answers
 from rung.rungs.base import mending
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Run, Task
@@ -21,8 +25,10 @@ if TYPE_CHECKING:
     from rung.rungs.base import BuildContext
 
 DEV_ROWS = 160
-# Dev rows that the plain instruction is asked, to find the failing ones among.
+# Dev rows that the plain instruction is asked at most, to find the failing ones among; no more than DEV_ROWS where these hold a
+# quarter of them of each kind.
 PLAIN_ROWS = 400
+ENOUGH_OF_A_KIND = 0.25
 PLAIN_ARMS = 4
 # What one arm may read and write, in characters: about a quarter of a minute of the 135M model on two cores.
 ARM_CHARS = 160_000
@@ -33,6 +39,12 @@ FEWEST_ROWS = 16
 # alpha: a wrong skip loses a pass, and can never make one. Split over three claims: documents, tools, labels.
 SKIP_ERROR = 0.05
 CLAIM_LEVEL = SKIP_ERROR / 3
+
+# An arm is looked at after these shares of its rows, where that is rows enough to put failures down to causes by, and at the end.
+EARLY_LOOKS = (0.4, 0.65)
+FEWEST_AT_A_LOOK = 64
+LOOKS = len(EARLY_LOOKS) + 1
+LOOK_LEVEL = CLAIM_LEVEL / 2 / LOOKS
 
 Values = tuple[float | None, ...]
 
@@ -59,6 +71,7 @@ class Arm:
     shows      whether a lift of it shows the probe's cause, or it only reports
     unknown    of each row, whether what was to be handed over is not known: it was left as it was, and might have been right
     texts      what was answered, where it was asked: for a look at the check itself
+    of         the rows that it would have asked at most: fewer were, where these settled what it can show
     """
 
     name: str
@@ -69,6 +82,18 @@ class Arm:
     shows: bool = True
     unknown: tuple[bool, ...] = ()
     texts: tuple[str | None, ...] = ()
+    of: int | None = None
+
+    @property
+    def best_case(self) -> list[float]:
+        """A score that is missing, or of which it is not known what it might have been, as right."""
+        unknown = self.unknown or (False,) * len(self.values)
+        return [1.0 if value is None or hidden else value for value, hidden in zip(self.values, unknown, strict=True)]
+
+    @property
+    def worst_case(self) -> list[float]:
+        """A missing score as wrong."""
+        return [value or 0.0 for value in self.values]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +120,7 @@ class Case:
     parent  what the prompt rung chose, where it was built; else None
     mute    why the plain instruction has no score at all, where none of its answers is one; else ""
     tried   arms that a rung could ship, so far
+    margin  how far below the bar an arm must be shown to be before it is asked no more
     """
 
     task: Task
@@ -105,31 +131,75 @@ class Case:
     parent: Candidate | None = None
     mute: str = ""
     tried: tuple[Arm, ...] = ()
+    margin: float = 0.0
 
     def arm(self, name: str, candidate: Candidate, *, limit: int | None = None, **rest: Any) -> Arm:
-        """The candidate on the sample, or on a part of it where its prompts are long, against the plain instruction."""
-        places = self.places(self.chars(candidate), limit)
-        examples = [self.sample.examples[place] for place in places]
-        run = self.run(candidate, examples)
-        values = shares_of(self.task, examples, run.rows).values
-        told = {"values": values, "texts": tuple(row.answer.text for row in run.rows)}
-        against = tuple(self.sample.before[place] for place in places)
-        return Arm(**{"name": name, "places": places, "against": against, "candidate": candidate, **told, **rest})
+        """The candidate on the sample, against the plain instruction: on a part where its prompts are long, or where a part settles
+        what it shows."""
+
+        def asked(places: tuple[int, ...]) -> Arm:
+            examples = [self.sample.examples[place] for place in places]
+            run = self.run(candidate, examples)
+            values = shares_of(self.task, examples, run.rows).values
+            told = {"values": values, "texts": tuple(row.answer.text for row in run.rows)}
+            against = tuple(self.sample.before[place] for place in places)
+            return Arm(**{"name": name, "places": places, "against": against, "candidate": candidate, **told, **rest})
+
+        return self._raced(self.places(self.chars(candidate), limit), asked)
+
+    def foreseen(self, name: str, candidate: Candidate, *, chars: float = 0.0, limit: int | None = None, **rest: Any) -> Answers:
+        """What `arm` will ask of the candidate; `chars` stand beside each question, and are then asked by no other."""
+        places = self.places(self.chars(candidate, chars), limit)
+        first, rows = float(len(self._looks(places)[0])), float(len(places))
+        asked = Span(least=first, expected=(first + rows) / 2, most=rows)
+        told = {"drawn": len(self.sample.strata.all_inside), "beside": chars, "kept": not chars}
+        return Answers(**{"what": name, "candidate": candidate, "rows": asked, **told, **rest})
 
     def handed(self, name: str, candidate: Candidate, places: tuple[int, ...], shown: Mapping[int, Example]) -> Arm:
-        """The rows at `places`, some with something handed over (`shown`), against all without it; the others stay as they are."""
-        closed = self.ask(candidate, [self.sample.examples[place] for place in places])
-        run = self.run(candidate, list(shown.values()))
-        told = dict(zip(shown, shares_of(self.task, list(shown.values()), run.rows).values, strict=True))
-        texts = dict(zip(shown, (row.answer.text for row in run.rows), strict=True))
-        return Arm(
-            name=name,
-            places=places,
-            values=tuple(told.get(place, before) for place, before in zip(places, closed, strict=True)),
-            against=closed,
-            unknown=tuple(place not in shown for place in places),
-            texts=tuple(texts.get(place) for place in places),
-        )
+        """The rows at `places`, some with something handed over (`shown`), against all without it; the others stay as they are.
+
+        Fewer of them where what that shows is settled before.
+        """
+
+        def asked(places: tuple[int, ...]) -> Arm:
+            closed = self.ask(candidate, [self.sample.examples[place] for place in places])
+            given = {place: shown[place] for place in places if place in shown}
+            run = self.run(candidate, list(given.values()))
+            told = dict(zip(given, shares_of(self.task, list(given.values()), run.rows).values, strict=True))
+            texts = dict(zip(given, (row.answer.text for row in run.rows), strict=True))
+            return Arm(
+                name=name,
+                places=places,
+                values=tuple(told.get(place, before) for place, before in zip(places, closed, strict=True)),
+                against=closed,
+                unknown=tuple(place not in shown for place in places),
+                texts=tuple(texts.get(place) for place in places),
+            )
+
+        return self._raced(places, asked)
+
+    def _raced(self, places: tuple[int, ...], asked: Callable[[tuple[int, ...]], Arm]) -> Arm:
+        """The arm over the first of its rows that settle whether it comes to the bar; what was asked at one look is kept for the
+        next."""
+        arm = asked(first := self._looks(places)[0])
+        for more in self._looks(places)[1:]:
+            if self._settled(arm):
+                self.context.progress.note(f"{arm.name}: settled after {len(first)} of {len(places)} rows")
+                break
+            arm = asked(first := more)
+        return replace(arm, of=len(places))
+
+    def _looks(self, places: tuple[int, ...]) -> list[tuple[int, ...]]:
+        sizes = [math.ceil(share * len(places)) for share in EARLY_LOOKS]
+        return [*(spread(self.sample.strata.inside, size) for size in sizes if size >= FEWEST_AT_A_LOOK), places]
+
+    def _settled(self, arm: Arm) -> bool:
+        """Whether it is shown to lie below the bar, by the margin, or at the bar; each wrong at most LOOK_LEVEL of the time."""
+        if self.bar is None:
+            return False
+        strata = self.sample.strata.take(arm.places)
+        highest = strata.mean_bounds(arm.best_case, LOOK_LEVEL)[1]
+        return highest + self.margin < self.bar or strata.mean_bounds(arm.worst_case, LOOK_LEVEL)[0] >= self.bar
 
     def ask(self, candidate: Candidate, examples: Sequence[Example]) -> Values:
         """The score of each example, as the quality bar sees it."""
@@ -146,8 +216,10 @@ class Case:
         return spread(self.sample.strata.inside, most)
 
     def chars(self, candidate: Candidate, extra: float = 0.0) -> float:
-        """Characters a row, about: the prompt with its demonstrations, `extra`, and the longest answer."""
-        shown = candidate.demonstrations.k if candidate.demonstrations else 0
+        """Characters a row, about: the prompt with its demonstrations, of those that all rows share what it costs to look back at
+        them, `extra`, and the longest answer."""
+        demonstrations = candidate.demonstrations
+        shown = demonstrations.k + CACHED_SHARE * demonstrations.shared if demonstrations else 0
         passages = candidate.retrieval.k * 800 if candidate.retrieval else 0
         prompt = len(candidate.prompt) + self._question_chars * (1 + shown) + passages
         return prompt + extra + CHARS_OF_AN_ANSWER_TOKEN * candidate.max_tokens
@@ -172,14 +244,30 @@ def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Ca
     from rung.rungs.prompting import plain_candidate
 
     plain = plain_candidate(task, context)
-    rows = _to_look_at(task, plain)
-    run = evaluate(task, plain, "dev", rows, context.runtime, context.progress)
-    values = shares_of(task, rows, run.rows).values
-    sample = take_sample(rows, values, threshold(task), task.probes.dev_rows or DEV_ROWS)
+    size, below = task.probes.dev_rows or DEV_ROWS, threshold(task)
+    every = _to_look_at(task, plain)
+    for rows in (every[:size], every):
+        run = evaluate(task, plain, "dev", rows, context.runtime, context.progress)
+        values = shares_of(task, rows, run.rows).values
+        if enough_of_each([fails(value, below) for value in values], size):
+            break
+    sample = take_sample(rows, values, below, size)
     present = [value for value in values if value is not None]
     bar = bar_of(task, sum(present) / len(present) if present else None)
     mute = "" if present else "; ".join(remarks([row.answer for row in run.rows])) or "no answer could be scored"
     return Case(task=task, context=context, sample=sample, plain=plain, bar=bar, parent=parent, mute=mute)
+
+
+def foreseen_case(task: Task, context: BuildContext, parent: Candidate | None) -> tuple[Case, Answers]:
+    """A case as it may turn out, half of the rows failing, and what opening it will ask. Asks nothing."""
+    from rung.rungs.prompting import plain_candidate
+
+    plain = plain_candidate(task, context)
+    rows = _to_look_at(task, plain)
+    values = tuple(float(place % 2) for place in range(len(rows)))
+    sample = take_sample(rows, values, threshold(task), task.probes.dev_rows or DEV_ROWS)
+    case = Case(task=task, context=context, sample=sample, plain=plain, bar=None, parent=parent)
+    return case, Answers(what="your instruction", candidate=plain, rows=Span.of(float(len(rows))))
 
 
 def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:
@@ -187,6 +275,11 @@ def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:
     rows = counted(task, random_order(task, "dev"))[:PLAIN_ROWS]
     chars = _row_chars(rows) + CHARS_OF_AN_ANSWER_TOKEN * plain.max_tokens
     return rows[: max(DEV_ROWS // 2, int(PLAIN_ARMS * ARM_CHARS / max(1.0, chars)))]
+
+
+def enough_of_each(inside: Sequence[bool], size: int) -> bool:
+    """Whether rows hold enough failing and enough passing ones for a sample of `size`."""
+    return min(sum(inside), len(inside) - sum(inside)) >= ENOUGH_OF_A_KIND * size
 
 
 def _row_chars(rows: Sequence[Example]) -> float:

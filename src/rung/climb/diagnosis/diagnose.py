@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from rung.climb.diagnosis.attribution import Patient, ProbeReading, flips, most_reached, read_arm
-from rung.climb.diagnosis.case import Case, Evidence, open_case, threshold, with_tried
+from rung.climb.diagnosis.attribution import SEARCH_MARGIN, Patient, ProbeReading, asked, flips, most_reached, read_arm
+from rung.climb.diagnosis.case import Case, Evidence, foreseen_case, open_case, threshold, with_tried
 from rung.climb.diagnosis.diagnosis import Diagnosis, diagnosed, untold
 from rung.climb.diagnosis.probe import Probe, probes
 from rung.climb.preflight import preflight
 from rung.disk import scratch
 from rung.errors import UserError
+from rung.rungs.asks import Ask
 from rung.rungs.base import BuildContext, ladder
 from rung.types import Candidate, Progress, Task
 from rung.verify.choosing import described
@@ -60,12 +61,18 @@ def foreseen(task: Task) -> dict[str, str]:
     return {probe.name: probe.why_skipped(task) for probe in probes()}
 
 
+def foresee(task: Task, context: BuildContext, parent: Candidate | None) -> list[Ask]:
+    """What a diagnosis will ask, on what the prompt rung is likely to choose. Asks nothing."""
+    case, opening = foreseen_case(task, context, parent)
+    return [opening, *[ask for probe in probes() if not probe.why_skipped(task) for ask in probe.foresee(case)]]
+
+
 def _run(probe: Probe, case: Case) -> Evidence:
     if reason := probe.why_skipped(case.task):
         return Evidence(reason=reason)
     try:
         with case.context.progress.stage(f"Probing: {probe.title}"):
-            return probe.run(case)
+            return probe.run(replace(case, margin=SEARCH_MARGIN if probe.cause and probe.cause.resource else 0.0))
     except UserError as error:
         # A passage or demonstrations that the base has no room for, a server that refuses: no more than a gap.
         case.context.progress.note(f"{probe.name}: {error.problem}")
@@ -79,6 +86,7 @@ def _reading(probe: Probe, evidence: Evidence, case: Case) -> ProbeReading:
         title=probe.title,
         cause=probe.cause,
         arms=tuple(read_arm(arm, case.sample, below) for arm in evidence.arms if arm.places),
+        asked=asked(evidence.arms),
         flips=flips(evidence.arms, case.sample, below),
         most=most_reached(evidence.arms, case.sample) if probe.cause and probe.cause.resource else None,
         ceiling=evidence.ceiling,

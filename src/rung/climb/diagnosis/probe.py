@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung import plugins
 from rung.climb.diagnosis.attribution import rank
+from rung.rungs.asks import Ask
 from rung.rungs.causes import Cause
 from rung.rungs.settings import validated
 from rung.types import Task
@@ -49,6 +50,13 @@ class Probe:
         config, _ = validated(self._given(case.task), self.module.Config, ("probes", self.name))
         evidence: Evidence = self.module.probe(case, config)
         return evidence
+
+    def foresee(self, case: Case) -> list[Ask]:
+        """What it will ask of such a case; nothing, where it does not say so."""
+        if not hasattr(self.module, "foresee"):
+            return []
+        config, _ = validated(self._given(case.task), self.module.Config, ("probes", self.name))
+        return list(self.module.foresee(case, config))
 
     def _given(self, task: Task) -> Mapping[str, Any]:
         return task.probes.of.get(self.name, {})

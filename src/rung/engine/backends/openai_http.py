@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from rung.engine.backend import Budget, ContextTooLong, Request, price_usd
+from rung.engine.backend import Budget, ContextTooLong, Keep, Request, price_usd
 from rung.engine.bases.resolve import Base
 from rung.engine.http.body import OPTIONAL, ROOM_FOR_THOUGHTS, Known, body_of, form
 from rung.engine.http.completion import Completion, read_completion
 from rung.engine.http.error_text import read_error
 from rung.engine.http.finding import UNCHECKED, ServerFinding, how_cut
 from rung.engine.http.in_flight import InFlight
-from rung.engine.http.line import Line
+from rung.engine.http.line import Line, way_to
 from rung.engine.http.refusals import Asked, NoAnswer, refused_for
 from rung.engine.http.sending import Contact, Patience, Reply, post, time_limits
 from rung.engine.http.signs import is_too_long, most_tokens
-from rung.engine.http.spending import Foreseen, Purse, checked_prices
+from rung.engine.http.spending import Bill, Purse, checked_prices
+from rung.engine.http.stream import Stream
 from rung.engine.http.unknown import unknown_field
 from rung.errors import BrokenEnvironment, UserError
 from rung.sources.address import ServerAddress
@@ -31,9 +31,6 @@ from rung.types import CUT_OFF, FAILED, REFUSED, Answer
 
 # Less room than this for thoughts is none.
 _LEAST_ROOM = 512
-# Hears an answer, with its request's place.
-Keep = Callable[[int, Answer], None]
-_Gathered = tuple[dict[int, Answer], dict[int, ContextTooLong], dict[int, NoAnswer]]
 
 
 def open(base: Base, *, prices: Mapping[str, float] | None = None) -> OpenAIHTTP:
@@ -59,6 +56,7 @@ class OpenAIHTTP:
     _taken: set[str] = field(default_factory=set)
     _thinks: bool = False
     _longest: int | None = None
+    _open: tuple[Any, Line] | None = field(default=None, repr=False)
 
     def pay_from(self, budget: Budget) -> None:
         """Refuse from now on to ask what could go beyond the budget. Raises UserError for a limit without prices."""
@@ -74,56 +72,45 @@ class OpenAIHTTP:
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """One call for each request, several at a time. Raises UserError, ContextTooLong, BudgetSpent, BrokenEnvironment."""
-        return self.answer_each(requests, lambda _place, _answer: None)
+        return self.answer_each(requests, lambda _answers: None)
 
     def answer_each(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
-        """The same. `keep` hears each answer as soon as it is there: what was paid for is not lost with the rest."""
-        if any(request.adapters for request in requests):
+        """The same. `keep` hears answers as soon as they are there: what was paid for is not lost with the rest."""
+        self.contact.stopped.clear()
+        line = self._line()
+        others = _Others(address=self.address, is_alive=partial(self._is_alive, line))
+        answers = Stream(
+            requests=requests,
+            ask=partial(self._one, line, self.patience),
+            body=self._body,
+            keep=keep,
+            failed=others.hear,
+            purse=self.purse,
+            contact=self.contact,
+            where=self.address,
+        ).run()
+        answers |= {place: self._missing(requests[place], silence) for place, silence in others.silent.items()}
+        if others.too_long:
+            # Told together, with the others' answers: nothing is paid for twice.
+            said = {place: error.problem for place, error in others.too_long.items()}
+            raise ContextTooLong(said, answers, where=next(iter(others.too_long.values())).where)
+        return [answers[place] for place in range(len(requests))]
+
+    def _line(self) -> Line:
+        """An open line, kept between calls: a new one costs a connection, and its certificates, for each place."""
+        asked, most = self._asked, self.contact.in_flight.most
+        way = (*way_to(asked), self.patience, most)
+        with self._lock:
+            if self._open is None or self._open[0] != way:
+                self._open = (way, Line(asked, time_limits(self.patience), most))
+            return self._open[1]
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        if request.adapters:
             raise UserError(
                 "a server's model cannot be adapted from here", where=self.address, hint="Use a local base for r4 and r5."
             )
-        most = self.contact.in_flight.most
-        bodies = [body_of(request, self.model, self._known) for request in requests]
-        self.contact.stopped.clear()
-        with (
-            self.purse.foresee(bodies) as foreseen,
-            Line(self._asked, time_limits(self.patience)) as line,
-            ThreadPoolExecutor(max_workers=most) as pool,
-        ):
-            ask = partial(self._one, line, self.patience, again=foreseen.more)
-            asked = {pool.submit(ask, request): place for place, request in enumerate(requests)}
-            came = _Came(bodies=bodies, foreseen=foreseen, keep=keep)
-            try:
-                gathered = self._gathered(line, asked, came)
-            except BaseException:
-                self.contact.stopped.set()
-                came.save(asked)
-                raise
-        return self._settled_all(requests, gathered)
-
-    def _settled_all(self, requests: Sequence[Request], gathered: _Gathered) -> list[Answer]:
-        answers, problems, silent = gathered
-        answers |= {index: self._missing(requests[index], silence) for index, silence in silent.items()}
-        if problems:
-            # Told together, with the others' answers: nothing is paid for twice.
-            said = {index: error.problem for index, error in problems.items()}
-            raise ContextTooLong(said, answers, where=next(iter(problems.values())).where)
-        return [answers[index] for index in range(len(requests))]
-
-    def _gathered(self, line: Line, asked: Mapping[Future[Answer], int], came: _Came) -> _Gathered:
-        """By place: the answers, what was too long, and what came to no answer while the server answers other questions."""
-        problems: dict[int, ContextTooLong] = {}
-        silent: dict[int, NoAnswer] = {}
-        for future in as_completed(asked):
-            try:
-                came.tell(asked[future], future.result())
-            except ContextTooLong as error:
-                problems[asked[future]] = error
-            except NoAnswer as silence:
-                if silence.reason == FAILED and not self._is_alive(line):
-                    raise silence.error from None
-                silent[asked[future]] = silence
-        return came.answers, problems, silent
+        return body_of(request, self.model, self._known)
 
     def _missing(self, request: Request, silence: NoAnswer) -> Answer:
         """One question without an answer does not end the work on others; a form that was never taken is the user's to mend."""
@@ -135,7 +122,8 @@ class OpenAIHTTP:
         """Whether the server answers the shortest of questions, now."""
         shortest = Request(messages=({"role": "user", "content": "Hi"},), max_tokens=1)
         try:
-            self._paid(line, replace(self.patience, attempts=1), shortest)
+            with self.purse.paying(self._body(shortest), self.address) as bill:
+                self._paid(line, replace(self.patience, attempts=1), shortest, bill)
         except NoAnswer as silence:
             return silence.reason != FAILED
         except BrokenEnvironment:
@@ -152,40 +140,39 @@ class OpenAIHTTP:
             room = ROOM_FOR_THOUGHTS if self._thinks or self.finding.thinks else 0
             return Known(finding=self.finding, refused=frozenset(self._refused), room=room, longest=self._longest)
 
-    def _one(self, line: Line, patience: Patience, request: Request, *, again: Callable[[Mapping[str, Any]], None]) -> Answer:
+    def _one(self, line: Line, patience: Patience, request: Request, bill: Bill) -> Answer:
         """The answer; a thought that the limit cut off, of a model that was not known to think, has another try with more room."""
         known = self._known
-        first = self._paid(line, patience, request)
+        first = self._paid(line, patience, request, bill)
         if known.room or not first.thinks or first.answer.finish_reason != CUT_OFF:
             return first.answer
         with self._lock:
             self._thinks = True
-        again(body_of(request, self.model, self._known))
-        second = self._paid(line, patience, request).answer
+        bill.more(self._body(request))
+        second = self._paid(line, patience, request, bill).answer
         both = (first.answer.cost_usd, second.cost_usd)
         return replace(second, cost_usd=None if None in both else sum(filter(None, both)))
 
-    def _paid(self, line: Line, patience: Patience, request: Request) -> Completion:
-        with self.purse.reserve(body_of(request, self.model, self._known), self.address) as bill:
-            reply = self._settled(line, request, patience)
-            self._taken.add(form(request))
-            read = read_completion(reply.content, request, reply.seconds)
-            answer = read.answer
-            price = price_usd(self.purse.prices, answer)
-            bill.pay(price)
-            if cut := how_cut(request, answer, self.finding):
-                raise ContextTooLong({0: cut}, where=self.address)
-            return replace(read, answer=replace(answer, cost_usd=price))
+    def _paid(self, line: Line, patience: Patience, request: Request, bill: Bill) -> Completion:
+        reply, body = self._settled(line, request, patience, bill)
+        self._taken.add(form(request))
+        read = read_completion(reply.content, request, reply.seconds)
+        answer = read.answer
+        price = price_usd(self.purse.prices, answer)
+        bill.pay(price, body)
+        if cut := how_cut(request, answer, self.finding):
+            raise ContextTooLong({0: cut}, where=self.address)
+        return replace(read, answer=replace(answer, cost_usd=price))
 
-    def _settled(self, line: Line, request: Request, patience: Patience) -> Reply:
-        """The server's reply, once what it does not know has been left out of the request. Raises NoAnswer."""
+    def _settled(self, line: Line, request: Request, patience: Patience, bill: Bill) -> tuple[Reply, dict[str, Any]]:
+        """The server's reply, and what it was sent once what it does not know has been left out. Raises NoAnswer."""
         room = self._known.room
         for _ in range(len(OPTIONAL) + 8):
             known = self._known
             body = body_of(request, self.model, replace(known, room=min(room, known.room)))
-            reply = post(line, self.address, body, patience, self.contact)
+            reply = self._posted(line, body, patience, bill)
             if reply.status == 200:
-                return reply
+                return reply, body
             said = read_error(reply.text)
             if room and is_too_long(reply.status, said):
                 room = room // 2 if room > _LEAST_ROOM else 0
@@ -200,6 +187,14 @@ class OpenAIHTTP:
                 self._refused.add(unknown)
         raise refused_for(reply.status, reply.text, self._asked)
 
+    def _posted(self, line: Line, body: Mapping[str, Any], patience: Patience, bill: Bill) -> Reply:
+        try:
+            return post(line, self.address, body, patience, self.contact, partial(bill.lost, body))
+        except NoAnswer as silence:
+            if silence.lost:
+                bill.pay(None, body)
+            raise
+
     def _shortened(self, body: Mapping[str, Any], most: int) -> bool:
         """Asks for fewer tokens from now on: `most`, which the model writes, or half as many as before where that is 0.
 
@@ -213,24 +208,21 @@ class OpenAIHTTP:
 
 
 @dataclass(kw_only=True)
-class _Came:
-    """The answers to a batch as they come, by place."""
+class _Others:
+    """What came of questions that is no answer, by place: what was too long, and what came to nothing while others are answered."""
 
-    bodies: Sequence[Mapping[str, Any]]
-    foreseen: Foreseen
-    keep: Keep
-    answers: dict[int, Answer] = field(default_factory=dict)
+    address: str
+    is_alive: Callable[[], bool]
+    too_long: dict[int, ContextTooLong] = field(default_factory=dict)
+    silent: dict[int, NoAnswer] = field(default_factory=dict)
 
-    def tell(self, place: int, answer: Answer) -> None:
-        """One came."""
-        self.answers[place] = answer
-        self.keep(place, answer)
-        self.foreseen.came(self.bodies[place], answer.cost_usd)
-
-    def save(self, asked: Mapping[Future[Answer], int]) -> None:
-        """Nothing more is asked; what is under way is paid for, and is told when it comes."""
-        for future in asked:
-            future.cancel()
-        for future in wait(asked).done:
-            if not future.cancelled() and future.exception() is None and asked[future] not in self.answers:
-                self.tell(asked[future], future.result())
+    def hear(self, place: int, error: Exception) -> None:
+        """One question's. Raises what ends the others as well."""
+        if isinstance(error, ContextTooLong):
+            self.too_long[place] = error
+            return
+        if not isinstance(error, NoAnswer):
+            raise error
+        if error.reason == FAILED and not self.is_alive():
+            raise error.error from None
+        self.silent[place] = error

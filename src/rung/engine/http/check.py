@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rung.engine.backend import Asked as Form
@@ -75,8 +76,7 @@ def check(server: Server, form: Form | None = None) -> ServerFinding:
     began = time.monotonic()
     with Line(server.asked, httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_S, pool=None)) as line:
         asking = _Asking(line=line, server=server)
-        dearest = {"messages": [{"role": "user", "content": _QUESTION}], "max_tokens": _FORM, "tools": [_TOOL]}
-        with server.purse.foresee([dearest] * MOST_QUESTIONS), ThreadPoolExecutor(max_workers=MOST_QUESTIONS) as pool:
+        with ThreadPoolExecutor(max_workers=MOST_QUESTIONS) as pool:
             listed = pool.submit(read_listing, line, server.model)
             first = asking.first(listed.result)
             finding = _probed(asking, first, form, pool)
@@ -205,13 +205,13 @@ class _Asking:
 
     def _sent(self, body: Mapping[str, Any]) -> Reply:
         purse = self.server.purse
-        with purse.reserve(body, self.server.address) as bill:
+        with purse.paying(body, self.server.address) as bill:
             self.requests += 1
-            reply = post(self.line, self.server.address, body, _PATIENCE, self.contact)
+            reply = post(self.line, self.server.address, body, _PATIENCE, self.contact, partial(bill.lost, body))
             if reply.status == 200:
                 usage = _read(reply).usage
                 asked, said = usage.get("prompt_tokens"), usage.get("completion_tokens")
-                bill.pay(price_usd(purse.prices, Answer(text="", prompt_tokens=asked, completion_tokens=said)))
+                bill.pay(price_usd(purse.prices, Answer(text="", prompt_tokens=asked, completion_tokens=said)), body)
         return reply
 
 

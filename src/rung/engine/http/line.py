@@ -11,7 +11,7 @@ from rung.engine.http.completion import has_message, json_object
 from rung.engine.http.error_text import is_web_page, read_error
 from rung.engine.http.key import headers, masked
 from rung.engine.http.refusals import Asked, sent_on, where_else
-from rung.engine.http.route import Route
+from rung.engine.http.route import Route, certificates
 from rung.engine.http.signs import is_filtered, is_too_long
 from rung.errors import UserError
 from rung.sources.address import FORM
@@ -28,14 +28,22 @@ class Response:
     headers: Mapping[str, str]
 
 
+def way_to(asked: Asked) -> tuple[Any, ...]:
+    """What the environment says of the way to a server: an open line serves as long as it says the same."""
+    return Route.of(asked.address), headers(asked.address), certificates()
+
+
 class Line:
     """An open line to one server; close it, or use it in a `with`."""
 
-    def __init__(self, asked: Asked, timeout: Any) -> None:
-        """`timeout` as httpx takes it. Raises UserError and BrokenEnvironment for a key, a proxy or certificates that are none."""
+    def __init__(self, asked: Asked, timeout: Any, most: int = 16) -> None:
+        """`timeout` as httpx takes it, `most` how many connections are kept open.
+
+        Raises UserError and BrokenEnvironment for a key, a proxy or certificates that are none.
+        """
         self._asked = asked
         self._route = Route.of(asked.address)
-        self._client = self._route.client(headers(asked.address), timeout)
+        self._client = self._route.client(headers(asked.address), timeout, most)
 
     def __enter__(self) -> Self:
         return self

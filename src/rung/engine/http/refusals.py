@@ -19,11 +19,12 @@ class NoAnswer(Exception):
 
     error   what to raise where it is the server's
     reason  the Answer's finish_reason where it is its own: FAILED, REFUSED or WITHHELD, and `fault` in words
+    lost    an answer was under way when the last attempt broke off, and may have been billed
     """
 
-    def __init__(self, error: RungError, reason: str, fault: str) -> None:
+    def __init__(self, error: RungError, reason: str, fault: str, *, lost: bool = False) -> None:
         super().__init__(fault)
-        self.error, self.reason, self.fault = error, reason, fault
+        self.error, self.reason, self.fault, self.lost = error, reason, fault, lost
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from rung.errors import BrokenEnvironment, RungError, UserError
 from rung.sources.address import ServerAddress
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
+_IDLE_S = 4.0
 _FORMS = "Write http://host:port, https://host:port or socks5://host:port, or unset it."
 _TRUST = "If it is your own or your company's, name the file with its authority's certificate: SSL_CERT_FILE=ca.pem."
 
@@ -56,8 +57,10 @@ class Route:
         scheme, slashes, rest = self.proxy.partition("://")
         return f"{scheme}{slashes}{rest.rpartition('@')[2].rstrip('/')}"
 
-    def client(self, headers: Mapping[str, str], timeout: Any) -> Any:
-        """An httpx.Client that goes this way. Follows no redirect: the headers are for the server that the task names.
+    def client(self, headers: Mapping[str, str], timeout: Any, most: int) -> Any:
+        """An httpx.Client that goes this way, and keeps up to `most` connections.
+
+        It follows no redirect: the headers are for the server that the task names.
 
         Raises UserError, BrokenEnvironment.
         """
@@ -71,6 +74,8 @@ class Route:
                 proxy=self.proxy or None,
                 verify=_trusted(),
                 trust_env=False,
+                # No question waits for another's connection. Servers close idle ones after five seconds: this side comes first.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=most, keepalive_expiry=_IDLE_S),
             )
         except ImportError:
             raise BrokenEnvironment(
@@ -116,6 +121,11 @@ def _holds(network: str, number: ipaddress.IPv4Address | ipaddress.IPv6Address) 
         return number in ipaddress.ip_network(network.strip("[]"), strict=False)
     except ValueError:
         return False
+
+
+def certificates() -> tuple[str | None, ...]:
+    """The environment's own word on whom to trust."""
+    return os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
 
 
 def _trusted() -> ssl.SSLContext:

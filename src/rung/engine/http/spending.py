@@ -1,10 +1,9 @@
-"""What a server's answers cost, taken off the budget before they are asked for."""
+"""What a server's answers cost: taken off the budget at its most before they are asked for, and put right when they have come."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,14 +22,41 @@ class BudgetSpent(UserError):
 
 @dataclass(kw_only=True)
 class Bill:
-    """What one answer cost in USD: what was put aside for it until `usd` says otherwise, nothing where it never came."""
+    """What one question costs in USD: `held` is put aside for it until it is settled, `usd` is what it is known, or must be taken,
+    to have cost.
+    """
 
-    reserved: float
+    purse: Purse
+    where: str
+    held: float = 0.0
     usd: float = 0.0
 
-    def pay(self, price: float | None) -> None:
-        """The answer came; None where its price is not known."""
-        self.usd = self.reserved if price is None else price
+    def pay(self, price: float | None, body: Body) -> None:
+        """An answer came; `price` None where what it cost is not known: it is taken at its most."""
+        self.usd += self.purse.most(body) if price is None else price
+        if price is not None:
+            self.purse.learn(price, body)
+
+    def lost(self, body: Body) -> None:
+        """An attempt brought nothing, and may have been billed all the same: it counts at its most, and the next is put aside for.
+
+        Raises BudgetSpent.
+        """
+        most = self.purse.most(body)
+        self.usd += most
+        self.purse.budget.lost_usd += most
+        self.more(body)
+
+    def more(self, body: Body) -> None:
+        """The question is asked once more. Raises BudgetSpent."""
+        with self.purse.entry():
+            self.held += self.purse.take(body, self.where)
+
+    def settle(self) -> None:
+        """Nothing more is asked: what was put aside and not spent is free again."""
+        with self.purse.budget.lock:
+            self.purse.budget.spent_usd += self.usd - self.held
+        self.held = self.usd
 
 
 @dataclass(kw_only=True)
@@ -39,6 +65,7 @@ class Purse:
 
     prices: Mapping[str, float] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
+    _unseen: float = 0.0
 
     def pay_from(self, budget: Budget, where: str) -> None:
         """Refuse from now on to ask what could go beyond the budget. Raises UserError for a limit without prices."""
@@ -50,79 +77,72 @@ class Purse:
             )
         self.budget = budget
 
-    @contextmanager
-    def foresee(self, bodies: Sequence[Body]) -> Iterator[Foreseen]:
-        """Writes down the most that can have been spent once all these are answered, and after that what was."""
-        foreseen = Foreseen(purse=self, usd=self.budget.spent_usd + sum(map(self.most, bodies)), left=len(bodies))
-        foreseen.write()
-        try:
-            yield foreseen
-        finally:
-            self.budget.keep(self.budget.spent_usd)
+    def reserve(self, body: Body, where: str) -> Bill:
+        """Takes the most that this can cost off the budget. Raises BudgetSpent where that is too much.
+
+        It is written down by the `entry` around it, which must be closed before the question goes out.
+        """
+        return Bill(purse=self, where=where, held=self.take(body, where))
 
     @contextmanager
-    def reserve(self, body: Body, where: str) -> Iterator[Bill]:
-        """Takes the most that this can cost off the budget while it is asked. Raises BudgetSpent where that is too much."""
-        bill = Bill(reserved=self._reserved(body, where))
+    def entry(self) -> Iterator[None]:
+        """What is kept within, and the total with all that is put aside, are written down together or not at all."""
+        budget = self.budget
+        with budget.writing:
+            if budget.limit_usd is None:
+                yield
+                return
+            with budget.together():
+                yield
+                budget.keep(budget.spent_usd)
+
+    @contextmanager
+    def paying(self, body: Body, where: str) -> Iterator[Bill]:
+        """One question by itself: put aside for and written down before it is asked, settled after. Raises BudgetSpent."""
+        with self.entry():
+            bill = self.reserve(body, where)
         try:
             yield bill
         finally:
-            with self.budget.lock:
-                self.budget.spent_usd += bill.usd - bill.reserved
+            with self.entry():
+                bill.settle()
 
-    def _reserved(self, body: Body, where: str) -> float:
+    def take(self, body: Body, where: str) -> float:
+        """What is put aside for a question. Raises BudgetSpent."""
         budget = self.budget
         if budget.limit_usd is None:
             return 0.0
         most = self.most(body)
         with budget.lock:
             if budget.spent_usd + most > budget.limit_usd:
+                lost = f" (up to {budget.lost_usd:.4f} of it for answers that were lost on the way)" if budget.lost_usd else ""
                 raise BudgetSpent(
-                    f"the budget of {budget.limit_usd:g} USD could be exceeded: {budget.spent_usd:.4f} USD are spent or under way, "
-                    f"and the next answer may cost {most:.4f}",
+                    f"the budget of {budget.limit_usd:g} USD could be exceeded: {budget.spent_usd:.4f} USD are spent or under way"
+                    f"{lost}, and the next answer may cost {most:.4f}",
                     where=where,
                     hint="Raise limits.usd in the task; answers so far are kept and not paid for again.",
                 )
             budget.spent_usd += most
         return most
 
+    def learn(self, price: float, body: Body) -> None:
+        """What an answer cost. More than the most that was sent: the server adds to questions what is not seen here."""
+        if self.budget.limit_usd is not None:
+            with self.budget.lock:
+                self._unseen = max(self._unseen, price - self._sent(body))
+
     def most(self, body: Body) -> float:
-        """The most that a question can cost. A token is at least one byte of text."""
+        """The most that a question can cost; 0 where nobody limits the spend.
+
+        A token is at least one byte of text; what servers add to a question shows in what its answer costs.
+        """
+        return 0.0 if self.budget.limit_usd is None else self._sent(body) + self._unseen
+
+    def _sent(self, body: Body) -> float:
         parts = [body["messages"], body.get("tools", []), *([body["response_format"]] if "response_format" in body else [])]
         sent = len(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         longest = body.get("max_completion_tokens", body.get("max_tokens", 0))
         return price_usd(self.prices, Answer(text="", prompt_tokens=sent, completion_tokens=longest)) or 0.0
-
-
-@dataclass(kw_only=True)
-class Foreseen:
-    """The most that a batch can bring the total to, which shrinks to the truth as its answers come."""
-
-    purse: Purse
-    usd: float
-    left: int
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def more(self, body: Body) -> None:
-        """One question is asked a second time, so."""
-        with self.lock:
-            self.usd += self.purse.most(body)
-            self.write()
-
-    def came(self, body: Body, cost: float | None) -> None:
-        """One of them was answered, and cost so much (None where that is not known)."""
-        with self.lock:
-            self.left -= 1
-            if cost is not None:
-                self.usd += cost - self.purse.most(body)
-            if self.left:
-                self.write()
-
-    def write(self) -> None:
-        """Writes the total down, where there is a limit to it."""
-        budget = self.purse.budget
-        if budget.limit_usd is not None:
-            budget.keep(min(budget.limit_usd, self.usd))
 
 
 def checked_prices(prices: Mapping[str, float] | None) -> Mapping[str, float]:

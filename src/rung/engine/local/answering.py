@@ -13,8 +13,9 @@ from threading import Lock
 import torch
 
 from rung.engine.backend import ContextTooLong, Request, price_usd
-from rung.engine.chat import encode, opening, prompt_tokens, text_of
+from rung.engine.chat import opening, prompt_text, text_of
 from rung.engine.constrain import Grammars
+from rung.engine.encoding import encode, encode_all
 from rung.engine.local.adapters import AdapterCache, Stack
 from rung.engine.local.batching import Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens
@@ -99,10 +100,10 @@ class Answering:
 
         Questions of different adapters are answered side by side; which are computed together follows from the requests alone.
         """
-        return self.answer_each(requests, lambda _place, _answer: None)
+        return self.answer_each(requests, lambda _answers: None)
 
-    def answer_each(self, requests: Sequence[Request], keep: Callable[[int, Answer], None]) -> list[Answer]:
-        """The same. `keep` hears each answer, with its request's place, as soon as it is there."""
+    def answer_each(self, requests: Sequence[Request], keep: Callable[[Mapping[int, Answer]], None]) -> list[Answer]:
+        """The same. `keep` hears each answer, by its request's place, as soon as it is there."""
         with self._lock, _inference(self.model):
             kinds = [_kind(request) for request in requests]
             questions = self._questions(requests)
@@ -113,8 +114,9 @@ class Answering:
                 members = [index for index, other in enumerate(groups) if other == group]
                 asked = [questions[index] for index in members]
                 for place, found in self._by_choice(asked, group[0]) if group[0] else self._by_generation(asked):
-                    answers[members[place]] = self._priced(found)
-                    keep(members[place], answers[members[place]])
+                    said = {members[place]: self._priced(found)}
+                    answers |= said
+                    keep(said)
             give_back_freed_memory()
             return [answers[index] for index in range(len(requests))]
 
@@ -124,7 +126,7 @@ class Answering:
 
     def _questions(self, requests: Sequence[Request]) -> list[_Question]:
         """Those of one stack of adapters share what their prompts begin with."""
-        prompts = [self._prompt(request) for request in requests]
+        prompts = self._prompts(requests)
         self._check_lengths(requests, prompts)
         questions: dict[int, _Question] = {}
         for adapters in dict.fromkeys(request.adapters for request in requests):
@@ -140,14 +142,17 @@ class Answering:
                 )
         return [questions[index] for index in range(len(requests))]
 
-    def _prompt(self, request: Request) -> list[int]:
+    def _prompts(self, requests: Sequence[Request]) -> list[list[int]]:
         """Where an answer is held to a form it begins as training would begin it; choices bring that with them."""
-        ids = prompt_tokens(self.model.tokenizer, request.messages, request.tools)
-        if max(ids, default=0) >= self.model.config.vocabulary:
-            token = self.model.tokenizer.convert_ids_to_tokens(max(ids))
+        tokenizer = self.model.tokenizer
+        prompts = encode_all(tokenizer, [prompt_text(tokenizer, request.messages, request.tools) for request in requests])
+        largest = max((max(ids, default=0) for ids in prompts), default=0)
+        if largest >= self.model.config.vocabulary:
+            token = tokenizer.convert_ids_to_tokens(largest)
             hint = "Tokenizer and weights are of two models, or tokens were added without resize_token_embeddings."
             raise UserError(f"the weights have no row for the token {token!r}", where=str(self.model.folder), hint=hint)
-        return [*ids, *self._opening] if isinstance(request.constraint, SchemaConstraint) else ids
+        held = [isinstance(request.constraint, SchemaConstraint) for request in requests]
+        return [[*ids, *self._opening] if form else ids for ids, form in zip(prompts, held, strict=True)]
 
     @cached_property
     def _opening(self) -> list[int]:

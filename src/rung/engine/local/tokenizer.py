@@ -11,7 +11,8 @@ from typing import Any
 from rung.engine.bases.checkpoint import read_json
 from rung.engine.bases.folder import ANSWER_FILES, read_template
 from rung.engine.bases.quiet import quiet
-from rung.engine.chat import encode, prompt_text, stop_tokens
+from rung.engine.chat import prompt_text, stop_tokens
+from rung.engine.encoding import encode
 from rung.engine.local.remote_code import runs_own_code
 from rung.errors import UserError
 

@@ -7,4 +7,5 @@ A probe's file has a docstring whose first line is its help, and
     Config                         a pydantic model of its settings (`probes: {sampling: {...}}`); unknown keys are errors
     applies(task) -> str           "" if it can run, else the reason why not
     probe(case, config) -> Evidence    what came of it; see `climb.diagnosis.case`. Never looks at test.
+    foresee(case, config) -> asks      what it will ask (`rung.rungs.asks`), said without asking; left out, nothing
 """

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Case, Evidence
-from rung.parts import ChoiceConstraint
+from rung.parts import ChoiceConstraint, Span
+from rung.rungs.asks import Answers, Ask
 from rung.rungs.causes import DECISION
-from rung.rungs.prompting import calibrated
+from rung.rungs.prompting import calibrated, calibration_rows
 from rung.types import Candidate, Task
 from rung.verify.scoring import scorer_of
 
@@ -36,6 +37,13 @@ def probe(case: Case, config: Config) -> Evidence:
     if candidate is None or candidate.calibration is None:
         return Evidence(reason="the base does not say each label's log-probability")
     return Evidence(arms=(case.arm("calibrated", candidate),), facts={"bias_nats": dict(candidate.calibration.bias)})
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """The form that is calibrated, on train and on the sample."""
+    form, rows = _form(case), calibration_rows(case.task)
+    fitted = Answers(what="calibration", candidate=form, rows=Span.of(float(rows)), split="train")
+    return [fitted, case.foreseen("calibrated", form)]
 
 
 def _form(case: Case) -> Candidate:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.climb.diagnosis.case import Case, Evidence
+from rung.rungs.asks import Ask
 from rung.rungs.base import labelled
 from rung.rungs.causes import DEMONSTRATIONS
-from rung.rungs.prompting import with_demonstrations
-from rung.types import Task
+from rung.rungs.prompting import shared_name, with_nearest, with_shared
+from rung.rungs.shared_rows import shared_rows
+from rung.types import Candidate, Task
 
 TITLE = "worked rows before the question"
 CAUSE = DEMONSTRATIONS
@@ -30,9 +32,20 @@ def applies(task: Task) -> str:
 
 
 def probe(case: Case, config: Config) -> Evidence:
-    """The nearest train rows shown before the question, in the form that does best without them."""
+    """Train rows shown before the question, in the form that does best without them: first the most that all rows share, which cost
+    little more than none, then those nearest to each."""
+    return Evidence(arms=tuple(case.arm(name, candidate) for name, candidate in _forms(case, config).items()))
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """The same."""
+    return [case.foreseen(name, form) for name, form in _forms(case, config).items()]
+
+
+def _forms(case: Case, config: Config) -> dict[str, Candidate]:
     form = replace(case.best, demonstrations=None, calibration=None)
     rows = len(labelled(case.task))
     wanted = sorted({min(k, rows - 1) for k in config.k if k > 0})
-    arms = [case.arm(f"{k} demonstrations", with_demonstrations(case.task, form, k, case.context)) for k in wanted]
-    return Evidence(arms=tuple(arms))
+    first = shared_rows(case.task, wanted[-1], 0) if wanted else []
+    shared = {shared_name(first): with_shared(case.task, form, first, case.context)} if first else {}
+    return shared | {f"{k} nearest demonstrations": with_nearest(case.task, form, k, case.context) for k in wanted}

@@ -10,6 +10,7 @@ from rung.climb.diagnosis.case import Arm, Case, Evidence
 from rung.climb.diagnosis.probes.readings import readings
 from rung.reply import read_reply
 from rung.rungs import prompting
+from rung.rungs.asks import Ask
 from rung.rungs.causes import FORMAT
 from rung.types import Task
 from rung.verify.scoring import scorer_of
@@ -38,6 +39,12 @@ def probe(case: Case, config: Config) -> Evidence:
     forms = {name: form for name, form in prompting.forms(case.task, case.plain).items() if form != case.plain}
     arms = [case.arm(name, form) for name, form in forms.items()]
     return Evidence(arms=(replace(_lenient(case), shows=not arms), *arms))
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """The forms of the prompt."""
+    forms = prompting.forms(case.task, case.plain).items()
+    return [case.foreseen(name, form) for name, form in forms if form != case.plain]
 
 
 def _lenient(case: Case) -> Arm:

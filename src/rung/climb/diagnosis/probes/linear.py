@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from rung.climb.diagnosis.case import Arm, Case, Evidence
+from rung.rungs.asks import Ask
 from rung.rungs.base import mending, why_not_mended
 from rung.rungs.causes import TRIVIAL
 from rung.types import Task
@@ -22,6 +23,12 @@ class Config(BaseModel):
 def applies(task: Task) -> str:
     """Where the linear rung does."""
     return why_not_mended(task, CAUSE)
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """What building the linear rung asks."""
+    rung = mending(CAUSE)
+    return list(rung.foresee(case.task, None, case.context).asks) if rung else []
 
 
 def probe(case: Case, config: Config) -> Evidence:

@@ -19,6 +19,7 @@ from rung.engine.retrieval.context import with_context
 from rung.engine.retrieval.index import Index, store_index
 from rung.engine.retrieval.retriever import question_of
 from rung.parts import Retrieval
+from rung.rungs.asks import Ask
 from rung.rungs.base import mending, why_not_mended
 from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.documents import documents_of, settings_of
@@ -62,6 +63,15 @@ def probe(case: Case, config: Config) -> Evidence:
     wrong = [passages.distractor(row, right) for row, right in zip(case.sample.examples, gold, strict=True)]
     arms.append(replace(_handed(case, "a wrong passage", forms[0][1], wrong, config.report_rows), shows=False))
     return Evidence(arms=tuple(arms), facts={"gold_known": known, "passages": len(passages.index.chunks)})
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """Each form closed book and with a passage, and what search finds; as if every row had its passage."""
+    forms, found = _forms(case), settings_of(case.task).passages[0] * config.chunk_chars
+    asks: list[Ask] = [case.foreseen(f"closed book{name}", form) for name, form in forms]
+    asks += [case.foreseen(f"the right passage{name}", form, chars=config.chunk_chars) for name, form in forms]
+    asks.append(case.foreseen("what search finds", replace(case.best, calibration=None), chars=found))
+    return [*asks, case.foreseen("a wrong passage", forms[0][1], chars=config.chunk_chars, limit=config.report_rows)]
 
 
 def _forms(case: Case) -> list[tuple[str, Candidate]]:

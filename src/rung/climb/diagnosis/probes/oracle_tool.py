@@ -17,6 +17,7 @@ from rung.engine.demos import pool_bytes
 from rung.engine.tools.toolbox import call_turns
 from rung.errors import UserError
 from rung.parts import Demonstrations
+from rung.rungs.asks import Ask
 from rung.rungs.base import why_not_mended
 from rung.rungs.calling import one_call, plain_candidate
 from rung.rungs.causes import TOOL
@@ -65,6 +66,18 @@ def probe(case: Case, config: Config) -> Evidence:
     return Evidence(arms=(*arms, own, _useless(case, plain, config)), facts={"calls_known": len(made)})
 
 
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """The plain form with a call's result beside each question, one call of its own, and with tools of no use."""
+    plain = plain_candidate(case.task, case.parent, case.context)
+    form = replace(plain, tools=None)
+    handed = []
+    if any(row.calls for row in case.sample.examples):
+        handed = [case.foreseen("the right call's result", form, chars=len(str(offers_of(plain))))]
+    own = replace(case.foreseen("its own call", one_call(plain)), times=2.0)
+    useless = case.foreseen("tools of no use", form, chars=len(str(USELESS)), limit=config.report_rows)
+    return [*handed, *([case.foreseen("closed book", form)] if handed else []), own, useless]
+
+
 def offers_of(candidate: Candidate) -> tuple[Mapping[str, Any], ...]:
     """What the model is told of the candidate's tools."""
     return candidate.tools.toolset.offers if candidate.tools else ()
@@ -93,9 +106,9 @@ def _handed(case: Case, name: str, plain: Candidate, made: Mapping[str, Sequence
     listed = offers_of(plain)
     places = case.places(case.chars(form, float(len(str(listed)))))
     shown = {place: _answered(row, made, listed) for place in places if (row := case.sample.examples[place]).id in made}
-    needless = [case.sample.examples[place].calls == () for place in places]
-    unknown = tuple(place not in shown and not none for place, none in zip(places, needless, strict=True))
-    return replace(case.handed(name, form, places, shown), unknown=unknown)
+    arm = case.handed(name, form, places, shown)
+    unknown = tuple(place not in shown and case.sample.examples[place].calls != () for place in arm.places)
+    return replace(arm, unknown=unknown)
 
 
 def _answered(example: Example, made: Mapping[str, Sequence[Mapping[str, Any]]], tools: tuple[Any, ...]) -> Example:

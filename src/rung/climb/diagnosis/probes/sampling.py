@@ -20,6 +20,7 @@ from rung.engine.backend import Backend, Request
 from rung.json_form import digest
 from rung.parts import ChoiceConstraint
 from rung.reply import read_reply
+from rung.rungs.asks import Ask
 from rung.storage import AnswerCache
 from rung.types import Answer, Candidate, Example, Task
 from rung.verify.scoring import scorer_of
@@ -68,6 +69,15 @@ def probe(case: Case, config: Config) -> Evidence:
             "majority": strata.mean(agreed),
         }
     )
+
+
+def foresee(case: Case, config: Config) -> list[Ask]:
+    """The best form, once where labels have probabilities, else several times."""
+    form = replace(case.best, calibration=None)
+    if isinstance(form.constraint, ChoiceConstraint):
+        return [case.foreseen(TITLE, form)]
+    drawn = case.foreseen(TITLE, form, chars=case.chars(form) * (config.samples - 1), limit=config.rows)
+    return [replace(drawn, times=float(config.samples), beside=0.0)]
 
 
 def _evidence(found: Mapping[str, Any]) -> Evidence:

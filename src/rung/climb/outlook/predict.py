@@ -1,0 +1,121 @@
+"""The prediction of a climb: its machine measured, or known from before; its steps foreseen and priced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rung.climb.outlook.foresight import Foresight, ends_of, titles
+from rung.climb.outlook.machine import Load, Machine
+from rung.climb.outlook.pricing import Pricing
+from rung.climb.outlook.questions import Reader
+from rung.climb.outlook.speeds import keep_machine, kept_machine, measure
+from rung.registry.predictions import Prediction
+from rung.rungs.asks import Foreseen
+from rung.rungs.base import BuildContext
+from rung.types import Task
+
+if TYPE_CHECKING:
+    from rung.engine.bases.resolve import Base
+    from rung.engine.http.finding import ServerFinding
+    from rung.registry.home import Home
+    from rung.verify.alpha import AlphaPlan
+
+# Seconds of questions that a machine is measured by, where it is not known.
+MEASURED_S = 10.0
+# A machine that was so much slower than its processor was at work is not taken for what it is: other work ran beside.
+CROWDED = 1.5
+# A server's questions in flight, and seconds that it takes for a token: what its check cannot tell.
+IN_FLIGHT, WRITTEN_S = 16, 0.02
+# Of a function that answers: asking it may cost something, so that it is not measured.
+UNTIMED = Machine(cost=Load())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """What a prediction was made by: each rung as it was foreseen, and bytes at the peak of each kind of training."""
+
+    likely: Mapping[str, Foreseen]
+    memory: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a prediction is made of. `judging` is the task with the test rows that judge."""
+
+    judging: Task
+    context: BuildContext
+    base: Base
+    home: Home
+    alpha: AlphaPlan
+    skipped: Mapping[str, str]
+    server: ServerFinding | None = None
+
+
+def predict(asked: Asked, *, training_s: float = 0.0) -> tuple[Prediction, Priced]:
+    """What a climb will take. A machine that is not known is measured for about MEASURED_S seconds, and kept in the home.
+
+    training_s  for how long each kind of training is measured, where its speed is not known; 0 guesses it from that of answers
+    """
+    task = asked.context.task
+    reader = Reader(task, asked.context.runtime, _tokenizer(asked.base))
+    machine, measured_s, crowded = _machine(asked, reader)
+    pricing = Pricing(context=asked.context, machine=machine, reader=reader, training_s=training_s)
+    rungs = [name for name, reason in asked.skipped.items() if not reason]
+    foresight = Foresight(task=asked.judging, pricing=pricing, rungs=rungs, alpha=asked.alpha)
+    steps = foresight.run()
+    if asked.base.kind == "local" and crowded < CROWDED and (measured_s or pricing.machine != machine):
+        keep_machine(asked.home.path, asked.base, pricing.machine)
+    prediction = Prediction(
+        steps=steps,
+        ends=ends_of(steps, rungs, titles()),
+        timed=machine is not UNTIMED,
+        measured_s=measured_s,
+        crowded=crowded,
+        notes=tuple(dict.fromkeys([*pricing.notes, *_notes(task, crowded)])),
+    )
+    return prediction, Priced(likely=foresight.likely, memory=pricing.memory)
+
+
+def _machine(asked: Asked, reader: Reader) -> tuple[Machine, float, float]:
+    """The machine, what measuring it took, and how crowded it was meanwhile."""
+    if asked.server is not None or asked.base.reference.is_server:
+        return _server(asked.server, asked.context.task), 0.0, 1.0
+    if asked.base.kind != "local":
+        return UNTIMED, 0.0, 1.0
+    if known := kept_machine(asked.home.path, asked.base):
+        return known, 0.0, 1.0
+    before = time.process_time()
+    context = asked.context
+    machine = measure(context.runtime, context.task.base, reader.tokenizer, context.progress, seconds=MEASURED_S)
+    crowded = max(1.0, machine.took_s / max(time.process_time() - before, 1e-9))
+    return machine, machine.took_s, crowded
+
+
+def _server(finding: ServerFinding | None, task: Task) -> Machine:
+    """By how long its check took, whose questions were asked side by side in about three rounds."""
+    latency_s = max(0.1, finding.seconds / 3) if finding else 1.0
+    in_flight = task.in_flight or (finding.slots if finding and finding.slots else IN_FLIGHT)
+    return Machine(cost=Load(rows=latency_s / in_flight, made=WRITTEN_S / in_flight))
+
+
+def _tokenizer(base: Base) -> object | None:
+    from rung.engine.local.tokenizer import load_tokenizer
+
+    return load_tokenizer(base.folder) if base.kind == "local" and base.folder else None
+
+
+def _notes(task: Task, crowded: float) -> list[str]:
+    notes = []
+    if task.base_reference.is_server:
+        notes.append("seconds of a server are guessed from how long its check took, tokens from the texts' lengths")
+    if task.base_reference.is_server and not task.prices:
+        keys = "prices: {input_usd_per_million: ..., output_usd_per_million: ...}"
+        notes.append(f"what it will cost is not known, for the task gives no prices ({keys})")
+    if crowded >= CROWDED:
+        notes.append(
+            f"other work ran beside while this machine was measured: that took {crowded:.1f} times as long as the processor worked"
+        )
+    return notes

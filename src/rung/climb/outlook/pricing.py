@@ -1,0 +1,214 @@
+"""What a step will ask, priced: seconds of this machine or of a server, answers, tokens, money. What is known costs nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rung.climb.outlook.machine import Machine
+from rung.climb.outlook.questions import Questions, Reader, asked_id
+from rung.climb.outlook.speeds import measure_training
+from rung.engine.backend import price_usd
+from rung.errors import RungError
+from rung.parts import Span
+from rung.registry.predictions import Amount
+from rung.rungs.asks import NOTHING, Answers, Ask, Encoding, Reranking, Training, Working
+from rung.types import Answer, Task
+from rung.verify.run import random_order, score_rows
+
+if TYPE_CHECKING:
+    from rung.rungs.base import BuildContext
+
+FIGURES = ("least", "expected", "most")
+# Rows whose ideal answers are scored to see how long that takes.
+JUDGED = 6
+# How many tokens are answered in the time that one is trained on, where training was never measured: forwards, backwards, the
+# optimizer, and for all weights the products of their gradients.
+ANSWERED_PER_TRAINED: Mapping[bool, float] = {True: 3.0, False: 4.0}
+
+
+@dataclass(kw_only=True)
+class Pricing:
+    """Prices asks in the order in which a climb makes them: what was asked before is known by then.
+
+    training_s  for how long a kind of training is measured that never was; 0 measures none
+    memory      bytes at the peak of training, by method, where that was looked at
+    """
+
+    context: BuildContext
+    machine: Machine
+    reader: Reader
+    asked: dict[tuple[str, str], Span] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    loaded: bool = False
+    training_s: float = 0.0
+    memory: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        return self.context.task
+
+    def amount(self, asks: Iterable[Ask]) -> Amount:
+        """All of these, one after the other."""
+        whole = Amount(seconds=NOTHING, usd=NOTHING)
+        for ask in asks:
+            whole += self._priced(ask)
+        return whole
+
+    def _priced(self, ask: Ask) -> Amount:
+        match ask:
+            case Answers():
+                return self._answers(ask)
+            case Training():
+                return self._free(self._training(ask))
+            case Encoding():
+                return self._free(Span.of(ask.texts * self._encoding_s(ask)))
+            case Reranking():
+                return self._free(ask.questions.times(self._reranking_s(ask)))
+            case Working():
+                return self._free(ask.seconds)
+
+    @staticmethod
+    def _free(seconds: Span) -> Amount:
+        return Amount(seconds=seconds, usd=NOTHING)
+
+    def _answers(self, ask: Answers) -> Amount:
+        fresh = self._fresh(ask)
+        questions = self.reader.of(ask.candidate, ask.split).with_beside(ask.beside)
+        begins = (asked_id(ask.candidate), ask.split) not in self.asked
+        self._remember(ask)
+        counted = fresh.times(ask.times)
+        seconds = Span(**{name: self._seconds(questions, getattr(counted, name), ask, begins) for name in FIGURES})
+        if counted.expected and not self.loaded:
+            self.loaded = True
+            seconds += Span.of(self.machine.load_s)
+        return Amount(
+            seconds=seconds,
+            answers=counted,
+            read=counted.times(questions.reads),
+            cached=counted.times(questions.shared),
+            written=counted.times(questions.writes),
+            usd=self._usd(questions, counted),
+        )
+
+    def _seconds(self, questions: Questions, rows: float, ask: Answers, begins: bool) -> float:
+        return self.machine.seconds(questions.load(rows, ask.at_once, begins=begins)) * ask.heavier + rows * self.judging_s
+
+    def _fresh(self, ask: Answers) -> Span:
+        """Rows that nobody has answered yet."""
+        order = random_order(self.task, ask.split)
+        rows, among = ask.rows.at_most(len(order)), min(ask.drawn, len(order))
+        if not ask.kept:
+            return rows
+        before = self.asked.get((asked_id(ask.candidate), ask.split), NOTHING)
+        known = self._known(ask)
+        fresh = {}
+        for name in FIGURES:
+            wanted, asked = getattr(rows, name), getattr(before, name)
+            end = among or round(wanted)
+            seen = max(float(known[end]), min(asked, end))
+            fresh[name] = wanted * (1 - seen / end) if end else 0.0
+        # Where fewer were asked before, more are left.
+        return Span(least=min(fresh.values()), expected=fresh["expected"], most=max(fresh.values()))
+
+    def _known(self, ask: Answers) -> list[int]:
+        """Of the first n rows, for every n, how many answers are kept."""
+        order = random_order(self.task, ask.split)
+        cache = self.context.runtime.cache
+        kept = cache.load(asked_id(ask.candidate), [row.digest for row in order]) if cache is not None else {}
+        counts = [0]
+        for row in order:
+            counts.append(counts[-1] + (row.digest in kept))
+        return counts
+
+    def _remember(self, ask: Answers) -> None:
+        key = (asked_id(ask.candidate), ask.split)
+        before = self.asked.get(key, NOTHING)
+        if ask.kept and not ask.drawn:
+            self.asked[key] = Span(**{name: max(getattr(before, name), getattr(ask.rows, name)) for name in FIGURES})
+
+    def _usd(self, questions: Questions, rows: Span) -> Span | None:
+        """What a server asks: at least where it keeps what all questions begin with, at most where it keeps nothing."""
+        if not self.task.base_reference.is_server:
+            return NOTHING
+        prices = self.task.prices
+        each = [
+            price_usd(
+                prices,
+                Answer(
+                    text="",
+                    prompt_tokens=round(questions.reads),
+                    cached_tokens=round(cached),
+                    completion_tokens=round(questions.writes),
+                ),
+            )
+            for cached in (questions.shared, 0.0)
+        ]
+        low, high = each
+        if low is None or high is None:
+            return None
+        return Span(least=rows.least * low, expected=rows.expected * (low + high) / 2, most=rows.most * high)
+
+    @cached_property
+    def judging_s(self) -> float:
+        """Seconds that scoring an answer takes: some scorers run code."""
+        from rung.verify.scoring import target_text
+
+        rows = [row for row in random_order(self.task, "dev")[:JUDGED] if row.target is not None]
+        if not rows:
+            return 0.0
+        answers = [Answer(text=target_text(self.task, row)) for row in rows]
+        score_rows(self.task, rows[:1], answers[:1])
+        started = time.monotonic()
+        score_rows(self.task, rows, answers)
+        return (time.monotonic() - started) / len(rows)
+
+    def _training(self, ask: Training) -> Span:
+        """Until the last step; half of it at least, where dev ends it."""
+        seconds = self._trained_s(ask)
+        return Span(least=seconds / 2, expected=seconds, most=seconds)
+
+    def _trained_s(self, ask: Training) -> float:
+        from rung import plugins
+
+        name = ask.training.method
+        if self.training_s:
+            seconds = 0.0 if name in self.machine.trained else self.training_s
+            fit = measure_training(self.context, ask.candidate, ask.training, ask.rows, seconds)
+            self.memory[name] = fit.memory.total
+            if fit.tokens_per_s:
+                self.machine = replace(self.machine, trained={**self.machine.trained, name: fit.tokens_per_s})
+            return float(fit.tokens / self.machine.trained[name])
+        row = self.reader.of(ask.candidate, "train").reads + self.reader.target_tokens
+        guessed = self.machine.reads(1.0) / ANSWERED_PER_TRAINED[name in plugins.names("adapter_kinds")]
+        return row * ask.rows * ask.training.epochs / self.machine.trained.get(name, guessed)
+
+    def _encoding_s(self, ask: Encoding) -> float:
+        """Seconds that the encoder takes for a text like these; 0, with a note, where it cannot be had."""
+        try:
+            opened = self.context.runtime.encoder_for(ask.encoder)
+            opened.query(ask.like[0])
+            started = time.monotonic()
+            for text in ask.like:
+                opened.query(text)
+        except RungError as error:
+            self.notes.append(f"what {ask.what} takes is not known: {error.problem}")
+            return 0.0
+        return (time.monotonic() - started) / len(ask.like)
+
+    def _reranking_s(self, ask: Reranking) -> float:
+        """The same of a reranker, for all that it reads of a question."""
+        from rung.engine.retrieval.retriever import RERANKED
+
+        try:
+            opened = self.context.runtime.reranker_for(ask.reranker)
+            opened.score(ask.like[0], ask.like[:1])
+            started = time.monotonic()
+            opened.score(ask.like[0], ask.like)
+        except RungError as error:
+            self.notes.append(f"what is {ask.what} takes is not known: {error.problem}")
+            return 0.0
+        return (time.monotonic() - started) / len(ask.like) * RERANKED
