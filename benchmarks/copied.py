@@ -14,6 +14,7 @@ from typing import Any
 
 from first_contact import FILES
 
+from rung.data.calls import as_schema
 from rung.engine.answer import resolve_constraint
 from rung.engine.chat import tools_text
 from rung.parts import CallConstraint, SchemaConstraint
@@ -36,9 +37,16 @@ def copied(name: str, fetch: Callable[[str], Path], rows: int, tokens: int) -> l
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.jsonl"
         FILES[name](file, fetch)
-        found = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        found = [_row(json.loads(line)) for line in file.read_text("utf-8").splitlines()]
     made = (_extraction if name == "extraction" else _calls)(found[:DEMONSTRATIONS], found[DEMONSTRATIONS : DEMONSTRATIONS + rows])
     return [{**one, "max_tokens": tokens} for one in made]
+
+
+def _row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the arguments of its tools as JSON schema names types."""
+    if "tools" not in row:
+        return row
+    return {**row, "tools": [{**tool, "parameters": as_schema(tool["parameters"])} for tool in row["tools"]]}
 
 
 def _extraction(shown: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> list[Question]:

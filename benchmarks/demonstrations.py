@@ -23,8 +23,7 @@ from rung.engine.runtime import open_runtime
 from rung.progress import Silent
 from rung.registry.home import open_home
 from rung.rungs.base import BuildContext
-from rung.rungs.prompting import forms, plain_candidate, with_nearest, with_shared
-from rung.rungs.shared_rows import shared_rows
+from rung.rungs.prompting import drawn_rows, forms, plain_candidate, with_nearest, with_shared
 from rung.task.load import load_task
 from rung.types import Candidate, Run, Task
 
@@ -48,7 +47,7 @@ def sides(task: Task, numbers: list[int], context: BuildContext) -> dict[str, Ca
     """What answers: the form with its output constrained, with each number of demonstrations."""
     found = forms(task, plain_candidate(task, context))
     plain = found.get("your instruction, output constrained", found["your instruction"])
-    sets = {k: with_shared(task, plain, shared_rows(task, k, 0), context) for k in numbers}
+    sets = {k: with_shared(task, plain, drawn_rows(task, k, 0, context), context) for k in numbers}
     shared = {f"{k} shared": candidate for k, candidate in sets.items()}
     nearest = {f"{k} nearest": with_nearest(task, plain, k, context) for k in numbers}
     least = min(numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,17 @@ from tiny import make_tiny_model
 def interruptible() -> None:
     """Ctrl-C means what it does at a terminal, also where a shell started the tests in the background, with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_machine() -> Iterator[None]:
+    """No test waits for a machine to be measured but those of the measuring."""
+    from rung.climb.outlook import speeds
+    from rung.climb.outlook.machine import USUAL, Machine
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(speeds, "kept_machine", lambda home, base: Machine(cost=USUAL))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rung.climb.outlook.gate import gate_rows
+from rung.climb.outlook.gate import gate_rows, rows_known
 from rung.types import Bar, Example, Task
 from rung.verify.stats.boundaries import LOOK_EVERY
 
@@ -41,3 +41,10 @@ def test_no_bounds_no_matter() -> None:
         span = gate_rows(odd, 0.01, "pass")
         assert 0 <= span.least <= span.expected <= max(span.most, span.least)
     assert gate_rows(task(200), 0.0, "pass").most == 200
+
+
+def test_once_dev_is_known_the_rows_are_known_better() -> None:
+    at_bar, above, below = (rows_known(task(600), 0.01, mean, 150) for mean in (0.8, 0.97, 0.3))
+    assert at_bar and above and below and below < above < at_bar <= 600
+    assert rows_known(task(600), 0.01, 0.8, 0) is None and rows_known(task(200, groups=10), 0.01, 0.8, 100) is None
+    assert (rows_known(task(600), 0.01, 1.0, 10) or 0) >= LOOK_EVERY

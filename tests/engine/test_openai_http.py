@@ -209,6 +209,19 @@ def test_fewer_demonstrations_where_the_server_says_too_long(backend, server, ho
     assert backend.purse.budget.spent_usd == pytest.approx(2 * 120e-6)
 
 
+def test_what_all_questions_begin_with_is_sent_alike(backend, server, home):
+    """So that a server which keeps what prompts begin with has read it before: no field and no turn before the question differs."""
+    rows = [Example(id=name, messages=({"role": "user", "content": name},), target="yes") for name in "abcdef"]
+    (home / "pool").write_bytes(pool_bytes(rows, lambda row: str(row.target)))
+    made = Candidate(rung="r1_prompt", base="b", prompt="P", demonstrations=Demonstrations(pool="pool", k=1, shared=4))
+    asked = [Example(id=text, messages=({"role": "user", "content": text},)) for text in ("e and so on", "f", "g" * 50)]
+    blobs = SimpleNamespace(local=lambda name: home / name)
+    said = answer(made, asked, Runtime(backend_for=lambda _: backend, blobs=blobs))
+    sent = [json.dumps({**body, "messages": body["messages"][:9]}) for body in server.bodies]
+    assert len(sent) == 3 and len(set(sent)) == 1 and [len(body["messages"]) for body in server.bodies] == [12] * 3
+    assert [one.cached_tokens for one in said] == [64] * 3
+
+
 def test_what_a_server_does_not_know_is_learnt_once(backend, server):
     def picky(body):
         for name in ("max_tokens", "temperature"):

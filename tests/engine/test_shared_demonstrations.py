@@ -156,3 +156,31 @@ def test_the_same_question_asked_again_is_answered_from_the_same_prompt(tmp_path
     pool = pool_of(tmp_path, FOUR)
     one, two = (compose(showing(4), replace(row("new"), id=name), pool) for name in ("1", "2"))
     assert one == two
+
+
+def test_a_clock_in_every_rows_own_system_message_does_not_part_the_prompts(tmp_path: Path) -> None:
+    """What varies from question to question stands behind what all begin with, or no server could keep it."""
+    pool = pool_of(tmp_path, [row(f"open {n}", "1", system=f"It is 15:09:{n}0. You run a shop.") for n in range(3)])
+    asked = [compose(showing(3), row("when", system=f"It is 16:{n}0:00. You run a shop."), pool) for n in range(3)]
+    assert alike(asked) == 7 and asked[1].messages[-1]["content"].startswith("It is 16:10:00. You run a shop.")
+
+
+def test_tools_that_are_written_in_another_order_of_keys_are_the_same_tools(tmp_path: Path) -> None:
+    turned = json.loads(json.dumps({"function": dict(reversed(CLOCK["function"].items())), "type": "function"}))
+    pool = pool_of(tmp_path, [row("time", "1", tools=(CLOCK,)), row("hour", "2", tools=(turned,))])
+    asked = [compose(showing(2), row("when", tools=(tools,)), pool) for tools in (CLOCK, turned)]
+    assert [json.dumps(request.tools) for request in asked] == [json.dumps(asked[0].tools)] * 2
+    assert asked[0].tools == (CLOCK,) and alike(asked) == len(asked[0].messages)
+
+
+def test_copies_of_the_question_in_the_pool_are_left_out_and_the_others_stay(tmp_path: Path) -> None:
+    pool = pool_of(tmp_path, [row("same", "1"), row("other", "2"), replace(row("same", "3"), id="copy"), row("third", "4")])
+    said = [turn["content"] for turn in compose(showing(3, 1), row("same"), pool).messages]
+    assert said == ["P", "other", "2", "third", "4", "same"]
+
+
+def test_a_conversation_of_several_turns_is_shown_whole(tmp_path: Path) -> None:
+    turns = [("user", "hi"), ("assistant", "how can I help"), ("user", "refund")]
+    talk = Example(id="t", messages=tuple({"role": role, "content": text} for role, text in turns), target="")
+    said = [(turn["role"], turn["content"]) for turn in compose(showing(1), row("q"), pool_of(tmp_path, [talk])).messages]
+    assert said == [("system", "P"), *turns, ("assistant", ""), ("user", "q")]

@@ -106,8 +106,8 @@ def stacked(task, context, *, documents: bool, tools: bool) -> Candidate:
 def test_the_training_prompt_is_the_evaluation_prompt_token_for_token(task_file, home, monkeypatch, documents, tools):
     task = load_task(task_file, home)
     asked = []
-    own = answering.prompt_tokens
-    monkeypatch.setattr(answering, "prompt_tokens", lambda *given: asked.append(own(*given)) or asked[-1])
+    own = answering.encode_all
+    monkeypatch.setattr(answering, "encode_all", lambda *given: asked.extend(own(*given)) or asked[-len(given[1]) :])
     with open_home(home, write=True) as opened:
         context = BuildContext(task, runtime_for(task, opened), task_file.parent.parent / "work", Silent())
         parent = stacked(task, context, documents=documents, tools=tools)

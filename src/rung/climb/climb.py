@@ -32,7 +32,7 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
         if not isinstance(step_after(task, under_way.record, every=every_rung), Finish):
             foretell(under_way)
         while not isinstance(step := step_after(task, under_way.record, every=every_rung), Finish):
-            if line := before(under_way.record, step):
+            if line := before(under_way, step):
                 progress.note(line)
             match step:
                 case Diagnose():

@@ -117,10 +117,15 @@ def compose(
     common, near = _demonstrations(candidate, example, pool, k)
     tools = candidate.tools.toolset.offers if candidate.tools else tuple(example.tools)
     tools_apart = not candidate.tools and any(demo.tools != tools for demo in (*common, *near))
+    if common and not candidate.tools and not tools_apart:
+        tools = common[0].tools  # the same, and written in the same way for every question
     system_apart = any(_split_system(demo.messages)[0] != own_system for demo in common)
     system = "\n\n".join(filter(None, [candidate.prompt, "" if system_apart else own_system]))
     turns: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
-    for demo in (*common, *near):
+    for demo in common:
+        turns += _demo_turns(demo, tools_in_words=tools_apart, with_system=system_apart)
+    shared = len(turns) if common else 0
+    for demo in near:
         turns += _demo_turns(demo, tools_in_words=tools_apart, with_system=system_apart)
     asked = retriever.put_into(question, passages) if retriever else question
     asked = _in_words(asked, tools) if tools_apart else asked
@@ -130,6 +135,7 @@ def compose(
         tools=() if tools_apart else tools,
         constraint=resolve_constraint(candidate.constraint, tools),
         max_tokens=candidate.max_tokens,
+        shared=shared,
     )
 
 

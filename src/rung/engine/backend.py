@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from rung.disk import file_digest
 from rung.errors import UserError
+from rung.json_form import LEFT_OUT
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.storage import Blobs
 from rung.types import Answer, Message
@@ -54,6 +55,8 @@ class Request:
     constraint  as in Candidate, with a call of the row's tools already resolved to those calls' JSON schema
     temperature 0 is greedy
     adapters    added to the model for this question: the sum of their updates, each times its weight
+    shared      so many of the first messages stand before every question of its Candidate: a backend may keep them. No more than
+                a hint, where one question has fewer
     """
 
     messages: tuple[Message, ...]
@@ -64,6 +67,7 @@ class Request:
     top_p: float = 1.0
     seed: int = 0
     adapters: tuple[AdapterUse, ...] = ()
+    shared: int = field(default=0, metadata=LEFT_OUT)
 
 
 class ContextTooLong(UserError):
@@ -152,6 +156,14 @@ class Backend(Protocol):
 
 # Hears answers that came together, by their requests' places.
 Keep = Callable[[Mapping[int, Answer]], None]
+
+
+@runtime_checkable
+class SaysContext(Protocol):
+    """A Backend that knows how many tokens it reads at most; None where there is no end."""
+
+    @property
+    def context_tokens(self) -> int | None: ...
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from typing import Any
 from rung.disk import place
 from rung.errors import RungError, UserError
 from rung.garbage import uncollected
+from rung.parts import USUAL_PACE, Pace
 from rung.propose.ending import Ending, ending_of
 from rung.propose.profile import Profile
 from rung.propose.task_file import write_task
@@ -49,6 +50,7 @@ class Draft:
     base       the model to change, as its user wrote it; None is the default one
     downloads  where packages that the task file names are kept
     alpha      what a first climb of a task may spend, and into how many parts that is split
+    pace       the machine's, which the search is sized by
     """
 
     profile: Profile
@@ -56,6 +58,7 @@ class Draft:
     base: str | None
     downloads: Path
     alpha: Callable[[Task], AlphaPlan]
+    pace: Pace = USUAL_PACE
 
     def write(self, at_least: float, lines: Sequence[str], trials: Sequence[str] = ()) -> Task:
         """Writes the text beside its place, and loads it."""
@@ -64,7 +67,7 @@ class Draft:
 
     def rewrite(self, at_least: float, lines: Sequence[str], trials: Sequence[str]) -> None:
         """Writes it with what was found out. Raises UserError where a key of it is wrong: the rows are what they were."""
-        self.file.write_text(write_task(self.profile, self.out, at_least, lines, self.base, trials), "utf-8")
+        self.file.write_text(write_task(self.profile, self.out, at_least, lines, self.base, trials, self.pace), "utf-8")
         check_keys(self.file)
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rung import plugins
+from rung.parts import USUAL_PACE, Pace
 from rung.propose.class_names import are_numbers, place_for_names
 from rung.propose.profile import Profile
 from rung.task.keys import DEFAULT_BASE
@@ -46,8 +47,8 @@ ABOUT_MORE = [
 ]
 ABOUT_ALPHA = "The chance that you accept of passing something that is not good enough, over the whole climb."
 ABOUT_SEARCH = (
-    "How widely the prompt rung searches, sized for a first verdict within minutes on two cores and a small base. Without these "
-    "lines it tries more demonstrations on more rows."
+    "How widely the prompt rung searches, sized for a first verdict within minutes on {about}. Without these lines it tries more "
+    "demonstrations on more rows."
 )
 
 
@@ -57,11 +58,18 @@ def name_of(file: str) -> str:
 
 
 def write_task(
-    profile: Profile, out: Path, at_least: float, card: Sequence[str], base: str | None = None, trials: Sequence[str] = ()
+    profile: Profile,
+    out: Path,
+    at_least: float,
+    card: Sequence[str],
+    base: str | None = None,
+    trials: Sequence[str] = (),
+    pace: Pace = USUAL_PACE,
 ) -> str:
     """The task file's text. `at_least` is the bar that it sets, `card` what the test split can prove; an empty one is left out.
 
-    `base` None is the default base. `trials` says what the scorer was found to catch.
+    `base` None is the default base, `pace` the machine's that the search is sized by.
+    `trials` says what the scorer was found to catch.
     """
     data: dict[str, Any] = {"examples": str(profile.reference.within(out.parent))}
     optional = {
@@ -94,7 +102,7 @@ def write_task(
         _comments(ABOUT_MORE),
         _comments(bar) + write_yaml({"quality": {"scorer": profile.scorer, "at_least": at_least, **profile.config}}),
         commented(ABOUT_ALPHA) + write_yaml({"alpha": 0.05}),
-        commented(ABOUT_SEARCH) + write_yaml({"rungs": _searches(profile)}),
+        commented(ABOUT_SEARCH.format(about=pace.about)) + write_yaml({"rungs": _searches(profile, pace)}),
     ]
     if card:
         parts.append(_comments(["What this test split can and cannot prove:", *[f"  {line}" for line in card]]))
@@ -110,11 +118,12 @@ def _place_for_names(profile: Profile) -> str:
     return f"  # {place_for_names(profile.classes)}   # what the numbers stand for: words that a model can know\n"
 
 
-def _searches(profile: Profile) -> dict[str, Any]:
-    """Settings of the rungs that propose some for these rows."""
+def _searches(profile: Profile, pace: Pace) -> dict[str, Any]:
+    """Settings of the rungs that propose some for these rows, on a machine of this pace."""
     modules = {name: plugins.load("rungs", name) for name in plugins.names("rungs")}
     proposing = {name: module for name, module in modules.items() if hasattr(module, "propose")}
-    return {name: module.propose(profile.examples, profile.classes) for name, module in proposing.items()}
+    settings = {name: module.propose(profile.examples, profile.classes, pace) for name, module in proposing.items()}
+    return {name: proposed for name, proposed in settings.items() if proposed}
 
 
 def seen(profile: Profile) -> list[str]:

@@ -70,8 +70,18 @@ class DevScore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownRow:
+    """A train row that a prompt shows before every question, and where it stands."""
+
+    source: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One form that a rung tried on dev. `calls` says how tools were called, where they were.
+    """One form that a rung tried on dev. `calls` says how tools were called, where they were; `shown`, of the chosen one, the rows
+    before every question, in their order.
 
     `by` says what the mean is, where the quality bar is on something else than the mean score of all rows. It was asked `n` of the
     `of` rows that it could have been, where the rest could hardly have put it before the form that it is `behind`.
@@ -86,6 +96,7 @@ class Trial:
     by: str = ""
     of: int | None = None
     behind: str = ""
+    shown: tuple[ShownRow, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

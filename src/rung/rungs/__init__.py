@@ -17,5 +17,5 @@ and, where it is otherwise than said here:
     LEARNS = False          True where it trains on rows, so that `rung forecast` can draw its learning curve
     NEEDS_WEIGHTS = False   True where it does not apply to a base whose weights are not here
     STACKS = True           False where it neither builds on a rung below nor can be built on
-    propose(rows, classes) -> settings      what `rung init` writes into a task file for it; left out, nothing
+    propose(rows, classes, pace) -> settings    what `rung init` writes into a task file for it; left out, or {}, nothing
 """

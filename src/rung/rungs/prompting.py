@@ -8,12 +8,15 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from rung.data.sample import shuffled
+from rung.engine.backend import SaysContext
 from rung.engine.demos import Pool, pool_bytes
 from rung.parts import Calibration, ChoiceConstraint, Demonstrations
 from rung.rungs.base import BuildContext, labelled, longest_answer
 from rung.rungs.settings import read_settings
+from rung.rungs.shared_rows import MOST_BYTES, shared_rows
 from rung.types import Candidate, Example, Run, Task
 
+BYTES_OF_A_TOKEN = 4
 # Train rows that show whether answers come with log-probabilities.
 FIRST_LOOK = 4
 
@@ -72,6 +75,14 @@ def forms(task: Task, plain: Candidate) -> dict[str, Candidate]:
 def _variants(instruction: str, description: str) -> list[tuple[str, str]]:
     both = f"{instruction.strip()}\n{description}".strip()
     return [("instruction and format", both), ("format alone", description)] if instruction.strip() else [("format", description)]
+
+
+def drawn_rows(task: Task, k: int, number: int, context: BuildContext) -> list[Example]:
+    """The k rows of a draw, or as many as leave room for questions: about half of what the base reads, where that is known."""
+    backend = context.runtime.backend_for(task.base)
+    context_tokens = backend.context_tokens if isinstance(backend, SaysContext) else None
+    room = min(MOST_BYTES, BYTES_OF_A_TOKEN // 2 * context_tokens) if context_tokens else MOST_BYTES
+    return shared_rows(task, k, number, room)
 
 
 def with_shared(task: Task, candidate: Candidate, rows: Sequence[Example], context: BuildContext) -> Candidate:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rung.parts import ChoiceConstraint, Span
+from rung.data.findings import place
+from rung.engine.chat import text_of
+from rung.parts import ChoiceConstraint, Pace, Span
 from rung.rungs.asks import Answers, Foreseen, raced
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import DECISION, DEMONSTRATIONS, FORMAT, SOLVED
@@ -18,6 +20,7 @@ from rung.rungs.prompting import (
     Config,
     calibrated,
     calibration_rows,
+    drawn_rows,
     forms,
     plain_candidate,
     shared_name,
@@ -26,7 +29,6 @@ from rung.rungs.prompting import (
     with_shared,
 )
 from rung.rungs.settings import read_settings
-from rung.rungs.shared_rows import shared_rows
 from rung.rungs.trials import Form, Trial, race, record
 from rung.types import Candidate, Example, Task
 
@@ -51,7 +53,7 @@ def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Fore
     tried = list(forms(task, plain_candidate(task, context)).items())
     name, best = tried[-1]
     numbers = _numbers(task, config.demonstrations)
-    drawn = [shown for draw in range(config.draws) if numbers and (shown := shared_rows(task, numbers[-1], draw))]
+    drawn = [shown for draw in range(config.draws) if numbers and (shown := drawn_rows(task, numbers[-1], draw, context))]
     sets = [(f"{name} + {shared_name(shown)}", with_shared(task, best, shown, context)) for shown in drawn]
     smaller = [(f"{name} + {k}", with_shared(task, best, drawn[0][:k], context)) for k in numbers[:-1]] if drawn else []
     likely = sets[0][1] if sets else best
@@ -64,9 +66,9 @@ def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Fore
     return Foreseen(asks=tuple(asks), likely=likely)
 
 
-def propose(rows: Sequence[Example], classes: Mapping[str, int]) -> dict[str, Any]:
-    """Settings for a task file that is written from these rows: a first verdict within minutes."""
-    return first_search(rows, classes, FORMS)
+def propose(rows: Sequence[Example], classes: Mapping[str, int], pace: Pace) -> dict[str, Any]:
+    """Settings for a task file that is written from these rows: a first verdict within minutes at this pace."""
+    return first_search(rows, classes, FORMS, pace)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:
@@ -80,8 +82,17 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
     if search.can_rise:
         search.race(_nearest(task, search.best, context, config))
     search.race(_calibrated(task, search.best, context, config))
-    record(search.trials, search.best, context)
+    shown = {"shown": [_told(task, row) for row in shown_to_all(task, search.best.candidate, context)]}
+    record(search.trials, search.best, context, lambda trial: shown if trial.candidate == search.best.candidate else {})
     return search.best.candidate
+
+
+def _told(task: Task, row: Example) -> dict[str, str]:
+    """A row that every question is shown, for the report."""
+    from rung.verify.scoring import target_text
+
+    said = [text_of(turn.get("content")) for turn in row.messages if turn.get("role") == "user"]
+    return {"source": place(row), "question": said[-1] if said else "", "answer": target_text(task, row)}
 
 
 class _Search:
@@ -97,8 +108,10 @@ class _Search:
 
     @property
     def can_rise(self) -> bool:
-        """Whether a dearer form could be chosen: it must score more, and there is no more than right on every row of dev."""
-        return self.best.shares.mean != 1.0 or len(self.best.run.rows) < self.best.of
+        """Whether a dearer form may be chosen: it must score more by a standard error, and more than right there is nothing. Where
+        half of dev shows no row that is wrong, the rest could hardly show enough of them."""
+        asked = self.best.shares.values
+        return any(value != 1.0 for value in asked) or 2 * len(asked) < self.best.of
 
     def race(self, forms: Sequence[Form]) -> tuple[Trial, ...]:
         """These against the best so far; nothing where there are none."""
@@ -113,7 +126,7 @@ class _Search:
 def _drawn(task: Task, start: Trial, context: BuildContext, config: Config) -> list[Form]:
     """With the largest set, of several draws."""
     numbers = _numbers(task, config.demonstrations)
-    sets = [shared_rows(task, numbers[-1], draw) for draw in range(config.draws)] if numbers else []
+    sets = [drawn_rows(task, numbers[-1], draw, context) for draw in range(config.draws)] if numbers else []
     return [
         Form(f"{start.name} + {shared_name(rows)}, draw {draw}", with_shared(task, start.candidate, rows, context))
         for draw, rows in enumerate(sets, start=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rung import plugins
 from rung.errors import did_you_mean
+from rung.parts import Pace
 from rung.rungs.asks import Foreseen
 from rung.rungs.base import BuildContext
 from rung.rungs.causes import SKILL
-from rung.rungs.learnt_rows import learnt_rows
+from rung.rungs.learnt_rows import learnt_rows, proposed
 from rung.rungs.settings import read_settings
 from rung.rungs.training import fine_tune, foresee_training, train_config, training_start, with_method
 from rung.types import Candidate, Example, Task
@@ -75,6 +76,11 @@ def learnt(task: Task) -> list[Example]:
     """The rows that it learns from."""
     config = _settings(task)
     return learnt_rows(task, config.train_rows, config.epochs)
+
+
+def propose(rows: Sequence[Example], classes: Mapping[str, int], pace: Pace) -> dict[str, Any]:
+    """How many rows to learn from, where the machine is not the usual one."""
+    return proposed(rows, Config().epochs, pace)
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

@@ -38,13 +38,16 @@ def command(file: str, out: Path, base: str | None, as_json: bool, explain: bool
 
     FILE is JSONL, JSON, CSV, TSV or Parquet, a workbook, an archive, a folder, a table (file.db#table, postgresql://...), or an
     hf:, pip: or npm: reference. The task file says what was found, what was guessed and what its test split can
-    prove. In a terminal it asks what the file cannot tell; elsewhere it names the options that say it. Never overwrites a file.
+    prove, and searches as widely as this machine can in minutes, which is measured once where the base is here. In a terminal it
+    asks what the file cannot tell; elsewhere it names the options that say it. Never overwrites a file.
     """
+    from rung.climb.outlook.pace import pace_of
     from rung.data.read.source import read_once
     from rung.propose.columns.undecided import Undecided
     from rung.propose.propose import Draft, propose, refuse_existing
     from rung.registry.home import default_path
     from rung.rungs.base import plan_of_alpha
+    from rung.task.keys import DEFAULT_BASE
 
     refuse_existing(out)
     wanted, downloads = _wanted(said), default_path() / "downloads"
@@ -57,7 +60,8 @@ def command(file: str, out: Path, base: str | None, as_json: bool, explain: bool
             _drafted(error, file, wanted, out, base, as_json)
             return
         with watching() as progress, progress.stage("Trying the task"):
-            proposal = propose(Draft(profile=profile, out=out, base=base, downloads=downloads, alpha=plan_of_alpha))
+            pace = pace_of(base or DEFAULT_BASE, default_path(), progress)
+            proposal = propose(Draft(profile=profile, out=out, base=base, downloads=downloads, alpha=plan_of_alpha, pace=pace))
     if as_json:
         print_json(_document(proposal))
     else:

@@ -13,7 +13,7 @@ from rung.verify.stats.boundaries import LOOK_EVERY
 
 # Where what passes stands between the bar and 1, what fails as a share of the bar, and what is not decided: at the bar. Nobody
 # knows before dev is asked.
-ABOVE, BELOW = 0.5, 0.75
+ABOVE, BELOW = 0.5, 0.87
 # Of all rows, where the bar is on something that has no such bounds, or rows come in groups.
 SHARE: Mapping[When, float] = {"pass": 0.5, "fail": 0.25, "undecided": 0.8}
 
@@ -31,6 +31,22 @@ def gate_rows(task: Task, alpha: float, when: When) -> Span:
         truth = {"pass": bar + (1 - bar) * ABOVE, "fail": bar * BELOW}.get(when, bar)
         expected = max(least, _looked_at(len(rows), alpha, bar, truth) * total / len(rows))
     return Span(least=least, expected=min(expected, float(total)), most=float(total))
+
+
+def rows_known(task: Task, alpha: float, mean: float, n: int) -> float | None:
+    """Rows that a Candidate will be looked at on average which scored so on n dev rows; None where no bounds tell.
+
+    Over where it may truly stand: at its score, and a standard error to either side.
+    """
+    bar, total = line_of(task), len(task.split("test"))
+    rows = counted(task, task.split("test"))
+    alone = len({row.group or row.id for row in rows}) == len(rows)
+    if bar is None or not 0 < bar < 1 or not alone or not rows or alpha <= 0 or n <= 0:
+        return None
+    error = (max(mean * (1 - mean), 0.25 / n) / n) ** 0.5
+    truths = [min(max(mean + times * error, 0.01), 0.99) for times in (-1.0, 0.0, 1.0)]
+    looked = sum(_looked_at(len(rows), alpha, bar, round(truth, 3)) for truth in truths) / len(truths)
+    return max(float(min(LOOK_EVERY, total)), looked * total / len(rows))
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from rung.climb.outlook.foresight import Foresight, ends_of, titles
 from rung.climb.outlook.machine import Load, Machine
 from rung.climb.outlook.pricing import Pricing
 from rung.climb.outlook.questions import Reader
-from rung.climb.outlook.speeds import keep_machine, kept_machine, measure
+from rung.climb.outlook.speeds import CROWDED, keep_machine, known_machine, tokenizer_of
 from rung.registry.predictions import Prediction
 from rung.rungs.asks import Foreseen
 from rung.rungs.base import BuildContext
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
     from rung.verify.alpha import AlphaPlan
 
-# Seconds of questions that a machine is measured by, where it is not known.
-MEASURED_S = 10.0
-# A machine that was so much slower than its processor was at work is not taken for what it is: other work ran beside.
-CROWDED = 1.5
 # A server's questions in flight, and seconds that it takes for a token: what its check cannot tell.
 IN_FLIGHT, WRITTEN_S = 16, 0.02
 # Of a function that answers: asking it may cost something, so that it is not measured.
@@ -60,13 +55,13 @@ def predict(asked: Asked, *, training_s: float = 0.0) -> tuple[Prediction, Price
     training_s  for how long each kind of training is measured, where its speed is not known; 0 guesses it from that of answers
     """
     task = asked.context.task
-    reader = Reader(task, asked.context.runtime, _tokenizer(asked.base))
-    machine, measured_s, crowded = _machine(asked, reader)
+    reader = Reader(task, asked.context.runtime, tokenizer_of(asked.base))
+    machine, measured_s, crowded = _machine(asked)
     pricing = Pricing(context=asked.context, machine=machine, reader=reader, training_s=training_s)
     rungs = [name for name, reason in asked.skipped.items() if not reason]
     foresight = Foresight(task=asked.judging, pricing=pricing, rungs=rungs, alpha=asked.alpha)
     steps = foresight.run()
-    if asked.base.kind == "local" and crowded < CROWDED and (measured_s or pricing.machine != machine):
+    if asked.base.kind == "local" and crowded < CROWDED and pricing.machine != machine:
         keep_machine(asked.home.path, asked.base, pricing.machine)
     prediction = Prediction(
         steps=steps,
@@ -79,19 +74,14 @@ def predict(asked: Asked, *, training_s: float = 0.0) -> tuple[Prediction, Price
     return prediction, Priced(likely=foresight.likely, memory=pricing.memory)
 
 
-def _machine(asked: Asked, reader: Reader) -> tuple[Machine, float, float]:
+def _machine(asked: Asked) -> tuple[Machine, float, float]:
     """The machine, what measuring it took, and how crowded it was meanwhile."""
     if asked.server is not None or asked.base.reference.is_server:
         return _server(asked.server, asked.context.task), 0.0, 1.0
+    context = asked.context
     if asked.base.kind != "local":
         return UNTIMED, 0.0, 1.0
-    if known := kept_machine(asked.home.path, asked.base):
-        return known, 0.0, 1.0
-    before = time.process_time()
-    context = asked.context
-    machine = measure(context.runtime, context.task.base, reader.tokenizer, context.progress, seconds=MEASURED_S)
-    crowded = max(1.0, machine.took_s / max(time.process_time() - before, 1e-9))
-    return machine, machine.took_s, crowded
+    return known_machine(asked.base, context.task.base, asked.home.path, context.runtime, context.progress)
 
 
 def _server(finding: ServerFinding | None, task: Task) -> Machine:
@@ -99,12 +89,6 @@ def _server(finding: ServerFinding | None, task: Task) -> Machine:
     latency_s = max(0.1, finding.seconds / 3) if finding else 1.0
     in_flight = task.in_flight or (finding.slots if finding and finding.slots else IN_FLIGHT)
     return Machine(cost=Load(rows=latency_s / in_flight, made=WRITTEN_S / in_flight))
-
-
-def _tokenizer(base: Base) -> object | None:
-    from rung.engine.local.tokenizer import load_tokenizer
-
-    return load_tokenizer(base.folder) if base.kind == "local" and base.folder else None
 
 
 def _notes(task: Task, crowded: float) -> list[str]:

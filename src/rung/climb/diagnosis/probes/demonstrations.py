@@ -10,8 +10,7 @@ from rung.climb.diagnosis.case import Case, Evidence
 from rung.rungs.asks import Ask
 from rung.rungs.base import labelled
 from rung.rungs.causes import DEMONSTRATIONS
-from rung.rungs.prompting import shared_name, with_nearest, with_shared
-from rung.rungs.shared_rows import shared_rows
+from rung.rungs.prompting import drawn_rows, shared_name, with_nearest, with_shared
 from rung.types import Candidate, Task
 
 TITLE = "worked rows before the question"
@@ -46,6 +45,6 @@ def _forms(case: Case, config: Config) -> dict[str, Candidate]:
     form = replace(case.best, demonstrations=None, calibration=None)
     rows = len(labelled(case.task))
     wanted = sorted({min(k, rows - 1) for k in config.k if k > 0})
-    first = shared_rows(case.task, wanted[-1], 0) if wanted else []
+    first = drawn_rows(case.task, wanted[-1], 0, case.context) if wanted else []
     shared = {shared_name(first): with_shared(case.task, form, first, case.context)} if first else {}
     return shared | {f"{k} nearest demonstrations": with_nearest(case.task, form, k, case.context) for k in wanted}
