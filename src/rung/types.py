@@ -176,8 +176,7 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    `findings` are what the audit of its rows found; they follow from the rows, and are no part of the lock's digest.
-    `traffic` is what break-evens are told in, `in_flight` how many questions a server is asked at once; no part of the lock.
+    No part of its digest: `findings`, what the audit found; `traffic`, what break-evens are told in; `in_flight` and `batch`.
     `base_adapters` (digests) are part of the base: those of a registered version (`base_name`) and the file's `base_adapter`."""
 
     name: str
@@ -202,6 +201,7 @@ class Task:
     base_name: str = ""
     base_adapter: str = ""
     in_flight: int | None = None
+    batch: bool = False
 
     @cached_property
     def base_reference(self) -> BaseReference:
@@ -227,7 +227,7 @@ class Task:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
         # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
         none = () if self.base_adapters else ("base_adapters",)
-        outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", *none)
+        outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch", *none)
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         rows = [[row.digest, row.group, row.split, *([dict(row.slices)] if row.slices else [])] for row in self.examples]
         return digest([fields, rows])

@@ -79,6 +79,8 @@ def test_what_is_wrong_ends_it_at_once_with_the_files_line(server: Server, task_
         server.script, server.bodies[:] = [answer], []
         code, _, said = rung("climb", task_file)
         assert code == 2 and words in said and "task.yaml:2" in said and len(server.bodies) == 1
+        with open_home() as opened:
+            assert not opened.climbs.all(), "no climb was begun"
     (tmp_path / "dead").mkdir()
     dead = write_toy(tmp_path / "dead", "http://127.0.0.1:9/v1#smol", rungs=RUNGS)
     code, _, said = rung("climb", dead)

@@ -77,6 +77,23 @@ def test_the_last_part_stays_for_without_it_the_prompt_rung_was_judged(kept, nam
     assert [name for name, _ in simpler(candidate, blobs, tmp_path / "work")] == names
 
 
+@pytest.mark.parametrize(
+    ("shared", "k", "names"),
+    [
+        (4, 0, ["without the demonstrations"]),
+        (4, 2, ["without the demonstrations", "without the nearest demonstrations"]),
+        (0, 2, ["without the demonstrations"]),
+        (0, 0, []),
+    ],
+)
+def test_demonstrations_go_as_a_whole_and_the_nearest_alone_where_others_stay(shared, k, names, tmp_path):
+    candidate = Candidate(rung="r1_prompt", base="b", demonstrations=Demonstrations(pool="p", k=k, shared=shared))
+    forms = dict(simpler(candidate, BlobStore(tmp_path / "blobs", writable=True), tmp_path / "work"))
+    assert list(forms) == names
+    if len(names) == 2:
+        assert forms[names[1]].demonstrations == Demonstrations(pool="p", k=0, shared=shared)
+
+
 VERDICT = Verdict(
     status="pass",
     estimate=None,

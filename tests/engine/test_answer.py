@@ -96,7 +96,7 @@ class Telling(Echo):
         super().__init__()
         self.left = die_after
 
-    def answer_each(self, requests, keep):
+    def answer_each(self, requests, keep, say):
         said = self.answer(requests)
         for place in reversed(range(len(said))):
             if not self.left:

@@ -68,8 +68,10 @@ def run(arguments: list[str]) -> int:
     except RungError as error:
         click.echo(f"rung: {error.message}", err=True)
         return _told(error, arguments)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("rung: interrupted; nothing is lost: run the same command again", err=True)
+        for note in getattr(error, "__notes__", ()):
+            click.echo(f"  {note}", err=True)
         return INTERRUPTED
     except Exception as error:
         known = _environment_fault(error)

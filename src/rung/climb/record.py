@@ -190,11 +190,12 @@ def document_of(home: Home, climb: str) -> dict[str, Any] | None:
     return document
 
 
-def spent_usd(home: Home, climb: str) -> float:
-    """What a climb has paid so far."""
-    return float((home.climbs.fact(climb, _SPENT) or {"usd": 0.0})["usd"])
+def spent(home: Home, climb: str) -> tuple[float, dict[str, float]]:
+    """What a climb has paid so far, and what of it is put aside for batches that its server has, by their keys (USD)."""
+    kept = home.climbs.fact(climb, _SPENT) or {}
+    return float(kept.get("usd", 0.0)), {key: float(usd) for key, usd in kept.get("batches", {}).items()}
 
 
-def keep_spent(home: Home, climb: str, usd: float) -> None:
+def keep_spent(home: Home, climb: str, usd: float, batches: Mapping[str, float]) -> None:
     """Writes down what a climb has paid so far."""
-    home.climbs.put(climb, _SPENT, {"usd": usd})
+    home.climbs.put(climb, _SPENT, {"usd": usd} | ({"batches": dict(batches)} if batches else {}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rung.engine.answer import resolve_constraint
@@ -21,10 +21,18 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 
-def check_server(task: Task, base: Base, home: Home, progress: Progress, budget: Budget | None = None) -> ServerFinding | None:
+def check_server(
+    task: Task,
+    base: Base,
+    home: Home,
+    progress: Progress,
+    budget: Budget | None = None,
+    answered: Callable[[], None] = lambda: None,
+) -> ServerFinding | None:
     """What the task's server does, found now by a dozen tiny questions, and kept in the home; None for another base.
 
-    budget  what it is paid from
+    budget    what it is paid from
+    answered  is called once the server has answered its first question
 
     Raises UserError, with the task file's line, where nobody is there, the key is refused or the model is not known; BudgetSpent.
     """
@@ -36,7 +44,7 @@ def check_server(task: Task, base: Base, home: Home, progress: Progress, budget:
     server = Server(address=base.reference.name, model=base.reference.member, purse=purse)
     with progress.stage(f"Checking the server {base.reference.bare}"):
         try:
-            finding = check(server, _form(task))
+            finding = check(server, _form(task), batches=task.batch, answered=answered)
         except UserError as error:
             raise _placed(task, error) from None
     keep_finding(home.path, base.digest, finding)

@@ -26,8 +26,11 @@ def simpler(candidate: Candidate, blobs: Blobs, work: Path, *, below: tuple[str,
     """
     found: list[tuple[str, Candidate]] = []
     several = sum(map(bool, (candidate.retrieval, candidate.tools, candidate.adapters != below))) > 1
-    if candidate.demonstrations and candidate.demonstrations.k > 0:
+    shown = candidate.demonstrations
+    if shown and shown.total > 0:
         found.append(("without the demonstrations", replace(candidate, demonstrations=None)))
+    if shown and shown.shared and shown.k:
+        found.append(("without the nearest demonstrations", replace(candidate, demonstrations=replace(shown, k=0))))
     if candidate.retrieval and several:
         found.append(("without the documents", replace(candidate, retrieval=None)))
     if candidate.retrieval and candidate.retrieval.k > 1:

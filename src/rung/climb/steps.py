@@ -110,8 +110,6 @@ def open_climb(task: Task, home: Home, progress: Progress) -> Climb:
 
 def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase, progress: Progress) -> Record:
     """The climb's record, which has its lock."""
-    home.climbs.begin(name, form=FORM, task=task.digest)
-    home.tasks.add(task)
     record = Record(home, name)
     if not record.begun:
         if earlier := earlier_form(home, task.digest):
@@ -119,7 +117,7 @@ def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase
                 f"An earlier version of rung began to climb this task ({earlier[:12]}). Its record has another form and cannot be "
                 "gone on with: the climb begins anew. Answers that are kept are not asked again."
             )
-        server = check_server(task, cleared.base, home, progress, budget_of(task, home, name))
+        server = _checked_server(name, task, home, cleared, progress)
         record.add(_lock(task, cleared, base, server))
     else:
         go_on_with(cleared.base, home, record.lock.server)
@@ -127,6 +125,22 @@ def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase
         for line in cleared.ledger:
             progress.note(line)
     return record
+
+
+def _checked_server(name: str, task: Task, home: Home, cleared: Cleared, progress: Progress) -> ServerFinding | None:
+    """Enters the climb, once its server has answered: a key that is refused or a model that is not known leaves none behind."""
+    budget = budget_of(task, home, name)
+    write = budget.keep
+    budget.keep = lambda _usd: None
+
+    def enter() -> None:
+        home.climbs.begin(name, form=FORM, task=task.digest)
+        home.tasks.add(task)
+        budget.keep = write
+
+    server = check_server(task, cleared.base, home, progress, budget, answered=enter)
+    enter()
+    return server
 
 
 def _lock(task: Task, cleared: Cleared, base: LockedBase, server: ServerFinding | None) -> Lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, overload
 
@@ -64,14 +65,65 @@ def _chunk(candidate: Candidate, missing: int, runtime: Runtime) -> int:
     return runtime.chunk * CHUNKS_TOGETHER
 
 
+def ahead(asked: Sequence[tuple[Candidate, Sequence[Example]]], runtime: Runtime, stage: Stage | None = None) -> None:
+    """Asks in one batch what several Candidates are about to be asked, where a server is handed its questions as batches.
+
+    What comes is kept, so that `answer` then finds it; what cannot be asked so is left to it, with what is wrong. A batch may take
+    a day: one for each Candidate, one after the other, would take as many.
+    """
+    if not runtime.by_batch or runtime.cache is None:
+        return
+    chosen = [(replace(one, calibration=None), rows) for one, rows in asked if one.base_reference.is_server and not one.tools]
+    for base in dict.fromkeys(one.base for one, _ in chosen):
+        backend = runtime.backend_for(base)
+        if not isinstance(backend, TellsEach):
+            continue
+        parts = [
+            _Part(one, rows, runtime, stage)
+            for one, rows in {one.id: (one, rows) for one, rows in chosen if one.base == base}.values()
+        ]
+        places = [(part, place) for part in parts for place in part.places]
+
+        def hear(answers: Mapping[int, Answer], places: Sequence[tuple[_Part, int]] = places) -> None:
+            for number, said in answers.items():
+                part, place = places[number]
+                part.come.keep({place: part.questions.with_passages(place, said)})
+
+        if places:
+            with suppress(ContextTooLong):
+                requests = [part.questions.request(place) for part, place in places]
+                backend.answer_each(requests, hear, parts[0].come.say)
+
+
+class _Part:
+    """What one Candidate is asked ahead: the places of the rows whose answers are not known."""
+
+    def __init__(self, candidate: Candidate, rows: Sequence[Example], runtime: Runtime, stage: Stage | None) -> None:
+        assert runtime.cache is not None
+        known = runtime.cache.load(candidate.id, [row.digest for row in rows])
+        missing = list({row.digest: row for row in rows if row.digest not in known}.values())
+        self.questions = _Questions(candidate, missing, runtime)
+        self.come = _Come(candidate, missing, replace(runtime, observers=()), stage, counts=False)
+        refused = self.questions.refused()
+        self.places = [place for place in range(len(missing)) if place not in refused]
+
+
 class _Come:
     """Hears answers of a chunk as they come, where its backend tells each. A server's are kept at once: a kill loses only what is
     under way. A model's in this process are kept with the whole chunk, so that what goes on forms the batches that it was.
     """
 
-    def __init__(self, candidate: Candidate, chunk: Sequence[Example], runtime: Runtime, stage: Stage | None) -> None:
-        self.candidate, self.chunk, self.runtime, self.stage = candidate, chunk, runtime, stage
+    def __init__(
+        self, candidate: Candidate, chunk: Sequence[Example], runtime: Runtime, stage: Stage | None, *, counts: bool = True
+    ) -> None:
+        """`counts` is off where `answer` will count them once more."""
+        self.candidate, self.chunk, self.runtime, self.stage, self.counts = candidate, chunk, runtime, stage, counts
         self.told = 0
+
+    def say(self, words: str) -> None:
+        """How far work is that takes long."""
+        if self.stage:
+            self.stage.advance(0, batch=words)
 
     def keep(self, answers: Mapping[int, Answer]) -> None:
         """Answers to examples of the chunk, by their places."""
@@ -79,7 +131,7 @@ class _Come:
         if self.runtime.cache is not None and kept and self.candidate.base_reference.is_server:
             self.runtime.cache.store(self.candidate.id, kept)
         self.told += len(answers)
-        if self.stage:
+        if self.stage and self.counts:
             self.stage.advance(len(answers))
 
 
@@ -176,7 +228,7 @@ def _each(backend: TellsEach, places: Sequence[int], questions: _Questions, come
     def hear(answers: Mapping[int, Answer]) -> None:
         come.keep({places[number]: questions.with_passages(places[number], said) for number, said in answers.items()})
 
-    return backend.answer_each(_Made(questions, places), hear)
+    return backend.answer_each(_Made(questions, places), hear, come.say)
 
 
 class _Made(Sequence[Request]):

@@ -102,6 +102,7 @@ class Budget:
 
     spent_usd  with what is put aside for questions that are under way, each at the most that it can cost
     lost_usd   what of it is for answers that never came, and that may have been billed all the same
+    batches    what of it is put aside for batches that a server has, by their keys; written down with the total
     keep       writes a total down, where it outlives the process: before a question is asked, and with its answer. A process that
                is killed has spent no more than is written, and what is written is more only by what was under way
     together   what is written within is kept as a whole or not at all
@@ -111,6 +112,7 @@ class Budget:
     limit_usd: float | None = None
     spent_usd: float = 0.0
     lost_usd: float = 0.0
+    batches: dict[str, float] = field(default_factory=dict)
     keep: Callable[[float], None] = lambda _usd: None
     together: Callable[[], AbstractContextManager[None]] = nullcontext
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -129,6 +131,18 @@ def price_usd(prices: Mapping[str, float], answer: Answer) -> float | None:
     cached = min(answer.cached_tokens or 0, answer.prompt_tokens)
     reduced = prices.get("cached_input_usd_per_million", full)
     return ((answer.prompt_tokens - cached) * full + cached * reduced + answer.completion_tokens * out) / 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerUse:
+    """How a server is asked.
+
+    in_flight  how many questions at once; None for as many as turn out to be worth it
+    batch      whether it is handed them as batches
+    """
+
+    in_flight: int | None = None
+    batch: bool = False
 
 
 def cached_share(prices: Mapping[str, float]) -> float:
@@ -154,8 +168,13 @@ class Backend(Protocol):
         """
 
 
-# Hears answers that came together, by their requests' places.
+# Hears answers that came together, by their requests' places; hears in words how far work is that takes long.
 Keep = Callable[[Mapping[int, Answer]], None]
+Say = Callable[[str], None]
+
+
+def quiet(_words: str) -> None:
+    """Nobody listens."""
 
 
 @runtime_checkable
@@ -170,7 +189,8 @@ class SaysContext(Protocol):
 class TellsEach(Protocol):
     """A Backend that answers many questions side by side: it tells each answer as soon as it is there."""
 
-    def answer_each(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
+    def answer_each(self, requests: Sequence[Request], keep: Keep, say: Say = ...) -> list[Answer]:
         """As `answer`; `keep` hears the answers as they come, also where others then fail. Requests are taken from the sequence as
-        there is room for them, and each is made but once: a sequence may make them when they are asked for.
+        there is room for them, and each is made but once: a sequence may make them when they are asked for. `say` hears, where
+        that takes long, how far it is.
         """

@@ -19,7 +19,7 @@ from rung.storage import AnswerCache, Blobs
 from rung.types import Answer, Candidate
 
 if TYPE_CHECKING:
-    from rung.engine.backend import Backend, Budget
+    from rung.engine.backend import Backend, Budget, ServerUse
     from rung.engine.retrieval.encoders import Encoder
     from rung.engine.retrieval.rerank import Reranker
 
@@ -49,6 +49,7 @@ class Runtime:
     encoder_for   opens (once) the encoder that a Candidate's `retrieval` names; reranker_for the same for its reranker
     cache         answers already known; None asks every time
     chunk         examples asked and stored together: what a kill can lose
+    by_batch      a server is handed its questions as batches: whoever asks bit by bit asks for more at a time (`answer.ahead`)
     live          somebody waits for the answer: results that were recorded for evaluation are not passed off as a tool's
     asker         who asks, as observers hear it
     observers     hear every answer, in the order in which they are known
@@ -60,6 +61,7 @@ class Runtime:
     reranker_for: Callable[[str], Reranker] = no_reranker
     cache: AnswerCache | None = None
     chunk: int = 64
+    by_batch: bool = False
     live: bool = False
     asker: str = ""
     observers: tuple[Observer, ...] = ()
@@ -87,23 +89,22 @@ def open_runtime(
     cache_answers: AnswerCache | None = None,
     prices: Mapping[str, float] | None = None,
     budget: Budget | None = None,
-    in_flight: int | None = None,
+    use: ServerUse | None = None,
 ) -> Runtime:
     """A runtime over a store; a base is brought to `place`, loaded at its first question, and kept.
 
     prices  as in `backend.price_usd`
-    budget  what servers' answers are paid from; `in_flight` as in `open_backend`
+    budget  what servers' answers are paid from; `use` how they are asked
     """
     from rung.engine.bases.resolve import open_backend
     from rung.engine.retrieval.encoders import open_encoder
     from rung.engine.retrieval.rerank import open_reranker
 
     return Runtime(
-        backend_for=cache(
-            lambda reference: open_backend(reference, place, prices=prices, budget=budget, in_flight=in_flight, blobs=blobs)
-        ),
+        backend_for=cache(lambda reference: open_backend(reference, place, prices=prices, budget=budget, use=use, blobs=blobs)),
         encoder_for=cache(lambda reference: open_encoder(reference, place)),
         reranker_for=cache(lambda reference: open_reranker(reference, place)),
         blobs=blobs,
         cache=cache_answers,
+        by_batch=use is not None and use.batch,
     )

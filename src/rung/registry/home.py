@@ -3,6 +3,7 @@
 format        the layout's version, one number
 registry.db   the history (SQLite), and who is climbing what
 blobs/        what the history names by digest
+batches/      what is known of batches that servers have
 downloads/    what was fetched, and what was made of it
 reports/      HTML
 """

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rung.engine.answer import ahead
 from rung.engine.backend import ContextTooLong, cached_share
 from rung.rungs.base import BuildContext
 from rung.types import Candidate, Example, Progress, Run, Stage
@@ -122,6 +123,7 @@ class _Field:
 
     def ask(self, n: int, stage: Stage) -> None:
         """All that are still in, on the first n rows."""
+        ahead([(self.forms[index].candidate, self.rows[:n]) for index in self.still], self.context.runtime, stage)
         for index in tuple(self.still):
             try:
                 self.trials[index] = _asked(self.forms[index], self.rows, n, self.context, stage)

@@ -168,6 +168,13 @@ class PricesSpec(Strict):
     input_usd_per_million: float | None = Field(default=None, ge=0)
     output_usd_per_million: float | None = Field(default=None, ge=0)
     cached_input_usd_per_million: float | None = Field(default=None, ge=0)
+    batch_factor: float | None = Field(default=None, gt=0, le=1)
+
+
+class ServerSpec(Strict):
+    """How a server is asked. `batch`: by its batches, within a day and at a part of the price."""
+
+    batch: bool = False
 
 
 class TrafficSpec(Strict):
@@ -267,10 +274,18 @@ class TaskSpec(Strict):
     consequence: Literal["low", "medium", "high"] = "low"
     seed: int = Field(default=0, ge=0)
     prices: PricesSpec = PricesSpec()
+    server: ServerSpec = ServerSpec()
     traffic: TrafficSpec = TrafficSpec()
     rungs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     probes: ProbesSpec = ProbesSpec()
     tools: Annotated[ToolsSpec | None, BeforeValidator(in_full)] = None
+
+    @model_validator(mode="after")
+    def _by_batch(self) -> TaskSpec:
+        if self.server.batch and self.limits.p95_seconds is not None:
+            problem = "'limits.p95_seconds' cannot be measured with 'server: {batch: true}': a batch is answered within a day"
+            raise ValueError(f"{problem}; leave out one")
+        return self
 
     @field_validator("name")
     @classmethod

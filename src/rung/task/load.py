@@ -125,6 +125,8 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]],
         spec = TaskSpec.model_validate(value)
     except ValidationError as error:
         raise located.error([*problems, *problems_of(error, TaskSpec)]) from None
+    if spec.server.batch and BaseReference.read(spec.base.model).kind not in ("server", "registered"):
+        problems.append(Problem(("server", "batch"), f"only a server has batches: 'base' is {spec.base.model!r}"))
     if problems:
         raise located.error(problems)
     return spec, [bar for bar in bars if bar is not None], checks
@@ -352,6 +354,7 @@ def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], pa
         settings=spec.rungs,
         prices=spec.price_map(),
         in_flight=limits.in_flight,
+        batch=spec.server.batch,
         traffic={key: value for key, value in spec.traffic if value is not None},
         path=str(path),
         tools=tools,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from rung.engine.answer import answer
+from rung.engine.answer import ahead, answer
 from rung.engine.runtime import Runtime
 from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task, Verdict, batches
 from rung.verify.bars import Measure, cut_short, look_at, measure_of, seen
@@ -67,8 +67,11 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     others = {other.id: other for other in trial.baselines.values()}
     against: dict[str, list[Row]] = {name: [] for name in others}
     settled: dict[str, Verdict] = {}
+    slices = _slices(len(order))
     with progress.stage(f"{trial.candidate.rung} at the gate", len(order)) as stage:
-        for part in batches(order, LOOK_EVERY):
+        for start, part in zip(range(0, len(order), LOOK_EVERY), batches(order, LOOK_EVERY), strict=True):
+            if start in slices:
+                ahead([(one, order[start : slices[start]]) for one in (trial.candidate, *others.values())], runtime, stage)
             rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
             for name, other in others.items():
                 against[name] += score_rows(trial.task, part, answer(other, part, runtime))
@@ -87,6 +90,16 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     limits = tuple(_limits(trial, rows, waited, lost=lost))
     run = make_run(trial.task, trial.candidate, "test", rows)
     return Judgement(verdict=verdicts[0], guards=(*verdicts[1:], *limits), run=run, waits_s=waited)
+
+
+def _slices(rows: int) -> dict[int, int]:
+    """What is asked in one go where a server is handed batches, by where it begins: a quarter, a half, all.
+
+    A batch may take a day, so that one for each look would take weeks. What is asked beyond the look that decides is lost, at half
+    the price: where that look comes after an eighth of the rows or more, no more is paid than without batches.
+    """
+    ends = sorted({min(rows, -(-rows * quarters // (4 * LOOK_EVERY)) * LOOK_EVERY) for quarters in (1, 2, 4)})
+    return dict(zip([0, *ends[:-1]], ends, strict=True))
 
 
 def _look(

@@ -9,20 +9,26 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from rung.engine.backend import Budget, ContextTooLong, Keep, Request, price_usd
+from rung.engine.backend import Budget, ContextTooLong, Keep, Request, Say, price_usd, quiet
 from rung.engine.bases.resolve import Base
+from rung.engine.http.batch.batches import Batches, Pace
+from rung.engine.http.batch.kept import Shelf
+from rung.engine.http.batch.lines import Result
+from rung.engine.http.batch.provider import Provider
+from rung.engine.http.batch.rounds import LEAST, Rounds
 from rung.engine.http.body import OPTIONAL, ROOM_FOR_THOUGHTS, Known, body_of, form
-from rung.engine.http.completion import Completion, read_completion
+from rung.engine.http.completion import Completion, has_message, read_completion
 from rung.engine.http.error_text import read_error
 from rung.engine.http.finding import UNCHECKED, ServerFinding, how_cut
 from rung.engine.http.in_flight import InFlight
 from rung.engine.http.line import Line, way_to
 from rung.engine.http.refusals import Asked, NoAnswer, refused_for
-from rung.engine.http.sending import Contact, Patience, Reply, post, time_limits
+from rung.engine.http.sending import Contact, Patience, Reply, is_passing, post, time_limits
 from rung.engine.http.signs import is_too_long, most_tokens
-from rung.engine.http.spending import Bill, Purse, checked_prices
+from rung.engine.http.spending import Bill, Body, Purse, checked_prices
 from rung.engine.http.stream import Stream
 from rung.engine.http.unknown import unknown_field
 from rung.errors import BrokenEnvironment, UserError
@@ -56,6 +62,9 @@ class OpenAIHTTP:
     _taken: set[str] = field(default_factory=set)
     _thinks: bool = False
     _longest: int | None = None
+    pace: Pace = field(default_factory=Pace)
+    look_away_s: float = 3600.0
+    _shelf: Shelf | None = None
     _open: tuple[Any, Line] | None = field(default=None, repr=False)
 
     def pay_from(self, budget: Budget) -> None:
@@ -66,6 +75,10 @@ class OpenAIHTTP:
         """Build every question from now on from what was found of the server."""
         self.finding = finding
 
+    def by_batch(self, folder: Path) -> None:
+        """Hand questions in as batches, from now on. `folder` keeps what is known of those that are under way."""
+        self._shelf = Shelf(folder=folder)
+
     def hold_to(self, in_flight: int) -> None:
         """Ask so many questions at once, from now on, instead of as many as turn out to be worth it."""
         self.contact.in_flight = InFlight(fixed=in_flight)
@@ -74,12 +87,24 @@ class OpenAIHTTP:
         """One call for each request, several at a time. Raises UserError, ContextTooLong, BudgetSpent, BrokenEnvironment."""
         return self.answer_each(requests, lambda _answers: None)
 
-    def answer_each(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
+    def answer_each(self, requests: Sequence[Request], keep: Keep, say: Say = quiet) -> list[Answer]:
         """The same. `keep` hears answers as soon as they are there: what was paid for is not lost with the rest."""
         self.contact.stopped.clear()
         line = self._line()
         others = _Others(address=self.address, is_alive=partial(self._is_alive, line))
-        answers = Stream(
+        if self._shelf is not None and len(requests) >= LEAST:
+            answers = self._by_batch(line, requests, others, keep, say)
+        else:
+            answers = self._streamed(line, requests, others, keep)
+        answers |= {place: self._missing(requests[place], silence) for place, silence in others.silent.items()}
+        if others.too_long:
+            # Told together, with the others' answers: nothing is paid for twice.
+            said = {place: error.problem for place, error in others.too_long.items()}
+            raise ContextTooLong(said, answers, where=next(iter(others.too_long.values())).where)
+        return [answers[place] for place in range(len(requests))]
+
+    def _streamed(self, line: Line, requests: Sequence[Request], others: _Others, keep: Keep) -> dict[int, Answer]:
+        return Stream(
             requests=requests,
             ask=partial(self._one, line, self.patience),
             body=self._body,
@@ -89,12 +114,49 @@ class OpenAIHTTP:
             contact=self.contact,
             where=self.address,
         ).run()
-        answers |= {place: self._missing(requests[place], silence) for place, silence in others.silent.items()}
-        if others.too_long:
-            # Told together, with the others' answers: nothing is paid for twice.
-            said = {place: error.problem for place, error in others.too_long.items()}
-            raise ContextTooLong(said, answers, where=next(iter(others.too_long.values())).where)
-        return [answers[place] for place in range(len(requests))]
+
+    def _by_batch(self, line: Line, requests: Sequence[Request], others: _Others, keep: Keep, say: Say) -> dict[int, Answer]:
+        """By the server's batches; the few that are left without an answer are asked by themselves."""
+        assert self._shelf is not None
+        patience = self.patience
+        provider = Provider(
+            line=line, asked=self._asked, away_s=patience.away_s, look_away_s=self.look_away_s, first_s=patience.first_wait_s
+        )
+        batches = Batches(provider=provider, shelf=self._shelf, purse=self.purse, model=self.model, pace=self.pace)
+        rounds = Rounds(batches=batches, body=self._body, read=self._read, failed=others.hear, keep=keep, say=say)
+        left = rounds.run(requests)
+        if len(left) >= LEAST:
+            rounds.missing(left)
+        elif left:
+            places = list(left)
+            again = replace(others, too_long={}, silent={})
+            answers = self._streamed(
+                line,
+                [requests[place] for place in places],
+                again,
+                lambda came: keep({places[number]: said for number, said in came.items()}),
+            )
+            rounds.answers |= {places[number]: said for number, said in answers.items()}
+            others.too_long |= {places[number]: error for number, error in again.too_long.items()}
+            others.silent |= {places[number]: error for number, error in again.silent.items()}
+        return rounds.answers
+
+    def _read(self, request: Request, body: Body, result: Result, bill: Bill) -> Answer | None:
+        """What came of a question in a batch; None where it is worth another try. Raises ContextTooLong, NoAnswer."""
+        if result.status == 200 and has_message(result.content):
+            known = self._known
+            read = self._paid_for(Reply(status=200, text=result.text, content=result.content), request, body, bill)
+            if read.thinks and not known.room and read.answer.finish_reason == CUT_OFF:
+                with self._lock:
+                    self._thinks = True
+                return None
+            price = read.answer.cost_usd
+            return replace(read.answer, latency_s=None, cost_usd=None if price is None else price * bill.factor)
+        if result.status in (0, 200) or is_passing(result.status):
+            return None
+        if self._learnt(result.status, result.text, body, request):
+            return None
+        raise refused_for(result.status, result.text, self._asked)
 
     def _line(self) -> Line:
         """An open line, kept between calls: a new one costs a connection, and its certificates, for each place."""
@@ -155,6 +217,10 @@ class OpenAIHTTP:
 
     def _paid(self, line: Line, patience: Patience, request: Request, bill: Bill) -> Completion:
         reply, body = self._settled(line, request, patience, bill)
+        return self._paid_for(reply, request, body, bill)
+
+    def _paid_for(self, reply: Reply, request: Request, body: Body, bill: Bill) -> Completion:
+        """The answer in a reply, paid. Raises ContextTooLong where the server read a part of the question only."""
         self._taken.add(form(request))
         read = read_completion(reply.content, request, reply.seconds)
         answer = read.answer
@@ -173,19 +239,24 @@ class OpenAIHTTP:
             reply = self._posted(line, body, patience, bill)
             if reply.status == 200:
                 return reply, body
-            said = read_error(reply.text)
-            if room and is_too_long(reply.status, said):
+            if room and is_too_long(reply.status, read_error(reply.text)):
                 room = room // 2 if room > _LEAST_ROOM else 0
                 continue
-            if (most := most_tokens(said)) is not None and self._shortened(body, most):
-                continue
-            unknown = unknown_field(body, reply.status, reply.text)
-            held = unknown == "response_format" and request.constraint is not None and request.constraint.kind == "json_schema"
-            if unknown is None or held:
+            if not self._learnt(reply.status, reply.text, body, request):
                 break
-            with self._lock:
-                self._refused.add(unknown)
         raise refused_for(reply.status, reply.text, self._asked)
+
+    def _learnt(self, status: int, text: str, body: Body, request: Request) -> bool:
+        """Whether a refusal says what to leave out, or to ask for less of: it is so from now on."""
+        if (most := most_tokens(read_error(text))) is not None and self._shortened(body, most):
+            return True
+        unknown = unknown_field(body, status, text)
+        held = unknown == "response_format" and request.constraint is not None and request.constraint.kind == "json_schema"
+        if unknown is None or held:
+            return False
+        with self._lock:
+            self._refused.add(unknown)
+        return True
 
     def _posted(self, line: Line, body: Mapping[str, Any], patience: Patience, bill: Bill) -> Reply:
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rung import plugins
-from rung.engine.backend import Backend, Budget
+from rung.engine.backend import Backend, Budget, ServerUse
 from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, plain_folder, read_template
 from rung.engine.bases.template import check_syntax
@@ -78,15 +78,15 @@ def open_backend(
     *,
     prices: Mapping[str, float] | None = None,
     budget: Budget | None = None,
-    in_flight: int | None = None,
+    use: ServerUse | None = None,
     blobs: Blobs | None = None,
     progress: Progress | None = None,
 ) -> Backend:
     """The backend of a base, ready to answer. Each backend plug-in has `open(base, *, prices) -> Backend`.
 
-    prices     as in `backend.price_usd`
-    budget     what a server's answers are paid from; a limit needs prices
-    in_flight  how many questions a server is asked at once; None for as many as turn out to be worth it
+    prices  as in `backend.price_usd`
+    budget  what a server's answers are paid from; a limit needs prices
+    use     how a server is asked
 
     A server that was checked from this home is asked in the way that its check found.
     """
@@ -94,8 +94,10 @@ def open_backend(
     backend: Backend = plugins.load("backends", base.kind).open(base, prices=prices)
     if budget is not None and hasattr(backend, "pay_from"):
         backend.pay_from(budget)
-    if in_flight is not None and hasattr(backend, "hold_to"):
-        backend.hold_to(in_flight)
+    if use and use.in_flight is not None and hasattr(backend, "hold_to"):
+        backend.hold_to(use.in_flight)
+    if use and use.batch and hasattr(backend, "by_batch"):
+        backend.by_batch(home / "batches")
     if base.reference.is_server and hasattr(backend, "know") and (finding := kept_finding(home, base.digest)):
         backend.know(finding)
     return backend

@@ -7,7 +7,7 @@ nobody who is asked about the weather says `amber` or `cobalt` unless held to it
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 
 from rung.engine.backend import Asked as Form
 from rung.engine.backend import price_usd
+from rung.engine.http.batch.provider import NO_BATCHES, Provider
 from rung.engine.http.body import OWN_CHOICE, response_format
 from rung.engine.http.completion import json_object
 from rung.engine.http.finding import Held, ServerFinding
@@ -64,12 +65,17 @@ class Server:
         return Asked(address=ServerAddress.read(self.address), model=self.model)
 
 
-def check(server: Server, form: Form | None = None) -> ServerFinding:
+def check(
+    server: Server, form: Form | None = None, *, batches: bool = False, answered: Callable[[], None] = lambda: None
+) -> ServerFinding:
     """What a server does. It costs some 12 answers of a few tokens.
 
-    form  what answers will be held to: tried as well, for servers hold some schemas and not others
+    form      what answers will be held to: tried as well, for servers hold some schemas and not others
+    batches   whether questions will be handed in as batches
+    answered  is called once the first question is answered: somebody is there, who takes the key and knows the model
 
-    Raises UserError where nobody is there, the key is refused, the model is not known or nothing is answered; BudgetSpent.
+    Raises UserError where nobody is there, the key is refused, the model is not known or nothing is answered, or where there are no
+    batches and there must be; BudgetSpent.
     """
     import httpx
 
@@ -79,7 +85,11 @@ def check(server: Server, form: Form | None = None) -> ServerFinding:
         with ThreadPoolExecutor(max_workers=MOST_QUESTIONS) as pool:
             listed = pool.submit(read_listing, line, server.model)
             first = asking.first(listed.result)
+            answered()
             finding = _probed(asking, first, form, pool)
+            if batches:
+                _look_for_batches(line, server)
+                finding["batches"] = True
         return ServerFinding(
             **finding,
             **listed.result().facts(),
@@ -88,6 +98,11 @@ def check(server: Server, form: Form | None = None) -> ServerFinding:
             seconds=round(time.monotonic() - began, 2),
             requests=asking.requests,
         )
+
+
+def _look_for_batches(line: Line, server: Server) -> None:
+    if not Provider(line=line, asked=server.asked, away_s=_PATIENCE.longest_wait_s).is_there():
+        raise UserError("the server has no batches: there is nothing under /batches", where=server.address, hint=NO_BATCHES)
 
 
 def is_there(server: Server) -> None:

@@ -33,6 +33,7 @@ class ServerFinding:
     seeds          whether the same seed gave the same answer twice; None where that could not be seen
     thinks         the model thinks before it answers, in tokens that count
     slots          how many questions it answers at a time; None where it does not say
+    batches        whether it takes questions as a file (`/batches`); None where nobody asked for that
     without        fields that it refuses
     checked        when, ISO 8601; "" for a server that was never checked
     seconds        how long the check took
@@ -51,6 +52,7 @@ class ServerFinding:
     seeds: bool | None = None
     thinks: bool = False
     slots: int | None = None
+    batches: bool | None = None
     without: tuple[str, ...] = ()
     checked: str = ""
     seconds: float = 0.0
@@ -135,6 +137,7 @@ def finding_rows(finding: ServerFinding) -> list[tuple[str, str]]:
         ("token counts", "told" if finding.counts_tokens else "not told: what an answer costs is counted at its most"),
         ("context", f"{finding.context:,} tokens" if finding.context else "does not say"),
         ("seeds", {True: "the same answer twice", False: "another answer each time", None: "could not be seen"}[finding.seeds]),
+        *([("batches", "taken" if finding.batches else "none")] if finding.batches is not None else []),
         *([("thoughts", "the model thinks first")] if finding.thinks else []),
         *([("refuses", ", ".join(finding.without))] if finding.without else []),
     ]

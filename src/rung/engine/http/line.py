@@ -64,7 +64,11 @@ class Line:
         address = self._asked.address
         return self._sent("GET", (replace(address, path=address.path.removesuffix("/v1")) if root else address).to(end))
 
-    def _sent(self, method: str, url: str, **sent: Any) -> Response:
+    def call(self, method: str, end: str, **sent: Any) -> Response:
+        """Anything else that is asked of the server: what came back, as it came. Raises as `post` does."""
+        return self._sent(method, self._asked.address.to(end), is_question=False, **sent)
+
+    def _sent(self, method: str, url: str, *, is_question: bool = True, **sent: Any) -> Response:
         import httpx
 
         try:
@@ -78,7 +82,7 @@ class Line:
         if 300 <= response.status_code < 400:
             raise sent_on(response.status_code, response.headers.get("location", ""), self._asked)
         text = _decoded(response)
-        status = self._status(response.status_code, text) if method == "POST" else response.status_code
+        status = self._status(response.status_code, text) if method == "POST" and is_question else response.status_code
         return Response(status_code=status, text=text, headers=response.headers)
 
     def _status(self, status: int, text: str) -> int:

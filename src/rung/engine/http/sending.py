@@ -119,6 +119,11 @@ class Fault:
     lost: bool = False
 
 
+def is_passing(status: int) -> bool:
+    """Whether a status says that the same question may be answered the next time."""
+    return status in _PASSING
+
+
 def time_limits(patience: Patience) -> Any:
     """httpx's form of how long an attempt may take."""
     import httpx

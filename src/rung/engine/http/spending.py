@@ -23,17 +23,18 @@ class BudgetSpent(UserError):
 @dataclass(kw_only=True)
 class Bill:
     """What one question costs in USD: `held` is put aside for it until it is settled, `usd` is what it is known, or must be taken,
-    to have cost.
+    to have cost, `factor` what its answers cost of what they would by the prices.
     """
 
     purse: Purse
     where: str
     held: float = 0.0
     usd: float = 0.0
+    factor: float = 1.0
 
     def pay(self, price: float | None, body: Body) -> None:
         """An answer came; `price` None where what it cost is not known: it is taken at its most."""
-        self.usd += self.purse.most(body) if price is None else price
+        self.usd += self.factor * (self.purse.most(body) if price is None else price)
         if price is not None:
             self.purse.learn(price, body)
 
@@ -107,12 +108,12 @@ class Purse:
             with self.entry():
                 bill.settle()
 
-    def take(self, body: Body, where: str) -> float:
-        """What is put aside for a question. Raises BudgetSpent."""
+    def take(self, body: Body, where: str, factor: float = 1.0) -> float:
+        """What is put aside for a question, of which an answer costs so much of the price. Raises BudgetSpent."""
         budget = self.budget
         if budget.limit_usd is None:
             return 0.0
-        most = self.most(body)
+        most = self.most(body) * factor
         with budget.lock:
             if budget.spent_usd + most > budget.limit_usd:
                 lost = f" (up to {budget.lost_usd:.4f} of it for answers that were lost on the way)" if budget.lost_usd else ""

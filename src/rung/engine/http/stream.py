@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from rung.engine.http.sending import Contact
 from rung.engine.http.spending import Bill, Body, BudgetSpent, Purse
 from rung.types import Answer
 
+# How long answers are gathered for one entry.
+_GATHER_S = 0.01
 # Asks one question, and pays by its bill.
 Ask = Callable[[Request, Bill], Answer]
 
@@ -140,6 +143,9 @@ class Stream:
     def _wait(self) -> list[tuple[Asked, Future[Answer]]]:
         """What has come, at least one."""
         came = [self._came.get()]
+        if self.contact.in_flight.pressed:
+            # Others are about to come; the places are taken meanwhile by what stands ready.
+            time.sleep(_GATHER_S)
         try:
             while True:
                 came.append(self._came.get_nowait())

@@ -13,7 +13,7 @@ from threading import Lock
 
 import torch
 
-from rung.engine.backend import ContextTooLong, Request, price_usd
+from rung.engine.backend import ContextTooLong, Keep, Request, Say, price_usd, quiet
 from rung.engine.chat import chat_template, opening, prompt_text, render, text_of
 from rung.engine.constrain import Grammars
 from rung.engine.encoding import encode, encode_all
@@ -111,8 +111,9 @@ class Answering:
         """
         return self.answer_each(requests, lambda _answers: None)
 
-    def answer_each(self, requests: Sequence[Request], keep: Callable[[Mapping[int, Answer]], None]) -> list[Answer]:
+    def answer_each(self, requests: Sequence[Request], keep: Keep, say: Say = quiet) -> list[Answer]:
         """The same. `keep` hears each answer, by its request's place, as soon as it is there."""
+        requests = list(requests)
         with self._lock, _inference(self.model):
             kinds = [_kind(request) for request in requests]
             questions = self._questions(requests)
