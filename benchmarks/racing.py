@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from rung.verify.stats.race import Entrant, look, rounds
 from rung.verify.stats.select import one_standard_error
 
 TITLES = ("answers asked", "forms wrongly out", "mean loss", "95% of losses below", "loss above 1/2")
+ITSELF = ("dev answers", "races with the whole search's choice")
 WORLDS = ("solved", "trivial", "format", "style", "facts", "weekly", "tool", "labels", "noise")
 SEED = 12
 
@@ -39,11 +41,12 @@ class Tally:
     of: float = 0.0
     races: int = 0
     out: int = 0
+    alike: int = 0
     losses: list[float] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         self.asked, self.of = self.asked + other.asked, self.of + other.of
-        self.races, self.out = self.races + other.races, self.out + other.out
+        self.races, self.out, self.alike = self.races + other.races, self.out + other.out, self.alike + other.alike
         self.losses += other.losses
 
     def cells(self) -> tuple[str, ...]:
@@ -87,7 +90,7 @@ def raced(draw: Draw, known: dict[int, int], names: Sequence[int]) -> Tally:
     whole = one_standard_error(list(zip(draw.costs, draw.scores, strict=True)), draw.groups)
     error = math.sqrt(max(0.02, _spread(draw)) / total)
     loss = (draw.truth[whole] - draw.truth[choice]) / error
-    return Tally(asked=asked, races=1, out=int(whole in left), losses=[loss])
+    return Tally(asked=asked, races=1, out=int(whole in left), alike=int(choice == whole), losses=[loss])
 
 
 def _spread(draw: Draw) -> float:
@@ -98,26 +101,27 @@ def _spread(draw: Draw) -> float:
     return sum((score - mean) ** 2 for score in scores) / len(scores)
 
 
-def stored(names: Sequence[str], folder: Path, samples: int) -> Iterator[tuple[str, Tally]]:
-    """A line for each task and world: all races of all its rungs, on draws of its dev rows."""
+def stored(names: Sequence[str], folder: Path, samples: int) -> Iterator[tuple[str, Tally, Tally]]:
+    """A line for each task and world: all races of all its rungs, on dev as it stands and on draws of its rows."""
     from racing_answers import searches
 
     from rung.registry.home import open_home
 
     with open_home(write=True) as home:
         for name in names:
-            tally = Tally()
+            itself, drawn = Tally(), Tally()
             for search in searches(folder, home, [name]):
+                itself.add(_searched(search, None))
                 for sample in range(samples):
-                    tally.add(_searched(search, random.Random(f"{SEED} {name} {search.rung} {sample}")))
-            yield name, tally
+                    drawn.add(_searched(search, random.Random(f"{SEED} {name} {search.rung} {sample}")))
+            yield name, itself, drawn
 
 
-def _searched(search, draw: random.Random) -> Tally:
-    """A rung's races on one draw of its rows; forms that come again are asked only what is new to them."""
+def _searched(search, draw: random.Random | None) -> Tally:
+    """A rung's races on a draw of its rows, or on them as they are; forms that come again are asked only what is new to them."""
     tally, known, forms = Tally(), {}, {}
     for race in search.races:
-        rows, groups = _again(race.groups, draw)
+        rows, groups = _again(race.groups, draw) if draw else (list(range(len(race.groups))), race.groups)
         scores = [[of[row] or 0.0 for row in rows] for of in race.scores]
         truth = [sum(score or 0.0 for score in of) / len(of) for of in race.scores]
         tally.add(raced(Draw(costs=race.costs, scores=scores, groups=groups, truth=truth), known, race.forms))
@@ -188,7 +192,13 @@ def _population(forms, n: int, cluster: int, draw: random.Random) -> Draw:
     return Draw(costs=[1.0, *(cost for *_, cost in forms)], scores=[first, *others], groups=groups, truth=truth)
 
 
+def _line(name: str, itself: Tally, drawn: Tally) -> tuple[str, ...]:
+    return (name, f"{itself.asked:,.0f} of {itself.of:,.0f}", f"{itself.alike} of {itself.races}", *drawn.cells())
+
+
 def main() -> None:
+    # benchmarks/statistics.py would stand before the module of that name which the package imports.
+    sys.path.append(sys.path.pop(0))
     from racing_answers import TASKS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -197,17 +207,21 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("racing"))
     parser.add_argument("--write", action="store_true", help="write what came out into docs/statistics.md")
     options = parser.parse_args()
-    lines, every = [], Tally()
-    for name, tally in stored(options.names, options.folder, options.samples):
-        every.add(tally)
-        lines.append((name, *tally.cells()))
+    lines, every = [], (Tally(), Tally())
+    for name, *tallies in stored(options.names, options.folder, options.samples):
+        for whole, tally in zip(every, tallies, strict=True):
+            whole.add(tally)
+        lines.append(_line(name, *tallies))
         print(*lines[-1], sep=" | ", flush=True)
-    lines.append(("**all of them**", *every.cells()))
+    lines.append(_line("**all of them**", *every))
     known = []
     for heads, tally in populations(options.samples):
         known.append((*heads, *tally.cells()))
         print(*known[-1], sep=" | ", flush=True)
-    tables = {"raced": table(("task or world", *TITLES), lines), "raced populations": table(("forms", "dev rows", *TITLES), known)}
+    tables = {
+        "raced": table(("task or world", *ITSELF, *TITLES), lines),
+        "raced populations": table(("forms", "dev rows", *TITLES), known),
+    }
     for name, text in tables.items():
         print(text)
         if options.write:

@@ -21,8 +21,8 @@ from rung.verify.stats import race
 
 TASKS = ("tone", "spam", "handbook", "ledger", "calls")
 RUNGS = ("r1_prompt", "r2_retrieve", "r3_tools")
-# Of a task whose answers take long, no more dev rows than this.
-ROWS = {"calls": 60}
+# Settings of the prompt's search where it would take hours: no demonstrations out of whole mails.
+LESS = {"spam": {"demonstrations": (), "calibrate": False}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +77,10 @@ def _task(name: str, folder: Path, home: Home) -> Task:
         world = worlds.WORLDS[name.removeprefix("world-")](0, worlds.Size())
         file = world.write(folder / "worlds" / name, worlds.SCRIPTED, rungs={})
     task = load_task(file, home.downloads)
-    if name not in ROWS:
+    if name not in LESS:
         return task
     settings: dict[str, Any] = {rung: {**dict(of)} for rung, of in task.settings.items()}
-    settings["r1_prompt"] = {**settings.get("r1_prompt", {}), "dev_rows": ROWS[name]}
+    settings["r1_prompt"] = {**settings.get("r1_prompt", {}), **LESS[name]}
     return replace(task, settings=settings)
 
 

@@ -133,6 +133,25 @@ def test_the_climb_says_what_it_will_ask(task_file: Path, home: Path) -> None:
     assert any(line.startswith("It will ask about ") and "answers if the prompt passes, at most" in line for line in said)
 
 
+def test_a_climb_that_goes_on_says_what_is_left(task_file: Path, home: Path) -> None:
+    with open_home(home, write=True) as opened:
+        under_way = open_climb(load_task(task_file, opened.downloads), opened, Silent())
+        with under_way.lease:
+            foretell(under_way)
+            steps.build(under_way, "r1_prompt")
+        first = under_way.record.foreseen
+    with open_home(home, write=True) as opened:
+        again = open_climb(load_task(task_file, opened.downloads), opened, Silent())
+        with again.lease:
+            foretell(again)
+        second = again.record.foreseen
+    assert first is not None and second is not None
+    build, rebuilt = first.step("built/r1_prompt"), second.step("built/r1_prompt")
+    assert build == rebuilt and build is not None and build.amount.answers.expected == 48, "what is done was said before"
+    left = second.step("diagnosed"), first.step("diagnosed")
+    assert left[0] is not None and left[1] is not None and left[0].amount.answers.expected <= left[1].amount.answers.expected
+
+
 def test_a_step_that_took_much_longer_is_told(task_file: Path, home: Path) -> None:
     from rung.parts import Span
     from rung.registry.predictions import Took

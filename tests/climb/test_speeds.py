@@ -121,6 +121,15 @@ def test_init_waits_for_no_base(home: Path, base: str, says: str) -> None:
     assert says in found.about
 
 
+def test_what_was_measured_beside_other_work_is_not_kept(home: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Machine] = []
+    monkeypatch.setattr(speeds, "kept_machine", lambda home, base: None)
+    monkeypatch.setattr(speeds, "keep_machine", lambda home, base, machine: kept.append(machine))
+    monkeypatch.setattr(speeds, "measure", lambda *_, **__: Machine(cost=USUAL.times(6), took_s=1000.0))
+    crowded = pace_of(str(tiny_base), home, Silent())
+    assert not kept and crowded.reads > pace(Machine(cost=USUAL.times(6))).reads
+
+
 def test_a_base_that_is_here_is_measured(home: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Machine] = []
     monkeypatch.setattr(speeds, "kept_machine", lambda home, base: kept[0] if kept else None)

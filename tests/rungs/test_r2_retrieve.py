@@ -125,6 +125,7 @@ def test_retrieval_wins_where_the_documents_hold_the_answers(tmp_path, static):
     assert (states["r1_prompt"], states["r2_retrieve"]) == ("failed", "passed")
     told = next(rung for rung in document["rungs"] if rung["rung"] == "r2_retrieve")
     assert [trial["name"] for trial in told["trials"] if trial["chosen"]] == ["lexical, 1 passage of 200, question last"]
+    assert told["raced"]["asked"] < 0.6 * told["raced"]["of"] and all(trial["of"] == 40 for trial in told["trials"])
     assert {finding["check"] for finding in told["findings"]} == {"documents", "instructions"}
     assert told["retrieval"] == {
         "k": 1, "n": 50, "target_shown": 1.0, "gold_rows": 50, "recall": 1.0, "ndcg": 1.0, "mrr": 1.0,

@@ -76,6 +76,7 @@ def test_a_climb_where_only_a_tool_helps_ends_at_the_tools_rung(task_file, home)
         chosen = next(trial for trial in rung["trials"] if trial["chosen"])
         assert chosen["n"] == 16 and chosen["of"] == 20
         assert chosen["name"] == "one call, then the answer" and chosen["calls"]["outcomes"] == {"ran": chosen["n"]}
+        assert rung["raced"]["asked"] < rung["raced"]["of"]
         candidate = opened.candidates.get("shop")
         assert candidate.tools.steps == 1
         assert opened.blobs.local(candidate.tools.files).joinpath("prices.txt").exists()

@@ -208,6 +208,19 @@ def is_about(row) -> bool:
 def test_a_bar_on_at_most_prefers_the_lower_score(around):
     with around("{scorer: exact, at_most: .2}") as context:
         assert race(forms(context, "0.9", "0.1"), context, 160).best.name == "0.1"
+        tied = race(forms(context, "0.0 longer", "0.0"), context, 160)
+        assert tied.best.name == "0.0" and len({trial.shares.mean for trial in tied.trials}) == 1
+
+
+def test_a_file_that_is_sorted_is_not_raced_from_its_head(around):
+    with around() as context:
+        first = race(forms(context, "0.5", "0.9"), context, 160).trials[0].run.rows
+        places = [_place(context, row.example) for row in first]
+        assert places != sorted(places) and max(places) - min(places) > 60
+
+
+def _place(context, example: str) -> int:
+    return [row.id for row in context.task.split("dev")].index(example)
 
 
 def test_what_was_asked_is_recorded_once_and_told(around):

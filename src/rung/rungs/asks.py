@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NOTHING = Span.of(0.0)
 # The part of its rows that a form in a race is asked, on average over the worked tasks (benchmarks/racing.py).
-RACED = 0.45
+RACED = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)

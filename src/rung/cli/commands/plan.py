@@ -97,6 +97,9 @@ def _whole(document: dict[str, Any]) -> list[str]:
     lines = [f"If no rung passes: {spread(whole.seconds)}{memory}."]
     if missing:
         lines.append(f"Where no cheap rung passes, it is asked what is missing, {spread(missing.amount.seconds)}: {probes}.")
+    minutes = document["limits"]["minutes"]
+    if minutes is not None and whole.seconds.most > 60 * minutes:
+        lines.append(f"The task allows {minutes:g} minutes (limits.minutes): once they are used up no further rung is begun.")
     lines += costs(prediction, document["limits"]["usd"])
     return [*lines, *[f"{note[:1].upper()}{note[1:]}." for note in prediction.notes]]
 

@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from rung.climb.outlook import speeds
 from rung.climb.outlook.machine import Machine
-from rung.climb.outlook.speeds import known_machine
 from rung.engine.bases.fetch import fetched
 from rung.engine.bases.resolve import Base, resolve
 from rung.errors import RungError
@@ -59,6 +59,6 @@ def _measured(base: Base, asked: str, home: Path, progress: Progress) -> Machine
     from rung.registry.home import open_home
 
     with open_home(home, write=True) as opened:
-        machine, _, crowded = known_machine(base, asked, home, open_runtime(home, opened.blobs), progress)
-    # What other work took beside it is no part of the machine.
-    return replace(machine, cost=machine.cost.times(1 / crowded))
+        machine, _, crowded = speeds.known_machine(base, asked, home, open_runtime(home, opened.blobs), progress)
+    # What other work took beside it is no part of the machine; what is kept is taken as it is, now and the next time.
+    return replace(machine, cost=machine.cost.times(1 / crowded)) if crowded >= speeds.CROWDED else machine

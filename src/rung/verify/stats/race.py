@@ -38,10 +38,17 @@ IMAGINED = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Entrant:
-    """A trial so far: what an answer costs, and its scores on the first n rows; a row without one (None) counts against it."""
+    """A trial so far: what an answer costs, and its scores on the first n rows; a row without one (None) counts against it.
+
+    Raises ValueError for a score that is none (NaN would neither win nor lose), or is not within 0 and 1.
+    """
 
     cost: float
     scores: Sequence[float | None]
+
+    def __post_init__(self) -> None:
+        if not all(score is None or 0.0 <= score <= 1.0 for score in self.scores):
+            raise ValueError("scores are within 0 and 1, or None where there is none")
 
 
 @dataclass(frozen=True, kw_only=True)
