@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from recorded import SERVERS, Recorded, error
-from stand_in import Server
+from recorded import PROSE, SERVERS, Recorded, error, said
+from stand_in import Server, completion
 from toy import write_toy
 
 from rung.cli.app import run
@@ -109,3 +109,23 @@ def test_in_flight_is_a_number_and_no_part_of_the_lock(server: Server, tmp_path:
     for wrong in (0, 257, "many"):
         code, _, said = rung("plan", write_toy(tmp_path, f"{server.address}#smol", limits={"in_flight": wrong}))
         assert code == 2 and "in_flight" in said and "task.yaml:" in said and not server.bodies
+
+
+def test_a_server_that_answers_nothing_ends_the_climb_early(tmp_path: Path, home: Path, rung: Told) -> None:
+    """Its check goes through; then every answer is withheld. The first round of the trials is enough to tell."""
+
+    def withheld(body: dict) -> tuple:
+        if len(body["messages"]) == 1:
+            return said(body, PROSE)
+        reply = completion("")
+        reply["choices"][0]["finish_reason"] = "content_filter"
+        return 200, reply, {}, 0.0
+
+    made = Recorded(withheld).start()
+    try:
+        code, _, told = rung("climb", write_toy(tmp_path, f"{made.address}#smol", rungs=RUNGS))
+    finally:
+        made.http.shutdown()
+        made.http.server_close()
+    assert code == 2 and "questions was answered" in told and "withheld by a filter" in told, told
+    assert len(made.bodies) < 160

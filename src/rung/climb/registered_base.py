@@ -50,12 +50,14 @@ def on_registered(task: Task, home: Home) -> Task:
     if task.base_reference.kind != "registered":
         return task
     try:
-        candidate = home.candidates.get(task.base)
+        candidate = home.candidates.get(task.base_reference.bare)
     except UserError as error:
         hint = f"{error.hint} A folder of that name is written ./{task.base}."
         raise UserError(f"the base {task.base} is not registered here", where=_line(task), hint=hint) from None
     _refuse_unusable(task, candidate)
-    return replace(task, base=candidate.base, base_adapters=candidate.adapters, base_name=task.base)
+    reference = candidate.base_reference
+    base = str(replace(reference, weights=task.base_reference.weights or reference.weights))
+    return replace(task, base=base, base_adapters=candidate.adapters, base_name=task.base)
 
 
 def _refuse_unusable(task: Task, candidate: Candidate) -> None:

@@ -81,4 +81,4 @@ def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candid
 
 
 def _on(candidate: Candidate, digest: str) -> Candidate:
-    return replace(candidate, base=str(BaseReference.tree(digest)))
+    return replace(candidate, base=str(replace(BaseReference.tree(digest), weights=candidate.base_reference.weights)))

@@ -12,7 +12,7 @@ from rung.engine.backend import ContextTooLong, cached_share
 from rung.rungs.base import BuildContext
 from rung.types import Candidate, Example, Progress, Run, Stage
 from rung.verify.choosing import Shares, counted, shares_of_run
-from rung.verify.missing import remarks
+from rung.verify.missing import refuse_silence, remarks
 from rung.verify.run import make_run, random_order
 
 
@@ -72,7 +72,7 @@ class Trial:
         """A line for whoever watches."""
         score = "no score" if self.shares.mean is None else f"{self.shares.mean:.1%}"
         by = f" ({self.shares.by})" if self.shares.by else ""
-        left = f", hardly to be chosen over '{self.behind}' any more" if self.behind else ""
+        left = f"; leaves, behind '{self.behind}'" if self.behind else ""
         none = "".join(f"; {remark}" for remark in remarks([row.answer for row in self.run.rows]))
         return f"{self.name}: {score} on {len(self.run.rows)} dev rows{by}{left}{none}"
 
@@ -100,6 +100,7 @@ def race(forms: Sequence[Form], context: BuildContext, dev_rows: int) -> Race:
     with context.progress.stage(field.title, len(field.forms) * len(field.rows)) as stage:
         for n in rounds(len(field.rows)):
             field.ask(n, stage)
+            field.refuse_silence()
             if field.settled(n, stage):
                 break
     for index in field.still:
@@ -133,6 +134,11 @@ class _Field:
                 self.still.remove(index)
                 self.trials.pop(index, None)
                 self.context.progress.note(f"{self.forms[index].name}: not tried: {error.problem}")
+
+    def refuse_silence(self) -> None:
+        """Raises UserError where a server has answered nothing, whatever form it was asked in."""
+        answers = [row.answer for trial in self.trials.values() for row in trial.run.rows]
+        refuse_silence(self.forms[0].candidate.base_reference, answers)
 
     def settled(self, n: int, stage: Stage) -> bool:
         """Whether the choice is made after n rows; those that are behind leave."""

@@ -16,9 +16,16 @@ from rung.sources.reference import Kind as ReferenceKind
 Kind = Literal["linear", "tree", "pip", "hf", "gguf", "folder", "server", "scripted", "registered"]
 # As messages list them.
 PREFIXES = ("pip:", "hf:", "tree:", "https://", "scripted:")
+# How a reference begins whose weights are kept so while it answers; "int8:" stands before all else of it.
+WEIGHTS = ("int8",)
 _PIN = re.compile(r"(?P<bare>.+)@sha256:(?P<pin>[0-9a-f]+)", re.DOTALL)
 # A folder of such a name is written with its path: ./tone@3.
 _VERSION = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)@(?P<version>[0-9]+)")
+_WITHOUT_WEIGHTS: dict[str, str] = {
+    "linear": "a linear model is no language model",
+    "server": "the base answers over HTTP",
+    "scripted": "the base is a script",
+}
 _FORMS: dict[ReferenceKind, Form] = {
     "pip": Form(called="a package reference", hint="Write pip:name, pip:name==1.2 or pip:name==1.2#model.gguf."),
     "hf": Form(called="a hub reference", hint="Write hf:org/name@revision."),
@@ -41,6 +48,7 @@ class BaseReference:
     scripted    path of the file                  the function             scripted:file.py#function
 
     version   of the package or the name, or the revision on the hub; "" where it is not pinned
+    weights   int8 where it answers from weights of int8, "" where from those of the machine's precision: int8:<reference>
     pin       SHA-256 of the content that it must have (`@sha256:<pin>` at the end); "" where any will do
     """
 
@@ -49,10 +57,14 @@ class BaseReference:
     version: str = ""
     member: str = ""
     pin: str = ""
+    weights: str = ""
 
     @classmethod
     def read(cls, text: str) -> BaseReference:
         """Raises UserError where the text begins like a reference and is none."""
+        weights, colon, rest = text.partition(":")
+        if colon and weights in WEIGHTS:
+            return cls.read(rest).with_weights(weights)
         pinned = _PIN.fullmatch(text)
         bare, pin = (pinned["bare"], pinned["pin"]) if pinned else (text, "")
         return replace(_read(bare), pin=pin)
@@ -69,7 +81,7 @@ class BaseReference:
 
     @property
     def bare(self) -> str:
-        """The text without the pin."""
+        """The text without the pin, and without a word of how its weights are kept."""
         match self.kind:
             case "pip" | "hf":
                 return str(self.fetched)
@@ -85,7 +97,17 @@ class BaseReference:
                 return self.name
 
     def __str__(self) -> str:
-        return f"{self.bare}@sha256:{self.pin}" if self.pin else self.bare
+        text = f"{self.bare}@sha256:{self.pin}" if self.pin else self.bare
+        return f"{self.weights}:{text}" if self.weights else text
+
+    def with_weights(self, weights: str) -> BaseReference:
+        """The same, answering from weights that are kept so. Raises UserError for what has none here, or already says it."""
+        if self.weights:
+            raise UserError(f"{self.weights} is said twice", where=str(self), hint="Say it once.")
+        if self.kind in _WITHOUT_WEIGHTS:
+            problem = f"{_WITHOUT_WEIGHTS[self.kind]}: its weights cannot be kept in {weights}"
+            raise UserError(problem, where=self.bare, hint="Leave it out, or name a model on this machine.")
+        return replace(self, weights=weights)
 
     @property
     def fetched(self) -> Reference | None:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from rung.data.read.rows import MOST_BAD
 from rung.data.split import REST
 from rung.errors import did_you_mean
+from rung.sources.base import WEIGHTS
 from rung.task.bars import bar_problem
 from rung.task.texts import AsWritten
 from rung.task.tools import ToolsSpec, in_full
@@ -51,6 +52,13 @@ def _names(value: Any) -> Any:
     """A mapping of values to names, or the word that is understood in its place."""
     if value is not None and value != "letters" and not (isinstance(value, Mapping) and value):
         raise ValueError(f"'names' cannot be {value!r}: give each value its name, such as {{0: negative, 1: positive}}, or letters")
+    return value
+
+
+def _kept_weights(value: str | None) -> str | None:
+    """How a base's weights are kept while it answers."""
+    if value is not None and value not in WEIGHTS:
+        raise ValueError(f"'weights' is '{value}': it is {' or '.join(WEIGHTS)}, or left out for the machine's own precision")
     return value
 
 
@@ -245,10 +253,12 @@ class ProbesSpec(BaseModel):
 
 
 class BaseSpec(Strict):
-    """The model to change: alone, by its name, or with an adapter under everything, a folder in PEFT's format."""
+    """The model to change: alone, by its name, or with an adapter under everything, a folder in PEFT's format; and, where it
+    answers from fewer bits than the machine's own precision, how its weights are kept."""
 
     model: str = Field(min_length=1)
     adapter: str | None = Field(default=None, min_length=1)
+    weights: Annotated[str | None, AfterValidator(_kept_weights)] = None
 
 
 def _base_in_full(value: Any) -> Any:
@@ -271,6 +281,7 @@ class TaskSpec(Strict):
     guards: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitsSpec = LimitsSpec()
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha_shares: Literal["dev", "equal"] = "dev"
     consequence: Literal["low", "medium", "high"] = "low"
     seed: int = Field(default=0, ge=0)
     prices: PricesSpec = PricesSpec()

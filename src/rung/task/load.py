@@ -27,7 +27,7 @@ from rung.sources.base import BaseReference
 from rung.task.bars import fields_of, named_costs, refuse_bars, scorer_problems
 from rung.task.checks import read_checks, refuse_errors
 from rung.task.open_lines import refuse_open
-from rung.task.positions import Located, read_yaml
+from rung.task.positions import Located, place_in, read_yaml
 from rung.task.texts import as_written
 from rung.types import Bar, Example, Finding, Limits, Task
 from rung.verify.bars import Measure
@@ -319,6 +319,17 @@ def _located_base(base: str, folder: Path) -> str:
     return str(reference.at(beside.resolve())) if reference.is_path and beside.exists() else base
 
 
+def _base(spec: TaskSpec, path: Path) -> str:
+    """What the file names, and how its weights are kept. Raises UserError, with the line, where they cannot be."""
+    located = _located_base(spec.base.model, path.parent)
+    if not spec.base.weights:
+        return located
+    try:
+        return str(BaseReference.read(located).with_weights(spec.base.weights))
+    except UserError as error:
+        raise UserError(error.problem, where=place_in(str(path), ("base", "weights")), hint=error.hint) from None
+
+
 def _located_adapter(adapter: str | None, folder: Path) -> str:
     """The whole path of a folder beside the task file, or what names one on the hub; "" for none."""
     if adapter and adapter.startswith("hf:"):
@@ -339,7 +350,7 @@ def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], pa
     limits = spec.limits
     return Task(
         name=spec.name,
-        base=_located_base(spec.base.model, path.parent),
+        base=_base(spec, path),
         base_adapter=_located_adapter(spec.base.adapter, path.parent),
         instruction=spec.instruction,
         examples=examples,
@@ -349,6 +360,7 @@ def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], pa
             p95_latency_s=limits.p95_seconds, tokens_per_answer=limits.tokens_per_answer, minutes=limits.minutes, usd=limits.usd
         ),
         alpha=spec.alpha,
+        alpha_shares=spec.alpha_shares,
         consequence=spec.consequence,
         seed=spec.seed,
         settings=spec.rungs,

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from rung.errors import UserError
 from rung.reply import read_reply
+from rung.sources.base import BaseReference
 from rung.types import CUT_OFF, FAILED, REFUSED, SILENT, UNHELD, WITHHELD, Answer
 
 # By finish_reason: of one answer, of several.
@@ -22,6 +24,7 @@ _TOLD = {
     UNHELD: ("was given up: it could not be held to its form", "were given up: they could not be held to their form"),
 }
 MANY = 0.1  # the share of answers that the limit ended from which on it is told
+ENOUGH = 20  # answers of a server that are all none, from which on nothing more is asked
 _SILENT = ("came without a text", "came without a text")
 
 
@@ -30,6 +33,18 @@ def no_answer(answer: Answer) -> str:
     if not _is_none(answer):
         return ""
     return f"no answer: it {_TOLD.get(answer.finish_reason, _SILENT)[0]}" + (f" ({answer.fault})" if answer.fault else "")
+
+
+def refuse_silence(base: BaseReference, answers: Sequence[Answer]) -> None:
+    """Raises UserError where a server's answers, enough to tell, are all none: more of them would be paid for nothing."""
+    if base.is_server and len(answers) >= ENOUGH and all(map(_is_none, answers)):
+        faults = Counter(answer.fault for answer in answers if answer.fault).most_common(1)
+        said = "; ".join((*remarks(answers), *(fault for fault, _ in faults)))
+        raise UserError(
+            f"not one of {len(answers):,} questions was answered: {said}",
+            where=str(base),
+            hint="Answers that the limit ended need more room (max_tokens of the rung); else ask the server one row by hand.",
+        )
 
 
 def remarks(answers: Sequence[Answer]) -> tuple[str, ...]:

@@ -59,10 +59,13 @@ def resolve(reference: str, home: Path, *, blobs: Blobs | None = None, progress:
     https://host/v1#model          any OpenAI-compatible server
     scripted:file.py#function      a function that answers
 
+    int8:<any model here>          answers from its weights in int8
+
     Each may be followed by @sha256:<digest>: another content is then refused. Raises UserError, BrokenEnvironment.
     """
     asked = BaseReference.read(reference)
-    base = _resolve(replace(asked, pin=""), home, blobs, progress or Silent())
+    base = _resolve(replace(asked, pin="", weights=""), home, blobs, progress or Silent())
+    base = replace(base, reference=replace(base.reference, weights=asked.weights))
     if asked.pin and base.digest != asked.pin:
         raise UserError(
             f"the base is not the one that was measured: its digest is sha256:{base.digest[:12]}..., not {asked.pin[:12]}...",

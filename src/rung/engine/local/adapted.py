@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rung.engine.local.functions import low_rank_linear
+from rung.engine.local.int8 import Matrix, state_of
+from rung.engine.local.int8 import product as plain
 from rung.engine.local.low_rank import Factors, LowRank
 from rung.engine.local.shape import Module, Shape
 from rung.engine.local.update import Untouched, Update
@@ -85,7 +87,7 @@ class Adapted(Untouched):
     def __init__(self, layers: Sequence[Mapping[str, _Product]]) -> None:
         self._layers = layers
 
-    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
         if product not in self._layers[layer]:
             return super().linear(layer, product, x, weight, bias)
         return self._layers[layer][product].linear(x, weight, bias)
@@ -109,25 +111,25 @@ class _Product:
         self._seen: tuple[int, int] | None = None
         self._of_weight: tuple[Factors | None, Tensor | None] = (None, None)
 
-    def linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def linear(self, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
         """(n, out)"""
         factors, lengths = self._derived(weight)
         if lengths is None:
-            y = low_rank_linear(x, weight, bias, factors.down, factors.up) if factors else F.linear(x, weight, bias)
+            y = low_rank_linear(x, weight, bias, factors.down, factors.up) if factors else plain(x, weight, bias)
         else:
-            y = F.linear(x, weight) if factors is None else low_rank_linear(x, weight, None, factors.down, factors.up)
+            y = plain(x, weight) if factors is None else low_rank_linear(x, weight, None, factors.down, factors.up)
             y = y * lengths if bias is None else y * lengths + bias
         if self._shift is not None:
             y = y + self._shift
         return self._replaced(y, x, weight, bias) if self._own else y
 
-    def _replaced(self, y: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _replaced(self, y: Tensor, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
         parts, start = [], 0
         for place, effect in self._own:
             old = bias[place] if bias is not None else None
-            new = old if effect.bias is None else effect.bias.to(weight)
+            new = old if effect.bias is None else effect.bias.to(x)
             if effect.weight is not None:
-                part = F.linear(x, effect.weight.to(weight), new)
+                part = F.linear(x, effect.weight.to(x), new)
             else:
                 assert new is not None
                 part = y[:, place] + (new if old is None else new - old)
@@ -162,18 +164,18 @@ class _Product:
                 laid[place] = part
         return laid.to(self._dtype)
 
-    def _derived(self, weight: Tensor) -> tuple[Factors | None, Tensor | None]:
+    def _derived(self, weight: Matrix) -> tuple[Factors | None, Tensor | None]:
         """(factors, what each output is multiplied by), which depend on the base's weight where it says so."""
         if all(effect.magnitude is None and effect.begun_from is None for _, effect in self._parts):
             return self.factors, None
-        seen = (weight.data_ptr(), 0 if weight.is_inference() else weight._version)
+        seen = state_of(weight)
         if self._seen != seen:
             with torch.no_grad():
                 self._of_weight = self._from(weight)
             self._seen = seen
         return self._of_weight
 
-    def _from(self, weight: Tensor) -> tuple[Factors | None, Tensor | None]:
+    def _from(self, weight: Matrix) -> tuple[Factors | None, Tensor | None]:
         taken: dict[int, Factors] = {}
         for place, effect in self._parts:
             if effect.begun_from and effect.down is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.adapted import ModuleEffect
+from rung.engine.local.int8 import Matrix
 from rung.engine.local.update import Untouched, Update
 
 # (n, width) rows of an embedding -> (n, width) as the first layer takes them.
@@ -49,7 +50,7 @@ class AtEnds(Untouched):
         self._effect, self._inner, self._embed = effect, inner, embed or _as_they_are
         self._heads: dict[tuple[int, int], Tensor] = {}
 
-    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
         return self._inner.linear(layer, product, x, weight, bias)
 
     def residual(self, layer: int, x: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
+from rung.engine.local.int8 import Int8Matrix, Matrix
+
 
 class RMSNorm(Function):
     """y = x / sqrt(mean(x^2) + epsilon) * weight, over the last dimension, in float32 (Zhang & Sennrich, arXiv 1910.07467)."""
@@ -115,8 +117,10 @@ def gated_silu(gate_up: Tensor) -> Tensor:
     return _applied(GatedSiLU, gate_up)
 
 
-def low_rank_linear(x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:
-    """LowRankLinear, differentiable."""
+def low_rank_linear(x: Tensor, weight: Matrix, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:
+    """LowRankLinear, differentiable; over int8, which nothing is trained through, computed as it is."""
+    if isinstance(weight, Int8Matrix):
+        return weight.product(x, bias).addmm_(x @ down.T, up.T)
     return _applied(LowRankLinear, x, weight, bias, down, up)
 
 

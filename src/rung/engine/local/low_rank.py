@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.functions import low_rank_linear
+from rung.engine.local.int8 import Matrix
 from rung.engine.local.update import Untouched
 
 
@@ -26,7 +27,7 @@ class LowRank(Untouched):
     def __init__(self, layers: Sequence[Mapping[str, Factors]]) -> None:
         self.layers = layers
 
-    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
         if product not in self.layers[layer]:
             return super().linear(layer, product, x, weight, bias)
         factors = self.layers[layer][product]

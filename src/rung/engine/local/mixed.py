@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from rung.engine.local.adapters import Key, Stack
+from rung.engine.local.int8 import Matrix
+from rung.engine.local.int8 import product as plain
 from rung.engine.local.low_rank import Factors, LowRank
 from rung.engine.local.update import Untouched, Update
 
@@ -125,8 +126,8 @@ class Mixed(Untouched):
         rows = torch.tensor([places[stack.key] for stack in stacks], device=bank.device)
         return cls(list(distinct.values()), rows.repeat_interleave(torch.tensor(sizes, device=bank.device)), bank)
 
-    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        y = F.linear(x, weight, bias)
+    def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
+        y = plain(x, weight, bias)
         factors = self._bank.factors(layer, product)
         if factors and len(self._routes.tokens):
             self._add(y, x, factors)

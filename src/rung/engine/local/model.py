@@ -32,12 +32,14 @@ class LocalModel:
     """What training, evaluation and serving share. `folder` is where it was read from.
 
     `below` acts on every pass of its training, frozen: what is trained comes on top of it. Answers say their adapters themselves.
+    `weights` is int8 where the decoder keeps them so: it answers, and what is trained is read again in full precision.
     """
 
     folder: Path
     tokenizer: Any
     decoder: Decoder
     below: Update | None = None
+    weights: str = ""
 
     def under(self, adapters: Sequence[AdapterUse]) -> LocalModel:
         """The same model, to be trained with these adapters in place. Raises UserError for one that cannot be applied exactly."""
@@ -59,23 +61,31 @@ class LocalModel:
         return torch.tensor(found, device=self.decoder.device) if found else None
 
     @classmethod
-    def load(cls, folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None) -> LocalModel:
-        """Load a transformers folder onto the best device. `dtype` None lets `precision.choose` decide, by a self-check."""
+    def load(cls, folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None, weights: str = "") -> LocalModel:
+        """Load a transformers folder onto the best device. `dtype` None lets `precision.choose` decide, by a self-check.
+
+        weights  int8, or "" for those of that precision. Raises UserError where int8 is not computed, or its check refuses it.
+        """
         from rung.engine.local.devices import best_device
-        from rung.engine.local.precision import choose
+        from rung.engine.local.int8_loading import load_int8
 
         reuse_freed_memory()
         place = torch.device(device) if device else best_device()
-        decoder: Decoder
-        try:
-            config = DecoderConfig.read(folder)
-            chosen = dtype or choose(folder, config, place)
-            decoder = FusedDecoder(config, load_weights(folder, config, chosen, place))
-        except NotComputed:
-            decoder = _otherwise(folder, dtype, place)
+        decoder = load_int8(folder, dtype, place) if weights else _decoder(folder, dtype, place)
         tokenizer = load_tokenizer(folder)
         refuse_strangers(tokenizer, decoder.config.vocabulary, folder)
-        return cls(folder=folder, tokenizer=tokenizer, decoder=decoder)
+        return cls(folder=folder, tokenizer=tokenizer, decoder=decoder, weights=weights)
+
+
+def _decoder(folder: Path, dtype: torch.dtype | None, place: torch.device) -> Decoder:
+    from rung.engine.local.precision import choose
+
+    try:
+        config = DecoderConfig.read(folder)
+        chosen = dtype or choose(folder, config, place)
+        return FusedDecoder(config, load_weights(folder, config, chosen, place))
+    except NotComputed:
+        return _otherwise(folder, dtype, place)
 
 
 def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> Decoder:
@@ -95,8 +105,11 @@ def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> 
 
 
 def trainable_model(backend: Backend) -> LocalModel:
-    """The model in memory whose weights can be trained. Raises UserError for a backend that has none."""
+    """The model whose weights can be trained: the one in memory, or, where that answers from int8, the same in full precision.
+
+    Raises UserError for a backend that has none.
+    """
     model: LocalModel | None = getattr(backend, "model", None)
     if model is None:
         raise UserError(f"the weights of {backend.reference} are not here to train")
-    return model
+    return LocalModel.load(model.folder) if model.weights else model

@@ -68,7 +68,7 @@ def choose(folder: Path, config: Shape, device: torch.device) -> torch.dtype:
     if not quick_bfloat16(device) or config.parameters < SMALL_PARAMETERS:
         return torch.float32
     notes = folder.resolve().parent / f".{folder.resolve().name}.precision.json"
-    key = _identity(folder, device)
+    key = identity(folder, device)
     found = _recall(notes, key)
     if found is None:
         found = self_check(folder, config, device).passed
@@ -87,12 +87,12 @@ def told_precision() -> torch.dtype | None:
 def self_check(folder: Path, config: Shape, device: torch.device) -> Check:
     """Reads the weights as they are stored and runs a fixed text in both precisions; float32 is unpacked one layer at a time
     where the layers are ours."""
-    ids = _probe_ids(folder, config, device)
+    ids = probe_ids(folder, config, device)
     if isinstance(config, HookedShape):
         with torch.inference_mode():
-            exact = _log_probabilities(load_hooked(folder, config, torch.float32, device), ids)
+            exact = log_probabilities(load_hooked(folder, config, torch.float32, device), ids)
             try:
-                rounded = _log_probabilities(load_hooked(folder, config, torch.bfloat16, device), ids)
+                rounded = log_probabilities(load_hooked(folder, config, torch.bfloat16, device), ids)
             except NotHooked:
                 # So coarse that the trial of our attention fails in it, where that in float32 did not: no verdict on the attention.
                 return Check(sure_tokens_kept=0.0, mean_change_nats=float("inf"))
@@ -100,8 +100,8 @@ def self_check(folder: Path, config: Shape, device: torch.device) -> Check:
     assert isinstance(config, DecoderConfig)
     stored = load_weights(folder, config, stored_dtype(folder), device)
     with torch.inference_mode():
-        exact = _log_probabilities(FusedDecoder(config, _in_float32(stored)), ids)
-        rounded = _log_probabilities(FusedDecoder(config, _cast(stored, torch.bfloat16)), ids)
+        exact = log_probabilities(FusedDecoder(config, in_float32(stored)), ids)
+        rounded = log_probabilities(FusedDecoder(config, _cast(stored, torch.bfloat16)), ids)
     return compare(exact, rounded, ids)
 
 
@@ -115,12 +115,14 @@ def compare(exact: Tensor, rounded: Tensor, ids: Tensor) -> Check:
     return Check(sure_tokens_kept=float(kept.mean()) if len(kept) else 1.0, mean_change_nats=float(change))
 
 
-def _probe_ids(folder: Path, config: Shape, device: torch.device) -> Tensor:
+def probe_ids(folder: Path, config: Shape, device: torch.device) -> Tensor:
+    """PROBE, as far as the model reads."""
     ids = load_tokenizer(folder).encode(PROBE, add_special_tokens=False)
     return torch.tensor(ids[: config.max_positions], device=device)
 
 
-def _log_probabilities(decoder: Decoder, ids: Tensor) -> Tensor:
+def log_probabilities(decoder: Decoder, ids: Tensor) -> Tensor:
+    """(n, vocabulary) after each of the n ids."""
     attention = PrefixedRows(prefix_tokens=0, rows=1, row_length=len(ids))
     hidden = decoder.hidden(ids, torch.arange(len(ids), device=ids.device), attention)
     return torch.log_softmax(decoder.logits(hidden), dim=-1)
@@ -130,7 +132,8 @@ def _cast(weights: Weights, dtype: torch.dtype) -> Weights:
     return weights.replace({name: tensor.to(dtype) for name, tensor in weights.named()})
 
 
-def _in_float32(weights: Weights) -> Weights:
+def in_float32(weights: Weights) -> Weights:
+    """The same, each layer unpacked as it is reached."""
     embedding = weights.embedding.float()
     return Weights(
         embedding=embedding,
@@ -157,7 +160,7 @@ class _Float32Layers(Sequence[Any]):
         return (self[index] for index in range(len(self)))
 
 
-def _identity(folder: Path, device: torch.device) -> str:
+def identity(folder: Path, device: torch.device) -> str:
     """Changes with the torch build, the processor's abilities, and the weights."""
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in weight_files(folder)]
     config = (folder / "config.json").read_text("utf-8")

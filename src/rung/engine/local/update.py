@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import torch.nn.functional as F
 from torch import Tensor
+
+from rung.engine.local.int8 import Matrix
+from rung.engine.local.int8 import product as plain
 
 
 class Update(Protocol):
@@ -20,7 +22,7 @@ class Update(Protocol):
     of()           the same update for a pass that goes on with these of its n tokens alone, by their indices (s,)
     """
 
-    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor: ...
+    def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor: ...
 
     def residual(self, layer: int, x: Tensor) -> Tensor: ...
 
@@ -36,8 +38,8 @@ class Update(Protocol):
 class Untouched:
     """The base alone. A method's Update builds on it and overrides the places where it acts."""
 
-    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return F.linear(x, weight, bias)
+    def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
+        return plain(x, weight, bias)
 
     def residual(self, layer: int, x: Tensor) -> Tensor:
         return x
@@ -62,8 +64,8 @@ class Sum:
     def __init__(self, updates: Sequence[tuple[Update, float]]) -> None:
         self.updates = updates
 
-    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return self._sum(F.linear(x, weight, bias), [update.linear(layer, product, x, weight, bias) for update, _ in self.updates])
+    def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
+        return self._sum(plain(x, weight, bias), [update.linear(layer, product, x, weight, bias) for update, _ in self.updates])
 
     def residual(self, layer: int, x: Tensor) -> Tensor:
         return self._sum(x, [update.residual(layer, x) for update, _ in self.updates])

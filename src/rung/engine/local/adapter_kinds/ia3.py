@@ -13,6 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
+from rung.engine.local.int8 import Matrix
 from rung.engine.local.peft.files import Key, PeftFiles
 from rung.engine.local.peft.keys import MERGE, Keys, Values, check_keys
 from rung.engine.local.peft.reading import BasePaths, Read
@@ -58,7 +59,7 @@ class Scaled(Untouched):
     ) -> None:
         self.inputs, self.outputs, self.apart = inputs, outputs, apart or {}
 
-    def linear(self, layer: int, product: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
         at = layer, product
         y = super().linear(layer, product, x * self.inputs[at] if at in self.inputs else x, weight, bias)
         for rows, scale in self.apart.get(at, ()):

@@ -17,9 +17,13 @@ from rung.engine.local.decoder import Decoder, Head
 from rung.engine.local.hooked.interface import answer_with, cap_of, scale_of, sinks_of
 from rung.engine.local.hooked.look import stack_of
 from rung.engine.local.hooked.shape import HookedShape
+from rung.engine.local.int8 import product as plain
 from rung.engine.local.modules import save_module
 from rung.engine.local.scoring import Scoring
 from rung.engine.local.update import Update
+
+# Where a linear module keeps its weight in int8; its own parameter is then a shape without numbers.
+KEPT = "int8_weight"
 
 
 @dataclass(kw_only=True)
@@ -174,9 +178,11 @@ def _hook_linear(module: Any, running: Running, layer: int, product: str) -> Non
 
     def forward(x: Tensor) -> Tensor:
         run = running.now
-        weight = module.weight if is_plain else module.weight.T
+        weight = getattr(module, KEPT, None)
+        if weight is None:
+            weight = module.weight if is_plain else module.weight.T
         if run is None or run.update is None:
-            return F.linear(x, weight, module.bias)
+            return plain(x, weight, module.bias)
         y = run.update.linear(layer, product, x.flatten(0, -2), weight, module.bias)
         return y.view(*x.shape[:-1], y.shape[-1])
 

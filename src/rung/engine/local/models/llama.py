@@ -13,6 +13,7 @@ from torch import Tensor
 from rung.engine.local.architecture import DecoderConfig, Held, NotComputed, Pass
 from rung.engine.local.attention import PLAIN_SCORES_AT_MOST
 from rung.engine.local.functions import gated_silu, rms_norm, rotated
+from rung.engine.local.int8 import Matrix
 from rung.engine.local.rotary import ROTARY_KINDS, Angles, rope_settings
 from rung.engine.local.settings import whole
 from rung.errors import UserError
@@ -32,14 +33,14 @@ class Layer:
     """One block's tensors; (out, in) for matrices. Norms of queries and keys, and biases, only where the architecture has them."""
 
     input_norm: Tensor
-    qkv: Tensor
+    qkv: Matrix
     qkv_bias: Tensor | None = None
     query_norm: Tensor | None = None
     key_norm: Tensor | None = None
-    output: Tensor
+    output: Matrix
     post_norm: Tensor
-    gate_up: Tensor
-    down: Tensor
+    gate_up: Matrix
+    down: Matrix
 
 
 def read(raw: Mapping[str, Any], where: str) -> DecoderConfig:
