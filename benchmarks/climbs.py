@@ -25,11 +25,13 @@ from statistics_page import put
 
 from rung import plugins
 from rung.climb.climb import climb
+from rung.climb.diagnosis.probe import probes
 from rung.engine.demos import pool_bytes
 from rung.parts import Demonstrations
 from rung.progress import Silent
 from rung.registry.documents import ClimbDocument
 from rung.registry.home import open_home
+from rung.rungs.asks import Foreseen
 from rung.rungs.base import BuildContext, ladder
 from rung.task.load import load_task
 from rung.types import Candidate, Task
@@ -84,6 +86,7 @@ def install(rungs: int) -> None:
     plugins.names = lambda slot: tuple(made) if slot == "rungs" else () if slot == "probes" else names(slot)  # type: ignore[assignment]
     plugins.load = lambda slot, name: made[name] if slot == "rungs" else load(slot, name)  # type: ignore[assignment]
     ladder.cache_clear()
+    probes.cache_clear()
 
 
 def _rung(name: str, order: int) -> ModuleType:
@@ -94,7 +97,8 @@ def _rung(name: str, order: int) -> ModuleType:
         return Candidate(rung=name, base=backend.reference, prompt=f"{task.instruction} {name}", demonstrations=shown)
 
     module = ModuleType(name)
-    vars(module).update(ORDER=order, TITLE=name, UNDO="", CHEAP=True, applies=lambda task: "", build=build)
+    known = {"applies": lambda task: "", "build": build, "foresee": lambda *_: Foreseen(asks=())}
+    vars(module).update(ORDER=order, TITLE=name, UNDO="", CHEAP=True, **known)
     return module
 
 

@@ -11,6 +11,7 @@ from scipy.stats import binom
 from statistics_page import table
 
 from rung.types import Bar, Example, Task
+from rung.verify.alpha import AlphaPlan
 from rung.verify.metrics import ANSWERED, MICRO_F1, ONE_F1, SHARE
 from rung.verify.split_size import card
 from rung.verify.stats import boundaries, eprocess, power
@@ -147,7 +148,7 @@ def carded(kind: str, sizes: tuple[int, ...]) -> float | None:
     )
     bar = Bar(**CHOICE, **BARS[kind], name="quality")
     task = Task(name="t", base="b", instruction="", examples=examples, quality=bar, alpha=0.0125)
-    truth: float | None = card(task, 1)[-1].get("truth")
+    truth: float | None = card(task, AlphaPlan(number=1, alpha=task.alpha, rungs=("one",)))[-1].get("truth")
     return truth
 
 

@@ -2,6 +2,7 @@
 
     python benchmarks/train.py [--rows 600] [--epochs 2] [--threads 2] [--cache FOLDER]
     python benchmarks/train.py --against OTHER/src       # this source tree and another one, by turns, instead of TRL
+    python benchmarks/train.py --against OTHER/src --avx2    # both as on a processor with AVX2 alone, in float32
 
 Same base, tokens, rank, targets, learning rate, schedule, epochs and rows a step; all in the precision that the engine chooses on
 this machine. Useful tokens are those of the rows, prompt and answer, without padding; on a shared machine read them by CPU second,
@@ -16,10 +17,10 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import venv
+from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +28,12 @@ SOURCE = HERE.parent / "src"
 TASK = HERE.parent / "tasks" / "tone" / "task.yaml"
 TRL = ("trl==1.16.*", "peft", "transformers", "torch==2.13.0")
 BY = ("tokens_per_s", "tokens_per_cpu_s")
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "RUNG_PRECISION": "float32",
+}
 
 
 def main() -> None:
@@ -34,12 +41,16 @@ def main() -> None:
     options.cache.mkdir(parents=True, exist_ok=True)
     python = None if options.against else trl_python(options.cache)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    if options.avx2:
+        os.environ |= AVX2
     sys.path.insert(0, str(SOURCE))
     model, train_rows, dev_rows = load(options)
     job = job_of(model, train_rows, options)
     tokens = sum(len(row.ids) for row in train_rows) / len(train_rows)
     print(f"{len(train_rows)} rows, {tokens:.0f} tokens each, {options.threads} threads", flush=True)
-    print(f"{job['precision']} on {processor()}", flush=True)
+    imitated = ", as with AVX2 alone" if options.avx2 else ""
+    print(f"{job['precision']} on {processor()}{imitated}", flush=True)
+    print(f"answers to learn: {answers_of(model, train_rows)}", flush=True)
     if python is None:
         report_trees(by_turns(job, options), model, dev_rows)
         return
@@ -59,6 +70,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--probe-rows", type=int, default=96, help="rows on which TRL's settings are compared (default 96)")
     parser.add_argument("--against", type=Path, help="another checkout's src folder, compared with this one instead of TRL")
     parser.add_argument("--turns", type=int, default=3, help="runs of each tree with --against (default 3)")
+    parser.add_argument("--rate", action="store_true", help="bare products of the model's shapes too (always with --against)")
+    parser.add_argument("--avx2", action="store_true", help="as on a processor with AVX2 alone: float32, no wider instructions")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "rung-benchmarks")
     return parser.parse_args()
 
@@ -111,7 +124,14 @@ def job_of(model, rows, options: argparse.Namespace) -> dict:
         "alpha": 32,
         "batch_rows": 16,
         "seed": 0,
+        "rate": options.rate or options.against is not None,
     }
+
+
+def answers_of(model, rows) -> str:
+    """The commonest, with how many rows have each: a sample that is drawn has its share of all."""
+    counts = Counter(model.tokenizer.decode(row.ids[row.start : -1]) for row in rows)
+    return ", ".join(f"{count} {answer!r}" for answer, count in counts.most_common(4))
 
 
 def processor() -> str:
@@ -156,14 +176,28 @@ def by_turns(job: dict, options: argparse.Namespace) -> dict[str, list[dict]]:
 def report_trees(runs: dict[str, list[dict]], model, dev_rows) -> None:
     """Medians of either tree, and whether both come to the same weights."""
     print(f"{'':12}{'useful tokens/s':>16}{'/CPU second':>13}{'dev loss':>10}")
-    medians = {name: [statistics.median(run[by] for run in its) for by in BY] for name, its in runs.items()}
+    medians = {name: [median([run[by] for run in its]) for by in BY] for name, its in runs.items()}
     for name, its in runs.items():
         print(f"{name:12}{medians[name][0]:16.0f}{medians[name][1]:13.0f}{dev_loss(model, its[-1]['folder'], dev_rows):10.4f}")
     clock, cpu = (mine / other for mine, other in zip(*medians.values(), strict=True))
     print(f"ratio {clock:.2f}x by the clock, {cpu:.2f}x by CPU time")
+    tell_rates(runs)
     weights = {run["weights"] for its in runs.values() for run in its}
     print("the trained weights are the same, byte for byte" if len(weights) == 1 else f"the trained weights differ: {weights}")
     print(f"repeat: {Path(sys.executable).name} {' '.join(sys.argv)}")
+
+
+def median(values: list[float]) -> float:
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def tell_rates(runs: dict[str, list[dict]]) -> None:
+    """What bare products reach, and which share of that the loop does, on the products that these rows cannot do without."""
+    for name, its in runs.items():
+        rate, share, cpu_share = (median([run[key] for run in its]) for key in ("rate", "share", "cpu_share"))
+        shares = f"{share:.0%} of that by the clock, {cpu_share:.0%} by CPU time"
+        print(f"{name:12} bare products {rate / 1e9:.0f} GFLOP/s; the loop {shares}")
 
 
 def dev_loss(model, adapter: str, rows) -> float:
@@ -195,6 +229,8 @@ def report(model, dev_rows, runs: tuple[dict, dict], theirs: dict) -> None:
     print(f"{'':32}{'useful tokens/s':>16}{'/CPU second':>13}{'steps':>7}{'dev loss':>10}")
     for name, run, its_loss in lines:
         print(f"{name:32}{run['tokens_per_s']:16.0f}{run['tokens_per_cpu_s']:13.0f}{run['steps']:7}{its_loss:10.4f}")
+    if "rate" in runs[0]:
+        tell_rates({"rung": list(runs)})
     ratios = [sum(run[by] for run in runs) / len(runs) / best[by] for by in BY]
     print(f"ratio {ratios[0]:.2f}x by the clock, {ratios[1]:.2f}x by CPU time")
     against, between = 100 * (sum(losses) / len(losses) / other - 1), 100 * (losses[1] / losses[0] - 1)

@@ -176,8 +176,8 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    No part of its digest: `findings`, what the audit found; `traffic`, what break-evens are told in; `in_flight` and `batch`.
-    `base_adapters` (digests) are part of the base: those of a registered version (`base_name`) and the file's `base_adapter`."""
+    No part of its digest: `findings` of the audit; `traffic`, what break-evens are told in; `in_flight`; `batch`. Rungs share alpha
+    by `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
 
     name: str
     base: str
@@ -202,6 +202,7 @@ class Task:
     base_adapter: str = ""
     in_flight: int | None = None
     batch: bool = False
+    alpha_shares: Literal["dev", "equal"] = "dev"
 
     @cached_property
     def base_reference(self) -> BaseReference:
@@ -226,7 +227,7 @@ class Task:
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
         # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
-        none = () if self.base_adapters else ("base_adapters",)
+        none = [name for name, unsaid in (("base_adapters", ()), ("alpha_shares", "dev")) if getattr(self, name) == unsaid]
         outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch", *none)
         fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
         rows = [[row.digest, row.group, row.split, *([dict(row.slices)] if row.slices else [])] for row in self.examples]
@@ -245,12 +246,10 @@ def _locked(value: Any) -> Any:
     return as_json(value)
 
 
-_LEAST = Bar(scorer="")
-
-
 def _unsaid(bar: Bar) -> list[str]:
     """What a bar need not say, and does not: left out of the lock, so that tasks keep the digest that they had before."""
-    return [name for name in ("at_most", "where", "metric", "of", "k", "cost") if getattr(bar, name) == getattr(_LEAST, name)]
+    least = Bar(scorer="")
+    return [name for name in ("at_most", "where", "metric", "of", "k", "cost") if getattr(bar, name) == getattr(least, name)]
 
 
 @dataclass(frozen=True, kw_only=True)

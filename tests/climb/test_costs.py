@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,11 @@ from stand_in import Server
 from toy import write_toy
 
 from rung.cli.app import run
+from rung.climb.outlook.predict import UNTIMED
+from rung.climb.outlook.pricing import Pricing
+from rung.climb.outlook.questions import Questions
+from rung.parts import Span
+from rung.types import Bar, Task
 
 PRICES = {"input_usd_per_million": 2.0, "output_usd_per_million": 8.0, "cached_input_usd_per_million": 0.5}
 RUNGS = {"r0_linear": {"skip": True}, "r1_prompt": {"demonstrations": [2], "dev_rows": 20, "calibration_rows": 20}}
@@ -52,6 +58,18 @@ def test_tokens_are_priced_the_cheap_form_and_the_dear(plan: Any, server: Server
     assert "It will cost about $" in told and ", at most $" in told
     rung = next(rung for rung in document["rungs"] if rung["rung"] == "r1_prompt")
     assert rung["climb_usd"]["most"] <= whole["usd"]["most"]
+
+
+@pytest.mark.parametrize(("batch", "factor", "part"), [(False, {}, 1.0), (True, {}, 0.5), (True, {"batch_factor": 0.2}, 0.2)])
+def test_batches_cost_a_part(batch: bool, factor: dict[str, float], part: float) -> None:
+    bar, prices = Bar(scorer="choice", at_least=0.5), PRICES | factor
+    task = Task(name="t", base="http://x/v1#m", instruction="", examples=(), quality=bar, prices=prices, batch=batch)
+    pricing = Pricing(context=SimpleNamespace(task=task), machine=UNTIMED, reader=None)  # type: ignore[arg-type]
+    cost = pricing._usd(Questions(shared=60, own=40, writes=10), Span.of(1000))
+    # 100 tokens read, 60 of them at a quarter of the price where they are kept, and 10 written.
+    assert cost is not None
+    assert cost.most == pytest.approx(1000 * (100 * 2 + 10 * 8) / 1e6), "what comes back is asked by itself"
+    assert cost.least == pytest.approx(part * 1000 * (40 * 2 + 60 * 0.5 + 10 * 8) / 1e6)
 
 
 def test_without_prices_tokens_are_told(plan: Any) -> None:

@@ -86,11 +86,13 @@ def test_what_is_asked_is_what_was_foreseen(task_file: Path, home: Path, tmp_pat
     assert prediction is not None
     said = {step.key: step.amount.answers for step in prediction.steps if step.when in ("", gate.status)}
     assert counted["built/r1_prompt"] == said["built/r1_prompt"].expected
-    assert said["judged/r1_prompt"].least <= counted["judged/r1_prompt"] == gate.n <= said["judged/r1_prompt"].most == 140
+    # The share of alpha is fixed by dev: 28 rows of it no trial asked.
+    assert gate.n <= counted["judged/r1_prompt"] <= gate.n + 28
+    assert said["judged/r1_prompt"].least <= counted["judged/r1_prompt"] <= said["judged/r1_prompt"].most == 140 + 28
     # Which rows fail is not known before: those that an arm asks may be among the 12 of the trials, or the 28 others.
     assert counted["diagnosed"] == pytest.approx(said["diagnosed"].expected, abs=40)
-    # Of the 28 that no trial asked, the diagnosis may have asked some.
-    assert 28 - 20 <= counted["measured/r1_prompt"] <= said["measured/r1_prompt"].expected == 28
+    # Of the 28 that no trial asked, the gate's share or the diagnosis may have asked some.
+    assert 0 <= counted["measured/r1_prompt"] <= 28
 
 
 def test_what_is_answered_already_costs_nothing(task_file: Path, home: Path, tmp_path: Path) -> None:

@@ -98,6 +98,6 @@ def test_a_second_try_costs_more_beside_these_rows_than_on_new_ones() -> None:
     told = second_try(TASK, [rung("prompt", "undecided", needed=300), rung("linear", "fail")], LEDGER)
     assert told == (
         " With about 300 more test labels it could have been decided. A second try has 0.62% of error left on these rows: it needs "
-        "about 740 more labels beside them, or about 1,371 new test rows, which start afresh."
+        "about 867 more labels beside them, or about 1,500 new test rows, which start afresh."
     )
     assert second_try(TASK, [rung("linear", "fail")], LEDGER) == ""

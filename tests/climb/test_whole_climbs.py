@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import climbs
 
 from rung import plugins
+from rung.climb.diagnosis.probe import probes
 from rung.climb.ledger import standing_of
 from rung.registry.home import open_home
 from rung.rungs.base import ladder
@@ -29,6 +30,7 @@ def installed() -> Iterator[None]:
     yield
     plugins.names, plugins.load = names, load
     ladder.cache_clear()
+    probes.cache_clear()
 
 
 def test_few_of_few_pass_wrongly(installed: None, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.model import LocalModel
 from rung.engine.local.weights import load_weights
-from rung.train.batches import collate, padded_tokens
+from rung.train.batches import collate, computed_tokens
 from rung.train.fit import activation_bytes, calibrate, predict, predict_memory
 from rung.train.loop import apply_method, gradients, make_optimizer
 from rung.train.method import method_names
@@ -47,7 +47,7 @@ def test_activations_are_what_autograd_keeps(tmp_path: Path, dtype: torch.dtype,
     update = trainable.update()
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         sft.loss(trainable.decoder, update, collate(rows, torch.device("cpu")), 10, config.objective_settings)
-    measured = sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / padded_tokens(rows)
+    measured = sum(tensor.untyped_storage().nbytes() for tensor in kept.values()) / computed_tokens(rows)
     longest = max(len(row.ids) for row in rows)
     assert activation_bytes(model.config, dtype.itemsize, longest, config) == pytest.approx(measured, rel=0.12)
 

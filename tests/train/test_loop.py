@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import FACTS, load, reference_loss, settings, toy_rows
+from toys import FACTS, Told, load, reference_loss, settings, toy_rows
 
 from rung.errors import UserError
 from rung.progress import Silent
@@ -18,7 +18,9 @@ from rung.train.rows import encode_rows
 
 def go(base: Path, work: Path, chosen: dict, dev_score=None):
     config = settings(**chosen)
-    return train(load(base), toy_rows(), config, work=work, dev_score=dev_score, progress=Silent(), facts=FACTS)
+    return train(
+        load(base), toy_rows(), config, work=work, dev=Told(dev_score) if dev_score else None, progress=Silent(), facts=FACTS
+    )
 
 
 def share_right(module: torch.nn.Module, base: Path) -> float:
@@ -88,7 +90,7 @@ def test_the_base_is_untouched_by_full_fine_tuning(tiny_base: Path, tmp_path: Pa
     model = load(tiny_base)
     before = {name: tensor.clone() for name, tensor in model.decoder.weights.named()}
     config = settings(method="full", epochs=1, learning_rate=1e-2)
-    train(model, toy_rows(), config, work=tmp_path, dev_score=None, progress=Silent(), facts=FACTS)
+    train(model, toy_rows(), config, work=tmp_path, dev=None, progress=Silent(), facts=FACTS)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.decoder.weights.named())
 
 
@@ -104,7 +106,7 @@ def test_bfloat16_follows_float32(tiny_base: Path, tmp_path: Path, method: str):
     rounded = LocalModel(folder=tiny_base, tokenizer=model.tokenizer, decoder=FusedDecoder(model.config, half))
     config = settings(method=method, epochs=3, batch_rows=8, learning_rate=2e-3)
     runs = [
-        train(one, toy_rows(), config, work=tmp_path / str(index), dev_score=None, progress=Silent(), facts=FACTS)
+        train(one, toy_rows(), config, work=tmp_path / str(index), dev=None, progress=Silent(), facts=FACTS)
         for index, one in enumerate((model, rounded))
     ]
     for exact, near in zip(*(run.history for run in runs), strict=True):

@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tiny_base: Path
     assert uninterrupted.best_step < 12
     assert same(run(tiny_base, tmp_path / "cold"), uninterrupted)
     config = settings(**{**SETTINGS, "seed": 4})
-    other = train(load(tiny_base), toy_rows(), config, work=tmp_path / "other", dev_score=None, progress=Silent(), facts=FACTS)
+    other = train(load(tiny_base), toy_rows(), config, work=tmp_path / "other", dev=None, progress=Silent(), facts=FACTS)
     assert (other.folder / ADAPTER).read_bytes() != (uninterrupted.folder / ADAPTER).read_bytes()
 
 
@@ -110,7 +110,7 @@ def test_a_checkpoint_of_other_settings_is_not_resumed(
         run(tiny_base, tmp_path, "interrupt:4")
     config = settings(**{**SETTINGS, "epochs": 1, **change})
     progress = Watching(type("Never", (), {"spring": lambda self, kind: None})())
-    trained = train(load(tiny_base), toy_rows(), config, work=tmp_path, dev_score=None, progress=progress, facts=FACTS)
+    trained = train(load(tiny_base), toy_rows(), config, work=tmp_path, dev=None, progress=progress, facts=FACTS)
     assert "other settings, rows or base: training starts anew" in capsys.readouterr().out
     assert trained.history[0]["step"] == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.model import LocalModel
 from rung.engine.local.weights import load_weights
 from rung.train.config import TrainConfig
+from rung.train.dev import Asked, Best
 from rung.train.rows import EncodedRow, TrainRow
 
 SYSTEM = {"role": "system", "content": "Answer with one word: positive or negative."}
@@ -51,3 +53,22 @@ def reference_loss(module: torch.nn.Module, rows: list[EncodedRow]) -> torch.Ten
         scores = module(input_ids=ids).logits[0, row.start - 1 : -1]
         losses.append(torch.nn.functional.cross_entropy(scores, ids[0, row.start :], reduction="none"))
     return torch.cat(losses).mean()
+
+
+class Told:
+    """A Dev that is always asked, on one row: scores as told, of a folder."""
+
+    least = 0
+
+    def __init__(self, score: Callable[[Path], float]) -> None:
+        self._score, self._known = score, {}
+
+    def __call__(self, folder: Path, best: Best | None, rows: int) -> Asked:
+        mine, theirs = self.of(folder), self.of(best.folder) if best else None
+        return Asked(score=mine, best_score=theirs, better=theirs is None or mine > theirs, rows=1, asked=1)
+
+    def of(self, folder: Path) -> float:
+        """Each folder's once."""
+        if folder not in self._known:
+            self._known[folder] = self._score(folder)
+        return self._known[folder]

@@ -11,10 +11,16 @@ from bar_rows import CHOICE, answered, examples_of, task_of
 from scipy.stats import spearmanr
 from sklearn.metrics import brier_score_loss, f1_score, matthews_corrcoef, precision_score, recall_score
 
-from rung.types import Answer, Bar, Run, Verdict
+from rung.types import Answer, Bar, Run, Task, Verdict
+from rung.verify.alpha import AlphaPlan
 from rung.verify.bars import look_at, measure_of, seen
 from rung.verify.reading import read_bar
 from rung.verify.split_size import card, gate_problem
+
+
+def split(task: Task, rungs: int) -> AlphaPlan:
+    return AlphaPlan(number=1, alpha=task.alpha, rungs=tuple(map(str, range(rungs))), by_dev=False)
+
 
 DRAW = random.Random(4)
 TARGETS = [DRAW.choice(["spam", "ham", "ham", "ham"]) for _ in range(300)]
@@ -120,7 +126,7 @@ def test_too_few_rows_are_told_beforehand() -> None:
     assert problem is not None and "macro f1" in problem and "even if every answer is right" in problem
     enough = task_of(examples_of(TARGETS), bar)
     assert gate_problem(enough, 4) is None
-    assert "rests on 300 of 300 test rows" in card(enough, 4)[-1]["text"]
+    assert "rests on 300 of 300 test rows" in card(enough, split(enough, 4))[-1]["text"]
     rare = task_of(examples_of(TARGETS), Bar(**CHOICE, at_least=0.98, metric="f1", of="spam"))
     assert "that 'quality' is about (f1 of spam)" in (gate_problem(rare, 4) or "")
 
@@ -149,7 +155,9 @@ def test_a_bar_on_micro_f1_of_sets_has_a_card_and_a_verdict() -> None:
     right = [row.target for row in task.examples]
     verdict = look_at(seen(measure_of(task, bar), task.split("test"), answered(task, right)), 0.05)
     assert verdict is not None and verdict.status == "pass" and verdict.estimate == 1
-    assert "how often less than that passes is not known beforehand" in " ".join(line["text"] for line in card(task, 1))
+    assert "how often less than that passes is not known beforehand" in " ".join(
+        line["text"] for line in card(task, split(task, 1))
+    )
     assert gate_problem(task, 1) is None
     few = task_of(examples_of(["late", "dear"]), bar)
     assert "even if every answer is right" in str(gate_problem(few, 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rung.climb.decide import Finish
@@ -68,8 +67,7 @@ def document(climb: Climb, end: Finish, *, every: bool) -> ClimbDocument:
 
 
 def _card(climb: Climb) -> Sequence[Mapping[str, Any]]:
-    plan = plan_of(climb)
-    return card(replace(climb.gate_task, alpha=plan.alpha), plan.shares)
+    return card(climb.gate_task, plan_of(climb))
 
 
 def _card_line(line: Mapping[str, Any]) -> CardLine:

@@ -12,6 +12,7 @@ from rung.registry.looks import Standing
 from rung.registry.predictions import Prediction
 from rung.rungs.base import Recorded
 from rung.types import Finding, Status, Verdict
+from rung.verify.foresight import Foresight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,27 @@ class Built(Fact):
     def recorded(self, kind: str) -> list[Mapping[str, Any]]:
         """What the rung told of this kind, in its order."""
         return [recorded.figures for recorded in self.records if recorded.kind == kind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allotted(Fact):
+    """What a rung may spend at the gate, in thousandths of what the climb may, and what dev said; fixed before its first test row.
+
+    `dev` is None where dev said nothing of the bar.
+    """
+
+    rung: str
+    part: int
+    dev: Foresight | None
+    seconds: float
+
+    @property
+    def key(self) -> str:
+        return f"allotted/{self.rung}"
+
+    @property
+    def budget_s(self) -> float:
+        return self.seconds
 
 
 @dataclass(frozen=True, kw_only=True)

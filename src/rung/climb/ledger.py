@@ -12,7 +12,7 @@ from rung.registry.documents import Ledger
 from rung.registry.looks import Gauge, Gauged, Grant, Standing
 from rung.rungs.base import ladder
 from rung.types import Bar, Candidate, Example, Run, Task
-from rung.verify.alpha import AlphaPlan, plan_alpha, weight
+from rung.verify.alpha import WHOLE, AlphaPlan, plan_alpha, weight
 from rung.verify.run import random_order
 
 if TYPE_CHECKING:
@@ -108,24 +108,33 @@ def _numbered(climb: Climb, number: int) -> AlphaPlan:
 
 
 def level_of(climb: Climb, trial: Trial, share: Callable[[AlphaPlan], float]) -> float:
-    """The alpha of a test at the gate: what was charged for the very same one, else its share of what this climb is charged.
+    """The alpha of a test at the gate: its share of what this climb is charged, or what was charged for the very same one, if more.
 
     The climb is charged, and the test written down, before the first of its rows is answered.
     """
-    looks, key = climb.home.looks, digest([trial.candidate.id, {name: other.id for name, other in trial.baselines.items()}])
-    test = Gauged(gauge=gauge_of(climb.gate_task), key=key)
+    looks, test = climb.home.looks, _test_of(climb, trial)
     rows, level = locked_rows(climb.gate_task), looks.level(test)
 
     def grant(number: int) -> Grant:
         plan = _numbered(climb, number)
         return Grant(alpha=plan.alpha, part=share(plan))
 
-    if level is None:
+    if level is None or level < share(plan_of(climb)):
         level = looks.charge(test, climb.id, rows, grant)
     # Also where the climb was killed between the two: then the test is known, and the record does not have its charge yet.
     if climb.record.charged is None and (charge := looks.charged(climb.id, rows)):
         climb.record.add(Charged(number=charge.number, alpha=charge.alpha, before=charge.before))
     return level
+
+
+def charged_level(climb: Climb, trial: Trial) -> float | None:
+    """The alpha that this climb was charged for a test; None where it was not."""
+    return climb.home.looks.level(_test_of(climb, trial), climb.id)
+
+
+def _test_of(climb: Climb, trial: Trial) -> Gauged:
+    key = digest([trial.candidate.id, {name: other.id for name, other in trial.baselines.items()}])
+    return Gauged(gauge=gauge_of(climb.gate_task), key=key)
 
 
 def charge_evaluation(task: Task, candidate: Candidate, home: Home) -> float:
@@ -185,9 +194,22 @@ def ledger_of(climb: Climb) -> Ledger:
         seen=before.seen,
         rows=len(set(locked_rows(task))),
         next_alpha=_numbered(climb, standing_of(task, climb.home).climbs + 1).alpha,
-        lines=(*lines, *of_left_out(left_out, task), *of_unknown(task, climb.home)),
+        lines=(*lines, *of_left_out(left_out, task), *of_unknown(task, climb.home), *(of_division(climb) if charged else ())),
         left_out=left_out,
     )
+
+
+def of_division(climb: Climb) -> list[str]:
+    """How the rungs that came to the gate divided what the climb may spend; nothing where there was but one."""
+    given = climb.record.allotted.values()
+    if len(plan_of(climb).rungs) < 2 or not given:
+        return []
+    parts = [
+        f"{one.rung} {one.part / WHOLE:.1%}{' (dev leaves it little hope)' if one.dev and one.dev.hopeless else ''}"
+        for one in given
+    ]
+    how = "by what dev says of each" if any(one.dev for one in given) else "in equal parts"
+    return [f"of what this climb may spend, {how}: {', '.join(parts)}"]
 
 
 def said(task: Task, home: Home, left_out: Collection[str]) -> list[str]:
@@ -229,8 +251,8 @@ def of_number(task: Task, plan: AlphaPlan, before: Standing) -> list[str]:
 FREE = "no further error: every candidate had been judged on these very rows before, at a bar as high or higher"
 CHOSEN = "this holds for candidates that were chosen by dev; who chooses by what test rows scored is wrong more often"
 FRESH = (
-    "free: a lower bar for the same candidates on the same rows. A fresh start: test rows that no climb has seen, newly labelled; "
-    "another data.seed draws from the same file, and rows that were seen still count"
+    "free: a lower bar for the same candidates on the same rows, at the error that they had. A fresh start: test rows that no "
+    "climb has seen, newly labelled; another data.seed draws from the same file, and rows that were seen still count"
 )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.facts import (
+    Allotted,
     Built,
     Charged,
     CurvePoint,
@@ -40,6 +41,7 @@ _KINDS: Mapping[str, type[Fact]] = {
     "charged": Charged,
     "foreseen": Foreseen,
     "built": Built,
+    "allotted": Allotted,
     "judged": Judged,
     "measured": Measured,
     "tried": Tried,
@@ -92,6 +94,11 @@ class Record:
     def built(self) -> Mapping[str, Built]:
         """By the rung's name."""
         return {fact.rung: fact for fact in self._all(Built)}
+
+    @property
+    def allotted(self) -> Mapping[str, Allotted]:
+        """By the rung's name."""
+        return {fact.rung: fact for fact in self._all(Allotted)}
 
     @property
     def judged(self) -> Mapping[str, Judged]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.decide import RungState
 from rung.climb.facts import Judged, Measured
-from rung.climb.ledger import plan_of
 from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, Raced, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
@@ -43,7 +42,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         state=_standing(state),
         reason=state.skipped or (_reason(gate) if gate else state.exempt or "a cheaper rung passed"),
         candidate=built.candidate if built else None,
-        alpha=gate.alpha if gate else plan_of(climb).rungs.get(state.name),
+        alpha=gate.alpha if gate else None,
         verdict=gate.verdict if gate else None,
         guards=gate.guards if gate else (),
         broken=_broken(gate) if gate else "",

@@ -59,9 +59,10 @@ def second_try(task: Task, rungs: Sequence[RungRecord], ledger: Ledger) -> str:
     if verdict is None or verdict.needed is None or not verdict.alpha:
         return ""
     enough = verdict.n_total + verdict.needed
-    judged = max(1, sum(rung.alpha is not None for rung in rungs))
-    again = rows_at(enough, verdict.alpha, ledger.next_alpha / judged)
-    fresh = rows_at(enough, verdict.alpha, task.alpha * weight(1) / judged)
+    first = task.alpha * weight(1)
+    part = min(1.0, verdict.alpha / (ledger.alpha or first))
+    again = rows_at(enough, verdict.alpha, ledger.next_alpha * part)
+    fresh = rows_at(enough, verdict.alpha, first * part)
     return (
         f" With about {verdict.needed:,} more test labels it could have been decided. A second try has {ledger.next_alpha:.2%} of "
         f"error left on these rows: it needs about {max(1, again - verdict.n_total):,} more labels beside them, or about {fresh:,} "

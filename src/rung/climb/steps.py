@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rung.climb.allotting import allot
 from rung.climb.baselines import baselines_of
 from rung.climb.diagnosis.diagnose import Known, diagnose_on
 from rung.climb.facts import (
@@ -34,7 +35,7 @@ from rung.json_form import as_json, canonical_json
 from rung.rungs.base import BuildContext, mending, rung_named
 from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Progress, Task
-from rung.verify.alpha import AlphaPlan
+from rung.verify.alpha import AlphaPlan, spends
 from rung.verify.environment import environment
 from rung.verify.judge import Trial, judge
 from rung.verify.reading import figure_on
@@ -203,26 +204,35 @@ def diagnose(climb: Climb) -> None:
 
 def gate(climb: Climb, rung: str) -> None:
     """Let the locked split judge the rung's Candidate."""
-    climb.record.add(_judged(climb, rung, climb.candidate(rung), lambda plan: plan.rungs[rung]))
+    trial = _trial(climb, climb.candidate(rung))
+    found = allot(climb, rung, trial)
+    climb.record.add(_judged(climb, rung, replace(trial, foresight=found.dev), lambda plan: spends(plan.alpha, found.part)))
 
 
 def simplify(climb: Climb, rung: str) -> None:
     """Try cheaper forms of what passed, each at the gate on its part of the rung's alpha; the cheapest that holds is kept."""
+    part = _part_of(climb, rung)
     forms = simpler(climb.candidate(rung), climb.home.blobs, climb.home.path / "climbs", below=climb.task.base_adapters)
     tries: list[Tried] = []
     for name, candidate in forms:
         tried = climb.record.form(rung, name)
         if tried is None:
             held = [before.held for before in tries]
-            tried = _tried(climb, rung, (name, candidate), partial(_part, rung=rung, tries=len(forms), held=held))
+            tried = _tried(climb, rung, (name, candidate), partial(_form_share, part=part, tries=len(forms), held=held))
             climb.record.add(tried)
         tries.append(tried)
     kept = cheapest([(tried, climb.home.runs.get(tried.judged.run)) for tried in tries if tried.held])
     climb.record.add(Simplified(rung=rung, kept=kept.name if kept else None))
 
 
-def _part(plan: AlphaPlan, *, rung: str, tries: int, held: Sequence[bool]) -> float:
-    return share_of(plan.rungs[rung], tries, held)
+def _part_of(climb: Climb, rung: str) -> int | None:
+    """Of what the climb may spend; None where the rung was judged before shares were written down: then all had the same."""
+    found = climb.record.allotted.get(rung)
+    return found.part if found else None
+
+
+def _form_share(plan: AlphaPlan, *, part: int | None, tries: int, held: Sequence[bool]) -> float:
+    return share_of(plan.equal if part is None else spends(plan.alpha, part), tries, held)
 
 
 def register(climb: Climb, rung: str) -> None:
@@ -241,7 +251,7 @@ def _tried(climb: Climb, rung: str, form: tuple[str, Candidate], share: Share) -
     name, candidate = form
     climb.progress.note(f"trying it {name}")
     climb.home.candidates.add(candidate, climb.task.digest)
-    judged = _judged(climb, rung, candidate, share)
+    judged = _judged(climb, rung, _trial(climb, candidate), share)
     whole, less = climb.home.runs.get(climb.record.judged[rung].run), climb.home.runs.get(judged.run)
     return Tried(
         rung=rung,
@@ -253,12 +263,16 @@ def _tried(climb: Climb, rung: str, form: tuple[str, Candidate], share: Share) -
     )
 
 
-def _judged(climb: Climb, rung: str, candidate: Candidate, share: Share) -> Judged:
+def _trial(climb: Climb, candidate: Candidate) -> Trial:
+    """A test whose level is still to be found."""
+    left_out = frozenset(climb.record.lock.left_out)
+    return Trial(task=climb.task, candidate=candidate, alpha=0.0, baselines=_baselines(climb), left_out=left_out)
+
+
+def _judged(climb: Climb, rung: str, trial: Trial, share: Share) -> Judged:
     """The verdict at this share of what the climb may spend, or at what was charged for the very same test before."""
     started = time.monotonic()
-    task = climb.task
-    left_out = frozenset(climb.record.lock.left_out)
-    trial = Trial(task=task, candidate=candidate, alpha=0.0, baselines=_baselines(climb), left_out=left_out)
+    task, candidate = climb.task, trial.candidate
     alpha = level_of(climb, trial, share)
     outcome = judge(replace(trial, alpha=alpha), climb.runtime, climb.progress)
     looked, total = len(outcome.run.rows), len(climb.gate_task.split("test"))

@@ -156,7 +156,7 @@ def _too_few(draft: Draft, task: Task, least: float, alpha: AlphaPlan) -> UserEr
 
 
 def _card(task: Task, at_least: float, alpha: AlphaPlan) -> list[dict[str, Any]]:
-    return card(_with_bar(task, at_least, alpha), alpha.shares)
+    return card(_with_bar(task, at_least, alpha), alpha)
 
 
 def _with_bar(task: Task, at_least: float, alpha: AlphaPlan) -> Task:

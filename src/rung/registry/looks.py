@@ -130,12 +130,13 @@ class Looks:
             before = _standing(connection, rows, found.seq) if found else None
         return Charge(number=found.number, alpha=found.alpha, before=before) if before else None
 
-    def level(self, test: Gauged) -> float | None:
-        """The alpha that was charged for this test, with bars that stood no lower; None where it was not made.
+    def level(self, test: Gauged, climb: str | None = None) -> float | None:
+        """The alpha that was charged for this test (by that climb), with bars that stood no lower; None where it was not made.
 
         Its bounds hold for all lower bars at once, so that asking again costs nothing.
         """
-        return max((row.alpha for row in self._tests(test.gauge) if row.test == test.key), default=None)
+        rows = [row for row in self._tests(test.gauge) if row.test == test.key and climb in (None, row.climb)]
+        return max((row.alpha for row in rows), default=None)
 
     def has_made(self, gauge: Gauge) -> bool:
         """Whether anyone was measured so, with no lower bar."""
@@ -162,7 +163,8 @@ class Looks:
 
     def _tests(self, gauge: Gauge) -> list[Any]:
         columns = tables.tests.c
-        stored = self._database.rows(select(columns.test, columns.lines, columns.alpha).where(columns.gauge == gauge.key))
+        wanted = select(columns.test, columns.lines, columns.alpha, columns.climb)
+        stored = self._database.rows(wanted.where(columns.gauge == gauge.key))
         return [row for row in stored if gauge.below(json.loads(row.lines))]
 
     def unknown(self, name: str) -> int:

@@ -56,7 +56,7 @@ tests = _table(
     _text("lines"),
     _text("climb"),
     Column("alpha", Float, nullable=False),
-    UniqueConstraint("gauge", "test", "lines"),
+    UniqueConstraint("gauge", "test", "lines", "climb"),
 )
 names = _table(
     "names",

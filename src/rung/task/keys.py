@@ -281,6 +281,7 @@ class TaskSpec(Strict):
     guards: dict[str, dict[str, Any]] = Field(default_factory=dict)
     limits: LimitsSpec = LimitsSpec()
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha_shares: Literal["dev", "equal"] = "dev"
     consequence: Literal["low", "medium", "high"] = "low"
     seed: int = Field(default=0, ge=0)
     prices: PricesSpec = PricesSpec()

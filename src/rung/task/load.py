@@ -360,6 +360,7 @@ def _task(spec: TaskSpec, examples: tuple[Example, ...], bars: Sequence[Bar], pa
             p95_latency_s=limits.p95_seconds, tokens_per_answer=limits.tokens_per_answer, minutes=limits.minutes, usd=limits.usd
         ),
         alpha=spec.alpha,
+        alpha_shares=spec.alpha_shares,
         consequence=spec.consequence,
         seed=spec.seed,
         settings=spec.rungs,

@@ -7,11 +7,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
-from rung.engine.local.attention import PrefixedRows
+from rung.engine.local.attention import PrefixedRows, accelerated
+from rung.engine.local.decoder import Begun
+from rung.engine.local.ragged import RaggedRows
 from rung.train.rows import EncodedRow
 
 # Rows of this many batches are sorted by length together: padding nearly vanishes, and batches still differ from epoch to epoch.
@@ -63,7 +66,10 @@ def epoch_batches(lengths: Sequence[int], batch_rows: int, seed: int, epoch: int
 
 
 def micro_batches(rows: Sequence[EncodedRow], tokens: int) -> list[list[EncodedRow]]:
-    """Split a batch so that no part, padded, is longer than `tokens`; a row that is longer by itself stands alone."""
+    """Split a batch so that no part, padded, is longer than `tokens`; a row that is longer by itself stands alone.
+
+    Longer parts would be no quicker: at some hundred tokens products are as quick as they get.
+    """
     parts: list[list[EncodedRow]] = []
     for row in sorted(rows, key=lambda row: len(row.ids)):
         if parts and padded_tokens(grown := [*parts[-1], row]) <= tokens:
@@ -74,9 +80,15 @@ def micro_batches(rows: Sequence[EncodedRow], tokens: int) -> list[list[EncodedR
 
 
 def padded_tokens(rows: Sequence[EncodedRow]) -> int:
-    """Tokens that a pass over these rows computes: the shared prefix once, each row padded to the longest."""
+    """Tokens of these rows as attention holds them: the shared prefix once, each row padded to the longest."""
     prefix = shared_prefix(rows)
-    return prefix + len(rows) * (max(len(row.ids) for row in rows) - prefix)
+    return prefix + len(rows) * (max(len(row.ids) for row in rows) - 1 - prefix)
+
+
+def computed_tokens(rows: Sequence[EncodedRow]) -> int:
+    """Tokens that a pass over these rows computes: the shared prefix once, and no row's last, which nothing is predicted from."""
+    prefix = shared_prefix(rows)
+    return prefix + sum(len(row.ids) - 1 - prefix for row in rows)
 
 
 def shared_prefix(rows: Sequence[EncodedRow]) -> int:
@@ -91,11 +103,14 @@ def shared_prefix(rows: Sequence[EncodedRow]) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Flat tokens, [shared prefix | rows, right-padded], as `attention.py` draws them.
+    """Flat tokens, [shared prefix | rows], as `ragged.py` draws them, or on an accelerator, where a call costs more than the
+    arithmetic that it saves, right-padded rows as `attention.py` does.
 
     ids, positions  (n,) tokens and where each stands in its conversation
     supervised      (s,) indices into them: the positions that predict a supervised token
     labels          (s,) those tokens
+    lengths         of the rows behind the prefix, with their padding
+    begun           what is known already of the pass over them
     """
 
     ids: Tensor
@@ -103,24 +118,35 @@ class Batch:
     supervised: Tensor
     labels: Tensor
     prefix_tokens: int
-    rows: int
-    row_length: int
+    lengths: tuple[int, ...]
+    begun: Begun | None = None
 
-    def attention(self) -> PrefixedRows:
-        return PrefixedRows(prefix_tokens=self.prefix_tokens, rows=self.rows, row_length=self.row_length)
+    @property
+    def padded_to(self) -> int:
+        """Tokens that each row has behind the prefix; 0 where each is as long as it is."""
+        return self.lengths[0] if accelerated(self.ids) else 0
+
+    def attention(self) -> PrefixedRows | RaggedRows:
+        if accelerated(self.ids):
+            return PrefixedRows(prefix_tokens=self.prefix_tokens, rows=len(self.lengths), row_length=self.lengths[0])
+        return RaggedRows(prefix_tokens=self.prefix_tokens, lengths=self.lengths, device=self.ids.device)
 
 
 def collate(rows: Sequence[EncodedRow], device: torch.device) -> Batch:
-    """Lay rows out with their common prefix standing, and being computed, once."""
+    """Lay rows out with their common prefix standing, and being computed, once, and without the last token of each."""
     prefix = shared_prefix(rows)
-    length = max(len(row.ids) for row in rows) - prefix
-    padded = [[*row.ids[prefix:], *[0] * (length - len(row.ids) + prefix)] for row in rows]
-    supervised: list[int] = []
-    for index, row in enumerate(rows):
-        at = index * length - 1
-        supervised.extend(range(at + row.start, at + len(row.ids)))
-    ids = [*rows[0].ids[:prefix], *(token for row in padded for token in row)]
-    positions = [*range(prefix), *list(range(prefix, prefix + length)) * len(rows)]
+    own = [row.ids[prefix:-1] for row in rows]
+    longest = max(map(len, own))
+    padding = [longest - len(ids) if device.type != "cpu" else 0 for ids in own]
+    lengths = tuple(len(ids) + more for ids, more in zip(own, padding, strict=True))
+    begins = [prefix + behind for behind in accumulate(lengths, initial=0)]
+    ids = [*rows[0].ids[:prefix], *(token for ids, more in zip(own, padding, strict=True) for token in (*ids, *[0] * more))]
+    positions = [*range(prefix), *(place for length in lengths for place in range(prefix, prefix + length))]
+    supervised = [
+        place
+        for row, begin in zip(rows, begins, strict=False)
+        for place in range(begin - prefix + row.start - 1, begin - prefix + len(row.ids) - 1)
+    ]
     labels = [token for row in rows for token in row.ids[row.start :]]
     return Batch(
         ids=torch.tensor(ids, device=device),
@@ -128,6 +154,5 @@ def collate(rows: Sequence[EncodedRow], device: torch.device) -> Batch:
         supervised=torch.tensor(supervised, device=device),
         labels=torch.tensor(labels, device=device),
         prefix_tokens=prefix,
-        rows=len(rows),
-        row_length=length,
+        lengths=lengths,
     )

@@ -26,8 +26,8 @@ class Shared(BaseModel):
     clip_norm        the gradient's largest norm
     max_tokens       longest row, prompt and answer; None is the base's context
     too_long         what to do about longer rows: an error, or drop them and say so
-    dev_every        share of an epoch between two dev scores
-    patience         dev scores in a row without a new best that end the run
+    dev_every        share of an epoch between two turns of dev, which is asked if that takes less than a tenth of the steps so far
+    patience         turns of dev in a row without a new best that end the run
     tokens_per_pass  most tokens, padding included, in one forward pass: bounds memory and changes nothing else
     checkpoint_s     seconds between two checkpoints
     """

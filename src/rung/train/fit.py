@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from rung import plugins
 from rung.engine.local.model import LocalModel
 from rung.engine.local.shape import Shape
-from rung.train.batches import micro_batches, padded_tokens
+from rung.train.batches import computed_tokens, micro_batches, padded_tokens
 from rung.train.config import TrainConfig
+from rung.train.frozen import KEPT_BYTES, kept_bytes
 from rung.train.loop import apply_gradients, apply_method, gradients, make_optimizer, make_order
 from rung.train.method import method_of
 from rung.train.rows import EncodedRow
@@ -23,7 +24,7 @@ SLACK = 1.8
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Bytes at the peak of a training step, by what they are for."""
+    """Bytes at the peak of a training step, by what they are for. `kept`: see `frozen.py`."""
 
     process: int
     weights: int
@@ -32,6 +33,7 @@ class Memory:
     optimizer: int
     activations: int
     logits: int
+    kept: int = 0
 
     @property
     def total(self) -> int:
@@ -65,6 +67,8 @@ def predict(shape: Shape, item: int, rows: Sequence[EncodedRow], config: TrainCo
     ]
     largest = max(parts, key=padded_tokens)
     memory = predict_memory(shape, item, config, largest)
+    kept = kept_bytes(rows, shape.width, item) if method_of(config.method).frozen(config.method_settings, shape) else 0
+    memory = replace(memory, kept=kept if kept <= KEPT_BYTES else 0)
     return Fit(rows=len(rows), steps=order.steps, tokens=tokens, tokens_per_s=tokens_per_s, memory=memory)
 
 
@@ -81,15 +85,16 @@ def predict_memory(shape: Shape, item: int, config: TrainConfig, part: Sequence[
         masters=trained * 4,
         gradients=trained * 4 + extra.gradients,
         optimizer=trained * 8,
-        activations=round(SLACK * padded_tokens(part) * activation_bytes(shape, item, longest, config)),
+        activations=round(SLACK * computed_tokens(part) * activation_bytes(shape, item, longest, config)),
         logits=objective.score_bytes(config.objective_settings, shape, item, positions) + extra.scores,
     )
 
 
 def activation_bytes(shape: Shape, item: int, seen: int, config: TrainConfig) -> int:
     """Bytes kept for the backward pass, a token, where each sees up to `seen` tokens: the base's own, and what the method adds."""
-    extra = method_of(config.method).footprint(config.method_settings, shape, item)
-    return shape.kept_bytes(item, seen) + extra.activations
+    method, settings = method_of(config.method), config.method_settings
+    trained = 1 - method.frozen(settings, shape) / shape.layers
+    return round(shape.kept_bytes(item, seen) * trained) + method.footprint(settings, shape, item).activations
 
 
 def calibrate(model: LocalModel, rows: Sequence[EncodedRow], config: TrainConfig, seconds: float) -> float:

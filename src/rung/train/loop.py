@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,14 +20,15 @@ from rung.errors import UserError
 from rung.json_form import digest
 from rung.train.batches import Order, collate, micro_batches
 from rung.train.config import TrainConfig
+from rung.train.dev import Best, Dev, Turns
+from rung.train.frozen import FrozenPart
 from rung.train.method import method_of
 from rung.train.resume import State, best_folder, forget_others, read_checkpoint, write_checkpoint
 from rung.train.rows import EncodedRow, TrainRow, encode_rows, rows_digest
-from rung.train.schedule import dev_steps, learning_rate
+from rung.train.schedule import learning_rate
 from rung.train.trainable import OnAdapters, Trainable, whole_folder
 from rung.types import Progress, Stage
 
-DevScore = Callable[[Path], float]
 # Freed activations that the process may sit on between two steps: giving all of them back after each costs time, never doing so
 # lets batches of ever other shapes double the memory that a run takes.
 FREE_BYTES_KEPT = 1 << 30
@@ -37,8 +38,8 @@ FREE_BYTES_KEPT = 1 << 30
 class Trained:
     """What came of it.
 
-    folder      the adapter, or the model, with the best dev score (the first of equals); without dev scores the last
-    best_score  that score, or None
+    folder      the adapter, or the model, that does best on dev (the first of equals); where dev was not asked the last
+    best_score  its score on the rows of dev that it was asked, or None
     history     an entry for each step: step, loss, lr, tokens_per_s, dev_score (None where dev was not asked)
     stopped     "finished", or "patience": the last dev scores brought no new best
     rows        rows trained on; `dropped` were too long, and left out by the settings' leave
@@ -59,14 +60,14 @@ def train(
     config: TrainConfig,
     *,
     work: Path,
-    dev_score: DevScore | None,
+    dev: Dev | None,
     progress: Progress,
     facts: Mapping[str, Any],
 ) -> Trained:
     """Train on the answers' tokens of `rows`, in `work`, from its checkpoint where it holds one of this very run.
 
-    dev_score  gives the task's own score of a folder just saved; the best is what is returned
-    facts      what the result is of (base, template, data digests): kept beside it, part of the run's identity; no times, no paths
+    dev    says which of two folders is the better one by the task's own score; the best is what is returned
+    facts  what the result is of (base, template, data digests): kept beside it, part of the run's identity; no times, no paths
 
     Raises UserError for rows that cannot be trained on, a loss or gradient that is not finite, or a result that changes nothing;
     BrokenEnvironment for a full disk. On an interruption a checkpoint is written first.
@@ -75,7 +76,7 @@ def train(
     encoded = encode_rows(model.tokenizer, rows, longest, config.too_long)
     if dropped := len(rows) - len(encoded):
         progress.note(f"{dropped} of {len(rows)} rows are longer than max_tokens: they are left out of training")
-    session = Session.open(model, encoded, config, Surroundings(work=work, dev_score=dev_score, progress=progress, facts=facts))
+    session = Session.open(model, encoded, config, Surroundings(work=work, dev=dev, progress=progress, facts=facts))
     stopped = session.run()
     state = session.state
     best = state.best_step or state.step
@@ -95,7 +96,7 @@ class Surroundings:
     """Where a run works, whom it asks and tells."""
 
     work: Path
-    dev_score: DevScore | None
+    dev: Dev | None
     progress: Progress
     facts: Mapping[str, Any]
 
@@ -106,6 +107,8 @@ class Session:
 
     rows: Sequence[EncodedRow]
     order: Order
+    turns: Turns
+    frozen: FrozenPart | None
     config: TrainConfig
     trainable: Trainable
     optimizer: Optimizer
@@ -123,36 +126,36 @@ class Session:
         trainable, peak = apply_method(model, config)
         optimizer = make_optimizer(trainable, config, peak)
         facts = {**around.facts, "training": config.identity()}
-        identity = digest([facts, rows_digest(rows), str(trainable.decoder.dtype), around.dev_score is not None])
+        identity = digest([facts, rows_digest(rows), str(trainable.decoder.dtype), around.dev is not None])
         restored = read_checkpoint(around.work, identity, trainable.masters, optimizer)
         if restored.reason:
             around.progress.note(f"{restored.reason}: training starts anew")
         trainable.refresh()
         give_back_freed_memory()
+        order = make_order(rows, config)
         return cls(
             rows=rows,
-            order=make_order(rows, config),
+            order=order,
+            turns=Turns(rows, order, config),
+            frozen=FrozenPart.of(trainable, rows, config.tokens_per_pass),
             config=config,
             trainable=trainable,
             optimizer=optimizer,
             peak=peak,
             identity=identity,
-            around=Surroundings(work=around.work, dev_score=around.dev_score, progress=around.progress, facts=facts),
+            around=Surroundings(work=around.work, dev=around.dev, progress=around.progress, facts=facts),
             state=restored.state or State(),
             held_bytes=resident_bytes(),
         )
 
     def run(self) -> Literal["finished", "patience"]:
         """Step, ask dev, keep checkpoints, until the steps or the patience are used up."""
-        due = (
-            set(dev_steps(self.order.steps, self.order.steps_per_epoch, self.config.dev_every)) if self.around.dev_score else set()
-        )
         with self.around.progress.stage(f"training ({self.config.method})", total=self.order.steps) as stage:
             stage.advance(self.state.step)
             try:
                 while True:
-                    if self.around.dev_score and self.state.step in due and self.state.asked < self.state.step:
-                        self._ask(self.around.dev_score, stage)
+                    if self.around.dev and self.state.asked < self.state.step:
+                        self._ask(self.around.dev, stage)
                     if self.state.since_best >= self.config.patience or self.state.step >= self.order.steps:
                         break
                     self._step(stage)
@@ -171,7 +174,7 @@ class Session:
     def _step(self, stage: Stage) -> None:
         started = time.monotonic()
         rows = [self.rows[index] for index in self.order.at(self.state.step)]
-        loss = gradients(self.trainable, rows, self.config, at=self.state.step + 1)
+        loss = gradients(self.trainable, rows, self.config, at=self.state.step + 1, frozen=self.frozen)
         rate = learning_rate(self.state.step, self.order.steps, self.peak, self.config.warmup_share)
         self.at_rest = False
         apply_gradients(self.trainable, self.optimizer, rate)
@@ -189,16 +192,26 @@ class Session:
             give_back_freed_memory()
             self.held_bytes = resident_bytes()
 
-    def _ask(self, dev_score: DevScore, stage: Stage) -> None:
-        step = self.state.step
+    def _ask(self, dev: Dev, stage: Stage) -> None:
+        """Where it is dev's turn. The first to be saved is the best so far, asked or not."""
+        step, state = self.state.step, self.state
+        allowed = self.turns.allowed(step, state.dev_rows, dev.least)
+        if allowed is None and (state.best_step is not None or step not in self.turns.due):
+            return
         folder = self._save(step)
-        score = dev_score(folder)
-        if not math.isfinite(score):
-            raise UserError(f"the dev score after step {step} is not a number ({score})", where=str(folder))
-        self.state.history[-1]["dev_score"] = score
-        # One assignment: an interruption sees the state with this score or without it.
-        self.state = self.state.after_dev(score)
-        stage.advance(0, dev=round(score, 4))
+        if allowed is None:
+            self.state = replace(state, asked=step, best_step=step)
+        else:
+            best = None
+            if state.best_step is not None:
+                best = Best(folder=best_folder(self.around.work, state.best_step), rows=state.best_rows)
+            asked = dev(folder, best, allowed)
+            if not math.isfinite(asked.score):
+                raise UserError(f"the dev score after step {step} is not a number ({asked.score})", where=str(folder))
+            self.state.history[-1]["dev_score"] = asked.score
+            # One assignment: an interruption sees the state with this score or without it.
+            self.state = self.state.after_dev(asked)
+            stage.advance(0, dev=round(asked.score, 4))
         self._checkpoint()
 
     def _save(self, step: int) -> Path:
@@ -236,11 +249,14 @@ def make_optimizer(trainable: Trainable, config: TrainConfig, peak: float) -> Op
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=peak, fused=True)
 
 
-def gradients(trainable: Trainable, rows: Sequence[EncodedRow], config: TrainConfig, *, at: int) -> float:
+def gradients(
+    trainable: Trainable, rows: Sequence[EncodedRow], config: TrainConfig, *, at: int, frozen: FrozenPart | None = None
+) -> float:
     """Leave the batch's clipped gradient on the masters and give its loss: the mean over its supervised tokens.
 
     Parts are normalised by the whole batch's count, so that they add up to the undivided batch. Raises UserError, before any weight
-    is touched, for a loss or a gradient that is not finite; `at` is the step that it names.
+    is touched, for a loss or a gradient that is not finite; `at` is the step that it names. `frozen` knows what lies below all that
+    is trained.
     """
     objective = plugins.load("objectives", config.objective)
     total = sum(row.supervised for row in rows)
@@ -248,8 +264,10 @@ def gradients(trainable: Trainable, rows: Sequence[EncodedRow], config: TrainCon
     for master in trainable.masters.values():
         master.grad = None
     for part in micro_batches(rows, config.tokens_per_pass):
-        batch = collate(part, trainable.decoder.device)
-        share = objective.loss(trainable.decoder, trainable.update(), batch, total, config.objective_settings)
+        batch, update = collate(part, trainable.decoder.device), trainable.update()
+        if frozen:
+            batch = replace(batch, begun=frozen.begun(part, update, batch.padded_to))
+        share = objective.loss(trainable.decoder, update, batch, total, config.objective_settings)
         loss += _finite(share.item(), "loss", at)
         _backward(share)
         trainable.collect()

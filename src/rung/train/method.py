@@ -23,6 +23,7 @@ class Method(Protocol):
     apply()        the model under training, from a start that the seed decides
     parameters()   how many numbers are trained
     footprint()    the memory that it takes; `item` bytes are a number of the base
+    frozen()       how many blocks lie below all that is trained
     """
 
     Config: type[BaseModel]
@@ -33,6 +34,8 @@ class Method(Protocol):
     def parameters(self, config: Any, shape: Shape) -> int: ...
 
     def footprint(self, config: Any, shape: Shape, item: int) -> Footprint: ...
+
+    def frozen(self, config: Any, shape: Shape) -> int: ...
 
 
 def method_names() -> tuple[str, ...]:

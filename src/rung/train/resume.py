@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from rung.disk import replacing
+from rung.train.dev import Asked
 from rung.train.trainable import write_errors
 
 FILE = "checkpoint.safetensors"
-FORMAT = "rung-checkpoint-1"
+FORMAT = "rung-checkpoint-2"
 
 
 @dataclass(kw_only=True)
@@ -28,8 +29,10 @@ class State:
 
     step       optimizer steps done
     asked      the last step after which dev was scored
-    best_step  the first step with the best dev score so far, or the last step where dev is not asked; `best_score` that score
-    since_best dev scores since then
+    best_step  the first step of those that do best on dev so far, or the last step where dev is not asked
+    best_score its score on the `best_rows` rows of dev that it has been asked by now; None before any
+    since_best times that dev was asked since then
+    dev_rows   rows that dev has been asked, all times together
     history    an entry for each step: step, loss, lr, tokens_per_s, dev_score (None where dev was not asked)
     """
 
@@ -37,14 +40,17 @@ class State:
     asked: int = 0
     best_step: int | None = None
     best_score: float | None = None
+    best_rows: int = 0
+    dev_rows: int = 0
     since_best: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 
-    def after_dev(self, score: float) -> State:
-        """The state once dev has given `score` to what `step` left."""
-        if self.best_score is None or score > self.best_score:
-            return replace(self, asked=self.step, best_step=self.step, best_score=score, since_best=0)
-        return replace(self, asked=self.step, since_best=self.since_best + 1)
+    def after_dev(self, said: Asked) -> State:
+        """The state once dev has judged what `step` left."""
+        known = replace(self, asked=self.step, best_rows=said.rows, dev_rows=self.dev_rows + said.asked)
+        if self.best_step is None or said.better:
+            return replace(known, best_step=self.step, best_score=said.score, since_best=0)
+        return replace(known, best_score=said.best_score, since_best=self.since_best + 1)
 
 
 def write_checkpoint(work: Path, identity: str, state: State, masters: Mapping[str, Tensor], optimizer: Optimizer) -> None:

@@ -38,6 +38,7 @@ class Trainable(Protocol):
     """A model under training. `masters` are float32 leaf tensors by name, the only ones that the optimizer changes.
 
     decoder    computes the forward pass
+    frozen     how many of its blocks lie below all that is trained
     update()   what the adapter adds to it, or None; differentiable with respect to the masters
     collect()  after each backward pass: adds what it left elsewhere to the masters' gradients
     refresh()  after the masters changed: compute copies follow them
@@ -46,6 +47,7 @@ class Trainable(Protocol):
 
     masters: dict[str, Tensor]
     decoder: Decoder
+    frozen: int
 
     def update(self) -> Update | None: ...
 
@@ -61,7 +63,7 @@ class OnAdapters:
 
     def __init__(self, trainable: Trainable, below: Update) -> None:
         self._trainable, self._below = trainable, below
-        self.masters, self.decoder = trainable.masters, trainable.decoder
+        self.masters, self.decoder, self.frozen = trainable.masters, trainable.decoder, trainable.frozen
 
     def update(self) -> Update:
         own = self._trainable.update()

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from rung.types import Answer, Bar, Example, Row, Score, Task, Unit, Verdict
 from rung.verify.metrics import Answered, linear_of, part_of
 from rung.verify.scoring import BoundScorer, scorer_of
-from rung.verify.stats.linear import Asked, Linear, Part, look_linear
+from rung.verify.stats.linear import Asked, Linear, Part, judged_so_far, look_linear
 from rung.verify.where import ANSWER, Test, is_about, tests_of
 from rung.verify.whole import Taken, verdict_of
 
@@ -134,9 +134,23 @@ def look_at(sight: Seen, alpha: float) -> Verdict | None:
             return None
         whole = verdict_of(sight.taken, labels(groups), alpha)
         return replace(whole, reason=said(whole, sight))
-    asked = Asked(parts=sight.parts, groups=groups, linear=linear, line=bar.line, alpha=alpha, name=bar.name)
-    found = look_linear(asked)
+    found = look_linear(_asked(sight, linear, alpha))
     return None if found is None else replace(found, reason=said(found, sight))
+
+
+def _asked(sight: Seen, linear: Linear, alpha: float) -> Asked:
+    bar = sight.measure.bar
+    return Asked(parts=sight.parts, groups=sight.groups, linear=linear, line=bar.line, alpha=alpha, name=bar.name)
+
+
+def as_it_stands(sight: Seen, alpha: float) -> Verdict:
+    """A bar on a mean, left open because nothing is to be hoped of the rest: undecided, with the bounds so far."""
+    from rung.verify.stats.gate import Claim, judge
+
+    bar, linear = sight.measure.bar, sight.measure.linear
+    if bar.plain or linear is None:
+        return judge(_values(sight.rows, bar), Claim(groups=sight.groups, bar=bar.line, alpha=alpha, name=bar.name))
+    return judged_so_far(_asked(sight, linear, alpha))
 
 
 def cut_short(sight: Seen, alpha: float) -> Verdict:

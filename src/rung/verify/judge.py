@@ -9,10 +9,13 @@ from functools import cached_property
 from rung.engine.answer import ahead, answer
 from rung.engine.runtime import Runtime
 from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task, Verdict, batches
-from rung.verify.bars import Measure, cut_short, look_at, measure_of, seen
+from rung.verify.bars import Measure, Seen, as_it_stands, cut_short, look_at, measure_of, say_of, seen
+from rung.verify.choosing import shares_of
+from rung.verify.foresight import Foresight
 from rung.verify.missing import remarks
 from rung.verify.run import make_run, random_order, score_rows
 from rung.verify.stats.boundaries import LOOK_EVERY
+from rung.verify.stats.gate import of_missing
 from rung.verify.wait import SHARE, waits
 
 
@@ -20,7 +23,8 @@ from rung.verify.wait import SHARE, waits
 class Trial:
     """A Candidate before the gate. `baselines` maps the name of each relative bar to what it compares with.
 
-    left_out  ids of test rows that do not judge
+    left_out   ids of test rows that do not judge
+    foresight  what dev says of the quality bar, which may end the gate early without a pass; None where it is to count for nothing
     """
 
     task: Task
@@ -28,6 +32,7 @@ class Trial:
     alpha: float
     baselines: Mapping[str, Candidate] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
+    foresight: Foresight | None = None
 
     @property
     def bars(self) -> tuple[Bar, ...]:
@@ -83,7 +88,7 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     for measure in trial.measures:
         settled.setdefault(measure.bar.name, cut_short(seen(measure, order, rows), trial.alpha))
     verdicts = [settled[bar.name] for bar in trial.bars]
-    said = "; ".join((verdicts[0].reason, *remarks([row.answer for row in rows])))
+    said = "; ".join((verdicts[0].reason, *_of_dev(trial, verdicts[0]), *remarks([row.answer for row in rows])))
     verdicts[0] = replace(verdicts[0], reason=said)
     lost = any(verdict.status == "fail" for verdict in verdicts)
     waited = () if lost else _waits(trial, rows, order[: len(rows)], runtime)
@@ -115,10 +120,41 @@ def _look(
         if bar.name in settled:
             continue
         other = against[trial.baselines[bar.name].id] if bar.other is not None else ()
-        verdict = look_at(seen(measure, order, rows, other), trial.alpha)
+        sight = seen(measure, order, rows, other)
+        verdict = look_at(sight, trial.alpha) or (_given_up(trial, sight) if bar is trial.task.quality else None)
         if verdict is not None:
             found[bar.name] = verdict
     return found
+
+
+def _given_up(trial: Trial, sight: Seen) -> Verdict | None:
+    """The quality bar left open, where dev and the rows so far together leave next to no chance of a pass."""
+    found = trial.foresight
+    if found is None or not sight.rows:
+        return None
+    n, total = len(sight.rows), len(sight.examples)
+    values = shares_of(trial.task, sight.examples[:n], sight.rows).values
+    if not found.gives_up(trial.alpha, total, sum(value or 0.0 for value in values), n):
+        return None
+    verdict = as_it_stands(sight, trial.alpha)
+    bar = sight.measure.bar
+    write = say_of(bar)
+    reason = (
+        f"stopped after {n:,} of {total:,} rows: by dev and these less than 1% chance of passing on all of them; between "
+        f"{write(verdict.lower)} and {write(verdict.upper)}, which leaves the bar of {write(bar.line)} open"
+    )
+    said = f"{bar.measured}: {reason}{of_missing(verdict.missing)}".removeprefix(": ")
+    return replace(verdict, stopped_by="futility with dev", reason=said)
+
+
+def _of_dev(trial: Trial, verdict: Verdict) -> list[str]:
+    """Why what dev left little hope was not tested to the end, or at little of alpha, and how it would be."""
+    found = trial.foresight
+    if found is None or not found.hopeless or verdict.status != "undecided":
+        return []
+    seen = f"dev ({found.mean:.1%} on {found.rows:,} rows, at most {found.upper:.1%}, where {found.line:.1%} is asked for)"
+    equal = "`alpha_shares: equal` in the task file tests every rung alike"
+    return [f"{seen} left it little hope, so that it was tested at an alpha of {trial.alpha:.2g}; {equal}"]
 
 
 def _waits(trial: Trial, rows: Sequence[Row], examples: Sequence[Example], runtime: Runtime) -> tuple[float, ...]:

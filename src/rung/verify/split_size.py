@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from rung.types import Bar, Example, Task
+from rung.verify.alpha import AlphaPlan
 from rung.verify.bars import ideal_row, look_at, measure_of, say_of, seen, telling
 from rung.verify.metrics import linear_of
 
@@ -73,15 +74,16 @@ def _problem_of_whole(task: Task, bar: Bar, rows: Sequence[Example], alpha: floa
     )
 
 
-def card(task: Task, shares: int) -> list[dict[str, Any]]:
-    """What this task's test split can and cannot prove where alpha is split over `shares`, a line each."""
+def card(task: Task, plan: AlphaPlan) -> list[dict[str, Any]]:
+    """What this task's test split can and cannot prove of a rung that dev shows likely to pass, a line each."""
     from rung.verify.stats.card import sample_size_card
     from rung.verify.stats.clusters import sizes
 
     test = task.split("test")
     bar = task.quality.at_least if task.quality.plain else None
-    lines = sample_size_card(sizes=sizes([row.group for row in test]), bar=bar, alpha=task.alpha, rungs=shares)
-    own = [_bar_line(task, bar, test, task.alpha / shares) for bar in (task.quality, *task.guards) if not bar.plain]
+    groups, shares = sizes([row.group for row in test]), (plan.likely, plan.least)
+    lines = sample_size_card(sizes=groups, bar=bar, alpha=plan.alpha, rungs=plan.shares, shares=shares)
+    own = [_bar_line(task, bar, test, plan.likely) for bar in (task.quality, *task.guards) if not bar.plain]
     return [*lines, *own]
 
 

@@ -16,6 +16,7 @@ from rung.registry.predictions import Amount, End, Step, When
 from rung.rungs.asks import NOTHING, Answers, Ask, Foreseen, Training
 from rung.rungs.base import ladder, rung_named
 from rung.types import Candidate, Task
+from rung.verify.foresight import STEPS
 from rung.verify.stats.boundaries import LOOK_EVERY
 from rung.verify.wait import WAIT_ROWS
 
@@ -66,12 +67,24 @@ class Foresight:
     def _gate(self, rung: str) -> None:
         if rung == self.task.quality.other:
             return
+        shared = self._shared(self.likely[rung])
         for when in ENDINGS:
-            rows = gate_rows(self.task, self.alpha.rungs[rung], when)
-            asks = self._judged(self.likely[rung], rows)
+            rows = gate_rows(self.task, self.alpha.likely if when == "pass" else self.alpha.equal, when)
+            asks = [*shared, *self._judged(self.likely[rung], rows)]
             before = dict(self.pricing.asked)
             self._add(f"judged/{rung}", rung, "gate", asks, when)
             self.pricing.asked = before
+        # However it ends, these are known by then.
+        self.pricing.amount(shared)
+
+    def _shared(self, foreseen: Foreseen) -> list[Ask]:
+        """Dev rows by which a rung's share of alpha is fixed; a search has asked most of them."""
+        if foreseen.likely is None or not self.alpha.by_dev:
+            return []
+        dev = len(self.task.split("dev"))
+        least, expected, *_, most = (float(min(step, dev)) for step in STEPS)
+        span = Span(least=least, expected=expected, most=most)
+        return [Answers(what="dev", candidate=foreseen.likely, rows=span, heavier=foreseen.heavier)]
 
     def _judged(self, foreseen: Foreseen, rows: Span) -> list[Ask]:
         """The Candidate on test, and where the bar is relative, what it is compared with; where waits are limited, some alone."""
@@ -97,7 +110,7 @@ class Foresight:
         if foreseen.likely is None or rung == self.task.quality.other:
             return
         forms = _cheaper(foreseen, self.task, self.pricing)
-        rows = gate_rows(self.task, self.alpha.rungs[rung], "pass")
+        rows = gate_rows(self.task, self.alpha.likely, "pass")
         asks = [ask for form in forms for ask in self._judged(replace(foreseen, likely=form), rows)]
         self._add(f"simplified/{rung}", rung, "cheaper forms", asks)
 

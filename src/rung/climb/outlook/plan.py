@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rung.climb.diagnosis.diagnose import foreseen
@@ -60,7 +59,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     return {
         "name": task.name,
         "rows": {name: len(task.split(name)) for name in ("train", "dev", "test")},
-        "card": card(replace(judging, alpha=alpha.alpha), alpha.shares),
+        "card": card(judging, alpha),
         "trials": trials,
         "ledger": {
             "number": alpha.number,

@@ -95,6 +95,8 @@ def _notes(task: Task, crowded: float) -> list[str]:
     notes = []
     if task.base_reference.is_server:
         notes.append("seconds of a server are guessed from how long its check took, tokens from the texts' lengths")
+    if task.batch:
+        notes.append("in batches answers come within a day: the seconds are those of asking one by one")
     if task.base_reference.is_server and not task.prices:
         keys = "prices: {input_usd_per_million: ..., output_usd_per_million: ...}"
         notes.append(f"what it will cost is not known, for the task gives no prices ({keys})")

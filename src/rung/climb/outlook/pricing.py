@@ -150,7 +150,11 @@ class Pricing:
         low, high = each
         if low is None or high is None:
             return None
-        return Span(least=rows.least * low, expected=rows.expected * (low + high) / 2, most=rows.most * high)
+        from rung.engine.http.batch.batches import FACTOR
+
+        # In batches nearly all of it is done, but for what comes back and is asked again by itself.
+        part = prices.get("batch_factor", FACTOR) if self.task.batch else 1.0
+        return Span(least=rows.least * low * part, expected=rows.expected * (low + high) / 2 * part, most=rows.most * high)
 
     @cached_property
     def judging_s(self) -> float:

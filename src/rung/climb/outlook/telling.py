@@ -44,14 +44,19 @@ def foretell(climb: Climb) -> None:
 
 
 def _predicted(climb: Climb) -> Prediction:
+    from rung.climb.outlook import speeds
     from rung.climb.outlook.predict import Asked, predict
     from rung.engine.bases.resolve import resolve
 
-    lock = climb.record.lock
+    lock, before = climb.record.lock, climb.record.foreseen
+    base = resolve(climb.task.base, climb.home.path, blobs=climb.home.blobs)
+    if before and base.kind == "local" and speeds.kept_machine(climb.home.path, base) is None:
+        # What was not worth keeping is not measured again each time that a climb goes on.
+        return replace(before, measured_s=0.0)
     asked = Asked(
         judging=climb.gate_task,
         context=climb.context("outlook"),
-        base=resolve(climb.task.base, climb.home.path, blobs=climb.home.blobs),
+        base=base,
         home=climb.home,
         alpha=plan_of(climb),
         skipped={rung.name: rung.skipped for rung in lock.rungs},
@@ -93,8 +98,8 @@ def before(climb: Climb, step: Next) -> str:
 def refine(climb: Climb, rung: str) -> None:
     """Once a rung is built its score on dev is known: says anew, before its gate, how many test rows that will take."""
     prediction, score = climb.record.foreseen, _dev_score(climb.record.built[rung])
-    alpha = plan_of(climb).rungs.get(rung)
-    rows = rows_known(climb.gate_task, alpha, *score) if alpha and score else None
+    plan = plan_of(climb)
+    rows = rows_known(climb.gate_task, plan.equal, *score) if rung in plan.rungs and score else None
     if prediction is None or rows is None:
         return
     key, total = f"judged/{rung}", len(climb.gate_task.split("test"))

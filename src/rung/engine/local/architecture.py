@@ -54,7 +54,7 @@ class Pass:
     rotation: Any
     attention: Attention
     update: Update
-    only: Tensor | None
+    only: Tensor | None = None
 
 
 class Architecture(Protocol):

@@ -48,6 +48,14 @@ class Head:
         return torch.tanh(scaled / self.cap) * self.cap if self.cap else scaled
 
 
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A pass that others have begun: what block `layer` is given, (n, width)."""
+
+    layer: int
+    states: Tensor
+
+
 class Decoder(ABC):
     """A base in memory, whichever way it is computed. One set of weights serves any number of adapters."""
 
@@ -66,9 +74,23 @@ class Decoder(ABC):
     def head(self) -> Head:
         """What makes scores of hidden states."""
 
+    # Whether a pass can be cut between two blocks: `until`, and what `hidden` takes as `begun`.
+    CUTS = False
+
+    def until(self, layer: int, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None) -> Tensor:
+        """What block `layer` is given, (n, width)."""
+        raise NotImplementedError
+
     @abstractmethod
     def hidden(
-        self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None, only: Tensor | None = None
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        attention: Attention,
+        update: Update | None = None,
+        only: Tensor | None = None,
+        *,
+        begun: Begun | None = None,
     ) -> Tensor:
         """Final-norm hidden states, (n, width), or of the tokens `only` alone, (s, width).
 
@@ -76,6 +98,7 @@ class Decoder(ABC):
         attention       mixes tokens; knows the layout, see `attention.py`
         update          what adapters add, or None for the base alone
         only            (s,) indices: past the last block's attention nothing else need be computed
+        begun           of the same tokens, by `until`; None to begin with them
         """
 
     def head_under(self, update: Update | None) -> Head:

@@ -29,14 +29,13 @@ class RMSNorm(Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, scale = ctx.saved_tensors
         # Not in place: in float32 x.float() is x itself, which other steps may have kept too.
-        normed = x.float() * scale
-        dy32 = dy.float()
-        dweight = (dy32 * normed).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
+        x32, dy32 = x.float(), dy.float()
+        dweight = (dy32 * x32 * scale).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
         if not ctx.needs_input_grad[0]:
             return None, dweight, None
         dnormed = dy32 * weight.float()
-        inner = (dnormed * normed).mean(-1, keepdim=True)
-        return dnormed.sub_(normed.mul_(inner)).mul_(scale).to(x.dtype), dweight, None
+        inner = (dnormed * x32).mean(-1, keepdim=True).mul_(scale.square())
+        return dnormed.addcmul_(x32, inner, value=-1).mul_(scale).to(x.dtype), dweight, None
 
 
 class Rotary(Function):
@@ -63,18 +62,21 @@ class GatedSiLU(Function):
 
     @staticmethod
     def forward(ctx: Any, gate_up: Tensor) -> Tensor:
-        ctx.save_for_backward(gate_up)
         gate, up = gate_up.chunk(2, dim=-1)
-        return F.silu(gate).mul_(up)
+        opened = F.silu(gate)
+        if not ctx.needs_input_grad[0]:
+            return opened.mul_(up)
+        ctx.save_for_backward(gate_up, opened)
+        return opened * up
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Tensor:
-        (gate_up,) = ctx.saved_tensors
+        gate_up, opened = ctx.saved_tensors
         gate, up = gate_up.chunk(2, dim=-1)
         grad = torch.empty_like(gate_up)
         dgate, dup = grad.chunk(2, dim=-1)
-        torch.mul(dy, F.silu(gate), out=dup)
-        dgate.copy_(torch.ops.aten.silu_backward(dy * up, gate))
+        torch.mul(dy, opened, out=dup)
+        torch.ops.aten.silu_backward.grad_input(dy * up, gate, grad_input=dgate)
         return grad
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from rung.engine.local.architecture import DecoderConfig, Pass
 from rung.engine.local.attention import Attention
-from rung.engine.local.decoder import Decoder, Head
+from rung.engine.local.decoder import Begun, Decoder, Head
 from rung.engine.local.update import Untouched, Update
 from rung.engine.local.weights import Weights, export
 
@@ -20,6 +21,7 @@ class FusedDecoder(Decoder):
     """Computes over given tensors as its architecture's file says; stateless."""
 
     WAY = "fused"
+    CUTS = True
 
     config: DecoderConfig
 
@@ -39,17 +41,39 @@ class FusedDecoder(Decoder):
     def head(self) -> Head:
         return Head(weight=self.weights.head)
 
+    def until(self, layer: int, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None) -> Tensor:
+        update = update or Untouched()
+        x = update.embedding(ids, self.config.architecture.embed(self.config, self.weights.embedding, ids))
+        return self._through(
+            range(layer), x, Pass(rotation=self._angles(positions, self.dtype), attention=attention, update=update)
+        )
+
     def hidden(
-        self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None, only: Tensor | None = None
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        attention: Attention,
+        update: Update | None = None,
+        only: Tensor | None = None,
+        *,
+        begun: Begun | None = None,
     ) -> Tensor:
-        config, weights, update = self.config, self.weights, update or Untouched()
-        rotation = self._angles(positions, self.dtype)
-        x = update.embedding(ids, config.architecture.embed(config, weights.embedding, ids))
-        for index, layer in enumerate(weights.layers):
-            last = only if index == config.layers - 1 else None
-            run = Pass(rotation=rotation, attention=attention, update=update, only=last)
-            x = config.architecture.block(config, layer, index, x, run)
-        return config.architecture.finish(config, weights.final_norm, x)
+        run = Pass(rotation=self._angles(positions, self.dtype), attention=attention, update=update or Untouched(), only=only)
+        begun = begun or Begun(layer=0, states=self._entered(ids, run.update))
+        x = self._through(range(begun.layer, self.config.layers), begun.states, run)
+        return self.config.architecture.finish(self.config, self.weights.final_norm, x)
+
+    def _entered(self, ids: Tensor, update: Update) -> Tensor:
+        """What the first block is given."""
+        return update.embedding(ids, self.config.architecture.embed(self.config, self.weights.embedding, ids))
+
+    def _through(self, blocks: range, x: Tensor, run: Pass) -> Tensor:
+        """Only the last block of all goes on with fewer tokens."""
+        whole = replace(run, only=None)
+        for index in blocks:
+            last = index == self.config.layers - 1
+            x = self.config.architecture.block(self.config, self.weights.layers[index], index, x, run if last else whole)
+        return x
 
     def embed(self, rows: Tensor) -> Tensor:
         return self.config.architecture.embed(self.config, rows, torch.arange(len(rows), device=rows.device))

@@ -22,11 +22,12 @@ from rung.engine.local.attention import Attention, PrefixedRows
 from rung.engine.local.batch import Completion
 from rung.engine.local.batching import alike
 from rung.engine.local.choose import Choices
-from rung.engine.local.decoder import Decoder, Head
+from rung.engine.local.decoder import Begun, Decoder, Head
 from rung.engine.local.linears import Linears
 from rung.engine.local.modules import save_module
 from rung.engine.local.plain_generation import Chosen, generate, pads_rightly
 from rung.engine.local.prefix import Prefix
+from rung.engine.local.ragged import RaggedRows
 from rung.engine.local.rows import Ask, Row
 from rung.engine.local.shape import KeyValueSizes, Module, Shape
 from rung.engine.local.update import Update
@@ -89,8 +90,20 @@ class PlainDecoder(Decoder):
         return self._head
 
     def hidden(
-        self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None, only: Tensor | None = None
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        attention: Attention,
+        update: Update | None = None,
+        only: Tensor | None = None,
+        *,
+        begun: Begun | None = None,
     ) -> Tensor:
+        if isinstance(attention, RaggedRows):
+            places = attention.padded
+            padded = self.hidden(ids.index_select(0, places), positions.index_select(0, places), attention.as_padded, update)
+            found = padded.index_select(0, attention.unpadded)
+            return found if only is None else found[only]
         if not isinstance(attention, PrefixedRows) or attention.known or attention.keep:
             raise TypeError("a plain decoder keeps nothing between passes")
         size, rows = attention.prefix_tokens, attention.rows

@@ -45,6 +45,11 @@ def footprint(config: Config, shape: Shape, item: int) -> Footprint:
     return Footprint(weights=copy, gradients=copy, activations=item * shape.inputs(shape.module_names), scores=head)
 
 
+def frozen(config: Config, shape: Shape) -> int:
+    """None: what lies below the first block is trained too."""
+    return 0
+
+
 class TrainedModel:
     """A rung.train.trainable.Trainable: the masters are all tensors of the decoder, in float32."""
 
@@ -54,6 +59,7 @@ class TrainedModel:
         self.masters = {name: tensor.float().clone() for name, tensor in named.items()}
         self._compute = {name: tensor.clone().requires_grad_(True) for name, tensor in named.items()}
         self.decoder = model.decoder.over(self._compute)
+        self.frozen = 0
 
     def update(self) -> None:
         """There is no adapter: the decoder's own tensors are trained."""

@@ -20,7 +20,8 @@ class Config(BaseModel):
 
 def loss(decoder: Decoder, update: Update | None, batch: Batch, total: int, config: Config) -> Tensor:
     """A part's share of its whole batch's mean: the sum over the part's supervised tokens divided by the batch's `total`."""
-    hidden = decoder.hidden(batch.ids, batch.positions, batch.attention(), update, only=batch.supervised)
+    attention = batch.attention()
+    hidden = decoder.hidden(batch.ids, batch.positions, attention, update, only=batch.supervised, begun=batch.begun)
     return head_loss(hidden, decoder.head_under(update), batch.labels, total)
 
 

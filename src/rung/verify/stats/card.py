@@ -16,23 +16,20 @@ GAPS = (0.02, 0.03, 0.05)
 DISCORDANT = 0.2
 
 
-def sample_size_card(*, sizes: Sequence[int], bar: float | None, alpha: float, rungs: int) -> list[dict[str, Any]]:
+def sample_size_card(
+    *, sizes: Sequence[int], bar: float | None, alpha: float, rungs: int, shares: tuple[float, float] | None = None
+) -> list[dict[str, Any]]:
     """Lines for a reader, each {"text": ..., and the numbers that the text names}.
 
     sizes         rows of each of the test split's groups (`clusters.sizes`); all 1 where every row stands alone
     bar           the least mean score, or None where the bar compares two candidates
-    alpha, rungs  the chance of any wrong pass in the whole climb, and the shares into which it is split
+    alpha, rungs  the chance of any wrong pass in the whole climb, and how many rungs divide it
+    shares        what the first has where dev shows it likely to pass, which is what all chances told are of, and what any has
+                  where dev shows no hope; None where all have the same
     """
-    groups, share = tuple(sorted(sizes)), alpha / rungs
+    groups, (share, least) = tuple(sorted(sizes)), shares or (alpha / rungs, alpha / rungs)
     rows, lines = _independent_rows(groups)
-    lines.append(
-        {
-            "text": f"each of up to {rungs} candidates at the gate may pass wrongly {share:.2%} of the time, "
-            f"so that the whole climb does at most {100 * alpha:.3g}% of the time",
-            "alpha": alpha,
-            "rungs": rungs,
-        }
-    )
+    lines.append(_spent(share, least, alpha, rungs))
     if bar is not None and 0 < bar < 1:
         lines += _bar_lines(groups, bar, share)
     gain = smallest_gain(rows, share)
@@ -47,6 +44,18 @@ def sample_size_card(*, sizes: Sequence[int], bar: float | None, alpha: float, r
     worst = 1 - power.best_proven(groups, share)
     text = f"no failure in {sum(groups):,} rows would prove a failure rate below {worst:.1%}, and no less"
     return [*lines, {"text": text, "zero_failure_rate": worst}]
+
+
+def _spent(share: float, least: float, alpha: float, rungs: int) -> dict[str, Any]:
+    """What a candidate at the gate may spend."""
+    each = f"each of up to {rungs} candidates at the gate may pass wrongly {share:.2%} of the time"
+    if share != least:
+        each = (
+            f"the first candidate that dev shows likely to pass may do so wrongly {share:.2%} of the time (as told below), one "
+            f"that dev shows hopeless {least:.2%}, and the rest of up to {rungs} what is left"
+        )
+    text = f"{each}, so that the whole climb does at most {100 * alpha:.3g}% of the time"
+    return {"text": text, "alpha": alpha, "rungs": rungs, "share": share, "least": least}
 
 
 def _independent_rows(sizes: Sequence[int]) -> tuple[int, list[dict[str, Any]]]:

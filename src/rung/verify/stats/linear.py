@@ -129,6 +129,11 @@ def look_linear(asked: Asked) -> Verdict | None:
     return None if verdict is None else in_its_figures(asked, verdict)
 
 
+def judged_so_far(asked: Asked) -> Verdict:
+    """The same, with the bounds so far where more rows remain."""
+    return in_its_figures(asked, asked.judged(asked.line))
+
+
 def in_its_figures(asked: Asked, verdict: Verdict) -> Verdict:
     """A verdict on the rows' shares, told of the whole."""
     estimate = asked.linear.whole(asked.parts)

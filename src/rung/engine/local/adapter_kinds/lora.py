@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,7 @@ from rung.engine.local.low_rank import Factors, LowRank
 from rung.engine.local.peft.files import PeftFiles
 from rung.engine.local.peft.reading import BasePaths, Read
 from rung.engine.local.shape import Module, Shape
+from rung.errors import UserError
 
 PEFT_TYPE = "LORA"
 ALSO_READS = (BUDGETED,)
@@ -31,7 +32,8 @@ LEARNING_RATE = 5e-4
 class Config(BaseModel):
     """Rank, alpha (the update is scaled by alpha / rank, or alpha / sqrt(rank) with rslora) and the modules adapted.
 
-    `target_modules` None adapts every linear layer of a block.
+    `target_modules` None adapts every linear layer of a block, `layers_to_transform` None those of all blocks, counted from 0: what
+    lies below the lowest is computed once for all epochs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +42,7 @@ class Config(BaseModel):
     alpha: float = Field(32.0, gt=0, allow_inf_nan=False)
     rslora: bool = False
     target_modules: tuple[str, ...] | None = Field(None, min_length=1)
+    layers_to_transform: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(None, min_length=1)
 
     @property
     def scale(self) -> float:
@@ -67,13 +70,13 @@ def initialise(config: Config, shape: Shape, generator: torch.Generator) -> dict
 
 def update(config: Config, shape: Shape, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> LowRank:
     """Differentiable with respect to `tensors`."""
-    wanted = set(_targets(config, shape))
+    wanted = {module.path for module in _adapted(config, shape)}
     return LowRank(
         [
             {
                 product: _merged(config, modules, tensors, dtype)
                 for product, modules in block.items()
-                if any(module.name in wanted for module in modules)
+                if any(module.path in wanted for module in modules)
             }
             for block in shape.products
         ]
@@ -99,7 +102,10 @@ def idle(tensors: Mapping[str, Tensor]) -> str:
 
 def kept(config: Config, shape: Shape) -> int:
     """What goes into an adapted product, and x A^T of each module."""
-    return shape.inputs(_targets(config, shape)) + config.rank * len(_adapted(config, shape))
+    adapted = _adapted(config, shape)
+    paths = {module.path for module in adapted}
+    every = (modules for layer in shape.products for modules in layer.values())
+    return sum(modules[0].width_in for modules in every if any(m.path in paths for m in modules)) + config.rank * len(adapted)
 
 
 def to_peft(config: Config, shape: Shape) -> dict[str, Any]:
@@ -111,7 +117,7 @@ def to_peft(config: Config, shape: Shape) -> dict[str, Any]:
         "use_rslora": config.rslora,
         "target_modules": sorted(_targets(config, shape)),
         "bias": "none",
-    }
+    } | ({"layers_to_transform": sorted(config.layers_to_transform)} if config.layers_to_transform else {})
 
 
 def read(files: PeftFiles, base: BasePaths) -> Read:
@@ -157,7 +163,19 @@ def _targets(config: Config, shape: Shape) -> tuple[str, ...]:
 
 
 def _adapted(config: Config, shape: Shape) -> tuple[Module, ...]:
-    return shape.modules(_targets(config, shape))
+    if config.layers_to_transform is None:
+        return shape.modules(_targets(config, shape))
+    if beyond := [layer for layer in config.layers_to_transform if layer >= shape.layers]:
+        raise UserError(
+            f"layers_to_transform names layer {beyond[0]}", hint=f"The base has {shape.layers} layers, 0 to {shape.layers - 1}."
+        )
+    names = {module.path for module in shape.modules(_targets(config, shape))}
+    blocks = (shape.products[layer] for layer in sorted(set(config.layers_to_transform)))
+    adapted = tuple(module for block in blocks for modules in block.values() for module in modules if module.path in names)
+    if not adapted:
+        where = ", ".join(map(str, sorted(config.layers_to_transform)))
+        raise UserError(f"no module of {', '.join(_targets(config, shape))} lies in the layers_to_transform {where}")
+    return adapted
 
 
 def _name(module: Module, side: str) -> str:

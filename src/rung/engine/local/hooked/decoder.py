@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rung.engine.local.attention import Attention
-from rung.engine.local.decoder import Decoder, Head
+from rung.engine.local.decoder import Begun, Decoder, Head
 from rung.engine.local.hooked.interface import answer_with, cap_of, scale_of, sinks_of
 from rung.engine.local.hooked.look import stack_of
 from rung.engine.local.hooked.shape import HookedShape
@@ -83,7 +83,14 @@ class HookedDecoder(Decoder):
         return Head(weight=weight, bias=bias, scale=self._finish[0], cap=self._finish[1])
 
     def hidden(
-        self, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None, only: Tensor | None = None
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        attention: Attention,
+        update: Update | None = None,
+        only: Tensor | None = None,
+        *,
+        begun: Begun | None = None,
     ) -> Tensor:
         given = {"input_ids": ids[None], "position_ids": positions[None], "use_cache": False}
         with self._running.lock:

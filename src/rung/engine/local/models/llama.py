@@ -150,13 +150,12 @@ def finish(config: DecoderConfig, final_norm: Tensor, x: Tensor) -> Tensor:
 
 
 def kept_bytes(config: DecoderConfig, item: int, seen: int) -> int:
-    """A block keeps: 2 widths (its input, the sum between), queries four times (rotated; scaled for the row and for the prefix;
-    what attention gives, in parts), keys and values twice, two feed-forward widths, and the attention weights (float32, and
-    rounded) unless rows are so long that the fused kernel never writes them.
+    """A block keeps: 2 widths (its input, the sum between), queries and keys twice and values thrice (as they come out of the
+    product, keys and queries rotated), three feed-forward widths, and the attention weights, unless rows are so long that the fused
+    kernel never writes them.
     """
     norms = 2 * config.width
-    attention = 4 * config.query_width + 4 * config.key_value_width
-    feed_forward = 2 * config.feed_forward
+    attention = 2 * config.query_width + 3 * config.key_value_width
+    feed_forward = 3 * config.feed_forward
     written = seen if seen * seen <= PLAIN_SCORES_AT_MOST else 1
-    weights = config.heads * written * (4 + (item if item < 4 else 0))
-    return config.layers * (item * (norms + attention + feed_forward) + weights) + item * config.width
+    return config.layers * item * (norms + attention + feed_forward + config.heads * written) + item * config.width
