@@ -165,8 +165,8 @@ class Stream:
 
 def _ahead(limit: int) -> int:
     """How many questions stand ready for a place, so that none is empty while answers are kept."""
-    return max(2, limit // 2)
+    return max(2, limit)
 
 
 def _threads(most: int) -> int:
-    return 2 * most + _ahead(most)
+    return 2 * most + 32
