@@ -2,7 +2,8 @@
 
     PYTHONPATH=TREE/src python benchmarks/answering.py WORK.json
 
-WORK is {folder, requests}. For each line on its input it answers all requests anew, with nothing kept, and writes one line of JSON:
+WORK is {folder, requests}, a request {messages, max_tokens} and, where its answer is held to one, a schema. For each line on its
+input it answers all requests anew, with nothing kept, and writes one line of JSON:
 seconds, processor seconds, texts. Only names that stay from version to version are used here.
 """
 
@@ -16,12 +17,20 @@ from pathlib import Path
 from rung.engine.backend import Request
 from rung.engine.local.answering import Answering
 from rung.engine.local.model import LocalModel
+from rung.parts import SchemaConstraint
 
 
 def main() -> None:
     work = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     model = LocalModel.load(Path(work["folder"]))
-    requests = [Request(messages=tuple(row["messages"]), max_tokens=row["max_tokens"]) for row in work["requests"]]
+    requests = [
+        Request(
+            messages=tuple(row["messages"]),
+            max_tokens=row["max_tokens"],
+            constraint=SchemaConstraint(schema=row["schema"]) if "schema" in row else None,
+        )
+        for row in work["requests"]
+    ]
     Answering(model).answer(requests[:2])
     say({"precision": str(model.decoder.dtype).removeprefix("torch.")})
     for _ in sys.stdin:

@@ -3,6 +3,7 @@
     python benchmarks/evaluate.py                 200 rows behind 1,500 tokens of instruction and demonstrations
     python benchmarks/evaluate.py --rows 40       a short look
     python benchmarks/evaluate.py --against SRC   this source tree and another of this project (a checkout's `src`), in turn
+    python benchmarks/evaluate.py --against SRC --work extraction (or calls)   answers that copy from their questions
     python benchmarks/evaluate.py --hooked        the same base on transformers' modelling code under our attention as well
 
 All sides compute in the precision that the engine chooses on this machine.
@@ -24,8 +25,11 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+
+from copied import Question, copied
 
 from rung.data.read.fetch import fetch
 from rung.engine.backend import Request
@@ -47,6 +51,10 @@ def main() -> None:
     options = _options()
     home = Path(os.environ.get("RUNG_HOME") or Path.home() / ".rung")
     model = LocalModel.load(resolve(options.base, home).folder)
+    if options.against and options.work != "tone":
+        questions = copied(options.work, partial(fetch, downloads=home / "downloads"), options.rows, options.tokens)
+        _against(model.folder, questions, options)
+        return
     requests = _requests(model, fetch(MESSAGES, home / "downloads"), options)
     prompts = [prompt_tokens(model.tokenizer, request.messages) for request in requests]
     shared = common_length(prompts)
@@ -56,7 +64,7 @@ def main() -> None:
         flush=True,
     )
     if options.against:
-        _against(model.folder, requests, options)
+        _against(model.folder, [{"messages": row.messages, "max_tokens": row.max_tokens} for row in requests], options)
         return
 
     Answering(model).answer(requests[:2])
@@ -93,6 +101,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=0, help="transformers' batch size; 0 finds the quickest")
     parser.add_argument("--against", type=Path, metavar="SRC", help="another source tree, instead of transformers")
     parser.add_argument("--rounds", type=int, default=3, help="times that each source tree answers, the quickest counts")
+    parser.add_argument("--work", choices=("tone", "extraction", "calls"), default="tone", help="with --against: what is answered")
     parser.add_argument("--hooked", action="store_true", help="as well as a base that has no decoder of ours is computed")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -131,9 +140,9 @@ def _precision(model: LocalModel) -> str:
     return str(model.decoder.dtype).removeprefix("torch.")
 
 
-def _against(folder: Path, requests: Sequence[Request], options: argparse.Namespace) -> None:
+def _against(folder: Path, questions: Sequence[Question], options: argparse.Namespace) -> None:
     """Both trees answer in turn, each in a process of its own, so that what else runs on the machine falls on both."""
-    work = {"folder": str(folder), "requests": [{"messages": row.messages, "max_tokens": row.max_tokens} for row in requests]}
+    work = {"folder": str(folder), "requests": questions}
     trees = {"this tree": Path(__file__).resolve().parents[1] / "src", "the other": options.against.resolve()}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(json.dumps(work))
@@ -143,14 +152,14 @@ def _against(folder: Path, requests: Sequence[Request], options: argparse.Namesp
     best = {name: min(one[name]["seconds"] for one in rounds) for name in sides}
     busy = {name: min(one[name]["cpu_s"] for one in rounds) for name in sides}
     for name, side in sides.items():
-        _show(f"{name}, {side.precision}", best[name], len(requests))
+        _show(f"{name}, {side.precision}", best[name], len(questions))
     new, old = trees
     pairs = list(zip(rounds[0][new]["texts"], rounds[0][old]["texts"], strict=True))
     equal = sum(one == other for one, other in pairs) / len(pairs)
     print(f"this tree takes {best[new] / best[old]:.2f} of the other's time, {busy[new] / busy[old]:.2f} of its processor seconds")
     print(f"equal answers: {equal:.0%}")
     if options.json:
-        print(json.dumps({"rows": len(requests), "seconds": best, "cpu_s": busy, "equal": equal}))
+        print(json.dumps({"rows": len(questions), "seconds": best, "cpu_s": busy, "equal": equal}))
 
 
 class _Side:

@@ -24,7 +24,7 @@ Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
 # Why an answer ended, beside `stop`: at the limit of tokens, at a filter, since the server failed or refused the question, or sent
 # one without a text.
-CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT = "length", "content_filter", "error", "refused", "silent"
+CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT, UNHELD = "length", "content_filter", "error", "refused", "silent", "unheld"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
 

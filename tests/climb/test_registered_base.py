@@ -69,6 +69,13 @@ def test_each_version_is_whole_by_itself(grown):
     assert versions[2][0].task.base == "toy@2"
 
 
+def test_what_answers_from_int8_is_trained_in_full_and_stays_in_int8(tiny_base, tmp_path):
+    _, full = climbed(tmp_path / "1", f"int8:{tiny_base}", "r5_full", tmp_path / "home")
+    _, adapter = climbed(tmp_path / "2", "toy@1", "r4_adapter", tmp_path / "home")
+    assert full.base == f"int8:tree:{full.base_reference.stored}"
+    assert adapter.base.startswith(f"int8:tree:{full.base_reference.stored}@sha256:") and len(adapter.adapters) == 1
+
+
 def test_the_lock_holds_whatever_the_name_comes_to_mean(grown, tmp_path):
     versions, home = grown
     with open_home(home, write=True) as opened:

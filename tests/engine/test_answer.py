@@ -89,6 +89,44 @@ def test_killed_evaluation_goes_on_with_the_same_batches(tmp_path):
     assert answer(CANDIDATE, ROWS, runtime(third, tmp_path, cache)) == whole and third.batches == []
 
 
+class Telling(Echo):
+    """Tells each answer, the last question's first; dies once it has told so many."""
+
+    def __init__(self, die_after: int = 10**9):
+        super().__init__()
+        self.left = die_after
+
+    def answer_each(self, requests, keep, say):
+        said = self.answer(requests)
+        for place in reversed(range(len(said))):
+            if not self.left:
+                raise KeyboardInterrupt
+            self.left -= 1
+            keep({place: said[place]})
+        return said
+
+
+def test_where_questions_are_answered_side_by_side_chunks_are_longer_and_each_answer_counts_as_it_comes(tmp_path):
+    """Killed within a chunk, nothing that was kept is lost, and what goes on forms the batches that it would have formed."""
+
+    class Stage:
+        def __init__(self):
+            self.seen = []
+
+        def advance(self, n=1, **facts):
+            self.seen.append(n)
+
+    stage, whole = Stage(), answer(CANDIDATE, ROWS, runtime(Telling(), tmp_path, chunk=2))
+    cache = Cache()
+    with pytest.raises(KeyboardInterrupt):
+        answer(CANDIDATE, ROWS, runtime(Telling(die_after=9), tmp_path, cache, chunk=2), stage=stage)
+    assert cache.stored == [8] and sum(stage.seen) == 9 and stage.seen.count(1) == 9
+    second, again = Telling(), Stage()
+    assert answer(CANDIDATE, ROWS, runtime(second, tmp_path, cache, chunk=2), stage=again) == whole
+    assert [len(batch) for batch in second.batches] == [2] and sum(again.seen) == 10
+    assert answer(CANDIDATE, ROWS, runtime(Telling(die_after=0), tmp_path, cache, chunk=2)) == whole, "nothing is asked again"
+
+
 def test_what_is_known_is_not_asked_again_nor_are_equal_examples(tmp_path):
     cache, backend = Cache(), Echo()
     cache.store(CANDIDATE.id, {ROWS[5].digest: Answer(text="from another batch")})

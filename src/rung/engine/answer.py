@@ -17,6 +17,10 @@ from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
 from rung.types import FAILED, Answer, Candidate, Example, Stage, batches
 
+# A model in this process answers many questions side by side, and the last of a chunk alone: its chunks are longer, where a kill
+# loses no conversations with tools.
+CHUNKS_TOGETHER = 4
+
 
 def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, *, stage: Stage | None = None) -> list[Answer]:
     """One Answer for each example, in order.
@@ -38,8 +42,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
             runtime.tell(candidate, example.id, _settled(known[example.digest], candidate), known=True)
     if stage:
         stage.advance(len(examples) - len(missing))
-    size = max(1, len(missing)) if asked.base_reference.is_server else runtime.chunk
-    for chunk in batches(list(missing.values()), size):
+    for chunk in batches(list(missing.values()), _chunk(asked, len(missing), runtime)) if missing else ():
         come = _Come(asked, chunk, runtime, stage)
         fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime, come), strict=True))
         if runtime.cache is not None:
@@ -50,6 +53,16 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
         if stage:
             stage.advance(len(chunk) - come.told)
     return [_settled(known[example.digest], candidate) for example in examples]
+
+
+def _chunk(candidate: Candidate, missing: int, runtime: Runtime) -> int:
+    """Examples that are asked together: of a server all, whose answers are kept as they come."""
+    reference = candidate.base_reference
+    if reference.is_server:
+        return missing
+    if reference.is_linear or candidate.tools or not isinstance(runtime.backend_for(candidate.base), TellsEach):
+        return runtime.chunk
+    return runtime.chunk * CHUNKS_TOGETHER
 
 
 def ahead(asked: Sequence[tuple[Candidate, Sequence[Example]]], runtime: Runtime, stage: Stage | None = None) -> None:
@@ -96,7 +109,9 @@ class _Part:
 
 
 class _Come:
-    """Keeps answers of a chunk as they come, where its backend tells each: a kill loses only what is under way."""
+    """Hears answers of a chunk as they come, where its backend tells each. A server's are kept at once: a kill loses only what is
+    under way. A model's in this process are kept with the whole chunk, so that what goes on forms the batches that it was.
+    """
 
     def __init__(
         self, candidate: Candidate, chunk: Sequence[Example], runtime: Runtime, stage: Stage | None, *, counts: bool = True
@@ -113,7 +128,7 @@ class _Come:
     def keep(self, answers: Mapping[int, Answer]) -> None:
         """Answers to examples of the chunk, by their places."""
         kept = {self.chunk[place].digest: said for place, said in answers.items() if said.finish_reason != FAILED}
-        if self.runtime.cache is not None and kept:
+        if self.runtime.cache is not None and kept and self.candidate.base_reference.is_server:
             self.runtime.cache.store(self.candidate.id, kept)
         self.told += len(answers)
         if self.stage and self.counts:

@@ -187,7 +187,7 @@ class SaysContext(Protocol):
 
 @runtime_checkable
 class TellsEach(Protocol):
-    """A Backend whose answers come one by one, and cost: it tells each as soon as it is there."""
+    """A Backend that answers many questions side by side: it tells each answer as soon as it is there."""
 
     def answer_each(self, requests: Sequence[Request], keep: Keep, say: Say = ...) -> list[Answer]:
         """As `answer`; `keep` hears the answers as they come, also where others then fail. Requests are taken from the sequence as

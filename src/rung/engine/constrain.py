@@ -37,6 +37,10 @@ class Constraint:
                 hint="Simplify the schema (patterns, deep nesting, large enums), or drop the constraint.",
             )
 
+    def allowed(self, tokens: Sequence[int]) -> int:
+        """How many of these could follow, one after the other."""
+        return int(self.matcher.validate_tokens(list(tokens))) if tokens else 0
+
     def forced(self, limit: int) -> list[int]:
         """The tokens, at most `limit`, that alone can follow; taken already."""
         tokens = list(self.matcher.compute_ff_tokens()[:limit])

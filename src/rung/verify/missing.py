@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from rung.errors import UserError
 from rung.reply import read_reply
 from rung.sources.base import BaseReference
-from rung.types import CUT_OFF, FAILED, REFUSED, SILENT, WITHHELD, Answer
+from rung.types import CUT_OFF, FAILED, REFUSED, SILENT, UNHELD, WITHHELD, Answer
 
 # By finish_reason: of one answer, of several.
 _TOLD = {
@@ -21,6 +21,7 @@ _TOLD = {
     WITHHELD: ("was withheld by a filter", "were withheld by a filter"),
     FAILED: ("never came: the server failed", "never came: the server failed"),
     REFUSED: ("never came: the server refused the question", "never came: the server refused the questions"),
+    UNHELD: ("was given up: it could not be held to its form", "were given up: they could not be held to their form"),
 }
 MANY = 0.1  # the share of answers that the limit ended from which on it is told
 ENOUGH = 20  # answers of a server that are all none, from which on nothing more is asked
@@ -73,6 +74,6 @@ def ended_by_limit(answers: Sequence[Answer]) -> list[str]:
 
 
 def _is_none(answer: Answer) -> bool:
-    if answer.fault or answer.finish_reason in (WITHHELD, FAILED, REFUSED, SILENT):
+    if answer.fault or answer.finish_reason in (WITHHELD, FAILED, REFUSED, SILENT, UNHELD):
         return True
     return answer.finish_reason == CUT_OFF and not read_reply(answer.text).text.strip()

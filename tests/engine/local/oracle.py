@@ -10,7 +10,8 @@ import torch
 
 from rung.engine.backend import AdapterUse, Request
 from rung.engine.chat import prompt_tokens
-from rung.engine.local.batch import Batch, Completion, Gathered
+from rung.engine.local.batch import Batch
+from rung.engine.local.completing import Completion
 from rung.engine.local.model import LocalModel
 from rung.engine.local.rows import Ask
 
@@ -89,8 +90,12 @@ def random_adapter(folder: Path, model: LocalModel, *, seed: int = 1, rank: int 
 
 
 def complete(batch: Batch, asks: list[Ask]) -> list[Completion]:
-    """Everything that is answered to these; nothing joins meanwhile."""
-    made = Gathered(batch.add(asks))
+    """Everything that is answered to these; nothing joins meanwhile. Raises the UserError of a row that has one."""
+    numbers, made, ends = batch.add(asks), dict[int, list[int]](), dict[int, str]()
     while batch:
-        made.take(batch.step())
-    return made.completions
+        for part in batch.step():
+            if part.error:
+                raise part.error
+            made.setdefault(part.row, []).extend(part.tokens)
+            ends[part.row] = part.finish_reason
+    return [Completion(row=place, ids=made[number], finish_reason=ends[number]) for place, number in enumerate(numbers)]

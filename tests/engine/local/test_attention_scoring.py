@@ -97,7 +97,7 @@ def test_every_layout_sees_what_it_should(name: str, way: str) -> None:
     # Rows behind a kept prefix, read, continued, and continued along a tree.
     cache = RowCache(decoder, 3, 32, compute_prefix(decoder, tuple(prefix), BASE))
     for tokens, before in ((rows, [[], [], []]), (tails, rows)):
-        found = extend_together([Part(cache=cache, first=0, tokens=tokens)], None)
+        found = extend_together([Part.of(cache, tokens)], None)
         expected = [decoder.last([*prefix, *old, *new]) for old, new in zip(before, tokens, strict=True)]
         torch.testing.assert_close(found, torch.stack(expected), atol=1e-5, rtol=1e-4)
     tree = cache.branch(nodes, parents)

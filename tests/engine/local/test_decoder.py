@@ -94,7 +94,7 @@ def test_steps_and_branches_equal_one_pass(tmp_path: Path) -> None:
 
     with torch.inference_mode():
         cache = RowCache(decoder, 3, 32, compute_prefix(decoder, tuple(prefix), BASE))
-        first, second = (extend_together([Part(cache=cache, first=0, tokens=some)], None) for some in (rows, tails))
+        first, second = (extend_together([Part.of(cache, some)], None) for some in (rows, tails))
         cache.move(2, 1)
         cache.pop()
         tree = cache.branch(nodes, parents)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,26 +13,26 @@ from threading import Lock
 
 import torch
 
-from rung.engine.backend import ContextTooLong, Request, price_usd
+from rung.engine.backend import ContextTooLong, Keep, Request, Say, price_usd, quiet
 from rung.engine.chat import chat_template, opening, prompt_text, render, text_of
 from rung.engine.constrain import Grammars
 from rung.engine.encoding import encode, encode_all
 from rung.engine.local.adapters import AdapterCache, Stack
-from rung.engine.local.batch import Completion
-from rung.engine.local.batching import ALIKE, Budget, plan, shared_prefix
+from rung.engine.local.batching import Budget, plan, shared_prefix
 from rung.engine.local.choose import Choices, choice_tokens
+from rung.engine.local.completing import Completion
 from rung.engine.local.computing import Computing, computing
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.devices import ACCELERATOR, PROCESSOR, kind_of
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache
-from rung.engine.local.rows import FORCED_AT_ONCE, Ask
+from rung.engine.local.rows import Ask
 from rung.engine.local.settings import context_tokens
 from rung.engine.local.words import text_of_tokens, thought_opened_by
 from rung.errors import UserError
 from rung.parts import ChoiceConstraint, SchemaConstraint
-from rung.types import CUT_OFF, Answer
+from rung.types import CUT_OFF, UNHELD, Answer
 
 # Rows in a batch, tokens in its first pass and bytes of its keys and values, by kind of device.
 LIMITS = {PROCESSOR: (64, 4096, 1 << 30), ACCELERATOR: (256, 32768, 8 << 30)}
@@ -110,19 +109,26 @@ class Answering:
 
         Questions of different adapters are answered side by side; which are computed together follows from the requests alone.
         """
+        return self.answer_each(requests, lambda _answers: None)
+
+    def answer_each(self, requests: Sequence[Request], keep: Keep, say: Say = quiet) -> list[Answer]:
+        """The same. `keep` hears each answer, by its request's place, as soon as it is there."""
+        requests = list(requests)
         with self._lock, _inference(self.model):
             kinds = [_kind(request) for request in requests]
             questions = self._questions(requests)
-            # Choices are read in one pass a stack of adapters, all that is generated goes in batches of every stack.
+            # Choices are read in one pass a stack of adapters, all that is generated goes in one batch of every stack.
             groups = [(kind, question.stack.key if kind else ()) for kind, question in zip(kinds, questions, strict=True)]
             answers: dict[int, Answer] = {}
             for group in dict.fromkeys(groups):
                 members = [index for index, other in enumerate(groups) if other == group]
                 asked = [questions[index] for index in members]
-                found = self._by_choice(asked, group[0]) if group[0] else self._by_generation(asked)
-                answers |= dict(zip(members, found, strict=True))
+                for place, found in self._by_choice(asked, group[0]) if group[0] else self._by_generation(asked):
+                    said = {members[place]: self._priced(found)}
+                    answers |= said
+                    keep(said)
             give_back_freed_memory()
-            return [self._priced(answers[index]) for index in range(len(requests))]
+            return [answers[index] for index in range(len(requests))]
 
     def _priced(self, answer: Answer) -> Answer:
         """What the tokens cost by the task's prices; unknown without them."""
@@ -162,31 +168,29 @@ class Answering:
     def _opening(self) -> list[int]:
         return encode(self.model.tokenizer, opening(self.model.tokenizer))
 
-    def _by_choice(self, asked: Sequence[_Question], names: tuple[str, ...]) -> list[Answer]:
+    def _by_choice(self, asked: Sequence[_Question], names: tuple[str, ...]) -> Iterator[tuple[int, Answer]]:
         choices = self._choice_tokens(names)
         lengths = [question.own_length + len(choices.common) + choices.most_nodes for question in asked]
-
-        answers: dict[int, Answer] = {}
         for places in plan(lengths, lengths, self._budget):
             rows, began = [asked[place] for place in places], time.perf_counter()
             logs = self._computing.choose([row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
             found = [_chosen(names, row, choices) for row in logs.tolist()]
-            answers |= dict(zip(places, _measured(rows, found, began), strict=True))
-        return [answers[place] for place in range(len(asked))]
+            seconds = (time.perf_counter() - began) / len(rows)
+            yield from ((place, _measured(asked[place], said, seconds)) for place, said in zip(places, found, strict=True))
 
-    def _by_generation(self, asked: Sequence[_Question]) -> list[Answer]:
-        asks = {id(question): self._ask(question) for question in asked}
-        grammars = self._grammars if any(ask.constraint for ask in asks.values()) else None
-        lengths = [question.own_length for question in asked]
-        # A row is padded to the longest that it is stored with.
-        kept = [int(question.own_length / ALIKE) + asks[id(question)].max_tokens + FORCED_AT_ONCE for question in asked]
-
-        answers: dict[int, Answer] = {}
-        for places in plan(lengths, kept, replace(self._budget, tokens=sys.maxsize)):
-            rows, began = [asked[place] for place in places], time.perf_counter()
-            made = self._computing.complete([asks[id(row)] for row in rows], self.model.end_tokens, grammars, self._budget.tokens)
-            answers |= dict(zip(places, _measured(rows, list(map(self._answer, rows, made)), began), strict=True))
-        return [answers[place] for place in range(len(asked))]
+    def _by_generation(self, asked: Sequence[_Question]) -> Iterator[tuple[int, Answer]]:
+        asks = [self._ask(question) for question in asked]
+        grammars = self._grammars if any(ask.constraint for ask in asks) else None
+        held, unheld = False, list[UserError]()
+        for made in self._computing.complete(asks, self.model.end_tokens, grammars, self._budget):
+            if made.error:
+                unheld.append(made.error)
+            else:
+                held = held or asks[made.row].constraint is not None
+            yield made.row, _measured(asked[made.row], self._answer(asked[made.row], made), made.seconds)
+        # A row whose form cannot be held does not stop the others; one that nobody's answer can be held to is the user's to mend.
+        if unheld and not held:
+            raise unheld[0]
 
     def _ask(self, question: _Question) -> Ask:
         request, held = question.request, question.request.constraint
@@ -203,6 +207,8 @@ class Answering:
         )
 
     def _answer(self, question: _Question, made: Completion) -> Answer:
+        if made.error:
+            return Answer(text="", completion_tokens=len(made.ids), finish_reason=UNHELD, fault=made.error.problem)
         text = text_of_tokens(self.model.tokenizer, made.ids, self.model.end_tokens)
         # Who was cut off in a thought that the template had opened wrote no mark of it. What is trained, or held to a form, answers
         # at once.
@@ -271,13 +277,9 @@ def _inference(_loaded: LocalModel) -> AbstractContextManager[object]:
     return torch.inference_mode()
 
 
-def _measured(rows: Sequence[_Question], answers: Sequence[Answer], began: float) -> list[Answer]:
-    """The answers of one batch with their prompts' tokens and the time that a row took."""
-    seconds = (time.perf_counter() - began) / len(rows)
-    return [
-        replace(answer, latency_s=row.shared_s + seconds, prompt_tokens=len(row.ids), cached_tokens=row.cached)
-        for row, answer in zip(rows, answers, strict=True)
-    ]
+def _measured(row: _Question, answer: Answer, seconds: float) -> Answer:
+    """The answer with its prompt's tokens, and its share of the time that it took with others."""
+    return replace(answer, latency_s=row.shared_s + seconds, prompt_tokens=len(row.ids), cached_tokens=row.cached)
 
 
 def _kind(request: Request) -> tuple[str, ...]:

@@ -2,13 +2,15 @@
 
 Rows that begin with one prefix and are about as long share a block: one attention. All blocks are computed in one pass, so that a
 step reads the weights once, whatever adapters its rows are answered with. Each row's answer is its own, whatever rows it came with.
+Behind a row's next token a pass computes what the row's text says may follow (see `drafts.py`), and forgets what did not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, count
 
 import torch
 from torch import Tensor
@@ -17,13 +19,16 @@ from rung.engine.constrain import Grammars
 from rung.engine.local.batching import alike
 from rung.engine.local.cache import Part, RowCache, extend_together
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.drafts import Drafting
 from rung.engine.local.mixed import Bank, Mixed
-from rung.engine.local.rows import FORCED_AT_ONCE, Ask, Row, pick
+from rung.engine.local.rows import Ask, Row, pick
 from rung.engine.local.update import Update
 from rung.errors import UserError
 
 # Padding, rows times tokens, that costs about as much as the calls of a block more.
 PADDING_AT_MOST = 2048
+# Scores over the vocabulary that are held at once: they bound memory.
+LOGITS_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +45,6 @@ class Made:
     error: UserError | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Completion:
-    """`ids` are all tokens made, the end token included; `finish_reason` is stop or length."""
-
-    ids: list[int]
-    finish_reason: str
-
-
 class Batch:
     """The rows of one decoder that are under way."""
 
@@ -57,7 +54,7 @@ class Batch:
         """`grammars` is needed where an Ask has a constraint; `prefill_tokens` of prompts, padding counted, are read at once."""
         self._decoder, self._end_tokens, self._grammars = decoder, end_tokens, grammars
         self._prefill_tokens = prefill_tokens
-        self._numbers, self._bank = count(), Bank(decoder.device)
+        self._numbers, self._bank, self._drafting = count(), Bank(decoder.device), Drafting()
         self._blocks: list[_Block] = []
         self._answered: list[Row] = []
 
@@ -93,14 +90,15 @@ class Batch:
     def step(self) -> list[Made]:
         """One token or more for each row, in the order in which they joined. Rows that are finished have left afterwards."""
         passes = self._passes()
-        rows = [row for works in passes for work in works for row in work.rows]
+        works = [work for together in passes for work in together]
+        rows = [row for work in works for row in work.rows]
         if rows:
-            hidden = [extend_together([work.part for work in works], self._update(works)) for works in passes]
-            logits = self._logits(rows, torch.cat(hidden))
-            if self._grammars:
-                self._grammars.mask(logits, [row.ask.constraint for row in rows])
-            for row, token in zip(rows, pick(logits, rows), strict=True):
-                row.take(token)
+            hidden = [extend_together([work.part for work in together], self._update(together)) for together in passes]
+            self._choose(rows, torch.cat(hidden))
+        for work in works:
+            work.forget()
+        for row in rows:
+            self._drafting.see(row.draft, row.computed)
         for block in self._blocks:
             block.read = len(block.rows)
         said = sorted((*rows, *self._answered), key=lambda row: row.number)
@@ -108,8 +106,35 @@ class Batch:
         self._leave({row.number for row in rows if row.finish_reason})
         return [Made(row=row.number, tokens=row.fresh(), finish_reason=row.finish_reason, error=row.error) for row in said]
 
+    def _choose(self, rows: Sequence[Row], hidden: Tensor) -> None:
+        """Each row's next token, and the next again as far as its draft comes true. hidden (states, width), in the rows' order."""
+        starts = [0, *accumulate(row.states for row in rows)]
+        width = max(1, LOGITS_AT_ONCE // len(self._decoder.head.weight))
+        first = 0
+        while first < len(rows):
+            end = max(first + 1, bisect_right(starts, starts[first] + width) - 1)
+            some, states = rows[first:end], hidden[starts[first] : starts[end]]
+            logits = self._logits([row for row in some for _ in range(row.states)], states)
+            self._follow(dict(zip(some, (start - starts[first] for start in starts[first:end]), strict=True)), logits)
+            first = end
+
+    def _follow(self, starts: Mapping[Row, int], logits: Tensor) -> None:
+        """Of each row, where its states begin."""
+        going = list(starts)
+        while going:
+            places = [starts[row] + row.computed for row in going]
+            scores = logits if len(places) == len(logits) else logits[torch.tensor(places, device=logits.device)]
+            if self._grammars:
+                self._grammars.mask(scores, [row.ask.constraint for row in going])
+            tokens = pick(scores, going)
+            going = [row for row, token in zip(going, tokens, strict=True) if row.goes_on(token)]
+
     def _passes(self) -> list[list[_Work]]:
         """All rows that go on in one pass. Prompts are read in passes of their own, but where they fit into that one."""
+        read = [row for block in self._blocks for row in block.rows[: block.read]]
+        self._drafting.begin(len(read))
+        for row in read:
+            row.prepare(self._drafting)
         going = [block.work(0, block.read) for block in self._blocks if block.read]
         passes = [going] if going else []
         for block in self._blocks:
@@ -186,8 +211,9 @@ class _Block:
     def work(self, first: int, end: int) -> _Work:
         """The tokens that these rows are to compute next."""
         rows = self.rows[first:end]
-        tokens = [row.pending if first < self.read else [*row.ask.own, *row.pending] for row in rows]
-        return _Work(rows=rows, part=Part(cache=self.cache, first=first, tokens=tokens))
+        before = [[] if first < self.read else row.ask.own for row in rows]
+        tokens = [[*some, *row.pending, *row.draft.tokens] for some, row in zip(before, rows, strict=True)]
+        return _Work(rows=rows, part=Part(cache=self.cache, first=first, tokens=tokens, wanted=[row.states for row in rows]))
 
     def _move(self, row: int, place: int) -> None:
         if row != place:
@@ -206,40 +232,11 @@ class _Work:
     def size(self) -> int:
         return sum(map(len, self.part.tokens))
 
+    def forget(self) -> None:
+        """What was drafted and did not come true."""
+        for place, row in enumerate(self.rows, self.part.first):
+            self.part.cache.forget(place, len(row.draft.tokens) - row.computed)
+
 
 def _capacity(rows: Sequence[Row]) -> int:
-    """Padding of a pass is written behind a row's last token: forced tokens of another row need room in each."""
-    return max(len(row.ask.own) for row in rows) + max(row.ask.max_tokens for row in rows) + FORCED_AT_ONCE
-
-
-class Gathered:
-    """What the steps of a batch make of some of its rows, until all of it is there."""
-
-    def __init__(self, rows: Sequence[int]) -> None:
-        self._made: dict[int, list[Made]] = {row: [] for row in rows}
-
-    def take(self, step: Sequence[Made]) -> None:
-        """Raises the UserError of a row that has one."""
-        for part in step:
-            if part.error:
-                raise part.error
-            self._made[part.row].append(part)
-
-    @property
-    def completions(self) -> list[Completion]:
-        """Of each row, in order, all that was made."""
-        return [
-            Completion(ids=[token for part in parts for token in part.tokens], finish_reason=parts[-1].finish_reason)
-            for parts in self._made.values()
-        ]
-
-
-def complete(
-    decoder: Decoder, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, prefill_tokens: int
-) -> list[Completion]:
-    """Everything that is answered to these; nothing joins meanwhile. Raises the UserError of a row that has one."""
-    batch = Batch(decoder, end_tokens, grammars, prefill_tokens)
-    made = Gathered(batch.add(asks))
-    while batch:
-        made.take(batch.step())
-    return made.completions
+    return max(len(row.ask.own) for row in rows) + max(row.ask.max_tokens for row in rows)

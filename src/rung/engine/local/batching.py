@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 SHARED_TOKENS_AT_LEAST = 16
 # Rows at least this long, as a share of the longest, are padded to it: each group of rows costs calls of its own at every step.
 ALIKE = 0.6
+# Rows join when so large a part of a full batch's places is free.
+JOINED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,39 @@ def alike(lengths: Sequence[int], tokens: int) -> list[list[int]]:
         else:
             groups.append([index])
     return groups
+
+
+class Waiting:
+    """Rows that wait for room in a batch, the longest first: they are padded least, and what is left for the end is short.
+
+    lengths  tokens that each row computes in its first pass
+    kept     tokens that each row may come to keep
+    """
+
+    def __init__(self, lengths: Sequence[int], kept: Sequence[int], budget: Budget) -> None:
+        self._kept, self._rows, self._tokens = kept, budget.rows, budget.kept_tokens
+        self._left = deque(_longest_first(lengths))
+        self._inside: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def join(self) -> list[int]:
+        """Those that join now: several at a time, for a pass over their prompts costs the others a pause. One always may."""
+        free = self._rows - len(self._inside)
+        if self._inside and free < min(len(self._left), max(1, self._rows // JOINED_AT_ONCE)):
+            return []
+        joining: list[int] = []
+        while self._left and free > len(joining) and (self._kept[self._left[0]] <= self._tokens or not self._inside):
+            index = self._left.popleft()
+            joining.append(index)
+            self._inside.add(index)
+            self._tokens -= self._kept[index]
+        return joining
+
+    def leave(self, index: int) -> None:
+        self._inside.remove(index)
+        self._tokens += self._kept[index]
 
 
 def _longest_first(lengths: Sequence[int]) -> list[int]:

@@ -13,11 +13,16 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from rung.engine.local.attention import attend_rows, masked_attention, unseen
+from rung.engine.local.attention import KeyValues, attend_rows, masked_attention, unseen
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.prefix import Prefix
 from rung.engine.local.scoring import PLAIN, Reach, Scoring
 from rung.engine.local.update import Update
+
+# Queries of padding, rows times tokens, that cost about as much as a second look at what the rows keep.
+PADDED_QUERIES_AT_MOST = 32
+# Room for so many rows is worth giving back.
+SHRINKS_FROM = 16
 
 
 class RowCache:
@@ -58,9 +63,17 @@ class RowCache:
             for kept in (*self.keys, *self.values):
                 kept[place, :, :length] = kept[row, :, :length]
 
+    def forget(self, row: int, tokens: int) -> None:
+        """Take back the last tokens of a row: what they left behind is not seen, and written over."""
+        self.lengths[row] -= tokens
+
     def pop(self) -> None:
-        """Forget the last row."""
+        """Forget the last row; of room for many more than are left, half is given back."""
         self.lengths.pop()
+        if len(self.keys[0]) >= SHRINKS_FROM and 4 * len(self.lengths) <= len(self.keys[0]):
+            half = len(self.keys[0]) // 2
+            self.keys = [keys[:half].clone() for keys in self.keys]
+            self.values = [values[:half].clone() for values in self.values]
 
     @property
     def prefix_length(self) -> int:
@@ -78,25 +91,36 @@ class RowCache:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What one pass appends to neighbouring rows of a cache: at least one token to each, from the row `first` on."""
+    """What one pass appends to neighbouring rows of a cache: at least one token to each, from the row `first` on.
+
+    wanted  of each row, of how many of its last tokens the states are given
+    """
 
     cache: RowCache
     first: int
     tokens: Sequence[Sequence[int]]
+    wanted: Sequence[int]
+
+    @classmethod
+    def of(cls, cache: RowCache, tokens: Sequence[Sequence[int]], first: int = 0) -> Part:
+        """Of each row the last token's alone."""
+        return cls(cache=cache, first=first, tokens=tokens, wanted=[1] * len(tokens))
 
 
 def extend_together(parts: Sequence[Part], update: Update | None) -> Tensor:
-    """One pass over the rows of several caches of one decoder; final hidden states of each row's last token, (rows, width).
+    """One pass over the rows of several caches of one decoder; final hidden states of the tokens that are wanted, (n, width).
 
     The weights are read once for all of them, while rows of unlike lengths do not pad each other.
     """
     steps = [_Step(part.cache, part.first, [len(row) for row in part.tokens]) for part in parts]
     flat = [row for part in parts for row in part.tokens]
+    wanted = [count for part in parts for count in part.wanted]
     decoder = parts[0].cache.decoder
     ids = torch.tensor([token for row in flat for token in row], dtype=torch.int64, device=decoder.device)
-    last = torch.tensor([end - 1 for end in accumulate(map(len, flat))], dtype=torch.int64, device=decoder.device)
+    ends = zip(accumulate(map(len, flat)), wanted, strict=True)
+    only = torch.tensor([place for end, count in ends for place in range(end - count, end)], device=decoder.device)
     attention = steps[0] if len(steps) == 1 else _Together(steps)
-    hidden = decoder.hidden(ids, torch.cat([step.positions for step in steps]), attention, update, last)
+    hidden = decoder.hidden(ids, torch.cat([step.positions for step in steps]), attention, update, only)
     for part in parts:
         for row, tokens in enumerate(part.tokens, part.first):
             part.cache.lengths[row] += len(tokens)
@@ -129,44 +153,108 @@ class _Step:
     """Attention of one pass that appends counts[i] tokens to row first + i."""
 
     def __init__(self, cache: RowCache, first: int, counts: Sequence[int]) -> None:
-        self.cache, self.rows, self.width = cache, len(counts), max(counts)
-        self.mine = slice(first, first + len(counts))
+        self.cache, self.mine = cache, slice(first, first + len(counts))
         lengths, device = cache.lengths[self.mine], cache.decoder.device
-        starts = torch.tensor(lengths, device=device)[:, None]
-        sizes = torch.tensor(counts, device=device)[:, None]
-        offsets = torch.arange(self.width, device=device)
-        self.places = starts + offsets
-        real = offsets < sizes
-        self.positions = (cache.prefix_length + self.places)[real]
-        self.seen = max(lengths) + self.width
-        # Padding repeats a row's last token: finite, later overwritten or masked.
-        padded = (sizes.cumsum(0) - sizes) + torch.minimum(offsets, sizes - 1)
-        self.padded = None if bool(real.all()) else padded.flatten()
-        self.real = real.flatten().nonzero().squeeze(1)
-        self.first_pass, self.least = self.seen == self.width, min(lengths)
-        self._masks: dict[Reach, _Masks] = {}
+        rows = [row for row, count in enumerate(counts) for _ in range(count)]
+        places = [length + offset for length, count in zip(lengths, counts, strict=True) for offset in range(count)]
+        self.rows, self.places = torch.tensor(rows, device=device), torch.tensor(places, device=device)
+        self.positions = cache.prefix_length + self.places
+        self.first_pass = not any(lengths)
+        self._looks = _looks(cache, lengths, counts, split=not self.first_pass)
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor, scoring: Scoring = PLAIN) -> Tensor:
         prefix = self.cache.prefix.layers[layer] if self.cache.prefix else None
         kept_keys, kept_values = self.cache.keys[layer][self.mine], self.cache.values[layer][self.mine]
-        queries, keys, values = self._padded(queries), self._padded(keys), self._padded(values)
-        rows = torch.arange(self.rows, device=keys.device)[:, None]
-        kept_keys[rows, :, self.places] = keys
-        kept_values[rows, :, self.places] = values
-        queries = queries.transpose(1, 2)
+        kept_keys[self.rows, :, self.places] = keys
+        kept_values[self.rows, :, self.places] = values
         if self.first_pass:
-            out = attend_rows(queries, keys.transpose(1, 2), values.transpose(1, 2), prefix, scoring)
-        else:
-            masks = self._masks_of(scoring.reach)
-            own = slice(masks.own_from, self.seen)
-            known = prefix.behind(masks.known_from) if prefix else None
-            out = masked_attention(queries, kept_keys[:, :, own], kept_values[:, :, own], masks.own, known, scoring, masks.known)
-            out = out.transpose(1, 2).flatten(0, 1).flatten(1)
-        return out if self.padded is None else out[self.real]
+            look = self._looks[0]
+            rows = [look.padded(tensor).transpose(1, 2) for tensor in (queries, keys, values)]
+            return look.real(attend_rows(rows[0], rows[1], rows[2], prefix, scoring))
+        outs = [look.attend(queries, kept_keys, kept_values, prefix, scoring) for look in self._looks]
+        if len(outs) == 1:
+            return outs[0]
+        out = outs[0].new_empty(len(queries), outs[0].shape[1])
+        for look, part in zip(self._looks, outs, strict=True):
+            out[look.tokens] = part
+        return out
+
+
+def _looks(cache: RowCache, lengths: Sequence[int], counts: Sequence[int], *, split: bool) -> list[_Look]:
+    """All rows in one, padded to the widest; where that would mostly be padding, each row's first token in one, and in another the
+    further tokens of the rows that have some.
+    """
+    starts = [0, *accumulate(counts)][:-1]
+    further = [row for row, count in enumerate(counts) if count > 1]
+    total = sum(counts)
+    padding = len(counts) * max(counts) - total
+    if not split or 2 * len(further) > len(counts) or padding <= PADDED_QUERIES_AT_MOST:
+        tokens = [list(range(start, start + count)) for start, count in zip(starts, counts, strict=True)]
+        return [_Look(cache, total, None, lengths, tokens)]
+    return [
+        _Look(cache, total, None, lengths, [[start] for start in starts]),
+        _Look(
+            cache,
+            total,
+            further,
+            [lengths[row] + 1 for row in further],
+            [list(range(starts[row] + 1, starts[row] + counts[row])) for row in further],
+        ),
+    ]
+
+
+class _Look:
+    """Attention of some tokens of a pass over what their rows keep, these tokens included: a rectangle of rows, right-padded.
+
+    total   tokens of the pass
+    rows    of the pass, None for all
+    starts  of each row, where its first token here stands in the row
+    tokens  of each row, the places in the pass of its tokens here
+    """
+
+    def __init__(
+        self, cache: RowCache, total: int, rows: Sequence[int] | None, starts: Sequence[int], tokens: Sequence[Sequence[int]]
+    ) -> None:
+        device = cache.decoder.device
+        self.begins, self.count, self.width = cache.prefix_length, len(tokens), max(map(len, tokens))
+        self.rows = None if rows is None else torch.tensor(rows, device=device)
+        self.tokens = torch.tensor([token for row in tokens for token in row], device=device)
+        self.least = min(starts)
+        self.seen = max(start + len(row) for start, row in zip(starts, tokens, strict=True))
+        self.places = torch.tensor(starts, device=device)[:, None] + torch.arange(self.width, device=device)
+        # Padding repeats a row's last token: finite, and of no use to anybody.
+        padded = [[*row, *[row[-1]] * (self.width - len(row))] for row in tokens]
+        laid_out = [token for row in padded for token in row]
+        self._padded = None if laid_out == list(range(total)) else torch.tensor(laid_out, device=device)
+        kept = [at * self.width + offset for at, row in enumerate(tokens) for offset in range(len(row))]
+        self._real = None if len(kept) == self.count * self.width else torch.tensor(kept, device=device)
+        self._masks: dict[Reach, _Masks] = {}
+
+    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, prefix: KeyValues | None, scoring: Scoring) -> Tensor:
+        """(tokens here, heads * value width), of queries (n, heads, width) and what is kept, (rows, key_value_heads, room, width)
+        each."""
+        masks = self._masks_of(scoring.reach)
+        own = slice(masks.own_from, self.seen)
+        keys, values = keys[:, :, own], values[:, :, own]
+        if self.rows is not None:
+            keys, values = keys[self.rows], values[self.rows]
+        known = prefix.behind(masks.known_from) if prefix else None
+        mine = self.padded(queries).transpose(1, 2)
+        out = masked_attention(mine, keys, values, masks.own, known, scoring, masks.known)
+        return self.real(out.transpose(1, 2).flatten(0, 1).flatten(1))
+
+    def padded(self, flat: Tensor) -> Tensor:
+        """(n, heads, head_width) -> (rows, width, heads, head_width)."""
+        rows = flat if self._padded is None else flat[self._padded]
+        return rows.view(self.count, self.width, *flat.shape[1:])
+
+    def real(self, rows: Tensor) -> Tensor:
+        """Those of (rows * width, ...) that are no padding."""
+        return rows if self._real is None else rows[self._real]
 
     def _masks_of(self, reach: Reach) -> _Masks:
         if reach not in self._masks:
-            begins, device = self.cache.prefix_length, self.places.device
+            begins, device = self.begins, self.places.device
             first = reach.first(begins + self.least)
             own_from, known_from = max(0, first - begins), min(first, begins)
             places = begins + self.places[:, :, None]
@@ -176,11 +264,6 @@ class _Step:
                 known = unseen(reach.hides(places, torch.arange(known_from, begins, device=device)))[:, None]
             self._masks[reach] = _Masks(own=unseen(own)[:, None], own_from=own_from, known=known, known_from=known_from)
         return self._masks[reach]
-
-    def _padded(self, flat: Tensor) -> Tensor:
-        """(n, heads, head_width) -> (rows, width, heads, head_width)."""
-        rows = flat if self.padded is None else flat[self.padded]
-        return rows.view(self.rows, self.width, *flat.shape[1:])
 
 
 class _Tree:

@@ -126,7 +126,7 @@ def choose(
     skip = len(prefix.tokens) if prefix else 0
     rows = [[*ids[skip:], *choices.common] for ids in prompts]
     cache = RowCache(decoder, len(rows), max(map(len, rows)), prefix)
-    last = extend_together([Part(cache=cache, first=0, tokens=rows)], stack.update)
+    last = extend_together([Part.of(cache, rows)], stack.update)
     head = decoder.head_under(stack.update)
     if choices.distinct:
         first = torch.tensor([rest[0] for rest in choices.rests], device=decoder.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import Stack
-from rung.engine.local.batch import Completion, complete
+from rung.engine.local.batching import Budget
 from rung.engine.local.choose import Choices, choose
+from rung.engine.local.completing import Completion, complete
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.plain import PlainDecoder
 from rung.engine.local.prefix import Prefix, compute_prefix
@@ -22,12 +23,12 @@ from rung.engine.local.rows import Ask
 class Computing:
     """prefix    computes what several questions begin with; None where nothing can be shared
     choose    (prompts, choices, prefix, stack) -> log-probabilities, as `choose.choose`
-    complete  (asks, end tokens, grammars, tokens read at once) -> everything that is answered to each
+    complete  (asks, end tokens, grammars, budget) -> everything that is answered to each, as they end
     """
 
     prefix: Callable[[tuple[int, ...], Stack], Prefix] | None
     choose: Callable[[Sequence[Sequence[int]], Choices, Prefix | None, Stack], Tensor]
-    complete: Callable[[Sequence[Ask], frozenset[int], Grammars | None, int], list[Completion]]
+    complete: Callable[[Sequence[Ask], frozenset[int], Grammars | None, Budget], Iterator[Completion]]
 
 
 def computing(decoder: Decoder) -> Computing:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from rung.disk import replacing
 from rung.engine.chat import prompt_tokens
 from rung.engine.local.architecture import DecoderConfig, NotComputed
-from rung.engine.local.batch import complete
+from rung.engine.local.batching import Budget
+from rung.engine.local.completing import complete
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.fused import FusedDecoder
 from rung.engine.local.hooked.decoder import KEPT, HookedDecoder
@@ -155,8 +156,11 @@ def _own_answer(folder: Path, decoder: Decoder) -> Tensor:
     tokenizer = load_tokenizer(folder)
     asked = prompt_tokens(tokenizer, [{"role": "user", "content": PROBE}], ())[: max(1, decoder.config.max_positions - OWN_TOKENS)]
     ask = Ask(ids=asked, max_tokens=min(OWN_TOKENS, decoder.config.max_positions - len(asked)))
-    made = complete(decoder, [ask], end_tokens(tokenizer, folder), None, len(asked))[0].ids if ask.max_tokens > 0 else []
-    return torch.tensor([*asked, *made], device=decoder.device)
+    if ask.max_tokens < 1:
+        return torch.tensor(asked, device=decoder.device)
+    budget = Budget(rows=1, tokens=len(asked), kept_tokens=len(asked) + OWN_TOKENS)
+    (made,) = complete(decoder, [ask], end_tokens(tokenizer, folder), None, budget)
+    return torch.tensor([*asked, *made.ids], device=decoder.device)
 
 
 def _recall(notes: Path, key: str) -> Check | None:

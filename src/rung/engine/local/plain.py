@@ -6,7 +6,9 @@ made by transformers' own `generate`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +21,9 @@ from torch.func import functional_call
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import Stack
 from rung.engine.local.attention import Attention, PrefixedRows
-from rung.engine.local.batch import Completion
-from rung.engine.local.batching import alike
+from rung.engine.local.batching import ALIKE, Budget, alike, plan
 from rung.engine.local.choose import Choices
+from rung.engine.local.completing import Completion
 from rung.engine.local.decoder import Begun, Decoder, Head
 from rung.engine.local.linears import Linears
 from rung.engine.local.modules import save_module
@@ -176,21 +178,28 @@ class PlainDecoder(Decoder):
                 scores[place] = logs.gather(1, said[:, None]).sum()
         return torch.log_softmax(scores.view(len(prompts), -1), dim=-1)
 
-    @torch.inference_mode()
-    def complete(self, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, tokens: int) -> list[Completion]:
-        """Everything that is answered to these; rows of one stack of adapters, and of like length, run together.
+    def complete(
+        self, asks: Sequence[Ask], end_tokens: frozenset[int], grammars: Grammars | None, budget: Budget
+    ) -> Iterator[Completion]:
+        """Each row's, as they end; rows of one stack of adapters, and of like length, run together."""
+        lengths = [len(ask.ids) for ask in asks]
+        kept = [int(length / ALIKE) + ask.max_tokens for length, ask in zip(lengths, asks, strict=True)]
+        for places in plan(lengths, kept, replace(budget, tokens=sys.maxsize)):
+            rows = [Row(number=place, ask=asks[place], end_tokens=end_tokens) for place in places]
+            began = time.perf_counter()
+            for group in self._together([row for row in rows if not row.finish_reason], budget.tokens):
+                self._run(group, grammars)
+            seconds = (time.perf_counter() - began) / len(rows)
+            for row in rows:
+                yield Completion(
+                    row=row.number, ids=list(row.made), finish_reason=row.finish_reason, error=row.error, seconds=seconds
+                )
 
-        Raises the UserError of a row that has one.
-        """
-        rows = [Row(number=number, ask=ask, end_tokens=end_tokens) for number, ask in enumerate(asks)]
-        for group in self._together([row for row in rows if not row.finish_reason], tokens):
-            with self._linears.heard_by(group[0].ask.stack.update):
-                prompts = [[*row.ask.ids, *row.made] for row in group]
-                generate(self.module, prompts, Chosen(group, grammars), max(row.ask.max_tokens for row in group), self.device)
-        for row in rows:
-            if row.error:
-                raise row.error
-        return [Completion(ids=list(row.made), finish_reason=row.finish_reason) for row in rows]
+    @torch.inference_mode()
+    def _run(self, rows: Sequence[Row], grammars: Grammars | None) -> None:
+        with self._linears.heard_by(rows[0].ask.stack.update):
+            prompts = [[*row.ask.ids, *row.made] for row in rows]
+            generate(self.module, prompts, Chosen(rows, grammars), max(row.ask.max_tokens for row in rows), self.device)
 
     def _together(self, rows: Sequence[Row], tokens: int) -> list[list[Row]]:
         groups = []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from rung.engine.local.adapters import Key, Stack
 from rung.engine.local.attention import KeyValues, PrefixedRows
 from rung.engine.local.decoder import Decoder
+from rung.engine.local.drafts import Text
 
 # Of all prefixes kept together, the one used last in any case.
 KEPT_TOKENS = 1 << 15
@@ -22,6 +24,11 @@ class Prefix:
     tokens: tuple[int, ...]
     stack: Key
     layers: list[KeyValues]
+
+    @cached_property
+    def text(self) -> Text:
+        """To be looked up in, by every row behind it."""
+        return Text(self.tokens)
 
 
 def compute_prefix(decoder: Decoder, tokens: tuple[int, ...], stack: Stack) -> Prefix:

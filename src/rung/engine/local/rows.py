@@ -1,16 +1,19 @@
-"""One answer in the making: what is asked, what was chosen so far, and how the next token is chosen."""
+"""One answer in the making: what is asked, what was chosen so far, how the next token is chosen, and what it may be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from rung.engine.constrain import Constraint
 from rung.engine.local.adapters import BASE, Stack
+from rung.engine.local.batching import common_length
 from rung.engine.local.devices import has_float64
+from rung.engine.local.drafts import LONGEST_RUN, NONE, Draft, Drafting, Text, kind_of
 from rung.engine.local.prefix import Prefix
 from rung.errors import UserError
 
@@ -47,15 +50,21 @@ class Ask:
         return self.ids[len(self.prefix.tokens) if self.prefix else 0 :]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Row:
-    """`made` are all tokens chosen, `pending` those that no pass has computed yet; `finish_reason` is empty while it goes on."""
+    """`made` are all tokens chosen, `pending` those that no pass has computed yet; `finish_reason` is empty while it goes on.
+
+    draft     what is computed behind `pending` in case it comes true
+    computed  so many of its tokens did
+    """
 
     number: int
     ask: Ask
     end_tokens: frozenset[int]
     made: list[int] = field(default_factory=list)
     pending: list[int] = field(default_factory=list)
+    draft: Draft = NONE
+    computed: int = 0
     finish_reason: str = ""
     error: UserError | None = None
 
@@ -65,6 +74,51 @@ class Row:
         self._uniforms = torch.rand(drawn, generator=generator, dtype=torch.float64)
         self._told = 0
         self._add([])
+
+    @property
+    def states(self) -> int:
+        """Of how many of its last tokens a pass tells what follows."""
+        return 1 + len(self.draft.tokens)
+
+    @cached_property
+    def _text(self) -> Text:
+        return Text(self.ask.own)
+
+    def prepare(self, drafting: Drafting) -> None:
+        """Draft what may follow, for the pass that has begun."""
+        before, came = self.draft, self.computed
+        self.draft, self.computed = NONE, 0
+        room = self.ask.max_tokens - len(self.made) - 1
+        if room < 1 or not self.made:
+            return
+        self._text.extend(self.made[len(self._text.tokens) - len(self.ask.own) :])
+        tail = self._text.tokens[-LONGEST_RUN:]
+        texts = [self._text, self.ask.prefix.text] if self.ask.prefix else [self._text]
+        run, place, text = max(((*text.find(tail), text) for text in texts), key=lambda found: found[0])
+        if not run:
+            return
+        goes_on = text is before.text and place == before.end + 1 and came == len(before.tokens)
+        kind = kind_of(run, shared=text is not self._text, goes_on=goes_on)
+        if length := min(room, drafting.length(kind)):
+            said = self._sayable(text.behind(place, length))
+            self.draft = Draft(tokens=said, kind=kind, text=text, end=place + len(said))
+
+    def _sayable(self, tokens: list[int]) -> tuple[int, ...]:
+        """Up to what ends an answer, or what its constraint forbids."""
+        end = next((place for place, token in enumerate(tokens) if token in self.end_tokens), len(tokens))
+        constraint = self.ask.constraint
+        return tuple(tokens[: constraint.allowed(tokens[:end]) if constraint else end])
+
+    def goes_on(self, token: int) -> bool:
+        """Add the chosen token, as `take`; whether the pass that chose it has computed it too, so that it tells the next one."""
+        self.take(token)
+        if self.finish_reason:
+            return False
+        drafted = self.draft.tokens[self.computed :]
+        alike = common_length((self.pending, drafted))
+        self.computed += alike
+        self.pending = self.pending[alike:]
+        return not self.pending
 
     def take(self, token: int) -> None:
         """Add the chosen token, and those that its constraint forces after it."""
