@@ -54,11 +54,8 @@ def test_a_server_that_says_nothing_fails_nobody(
 ) -> None:
     server.script = [reply]
     code, said = climbed(server, tmp_path, capsys)
-    assert code == 1 and "r1_prompt undecided: " in said and told in said.rpartition("r1_prompt undecided: ")[2]
-    assert "failed" not in said and "0.0%:" not in said and "your instruction: no score on 20 dev rows; " in said
-    assert "What is missing Nothing can be told" in said
-    page = (home / "reports" / "toy.html").read_text("utf-8")
-    assert told.partition(":")[0] in page
+    assert code == 2 and told in said
+    assert "failed" not in said and "0.0%:" not in said
     assert {headers["Authorization"] for headers in server.headers} == {f"Bearer {KEY}"}
     assert KEY not in said and not is_anywhere(KEY, home)
 

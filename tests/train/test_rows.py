@@ -85,11 +85,12 @@ def test_an_order_can_be_entered_anywhere():
 
 
 def test_collate_lays_rows_out_as_attention_reads_them():
+    """The prefix once, then each row without padding and without its last token, from which nothing is predicted."""
     rows = [EncodedRow((7, 8, 1, 2, 3), 3), EncodedRow((7, 8, 4, 5, 6, 9), 4)]
     assert shared_prefix(rows) == 2
     batch = collate(rows, torch.device("cpu"))
-    assert batch.ids.tolist() == [7, 8, 1, 2, 3, 0, 4, 5, 6, 9]
-    assert batch.positions.tolist() == [0, 1, 2, 3, 4, 5, 2, 3, 4, 5]
+    assert batch.ids.tolist() == [7, 8, 1, 2, 4, 5, 6]
+    assert batch.positions.tolist() == [0, 1, 2, 3, 2, 3, 4]
     assert batch.labels.tolist() == [2, 3, 6, 9]
     assert batch.ids[batch.supervised].tolist() == [1, 2, 5, 6]
 

@@ -20,8 +20,9 @@ from rung.verify.stats.sequential import AT_END, FUTILE_BELOW
 STEPS = (48, 100, 200, 400)
 # The chance that the upper bound is below the truth, at each of these looks.
 DOUBT = 0.025
-# Beyond so many rows only what may be hopeless is asked more.
+# Beyond so many rows only what may be hopeless, and is not nearly so, is asked more: its share is about the floor as it is.
 ENOUGH = 200
+NEARLY = 1.64
 # Within as many rows a clear fail is proven, and worth more than an early end.
 FAIL_WITHIN = 96
 
@@ -118,8 +119,10 @@ def stepwise(look: Callable[[int], Foresight | None], total: int) -> Foresight |
 
 
 def _told(found: Foresight, step: int) -> bool:
-    likely = found.mean - found.line >= 2 * math.sqrt(found.variance / found.rows)
-    return found.hopeless or likely or (step >= ENOUGH and found.mean >= found.line)
+    error = math.sqrt(found.variance / found.rows)
+    if found.hopeless or found.mean - found.line >= 2 * error:
+        return True
+    return step >= ENOUGH and not 0 < found.line - found.mean < NEARLY * error
 
 
 def read(task: Task, examples: Sequence[Example], rows: Sequence[Row], line: float) -> Foresight | None:

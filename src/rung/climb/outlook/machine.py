@@ -71,7 +71,8 @@ class Machine:
 
     def reads(self, seconds: float) -> float:
         """About how many tokens of short questions are read in so many seconds, with all that goes with them."""
-        return seconds / (self.cost.tokens + self.cost.rows / SHORT_ROW + self.cost.passes / PASS_TOKENS)
+        each = self.cost.tokens + self.cost.rows / SHORT_ROW + self.cost.passes / PASS_TOKENS
+        return seconds / max(each, 1e-12)
 
 
 # Tokens of a short question, and those that one pass holds.

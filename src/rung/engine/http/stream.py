@@ -63,7 +63,7 @@ class Stream:
             try:
                 came: list[tuple[Asked, Future[Answer]]] = []
                 while True:
-                    self._make()
+                    self._make(len(came))
                     for asked, request in self._entered(came):
                         future = pool.submit(self.ask, request, asked.bill)
                         self._under_way[asked.place] = (asked, future)
@@ -81,16 +81,13 @@ class Stream:
             finally:
                 places.pressed = False
 
-    def _make(self) -> None:
-        """The next requests, made before anything is locked: there may be much to look up for one."""
-        wanted = min(self._room() + len(self._came_now()), len(self.requests) - self._next)
+    def _make(self, came: int) -> None:
+        """The next requests, made before anything is locked: there may be much to look up for one. Places of what `came` are free."""
+        wanted = min(self._room() + came, len(self.requests) - self._next)
         for place in range(self._next, self._next + wanted):
             if place not in self._made:
                 request = self.requests[place]
                 self._made[place] = (request, self.body(request))
-
-    def _came_now(self) -> range:
-        return range(self._came.qsize())
 
     def _room(self) -> int:
         limit = self.contact.in_flight.limit
