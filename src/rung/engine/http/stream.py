@@ -82,7 +82,7 @@ class Stream:
                 places.pressed = False
 
     def _make(self, came: int) -> None:
-        """The next requests, made before anything is locked: there may be much to look up for one. Places of what `came` are free."""
+        """The next requests, made before anything is locked: there may be much to look up for one. What `came` frees its places."""
         wanted = min(self._room() + came, len(self.requests) - self._next)
         for place in range(self._next, self._next + wanted):
             if place not in self._made:
