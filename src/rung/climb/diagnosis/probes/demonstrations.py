@@ -15,8 +15,6 @@ from rung.types import Candidate, Task
 
 TITLE = "worked rows before the question"
 CAUSE = DEMONSTRATIONS
-# Rows that are asked with demonstrations of their own, more than a few of them: each such answer costs many bare ones.
-ROWS_OF_NEAREST, FEW = 40, 4
 
 
 class Config(BaseModel):
@@ -35,17 +33,12 @@ def applies(task: Task) -> str:
 def probe(case: Case, config: Config) -> Evidence:
     """Train rows shown before the question, in the form that does best without them: first the most that all rows share, which cost
     little more than none, then those nearest to each."""
-    return Evidence(arms=tuple(case.arm(name, form, limit=_most(form)) for name, form in _forms(case, config).items()))
+    return Evidence(arms=tuple(case.arm(name, candidate) for name, candidate in _forms(case, config).items()))
 
 
 def foresee(case: Case, config: Config) -> list[Ask]:
     """The same."""
-    return [case.foreseen(name, form, limit=_most(form)) for name, form in _forms(case, config).items()]
-
-
-def _most(form: Candidate) -> int | None:
-    own = form.demonstrations.k if form.demonstrations else 0
-    return ROWS_OF_NEAREST if own > FEW else None
+    return [case.foreseen(name, form) for name, form in _forms(case, config).items()]
 
 
 def _forms(case: Case, config: Config) -> dict[str, Candidate]:
