@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rung.climb.facts import Allotted
@@ -12,10 +13,11 @@ from rung.verify.alpha import WHOLE, Division, spends
 from rung.verify.choosing import counted
 from rung.verify.foresight import Foresight, foresee
 from rung.verify.run import evaluate, random_order
+from rung.verify.silence import Asked, refuse_silence
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
-    from rung.types import Candidate
+    from rung.types import Candidate, Row
     from rung.verify.judge import Trial
 
 LEAST_OF_DEV = 100
@@ -45,7 +47,13 @@ def _foreseen(climb: Climb, rung: str, candidate: Candidate) -> Foresight | None
     task, dev = climb.task, random_order(climb.task, "dev")
     if held := task.settings.get(rung, {}).get("dev_rows"):
         dev = dev[: max(LEAST_OF_DEV, 2 * held)]
-    return foresee(task, dev, lambda n: evaluate(task, candidate, "dev", dev[:n], climb.runtime, climb.progress).rows)
+
+    def answered(n: int) -> Sequence[Row]:
+        rows = evaluate(task, candidate, "dev", dev[:n], climb.runtime, climb.progress).rows
+        refuse_silence([Asked(candidate, rows)], task, climb.runtime)
+        return rows
+
+    return foresee(task, dev, answered)
 
 
 def _division(climb: Climb, rungs: tuple[str, ...]) -> Division:
