@@ -11,8 +11,10 @@ from sqlalchemy import insert, select
 from rung.errors import UserError
 from rung.json_form import canonical_json
 from rung.registry import tables
+from rung.registry.audit import Audit
 from rung.registry.db import Database, now
 
+REGISTERED = "register"  # the kind of a version's line in the audit
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -45,8 +47,8 @@ class Version:
 class Names:
     """The names of one RUNG_HOME."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, audit: Audit) -> None:
+        self._database, self._audit = database, audit
 
     def register(self, name: str, candidate: str, evidence: Evidence) -> str:
         """Gives a Candidate (id) the next version of a name; returns `name@version`.
@@ -68,6 +70,7 @@ class Names:
             version = newest.version + 1 if newest else 1
             row = {"name": name, "version": version, "candidate": candidate, "evidence": canonical_json(asdict(evidence))}
             connection.execute(insert(names), row | {"created": now()})
+            self._audit.append(REGISTERED, f"{name}@{version}", row | {"evidence": asdict(evidence)})
         return f"{name}@{version}"
 
     def all(self) -> list[Version]:
