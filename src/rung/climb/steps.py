@@ -244,7 +244,8 @@ def register(climb: Climb, rung: str) -> None:
     if climb.record.registered:
         return
     winner = climb.record.passed(rung).candidate
-    home, evidence = climb.home, Evidence(climb=climb.id, rung=rung, task=climb.task.digest)
+    home = climb.home
+    evidence = Evidence(climb=climb.id, rung=rung, task=climb.task.digest, data=climb.record.lock.data)
     maker = home.keys.me().identity
     with home.together():
         version = home.names.register(climb.task.name, winner, evidence)

@@ -16,6 +16,7 @@ import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
@@ -34,6 +35,7 @@ from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
 from rung.registry.store import BlobStore
 from rung.registry.tasks import Tasks
+from rung.registry.timeline import Timeline
 
 
 def default_path() -> Path:
@@ -80,6 +82,8 @@ class Home:
         self.receipts = Receipts(database, self.keys)
         self.approvals = Approvals(database, self.keys)
         self.names = Names(database, self.audit)
+        self.aliases = Aliases(database, self.audit)
+        self.timeline = Timeline(database)
         self.climbs = Climbs(database, self.leases)
         self.looks = Looks(database)
         if database.writable:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FOUND, REGISTERED = "found", "register"
 MOVES = ("promote", "rollback", "set", "break-glass", "remove")
-SIGNED = ("receipt", "approval")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +51,14 @@ def _key(row: Any) -> tuple[str, Mapping[str, Any]]:
     return row.name, {"name": row.name, "kind": row.kind, "fingerprint": row.fingerprint, "public": row.public}
 
 
+def _move(row: Any) -> tuple[str, Mapping[str, Any]]:
+    names = ("name", "alias", "version", "generation", "kind", "reason", "receipt", "created")
+    return f"{row.name}@{row.alias}", {"by": row.who, **{name: getattr(row, name) for name in names}}
+
+
 KEPT = (
     Kept(table=tables.names, kinds=(FOUND, REGISTERED), told=_version),
+    Kept(table=tables.alias_moves, kinds=MOVES, told=_move),
     Kept(table=tables.identities, kinds=(KEY,), told=_key),
     Kept(table=tables.receipts, kinds=("receipt",), told=_signed),
     Kept(table=tables.approvals, kinds=("approval",), told=_signed),

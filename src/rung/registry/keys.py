@@ -27,12 +27,12 @@ from rung.json_form import canonical_json
 from rung.registry import tables
 from rung.registry.db import Database, now
 from rung.registry.heads import add_line
+from rung.registry.refs import NAME
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 Kind = Literal["verifier", "person"]
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 VERIFIER = "verifier"
 KEY = "key"  # the kind of its line in the audit
 IDENTITY = "RUNG_IDENTITY"

@@ -19,7 +19,7 @@ WORST_FIRST = ("fail", "undecided", "pass")
 
 @click.command(epilog=example("rung eval tasks/tone/task.yaml --candidate tone@1 --split dev"))
 @click.argument("task", type=click.Path(path_type=Path))
-@click.option("--candidate", "ref", required=True, help="A name, name@version or the beginning of a candidate's id.")
+@click.option("--candidate", "ref", required=True, help="A name, name@version, name@alias or the beginning of a candidate's id.")
 @click.option("--split", type=click.Choice(["train", "dev", "test"]), default="dev", show_default=True, help="Which rows of TASK.")
 @json_option
 def command(task: Path, ref: str, split: str, as_json: bool) -> int:
