@@ -119,8 +119,8 @@ def _conditions(home: Home, wanted: Asked, alias: str, promoter: str, load: Load
 def rollback(home: Home, name: str) -> Move:
     """Moves the champion to the one before it; no file of any version is read or written.
 
-    What a rollback left is not gone back to: the one before that is next. Raises UserError where there is none before, and where the
-    files of that one are gone.
+    What a rollback left is not gone back to: the one before that is next. Raises UserError where there is none before, and where
+    the files of that one are gone.
     """
     if "@" in name:
         raise UserError(f"'{name}' names a version", hint=f"Give the name alone: rung rollback {name.partition('@')[0]}.")
