@@ -48,7 +48,7 @@ def append_line(connection: Connection, kind: str, subject: str, payload: Mappin
     last = last_line(connection)
     said = now()
     if last is not None and said < last.created:
-        if last.kind != CLOCK:
+        if not _told(connection, last.created):
             last = _add(connection, last, CLOCK, "", {"clock": said}, last.created)
         said = last.created
     return _add(connection, last, kind, subject, payload, said)
@@ -58,6 +58,13 @@ def last_line(connection: Connection) -> Line | None:
     """The newest line; None where the audit is empty."""
     found = connection.execute(select(tables.audit).order_by(tables.audit.c.seq.desc()).limit(1)).first()
     return line_of(found) if found is not None else None
+
+
+def _told(connection: Connection, moment: str) -> bool:
+    """Whether a line says already that the clock went back behind this moment."""
+    columns = tables.audit.c
+    wanted = select(columns.seq).where(columns.kind == CLOCK, columns.created == moment).order_by(columns.seq.desc()).limit(1)
+    return connection.execute(wanted).first() is not None
 
 
 def line_of(row: Any) -> Line:
