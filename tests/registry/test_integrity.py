@@ -50,14 +50,14 @@ def change(home: Home, *statements: str) -> list[str]:
 LAST = "(SELECT max(seq) FROM audit)"
 TAMPERED = [
     (
-        "UPDATE names SET candidate = (SELECT candidate FROM names WHERE version = 1) WHERE version = 3",
+        "UPDATE names SET candidate = (SELECT candidate FROM names LIMIT 1) WHERE version = 3",
         "tone@3 in names was changed",
     ),
     ("UPDATE names SET evidence = '{}' WHERE version = 2", "tone@2 in names was changed"),
     ("UPDATE names SET evidence = 'x' WHERE version = 2", "of names was changed: it cannot be read"),
     ("DELETE FROM names WHERE version = 3", "tone@3 is gone from names"),
     (
-        "INSERT INTO names SELECT 99, name, 4, candidate, evidence, created FROM names WHERE version = 1",
+        "INSERT INTO names SELECT 99, name, 4, candidate, evidence, created FROM names LIMIT 1",
         "tone@4 in names is not in the audit",
     ),
     ("UPDATE alias_moves SET version = 3 WHERE generation = 2", "tone@champion in alias_moves was changed"),

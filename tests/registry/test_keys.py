@@ -1,4 +1,4 @@
-"""Identities: private keys that their owner alone can read, public ones that everybody knows, and no word of the former anywhere."""
+"""Identities: private keys that their owner alone can read and that stand nowhere else, public ones that everybody knows."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_keys_of_another_kind_are_refused(registry: Home) -> None:
 
 @pytest.mark.parametrize("name", ["", "../anna", "a b", ".hidden", "verifier", "verifier-2", "a/b", "ä"])
 def test_names_that_cannot_be(registry: Home, name: str) -> None:
-    with pytest.raises(UserError, match="cannot be an identity's name|kept for the home's own key"):
+    with pytest.raises(UserError, match=r"cannot be an identity's name|kept for the home's own key"):
         registry.keys.make(name)
 
 
