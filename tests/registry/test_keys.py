@@ -176,6 +176,17 @@ def test_a_key_that_was_lost_is_not_made_anew_under_its_name(registry: Home) -> 
         again.keys.me()
 
 
+def test_a_home_whose_verifiers_key_is_gone_goes_on_with_another_and_tells_of_it(registry: Home) -> None:
+    registry.audit.append("note", "", {})
+    assert registry.integrity.remarks() == []
+    (registry.keys.folder / "verifier.key").unlink()
+    with open_home(write=True) as again:
+        again.audit.append("note", "", {})
+        assert again.keys.verifier().identity.name == "verifier-2"
+        assert again.integrity.faults() == []
+        assert "verifier-2 signs since" in again.integrity.remarks()[0]
+
+
 def test_a_key_that_was_put_in_the_place_of_another_is_not_used(registry: Home) -> None:
     registry.keys.me()
     registry.keys.make("bob")

@@ -82,7 +82,17 @@ class Integrity:
         return [*found, *self._candidate_faults()]
 
     def remarks(self) -> list[str]:
-        """What is told of the audit beside: where the clock went back."""
+        """What is told of the audit beside: where the clock went back, and where another verifier than the first began to sign."""
+        others = [one for one in self._keys.all() if one.kind == "verifier"][1:]
+        return [
+            *[
+                f"{one.name} signs since {one.created[:16]} as well: whoever used the home then did not have the first one's key"
+                for one in others
+            ],
+            *self._clocks(),
+        ]
+
+    def _clocks(self) -> list[str]:
         return [
             f"the clock went back before line {line.number + 1} of the audit: to {line.payload.get('clock')}, behind {line.created}"
             for line in _read(self._audit.stored())[0]

@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -93,6 +94,7 @@ class Keys:
         self.folder = folder
         self._database = database
         self._open: dict[str, Ed25519PrivateKey] = {}
+        self._verifier = ""
 
     def all(self) -> list[Identity]:
         """Every identity that the home knows; oldest first."""
@@ -144,12 +146,16 @@ class Keys:
     def verifier(self) -> Signer:
         """What signs for this home's gate and audit; made on first need.
 
-        Where the home belongs to several users of a machine, each has one: nobody can read another's.
+        Another one is made where the private key of the first is not here, or another user's: a home goes on being used, and
+        `rung verify` tells of it.
         """
-        for name in (VERIFIER, f"{VERIFIER}-{os.getuid()}"):
-            if not self._file(name).exists() or os.access(self._file(name), os.R_OK):
-                return self._signer(name, "verifier")
-        raise BrokenEnvironment("the home's verifier key cannot be read", where=str(self.folder), hint="Whose home is it?")
+        known = set() if self._verifier else {one.name for one in self.all()}
+        for number in count(1) if not self._verifier else ():
+            name = VERIFIER if number == 1 else f"{VERIFIER}-{number}"
+            if os.access(self._file(name), os.R_OK) or (name not in known and not self._file(name).exists()):
+                self._verifier = name
+                break
+        return self._signer(self._verifier, "verifier")
 
     def me(self, identity: str | None = None) -> Signer:
         """Who acts: `identity`, else RUNG_IDENTITY (a name of this home, or a private key's file), else who is logged in here.

@@ -35,7 +35,7 @@ def command(name: str | None, replay: int, as_json: bool) -> int:
     """
     from rung.registry.home import open_home
 
-    with open_home(write=True) as home, watching() as progress:
+    with open_home() as home, watching() as progress:
         versions = _versions(home, name)
         document = _checked(home, versions, name, _hands(home, replay), progress)
     if as_json:
