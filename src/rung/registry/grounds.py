@@ -39,7 +39,8 @@ def grounds_of(candidate: Candidate, task: str, data: Mapping[str, str]) -> list
 def enter(connection: Connection, named: int, grounds: Iterable[Ground]) -> None:
     """Writes down what the version with this running number rests on."""
     rows = [{"digest": ground.digest, "kind": ground.kind, "named": named} for ground in grounds]
-    connection.execute(insert(tables.grounds), rows)
+    if rows:
+        connection.execute(insert(tables.grounds), rows)
 
 
 def beginning_with(column: Any, beginning: str) -> ColumnElement[bool]:

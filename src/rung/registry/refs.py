@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, select
 from rung.registry import tables
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-WORD_FOR_A_VERSION = re.compile(r"[vV][0-9]+")
+WORD_FOR_A_VERSION = re.compile(r"[vV][0-9]{1,18}")
 # As many digits as the database has room for.
 _NUMBER = re.compile(r"[0-9]{1,18}")
 

@@ -50,8 +50,9 @@ def events_of(home: Home, ref: str) -> list[Event]:
 
 
 def _concerns(event: Event, which: str) -> bool:
-    versions = [event.version.version if event.version else None, event.before]
-    return str(event.move.alias) == which or which in map(str, versions) if event.move else which in map(str, versions)
+    if event.move and event.move.alias == which:
+        return True
+    return which in [str(event.version.version) if event.version else "", str(event.before)]
 
 
 def _told(home: Home, event: Event) -> dict[str, Any]:
