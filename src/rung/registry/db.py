@@ -47,14 +47,14 @@ class Database:
         if joined is not None:
             yield joined
             return
-        kept: list[Callable[[], None]] = []
+        kept: dict[str, Callable[[], None]] = {}
         with self.changing() as connection:
             self._joined.connection, self._joined.kept = connection, kept
             try:
                 yield connection
             finally:
                 self._joined.connection = None
-        for then in kept:
+        for then in kept.values():
             then()
 
     @contextmanager
@@ -63,9 +63,9 @@ class Database:
         with self.writing():
             yield
 
-    def once_kept(self, then: Callable[[], None]) -> None:
-        """Calls `then` when the transaction that this thread is in has been kept, and not where it has not."""
-        self._joined.kept.append(then)
+    def once_kept(self, what: str, then: Callable[[], None]) -> None:
+        """Calls `then` when the transaction that this thread is in has been kept, the last one for each `what`; else never."""
+        self._joined.kept[what] = then
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:

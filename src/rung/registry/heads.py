@@ -51,7 +51,7 @@ def add_line(database: Database, signer: Signer, kind: str, subject: str, payloa
         said = {"lines": line.number, "digest": line.digest}
         head = Head(lines=line.number, digest=line.digest, signer=signer.identity.fingerprint, signature=signer.sign(HEAD, said))
         connection.execute(insert(tables.heads), {**asdict(head), "created": line.created})
-        database.once_kept(lambda: _publish(database, head))
+        database.once_kept(FILE, lambda: _publish(database, head))
     return line
 
 
