@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
-from rung.promote.conditions import asked, blob_faults, receipt_faults
+from rung.promote.blobs import Hashing
+from rung.promote.conditions import asked, receipt_faults
 from rung.promote.promoting import version_of
 from rung.registry.approvals import Approval, until
 from rung.registry.receipts import Receipt
@@ -44,7 +45,7 @@ def approve(home: Home, ref: str, expires: str, identity: str | None = None) -> 
         why = "; ".join(receipt_faults(known[-1], version, wanted.candidate)) if known else "no gate has judged it"
         raise UserError(f"{version.ref} has no receipt that could be approved: {why}", hint="A climb gives one to what it passes.")
     receipt = wanted.receipt.document
-    if faults := list(blob_faults(home, [*receipt.artefacts, receipt.run])):
+    if faults := list(Hashing(home).faults([*receipt.artefacts, receipt.run])):
         raise UserError(f"{version.ref} is not what was judged: {'; '.join(faults)}", where=str(home.blobs.root))
     signer = home.keys.me(identity)
     approver = signer.identity

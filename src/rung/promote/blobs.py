@@ -1,10 +1,11 @@
-"""Every blob of a home hashed again, and every one that is spoken of looked for."""
+"""Blobs hashed again: those that a version names, those that were judged, and all others of a home."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from rung.promote.conditions import blob_faults
+from rung.errors import RungError
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -12,23 +13,41 @@ if TYPE_CHECKING:
     from rung.types import Stage
 
 
-def faults(home: Home, versions: list[Version], stage: Stage | None = None) -> list[str]:
-    """Blobs of these versions, and of the answers that were judged, that are gone or were changed; each with whose it is."""
-    spoken: dict[str, str] = {}
-    for version in versions:
-        for digest in home.candidates.get(version.candidate).artefacts:
-            spoken.setdefault(digest, version.ref)
-        for receipt in home.receipts.of(version.name, version.version):
-            spoken.setdefault(receipt.document.run, f"{version.ref}'s answers")
-    found = []
-    for digest, whose in spoken.items():
-        found += [f"{fault} (of {whose})" for fault in blob_faults(home, [digest])]
-        if stage is not None:
+class Hashing:
+    """What hashing a home's blobs again comes to, each once."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._known: dict[str, str] = {}
+
+    def faults(self, digests: Iterable[str]) -> Iterator[str]:
+        """Of these, each that is gone, or is not what its digest says any more."""
+        for digest in dict.fromkeys(digests):
+            if digest not in self._known:
+                self._known[digest] = self._fault(digest)
+            if self._known[digest]:
+                yield self._known[digest]
+
+    def _fault(self, digest: str) -> str:
+        try:
+            return "" if self._home.blobs.is_intact(digest) else f"the blob {digest[:12]} was changed"
+        except RungError as error:
+            return error.problem
+
+    def of(self, versions: list[Version], stage: Stage) -> list[str]:
+        """The faults of what these versions name, and of the answers that were judged, each with whose it is."""
+        spoken: dict[str, str] = {}
+        for version in versions:
+            for digest in self._home.candidates.get(version.candidate).artefacts:
+                spoken.setdefault(digest, version.ref)
+            for receipt in self._home.receipts.of(version.name, version.version):
+                spoken.setdefault(receipt.document.run, f"{version.ref}'s answers")
+        found = []
+        for digest, whose in spoken.items():
+            found += [f"{fault} (of {whose})" for fault in self.faults([digest])]
             stage.advance(1)
-    return found
+        return found
 
-
-def others(home: Home, versions: list[Version]) -> list[str]:
-    """Of all that lies in the store beside: blobs that were changed."""
-    spoken = {digest for version in versions for digest in home.candidates.get(version.candidate).artefacts}
-    return list(blob_faults(home, [name for name in home.blobs.all() if name not in spoken]))
+    def others(self) -> list[str]:
+        """Of all that lies in the store and has not been hashed yet: the faults."""
+        return list(self.faults(name for name in self._home.blobs.all() if name not in self._known))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rung.errors import RungError
 from rung.registry.approvals import Approval
 from rung.registry.receipts import Receipt
 from rung.registry.signed import Signed
@@ -81,16 +79,6 @@ def _no_receipt(home: Home, wanted: Asked) -> Condition:
         return Condition(name="receipt", holds=False, said="; ".join(faults), hint=hint)
     hint = "What a climb passes gets one: make it the base of a task, or climb its task again."
     return Condition(name="receipt", holds=False, said="there is none: no gate has judged it", hint=hint)
-
-
-def blob_faults(home: Home, digests: Sequence[str]) -> Iterator[str]:
-    """Blobs that are gone, or are not what their digest says any more."""
-    for digest in dict.fromkeys(digests):
-        try:
-            if not home.blobs.is_intact(digest):
-                yield f"the blob {digest[:12]} was changed"
-        except RungError as error:
-            yield error.problem
 
 
 def approval_condition(home: Home, wanted: Asked, promoter: str) -> Condition:

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
+from rung.promote.blobs import Hashing
 from rung.promote.champion import LoadTask, champion_condition
-from rung.promote.conditions import Asked, Condition, approval_condition, asked, blob_faults, receipt_condition
+from rung.promote.conditions import Asked, Condition, approval_condition, asked, receipt_condition
 from rung.registry.aliases import CHAMPION, Move, check_alias
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def promote(home: Home, ref: str, alias: str, *, load: LoadTask, break_glass: st
 
 def _refuse_changed(home: Home, wanted: Asked) -> None:
     """A version is its files: what they are not any more is no version, and no reason makes it one."""
-    if faults := list(blob_faults(home, wanted.candidate.artefacts)):
+    if faults := list(Hashing(home).faults(wanted.candidate.artefacts)):
         raise UserError(
             f"{wanted.version.ref} is not what was registered: {'; '.join(faults)}",
             where=str(home.blobs.root),
@@ -101,7 +102,7 @@ def _conditions(home: Home, wanted: Asked, alias: str, promoter: str, load: Load
     found = [receipt_condition(home, wanted)]
     if wanted.receipt is None:
         return found
-    rows = list(blob_faults(home, [wanted.receipt.document.run]))
+    rows = list(Hashing(home).faults([wanted.receipt.document.run]))
     if rows:
         return [*found, Condition(name="evaluation", holds=False, said=f"the answers that were judged: {'; '.join(rows)}")]
     if alias != CHAMPION:

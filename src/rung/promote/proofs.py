@@ -17,8 +17,9 @@ from rung import __version__
 from rung.engine.bases.fetch import fetched
 from rung.engine.bases.resolve import resolve
 from rung.errors import RungError
+from rung.promote.blobs import Hashing
 from rung.promote.champion import LoadTask
-from rung.promote.conditions import Asked, asked, blob_faults, receipt_faults
+from rung.promote.conditions import Asked, asked, receipt_faults
 from rung.promote.replay import Replayed, replay, rescored
 from rung.types import Run, Task
 from rung.verify.environment import code_digest, environment
@@ -56,6 +57,7 @@ class Case:
     home: Home
     wanted: Asked
     hands: Hands
+    hashing: Hashing
 
     @cached_property
     def task(self) -> Task | None:
@@ -72,16 +74,16 @@ class Case:
         return reference.kind in ("linear", "tree", "scripted") or fetched(reference, self.home.path)
 
 
-def proofs(home: Home, version: Version, hands: Hands) -> list[Link]:
-    """The five links of a version, in the order in which it came to be."""
-    case = Case(home=home, wanted=asked(home, version), hands=hands)
+def proofs(home: Home, version: Version, hands: Hands, hashing: Hashing | None = None) -> list[Link]:
+    """The five links of a version, in the order in which it came to be. What `hashing` has hashed is not hashed anew."""
+    case = Case(home=home, wanted=asked(home, version), hands=hands, hashing=hashing or Hashing(home))
     return [_base(case), _data(case), _recipe(case), _code(case), _evaluation(case)]
 
 
 def _base(case: Case) -> Link:
     reference = case.wanted.candidate.base_reference
     if reference.stored:
-        faults = list(blob_faults(case.home, [reference.stored]))
+        faults = list(case.hashing.faults([reference.stored]))
         return _link("base", faults, f"{reference.kind}:{reference.stored[:12]} hashed again")
     if not reference.pin:
         return Link(name="base", status="MISSING", said=f"{reference.bare}, by name alone")
@@ -111,7 +113,7 @@ def _data(case: Case) -> Link:
 
 def _recipe(case: Case) -> Link:
     wanted = case.wanted
-    if faults := list(blob_faults(case.home, wanted.candidate.artefacts)):
+    if faults := list(case.hashing.faults(wanted.candidate.artefacts)):
         return Link(name="recipe", status="BROKEN", said="; ".join(faults))
     made = f"{wanted.candidate.rung}, {len(wanted.candidate.artefacts)} files hashed again"
     if not wanted.version.evidence.climb:
@@ -144,7 +146,7 @@ def _evaluation(case: Case) -> Link:
             return Link(name=name, status="MISSING", said="no receipt: no gate has judged it")
         return Link(name=name, status="BROKEN", said="; ".join(receipt_faults(known[-1], version, wanted.candidate)))
     receipt = wanted.receipt.document
-    if faults := list(blob_faults(case.home, [receipt.run])):
+    if faults := list(case.hashing.faults([receipt.run])):
         return Link(name=name, status="BROKEN", said=f"the answers that were judged: {'; '.join(faults)}")
     run, task = case.home.runs.get(receipt.run), case.task
     if faults := [*_misfits(case, run), *(rescored(task, run) if task else ())]:

@@ -66,18 +66,19 @@ def _hands(home: Home, replay: int) -> Hands:
 
 
 def _checked(home: Home, versions: list[Version], name: str | None, hands: Hands, progress: Progress) -> dict[str, Any]:
-    from rung.promote import blobs
+    from rung.promote.blobs import Hashing
     from rung.promote.proofs import proofs
 
+    hashing = Hashing(home)
     with progress.stage("The audit"):
         broken = [*home.integrity.faults(), *_unsigned(home)]
     with progress.stage("Files") as stage:
-        broken += blobs.faults(home, versions, stage)
-        broken += blobs.others(home, versions) if name is None else []
+        broken += hashing.of(versions, stage)
+        broken += hashing.others() if name is None else []
     shown = []
     with progress.stage("What is proved", len(versions)) as stage:
         for version in versions:
-            links = proofs(home, version, hands)
+            links = proofs(home, version, hands, hashing)
             broken += [f"{version.ref}, {link.name}: {link.said}" for link in links if link.status == "BROKEN"]
             shown.append({"version": version.ref, "candidate": version.candidate, "links": [asdict(link) for link in links]})
             stage.advance(1)
