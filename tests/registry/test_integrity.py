@@ -94,6 +94,13 @@ def test_a_last_line_that_is_taken_out_with_its_head_is_missed_by_the_file_besid
     assert any("the audit was rewritten: audit.head" in fault for fault in tone.integrity.faults())
 
 
+def test_an_audit_that_is_emptied_with_all_its_heads_is_missed_by_what_it_spoke_of(tone: Home) -> None:
+    (tone.path / "audit.head").unlink()
+    faults = change(tone, "DELETE FROM audit", "DELETE FROM heads")
+    for words in ("tone@1 in names", "tone@champion in alias_moves", "bob in identities", "verifier in identities"):
+        assert any(f"{words} is not in the audit" in fault for fault in faults), faults
+
+
 def test_a_chain_that_is_forged_to_the_end_has_no_signed_head(tone: Home) -> None:
     """Who can compute digests, and has no key."""
     from rung.registry.chain import line_digest
