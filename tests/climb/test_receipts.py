@@ -28,7 +28,8 @@ from rung.verify.environment import code_digest
 def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a climb that passed, beside its task."""
     folder = tmp_path_factory.mktemp("climbed")
-    task_file = write(folder / "task", "solved", rows=180)
+    settings = {"r0_linear": {"skip": True}, "r1_prompt": {"demonstrations": [2], "dev_rows": 40, "calibration_rows": 40}}
+    task_file = write(folder / "task", "solved", rows=180, rungs=settings)
     with pytest.MonkeyPatch.context() as patched, open_home(folder / "home", write=True) as home:
         patched.chdir(task_file.parent)
         patched.setattr("getpass.getuser", lambda: "anna")

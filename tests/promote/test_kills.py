@@ -35,9 +35,9 @@ for number in itertools.count():
 
 
 def test_killed_at_any_moment_nothing_is_half_done(registry: Home, home: Path) -> None:
-    draw, kills = random.Random(3), int(os.environ.get("RUNG_KILLS", "3"))
-    for _ in range(4):
-        ship(registry, [1.0] * 20)
+    draw, kills = random.Random(3), int(os.environ.get("RUNG_KILLS", "2"))
+    for number in range(4):
+        ship(registry, [1.0] * 20, lock=f"{number}a" * 32)
     registry.keys.make("bob")
     for _ in range(kills):
         worker = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,9 @@ from rung.registry.names import Evidence
 from rung.registry.receipts import Receipt
 from rung.types import Candidate
 
-GOOD = [1.0] * 90 + [0.0] * 10
-WORSE = [1.0] * 60 + [0.0] * 40
+# The gate looks at rows in a random order; the second fails where the first does, and on 30 of 100 others.
+ORDER = random.Random(1).sample(range(100), 100)
+GOOD, WORSE = ([float(place >= failing) for place in ORDER] for failing in (10, 40))
 
 
 def said(done: Promotion) -> str:

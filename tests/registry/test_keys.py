@@ -97,7 +97,8 @@ def test_a_private_key_given_for_a_public_one_is_refused_and_not_repeated(
     registry: Home, passphrase: bytes | None, tmp_path: Path
 ) -> None:
     how = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
-    text = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, how).decode()
+    form = PrivateFormat.OpenSSH if passphrase is None else PrivateFormat.PKCS8
+    text = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, form, how).decode()
     (tmp_path / "id").write_text(text)
     for given in (text, str(tmp_path / "id")):
         with pytest.raises(UserError, match="this is a private key") as caught:
@@ -162,11 +163,11 @@ def test_a_file_that_holds_no_key_is_said(registry: Home, tmp_path: Path, conten
 
 def test_a_key_with_a_passphrase_is_said(registry: Home, tmp_path: Path) -> None:
     file = tmp_path / "key"
-    for form in (PrivateFormat.OpenSSH, PrivateFormat.PKCS8):
-        file.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"x" * 12)))
-        file.chmod(0o600)
-        with pytest.raises(UserError, match="has a passphrase"):
-            registry.keys.me(str(file))
+    how = BestAvailableEncryption(b"x" * 12)
+    file.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how))
+    file.chmod(0o600)
+    with pytest.raises(UserError, match="has a passphrase"):
+        registry.keys.me(str(file))
 
 
 def test_a_key_that_was_lost_is_not_made_anew_under_its_name(registry: Home) -> None:

@@ -120,14 +120,12 @@ def pairs_of(home: Home, receipt: Receipt, champion: Candidate, load: LoadTask) 
     """
     run = home.runs.get(receipt.run)
     total = max(receipt.verdict.n_total, len(run.rows))
-    known = _on_lock(home, receipt, champion)
-    if not known:
-        known = _answered(home, receipt, champion, load)
+    known = _on_lock(home, receipt, champion) or _answered(home, receipt, champion, load)
     both = [(row, known[row.example]) for row in run.rows if row.example in known]
     return Pairs(mine=tuple(row for row, _ in both), theirs=tuple(row for _, row in both), total=total)
 
 
-def _on_lock(home: Home, receipt: Receipt, champion: Candidate) -> dict[str, Row]:
+def _on_lock(home: Home, receipt: Receipt, champion: Candidate) -> Mapping[str, Row]:
     records = [record for record in home.runs.records(champion.id, receipt.task) if record.split == "test"]
     found: dict[str, Row] = {}
     for record in records:
