@@ -19,7 +19,7 @@ from rung.promote.promoting import Promotion, promote, rollback, stood
 from rung.registry.home import Home, open_home
 from rung.registry.names import Evidence
 from rung.registry.receipts import Receipt
-from rung.types import Candidate
+from rung.types import Candidate, Row, Run, Score
 
 # The gate looks at rows in a random order; the second fails where the first does, and on 30 of 100 others.
 ORDER = random.Random(1).sample(range(100), 100)
@@ -194,6 +194,29 @@ def test_a_gate_that_stopped_early_leaves_open_what_so_few_rows_do_not_show(regi
     ship(registry, [1.0] * 40, consequence="medium", verdict=replace(first, n=40))
     done = to_champion(registry)
     assert done.refused and "on 40 rows: open" in said(done)
+
+
+def test_rows_that_both_answered_beside_the_gate_count_as_well(registry: Home) -> None:
+    few, rest = GOOD * 3, GOOD * 3
+    for _ in range(2):
+        ship(registry, few[:60], consequence="medium")
+        done = to_champion(registry)
+    assert done.refused and "on 60 rows: open" in said(done)
+    for number in (1, 2):
+        candidate = registry.candidates.get(f"tone@{number}")
+        rows = tuple(replace(run_row(registry, number), example=f"e{index}", scores=scored(rest[index])) for index in range(300))
+        registry.runs.add(Run(candidate=candidate.id, task=LOCK, split="test", rows=rows))
+    done = to_champion(registry)
+    assert not done.refused and "on 300 rows: not worse by 5 points" in said(done)
+
+
+def run_row(home: Home, version: int) -> Row:
+    (receipt,) = home.receipts.of("tone", version)
+    return home.runs.get(receipt.document.run).rows[0]
+
+
+def scored(value: float) -> dict[str, Score]:
+    return {"quality": Score(value=value)}
 
 
 def test_break_glass_promotes_and_the_audit_says_what_did_not_hold(registry: Home) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rung.errors import RungError
+from rung.json_form import digest
 from rung.promote.conditions import Asked, Condition
 from rung.types import Bar, Candidate, Row, Task
 
@@ -68,7 +69,8 @@ def champion_condition(home: Home, wanted: Asked, champion: Candidate, load: Loa
     if any(one.worse for one in found):
         return Condition(name=name, holds=False, said=said, hint="Keep the champion, or climb with what it gets right.")
     if strict and not all(one.not_worse for one in found):
-        hint = "More locked rows decide it: `rung eval TASK --candidate ... --split test` of both, or a larger test split."
+        both = f"`rung eval TASK --candidate {receipt.ref} --split test` and the same of {receipt.name}@champion"
+        hint = f"More locked rows that both have answered may decide it: {both}; or a larger test split."
         return Condition(name=name, holds=False, said=said, hint=hint)
     return Condition(name=name, holds=True, said=said)
 
@@ -113,20 +115,25 @@ def _less_is_better(bar: Bar) -> bool:
 
 
 def pairs_of(home: Home, receipt: Receipt, champion: Candidate, load: LoadTask) -> Pairs:
-    """The rows that the receipt rests on and the champion's answers to the same, as far as the home has them.
+    """The locked rows that both have answered, as far as the home has the answers.
 
-    Those of Runs on the same lock; else answers that it gave to the same rows under another, scored as this lock scores, where the
-    task file is at hand as it was.
+    Those of Runs on the same lock; else answers that the champion gave to the same rows under another, scored as this lock scores,
+    where the task file is at hand as it was.
     """
-    run = home.runs.get(receipt.run)
-    total = max(receipt.verdict.n_total, len(run.rows))
-    known = _on_lock(home, receipt, champion) or _answered(home, receipt, champion, load)
-    both = [(row, known[row.example]) for row in run.rows if row.example in known]
+    judged = home.runs.get(receipt.run)
+    mine = {row.example: row for row in judged.rows}
+    # Evaluations beside the gate's, behind its rows: in an order that says nothing of what was answered.
+    beside = _on_lock(home, receipt, receipt.candidate)
+    mine |= {name: beside[name] for name in sorted(beside, key=lambda name: digest([receipt.seed, name])) if name not in mine}
+    theirs = _on_lock(home, receipt, champion.id) or _answered(home, receipt, champion, load)
+    both = [(row, theirs[name]) for name, row in mine.items() if name in theirs]
+    total = max(receipt.verdict.n_total, len(mine))
     return Pairs(mine=tuple(row for row, _ in both), theirs=tuple(row for _, row in both), total=total)
 
 
-def _on_lock(home: Home, receipt: Receipt, champion: Candidate) -> Mapping[str, Row]:
-    records = [record for record in home.runs.records(champion.id, receipt.task) if record.split == "test"]
+def _on_lock(home: Home, receipt: Receipt, candidate: str) -> Mapping[str, Row]:
+    """A Candidate's (id) test rows on the lock of the receipt, by their ids."""
+    records = [record for record in home.runs.records(candidate, receipt.task) if record.split == "test"]
     found: dict[str, Row] = {}
     for record in records:
         found |= {row.example: row for row in home.runs.get(record.id).rows}
