@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,16 +44,7 @@ def ship(
     )
     home.candidates.add(candidate, lock)
     of = {"quality": scores} | ({"polite": guard} if guard is not None else {})
-    rows = tuple(
-        Row(
-            example=f"e{index}",
-            group="",
-            answer=Answer(text="yes"),
-            scores={bar: Score(value=values[index]) for bar, values in of.items()},
-        )
-        for index in range(len(scores))
-    )
-    run = home.runs.add(Run(candidate=candidate.id, task=lock, split="test", rows=rows))
+    run = home.runs.add(Run(candidate=candidate.id, task=lock, split="test", rows=rows_of(of)))
     evidence = Evidence(climb=f"{number:02}" * 32, rung="r4_adapter", task=lock)
     with home.together():
         home.names.register(name, candidate.id, evidence)
@@ -86,6 +77,19 @@ def ship(
     )
     home.receipts.add(replace(receipt, **changes))
     return version
+
+
+def rows_of(scores: Mapping[str, Sequence[float]]) -> tuple[Row, ...]:
+    """A row for each score of each bar."""
+    return tuple(
+        Row(
+            example=f"e{index}",
+            group="",
+            answer=Answer(text="yes"),
+            scores={bar: Score(value=values[index]) for bar, values in scores.items()},
+        )
+        for index in range(len(scores["quality"]))
+    )
 
 
 def verdict(name: str, scores: Sequence[float] | None) -> Verdict:
