@@ -13,7 +13,7 @@ from rung.verify.alpha import WHOLE, Division, spends
 from rung.verify.choosing import counted
 from rung.verify.foresight import Foresight, foresee
 from rung.verify.run import evaluate, random_order
-from rung.verify.silence import Asked, refuse_silence
+from rung.verify.silence import Heard, refuse_silence
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
@@ -59,7 +59,7 @@ def _foreseen(climb: Climb, rung: str, candidate: Candidate) -> Foresight | None
 
     def answered(n: int) -> Sequence[Row]:
         rows = evaluate(task, candidate, "dev", dev[:n], climb.runtime, climb.progress).rows
-        refuse_silence([Asked(candidate, rows)], task, climb.runtime)
+        refuse_silence([Heard(candidate, rows)], task, climb.runtime)
         return rows
 
     return foresee(task, dev, answered)

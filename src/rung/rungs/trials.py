@@ -14,7 +14,7 @@ from rung.types import Candidate, Example, Progress, Run, Stage
 from rung.verify.choosing import Shares, counted, shares_of_run
 from rung.verify.missing import remarks
 from rung.verify.run import make_run, random_order
-from rung.verify.silence import Asked, refuse_silence
+from rung.verify.silence import Heard, refuse_silence
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class _Field:
     def refuse_silence(self) -> None:
         """Raises UserError where a server has answered nothing, whatever form it was asked in."""
         trials = [self.trials[index] for index in self.still]
-        refuse_silence([Asked(trial.candidate, trial.run.rows) for trial in trials], self.context.task, self.context.runtime)
+        refuse_silence([Heard(trial.candidate, trial.run.rows) for trial in trials], self.context.task, self.context.runtime)
 
     def settled(self, n: int, stage: Stage) -> bool:
         """Whether the choice is made after n rows; those that are behind leave."""

@@ -14,7 +14,7 @@ from rung.verify.choosing import shares_of
 from rung.verify.foresight import GIVEN_UP, Foresight
 from rung.verify.missing import remarks
 from rung.verify.run import make_run, random_order, score_rows
-from rung.verify.silence import Asked, falls_silent, refuse_silence
+from rung.verify.silence import Heard, falls_silent, refuse_silence
 from rung.verify.stats.boundaries import LOOK_EVERY
 from rung.verify.stats.gate import of_missing
 from rung.verify.wait import SHARE, waits
@@ -85,9 +85,9 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
             for name, other in others.items():
                 against[name] += score_rows(trial.task, part, answer(other, part, runtime))
             for one, of in ((trial.candidate, rows), *((other, against[name]) for name, other in others.items())):
-                refuse_silence([Asked(one, of)], trial.task, runtime)
+                refuse_silence([Heard(one, of)], trial.task, runtime)
             stage.advance(len(part))
-            if len(rows) < len(order) and falls_silent(Asked(trial.candidate, rows)):
+            if len(rows) < len(order) and falls_silent(Heard(trial.candidate, rows)):
                 continue
             settled |= _look(trial, order, rows, against, settled)
             # One that can no longer pass, failed or futile, ends it: all must hold.

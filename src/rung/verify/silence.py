@@ -17,7 +17,7 @@ A_FEW = 3  # from which on nothing is concluded before more have come
 
 
 @dataclass(frozen=True)
-class Asked:
+class Heard:
     """What a Candidate answered, in the order in which it was asked."""
 
     candidate: Candidate
@@ -35,7 +35,7 @@ class Asked:
         return self.rows[len(self.rows) - self.silent :]
 
 
-def refuse_silence(asked: Sequence[Asked], task: Task, runtime: Runtime) -> None:
+def refuse_silence(asked: Sequence[Heard], task: Task, runtime: Runtime) -> None:
     """Raises UserError where a server's last answers, enough to tell, are all none, whoever of these Candidates it was asked as.
 
     Whatever of theirs to the task's rows is none is forgotten: once the server is mended, it is asked anew.
@@ -59,7 +59,7 @@ def refuse_silence(asked: Sequence[Asked], task: Task, runtime: Runtime) -> None
     )
 
 
-def falls_silent(asked: Asked) -> bool:
+def falls_silent(asked: Heard) -> bool:
     """Whether a server's last answers are none, too few to tell: what they mean shows with those that follow."""
     return asked.silent >= A_FEW and asked.candidate.base_reference.is_server
 
