@@ -82,7 +82,7 @@ class Outlook:
 
     @property
     def _facts(self) -> int:
-        """How much that moves what is left has been found out: what is built, and what is judged, but of what answers in no time."""
+        """How much that moves what is left was found out: what is built, what is judged, but of what answers in no time."""
         record = self.climb.record
         return sum(self._is_long(f"judged/{rung}") for rung in (*record.built, *record.judged))
 
