@@ -45,7 +45,9 @@ def same(trained: Trained, other: Trained) -> bool:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tiny_base: Path, tmp_path: Path, uninterrupted: Trained):
     assert len(uninterrupted.history) == 12
-    assert uninterrupted.best_score is not None and 0 < uninterrupted.best_step <= 12
+    scores = [entry["dev_score"] for entry in uninterrupted.history if entry["dev_score"] is not None]
+    assert uninterrupted.best_step == 6 and uninterrupted.best_score == max(scores), "what is kept lies before the last step"
+    assert scores[-1] < scores[-2] < scores[2] and len(scores) == 6, "dev gets worse again"
     assert same(run(tiny_base, tmp_path / "cold"), uninterrupted)
     config = settings(**{**SETTINGS, "seed": 4})
     other = train(load(tiny_base), toy_rows(), config, work=tmp_path / "other", dev=None, progress=Silent(), facts=FACTS)
