@@ -9,6 +9,9 @@ from pathlib import Path
 from rung import disk
 from rung.errors import BrokenEnvironment
 
+# What psycopg says of a server that is not there, was stopped, or does not let us in.
+UNREACHABLE = ("connection failed", "connection is bad", "server closed", "terminating connection", "consuming input failed")
+
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
@@ -27,6 +30,14 @@ def _explain_database_error(said: str, path: Path) -> BrokenEnvironment:
         return disk.full(path)
     if "readonly database" in said or "unable to open" in said:
         return disk.forbidden(path)
+    if "lock timeout" in said:
+        return BrokenEnvironment(
+            "the registry is busy", where=str(path), hint="Another program holds its database: try again in a minute."
+        )
+    if any(words in said for words in UNREACHABLE):
+        first = said.strip().splitlines()[0]
+        hint = "Is the server running, and does the file `format` name it? What is stored stays."
+        return BrokenEnvironment(f"the registry's database cannot be reached: {first}", where=str(path), hint=hint)
     if "locked" in said:
         return BrokenEnvironment(
             "the registry is busy", where=str(path), hint="Another program holds registry.db: try again in a minute."
