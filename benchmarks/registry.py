@@ -1,4 +1,4 @@
-"""A home with 100,000 registered adapters: what it takes to resolve one by its alias, and to list those on a base or on a split's rows.
+"""A home with 100,000 registered adapters: what it takes to resolve one by its alias, and to list those on a base or a split.
 
     python -P benchmarks/registry.py [--adapters 100000] [--home FOLDER]
 
@@ -37,7 +37,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.home or Path(temporary)
         filled_s = fill(folder, options.adapters)
-        print(f"{environment(0)['hardware']}, load {os.getloadavg()[0]:.1f}; {options.adapters:,} adapters, filled in {filled_s:.0f} s")
+        machine = environment(0)["hardware"]
+        print(f"{machine['processor']}, {machine['cores']} cores, load {os.getloadavg()[0]:.1f}")
+        print(f"{options.adapters:,} adapters, filled in {filled_s:.0f} s")
         with open_home(folder) as home:
             for what, found, milliseconds in ask(home, options.adapters):
                 middle, worst = statistics.median(milliseconds), max(milliseconds)
@@ -58,9 +60,13 @@ def fill(folder: Path, adapters: int) -> float:
 
 
 def register(home: Home, number: int) -> None:
-    candidate = Candidate(rung="r4_adapter", base=base(number % BASES), template=digest("t"), prompt="Answer.", adapters=(digest(number),))
+    candidate = Candidate(
+        rung="r4_adapter", base=base(number % BASES), template=digest("t"), prompt="Answer.", adapters=(digest(number),)
+    )
     home.candidates.add(candidate, digest("task"))
-    evidence = Evidence(climb=digest(["climb", number]), rung="r4_adapter", task=digest("task"), data={"train": data(number % DATA)})
+    evidence = Evidence(
+        climb=digest(["climb", number]), rung="r4_adapter", task=digest("task"), data={"train": data(number % DATA)}
+    )
     name, _, version = home.names.register(f"name-{number // VERSIONS}", candidate.id, evidence).partition("@")
     home.aliases.move(name, "champion", int(version), expected=None, kind="promote")
 
@@ -77,7 +83,9 @@ def ask(home: Home, adapters: int) -> list[tuple[str, int, list[float]]]:
     names = [f"name-{turn * 487 % (adapters // VERSIONS)}" for turn in range(TIMES)]
     turns = [turn * 53 % BASES for turn in range(TIMES)]
     return [
-        timed("resolve name@champion to a Candidate", [lambda name=name: [home.candidates.get(f"{name}@champion")] for name in names]),
+        timed(
+            "resolve name@champion to a Candidate", [lambda name=name: [home.candidates.get(f"{name}@champion")] for name in names]
+        ),
         timed("resolve name@7 to a Candidate", [lambda name=name: [home.candidates.get(f"{name}@7")] for name in names]),
         timed("resolve name@champion to its version", [lambda name=name: [home.names.find(f"{name}@champion")] for name in names]),
         timed("list those on a base, by its digest", [lambda n=n: home.names.on(digest(["base", n])) for n in turns]),

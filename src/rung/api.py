@@ -125,7 +125,7 @@ class Home:
     path: Path
 
     def candidate(self, name: str) -> Registered:
-        """What a name (its newest version), `name@version`, `name@alias`, an id or the beginning of one refers to, ready to be asked.
+        """What a name (its newest version), `name@version`, `name@alias`, an id or the beginning of one refers to.
 
         Raises UserError, with the nearest name, where there is none.
         """

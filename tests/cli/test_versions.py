@@ -214,7 +214,14 @@ def test_diff_says_what_parts_two_versions(tone: list[Candidate], capsys: pytest
     assert known["p"] == pytest.approx(0.625) and known["lower"] < 0.4 < known["upper"]
     assert [row["example"] for row in scores["turned"]] == ["e1", "e2", "e3", "e4"]
     page = said(capsys, "diff", "tone@1", "tone")
-    for words in ("+Say good, bad or mixed.", "+ mixed", "1 came, 0 went, 1 changed, 1 are the same", "~ awful", "+40.0 points", "0.625"):
+    for words in (
+        "+Say good, bad or mixed.",
+        "+ mixed",
+        "1 came, 0 went, 1 changed, 1 are the same",
+        "~ awful",
+        "+40.0 points",
+        "0.625",
+    ):
         assert words in page
 
 

@@ -218,6 +218,8 @@ def test_many_that_move_one_alias_at_once_and_are_killed_lose_no_move(tone: Home
     assert [move.version for move in history] == [1 + (move.generation - 1) % 3 for move in history]
     acknowledged = [line.split() for file in tmp_path.glob("said-*") for line in file.read_text().splitlines()]
     marks = {move.generation: move.reason for move in history}
-    assert all(marks[int(generation)] == mark for generation, mark in acknowledged), "what was acknowledged is there, as it was said"
+    assert all(marks[int(generation)] == mark for generation, mark in acknowledged), (
+        "what was acknowledged is there, as it was said"
+    )
     assert len(history) == wanted
     assert 0 <= len(history) - len(acknowledged) <= killed, "only a move whose writer was killed is there without a word"

@@ -26,7 +26,14 @@ def told(events: list[Event]) -> list[str]:
 
 def test_it_is_told_with_the_newest_first_and_each_move_with_where_it_went_from() -> None:
     versions = [version(1, 0), version(2, 10), version(3, 30)]
-    moves = [move(1, 1, 5), move(1, 2, 12, "blue"), move(2, 2, 20), move(2, None, 25, "blue"), move(3, 1, 40), move(3, 3, 41, "blue")]
+    moves = [
+        move(1, 1, 5),
+        move(1, 2, 12, "blue"),
+        move(2, 2, 20),
+        move(2, None, 25, "blue"),
+        move(3, 1, 40),
+        move(3, 3, 41, "blue"),
+    ]
     assert told(story(versions, moves)) == [
         "blue set to 3",
         "champion 2 to 1",

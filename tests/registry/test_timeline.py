@@ -25,7 +25,9 @@ def test_a_moment_as_a_person_writes_it(text: str, moment: str) -> None:
     assert read_moment(text) == moment == read_moment(moment)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "03.11.2026", "11/03/2026", "2026-13-01", "2026-02-30", "1762178400", "0001-01-01T00:00+09:00"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "03.11.2026", "11/03/2026", "2026-13-01", "2026-02-30", "1762178400", "0001-01-01T00:00+09:00"]
+)
 def test_what_is_no_moment_is_refused_with_the_forms(text: str) -> None:
     with pytest.raises(UserError, match="is no moment") as caught:
         read_moment(text)

@@ -1,4 +1,4 @@
-"""What parts two versions: prompt, demonstrations, documents, data, settings, adapters, and their scores on rows that both answered."""
+"""What parts two versions: prompt, demonstrations, documents, data, settings, adapters; and scores on rows that both answered."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Cha
     for key in dict.fromkeys([*new, *old]):
         was, now = old.get(key), new.get(key)
         if was != now:
-            lists = isinstance(was, list) and isinstance(now, list)
-            came, went = (_beyond(now, was), _beyond(was, now)) if lists else ((), ())
+            both = isinstance(was, list) and isinstance(now, list)
+            came, went = (_beyond(now or (), was or ()), _beyond(was or (), now or ())) if both else ((), ())
             yield Changed(key=key, before=was, after=now, came=came, went=went)
 
 
@@ -108,9 +108,9 @@ def _beyond(values: Sequence[Any], others: Sequence[Any]) -> tuple[Any, ...]:
 
 def _lines(before: Known, after: Known) -> Iterator[str]:
     """A unified diff of the two prompts, each line without its end."""
-    texts = [known.candidate.prompt.splitlines() for known in (before, after)]
-    yield from difflib.unified_diff(*texts, before.ref, after.ref, lineterm="", n=2)
-    if texts[0] == texts[1] and before.candidate.prompt != after.candidate.prompt:
+    old, new = before.candidate.prompt, after.candidate.prompt
+    yield from difflib.unified_diff(old.splitlines(), new.splitlines(), before.ref, after.ref, lineterm="", n=2)
+    if old != new and old.splitlines() == new.splitlines():
         yield "(the prompts differ in their line ends alone)"
 
 
@@ -205,5 +205,7 @@ def _not_compared(home: Home, before: Known, after: Known) -> str:
             continue
         if path:
             other = before if known is after else after
-            return f"{why}: `rung eval {path} --candidate {other.ref} --split dev` measures {other.ref} where {known.ref} was measured"
+            return (
+                f"{why}: `rung eval {path} --candidate {other.ref} --split dev` measures {other.ref} where {known.ref} was measured"
+            )
     return f"{why}: `rung eval TASK --candidate {before.ref} --split dev` measures one"

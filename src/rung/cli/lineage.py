@@ -115,12 +115,13 @@ def _shortened(reference: str) -> str:
 def _data_lines(data: dict[str, Any] | None) -> list[str]:
     if data is None:
         return ["data       not known: no climb registered it"]
-    splits = [
-        f"{split} {'' if known['rows'] is None else f'{known["rows"]:,} rows '}{known['digest'][:SHORT]}"
-        for split, known in data["splits"].items()
-    ]
+    splits = [f"{split} {_rows(known['rows'])}{known['digest'][:SHORT]}" for split, known in data["splits"].items()]
     where = f"{data['name']}, {data['path']}" if data["name"] else "not stored"
     return [f"data       {', '.join(splits) or 'digests not known'}", f"task       {data['task'][:SHORT]}  ({where})"]
+
+
+def _rows(count: int | None) -> str:
+    return "" if count is None else f"{count:,} rows "
 
 
 def _recipe_lines(recipe: dict[str, Any] | None) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
+from rung.types import SPLITS
 
 if TYPE_CHECKING:
     from rung.registry.documents import ClimbDocument
@@ -35,9 +36,9 @@ class Known:
     @property
     def data(self) -> dict[str, str]:
         """Split -> Merkle root of its rows; empty where it is not known."""
-        if self.version and self.version.evidence.data:
-            return dict(self.version.evidence.data)
-        return dict(self.document.lock.data) if self.document else {}
+        known = self.version.evidence.data if self.version else {}
+        known = known or (self.document.lock.data if self.document else {})
+        return {split: known[split] for split in SPLITS if split in known}
 
 
 def look_up(home: Home, ref: str) -> Known:

@@ -64,7 +64,7 @@ def on_registered(task: Task, home: Home) -> Task:
 
 
 def _names_a_version(task: Task, home: Home) -> bool:
-    """Of an alias only the home can tell: `tone@champion` may be a folder, which has its whole path where it lies beside the task."""
+    """Of an alias only the home can tell: `tone@champion` may be a folder; one beside the task has its whole path here."""
     reference = task.base_reference
     if reference.kind != "folder":
         return reference.kind == "registered"

@@ -45,5 +45,5 @@ def enter(connection: Connection, named: int, grounds: Iterable[Ground]) -> None
 
 def beginning_with(column: Any, beginning: str) -> ColumnElement[bool]:
     """Whether a column begins so: as a range, which an index serves whatever the database makes of LIKE."""
-    within: ColumnElement[bool] = column >= beginning
-    return within & (column < beginning + "\U0010ffff")
+    within: ColumnElement[bool] = (column >= beginning) & (column < beginning + "\U0010ffff")
+    return within

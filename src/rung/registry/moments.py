@@ -1,4 +1,4 @@
-"""Moments as the history writes them, and as a person asks for them: UTC, ISO 8601, to the millisecond, so that text sorts as time."""
+"""Moments as the history writes them and as a person asks for them: UTC, ISO 8601, to the millisecond; text sorts as time."""
 
 from __future__ import annotations
 

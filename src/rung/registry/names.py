@@ -104,7 +104,9 @@ class Names:
 
     def _versions(self, *which: ColumnElement[bool]) -> list[Version]:
         names, candidates = tables.names, tables.candidates
-        wanted: Select[Any] = select(names, candidates.c.fields).join(candidates, candidates.c.id == names.c.candidate).where(*which)
+        wanted: Select[Any] = (
+            select(names, candidates.c.fields).join(candidates, candidates.c.id == names.c.candidate).where(*which)
+        )
         return [
             Version(
                 name=row.name,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--reason", default="", help="Why: it is kept beside the move.")
 @click.option("--seen", type=click.IntRange(min=0), help="Only where it has been moved so often (`rung log`): 0, never yet.")
 @json_option
-def command(name: str, alias: str, target: str | None, remove: bool, reason: str, seen: int | None, as_json: bool) -> None:  # noqa: PLR0913
+def command(name: str, alias: str, target: str | None, remove: bool, reason: str, seen: int | None, as_json: bool) -> None:
     """Let ALIAS stand for a version of NAME: name@alias is then taken wherever name@version is.
 
     Without --to and --remove it says where ALIAS stands. Every move is kept (`rung log NAME`).
@@ -39,8 +39,7 @@ def command(name: str, alias: str, target: str | None, remove: bool, reason: str
         _refuse_built_in(name, alias)
         with open_home(write=True) as home:
             version = None if remove else _version(home, name, str(target))
-            kind = "remove" if version is None else "set"
-            moved = home.aliases.move(name, alias, version, expected=seen, kind=kind, reason=reason)
+            moved = home.aliases.move(name, alias, version, expected=seen, kind="remove" if remove else "set", reason=reason)
     if as_json:
         print_json(asdict(moved))
     else:

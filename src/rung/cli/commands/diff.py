@@ -85,7 +85,9 @@ def _list_lines(noun: str, listed: Listed | None) -> list[str]:
     if listed is None:
         return []
     counts = f"{len(listed.came)} came, {len(listed.went)} went, {len(listed.changed)} changed, {listed.kept} are the same"
-    marked = [("+", name) for name in listed.came] + [("-", name) for name in listed.went] + [("~", name) for name in listed.changed]
+    marked = (
+        [("+", name) for name in listed.came] + [("-", name) for name in listed.went] + [("~", name) for name in listed.changed]
+    )
     shown = [f"  {mark} {_said(name)}" for mark, name in marked[:SHOWN]]
     return [f"{noun.capitalize()}s: {counts}.", *shown, *_more(len(marked) - SHOWN, f"{noun}s")]
 
