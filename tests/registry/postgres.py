@@ -24,7 +24,7 @@ def programs() -> Path | None:
 
 @contextmanager
 def server(where: Path) -> Iterator[str]:
-    """The URL of a schema on a server that runs inside the block. It does not start as root, so that root starts it as `postgres`."""
+    """The URL of a schema on a server that runs inside the block; root starts it as `postgres`, for it refuses to run as root."""
     folder = Path(tempfile.mkdtemp(prefix="rung-postgres-"))
     user = "postgres" if os.geteuid() == 0 else None
     try:

@@ -30,20 +30,17 @@ def _explain_database_error(said: str, path: Path) -> BrokenEnvironment:
         return disk.full(path)
     if "readonly database" in said or "unable to open" in said:
         return disk.forbidden(path)
-    if "lock timeout" in said:
-        return BrokenEnvironment(
-            "the registry is busy", where=str(path), hint="Another program holds its database: try again in a minute."
-        )
+    problem, hint = _problem(said)
+    return BrokenEnvironment(problem, where=str(path), hint=hint)
+
+
+def _problem(said: str) -> tuple[str, str]:
+    """What is wrong, and how to mend it."""
+    if "locked" in said or "lock timeout" in said:
+        return "the registry is busy", "Another program holds its database: try again in a minute."
     if any(words in said for words in UNREACHABLE):
-        first = said.strip().splitlines()[0]
-        hint = "Is the server running, and does the file `format` name it? What is stored stays."
-        return BrokenEnvironment(f"the registry's database cannot be reached: {first}", where=str(path), hint=hint)
-    if "locked" in said:
-        return BrokenEnvironment(
-            "the registry is busy", where=str(path), hint="Another program holds registry.db: try again in a minute."
-        )
+        problem = f"the registry's database cannot be reached: {said.strip().splitlines()[0]}"
+        return problem, "Is the server running, and does the file `format` name it? What is stored stays."
     if "malformed" in said or "not a database" in said:
-        return BrokenEnvironment(
-            f"registry.db is damaged ({said})", where=str(path), hint="Restore it from a copy, or set RUNG_HOME to another folder."
-        )
-    return BrokenEnvironment(f"the registry refused: {said}", where=str(path))
+        return f"registry.db is damaged ({said})", "Restore it from a copy, or set RUNG_HOME to another folder."
+    return f"the registry refused: {said}", ""

@@ -37,8 +37,9 @@ def default_path() -> Path:
 
 
 def open_home(path: Path | str | None = None, *, write: bool = False) -> Home:
-    """The home at `path` (by default `default_path()`), made where there is none (with its registry in the database that
-    RUNG_DATABASE names, else in a file), and brought to this version's form where it is of an earlier one. Several processes may write at once; without `write` it is an error in rung to write.
+    """The home at `path` (by default `default_path()`), made where there is none, and brought to this version's form where it is
+    of an earlier one. A new one has its registry in the database that RUNG_DATABASE names, else in a file. Several processes may
+    write at once; without `write` it is an error in rung to write.
 
     Raises BrokenEnvironment where the folder or the database cannot be used or a newer version made it, UserError where a climb of
     the version before is still under way.

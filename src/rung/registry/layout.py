@@ -23,8 +23,9 @@ FORMAT, LOCKED = 2, 1
 
 @contextmanager
 def upgrading(folder: Path, database: str = "") -> Iterator[str]:
-    """Opens the home at `folder` inside the block, which makes or migrates it; then it has this version's format. Gives the URL of its
-    database, "" for the file: a home that is not there yet gets the one that is asked for.
+    """Opens the home at `folder` inside the block, which makes or migrates it; then it has this version's format.
+
+    Gives the URL of its database, "" for the file: a home that is not there yet gets the one that is asked for.
 
     Raises BrokenEnvironment for another format, UserError where a climb of the version before holds the lock, and where another
     database is asked for than the home has.

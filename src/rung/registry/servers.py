@@ -92,7 +92,9 @@ def make_ready(engine: Engine) -> None:
     if engine.dialect.name == POSTGRESQL:
         with engine.connect() as connection:
             if connection.exec_driver_sql("SELECT current_schema()").scalar() is None:
-                raise UserError("the schema that the address names is not there", where=str(engine.url), hint="CREATE SCHEMA makes it.")
+                raise UserError(
+                    "the schema that the address names is not there", where=str(engine.url), hint="CREATE SCHEMA makes it."
+                )
         return
     until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:

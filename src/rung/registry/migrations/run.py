@@ -15,6 +15,7 @@ from rung.errors import BrokenEnvironment
 from rung.registry import tables
 from rung.registry.db import Database, now
 from rung.registry.migrations.triggers import forbid
+from rung.registry.servers import POSTGRESQL
 
 LEDGER = (
     "CREATE TABLE IF NOT EXISTS migrations (step INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, "
