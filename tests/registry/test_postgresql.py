@@ -16,7 +16,7 @@ from rung.registry.tables import HISTORY, metadata
 
 
 @pytest.fixture
-def url(postgresql: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(postgresql: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty schema, which a home that is not there yet will have its registry in."""
     postgres.empty(postgresql)
     monkeypatch.setenv("RUNG_DATABASE", postgresql)

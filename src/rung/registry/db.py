@@ -20,10 +20,11 @@ class Database:
 
     def __init__(self, path: Path, *, writable: bool, url: str = "") -> None:
         self.path, self.writable = path, writable
+        self._where = path.parent if url else path
         self._joined = threading.local()
         self._engine = open_engine(path, url)
         try:
-            with explained(path):
+            with explained(self._where):
                 make_ready(self._engine)
         except BaseException:
             self.close()
@@ -32,7 +33,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one moment of the database."""
-        with explained(self.path), self._engine.begin() as connection:
+        with explained(self._where), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -61,7 +62,7 @@ class Database:
     @contextmanager
     def changing(self) -> Iterator[Connection]:
         """The same for migrations, which whoever opens a home may have to do."""
-        with explained(self.path), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        with explained(self._where), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
             yield connection
 
     def rows(self, statement: Select[Any]) -> list[Row[Any]]:

@@ -14,7 +14,7 @@ VERBS = ("UPDATE", "DELETE")
 SERVER_VERBS = (*VERBS, "TRUNCATE")
 REFUSAL = (
     "CREATE OR REPLACE FUNCTION rung_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+    "$$ BEGIN RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only'; END $$"
 )
 
 
