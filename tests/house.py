@@ -25,6 +25,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "propose": L0 | {"data", "verify", "task"},
     "rungs": L0 | {"data", "engine", "verify", "train", "task"},
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry"},
+    "promote": L0 | {"engine", "registry", "verify", "task"},
     "report": L0 | {"registry"},
     "cli": None,
     "api": None,
@@ -96,7 +97,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 46
+MAX_OPTIONS = 54
 
 
 @dataclass(frozen=True, kw_only=True)

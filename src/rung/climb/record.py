@@ -6,6 +6,7 @@ A fact is written down whole or not at all. No other module knows how the home k
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.facts import (
@@ -51,6 +52,14 @@ _KINDS: Mapping[str, type[Fact]] = {
     "registered": Registered,
 }
 Known = TypeVar("Known", bound=Fact)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """What passed, by its id, and what the locked split said of it."""
+
+    candidate: str
+    judged: Judged
 
 
 class Record:
@@ -147,6 +156,12 @@ class Record:
         """The cheaper form that takes the place of a rung's own Candidate."""
         simplified = self.simplified.get(rung)
         return self.form(rung, simplified.kept) if simplified and simplified.kept is not None else None
+
+    def passed(self, rung: str) -> Passed:
+        """What of a rung that passed is shipped: its own Candidate, or the cheaper form that is kept, as it was judged."""
+        if kept := self.kept(rung):
+            return Passed(candidate=kept.candidate, judged=kept.judged)
+        return Passed(candidate=self.built[rung].candidate, judged=self.judged[rung])
 
     def point(self, rung: str, rows: int) -> CurvePoint | None:
         """A rung's learning curve at so many rows, where it is known."""
