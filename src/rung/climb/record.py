@@ -29,7 +29,7 @@ from rung.errors import UserError
 from rung.json_form import as_json, digest, from_json
 from rung.registry import documents
 from rung.registry.documents import ClimbDocument
-from rung.registry.predictions import Prediction
+from rung.registry.predictions import Prediction, Step
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -98,6 +98,11 @@ class Record:
     def foreseen(self) -> Prediction | None:
         """What it was said to take; None where nothing was said."""
         return next((fact.prediction for fact in self._all(Foreseen)), None)
+
+    @property
+    def said_first(self) -> Sequence[Step]:
+        """What was said of every step when it began."""
+        return next((fact.first for fact in self._all(Foreseen)), ())
 
     @property
     def built(self) -> Mapping[str, Built]:

@@ -204,6 +204,11 @@ def diagnose(climb: Climb) -> None:
     shutil.rmtree(climb.work("diagnosis"), ignore_errors=True)
 
 
+def ask_dev(climb: Climb, rung: str) -> None:
+    """What dev says of the rung's chance at the gate, and so what it may spend there."""
+    allot(climb, rung, _trial(climb, climb.candidate(rung)))
+
+
 def gate(climb: Climb, rung: str) -> None:
     """Let the locked split judge the rung's Candidate."""
     trial = _trial(climb, climb.candidate(rung))
