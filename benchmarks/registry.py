@@ -44,9 +44,7 @@ def main() -> None:
         print(f"{options.adapters:,} adapters, filled in {filled_s:.0f} s")
         clock = time.process_time if options.processor else time.perf_counter
         with open_home(folder) as home:
-            for what, found, milliseconds in ask(
-                home, options.adapters, time.process_time if options.processor else time.perf_counter
-            ):
+            for what, found, milliseconds in ask(home, options.adapters, clock):
                 middle, worst = statistics.median(milliseconds), max(milliseconds)
                 verdict = "under" if middle < BOUND_MS else "NOT under"
                 print(f"{what:<44} {found:>6,} found {middle:>8.2f} ms, slowest {worst:>8.2f}  {verdict} {BOUND_MS:g} ms")
