@@ -86,7 +86,11 @@ def test_broken_glass_is_loud(tone: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "GLASS BROKEN: tone@1 was promoted although this does not hold: approval" in seen.err
     assert run(["log", "tone", "--json"]) == 0
     newest = told(capsys)["events"][0]
-    assert (newest["kind"], newest["move"]["reason"]) == ("break-glass", "the old one leaks names")
+    assert (newest["kind"], newest["by"], newest["move"]["reason"]) == ("break-glass", "anna", "the old one leaks names")
+    assert run(["alias", "tone", "blue", "--to", "2"]) == 0
+    capsys.readouterr()
+    assert run(["log", "tone@blue", "--json"]) == 0
+    assert told(capsys)["events"][0]["by"] == "anna"
     assert run(["promote", "tone@2", "--break-glass", ""]) == 2
     assert "a reason is needed" in capsys.readouterr().err
 

@@ -116,6 +116,5 @@ def _refused(home: Home, approval: Signed[Approval], wanted: Asked, promoter: st
 
 
 def approver_of(home: Home, approval: Signed[Approval]) -> str:
-    """The name of who signed, or the beginning of a fingerprint that the home does not know."""
-    known = home.keys.by_fingerprint().get(approval.signer)
-    return known.name if known else approval.signer[:16]
+    """The name of who signed it."""
+    return home.keys.called(approval.signer)

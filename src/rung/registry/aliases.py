@@ -154,7 +154,7 @@ def _refuse_moved(name: str, alias: str, last: Move | None, expected: int | None
 def told(move: Move) -> str:
     """`to 3 by 4f2a..., 2026-11-03 14:30 UTC (better on dev)`."""
     where = f"to {move.version}" if move.version is not None else "taken away"
-    by = f" by {move.by}" if move.by else ""
+    by = f" by {move.by[:16]}" if move.by else ""
     because = f" ({move.reason})" if move.reason else ""
     return f"{where}{by}, {move.created[:16].replace('T', ' ')} UTC{because}"
 

@@ -118,6 +118,11 @@ class Keys:
         """Every identity by its fingerprint."""
         return {one.fingerprint: one for one in self.all()}
 
+    def called(self, fingerprint: str) -> str:
+        """The name of who has this key; the beginning of a fingerprint that the home does not know."""
+        known = self.by_fingerprint().get(fingerprint)
+        return known.name if known else fingerprint[:16]
+
     def has_private(self, identity: Identity) -> bool:
         """Whether the identity's private key lies in this home, where whoever may read it can sign with it."""
         return os.access(self._file(identity.name), os.R_OK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -11,7 +11,7 @@ from rung.cli.output import example, json_option, print_json, show
 from rung.errors import UserError
 
 if TYPE_CHECKING:
-    from rung.registry.aliases import Kind, Move
+    from rung.registry.aliases import Move
     from rung.registry.home import Home
 
 
@@ -39,16 +39,13 @@ def command(name: str, alias: str, target: str | None, remove: bool, reason: str
         _refuse_built_in(name, alias)
         with open_home(write=True) as home:
             version = None if remove else _version(home, name, str(target))
-            by, kind = home.keys.me().identity.fingerprint, _kind(remove)
+            kind: Literal["remove", "set"] = "remove" if remove else "set"
+            by = home.keys.me().identity.fingerprint
             moved = home.aliases.move(name, alias, version, expected=seen, kind=kind, by=by, reason=reason)
     if as_json:
         print_json(asdict(moved))
     else:
         show(f"{moved.ref} {'is taken away' if moved.version is None else f'is {name}@{moved.version}'} (move {moved.generation}).")
-
-
-def _kind(remove: bool) -> Kind:
-    return "remove" if remove else "set"
 
 
 def _standing(home: Home, name: str, alias: str) -> Move:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +28,10 @@ def command(name: str, as_json: bool) -> None:
     with open_home() as home:
         events = events_of(home, name)
         document = [_told(home, event) for event in events]
-        known = {fingerprint: identity.name for fingerprint, identity in home.keys.by_fingerprint().items()}
     if as_json:
         print_json({"name": name.partition("@")[0], "events": document})
         return
-    show(table(["when (UTC)", "what", "how", "by", "why"], [_row(told, known) for told in document]))
+    show(table(["when (UTC)", "what", "how", "by", "why"], [_row(told) for told in document]))
     if late := [told for told in document if told["clock_went_back"]]:
         words = "1 entry is" if len(late) == 1 else f"{len(late)} entries are"
         show(f"The clock of this home had gone back where it is marked *: {words} in the order of writing, not of the moments.")
@@ -62,14 +60,13 @@ def _told(home: Home, event: Event) -> dict[str, Any]:
     version = told_version(home, event.version) if event.version else None
     kind = event.move.kind if event.move else "registered"
     told = {"created": event.created, "kind": kind, "told": event.told, "version": version, "move": move, "before": event.before}
-    return told | {"clock_went_back": event.late}
+    return told | {"by": home.keys.called(event.move.by) if event.move else "", "clock_went_back": event.late}
 
 
-def _row(told: dict[str, Any], known: Mapping[str, str]) -> tuple[Any, ...]:
+def _row(told: dict[str, Any]) -> tuple[Any, ...]:
     version, move = told["version"], told["move"]
     when = f"{told['created'][:19].replace('T', ' ')}{' *' if told['clock_went_back'] else ''}"
     if move is None:
         return when, told["told"], f"{version['rung']} {version['candidate'][:12]}", None, version["sentence"]
     receipt = f"receipt {move['receipt'][:12]}" if move["receipt"] else ""
-    by = known.get(move["by"], move["by"][:12]) or None
-    return when, told["told"], move["kind"], by, "; ".join(filter(None, [move["reason"], receipt])) or None
+    return when, told["told"], move["kind"], told["by"] or None, "; ".join(filter(None, [move["reason"], receipt])) or None
