@@ -1,0 +1,54 @@
+"""Names of files that somebody else chose: whether one leads out of its folder, or means another thing on another system."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from rung.admission.faults import Fault
+from rung.escapes import is_plain, quoted
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_DEVICE = re.compile(r"^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?$", re.IGNORECASE)
+LONGEST = 255
+
+
+def name_problem(name: str) -> str:
+    """Why a relative name cannot be that of a file here, "" where it can. It is looked at as every system would read it."""
+    parts = re.split(r"[/\\]", name)
+    if not name:
+        return "a name that is empty"
+    if "\0" in name:
+        return "a name with a NUL in it"
+    if name[0] in "/\\":
+        return "an absolute path"
+    if _DRIVE.match(name):
+        return "a path with a drive letter"
+    if ".." in parts:
+        return "a path that leads out of its folder (..)"
+    if "\\" in name:
+        return "a backslash in a name, which another system takes for a path"
+    if not is_plain(name):
+        return "a name with a character that cannot be shown"
+    if any(_DEVICE.match(part) for part in parts):
+        return "the name of a device on another system"
+    if any(len(part.encode("utf-8", "surrogatepass")) > LONGEST for part in parts):
+        return "a name that is too long"
+    return ""
+
+
+def name_faults(names: Iterable[str]) -> list[Fault]:
+    """Those of the names, and of names that a file system without capitals, or of another Unicode form, takes for one."""
+    listed = list(names)
+    faults = [Fault(file=name, said=problem) for name in listed if (problem := name_problem(name))]
+    seen: dict[str, str] = {}
+    for name in listed:
+        other = seen.setdefault(_folded(name), name)
+        if other != name:
+            faults.append(Fault(file=name, said=f"one name with {quoted(other)} where capitals do not count"))
+    return faults
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
