@@ -1,4 +1,4 @@
-"""Texts from outside as a terminal or a page may be given them: what would move, colour or turn round what stands there is spelt out."""
+"""Texts from outside as a terminal or a page may be given them: what would move, colour or turn round their lines is spelt out."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_values_and_their_quotes(text: str, value: str | None) -> None:
         ('FROM x\nSYSTEM """\nnever\nends', 'Modelfile:2: the quotes (""") that begin here never end'),
         ('FROM x\nSYSTEM "never', 'Modelfile:2: the quotes (") that begin here never end'),
         ("FROM x\nPARAMETER temprature 0", "Modelfile:2: unknown PARAMETER 'temprature'\n  Did you mean 'temperature'?"),
-        ("FROM x\nPARAMETER", "Modelfile:2: PARAMETER without its name"),
+        ("FROM x\nPARAMETER", "Modelfile:2: PARAMETER has neither name nor value"),
         ("FROM x\nPARAMETER num_predict", "Modelfile:2: PARAMETER without a value"),
         ("FROM x\nPARAMETER num_predict lots", "Modelfile:2: num_predict is 'lots'"),
         ("FROM x\nMESSAGE robot hello", "Modelfile:2: MESSAGE of the role 'robot'"),

@@ -101,7 +101,8 @@ def test_a_modelfile_with_its_model_and_adapter(
     shutil.copytree(tiny_base, folder / "model")
     make_adapter(folder / "model", folder / "lora")
     (folder / "Modelfile").write_text(
-        "FROM ./model\nADAPTER ./lora\nSYSTEM Be kind.\nPARAMETER num_predict 8\nPARAMETER top_p 1\nMESSAGE user a\nMESSAGE assistant b\n",
+        "FROM ./model\nADAPTER ./lora\nSYSTEM Be kind.\nPARAMETER num_predict 8\nPARAMETER top_p 1\n"
+        "MESSAGE user a\nMESSAGE assistant b\n",
         "utf-8",
     )
     found = imported(capsys, str(folder), "--as", "kind")

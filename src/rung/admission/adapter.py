@@ -59,8 +59,8 @@ def import_adapter(
     Raises UserError that names every fault of the adapter's files, and then every way in which it does not fit the base; and for a
     base whose weights are not here.
 
-    Only the adapter's two files are kept, of the copy that was looked at. An adapter that begins from a part of the base's weights is
-    kept as a plain one.
+    Only the adapter's two files are kept, of the copy that was looked at. An adapter that begins from a part of the base's weights
+    is kept as a plain one.
     """
     from rung.engine.bases.resolve import resolve
     from rung.engine.local.peft.beside import other_base

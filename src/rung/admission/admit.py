@@ -1,7 +1,7 @@
 """The gate for what comes from outside: a folder or a file is copied into a scratch folder, and the copy is looked at.
 
-Every fault is named at once, with its file. What a scanner would let pass counts for nothing: only files of an allow-list are taken,
-and each only where a strict reader reads all of it.
+Every fault is named at once, with its file. What a scanner would let pass counts for nothing: only files of an allow-list are
+taken, and each only where a strict reader reads all of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a file holds, whatever it is called: its first bytes, and what is in it where these are an archive's.
 
-Nothing is admitted by what is found here: only what a strict reader reads is. It is for the words of the refusal, so that a pickle is
-called one.
+Nothing is admitted by what is found here: only what a strict reader reads is. It is for the words of the refusal, so that a pickle
+is called one.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def copy_file(source: Path, target: Path, name: str, limit: int) -> Fault | None
         handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         return Fault(file=name, said=f"cannot be read: {error.strerror or error}", hint=_LINKED if source.is_symlink() else "")
-    with os.fdopen(handle, "rb") as file:
+    with os.fdopen(handle, "rb"):
         before = os.fstat(handle)
         if said := kind_of(before.st_mode):
             return Fault(file=name, said=said, hint="")

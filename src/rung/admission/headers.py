@@ -1,7 +1,7 @@
 """What a safetensors file says of itself, read without trust and before a byte of its tensors: all that does not hold is named.
 
-The format: eight bytes that give the header's length, the header (JSON: name to dtype, shape and data_offsets), then the tensors, which
-fill the rest of the file without gap or overlap.
+The format: eight bytes that give the header's length, the header (JSON: name to dtype, shape and data_offsets), then the tensors,
+which fill the rest of the file without gap or overlap.
 """
 
 from __future__ import annotations
@@ -52,19 +52,25 @@ def read_header(path: Path, name: str, limits: Limits) -> Header:
             return _one(name, f"no safetensors file: its header would end at byte {8 + length:,} of {whole:,}")
         if length > limits.header:
             return _one(name, f"a header of {size(length)}, at most {size(limits.header)}")
-        text = file.read(length)
-    try:
-        entries = strict_json(text.decode("utf-8"))
-    except Doubled as error:
-        return _one(name, f"in its header {error}")
-    except (ValueError, RecursionError):
-        return _one(name, "no safetensors file: its header is not JSON")
-    if not isinstance(entries, dict):
-        return _one(name, "no safetensors file: its header is not a JSON object")
-    entries.pop("__metadata__", None)
+        entries = _entries(file.read(length))
+    if isinstance(entries, str):
+        return _one(name, entries)
     if len(entries) > limits.entries:
         return _one(name, f"{len(entries):,} tensors, at most {limits.entries:,}")
     return _checked(name, entries, 8 + length, whole)
+
+
+def _entries(text: bytes) -> dict[str, Any] | str:
+    """What the header says of each tensor, or what is wrong with the header."""
+    try:
+        entries = strict_json(text.decode("utf-8"))
+    except Doubled as error:
+        return f"in its header {error}"
+    except (ValueError, RecursionError):
+        return "no safetensors file: its header is not JSON"
+    if not isinstance(entries, dict):
+        return "no safetensors file: its header is not a JSON object"
+    return {name: entry for name, entry in entries.items() if name != "__metadata__"}
 
 
 def _checked(name: str, entries: dict[str, Any], data: int, whole: int) -> Header:
@@ -83,23 +89,27 @@ def _checked(name: str, entries: dict[str, Any], data: int, whole: int) -> Heade
 
 def _entry(key: str, entry: Any, data: int, whole: int) -> Tensor | str:
     """The tensor, or what is wrong with it."""
+    if problem := _form(key, entry):
+        return problem
+    dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not begin <= end <= whole - data:
+        return f"would stand at bytes {begin} to {end} of {whole - data:,}"
+    if (taken := math.prod(shape) * BYTES[dtype]) != end - begin:
+        return f"has {end - begin:,} bytes, where {dtype} of shape {tuple(shape)} takes {taken:,}"
+    return Tensor(name=key, dtype=dtype, shape=tuple(shape), begin=data + begin, end=data + end)
+
+
+def _form(key: str, entry: Any) -> str:
+    """What of an entry is not of the form that the format gives it."""
     if len(key) > LONGEST_NAME or not is_plain(key):
         return "has a name that is too long, or with a character that cannot be shown"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         return "is not told by its dtype, shape and data_offsets"
-    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in BYTES:
-        return f"has the unknown dtype {quoted(str(dtype))}"
-    if not _are_counts(shape) or len(shape) > MOST_DIMENSIONS:
+    if not isinstance(entry["dtype"], str) or entry["dtype"] not in BYTES:
+        return f"has the unknown dtype {quoted(str(entry['dtype']))}"
+    if not _are_counts(entry["shape"]) or len(entry["shape"]) > MOST_DIMENSIONS:
         return "has a shape that is none"
-    if not _are_counts(offsets) or len(offsets) != 2:
-        return "has offsets that are none"
-    begin, end = offsets
-    if not begin <= end <= whole - data:
-        return f"would stand at bytes {begin} to {end} of {whole - data:,}"
-    if math.prod(shape) * BYTES[dtype] != end - begin:
-        return f"has {end - begin:,} bytes, where {dtype} of shape {tuple(shape)} takes {math.prod(shape) * BYTES[dtype]:,}"
-    return Tensor(name=key, dtype=dtype, shape=tuple(shape), begin=data + begin, end=data + end)
+    return "" if _are_counts(entry["data_offsets"]) and len(entry["data_offsets"]) == 2 else "has offsets that are none"
 
 
 def _covering(tensors: Sequence[Tensor], data: int, whole: int) -> list[str]:

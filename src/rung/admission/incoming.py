@@ -1,4 +1,4 @@
-"""What a prompt, a template or a Modelfile from outside amounts to here, and what of it is lost: told, never dropped without a word."""
+"""What a prompt, a template or a Modelfile from outside amounts to here; what of it is lost is told, not dropped without a word."""
 
 from __future__ import annotations
 

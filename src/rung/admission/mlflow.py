@@ -1,5 +1,5 @@
-"""A prompt of MLflow's registry, in any of the forms in which it leaves it: a PromptVersion's fields, what the REST API answers of its
-model version (the text in the tag `mlflow.prompt.text`), and the `prompt.json` of mlflow-export-import, which wraps the fields.
+"""A prompt of MLflow's registry, in any of the forms in which it leaves it: a PromptVersion's fields, what the REST API answers of
+its model version (the text in the tag `mlflow.prompt.text`), and the `prompt.json` of mlflow-export-import, which wraps the fields.
 """
 
 from __future__ import annotations
@@ -55,13 +55,12 @@ def is_mlflow(value: Mapping[str, Any]) -> bool:
 
 
 def read_mlflow(value: Mapping[str, Any], where: str) -> Incoming:
-    """Raises UserError for several versions in one file, for fields that are not known, and for a template that has no place here."""
+    """Raises UserError for several versions in one file, for fields that are not known, and for a template without a place here."""
     fields = _one_version(value, where)
     # The exporter writes its times once more, for people, behind an underscore.
     if unknown := [key for key in fields if key not in (*_FIELDS, *_ABOUT) and not key.startswith("_")]:
-        raise UserError(
-            f"unknown field {quoted(unknown[0])} of an MLflow prompt", where=where, hint=did_you_mean(unknown[0], _FIELDS)
-        )
+        hint = did_you_mean(unknown[0], _FIELDS)
+        raise UserError(f"unknown field {quoted(unknown[0])} of an MLflow prompt", where=where, hint=hint)
     tags = _pairs(fields.get("tags"))
     read = _template(fields, tags, where)
     schema, format_notes = _schema(fields.get("response_format") or _told(tags, FORMAT, where), where)
@@ -71,7 +70,8 @@ def read_mlflow(value: Mapping[str, Any], where: str) -> Incoming:
     aliases = [str(alias) for alias in fields.get("aliases") or ()]
     notes = [*read.notes, *format_notes, *config_notes]
     if aliases:
-        notes.append(f"Its aliases are not set here, only told of: {', '.join(map(quoted, aliases))}. `rung alias` sets one.")
+        named = ", ".join(map(quoted, aliases))
+        notes.append(f"Its aliases are not set here, only told of: {named}. `rung alias` sets one.")
     return Incoming(
         prompt=read.prompt,
         turns=read.turns,

@@ -55,7 +55,8 @@ def _instructions(text: str, where: str) -> Iterator[Instruction]:
         if name in ("PARAMETER", "MESSAGE"):
             keyed = _KEYED.match(rest.strip())
             if keyed is None:
-                raise UserError(f"{name} without its {'name' if name == 'PARAMETER' else 'role'}", where=at, hint=_form(name))
+                said = f"{quoted(rest.strip())} is no name and value" if rest.strip() else "has neither name nor value"
+                raise UserError(f"{name} {said}", where=at, hint=_form(name))
             key, rest = keyed["key"].lower(), keyed["rest"] or ""
         if name == "MESSAGE" and key not in ROLES:
             raise UserError(f"MESSAGE of the role {quoted(key)}", where=at, hint=f"Known: {', '.join(ROLES)}.")

@@ -1,4 +1,4 @@
-"""The numbers of a safetensors file: whether they are of a kind that adapters have, and finite. Read in blocks, never as a whole."""
+"""The numbers of a safetensors file: of a kind that adapters have, and finite. Read in blocks, never as a whole."""
 
 from __future__ import annotations
 

@@ -17,25 +17,18 @@ LONGEST = 255
 def name_problem(name: str) -> str:
     """Why a relative name cannot be that of a file here, "" where it can. It is looked at as every system would read it."""
     parts = re.split(r"[/\\]", name)
-    if not name:
-        return "a name that is empty"
-    if "\0" in name:
-        return "a name with a NUL in it"
-    if name[0] in "/\\":
-        return "an absolute path"
-    if _DRIVE.match(name):
-        return "a path with a drive letter"
-    if ".." in parts:
-        return "a path that leads out of its folder (..)"
-    if "\\" in name:
-        return "a backslash in a name, which another system takes for a path"
-    if not is_plain(name):
-        return "a name with a character that cannot be shown"
-    if any(_DEVICE.match(part) for part in parts):
-        return "the name of a device on another system"
-    if any(len(part.encode("utf-8", "surrogatepass")) > LONGEST for part in parts):
-        return "a name that is too long"
-    return ""
+    problems = (
+        (not name, "a name that is empty"),
+        ("\0" in name, "a name with a NUL in it"),
+        (name[:1] in ("/", "\\"), "an absolute path"),
+        (_DRIVE.match(name), "a path with a drive letter"),
+        (".." in parts, "a path that leads out of its folder (..)"),
+        ("\\" in name, "a backslash in a name, which another system takes for a path"),
+        (not is_plain(name), "a name with a character that cannot be shown"),
+        (any(map(_DEVICE.match, parts)), "the name of a device on another system"),
+        (any(len(part.encode("utf-8", "surrogatepass")) > LONGEST for part in parts), "a name that is too long"),
+    )
+    return next((said for holds, said in problems if holds), "")
 
 
 def name_faults(names: Iterable[str]) -> list[Fault]:

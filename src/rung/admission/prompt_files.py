@@ -101,9 +101,8 @@ def _as_it_stands(text: str) -> tuple[str, ...]:
     found = list(dict.fromkeys(match[0] for match in VARIABLE.finditer(text)))
     if not found:
         return single_braces(text)
-    return (
-        f"Nothing is filled in for {', '.join(found[:3])}: a text is sent as it stands. YAML with template: fills in what is asked.",
-    )
+    named = ", ".join(found[:3])
+    return (f"Nothing is filled in for {named}: a text is sent as it stands. In YAML, template: fills in what is asked.",)
 
 
 def _filled(prompt: str, where: str, read: Read | None = None) -> str:

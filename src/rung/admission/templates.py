@@ -1,7 +1,7 @@
 """Templates with variables, `{{ question }}`: here only what is asked changes from call to call, so that one variable has a place.
 
-MLflow's variables are these alone: a name, or names with dots, in double braces (`mlflow.prompt.constants`, 3.x). Control structures of
-Jinja are a program, and run by nobody.
+MLflow's variables are these alone: a name, or names with dots, in double braces (`mlflow.prompt.constants`). Control structures
+of Jinja are a program, and run by nobody.
 """
 
 from __future__ import annotations

@@ -61,7 +61,8 @@ class Names:
         """Gives a Candidate (id) the next version of a name; returns `name@version`.
 
         The same Candidate on the same evidence as the newest version is that version again, so that a climb killed between
-        registering and writing it down registers once, and what is imported twice is there once. Raises UserError for what cannot be a name and for an unknown Candidate.
+        registering and writing it down registers once, and what is imported twice is there once. Raises UserError for what cannot
+        be a name and for an unknown Candidate.
         """
         check_name(name)
         names, candidates = tables.names, tables.candidates

@@ -19,9 +19,9 @@ def command(path: str, name: str, base: str | None, as_json: bool) -> None:
     PATH is an adapter in PEFT's format (a folder, or hf:org/name@revision), a prompt (.txt, .md, .yaml), a prompt that MLflow
     exported (.json), or an Ollama Modelfile.
 
-    A copy of it is looked at first, and all that is wrong is named: pickles, files on no list, links, tensors that are not finite or
-    do not fit the base, an update that is null, another tokenizer or template than the base's. What of it cannot be kept is told,
-    line by line.
+    A copy of it is looked at first, and all that is wrong is named: pickles, files on no list, links, tensors that are not finite
+    or do not fit the base, an update that is null, another tokenizer or template than the base's. What of it cannot be kept is
+    told, line by line.
 
     The version is CLAIMED until a task has judged it: `rung eval TASK --candidate NAME --split test`, or a climb. It can be asked
     (`rung answer`) and be the base of a task (`base: name@1`) before.
