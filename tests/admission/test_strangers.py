@@ -126,7 +126,10 @@ def test_all_b_are_zero_after_training(lora: Path, home: Path, capsys: pytest.Ca
         ('FROM x\nSYSTEM """Be kind."""\n\nVery important: be brief.', "Modelfile:4: unknown instruction 'VERY'"),
         ("FROM x\nMESSAGE assistant There was a man,\nwhose name was Pete.", "Modelfile:3: unknown instruction 'WHOSE'"),
         ("FROM a-1.gguf\nFROM a-2.gguf\nSYSTEM x", "Modelfile:2: FROM stands twice, on line 1 and here"),
-        ("SYSTEM x\nPARAMETER stop [a b]\nPARAMETER temperature: 1", "Modelfile:3: PARAMETER 'temperature: 1' is no name and value"),
+        (
+            "SYSTEM x\nPARAMETER stop [a b]\nPARAMETER temperature: 1",
+            "Modelfile:3: PARAMETER 'temperature: 1' is no name and value",
+        ),
     ],
 )
 def test_modelfiles_that_were_refused_without_a_line(text: str, said: str, tmp_path: Path) -> None:
