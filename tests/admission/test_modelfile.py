@@ -58,7 +58,7 @@ def test_what_can_be_kept_is_and_the_rest_is_told_by_its_line(tmp_path: Path) ->
         "Line 5: PARAMETER 'stop <|eot_id|>'",
         "Line 6: PARAMETER 'top_k 40'",
         "Line 11: TEMPLATE '{{ if .System }}{{ .System }}{{ end }}⟨U+000A⟩{{ .Prompt }}'",
-        "Line 20: REQUIRES '0.14.0'",
+        "Line 21: REQUIRES '0.14.0'",
     ]
 
 

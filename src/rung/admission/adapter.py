@@ -162,7 +162,8 @@ def _held_against(copy: Path, folder: Path, base: Base, shape: Shape | None, ben
             loaded.append(load_adapter(copy, shape, torch.device("cpu")))
 
     faults = origin_faults(copy, base, beneath)
-    for look in (lambda: check_beside(copy, base_folder), load):
+    looks: tuple[Callable[[], None], ...] = (lambda: check_beside(copy, base_folder), load)
+    for look in looks:
         try:
             look()
         except UserError as error:

@@ -14,7 +14,17 @@ from rung.engine.bases.folder import TOKENIZER_FILES
 _SETTINGS_BESIDE = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _TEMPLATES = ("chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja")
 # What trainers, hubs and people write about one: no answer changes by it, and nothing here reads it.
-_ABOUT = ("*.md", "LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*", ".gitattributes", ".gitignore", ".DS_Store", "Modelfile")
+_ABOUT: tuple[str, ...] = (
+    "*.md",
+    "LICENSE*",
+    "LICENCE*",
+    "NOTICE*",
+    "USE_POLICY*",
+    ".gitattributes",
+    ".gitignore",
+    ".DS_Store",
+    "Modelfile",
+)
 _ABOUT += ("trainer_state.json", "trainer_log.jsonl", "all_results.json", "train_results.json", "eval_results.json")
 _FOLDERS_ABOUT = (".git", ".cache", "runs")
 

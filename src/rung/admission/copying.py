@@ -12,8 +12,13 @@ from rung.admission.faults import Fault
 from rung.admission.limits import Limits, size
 
 BLOCK = 1 << 20
-_KINDS = ((stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a pipe (FIFO)"), (stat.S_ISSOCK, "a socket"))
-_KINDS += ((stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
+_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISFIFO, "a pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 _LINKED = "Bring the files themselves: cp -rL copies what links lead to."
 
 
@@ -65,7 +70,7 @@ def copy_file(source: Path, target: Path, name: str, limit: int) -> Fault | None
             return Fault(file=name, said=f"too large: {size(before.st_size)}, at most {size(limit)}")
         if before.st_size == 0:
             return Fault(file=name, said="empty", hint="Copy or save it again.")
-        copied = _copied(handle, target, limit)
+        copied = _copied(handle, target, before.st_size)
         after = os.fstat(handle)
     if copied != before.st_size or _state(before) != _state(after):
         target.unlink(missing_ok=True)
@@ -73,11 +78,12 @@ def copy_file(source: Path, target: Path, name: str, limit: int) -> Fault | None
     return None
 
 
-def _copied(handle: int, target: Path, limit: int) -> int:
+def _copied(handle: int, target: Path, expected: int) -> int:
+    """How many bytes; one block beyond what is expected is enough to know, of a file that grows as fast as it is read."""
     target.parent.mkdir(parents=True, exist_ok=True)
     copied = 0
     with target.open("wb") as file:
-        while copied <= limit and (block := os.read(handle, BLOCK)):
+        while copied <= expected and (block := os.read(handle, BLOCK)):
             file.write(block)
             copied += len(block)
     return copied

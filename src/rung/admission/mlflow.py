@@ -28,7 +28,7 @@ _RESERVED = (
 )
 _FIELDS = ("name", "version", "template", "tags", "aliases", "commit_message", "description", "response_format", "model_config")
 # Of a version in the registry, and no part of what it answers.
-_ABOUT = (
+_ABOUT: tuple[str, ...] = (
     "creation_timestamp",
     "last_updated_timestamp",
     "creation_time",
@@ -138,7 +138,7 @@ def _schema(told: Any, where: str) -> tuple[Mapping[str, Any] | None, list[str]]
             f"the response format refers to {quoted(outside)}, outside of itself", where=where, hint="Write it out in full."
         )
     try:
-        validator_for(told).check_schema(told)
+        validator_for(dict(told)).check_schema(dict(told))
     except SchemaError as error:
         raise UserError(f"the response format is no JSON schema: {error.message}", where=where, hint=_AGAIN) from None
     return told, []

@@ -16,9 +16,33 @@ BODY = "what stands below the front matter"
 # Which field holds the text: exactly one of them.
 TEXTS = (BODY, "prompt", "system", "system_prompt", "template", "instruction", "instructions", "content", "messages")
 # What files of prompts say beside it, and no answer here is made of.
-_ABOUT = ("name", "description", "version", "author", "authors", "tags", "labels", "type", "id", "license", "created", "updated")
+_ABOUT: tuple[str, ...] = (
+    "name",
+    "description",
+    "version",
+    "author",
+    "authors",
+    "tags",
+    "labels",
+    "type",
+    "id",
+    "license",
+    "created",
+    "updated",
+)
 _ABOUT += ("commit_message", "metadata", "tested", "language")
-_LOST = ("model", "modelparameters", "model_parameters", "temperature", "top_p", "top_k", "stop", "seed", "inputs", "input")
+_LOST: tuple[str, ...] = (
+    "model",
+    "modelparameters",
+    "model_parameters",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop",
+    "seed",
+    "inputs",
+    "input",
+)
 _LOST += ("_type", "template_format", "output_parser", "max_length", "frequency_penalty", "presence_penalty", "provider")
 _LOST += ("variables", "input_variables", "sample", "testdata", "evaluators", "tools", "output", "outputs", "config", "settings")
 _KNOWN = (*TEXTS[1:], "max_tokens", *_ABOUT, *_LOST)
@@ -127,20 +151,23 @@ def _fields(text: str, where: str) -> Any:
     try:
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
             if isinstance(event, yaml.AliasEvent):
-                raise UserError("an alias of YAML (*)", where=f"{where}:{event.start_mark.line + 1}", hint="Write it out.")
+                raise UserError("an alias of YAML (*)", where=_line(where, event.start_mark), hint="Write it out.")
         node = yaml.compose(text, Loader=yaml.BaseLoader)
         if node is None:
             raise UserError("the file says nothing", where=where, hint="Write prompt: and the text.")
         _refuse_doubled(node, where)
         return yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f"{where}:{mark.line + 1}" if mark else where
+        at = _line(where, getattr(error, "problem_mark", None))
         problem = getattr(error, "problem", None) or str(error)
         hint = "A text of several lines stands behind |, indented; braces and colons want quotes."
         raise UserError(f"not YAML: {problem}", where=at, hint=hint) from None
     except RecursionError:
         raise UserError("nested too deeply", where=where, hint="Write prompt: and the text.") from None
+
+
+def _line(where: str, mark: Any) -> str:
+    return f"{where}:{mark.line + 1}" if mark else where
 
 
 def _refuse_doubled(node: Any, where: str) -> None:
@@ -153,7 +180,7 @@ def _refuse_doubled(node: Any, where: str) -> None:
         return
     seen: set[str] = set()
     for key, value in node.value:
-        at = f"{where}:{key.start_mark.line + 1}"
+        at = _line(where, key.start_mark)
         if not isinstance(key, yaml.ScalarNode):
             raise UserError("a field whose name is no text", where=at, hint="Braces at the beginning of a text want quotes.")
         if key.value in seen:

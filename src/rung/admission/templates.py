@@ -41,12 +41,10 @@ def read_template(text: str, where: str) -> Read:
     if not found:
         return Read(prompt=text.strip(), notes=single_braces(text))
     last = _LAST.search(text)
-    others = sorted(
-        {name for name in found if not last or name != last[1]} | ({last[1]} if last and found.count(last[1]) > 1 else set())
-    )
-    if others or last is None:
-        named = ", ".join(map(quoted, others or sorted(set(found))))
-        problem = f"the template has the variables {named}, which nobody fills in here" if others else _behind(found[0])
+    if last is None or len(found) > 1:
+        others = sorted({name for name in found if not last or name != last[1] or found.count(name) > 1})
+        named = ", ".join(map(quoted, others))
+        problem = _behind(found[0]) if len(found) == 1 else f"the template has the variables {named}, which nobody fills in here"
         raise UserError(problem, where=where, hint=_FILL)
     prompt = text[: last.start()].strip()
     note = f"What is asked takes the place of {{{{ {last[1]} }}}}, as the user's message; the text before it is the system message."
