@@ -97,6 +97,16 @@ def test_what_dev_leaves_no_hope_gets_the_floor_and_ends_early(opened: Home, tmp
     assert "by what dev says of each: rung0 2.0% (dev leaves it little hope), rung1" in found.ledger.lines[-1]
 
 
+def test_where_a_search_is_held_to_few_rows_its_share_is_too(opened: Home, tmp_path: Path) -> None:
+    told = {}
+    for held in (None, 40, 80):
+        settings = {"rung0": {"dev_rows": held}} if held else {}
+        task = task_in(tmp_path / str(held), opened, [0.77, 0.95, 0.95], dev=400, name=f"held{held}", settings=settings)
+        told[held] = record_of(climbed(task, opened), opened).allotted["rung0"].dev
+    assert told[None] and told[None].rows > 160, "it lies near the bar, so that more rows tell more"
+    assert told[40] and told[40].rows == 100 and told[80] and told[80].rows == 160
+
+
 def test_a_clear_fail_is_still_found(opened: Home, tmp_path: Path) -> None:
     found = climbed(task_in(tmp_path, opened, [0.2, 0.2, 0.2]), opened)
     assert [one.state for one in found.rungs] == ["failed"] * 3

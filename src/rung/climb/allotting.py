@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rung.types import Candidate
     from rung.verify.judge import Trial
 
+LEAST_OF_DEV = 100
+
 
 def allot(climb: Climb, rung: str, trial: Trial) -> Allotted:
     """What the rung was given, or is now. Dev is asked as far as it tells something; the report asks for all of it later."""
@@ -25,7 +27,7 @@ def allot(climb: Climb, rung: str, trial: Trial) -> Allotted:
     if known is not None:
         return known
     started = time.monotonic()
-    foresight = _foreseen(climb, trial.candidate)
+    foresight = _foreseen(climb, rung, trial.candidate)
     plan, total = plan_of(climb), len(counted(climb.gate_task, climb.gate_task.split("test")))
     chance = None if foresight is None else lambda part: foresight.chance(spends(plan.alpha, part), total)
     part = _division(climb, plan.rungs).part(rung, chance, blind=_blind(climb, rung))
@@ -38,8 +40,11 @@ def allot(climb: Climb, rung: str, trial: Trial) -> Allotted:
     return found
 
 
-def _foreseen(climb: Climb, candidate: Candidate) -> Foresight | None:
+def _foreseen(climb: Climb, rung: str, candidate: Candidate) -> Foresight | None:
+    """Of no more of dev than twice what the rung's search is held to: where answers are dear, so are these."""
     task, dev = climb.task, random_order(climb.task, "dev")
+    if held := task.settings.get(rung, {}).get("dev_rows"):
+        dev = dev[: max(LEAST_OF_DEV, 2 * held)]
     return foresee(task, dev, lambda n: evaluate(task, candidate, "dev", dev[:n], climb.runtime, climb.progress).rows)
 
 

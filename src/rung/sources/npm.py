@@ -22,7 +22,7 @@ def fetch_npm(reference: Reference, downloads: Path) -> Path:
     folder = kept / f"{reference.name.replace('/', '-').lstrip('@').lower()}-{reference.version}"
     if not folder.exists():
         with scratch(kept) as made:
-            _unpack(_pack(reference.requirement, made), made / "unpacked")
+            _unpack(_pack(reference.requirement, made.absolute()), made / "unpacked")
             place(made / "unpacked", folder)
     inside = folder / "package" / reference.member
     if not inside.exists():

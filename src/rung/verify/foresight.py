@@ -23,6 +23,8 @@ DOUBT = 0.025
 # Beyond so many rows only what may be hopeless, and is not nearly so, is asked more: its share is about the floor as it is.
 ENOUGH = 200
 NEARLY = 1.64
+# So many standard errors below the line a Candidate's share is the floor, whether a bound that holds of so few rows says so or not.
+FAR = 2.33
 # Within as many rows a clear fail is proven, and worth more than an early end.
 FAIL_WITHIN = 96
 
@@ -120,7 +122,7 @@ def stepwise(look: Callable[[int], Foresight | None], total: int) -> Foresight |
 
 def _told(found: Foresight, step: int) -> bool:
     error = math.sqrt(found.variance / found.rows)
-    if found.hopeless or found.mean - found.line >= 2 * error:
+    if found.hopeless or found.mean - found.line >= 2 * error or found.line - found.mean - found.missing / found.rows >= FAR * error:
         return True
     return step >= ENOUGH and not 0 < found.line - found.mean < NEARLY * error
 

@@ -187,3 +187,30 @@ def test_the_mark_that_told_a_model_to_stop_is_left_out_and_told() -> None:
     assert "<|endoftext|>, which is left out" in parts.inferences[-1].taken
     plain = prompt_completion.convert({"prompt": "what ends a text?", "completion": "<|endoftext|>"})
     assert (plain.target, plain.inferences) == ("<|endoftext|>", ())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"sender": "ann@shop.example", "subject": "Where is my parcel?"},
+        {"from": "ann@shop.example", "to": "help@shop.example", "body": "Where is it?"},
+        {"author": "Ann Smith", "message": "Late again"},
+        {"question": "Who paid?", "answer": "Ann"},
+        {"answer": "yes"},
+        [{"sender": "ann@shop.example", "amount": 3}],
+    ],
+    ids=json.dumps,
+)
+@pytest.mark.parametrize("asked", ["Take out the fields.", ASK], ids=["text", "messages"])
+def test_an_answer_in_json_is_no_conversation_whatever_its_keys_are(answer, asked):
+    """Fields to take out of a mail are called as turns are; so are a question and its answer that were to be written."""
+    text = json.dumps(answer)
+    parts = prompt_completion.convert({"prompt": asked, "completion": text})
+    assert parts.target == text
+    assert [message["role"] for message in parts.messages] == ["user"]
+
+
+@pytest.mark.parametrize("turn", [SAID, GPT, {"from": "assistant", "text": "4"}], ids=json.dumps)
+def test_one_turn_of_somebody_known_is_the_answer_he_gives(turn):
+    for said in (turn, json.dumps(turn), [turn]):
+        assert prompt_completion.convert({"prompt": ASK, "completion": said}).target == "4"

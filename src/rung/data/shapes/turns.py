@@ -75,12 +75,22 @@ def listed(value: Any) -> list[Any] | None:
 
 
 def holds_turns(value: Any) -> bool:
-    """Whether a value is a conversation of objects or of exchanges: told by its first turn, as a slip further on is a bad row."""
+    """Whether a value is a conversation of objects or of exchanges: told by its first turn, as a slip further on is a bad row.
+
+    One object with no list around it may as well be an answer in JSON, which has keys of its own: {"sender": ..., "subject": ...},
+    {"from": ..., "body": ...} or {"answer": ...} is nobody's turn.
+    """
     entries = listed(value)
     if not entries:
         return False
-    first = entries[0][0] if isinstance(entries[0], list) and entries[0] else entries[0]
-    return isinstance(first, Mapping) and (_has_role(first) or bool(_exchange(first)))
+    turns = entries[0] if isinstance(entries[0], list) else entries
+    if not turns or not isinstance(turns[0], Mapping):
+        return False
+    if _is_one_object(value):
+        return _speaks(turns[0]) or (isinstance(value, Mapping) and len(turns[0]) > 1 and bool(_exchange(turns[0])))
+    if _has_role(turns[0]):
+        return any(key in turns[0] for key in TEXT_KEYS) or any(map(_speaks, turns))
+    return bool(_exchange(turns[0]))
 
 
 def names_speakers(value: Any) -> bool:
@@ -123,6 +133,21 @@ def _texts(entries: Sequence[Any]) -> bool:
 
 def _has_role(entry: Mapping[str, Any]) -> bool:
     return any(key in entry for key in ROLE_KEYS[:2]) or any(isinstance(entry.get(key), (str, Mapping)) for key in ROLE_KEYS[2:])
+
+
+def _is_one_object(value: Any) -> bool:
+    """An object, or its text, that keeps no messages."""
+    entries = listed(value)
+    alone = isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{"))
+    return alone and entries is not None and (entries[0] is value or isinstance(value, str)) and len(entries) == 1
+
+
+def _speaks(entry: Any) -> bool:
+    """Whether it is a turn of somebody's whose name is known."""
+    if not isinstance(entry, Mapping) or not _has_role(entry):
+        return False
+    named = _named(entry)
+    return role_of(named) is not None or named.casefold() in CALL_SPEAKERS
 
 
 def _exchange(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
