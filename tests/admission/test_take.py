@@ -68,8 +68,10 @@ def test_a_prompt_is_a_claim_until_a_task_has_judged_it(folder: Path, home: Path
     assert [version.is_claimed for version in versions("tone")] == [True, False]
 
 
-def scripted(folder: Path, said: str) -> str:
-    (folder / "answers.py").write_text(f"def answer(messages):\n    return {said}\n", "utf-8")
+def scripted(folder: Path) -> str:
+    """A model that says the last word of what it is asked."""
+    text = 'def answer(request):\n    return request["messages"][-1]["content"].split()[-1]\n'
+    (folder / "answers.py").write_text(text, "utf-8")
     return f"scripted:{folder / 'answers.py'}#answer"
 
 
@@ -77,14 +79,14 @@ def test_an_evaluation_that_passes_on_test_judges_it(
     folder: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "p.txt").write_text("Say the word.", "utf-8")
-    base = scripted(folder, "messages[-1]['content'].split()[-1]")
-    rows = [
-        {"id": str(n), "input": f"Please say w{n}", "target": f"w{n}", "split": ("train", "dev", "test")[n % 3]} for n in range(90)
-    ]
+    base = scripted(folder)
+    rows = [{"input": f"Please say w{n}", "target": f"w{n}"} for n in range(120)]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     task = folder / "task.yaml"
     task.write_text(
-        f"name: words\nbase: '{base}'\ndata: rows.jsonl\ninstruction: Say the word.\nquality: {{scorer: exact, at_least: 0.8}}\n",
+        f"name: words\nbase: '{base}'\ninstruction: Say the word.\n"
+        "data: {examples: rows.jsonl, columns: {input: input, target: target}}\n"
+        "quality: {scorer: exact, at_least: 0.8}\n",
         "utf-8",
     )
     imported(capsys, str(folder / "p.txt"), "--as", "words", "--base", base)
