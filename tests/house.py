@@ -97,7 +97,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 30
+MAX_OPTIONS = 46
 
 
 @dataclass(frozen=True, kw_only=True)

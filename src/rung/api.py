@@ -68,7 +68,7 @@ def evaluate(
 ) -> Run:
     """The candidate's answers to one split of the task, each scored; kept in the home; `rung eval`.
 
-    candidate  a name, `name@version`, the beginning of an id, or what one of these gave
+    candidate  a name, `name@version`, `name@alias`, the beginning of an id, or what one of these gave
     split      train, dev or test. Looking at dev is free; a look at the test split is charged like a climb on its rows, of
                 which few that climbs before had seen are left out
     """
@@ -125,7 +125,7 @@ class Home:
     path: Path
 
     def candidate(self, name: str) -> Registered:
-        """What a name (its newest version), `name@version`, an id or the beginning of one refers to, ready to be asked.
+        """What a name (its newest version), `name@version`, `name@alias`, an id or the beginning of one refers to.
 
         Raises UserError, with the nearest name, where there is none.
         """
@@ -140,6 +140,13 @@ class Home:
 
         with registry.open_home(self.path) as opened:
             return opened.names.all()
+
+    def aliases(self, name: str, moment: str | None = None) -> dict[str, int]:
+        """Each alias of a name with the version that it stands for, or stood for at a moment (ISO 8601; a date is its end, UTC)."""
+        from rung.registry import home as registry
+
+        with registry.open_home(self.path) as opened:
+            return {move.alias: move.version for move in opened.aliases.standing(name, moment) if move.version is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

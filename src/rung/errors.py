@@ -39,8 +39,13 @@ class BrokenEnvironment(RungError):
     exit_code = 3
 
 
+# Of a list that is to be read at once.
+MOST_LISTED = 40
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`Did you mean 'x'?` for a near miss, else the list of what is known."""
+    """`Did you mean 'x'?` for a near miss, else the list of what is known, cut where it is long."""
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
+    more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names[:MOST_LISTED])}{more}."

@@ -63,8 +63,8 @@ def test_a_prompt_is_a_claim_until_a_task_has_judged_it(folder: Path, home: Path
     from rung.admission.claims import judged
 
     with open_home(write=True) as opened:
-        assert judged(opened, first["candidate"], "t" * 64) == ("tone@2",)
-        assert judged(opened, first["candidate"], "t" * 64) == ()
+        assert judged(opened, first["candidate"], "t" * 64, {}) == ("tone@2",)
+        assert judged(opened, first["candidate"], "t" * 64, {}) == ()
     assert [version.is_claimed for version in versions("tone")] == [True, False]
 
 

@@ -87,6 +87,24 @@ def test_the_lock_holds_whatever_the_name_comes_to_mean(grown, tmp_path):
         assert load_task(task_on(tmp_path / "2", "toy@2", "r4_adapter"), opened).digest != before.digest
 
 
+def test_an_alias_is_the_version_that_it_stands_for_when_the_task_is_read(grown, tmp_path):
+    versions, home = grown
+    with open_home(home, write=True) as opened:
+        opened.aliases.move("toy", "champion", 1, expected=None, kind="promote")
+        file = task_on(tmp_path / "alias", "toy@champion", "r4_adapter")
+        task = load_task(file, opened)
+        assert (task.base, task.base_name) == (versions[0][1].base, "toy@1")
+        assert task.digest == load_task(task_on(tmp_path / "number", "toy@1", "r4_adapter"), opened).digest
+        opened.aliases.move("toy", "champion", 2, expected=None, kind="promote")
+        assert load_task(file, opened).base_adapters == versions[1][1].adapters
+        assert load_task(task_on(tmp_path / "int8", "int8:toy@champion", "r4_adapter"), opened).base_name == "int8:toy@2"
+        with pytest.raises(UserError, match="the base toy@champoin is not registered here") as caught:
+            load_task(task_on(tmp_path / "wrong", "toy@champoin", "r4_adapter"), opened)
+        assert "champion" in caught.value.hint
+        (tmp_path / "alias" / "toy@champion").mkdir()
+        assert load_task(file, opened).base == str(tmp_path / "alias" / "toy@champion"), "a folder beside the task is meant"
+
+
 @pytest.mark.parametrize(("rung", "adapters"), [("r1_prompt", 1), ("r5_full", 1)])
 def test_the_base_s_adapters_stay_under_every_rung(grown, tmp_path, rung, adapters):
     (_, below), home = grown[0][1], grown[1]

@@ -6,7 +6,7 @@ from rung.types import Answer, Bar, Candidate, Row, Run, Score, Task
 
 
 def a_candidate(prompt: str = "Reply with one word.", **fields: object) -> Candidate:
-    return Candidate(rung="r1_prompt", base="pip:llm@sha256:00", prompt=prompt, **fields)  # type: ignore[arg-type]
+    return Candidate(**{"rung": "r1_prompt", "base": "pip:llm@sha256:00", "prompt": prompt, **fields})  # type: ignore[arg-type]
 
 
 def a_task(path: str = "task.yaml") -> Task:

@@ -15,7 +15,10 @@ from rung.registry.home import Home, default_path, open_home
 from rung.registry.looks import Gauge, Gauged, Grant
 from rung.registry.names import Evidence
 
-HISTORY = ("tasks", "candidates", "runs", "looks", "names", "facts", "climbs", "aliases", "row_sets", "charges", "tests")
+HISTORY = (
+    *("tasks", "candidates", "runs", "looks", "names", "facts", "climbs", "aliases", "row_sets", "charges", "tests"),
+    "alias_moves",
+)
 
 
 def test_home_is_where_the_environment_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +32,7 @@ def test_history_cannot_be_changed_or_removed(registry: Home) -> None:
     registry.candidates.add(candidate, "t" * 64)
     registry.runs.add(a_run(candidate))
     registry.names.register("tone", candidate.id, Evidence())
+    registry.aliases.move("tone", "champion", 1, expected=0, kind="promote")
     registry.looks.add("t", candidate.id, 1, ["row"])
     test = Gauged(gauge=Gauge(key="g", lines=(0.8,)), key="k")
     registry.looks.charge(test, "c", ["row"], lambda _: Grant(alpha=0.05, part=0.05))

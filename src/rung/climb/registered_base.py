@@ -42,22 +42,34 @@ def with_adapter(task: Task, home: Home, progress: Progress | None = None) -> Ta
 
 
 def on_registered(task: Task, home: Home) -> Task:
-    """The task on the model of the version that its `base` names; where it names none, the task itself.
+    """The task on the model of the version that its `base` names, by number or alias; where it names none, the task itself.
 
     The version's adapters stay, frozen, under whatever is trained. Its prompt, demonstrations, documents and tools are no part of a
     base. Raises UserError, with the task file's line, for a version that is not registered, or that has no model to build on.
     """
-    if task.base_reference.kind != "registered":
+    if not _names_a_version(task, home):
         return task
+    named = task.base_reference.bare
     try:
-        candidate = home.candidates.get(task.base_reference.bare)
+        candidate = home.candidates.get(named)
     except UserError as error:
         hint = f"{error.hint} A folder of that name is written ./{task.base}."
         raise UserError(f"the base {task.base} is not registered here", where=_line(task), hint=hint) from None
     _refuse_unusable(task, candidate)
     reference = candidate.base_reference
     base = str(replace(reference, weights=task.base_reference.weights or reference.weights))
-    return replace(task, base=base, base_adapters=candidate.adapters, base_name=task.base)
+    version = home.names.find(named)  # an alias may be moved while the climb is under way, and after it
+    name = str(replace(task.base_reference, name=version.ref)) if version and task.base_reference.is_path else task.base
+    return replace(task, base=base, base_adapters=candidate.adapters, base_name=name)
+
+
+def _names_a_version(task: Task, home: Home) -> bool:
+    """Of an alias only the home can tell: `tone@champion` may be a folder; one beside the task has its whole path here."""
+    reference = task.base_reference
+    if reference.kind != "folder":
+        return reference.kind == "registered"
+    name, at, _ = reference.name.partition("@")
+    return bool(at) and bool(home.names.of(name=name))
 
 
 def _refuse_unusable(task: Task, candidate: Candidate) -> None:

@@ -243,7 +243,8 @@ def register(climb: Climb, rung: str) -> None:
         return
     kept = climb.record.kept(rung)
     winner = kept.candidate if kept else climb.record.built[rung].candidate
-    version = climb.home.names.register(climb.task.name, winner, Evidence(climb=climb.id, rung=rung, task=climb.task.digest))
+    evidence = Evidence(climb=climb.id, rung=rung, task=climb.task.digest, data=climb.record.lock.data)
+    version = climb.home.names.register(climb.task.name, winner, evidence)
     climb.record.add(Registered(version=version, candidate=winner, rung=rung))
 
 

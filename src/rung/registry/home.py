@@ -14,6 +14,7 @@ import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
 from rung.registry.candidates import Candidates
 from rung.registry.climbs import Climbs
@@ -27,6 +28,7 @@ from rung.registry.names import Names
 from rung.registry.runs import Runs
 from rung.registry.store import BlobStore
 from rung.registry.tasks import Tasks
+from rung.registry.timeline import Timeline
 
 
 def default_path() -> Path:
@@ -68,6 +70,8 @@ class Home:
         self.candidates = Candidates(database)
         self.runs = Runs(database, self.blobs)
         self.names = Names(database)
+        self.aliases = Aliases(database)
+        self.timeline = Timeline(database)
         self.climbs = Climbs(database, self.leases)
         self.looks = Looks(database)
         if database.writable:

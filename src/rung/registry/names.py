@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, Select, insert, select
 
 from rung.errors import UserError
 from rung.json_form import canonical_json
-from rung.registry import tables
+from rung.registry import records, tables
 from rung.registry.db import Database, now
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+from rung.registry.grounds import beginning_with, enter, grounds_of
+from rung.registry.moments import read_moment
+from rung.registry.refs import NAME, row_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What a version rests on: the climb (id) that passed it, on which rung, and the task's digest.
+    """What a version rests on: the climb (id) that passed it, on which rung, the task's digest, and the Merkle root of each split's
+    rows; without these where none is known.
 
     claimed  what it says of itself, of a version that was brought in from outside and that no task has judged
     """
@@ -26,6 +29,7 @@ class Evidence:
     climb: str = ""
     rung: str = ""
     task: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
     claimed: str = ""
 
 
@@ -67,21 +71,49 @@ class Names:
         check_name(name)
         names, candidates = tables.names, tables.candidates
         with self._database.writing() as connection:
-            if not connection.execute(select(candidates.c.id).where(candidates.c.id == candidate)).first():
+            stored = connection.execute(select(candidates.c.fields).where(candidates.c.id == candidate)).first()
+            if not stored:
                 raise UserError(f"no candidate {candidate[:12]} is stored", where=str(self._database.path.parent))
-            wanted = select(names).where(names.c.name == name).order_by(names.c.version.desc()).limit(1)
-            newest = connection.execute(wanted).first()
+            newest = row_of(connection, name)
             if newest and newest.candidate == candidate and _same(_evidence(newest.evidence), evidence):
                 return f"{name}@{newest.version}"
             version = newest.version + 1 if newest else 1
             row = {"name": name, "version": version, "candidate": candidate, "evidence": canonical_json(_told(evidence))}
             connection.execute(insert(names), row | {"created": now()})
+            named = row_of(connection, f"{name}@{version}").seq
+            enter(connection, named, grounds_of(records.candidate(stored.fields), evidence.task, evidence.data))
         return f"{name}@{version}"
 
     def all(self) -> list[Version]:
         """Every version of every name; by name, oldest version first."""
+        return self._versions()
+
+    def of(self, *, name: str | None = None, candidate: str | None = None, moment: str | None = None) -> list[Version]:
+        """The versions of a name, or those that a Candidate (id) has; by name, oldest first. Only those that say they were
+        registered by a moment (ISO 8601), where one is given."""
+        columns, wanted = tables.names.c, list[ColumnElement[bool]]()
+        wanted += [columns.name == name] if name is not None else []
+        wanted += [columns.candidate == candidate] if candidate is not None else []
+        wanted += [columns.created <= read_moment(moment)] if moment is not None else []
+        return self._versions(*wanted)
+
+    def find(self, ref: str) -> Version | None:
+        """The version that a name (its newest), `name@version` or `name@alias` refers to; None where there is none."""
+        with self._database.reading() as connection:
+            row = row_of(connection, ref)
+        return self._versions(tables.names.c.seq == row.seq)[0] if row else None
+
+    def on(self, ground: str) -> list[Version]:
+        """The versions that rest on what begins so: a base's reference or digest, the digest of a template, an adapter, a task or a
+        split's rows; by name, oldest version first."""
+        columns = tables.grounds.c
+        return self._versions(tables.names.c.seq.in_(select(columns.named).where(beginning_with(columns.digest, ground))))
+
+    def _versions(self, *which: ColumnElement[bool]) -> list[Version]:
         names, candidates = tables.names, tables.candidates
-        wanted = select(names, candidates.c.fields).join(candidates, candidates.c.id == names.c.candidate)
+        wanted: Select[Any] = (
+            select(names, candidates.c.fields).join(candidates, candidates.c.id == names.c.candidate).where(*which)
+        )
         return [
             Version(
                 name=row.name,
@@ -107,7 +139,7 @@ def _same(one: Evidence, other: Evidence) -> bool:
     return one.climb == other.climb if one.climb else one == other
 
 
-def _told(evidence: Evidence) -> dict[str, str]:
+def _told(evidence: Evidence) -> dict[str, Any]:
     """As it is stored: a version that claims nothing reads as it did before there were claims."""
     return {key: value for key, value in asdict(evidence).items() if value or key != "claimed"}
 

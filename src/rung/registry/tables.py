@@ -62,13 +62,32 @@ names = _table(
     "names",
     _text("name"),
     Column("version", Integer, nullable=False),
-    _text("candidate"),
+    _text("candidate", index=True),
     _text("evidence"),
     UniqueConstraint("name", "version"),
 )
 facts = _table("facts", _text("climb", index=True), _text("key"), _text("payload"))
 climbs = _table("climbs", _text("climb", unique=True), Column("form", Integer, nullable=False), _text("task"))
 aliases = _table("aliases", _text("old", unique=True), _text("candidate"))
+alias_moves = _table(
+    "alias_moves",
+    _text("name"),
+    _text("alias"),
+    Column("version", Integer),
+    Column("generation", Integer, nullable=False),
+    _text("kind"),
+    _text("who"),
+    _text("reason"),
+    _text("receipt"),
+    UniqueConstraint("name", "alias", "generation"),
+)
+grounds = Table(
+    "grounds",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("named", Integer, primary_key=True),
+)
 locked_rows = Table(
     "locked_rows",
     metadata,

@@ -122,7 +122,11 @@ def stepwise(look: Callable[[int], Foresight | None], total: int) -> Foresight |
 
 def _told(found: Foresight, step: int) -> bool:
     error = math.sqrt(found.variance / found.rows)
-    if found.hopeless or found.mean - found.line >= 2 * error or found.line - found.mean - found.missing / found.rows >= FAR * error:
+    if (
+        found.hopeless
+        or found.mean - found.line >= 2 * error
+        or found.line - found.mean - found.missing / found.rows >= FAR * error
+    ):
         return True
     return step >= ENOUGH and not 0 < found.line - found.mean < NEARLY * error
 

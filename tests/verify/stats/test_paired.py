@@ -7,7 +7,7 @@ from scipy.stats import multinomial
 from statsmodels.stats.contingency_tables import mcnemar as reference
 
 from rung.verify.stats.gate import Claim
-from rung.verify.stats.paired import difference_bounds, exact_p, look_paired, mcnemar
+from rung.verify.stats.paired import compared, difference_bounds, exact_p, look_paired, mcnemar
 
 ALONE = [""] * 2000
 
@@ -112,3 +112,29 @@ def test_graded_scores_are_bet_on():
     b = rng.random(200) * 0.5
     verdict = look_paired(b + 0.3, b, Claim(groups=ALONE[:200], bar=0.1, alpha=0.05))
     assert verdict.status == "pass" and verdict.estimate == pytest.approx(0.3)
+
+
+def test_two_on_the_same_rows_are_compared_by_the_bounds_and_the_test_that_there_are():
+    before, after = [0.0] * 12 + [1.0] * 28, [1.0] * 10 + [0.0] * 5 + [1.0] * 25
+    found = compared(before, after, ALONE[:40], 0.025)
+    assert (found.better, found.worse, found.n, found.missing) == (10, 3, 40, 0)
+    assert (found.before, found.after, found.estimate) == pytest.approx((0.7, 0.875, 0.175))
+    assert (found.lower, found.upper) == pytest.approx(difference_bounds(10, 3, 40, 0.025))
+    assert found.p == mcnemar(10, 3)
+    back = compared(after, before, ALONE[:40], 0.025)
+    assert (back.estimate, back.lower, back.upper) == pytest.approx((-0.175, -found.upper, -found.lower))
+
+
+def test_a_score_that_is_missing_widens_the_bounds_and_rows_of_one_group_are_one_draw():
+    before, after = [0.0] * 12 + [1.0] * 28, [1.0] * 10 + [0.0] * 5 + [1.0] * 25
+    whole = compared(before, after, ALONE[:40], 0.025)
+    holed = compared(before, [None, *after[1:]], ALONE[:40], 0.025)
+    assert (holed.n, holed.missing, holed.better) == (40, 1, 9)
+    assert holed.lower < whole.lower
+    assert holed.upper >= whole.upper
+    nothing = compared([None] * 3, [1.0] * 3, ALONE[:3], 0.025)
+    assert (nothing.before, nothing.after, nothing.estimate, nothing.missing) == (None, None, None, 3)
+    assert nothing.lower < 0 < nothing.upper
+    grouped = compared(before, after, [str(row // 4) for row in range(40)], 0.025)
+    assert grouped.p is None
+    assert grouped.upper - grouped.lower > whole.upper - whole.lower

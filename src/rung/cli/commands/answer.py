@@ -26,7 +26,7 @@ CONVERSATION_KEYS = {"messages", "tools"}
 )
 @json_option
 def command(name: str, text: str | None, conversation: Path | None, as_json: bool) -> None:
-    """Answer TEXT with what is registered as NAME.
+    """Answer TEXT with what is registered as NAME: its newest version, name@version or name@alias.
 
     It is asked in the way its evaluation asked it. Without TEXT and --file, reads standard input. A tool's call that needs a
     person's consent is not run, and told on standard error.

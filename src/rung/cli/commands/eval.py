@@ -19,7 +19,7 @@ WORST_FIRST = ("fail", "undecided", "pass")
 
 @click.command(epilog=example("rung eval tasks/tone/task.yaml --candidate tone@1 --split dev"))
 @click.argument("task", type=click.Path(path_type=Path))
-@click.option("--candidate", "ref", required=True, help="A name, name@version or the beginning of a candidate's id.")
+@click.option("--candidate", "ref", required=True, help="A name, name@version, name@alias or the beginning of a candidate's id.")
 @click.option("--split", type=click.Choice(["train", "dev", "test"]), default="dev", show_default=True, help="Which rows of TASK.")
 @json_option
 def command(task: Path, ref: str, split: str, as_json: bool) -> int:
@@ -88,10 +88,11 @@ def _level(task: Task, run: Run) -> tuple[float, list[str]]:
 def _judged(task: Task, run: Run) -> tuple[str, ...]:
     """The versions that an imported Candidate gains by passing."""
     from rung.admission.claims import judged
+    from rung.data.digest import data_digests
     from rung.registry.home import open_home
 
     with open_home(write=True) as home:
-        return judged(home, run.candidate, task.digest)
+        return judged(home, run.candidate, task.digest, data_digests(task.examples))
 
 
 def _show(bars: list[Reading], alpha: float, split: str) -> None:

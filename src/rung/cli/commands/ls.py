@@ -14,32 +14,90 @@ if TYPE_CHECKING:
     from rung.registry.climbs import ClimbRecord
     from rung.registry.home import Home
     from rung.registry.leases import Holder
+    from rung.registry.names import Version
 
 
-@click.command(epilog=example("rung ls"))
+@click.command(epilog=example("rung ls --as-of 2026-11-03"))
+@click.option("--as-of", "moment", help="Versions and aliases as they were: 2026-11-03 (its end, UTC), or 2026-11-03T14:30.")
+@click.option("--on", "ground", help="Only what rests on this: a base, or the digest of a base, template, adapter, task or split.")
 @json_option
-def command(as_json: bool) -> None:
-    """List what is registered, which climbs are unfinished, and who is at them."""
-    from rung.climb.record import document_of
+def command(moment: str | None, ground: str | None, as_json: bool) -> None:
+    """List what is registered under which aliases, which climbs are unfinished, and who is at them."""
     from rung.registry.home import open_home
 
     with open_home() as home:
-        names = [told_version(home, version) for version in home.names.all()]
-        unfinished = [record for record in home.climbs.all() if document_of(home, record.climb) is None]
-        holders = {record.climb: home.leases.holder(record.climb) for record in unfinished}
-        lines = [_line(home, record, holders[record.climb]) for record in unfinished]
+        listed = _listed(home, moment, ground)
     if as_json:
-        print_json({"names": names, "unfinished": [asdict(one) | {"holder": _told(holders[one.climb])} for one in unfinished]})
+        print_json(listed)
         return
-    if names:
-        rows = [
-            (f"{row['name']}@{row['version']}", row["rung"], row["candidate"][:12], row["created"][:16], row["sentence"])
-            for row in names
-        ]
-        show(table(["name", "rung", "candidate", "created (UTC)", "why it passed"], rows))
+    if listed["as_of"]:
+        show(f"As of {listed['as_of'][:19].replace('T', ' ')} UTC:")
+    if listed["names"]:
+        _show_names(listed["names"])
     else:
-        show("Nothing is registered yet: `rung climb task.yaml` registers what passes, `rung demo` shows how.")
-    show(*lines)
+        show(_nothing(listed, ground))
+    show(*[one["said"] for one in listed["unfinished"] or ()], *listed["remarks"])
+
+
+def _listed(home: Home, moment: str | None, ground: str | None) -> dict[str, Any]:
+    """All that is listed, as one JSON document; what is unfinished is so now, and None where a moment or a ground was asked for."""
+    from rung.climb.record import document_of
+
+    as_of = home.timeline.moment(moment) if moment is not None else None
+    standing: dict[tuple[str, int | None], list[str]] = {}
+    for move in home.aliases.standing(moment=as_of):
+        standing.setdefault((move.name, move.version), []).append(move.alias)
+    versions = _versions(home, as_of, ground)
+    names = [told_version(home, one) | {"aliases": standing.get((one.name, one.version), [])} for one in versions]
+    climbs = [] if moment or ground else [one for one in home.climbs.all() if document_of(home, one.climb) is None]
+    unfinished = [_unfinished(home, record, home.leases.holder(record.climb)) for record in climbs]
+    remarks = _remarks(home, as_of) if as_of else []
+    return {"as_of": as_of, "names": names, "unfinished": None if moment or ground else unfinished, "remarks": remarks}
+
+
+def _versions(home: Home, as_of: str | None, ground: str | None) -> list[Version]:
+    found = home.names.on(ground) if ground is not None else home.names.of(moment=as_of)
+    return [version for version in found if as_of is None or version.created <= as_of]
+
+
+def _remarks(home: Home, as_of: str) -> list[str]:
+    """What the clock leaves in doubt."""
+    late = home.timeline.late(as_of)
+    if not late:
+        return []
+    entries = "1 entry that says it is" if late == 1 else f"{late} entries that say they are"
+    return [
+        f"The clock of this home has gone back: {entries} from before this moment came after some that say they are from behind "
+        "it. Each is taken at its word; `rung log NAME` has them in the order of writing."
+    ]
+
+
+def _nothing(listed: dict[str, Any], ground: str | None) -> str:
+    if ground is not None:
+        return f"Nothing that is registered rests on '{ground}'."
+    if listed["as_of"]:
+        return "Nothing was registered then."
+    return "Nothing is registered yet: `rung climb task.yaml` registers what passes, `rung demo` shows how."
+
+
+def _show_names(names: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            f"{row['name']}@{row['version']}",
+            ", ".join(row["aliases"]) or None,
+            row["rung"],
+            row["candidate"][:12],
+            row["created"][:16],
+            row["sentence"],
+        )
+        for row in names
+    ]
+    show(table(["name", "aliases", "rung", "candidate", "created (UTC)", "why it passed"], rows))
+
+
+def _unfinished(home: Home, record: ClimbRecord, holder: Holder | None) -> dict[str, Any]:
+    told = {"pid": holder.process.pid, "host": holder.process.host, "since": holder.since} if holder else None
+    return asdict(record) | {"holder": told, "said": _line(home, record, holder)}
 
 
 def _line(home: Home, record: ClimbRecord, holder: Holder | None) -> str:
@@ -51,7 +109,3 @@ def _line(home: Home, record: ClimbRecord, holder: Holder | None) -> str:
     if record.form != FORM:
         return f"Unfinished: {begun} by an earlier version of rung, and not to be gone on with. {climbed_anew(home, record)}"
     return f"Unfinished: {begun}. `rung climb` on its task goes on with it."
-
-
-def _told(holder: Holder | None) -> dict[str, Any] | None:
-    return {"pid": holder.process.pid, "host": holder.process.host, "since": holder.since} if holder else None

@@ -56,9 +56,10 @@ def find(home: Home, ref: str | None) -> ClimbDocument:
 
 
 def _matching(home: Home, ref: str) -> list[ClimbRecord]:
-    name, _, version = ref.partition("@")
-    versions = [known for known in home.names.all() if known.name == name and version in ("", str(known.version))]
-    beginning = versions[-1].evidence.climb if versions else ref
+    version = home.names.find(ref)
+    if version and not version.evidence.climb:
+        return []
+    beginning = version.evidence.climb if version else ref
     return [record for record in home.climbs.all() if record.climb.startswith(beginning)]
 
 

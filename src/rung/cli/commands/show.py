@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.climbing import told_version
+from rung.cli.lineage import drawn, lineage
+from rung.cli.lookup import look_up
 from rung.cli.output import example, fields, json_option, print_json, show, table
 from rung.report.text import percent, size
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
-    from rung.types import Candidate
 
 
 @click.command(epilog=example("rung show tone@1"))
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def command(name: str, as_json: bool) -> None:
     """Show how NAME answers, what it was made from and what it scored.
 
-    NAME is a name (its newest version), name@version, or the beginning of a candidate's id.
+    NAME is a name (its newest version), name@version, name@alias, or the beginning of a candidate's id.
     """
     from rung.registry.home import open_home
 
@@ -38,32 +39,25 @@ def describe(home: Home, ref: str) -> dict[str, Any]:
     """All that the registry knows of a candidate, as one JSON document."""
     from rung.json_form import as_json
 
-    candidate = home.candidates.get(ref)
+    known = look_up(home, ref)
+    candidate = known.candidate
+    versions = home.names.of(candidate=candidate.id)
+    numbers = {(version.name, version.version) for version in versions}
+    standing = [move for name in {one.name for one in versions} for move in home.aliases.standing(name)]
     return {
         "id": candidate.id,
-        "versions": [told_version(home, version) for version in home.names.all() if version.candidate == candidate.id],
+        "ref": known.ref,
+        "versions": [told_version(home, version) for version in versions],
+        "aliases": [asdict(move) for move in standing if (move.name, move.version) in numbers],
         "candidate": as_json(candidate),
-        "lineage": _lineage(home, candidate),
+        "lineage": lineage(home, known),
         "artefacts": [
             {"digest": digest, "bytes": home.blobs.size_bytes(digest), "intact": home.blobs.is_intact(digest)}
             for digest in candidate.artefacts
         ],
         "runs": [asdict(record) for record in home.runs.records(candidate.id)],
+        "remarks": [known.note] if known.note else [],
     }
-
-
-def _lineage(home: Home, candidate: Candidate) -> list[dict[str, str]]:
-    """The candidates it was built from, the nearest first."""
-    from rung.errors import UserError
-
-    found = []
-    while candidate.parent:
-        try:
-            candidate = home.candidates.get(candidate.parent)
-        except UserError:  # a parent that was only a starting point and never measured is not stored
-            break
-        found.append({"id": candidate.id, "rung": candidate.rung})
-    return found
 
 
 def _shown(demonstrations: dict[str, Any] | None) -> str | None:
@@ -85,23 +79,25 @@ def _show(document: dict[str, Any]) -> None:
     artefacts = [
         f"{row['digest'][:12]}  {size(row['bytes'])}  {'intact' if row['intact'] else 'CHANGED'}" for row in document["artefacts"]
     ]
+    aliases = [f"{move['name']}@{move['alias']} since {move['created'][:16].replace('T', ' ')} UTC" for move in document["aliases"]]
     show(
         fields(
             {
                 "name": ", ".join(f"{row['name']}@{row['version']}" for row in document["versions"]) or None,
+                "aliases": ", ".join(aliases) or None,
                 "candidate": document["id"],
                 "rung": candidate["rung"],
-                "base": candidate["base"],
                 "prompt": candidate["prompt"] or None,
                 "demonstrations": _shown(candidate["demonstrations"]),
                 "constraint": candidate["constraint"]["kind"] if candidate["constraint"] else None,
                 "artefacts": "\n".join(artefacts) or None,
-                "made from": ", ".join(f"{row['rung']} {row['id'][:12]}" for row in document["lineage"]) or None,
                 "passed": _sentences(document, claimed=False),
                 "not judged": _sentences(document, claimed=True),
             }
         )
     )
+    show(drawn(f"{document['ref']}  {candidate['rung']}", document["lineage"]))
     rows = [(row["split"], row["n"], percent(row["mean"]), row["created"][:16], row["task"][:12]) for row in document["runs"]]
     if rows:
         show(table(["split", "rows", "score", "measured (UTC)", "task"], rows, numbers=["rows", "score"]))
+    show(*[f"{remark}." for remark in document["remarks"]])

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from rung.types import Verdict
-from rung.verify.stats import bounds, sequential
+from rung.verify.stats import bounds, clusters, sequential
 from rung.verify.stats.gate import Claim, of_missing, sentence
 
 NUISANCE_POINTS = 41
@@ -58,6 +59,49 @@ def look_paired(a_values: Sequence[float | None], b_values: Sequence[float | Non
         reason=reason,
         needed=decision.needed,
         name=claim.name,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One candidate's scores less another's on the same n rows; means and `estimate` are over those that both have a score of.
+
+    `lower` and `upper` are each one-sided at `level`, for rows that were chosen before anything was scored; a missing score counts
+    as the worst towards each. `p` is McNemar's, None where rows share groups: it takes each for a draw of its own.
+    """
+
+    n: int
+    missing: int
+    before: float | None
+    after: float | None
+    estimate: float | None
+    lower: float
+    upper: float
+    better: int
+    worse: int
+    p: float | None
+    level: float
+
+
+def compared(before: Sequence[float | None], after: Sequence[float | None], groups: Sequence[str], level: float) -> Compared:
+    """Scores in [0, 1] of two candidates, row by row, None where there is none; n of them and n groups, n at least 1."""
+    both = [(a, b) for a, b in zip(after, before, strict=True) if a is not None and b is not None]
+    of, n = clusters.labels(groups), len(both)
+    least = fixed_difference(_scores(after, before, 0.0), of, level).lower
+    most = fixed_difference(_scores(after, before, 1.0), of, level).upper
+    won, lost = sum(a > b for a, b in both), sum(a < b for a, b in both)
+    return Compared(
+        n=len(of),
+        missing=len(of) - n,
+        before=sum(b for _, b in both) / n if n else None,
+        after=sum(a for a, _ in both) / n if n else None,
+        estimate=sum(a - b for a, b in both) / n if n else None,
+        lower=2 * least - 1,
+        upper=2 * most - 1,
+        better=won,
+        worse=lost,
+        p=mcnemar(won, lost) if len(set(of)) == len(of) else None,
+        level=level,
     )
 
 
