@@ -26,6 +26,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "rungs": L0 | {"data", "engine", "verify", "train", "task"},
     "admission": L0 | {"engine", "registry"},
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry", "admission"},
+    "promote": L0 | {"engine", "registry", "verify", "task"},
     "report": L0 | {"registry"},
     "cli": None,
     "api": None,
@@ -97,7 +98,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 46
+MAX_OPTIONS = 54
 
 
 @dataclass(frozen=True, kw_only=True)

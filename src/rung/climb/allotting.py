@@ -15,7 +15,7 @@ from rung.verify.run import evaluate, random_order
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
-    from rung.types import Candidate
+    from rung.types import Candidate, Task
     from rung.verify.judge import Trial
 
 LEAST_OF_DEV = 100
@@ -28,9 +28,7 @@ def allot(climb: Climb, rung: str, trial: Trial) -> Allotted:
         return known
     started = time.monotonic()
     foresight = _foreseen(climb, rung, trial.candidate)
-    plan, total = plan_of(climb), len(counted(climb.gate_task, climb.gate_task.split("test")))
-    chance = None if foresight is None else lambda part: foresight.chance(spends(plan.alpha, part), total)
-    part = _division(climb, plan.rungs).part(rung, chance, blind=_blind(climb, rung))
+    plan, part = plan_of(climb), part_by(climb, rung, foresight)
     if was := charged_level(climb, trial):
         # By a version that wrote no shares down, which was killed after its charge.
         part = max(part, min(WHOLE, math.ceil(was / plan.alpha * WHOLE)))
@@ -40,11 +38,22 @@ def allot(climb: Climb, rung: str, trial: Trial) -> Allotted:
     return found
 
 
+def part_by(climb: Climb, rung: str, foresight: Foresight | None) -> int:
+    """What the rung gets where dev says this."""
+    plan, total = plan_of(climb), len(counted(climb.gate_task, climb.gate_task.split("test")))
+    chance = None if foresight is None else lambda part: foresight.chance(spends(plan.alpha, part), total)
+    return _division(climb, plan.rungs).part(rung, chance, blind=_blind(climb, rung))
+
+
+def most_of_dev(task: Task, rung: str) -> int:
+    """No more rows of dev than twice what the rung's search is held to: where answers are dear, so are these."""
+    held, rows = task.settings.get(rung, {}).get("dev_rows"), len(task.split("dev"))
+    return min(rows, max(LEAST_OF_DEV, 2 * held)) if held else rows
+
+
 def _foreseen(climb: Climb, rung: str, candidate: Candidate) -> Foresight | None:
-    """Of no more of dev than twice what the rung's search is held to: where answers are dear, so are these."""
-    task, dev = climb.task, random_order(climb.task, "dev")
-    if held := task.settings.get(rung, {}).get("dev_rows"):
-        dev = dev[: max(LEAST_OF_DEV, 2 * held)]
+    task = climb.task
+    dev = random_order(task, "dev")[: most_of_dev(task, rung)]
     return foresee(task, dev, lambda n: evaluate(task, candidate, "dev", dev[:n], climb.runtime, climb.progress).rows)
 
 

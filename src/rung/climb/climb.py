@@ -8,7 +8,7 @@ from rung.climb import steps
 from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
 from rung.climb.document import document
 from rung.climb.outlook.learning_curve import draw_curve
-from rung.climb.outlook.telling import before, foretell
+from rung.climb.outlook.telling import Outlook
 from rung.climb.states import step_after
 from rung.climb.steps import Climb, open_climb
 from rung.errors import UserError
@@ -29,10 +29,11 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
     """
     under_way = open_climb(task, home, progress)
     with under_way.lease:
+        outlook = Outlook(under_way)
         if not isinstance(step_after(task, under_way.record, every=every_rung), Finish):
-            foretell(under_way)
+            outlook.foretell()
         while not isinstance(step := step_after(task, under_way.record, every=every_rung), Finish):
-            if line := before(under_way, step):
+            if line := outlook.before(step):
                 progress.note(line)
             match step:
                 case Diagnose():
@@ -40,6 +41,8 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
                 case Build(rung):
                     steps.build(under_way, rung)
                 case Gate(rung):
+                    steps.ask_dev(under_way, rung)
+                    outlook.at_gate(rung)
                     steps.gate(under_way, rung)
                 case Measure(rung):
                     steps.measure(under_way, rung)

@@ -9,7 +9,7 @@ from typing import Any
 from rung.engine.http.finding import ServerFinding
 from rung.registry.documents import DiagnosisRecord
 from rung.registry.looks import Standing
-from rung.registry.predictions import Prediction
+from rung.registry.predictions import Prediction, Step
 from rung.rungs.base import Recorded
 from rung.types import Finding, Status, Verdict
 from rung.verify.foresight import Foresight
@@ -101,9 +101,13 @@ class Charged(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Foreseen(Fact):
-    """What the climb was said to take when it began, or went on: of each step what was said last before it was taken."""
+    """What the climb was said to take: of each step what was said last before it was taken.
+
+    first  what was said of them when it began; nothing in a record of before
+    """
 
     prediction: Prediction
+    first: tuple[Step, ...] = ()
 
     @property
     def key(self) -> str:

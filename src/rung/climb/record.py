@@ -6,6 +6,7 @@ A fact is written down whole or not at all. No other module knows how the home k
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.facts import (
@@ -28,7 +29,7 @@ from rung.errors import UserError
 from rung.json_form import as_json, digest, from_json
 from rung.registry import documents
 from rung.registry.documents import ClimbDocument
-from rung.registry.predictions import Prediction
+from rung.registry.predictions import Prediction, Step
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -51,6 +52,14 @@ _KINDS: Mapping[str, type[Fact]] = {
     "registered": Registered,
 }
 Known = TypeVar("Known", bound=Fact)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """What passed, by its id, and what the locked split said of it."""
+
+    candidate: str
+    judged: Judged
 
 
 class Record:
@@ -89,6 +98,11 @@ class Record:
     def foreseen(self) -> Prediction | None:
         """What it was said to take; None where nothing was said."""
         return next((fact.prediction for fact in self._all(Foreseen)), None)
+
+    @property
+    def said_first(self) -> Sequence[Step]:
+        """What was said of every step when it began."""
+        return next((fact.first for fact in self._all(Foreseen)), ())
 
     @property
     def built(self) -> Mapping[str, Built]:
@@ -147,6 +161,12 @@ class Record:
         """The cheaper form that takes the place of a rung's own Candidate."""
         simplified = self.simplified.get(rung)
         return self.form(rung, simplified.kept) if simplified and simplified.kept is not None else None
+
+    def passed(self, rung: str) -> Passed:
+        """What of a rung that passed is shipped: its own Candidate, or the cheaper form that is kept, as it was judged."""
+        if kept := self.kept(rung):
+            return Passed(candidate=kept.candidate, judged=kept.judged)
+        return Passed(candidate=self.built[rung].candidate, judged=self.judged[rung])
 
     def point(self, rung: str, rows: int) -> CurvePoint | None:
         """A rung's learning curve at so many rows, where it is known."""

@@ -27,6 +27,7 @@ from rung.climb.facts import (
 )
 from rung.climb.ledger import at_gate, level_of, locked_rows
 from rung.climb.preflight import Cleared, preflight
+from rung.climb.receipts import Asked, receipt_of
 from rung.climb.record import FORM, Record, climb_id, earlier_form
 from rung.climb.runtime import budget_of, runtime_for
 from rung.climb.server import check_server, go_on_with, refuse_absent
@@ -96,6 +97,7 @@ def open_climb(task: Task, home: Home, progress: Progress) -> Climb:
     """Begins a climb, or goes on with one. Raises UserError, before anything is spent or written down; see `preflight`."""
     cleared = preflight(task, home, progress)
     refuse_absent(task, cleared.base)
+    home.keys.me()  # who makes what passes is asked before anything is spent
     base = LockedBase(pinned=cleared.base.pinned, template=cleared.base.template_digest)
     name = climb_id(task.digest, base)
     # Before the facts are read: what another process adds to them after that would be done anew.
@@ -202,6 +204,11 @@ def diagnose(climb: Climb) -> None:
     shutil.rmtree(climb.work("diagnosis"), ignore_errors=True)
 
 
+def ask_dev(climb: Climb, rung: str) -> None:
+    """What dev says of the rung's chance at the gate, and so what it may spend there."""
+    allot(climb, rung, _trial(climb, climb.candidate(rung)))
+
+
 def gate(climb: Climb, rung: str) -> None:
     """Let the locked split judge the rung's Candidate."""
     trial = _trial(climb, climb.candidate(rung))
@@ -236,16 +243,20 @@ def _form_share(plan: AlphaPlan, *, part: int | None, tries: int, held: Sequence
 
 
 def register(climb: Climb, rung: str) -> None:
-    """Give the winner, or its cheaper form where that held, the next version of the task's name."""
+    """Give the winner, or its cheaper form where that held, the next version of the task's name, and its receipt."""
     from rung.registry.names import Evidence
 
     if climb.record.registered:
         return
-    kept = climb.record.kept(rung)
-    winner = kept.candidate if kept else climb.record.built[rung].candidate
+    winner = climb.record.passed(rung).candidate
+    home = climb.home
     evidence = Evidence(climb=climb.id, rung=rung, task=climb.task.digest, data=climb.record.lock.data)
-    version = climb.home.names.register(climb.task.name, winner, evidence)
-    climb.record.add(Registered(version=version, candidate=winner, rung=rung))
+    maker = home.keys.me().identity
+    with home.together():
+        version = home.names.register(climb.task.name, winner, evidence)
+        registered = Registered(version=version, candidate=winner, rung=rung)
+        home.receipts.add(receipt_of(home, climb.record, registered, Asked.of(climb.task), maker=maker.fingerprint))
+        climb.record.add(registered)
 
 
 def _tried(climb: Climb, rung: str, form: tuple[str, Candidate], share: Share) -> Tried:

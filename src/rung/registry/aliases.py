@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, func, insert, select
 
 from rung.errors import UserError
 from rung.registry import tables
+from rung.registry.audit import Audit
 from rung.registry.db import Database, now
 from rung.registry.moments import read_moment
 from rung.registry.refs import NAME, WORD_FOR_A_VERSION, versions_in_words
@@ -53,8 +54,8 @@ class Move:
 class Aliases:
     """The aliases of one RUNG_HOME."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, audit: Audit) -> None:
+        self._database, self._audit = database, audit
 
     def move(  # noqa: PLR0913 - a move is one line of history, and these are its columns
         self,
@@ -94,6 +95,7 @@ class Aliases:
                 created=now(),
             )
             connection.execute(insert(tables.alias_moves), _row(moved))
+            self._audit.append(moved.kind, moved.ref, asdict(moved))
         return moved
 
     def at(self, name: str, alias: str, moment: str | None = None) -> Move | None:
@@ -152,7 +154,7 @@ def _refuse_moved(name: str, alias: str, last: Move | None, expected: int | None
 def told(move: Move) -> str:
     """`to 3 by 4f2a..., 2026-11-03 14:30 UTC (better on dev)`."""
     where = f"to {move.version}" if move.version is not None else "taken away"
-    by = f" by {move.by}" if move.by else ""
+    by = f" by {move.by[:16]}" if move.by else ""
     because = f" ({move.reason})" if move.reason else ""
     return f"{where}{by}, {move.created[:16].replace('T', ' ')} UTC{because}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,26 +40,32 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that keeps all that is done in it or nothing; within `together`, a part of that."""
+        """A transaction that keeps all that this thread does in it or nothing; within another, a part of that."""
         if not self.writable:
             raise RuntimeError("this RUNG_HOME was opened to read: open_home(write=True) writes")
         joined: Connection | None = getattr(self._joined, "connection", None)
         if joined is not None:
             yield joined
             return
+        kept: dict[str, Callable[[], None]] = {}
         with self.changing() as connection:
-            yield connection
+            self._joined.connection, self._joined.kept = connection, kept
+            try:
+                yield connection
+            finally:
+                self._joined.connection = None
+        for then in kept.values():
+            then()
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """One transaction for all that this thread writes within."""
-        with self.writing() as connection:
-            before = getattr(self._joined, "connection", None)
-            self._joined.connection = connection
-            try:
-                yield
-            finally:
-                self._joined.connection = before
+        with self.writing():
+            yield
+
+    def once_kept(self, what: str, then: Callable[[], None]) -> None:
+        """Calls `then` when the transaction that this thread is in has been kept, the last one for each `what`; else never."""
+        self._joined.kept[what] = then
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:

@@ -2,6 +2,8 @@
 
 format        the layout's version, one number
 registry.db   the history (SQLite), and who is climbing what
+audit.head    how far the audit goes, signed
+keys/         private keys
 blobs/        what the history names by digest
 batches/      what is known of batches that servers have
 downloads/    what was fetched, and what was made of it
@@ -16,15 +18,20 @@ from pathlib import Path
 
 from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
+from rung.registry.approvals import Approvals
+from rung.registry.audit import Audit
 from rung.registry.candidates import Candidates
 from rung.registry.climbs import Climbs
 from rung.registry.db import Database
 from rung.registry.faults import explained
+from rung.registry.integrity import Integrity
+from rung.registry.keys import Keys
 from rung.registry.layout import upgrading
 from rung.registry.leases import Leases
 from rung.registry.looks import Looks
 from rung.registry.migrations.run import migrate
 from rung.registry.names import Names
+from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
 from rung.registry.store import BlobStore
 from rung.registry.tasks import Tasks
@@ -69,8 +76,13 @@ class Home:
         self.tasks = Tasks(database)
         self.candidates = Candidates(database)
         self.runs = Runs(database, self.blobs)
-        self.names = Names(database)
-        self.aliases = Aliases(database)
+        self.keys = Keys(path / "keys", database)
+        self.audit = Audit(database, self.keys)
+        self.integrity = Integrity(database, self.keys, self.audit)
+        self.receipts = Receipts(database, self.keys)
+        self.approvals = Approvals(database, self.keys)
+        self.names = Names(database, self.audit)
+        self.aliases = Aliases(database, self.audit)
         self.timeline = Timeline(database)
         self.climbs = Climbs(database, self.leases)
         self.looks = Looks(database)

@@ -12,10 +12,13 @@ from sqlalchemy import ColumnElement, Select, insert, select
 from rung.errors import UserError
 from rung.json_form import canonical_json
 from rung.registry import records, tables
+from rung.registry.audit import Audit
 from rung.registry.db import Database, now
 from rung.registry.grounds import beginning_with, enter, grounds_of
 from rung.registry.moments import read_moment
 from rung.registry.refs import NAME, row_of
+
+REGISTERED = "register"  # the kind of a version's line in the audit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +61,8 @@ class Version:
 class Names:
     """The names of one RUNG_HOME."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, audit: Audit) -> None:
+        self._database, self._audit = database, audit
 
     def register(self, name: str, candidate: str, evidence: Evidence) -> str:
         """Gives a Candidate (id) the next version of a name; returns `name@version`.
@@ -82,6 +85,7 @@ class Names:
             connection.execute(insert(names), row | {"created": now()})
             named = row_of(connection, f"{name}@{version}").seq
             enter(connection, named, grounds_of(records.candidate(stored.fields), evidence.task, evidence.data))
+            self._audit.append(REGISTERED, f"{name}@{version}", row | {"evidence": asdict(evidence)})
         return f"{name}@{version}"
 
     def all(self) -> list[Version]:

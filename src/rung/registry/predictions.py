@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -45,13 +46,17 @@ class Amount:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A step of a climb, by the key of the fact that will come of it, and what it takes where it ends as `when` says."""
+    """A step of a climb, by the key of the fact that will come of it, and what it takes where it ends as `when` says.
+
+    rows  test rows that it will look at, where it looks at any
+    """
 
     key: str
     rung: str
     title: str
     amount: Amount
     when: When = ""
+    rows: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,18 +87,24 @@ class Prediction:
 
     def step(self, key: str, when: When = "") -> Step | None:
         """What was said of a step, for its end; None where nothing was."""
-        return next((step for step in self.steps if step.key == key and step.when in ("", when)), None)
+        return step_of(self.steps, key, when)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Took:
-    """A step that was done: what was said of it before, where anything was, and what it took."""
+    """A step that was done: what was said of it last before, and when the climb began, where anything was; and what it took.
+
+    rows  test rows that were looked at, where that hangs on what they show; `expected_rows` were said
+    """
 
     key: str
     rung: str
     title: str
     predicted: Span | None
     seconds: float
+    first: Span | None = None
+    rows: int | None = None
+    expected_rows: float | None = None
 
     @property
     def factor(self) -> float | None:
@@ -106,3 +117,8 @@ class Took:
     def missed(self) -> bool:
         """Whether it took so much longer, or so much less, that it was not foreseen."""
         return self.factor is not None and not 1 / WITHIN <= self.factor <= WITHIN
+
+
+def step_of(steps: Sequence[Step], key: str, when: When = "") -> Step | None:
+    """A step by its key, as it was said to be where it ends so; None where nothing was said of it."""
+    return next((step for step in steps if step.key == key and step.when in ("", when)), None)

@@ -74,6 +74,10 @@ class BlobStore:
         kept = self.local(digest)
         return sum(file.stat().st_size for file in (_files(kept) if kept.is_dir() else [kept]))
 
+    def all(self) -> list[str]:
+        """The digests of all blobs, sorted."""
+        return sorted(place.parent.name + place.name for place in self.root.glob("[0-9a-f][0-9a-f]/*"))
+
     def clear_leftovers(self) -> None:
         """Removes what killed writers left beside the blobs."""
         with explained(self.root):

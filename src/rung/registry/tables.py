@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Float, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -93,6 +93,31 @@ locked_rows = Table(
     metadata,
     Column("row", Text, primary_key=True),
     Column("row_set", Integer, primary_key=True),
+)
+identities = _table("identities", _text("name", unique=True), _text("kind"), _text("fingerprint", unique=True), _text("public"))
+audit = _table(
+    "audit", _text("previous", unique=True), _text("kind"), _text("subject", index=True), _text("payload"), _text("digest")
+)
+heads = _table("heads", Column("lines", Integer, nullable=False), _text("digest"), _text("signer"), _text("signature"))
+receipts = _table(
+    "receipts",
+    _text("digest", unique=True),
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("body"),
+    _text("signer"),
+    _text("signature"),
+    Index("ix_receipts_of", "name", "version"),
+)
+approvals = _table(
+    "approvals",
+    _text("digest", unique=True),
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("body"),
+    _text("signer"),
+    _text("signature"),
+    Index("ix_approvals_of", "name", "version"),
 )
 HISTORY = tuple(metadata.sorted_tables)
 

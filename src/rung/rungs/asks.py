@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rung.parts import Span
 from rung.types import Candidate
@@ -28,7 +29,9 @@ class Answers:
     kept    whether the answers are kept under the Candidate's own id, so that who asks again pays nothing
     at_once  how many are asked together
     beside   characters that stand beside each question, others beside each: a passage, a call's result
-    heavier  how many times as long its pass over a token takes as the base's alone, for an adapter that there is not yet
+    heavier  how many times as long its pass over a token takes as the base's alone, for an adapter
+    made     by what step another one will be made of the Candidate, which is then asked in its place: nothing of it is known
+             before, and its answers are as long as targets; "" where the Candidate itself is asked
     """
 
     what: str
@@ -41,16 +44,28 @@ class Answers:
     at_once: int = 64
     beside: float = 0.0
     heavier: float = 1.0
+    made: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """`rows` train rows learnt from, asked as `candidate` is."""
+    """`rows` train rows learnt from, asked as `candidate` is. `done`: steps that were taken before it was interrupted."""
 
     what: str
     candidate: Candidate
     training: TrainConfig
     rows: int
+    done: int = 0
+
+    @property
+    def steps(self) -> int:
+        """In all."""
+        return max(1, math.ceil(self.training.epochs * math.ceil(self.rows / self.training.batch_rows)))
+
+    @property
+    def left(self) -> float:
+        """The share of its steps that is to be taken yet."""
+        return max(0.0, 1 - self.done / self.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +105,21 @@ class Foreseen:
 
     likely   takes about as long to answer as what will be built; None where that takes no time to speak of
     adapter  whether it will have an adapter that can be made smaller
-    heavier  as in `Answers`, of the Candidate that will be built
+    heavier  as in `Answers`, of the Candidate that will be built; `made` likewise
     """
 
     asks: tuple[Ask, ...]
     likely: Candidate | None = None
     adapter: bool = False
     heavier: float = 1.0
+    made: str = ""
+
+    def asked(self, what: str, rows: Span, **rest: Any) -> list[Answers]:
+        """Rows that what is built will be asked; `rest` as in `Answers`. Nothing, where that takes no time."""
+        if self.likely is None:
+            return []
+        told = {"what": what, "candidate": self.likely, "rows": rows, "heavier": self.heavier, "made": self.made}
+        return [Answers(**{**told, **rest})]
 
 
 def all_of(forms: Iterable[tuple[str, Candidate]], rows: float, split: str = "dev") -> list[Answers]:

@@ -19,7 +19,7 @@ from rung.parts import Span
 from rung.rungs.asks import Foreseen, Working
 from rung.rungs.base import BuildContext, labelled
 from rung.rungs.causes import TRIVIAL
-from rung.rungs.linear_fit import classifier, scale_of, targets_of, unseen_scores, vocabularies
+from rung.rungs.linear_fit import classifier, scale_of, seconds_of, targets_of, unseen_scores, vocabularies
 from rung.rungs.settings import read_settings
 from rung.sources.base import BaseReference
 from rung.types import Candidate, Task
@@ -32,8 +32,6 @@ UNDO = "point the name at the version before: the model is one file that nothing
 ORDER = 0
 CHEAP = True
 MENDS = (TRIVIAL,)
-# What building takes: to start, and for each character of the train rows, of which those of long texts say little new.
-START_S, SECONDS_PER_CHARACTER, LONG_TEXT = 0.5, 1.5e-5, 2000
 # Its model is no language model: nothing above can build on it.
 STACKS = False
 # It has a learning curve: `rung forecast` builds it on subsets of train.
@@ -59,11 +57,12 @@ def applies(task: Task) -> str:
 
 
 def foresee(task: Task, parent: Candidate | None, context: BuildContext) -> Foreseen:
-    """The cross-validation on train, by its characters. Its answers take no time to speak of."""
-    from rung.engine import linear
-
-    read = sum(min(len(linear.question_text(row)), LONG_TEXT) for row in labelled(task))
-    return Foreseen(asks=(Working(what="cross-validation on train", seconds=Span.of(START_S + SECONDS_PER_CHARACTER * read)),))
+    """The cross-validation on train. Its answers take no time to speak of."""
+    config, rows = read_settings(task, "r0_linear", Config), labelled(task)
+    searched = min(1.0, config.search_rows / max(1, len(rows)))
+    # Each fold's classifier is fitted to the rows of the others; the last one to all.
+    fits = 1 + len(config.penalties) * (config.folds - 1) * searched
+    return Foreseen(asks=(Working(what="cross-validation on train", seconds=Span.of(seconds_of(task, rows, fits))),))
 
 
 def build(task: Task, parent: Candidate | None, context: BuildContext) -> Candidate:

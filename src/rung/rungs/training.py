@@ -106,8 +106,8 @@ def foresee_training(
     asks.append(Training(what=f"training ({training.method})", candidate=start, training=training, rows=learnt))
     # Of what they may ask, races ask so much (simulated: benchmarks/checkpoints.py).
     rows = Span(least=0.3 * most, expected=0.7 * most, most=most).times(1 / turns)
-    asks.append(Answers(what="checkpoints", candidate=start, rows=rows, times=turns, kept=False, heavier=heavier))
-    return Foreseen(asks=tuple(asks), likely=start, adapter=adapter, heavier=heavier)
+    asks.append(Answers(what="checkpoints", candidate=start, rows=rows, times=turns, kept=False, heavier=heavier, made=rung))
+    return Foreseen(asks=tuple(asks), likely=start, adapter=adapter, heavier=heavier, made=rung)
 
 
 def training_start(rung: str, task: Task, parent: Candidate | None, context: BuildContext, dev_rows: int) -> Candidate:

@@ -20,6 +20,8 @@ from rung.train.rows import EncodedRow
 PROCESS_BYTES = 450_000_000
 # What a step's temporaries and the heap's holes add to what is kept for the backward pass; measured on 135M parameters.
 SLACK = 1.8
+# Rows of the step that a calibration does not count.
+WARMING = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +102,7 @@ def activation_bytes(shape: Shape, item: int, seen: int, config: TrainConfig) ->
 def calibrate(model: LocalModel, rows: Sequence[EncodedRow], config: TrainConfig, seconds: float) -> float:
     """Useful tokens a second, from real steps on `rows` for about `seconds`; what they train is thrown away.
 
-    The first step, which warms caches up, is not counted; at least one more is.
+    The first step, which warms caches up on a few rows, is not counted; at least one more is.
     """
     trainable, peak = apply_method(model, config)
     optimizer = make_optimizer(trainable, config, peak)
@@ -110,7 +112,7 @@ def calibrate(model: LocalModel, rows: Sequence[EncodedRow], config: TrainConfig
     counted_from = started
     step = 0
     while step < 2 or time.monotonic() - started < seconds:
-        batch = [rows[index] for index in order.at(step % order.steps)]
+        batch = [rows[index] for index in order.at(step % order.steps)][: WARMING if step == 0 else None]
         gradients(trainable, batch, config, at=step + 1)
         apply_gradients(trainable, optimizer, peak)
         if step == 0:

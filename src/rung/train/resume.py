@@ -96,6 +96,15 @@ def read_checkpoint(work: Path, identity: str, masters: Mapping[str, Tensor], op
     return Restored(state)
 
 
+def steps_done(work: Path) -> int:
+    """Steps of the run that the checkpoint of `work` left; 0 where there is none that can be read."""
+    try:
+        with safe_open(str(work / FILE), framework="pt") as reader:
+            return int(json.loads((reader.metadata() or {})["state"])["step"])
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return 0
+
+
 @torch.no_grad()
 def _load(tensors: Mapping[str, Tensor], masters: Mapping[str, Tensor], optimizer: Optimizer, step: int) -> None:
     for name, master in masters.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from functools import cache
@@ -10,8 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from rung import __version__
+from rung.json_form import digest
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "llguidance", "bm25s")
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 over rung's own source: the sorted (relative name, SHA-256) pairs of its files."""
+    root = Path(__file__).parents[1]
+    files = sorted(root.rglob("*.py"))
+    return digest([[file.relative_to(root).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files])
 
 
 def environment(seed: int) -> dict[str, Any]:

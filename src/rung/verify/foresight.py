@@ -115,12 +115,13 @@ def stepwise(look: Callable[[int], Foresight | None], total: int) -> Foresight |
     for step in STEPS:
         n = min(step, total)
         found = look(n) or found
-        if n == total or (found and _told(found, step)):
+        if n == total or (found and told(found, step)):
             break
     return found
 
 
-def _told(found: Foresight, step: int) -> bool:
+def told(found: Foresight, step: int) -> bool:
+    """Whether more rows would tell little more, once as many as `step` are in."""
     error = math.sqrt(found.variance / found.rows)
     if (
         found.hopeless

@@ -72,11 +72,11 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     others = {other.id: other for other in trial.baselines.values()}
     against: dict[str, list[Row]] = {name: [] for name in others}
     settled: dict[str, Verdict] = {}
-    slices = _slices(len(order))
+    together = slices(len(order))
     with progress.stage(f"{trial.candidate.rung} at the gate", len(order)) as stage:
         for start, part in zip(range(0, len(order), LOOK_EVERY), batches(order, LOOK_EVERY), strict=True):
-            if start in slices:
-                ahead([(one, order[start : slices[start]]) for one in (trial.candidate, *others.values())], runtime, stage)
+            if start in together:
+                ahead([(one, order[start : together[start]]) for one in (trial.candidate, *others.values())], runtime, stage)
             rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
             for name, other in others.items():
                 against[name] += score_rows(trial.task, part, answer(other, part, runtime))
@@ -97,7 +97,7 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
     return Judgement(verdict=verdicts[0], guards=(*verdicts[1:], *limits), run=run, waits_s=waited)
 
 
-def _slices(rows: int) -> dict[int, int]:
+def slices(rows: int) -> dict[int, int]:
     """What is asked in one go where a server is handed batches, by where it begins: a quarter, a half, all.
 
     A batch may take a day, so that one for each look would take weeks. What is asked beyond the look that decides is lost, at half

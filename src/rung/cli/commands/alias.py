@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -39,7 +39,9 @@ def command(name: str, alias: str, target: str | None, remove: bool, reason: str
         _refuse_built_in(name, alias)
         with open_home(write=True) as home:
             version = None if remove else _version(home, name, str(target))
-            moved = home.aliases.move(name, alias, version, expected=seen, kind="remove" if remove else "set", reason=reason)
+            kind: Literal["remove", "set"] = "remove" if remove else "set"
+            by = home.keys.me().identity.fingerprint
+            moved = home.aliases.move(name, alias, version, expected=seen, kind=kind, by=by, reason=reason)
     if as_json:
         print_json(asdict(moved))
     else:

@@ -60,7 +60,7 @@ def _told(home: Home, event: Event) -> dict[str, Any]:
     version = told_version(home, event.version) if event.version else None
     kind = event.move.kind if event.move else "registered"
     told = {"created": event.created, "kind": kind, "told": event.told, "version": version, "move": move, "before": event.before}
-    return told | {"clock_went_back": event.late}
+    return told | {"by": home.keys.called(event.move.by) if event.move else "", "clock_went_back": event.late}
 
 
 def _row(told: dict[str, Any]) -> tuple[Any, ...]:
@@ -69,4 +69,4 @@ def _row(told: dict[str, Any]) -> tuple[Any, ...]:
     if move is None:
         return when, told["told"], f"{version['rung']} {version['candidate'][:12]}", None, version["sentence"]
     receipt = f"receipt {move['receipt'][:12]}" if move["receipt"] else ""
-    return when, told["told"], move["kind"], move["by"] or None, "; ".join(filter(None, [move["reason"], receipt])) or None
+    return when, told["told"], move["kind"], told["by"] or None, "; ".join(filter(None, [move["reason"], receipt])) or None

@@ -17,7 +17,7 @@ from rung.rungs.causes import SOLVED
 from rung.types import Candidate, Example, Run, Task
 from rung.verify.choosing import counted, line_of, shares_of
 from rung.verify.missing import remarks
-from rung.verify.run import evaluate, random_order
+from rung.verify.run import evaluate, random_order, score_rows
 from rung.verify.stats.select import standard_error
 from rung.verify.stats.strata import Strata
 
@@ -34,6 +34,8 @@ PLAIN_ARMS = 4
 ARM_CHARS = 160_000
 CHARS_OF_AN_ANSWER_TOKEN = 20
 FEWEST_ROWS = 16
+# Rows that tell about what a form scores, before it is asked the others.
+TOLD_BY = 48
 
 # The chance, over the whole diagnosis, that a rung is skipped that could have passed. It buys time, and is no part of the gate's
 # alpha: a wrong skip loses a pass, and can never make one. Split over three claims: documents, tools, labels.
@@ -149,9 +151,11 @@ class Case:
 
     def foreseen(self, name: str, candidate: Candidate, *, chars: float = 0.0, limit: int | None = None, **rest: Any) -> Answers:
         """What `arm` will ask of the candidate; `chars` stand beside each question, and are then asked by no other."""
-        places = self.places(self.chars(candidate, chars), limit)
-        first, rows = float(len(self._looks(places)[0])), float(len(places))
-        asked = Span(least=first, expected=(first + rows) / 2, most=rows)
+        looks = self._looks(self.places(self.chars(candidate, chars), limit))
+        first, rows = float(len(looks[0])), float(len(looks[-1]))
+        known = None if chars else known_score(self.task, candidate, self.context, self.sample.examples)
+        likely = (first + rows) / 2 if known is None else self._asked_at(looks, known)
+        asked = Span(least=first, expected=likely, most=rows)
         told = {"drawn": len(self.sample.strata.all_inside), "beside": chars, "kept": not chars}
         return Answers(**{"what": name, "candidate": candidate, "rows": asked, **told, **rest})
 
@@ -192,6 +196,14 @@ class Case:
     def _looks(self, places: tuple[int, ...]) -> list[tuple[int, ...]]:
         sizes = [math.ceil(share * len(places)) for share in EARLY_LOOKS]
         return [*(spread(self.sample.strata.inside, size) for size in sizes if size >= FEWEST_AT_A_LOOK), places]
+
+    def _asked_at(self, looks: Sequence[tuple[int, ...]], score: float) -> float:
+        """Rows of an arm that scores so, on failing and passing rows alike."""
+        for places in looks:
+            right = tuple(float(math.floor((n + 1) * score) > math.floor(n * score)) for n in range(len(places)))
+            if self._settled(Arm(name="", places=places, values=right, against=())):
+                return float(len(places))
+        return float(len(looks[-1]))
 
     def _settled(self, arm: Arm) -> bool:
         """Whether it is shown to lie below the bar, by the margin, or at the bar; each wrong at most LOOK_LEVEL of the time."""
@@ -259,15 +271,36 @@ def open_case(task: Task, context: BuildContext, parent: Candidate | None) -> Ca
 
 
 def foreseen_case(task: Task, context: BuildContext, parent: Candidate | None) -> tuple[Case, Answers]:
-    """A case as it may turn out, half of the rows failing, and what opening it will ask. Asks nothing."""
+    """A case as it may turn out, and what opening it will ask: rows fail as those did that the plain instruction has answered
+    already, half of them where it has not. Asks nothing."""
     from rung.rungs.prompting import plain_candidate
 
     plain = plain_candidate(task, context)
-    rows = _to_look_at(task, plain)
-    values = tuple(float(place % 2) for place in range(len(rows)))
-    sample = take_sample(rows, values, threshold(task), task.probes.dev_rows or DEV_ROWS)
-    case = Case(task=task, context=context, sample=sample, plain=plain, bar=None, parent=parent)
-    return case, Answers(what="your instruction", candidate=plain, rows=Span.of(float(len(rows))))
+    size, below, every = task.probes.dev_rows or DEV_ROWS, threshold(task), _to_look_at(task, plain)
+    known = known_score(task, plain, context, every)
+    score = 0.5 if known is None else known
+    values = tuple(float(math.floor((n + 1) * score) > math.floor(n * score)) for n in range(len(every)))
+    few = enough_of_each([fails(value, below) for value in values[:size]], size)
+    rows = every[:size] if few else every
+    sample = take_sample(rows, values[: len(rows)], below, size)
+    case = Case(task=task, context=context, sample=sample, plain=plain, bar=bar_of(task, known), parent=parent)
+    least, most = float(min(size, len(every))), float(len(every))
+    # Where nothing is known, either may be: as far from the one as from the other.
+    expected = float(len(rows)) if known is not None else math.sqrt(least * most)
+    asked = Span(least=least, expected=expected, most=most)
+    return case, Answers(what="your instruction", candidate=plain, rows=asked)
+
+
+def known_score(task: Task, candidate: Candidate, context: BuildContext, rows: Sequence[Example]) -> float | None:
+    """The mean over those of the rows that the Candidate has answered before; None where they are too few to tell."""
+    cache = context.runtime.cache
+    kept = cache.load(replace(candidate, calibration=None).id, [row.digest for row in rows]) if cache is not None else {}
+    answered = [row for row in rows if row.digest in kept][:TOLD_BY]
+    if candidate.calibration or len(answered) < FEWEST_ROWS:
+        return None
+    values = shares_of(task, answered, score_rows(task, answered, [kept[row.digest] for row in answered])).values
+    present = [value for value in values if value is not None]
+    return sum(present) / len(present) if present else None
 
 
 def _to_look_at(task: Task, plain: Candidate) -> tuple[Example, ...]:

@@ -64,7 +64,8 @@ def foreseen(task: Task) -> dict[str, str]:
 def foresee(task: Task, context: BuildContext, parent: Candidate | None) -> list[Ask]:
     """What a diagnosis will ask, on what the prompt rung is likely to choose. Asks nothing."""
     case, opening = foreseen_case(task, context, parent)
-    return [opening, *[ask for probe in probes() if not probe.why_skipped(task) for ask in probe.foresee(case)]]
+    taken = [probe for probe in probes() if not probe.why_skipped(task)]
+    return [opening, *[ask for probe in taken for ask in probe.foresee(_with_margin(case, probe))]]
 
 
 def _run(probe: Probe, case: Case) -> Evidence:
@@ -72,11 +73,15 @@ def _run(probe: Probe, case: Case) -> Evidence:
         return Evidence(reason=reason)
     try:
         with case.context.progress.stage(f"Probing: {probe.title}"):
-            return probe.run(replace(case, margin=SEARCH_MARGIN if probe.cause and probe.cause.resource else 0.0))
+            return probe.run(_with_margin(case, probe))
     except UserError as error:
         # A passage or demonstrations that the base has no room for, a server that refuses: no more than a gap.
         case.context.progress.note(f"{probe.name}: {error.problem}")
         return Evidence(reason=error.problem)
+
+
+def _with_margin(case: Case, probe: Probe) -> Case:
+    return replace(case, margin=SEARCH_MARGIN if probe.cause and probe.cause.resource else 0.0)
 
 
 def _reading(probe: Probe, evidence: Evidence, case: Case) -> ProbeReading:

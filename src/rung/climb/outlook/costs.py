@@ -7,6 +7,7 @@ from dataclasses import asdict
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from rung.climb.outlook.questions import is_trained
 from rung.registry.forecasts import Costs, Pair, RungCost, TrafficGiven
 from rung.rungs.base import rung_named
 from rung.types import Answer, Candidate, Task
@@ -55,8 +56,7 @@ def _measured(climb: Climb, rung: str) -> Measured:
 
 def _learnt(candidate: Candidate, task: Task) -> bool:
     """Whether a Candidate needs the targets of train."""
-    trained = candidate.base_reference.stored != task.base_reference.stored or candidate.adapters != task.base_adapters
-    return bool(trained or candidate.demonstrations or candidate.calibration)
+    return bool(is_trained(candidate, task) or candidate.demonstrations or candidate.calibration)
 
 
 def _cost(measured: Measured, cost: Cost) -> RungCost:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from rung.climb.allotting import most_of_dev
 from rung.climb.baselines import baselines_of
 from rung.climb.diagnosis.diagnose import foresee as foresee_diagnosis
-from rung.climb.outlook.gate import gate_rows
+from rung.climb.outlook.gate import dev_rows, gate_rows
 from rung.climb.outlook.pricing import Pricing
 from rung.climb.simplify import simpler
 from rung.parts import Span
 from rung.registry.predictions import Amount, End, Step, When
 from rung.rungs.asks import NOTHING, Answers, Ask, Foreseen, Training
 from rung.rungs.base import ladder, rung_named
+from rung.rungs.training import WITH_ADAPTER
 from rung.types import Candidate, Task
-from rung.verify.foresight import STEPS
+from rung.verify.foresight import Foresight as DevSays
+from rung.verify.judge import slices
 from rung.verify.stats.boundaries import LOOK_EVERY
 from rung.verify.wait import WAIT_ROWS
 
@@ -26,17 +29,36 @@ if TYPE_CHECKING:
 ENDINGS: tuple[When, ...] = ("pass", "fail", "undecided")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a climb has found out of a rung that it has built.
+
+    dev     what dev, and test where it was judged, say of its score, as far as they were asked; None where they say nothing
+    alpha   what it may spend at the gate
+    """
+
+    candidate: Candidate
+    dev: DevSays | None = None
+    alpha: float | None = None
+
+
 @dataclass(kw_only=True)
 class Foresight:
     """The steps of a climb over these rungs, priced in the order in which it takes them.
 
-    task  with the test rows that judge
+    task   with the test rows that judge
+    known  the rungs that are built, by their names: what they are is asked after, not what they were likely to be
+    done   keys of the steps that were taken, of which nothing more is said
+    begun  steps of training that were taken before an interruption, by the rung
     """
 
     task: Task
     pricing: Pricing
     rungs: Sequence[str]
     alpha: AlphaPlan
+    known: Mapping[str, Known] = field(default_factory=dict)
+    done: Container[str] = ()
+    begun: Mapping[str, int] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     likely: dict[str, Foreseen] = field(default_factory=dict)
 
@@ -56,72 +78,77 @@ class Foresight:
             self._measure(rung)
         return tuple(self.steps)
 
-    def _add(self, key: str, rung: str, title: str, asks: Sequence[Ask], when: When = "") -> None:
-        self.steps.append(Step(key=key, rung=rung, title=title, amount=self.pricing.amount(asks), when=when))
+    def _add(self, key: str, rung: str, title: str, asks: Sequence[Ask], *, when: When = "", rows: float | None = None) -> None:
+        if key not in self.done:
+            self.steps.append(Step(key=key, rung=rung, title=title, amount=self.pricing.amount(asks), when=when, rows=rows))
 
     def _build(self, rung: str) -> None:
+        if known := self.known.get(rung):
+            self.likely[rung] = _as_built(known.candidate, self.task)
+            return
         foreseen = rung_named(rung).foresee(self.pricing.task, self._parent(rung), self.pricing.context)
         self.likely[rung] = foreseen
-        self._add(f"built/{rung}", rung, "build", foreseen.asks)
+        taken = self.begun.get(rung, 0)
+        asks = [replace(ask, done=taken) if isinstance(ask, Training) else ask for ask in foreseen.asks]
+        self._add(f"built/{rung}", rung, "build", asks)
 
     def _gate(self, rung: str) -> None:
         if rung == self.task.quality.other:
             return
-        shared = self._shared(self.likely[rung])
-        for when in ENDINGS:
-            rows = gate_rows(self.task, self.alpha.likely if when == "pass" else self.alpha.equal, when)
-            asks = [*shared, *self._judged(self.likely[rung], rows)]
+        if self.alpha.by_dev:
+            self._add(f"allotted/{rung}", rung, "its chance by dev", self._shared(rung))
+        known, key = self.known.get(rung), f"judged/{rung}"
+        for when in ENDINGS if key not in self.done else ():
+            rows = gate_rows(self.task, self._alpha(rung, when), when, known.dev if known else None)
             before = dict(self.pricing.asked)
-            self._add(f"judged/{rung}", rung, "gate", asks, when)
+            self._add(key, rung, "gate", self._judged(self.likely[rung], rows), when=when, rows=rows.expected)
             self.pricing.asked = before
-        # However it ends, these are known by then.
-        self.pricing.amount(shared)
 
-    def _shared(self, foreseen: Foreseen) -> list[Ask]:
+    def _alpha(self, rung: str, when: When) -> float:
+        known = self.known.get(rung)
+        if known and known.alpha is not None:
+            return known.alpha
+        return self.alpha.likely if when == "pass" else self.alpha.equal
+
+    def _shared(self, rung: str) -> list[Answers]:
         """Dev rows by which a rung's share of alpha is fixed; a search has asked most of them."""
-        if foreseen.likely is None or not self.alpha.by_dev:
-            return []
-        dev = len(self.task.split("dev"))
-        least, expected, *_, most = (float(min(step, dev)) for step in STEPS)
-        span = Span(least=least, expected=expected, most=most)
-        return [Answers(what="dev", candidate=foreseen.likely, rows=span, heavier=foreseen.heavier)]
+        known = self.known.get(rung)
+        return self.likely[rung].asked("dev", dev_rows(most_of_dev(self.task, rung), known.dev if known else None))
 
     def _judged(self, foreseen: Foreseen, rows: Span) -> list[Ask]:
         """The Candidate on test, and where the bar is relative, what it is compared with; where waits are limited, some alone."""
-        if foreseen.likely is None:
+        rows = _in_batches(rows, len(self.task.split("test"))) if self.task.batch else rows
+        asks: list[Ask] = [*foreseen.asked("gate", rows, split="test", at_once=LOOK_EVERY)]
+        if not asks:
             return []
-        one = Answers(what="gate", candidate=foreseen.likely, rows=rows, split="test", at_once=LOOK_EVERY, heavier=foreseen.heavier)
-        asks: list[Ask] = [one]
         for name in set(baselines_of(self.task).values()) & set(self.likely):
-            other = self.likely[name]
-            asks += [replace(one, candidate=other.likely, heavier=other.heavier)] if other.likely else []
+            asks += self.likely[name].asked("gate", rows, split="test", at_once=LOOK_EVERY)
         if self.task.limits.p95_latency_s is not None:
-            asks.append(replace(one, rows=Span.of(WAIT_ROWS), at_once=1, kept=False))
+            asks += foreseen.asked("waits", Span.of(WAIT_ROWS), split="test", at_once=1, kept=False)
         return asks
 
     def _diagnosis(self) -> bool:
         parent = next((seen.likely for seen in reversed(self.likely.values()) if seen.likely), None)
-        self._add("diagnosed", "", "what is missing", foresee_diagnosis(self.pricing.task, self.pricing.context, parent))
+        if "diagnosed" not in self.done:
+            asks = foresee_diagnosis(self.pricing.task, self.pricing.context, parent)
+            self._add("diagnosed", "", "what is missing", asks)
         return True
 
     def _simplify(self, rung: str) -> None:
         """What passed in cheaper forms, each before the gate; where they share a rung's alpha, each as if it held."""
-        foreseen = self.likely[rung]
-        if foreseen.likely is None or rung == self.task.quality.other:
+        foreseen, key = self.likely[rung], f"simplified/{rung}"
+        if foreseen.likely is None or rung == self.task.quality.other or key in self.done:
             return
-        forms = _cheaper(foreseen, self.task, self.pricing)
-        rows = gate_rows(self.task, self.alpha.likely, "pass")
-        asks = [ask for form in forms for ask in self._judged(replace(foreseen, likely=form), rows)]
-        self._add(f"simplified/{rung}", rung, "cheaper forms", asks)
+        known = self.known.get(rung)
+        # One that passed may lose a little in a cheaper form, or nothing: how that ends is open.
+        rows = gate_rows(self.task, self._alpha(rung, "pass"), "" if known else "pass", known.dev if known else None)
+        forms = _cheaper(foreseen, self.pricing)
+        asks = [ask for form in forms for ask in self._judged(form, rows)]
+        self._add(key, rung, "cheaper forms", asks, rows=rows.expected * len(forms))
 
     def _measure(self, rung: str) -> None:
-        foreseen, rows = self.likely[rung], float(len(self.task.split("dev")))
-        asks: list[Ask] = []
-        if foreseen.likely is not None:
-            # What is trained is not the Candidate that stands in for it: nothing of it is known before.
-            kept = not any(isinstance(ask, Training) for ask in foreseen.asks)
-            asks = [Answers(what="dev", candidate=foreseen.likely, rows=Span.of(rows), heavier=foreseen.heavier, kept=kept)]
-        self._add(f"measured/{rung}", rung, "all of dev", asks)
+        rows = float(len(self.task.split("dev")))
+        self._add(f"measured/{rung}", rung, "all of dev", self.likely[rung].asked("dev", Span.of(rows)))
 
     def _parent(self, rung: str) -> Candidate | None:
         if not rung_named(rung).stacks:
@@ -130,12 +157,30 @@ class Foresight:
         return below[-1] if below else None
 
 
-def _cheaper(foreseen: Foreseen, task: Task, pricing: Pricing) -> list[Candidate]:
-    likely = foreseen.likely
+def _as_built(candidate: Candidate, task: Task) -> Foreseen:
+    """A rung that is built: nothing is to be asked for that any more, and what will be asked is the Candidate itself."""
+    adapter = candidate.adapters != task.base_adapters
+    if candidate.base_reference.is_linear:
+        return Foreseen(asks=())
+    return Foreseen(asks=(), likely=candidate, adapter=adapter, heavier=WITH_ADAPTER if adapter else 1.0)
+
+
+def _in_batches(rows: Span, total: int) -> Span:
+    """What is handed in for as many: all up to the end of the batch in which the gate stops looking."""
+    ends = slices(total).values()
+    least, expected, most = (
+        float(next((end for end in ends if end >= value), total)) for value in (rows.least, rows.expected, rows.most)
+    )
+    return Span(least=least, expected=expected, most=most)
+
+
+def _cheaper(foreseen: Foreseen, pricing: Pricing) -> list[Foreseen]:
+    """The forms in which it is tried, none asked on test before; a smaller adapter takes as long as the whole."""
+    likely, context = foreseen.likely, pricing.context
     assert likely is not None
-    work = pricing.context.work
-    forms = [form for _, form in simpler(likely, pricing.context.blobs, work, below=likely.adapters)]
-    return [*forms, likely] if foreseen.adapter else forms
+    forms = [form for _, form in simpler(likely, context.blobs, context.work, below=likely.adapters)]
+    found = [replace(foreseen, likely=form) for form in forms]
+    return [*found, replace(foreseen, made="simplified")] if foreseen.adapter else found
 
 
 def ends_of(steps: Sequence[Step], rungs: Sequence[str], titles: Mapping[str, str]) -> tuple[End, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.climb.diagnosis.diagnose import foreseen
 from rung.climb.ledger import at_gate, few_seen, planned, said, standing_of
-from rung.climb.outlook.predict import Asked, predict
+from rung.climb.outlook.predict import Asked, means_of, predict
 from rung.climb.preflight import HopelessSplit, preflight
 from rung.climb.runtime import runtime_for
 from rung.climb.server import check_server
@@ -101,7 +101,7 @@ def _predicted(
             skipped=cleared.skipped,
             server=server,
         )
-        prediction, priced = predict(asked, training_s=TRAINING_S)
+        prediction, priced = predict(asked, means_of(asked), training_s=TRAINING_S)
     trained = {rung: ask.training.method for rung, seen in priced.likely.items() for ask in seen.asks if isinstance(ask, Training)}
     return prediction, {rung: priced.memory[method] for rung, method in trained.items() if method in priced.memory}
 
@@ -109,9 +109,11 @@ def _predicted(
 def _rung(rung: Rung, task: Task, prediction: Prediction | None, memory: Memory) -> dict[str, Any]:
     """What a rung would take; figures are None where nothing was foreseen."""
     reason = rung.why_skipped(task)
-    build, passed = ((prediction.step(f"{kind}/{rung.name}", "pass") if prediction else None) for kind in ("built", "judged"))
+    build, shared, passed = (
+        (prediction.step(f"{kind}/{rung.name}", "pass") if prediction else None) for kind in ("built", "allotted", "judged")
+    )
     end = next((end for end in prediction.ends if end.rung == rung.name), None) if prediction else None
-    seconds = [step.amount.seconds for step in (build, passed) if step and prediction and prediction.timed]
+    seconds = [step.amount.seconds for step in (build, shared, passed) if step and prediction and prediction.timed]
     return {
         "rung": rung.name,
         "title": rung.title,

@@ -34,7 +34,7 @@ BYTES_PER_TOKEN, TOKENS_AROUND = 4.0, 12
 class Questions:
     """In tokens: what all questions begin with, the mean of what follows, what choices add, the mean of what is written.
 
-    `steps` is the passes that writing the `longest` answer takes.
+    `steps` is the passes that writing the `longest` answer takes; `told` says that answers of this very kind were seen.
     """
 
     shared: float
@@ -43,11 +43,16 @@ class Questions:
     writes: float = 0.0
     steps: float = 0.0
     longest: float = 0.0
+    told: bool = False
 
     @property
     def reads(self) -> float:
         """Of a whole prompt."""
         return self.shared + self.own
+
+    def with_thoughts(self, tokens: float) -> Questions:
+        """The same of a model that thinks so many tokens before each answer, where no answer has told how many it does."""
+        return self if self.told else replace(self, writes=self.writes + tokens, steps=self.steps + tokens)
 
     def with_beside(self, characters: float) -> Questions:
         """The same with so many characters beside each question."""
@@ -77,16 +82,20 @@ class Reader:
 
     def __init__(self, task: Task, runtime: Runtime, tokenizer: Any = None) -> None:
         self.task, self.runtime, self.tokenizer = task, runtime, tokenizer
-        self._known: dict[tuple[str, str], Questions] = {}
+        self._known: dict[tuple[str, str, bool], Questions] = {}
 
-    def of(self, candidate: Candidate, split: str = "dev") -> Questions:
-        """From the first rows of a split."""
-        key = (candidate.id, split)
+    def anew(self) -> Reader:
+        """The same, which looks again at what answers there are by now."""
+        return Reader(self.task, self.runtime, self.tokenizer)
+
+    def of(self, candidate: Candidate, split: str = "dev", *, taught: bool = False) -> Questions:
+        """From the first rows of a split. `taught`: it stands for one that will have learnt to answer as targets do."""
+        key = (candidate.id, split, taught)
         if key not in self._known:
-            self._known[key] = self.of_rows(candidate, random_order(self.task, split)[:SAMPLED])
+            self._known[key] = self.of_rows(candidate, random_order(self.task, split)[:SAMPLED], taught=taught)
         return self._known[key]
 
-    def of_rows(self, candidate: Candidate, rows: Sequence[Example]) -> Questions:
+    def of_rows(self, candidate: Candidate, rows: Sequence[Example], *, taught: bool = False) -> Questions:
         """From these rows."""
         if not rows:
             return Questions(shared=0.0, own=0.0)
@@ -98,9 +107,10 @@ class Reader:
         held = requests[0].constraint
         if isinstance(held, ChoiceConstraint) and self.tokenizer is not None:
             return Questions(shared=shared, own=own, choices=self._choices(held.choices))
-        writes, longest = self._writes(candidate, held, rows)
+        known = [] if taught else self._answered(candidate, rows)
+        writes, longest = (sum(known) / len(known), max(known)) if known else self._writes(candidate, held, taught=taught)
         steps = longest * (FREE_SHARE if isinstance(held, SchemaConstraint) else 1.0)
-        return Questions(shared=shared, own=own, writes=writes, steps=steps, longest=longest)
+        return Questions(shared=shared, own=own, writes=writes, steps=steps, longest=longest, told=bool(known))
 
     def _requests(self, candidate: Candidate, rows: Sequence[Example]) -> list[Request]:
         from rung.engine.answer import compose
@@ -128,13 +138,11 @@ class Reader:
         choices = choice_tokens(self.tokenizer, tuple(dict.fromkeys(names)))
         return float(len(choices.common) + choices.most_nodes)
 
-    def _writes(self, candidate: Candidate, held: Any, rows: Sequence[Example]) -> tuple[float, float]:
-        """Tokens of an answer, the mean and the longest: those known, else the targets', else as many as there may be."""
-        if known := self._answered(candidate, rows):
-            return sum(known) / len(known), max(known)
+    def _writes(self, candidate: Candidate, held: Any, *, taught: bool) -> tuple[float, float]:
+        """Tokens of an answer, the mean and the longest: the targets', where it is held to them, else as many as there may be."""
         limit = float(candidate.max_tokens)
-        taught = held is not None or candidate.demonstrations or candidate.adapters != self.task.base_adapters
-        if taught and self._targets:
+        shown = held is not None or bool(candidate.demonstrations)
+        if (taught or shown or is_trained(candidate, self.task)) and self._targets:
             return min(limit, self.target_tokens + 1), min(limit, max(self._targets) + 1)
         return limit, limit
 
@@ -165,6 +173,11 @@ class Reader:
         if self.tokenizer is None:
             return len(text.encode("utf-8", "surrogatepass")) / BYTES_PER_TOKEN
         return float(len(encode(self.tokenizer, text)))
+
+
+def is_trained(candidate: Candidate, task: Task) -> bool:
+    """Whether it has weights of its own beside those of the task's base."""
+    return candidate.base_reference.stored != task.base_reference.stored or candidate.adapters != task.base_adapters
 
 
 def asked_id(candidate: Candidate) -> str:

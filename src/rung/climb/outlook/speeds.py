@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 # Seconds of questions that a machine is measured by, where it is not known; and how many times as long as its processor was at
 # work that may take: beyond, other work ran beside, and what came out is not what the machine is.
-MEASURED_S, CROWDED = 10.0, 1.5
+MEASURED_S, CROWDED = 8.0, 1.5
+# Seconds of training steps that an adapter's are measured by before a climb.
+ADAPTERS_S = 1.5
 # Rows of the first timing; and rows asked at a time, as evaluation does.
 FIRST, CHUNK = 4, 64
 # Where control groups say what this process may use.

@@ -150,7 +150,23 @@ class Operating:
     rows: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Endings:
+    """The same look by look: the chance that the gate ends there with a pass, with a fail, and with neither."""
+
+    passes: tuple[float, ...]
+    fails: tuple[float, ...]
+    neither: tuple[float, ...]
+
+
 def operating(n_total: int, alpha: float, bar: float, truth: float, futile: Sequence[int] = ()) -> Operating:
+    """Exact, by the same recursion. `futile` as in `endings`."""
+    found = endings(n_total, alpha, bar, truth, futile)
+    every = zip(looks(n_total), found.passes, found.fails, found.neither, strict=True)
+    return Operating(passes=sum(found.passes), fails=sum(found.fails), rows=sum(n * (a + b + c) for n, a, b, c in every))
+
+
+def endings(n_total: int, alpha: float, bar: float, truth: float, futile: Sequence[int] = ()) -> Endings:
     """Exact, by the same recursion.
 
     futile  at each look, the most right answers at which the gate gives up; -1 where it never does
@@ -160,17 +176,17 @@ def operating(n_total: int, alpha: float, bar: float, truth: float, futile: Sequ
     grid = points(n_total)
     pass_from = fewest_right(n_total, alpha, tick_above(bar, n_total))
     mirrored = fewest_right(n_total, alpha, grid - math.floor(bar * grid + 1e-9))
-    passes = fails = mean_rows = 0.0
+    found: list[tuple[float, float, float]] = []
     state, least, rows = np.array([1.0]), 0, 0
     for place, n in enumerate(looks(n_total)):
         state, rows = np.convolve(state, _added(n - rows, truth)), n
         fail_to = n - mirrored[place]
         stop_to = max(fail_to, futile[place] if futile else -1)
         top, failing, bottom = (min(max(end - least, 0), len(state)) for end in (pass_from[place], fail_to + 1, stop_to + 1))
-        won, lost = float(state[top:].sum()), float(state[:failing].sum())
-        passes, fails = passes + won, fails + lost
-        mean_rows += n * (won + float(state[:bottom].sum()))
+        won, lost, stopped = (float(part.sum()) for part in (state[top:], state[:failing], state[failing:bottom]))
         state, least = state[bottom:top], least + bottom
+        found.append((won, lost, stopped if n < n_total else stopped + float(state.sum())))
         if not len(state):
             state = np.array([0.0])
-    return Operating(passes=passes, fails=fails, rows=mean_rows + n_total * float(state.sum()))
+    passes, fails, neither = zip(*found, strict=True)
+    return Endings(passes=passes, fails=fails, neither=neither)

@@ -1,0 +1,205 @@
+"""Whether the history is what was written: the chain, its heads, and every row that the audit speaks of. A fault is a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table, select
+
+from rung.json_form import digest
+from rung.registry import tables
+from rung.registry.chain import BEGINNING, CLOCK, Line, line_of
+from rung.registry.heads import HEAD, Head
+from rung.registry.keys import KEY, Identity
+
+if TYPE_CHECKING:
+    from rung.registry.audit import Audit
+    from rung.registry.db import Database
+    from rung.registry.keys import Keys
+
+FOUND, REGISTERED = "found", "register"
+MOVES = ("promote", "rollback", "set", "break-glass", "remove")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A table whose rows stand in the audit: the kinds of their lines, and what of a row does (its line's subject and payload)."""
+
+    table: Table
+    kinds: tuple[str, ...]
+    told: Callable[[Any], tuple[str, Mapping[str, Any]]]
+
+
+def _version(row: Any) -> tuple[str, Mapping[str, Any]]:
+    evidence = json.loads(row.evidence)
+    return f"{row.name}@{row.version}", {
+        "name": row.name,
+        "version": row.version,
+        "candidate": row.candidate,
+        "evidence": evidence,
+    }
+
+
+def _signed(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return f"{row.name}@{row.version}", {"digest": row.digest, "signer": row.signer}
+
+
+def _key(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.name, {"name": row.name, "kind": row.kind, "fingerprint": row.fingerprint, "public": row.public}
+
+
+def _move(row: Any) -> tuple[str, Mapping[str, Any]]:
+    names = ("name", "alias", "version", "generation", "kind", "reason", "receipt", "created")
+    return f"{row.name}@{row.alias}", {"by": row.who, **{name: getattr(row, name) for name in names}}
+
+
+KEPT = (
+    Kept(table=tables.names, kinds=(FOUND, REGISTERED), told=_version),
+    Kept(table=tables.alias_moves, kinds=MOVES, told=_move),
+    Kept(table=tables.identities, kinds=(KEY,), told=_key),
+    Kept(table=tables.receipts, kinds=("receipt",), told=_signed),
+    Kept(table=tables.approvals, kinds=("approval",), told=_signed),
+)
+
+
+class Integrity:
+    """Checks of one RUNG_HOME's history, from what stands in its database and beside it."""
+
+    def __init__(self, database: Database, keys: Keys, audit: Audit) -> None:
+        self._database, self._keys, self._audit = database, keys, audit
+
+    def faults(self) -> list[str]:
+        """All that is not as it was written; nothing where the history holds."""
+        stored = self._audit.stored()
+        lines, unread = _read(stored)
+        found = [*unread, *chain_faults(lines), *self._head_faults(lines)]
+        for kept in KEPT:
+            found += _row_faults(kept, self._database.rows(select(kept.table).order_by(kept.table.c.seq)), lines)
+        found += self._key_faults()
+        return [*found, *self._candidate_faults()]
+
+    def remarks(self) -> list[str]:
+        """What is told of the audit beside: where the clock went back, and where another verifier than the first began to sign."""
+        others = [one for one in self._keys.all() if one.kind == "verifier"][1:]
+        return [
+            *[
+                f"{one.name} signs since {one.created[:16]} as well: whoever used the home then did not have the first one's key"
+                for one in others
+            ],
+            *self._clocks(),
+        ]
+
+    def _clocks(self) -> list[str]:
+        return [
+            f"the clock went back before line {line.number + 1} of the audit: to {line.payload.get('clock')}, behind {line.created}"
+            for line in _read(self._audit.stored())[0]
+            if line.kind == CLOCK
+        ]
+
+    def _head_faults(self, lines: Sequence[Line]) -> Iterator[str]:
+        known, heads, by_number = self._keys.by_fingerprint(), self._audit.heads(), {line.number: line for line in lines}
+        for head in heads:
+            yield from _head_fault(head, by_number, known, "a signed head")
+        signed = max((head.lines for head in heads), default=0)
+        yield from (
+            f"line {line.number} of the audit ({line.kind} {line.subject}) is under no signed head"
+            for line in lines
+            if line.number > signed and line.kind != FOUND
+        )
+        try:
+            beside = self._audit.published()
+        except ValueError as error:
+            yield str(error)
+            return
+        if beside is not None:
+            yield from _head_fault(beside, by_number, known, "audit.head")
+        elif heads:
+            yield "audit.head is gone, which says how far the audit goes"
+
+    def _key_faults(self) -> Iterator[str]:
+        for identity in self._keys.all():
+            if identity.computed != identity.fingerprint:
+                yield f"the public key of {identity.name} was changed: it has another fingerprint"
+
+    def _candidate_faults(self) -> Iterator[str]:
+        columns = tables.candidates.c
+        for row in self._database.rows(select(columns.id, columns.fields)):
+            try:
+                name = digest(json.loads(row.fields))
+            except ValueError:
+                name = ""
+            if name != row.id:
+                yield f"the candidate {row.id[:12]} was changed: its fields have another digest"
+
+
+def _read(stored: Sequence[Any]) -> tuple[list[Line], list[str]]:
+    lines, faults = [], []
+    for row in stored:
+        try:
+            lines.append(line_of(row))
+        except ValueError:
+            faults.append(f"line {row.seq} of the audit ({row.kind} {row.subject}) was changed: it cannot be read")
+    return lines, faults
+
+
+def chain_faults(lines: Sequence[Line]) -> Iterator[str]:
+    """Lines that were changed, taken out, put in, or bear an earlier moment than the line before."""
+    previous: Line | None = None
+    for line in lines:
+        called = f"line {line.number} of the audit ({line.kind} {line.subject})".replace(" )", ")")
+        before = previous.number if previous else 0
+        if line.number != before + 1:
+            missing = range(before + 1, line.number)
+            yield (
+                f"the audit lacks line {missing[0]}"
+                if len(missing) == 1
+                else f"the audit lacks lines {missing[0]} to {missing[-1]}"
+            )
+        elif line.previous != (previous.digest if previous else BEGINNING):
+            yield f"{called} does not follow on line {before}"
+        if line.computed != line.digest:
+            yield f"{called} was changed: it has another digest"
+        if previous is not None and line.created < previous.created:
+            yield f"{called} says that it is older than the line before"
+        previous = line
+
+
+def _head_fault(head: Head, lines: Mapping[int, Line], known: Mapping[str, Identity], called: str) -> Iterator[str]:
+    signer = known.get(head.signer)
+    if signer is None or signer.kind != "verifier" or not signer.signed(HEAD, head.document, head.signature):
+        yield f"{called} (of {head.lines} lines) does not have the verifier's signature"
+        return
+    found = lines.get(head.lines)
+    if found is None:
+        yield f"the audit was cut short: {called} is of {head.lines} lines, and there are {max(lines, default=0)}"
+    elif found.digest != head.digest:
+        yield f"the audit was rewritten: {called} of {head.lines} lines is of others"
+
+
+def _row_faults(kept: Kept, rows: Sequence[Any], lines: Sequence[Line]) -> Iterator[str]:
+    """Rows that the audit does not know so, and lines whose row is gone."""
+    by_subject: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.kind in kept.kinds:
+            by_subject.setdefault(line.subject, []).append(line)
+    seen: set[int] = set()
+    for row in rows:
+        try:
+            subject, payload = kept.told(row)
+        except ValueError:
+            yield f"row {row.seq} of {kept.table.name} was changed: it cannot be read"
+            continue
+        of_it = by_subject.get(subject, [])
+        fitting = [line for line in of_it if dict(line.payload) == dict(payload)]
+        seen |= {line.number for line in (fitting or of_it)}
+        if not of_it:
+            yield f"{subject} in {kept.table.name} is not in the audit: it was put in, or changed"
+        elif not fitting:
+            yield f"{subject} in {kept.table.name} was changed: line {of_it[-1].number} of the audit says something else"
+    for of_it in by_subject.values():
+        for line in of_it:
+            if line.number not in seen:
+                yield f"{line.subject} is gone from {kept.table.name}: line {line.number} of the audit knows it"

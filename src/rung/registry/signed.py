@@ -1,0 +1,120 @@
+"""What somebody of this home has signed and what is never taken back: a document, who signed it, and what it is about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Table, insert, select
+
+from rung.json_form import Misfit, as_json, canonical_json, digest, from_json
+from rung.registry.db import Database
+from rung.registry.heads import add_line
+from rung.registry.keys import Identity, Keys, Kind, Signer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed(Generic[T]):
+    """A document with its signature. `digest` is the document's, `signer` the fingerprint of the key.
+
+    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. None are there
+    where it holds.
+    """
+
+    document: T
+    digest: str
+    signer: str
+    signature: str
+    created: str
+    faults: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is what was signed."""
+        return not self.faults
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf(Generic[T]):
+    """Where the documents of one kind are kept: the class, the table, the purpose that signatures are made for, and whose hold."""
+
+    of: type[T]
+    table: Table
+    domain: str
+    by: Kind
+
+    def add(self, database: Database, keys: Keys, signer: Signer, document: T) -> str:
+        """Signs a document that has a `name` and a `version`, keeps it, enters it in the audit; returns its digest."""
+        body = as_json(document)
+        row = {
+            "digest": digest(body),
+            "name": body["name"],
+            "version": body["version"],
+            "body": canonical_json(body),
+            "signer": signer.identity.fingerprint,
+            "signature": signer.sign(self.domain, body),
+            "created": body["created"],
+        }
+        with database.writing() as connection:
+            connection.execute(insert(self.table).prefix_with("OR IGNORE"), row)
+            payload = {key: row[key] for key in ("digest", "signer")}
+            add_line(database, keys.verifier(), self.domain, f"{row['name']}@{row['version']}", payload)
+        return str(row["digest"])
+
+    def found(self, database: Database, keys: Keys, name: str | None = None, version: int | None = None) -> list[Signed[T]]:
+        """All of a version, of a name, or of the home, each with what is wrong with it; oldest first.
+
+        One whose text cannot be read any more is told of by `unreadable` alone.
+        """
+        known = keys.by_fingerprint()
+        read = [self._read(row, known) for row in self._rows(database, name, version)]
+        return [one for one in read if one is not None]
+
+    def unreadable(self, database: Database) -> list[str]:
+        """`name@version: why` of each whose stored text is none of this kind any more."""
+        return [
+            f"{row.name}@{row.version}: the {self.domain} {row.digest[:12]} cannot be read"
+            for row in self._rows(database, None, None)
+            if self._read(row, {}) is None
+        ]
+
+    def _rows(self, database: Database, name: str | None, version: int | None) -> list[Any]:
+        columns = self.table.c
+        wanted = select(self.table).order_by(columns.seq)
+        if name is not None:
+            wanted = wanted.where(columns.name == name)
+        if version is not None:
+            wanted = wanted.where(columns.version == version)
+        return database.rows(wanted)
+
+    def _read(self, row: Any, known: Mapping[str, Identity]) -> Signed[T] | None:
+        try:
+            body = json.loads(row.body)
+            document = from_json(self.of, body)
+        except (Misfit, ValueError):
+            return None
+        return Signed(
+            document=document,
+            digest=row.digest,
+            signer=row.signer,
+            signature=row.signature,
+            created=row.created,
+            faults=tuple(self._faults(row, body, known)),
+        )
+
+    def _faults(self, row: Any, body: Mapping[str, Any], known: Mapping[str, Identity]) -> Iterator[str]:
+        called, signer = f"the {self.domain} {row.digest[:12]} of {row.name}@{row.version}", known.get(row.signer)
+        if digest(body) != row.digest:
+            yield f"{called} was changed: it has another digest"
+        elif signer is None:
+            yield f"{called} is signed by a key that this home does not know ({row.signer[:16]})"
+        elif signer.kind != self.by:
+            yield f"{called} is signed by {signer.name}, who is no {self.by}"
+        elif not signer.signed(self.domain, body, row.signature):
+            yield f"{called} does not have {signer.name}'s signature"
+        if (body["name"], body["version"]) != (row.name, row.version):
+            yield f"{called} is one of {body['name']}@{body['version']}"
