@@ -82,8 +82,9 @@ class Outlook:
 
     @property
     def _facts(self) -> int:
-        """How much that moves what is left has been found out: what is built, and what is judged."""
-        return len(self.climb.record.built) + len(self.climb.record.judged)
+        """How much that moves what is left was found out: what is built, what is judged, but of what answers in no time."""
+        record = self.climb.record
+        return sum(self._is_long(f"judged/{rung}") for rung in (*record.built, *record.judged))
 
     def _is_long(self, key: str) -> bool:
         """Whether what is known better now could make a difference to anybody."""
