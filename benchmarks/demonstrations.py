@@ -1,12 +1,11 @@
 """What an answer costs, and what it scores, with rows that every question is shown beside rows that are nearest to each.
 
-    python -P benchmarks/demonstrations.py [TASK.yaml] [--rows 150] [--numbers 4 16] [--rounds 2]
+    python benchmarks/demonstrations.py [TASK.yaml] [--rows 150] [--numbers 4 16] [--rounds 2]
 
 The instruction with its output constrained answers the same dev rows (of the tone task, unless another is named) without
 demonstrations, with each number of shared ones, of the nearest, and of the nearest behind the smallest shared set, all in turn in
 one process, each round with nothing known. Told is the least of the rounds' processor seconds, as a multiple of that without
-demonstrations; and what a shared token, which is read once, costs beside one that is read at every answer. With `python -P`, since
-a file of this folder has the name of a module that Python brings.
+demonstrations; and what a shared token, which is read once, costs beside one that is read at every answer.
 Needs RUNG_HOME for the downloads.
 """
 

@@ -1,4 +1,4 @@
-"""A server of chat completions for `benchmarks/http.py`, in a process of its own: slow, faulty, exact about what it bills.
+"""A server of chat completions for `benchmarks/http_bases.py`, in a process of its own: slow, faulty, exact about what it bills.
 
     python benchmarks/http_server.py '{"latency_s": 0.05}'
 

@@ -1,4 +1,4 @@
-"""Bars that come down to a mean over rows: how often a candidate on the line passes, and what the card says. See statistics.py."""
+"""Bars that come down to a mean over rows: how often a candidate on the line passes, and what the card says. See simulations.py."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
 """What a climb is said to take, against what it takes: step by step, over worked tasks and worlds.
 
-    python -P benchmarks/plan.py tone spam            worked tasks, as they are
-    python -P benchmarks/plan.py --worlds             the planted worlds: small, all rungs
-    python -P benchmarks/plan.py --processor tone     in seconds of this process's processor time, where other work runs beside
-
-(-P: the benchmark of the statistics beside this one is not Python's own module of that name.)
+    python benchmarks/plan.py tone spam            worked tasks, as they are
+    python benchmarks/plan.py --worlds             the planted worlds: small, all rungs
+    python benchmarks/plan.py --processor tone     in seconds of this process's processor time, where other work runs beside
 
 Each is climbed in a home of its own without answers, whose machine is measured by the first climb and known to the others. Prints
 every step's prediction, when the climb began and right before the step, and how many times as long as the latter it took; and the

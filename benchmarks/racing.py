@@ -16,11 +16,11 @@ from __future__ import annotations
 import argparse
 import math
 import random
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from racing_answers import TASKS, searches
 from statistics_page import put, table
 
 from rung.verify.stats.clusters import labels
@@ -103,8 +103,6 @@ def _spread(draw: Draw) -> float:
 
 def stored(names: Sequence[str], folder: Path, samples: int) -> Iterator[tuple[str, Tally, Tally]]:
     """A line for each task and world: all races of all its rungs, on dev as it stands and on draws of its rows."""
-    from racing_answers import searches
-
     from rung.registry.home import open_home
 
     with open_home(write=True) as home:
@@ -197,10 +195,6 @@ def _line(name: str, itself: Tally, drawn: Tally) -> tuple[str, ...]:
 
 
 def main() -> None:
-    # benchmarks/statistics.py would stand before the module of that name which the package imports.
-    sys.path.append(sys.path.pop(0))
-    from racing_answers import TASKS
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=[*TASKS, *(f"world-{name}" for name in WORLDS)])
     parser.add_argument("--samples", type=int, default=400)

@@ -1,4 +1,4 @@
-"""Of the locked split: what a cap of rows per group gives, what each climb on it may spend, and who is in it. See statistics.py."""
+"""Of the locked split: what a cap of rows per group gives, what each climb may spend, and who is in it. See simulations.py."""
 
 from __future__ import annotations
 

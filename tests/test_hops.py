@@ -27,7 +27,7 @@ ONLY_THE_PROMPT = {
 # Where the work is done, whence it is counted, and the most calls in between that the house allows itself.
 ROW = ("task/load.py:load_task", "data/load.py:_example", 6)
 SCORE = ("cli/commands/climb.py:command", "verify/scorers/choice.py:score", 8)
-DECODER = ("cli/commands/answer.py:command", "engine/local/fused.py:hidden", 9)
+DECODER = ("cli/commands/answer.py:command", "engine/local/fused.py:hidden", 8)
 
 
 def name_of(frame: FrameType) -> str | None:

@@ -26,8 +26,10 @@ class Blobs(Protocol):
 
 
 class AnswerCache(Protocol):
-    """Answers by (candidate id, example digest). `store` keeps a whole batch or nothing."""
+    """Answers by (candidate id, example digest). `store` keeps a whole batch or nothing; what is forgotten is asked anew."""
 
     def load(self, candidate: str, examples: Sequence[str]) -> dict[str, Answer]: ...
 
     def store(self, candidate: str, answers: Mapping[str, Answer]) -> None: ...
+
+    def forget(self, candidate: str, examples: Sequence[str]) -> None: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ from rung.climb.climb import climb
 from rung.climb.diagnosis.probe import probes
 from rung.climb.record import Record
 from rung.progress import Silent
-from rung.registry.documents import ClimbDocument, RungRecord
+from rung.registry.documents import ClimbDocument, RungRecord, as_json, from_json
 from rung.registry.home import Home, open_home
 from rung.registry.migrations.triggers import lifted
+from rung.report.html import page
 from rung.rungs.base import ladder
 from rung.task.load import load_task
 from rung.types import Task
@@ -95,6 +97,24 @@ def test_what_dev_leaves_no_hope_gets_the_floor_and_ends_early(opened: Home, tmp
     assert rung(found, "rung2").alpha is None, "it was never tested"
     assert list(record.allotted) == ["rung0", "rung1"]
     assert "by what dev says of each: rung0 2.0% (dev leaves it little hope), rung1" in found.ledger.lines[-1]
+
+
+def test_who_is_left_undecided_is_told_what_labels_would_do(opened: Home, tmp_path: Path) -> None:
+    """At the share that dev gave and at an equal one, or why none would: in the verdict, the page and the JSON."""
+    found = climbed(task_in(tmp_path, opened, [0.65, 0.84, 0.5]), opened)
+    far, near = rung(found, "rung0").more_labels, rung(found, "rung1").more_labels
+    assert near is not None and near.needed is not None and near.equal is not None and near.equal != near.needed
+    assert near.alpha == rung(found, "rung1").alpha and near.equal_alpha == pytest.approx(0.05 * weight(1) / 3)
+    assert f"About {near.needed:,} more test labels would decide it at the share of error that dev gave it" in near.said
+    assert f"about {near.equal:,} at an equal share (1.25%; `alpha_shares: equal`)" in near.said
+    assert far is not None and far.needed is None
+    assert far.said.startswith("No number of test labels is expected to show a pass: dev says that it is below the bar (at most ")
+    assert near.said[1:] in found.verdict.sentence and near.said[1:] in found.second_try
+    shown = unescape(page(found))
+    assert near.said in shown and far.said in shown
+    told = as_json(found)
+    assert [one["more_labels"] and one["more_labels"]["needed"] for one in told["rungs"]] == [None, near.needed, None]
+    assert from_json(told) == found
 
 
 def test_where_a_search_is_held_to_few_rows_its_share_is_too(opened: Home, tmp_path: Path) -> None:

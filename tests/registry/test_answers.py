@@ -16,3 +16,13 @@ def test_answers_are_kept_by_the_batch(registry: Home) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         registry.answers.store("c", {"e2": Answer(text="lost"), "e3": Answer(text="bad", latency_s=float("inf"))})
     assert registry.answers.load("c", ["e2"])["e2"].text == "2"
+
+
+def test_what_is_forgotten_is_not_known_any_more(registry: Home) -> None:
+    said = {f"e{i}": Answer(text=str(i)) for i in range(2_000)}
+    registry.answers.store("c", said)
+    registry.answers.store("other", {"e1": Answer(text="1")})
+    registry.answers.forget("c", [f"e{i}" for i in range(1, 2_000)])
+    assert registry.answers.load("c", list(said)) == {"e0": said["e0"]}
+    assert registry.answers.load("other", ["e1"]) == {"e1": Answer(text="1")}
+    registry.answers.forget("c", [])

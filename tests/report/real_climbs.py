@@ -81,6 +81,13 @@ def _undecided(folder: Path, tiny_base: Path) -> Path:
     return path
 
 
+def _by_dev(folder: Path, tiny_base: Path) -> Path:
+    """The same, where dev says what each rung may spend."""
+    path = _undecided(folder, tiny_base)
+    path.write_text(path.read_text("utf-8").replace("alpha_shares: equal\n", ""), "utf-8")
+    return path
+
+
 def _documents(folder: Path, tiny_base: Path) -> Path:
     return planted.write(folder, "knowledge")
 
@@ -129,6 +136,7 @@ WAYS: dict[str, Write] = {
     "linear": _linear,
     "failed": _failed,
     "undecided": _undecided,
+    "by_dev": _by_dev,
     "documents": _documents,
     "tools": _tools,
     "relative": _relative,

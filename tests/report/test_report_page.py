@@ -220,7 +220,11 @@ def test_the_page_says_what_to_do_next(ended: Ended) -> None:
     assert rung_of(ended("prompt"), "r1_prompt").undo in said["prompt"]
     assert all(f"rung climb {ended(name).task.path}" in said[name] for name in WAYS)
     assert "Nothing was registered, because no rung passed" in said["failed"]
-    assert "Nothing was registered. With about" in said["undecided"] and "new test rows, which start afresh" in said["undecided"]
+    assert "Nothing was registered. About" in said["undecided"] and "more test labels would decide it." in said["undecided"]
+    assert "new test rows, which start afresh" in said["undecided"]
+    more = rung_of(ended("by_dev"), "r1_prompt").more_labels
+    assert f"Nothing was registered. {more.said}" in said["by_dev"] and said["by_dev"].count(more.said) >= 3
+    assert "together not above the bar; `alpha_shares: equal` looks at all 80." in more.said
 
 
 def test_a_cheaper_form_that_is_kept_is_told(ended: Ended) -> None:

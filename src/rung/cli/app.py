@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -67,12 +68,11 @@ def run(arguments: list[str]) -> int:
         error.show()
         return _told(UserError(error.format_message()), arguments)
     except RungError as error:
-        click.echo(f"rung: {visible(error.message)}", err=True)
+        click.echo(visible("\n  ".join((f"rung: {error.message}", *_notes(error)))), err=True)
         return _told(error, arguments)
     except (KeyboardInterrupt, click.Abort) as error:
-        click.echo("rung: interrupted; nothing is lost: run the same command again", err=True)
-        for note in getattr(error, "__notes__", ()):
-            click.echo(f"  {note}", err=True)
+        said = "rung: interrupted; nothing is lost: run the same command again"
+        click.echo("\n  ".join((said, *_notes(error))), err=True)
         return INTERRUPTED
     except Exception as error:
         known = _environment_fault(error)
@@ -86,9 +86,15 @@ def run(arguments: list[str]) -> int:
 def _told(error: RungError, arguments: list[str]) -> int:
     """The error's exit code; with `--json` the error is also a document on standard output."""
     if "--json" in arguments:
-        said = {"problem": error.problem, "where": error.where, "hint": error.hint, "exit_code": error.exit_code}
+        said: dict[str, object] = {"problem": error.problem, "where": error.where, "hint": error.hint}
+        said |= {"exit_code": error.exit_code, "notes": list(_notes(error))}
         click.echo(json.dumps({"error": said}, indent=2))
     return error.exit_code
+
+
+def _notes(error: BaseException) -> Sequence[str]:
+    """What whoever let the error pass has added to it."""
+    return getattr(error, "__notes__", ())
 
 
 def _environment_fault(error: Exception) -> BrokenEnvironment | None:

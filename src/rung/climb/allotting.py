@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rung.climb.facts import Allotted
@@ -12,10 +13,11 @@ from rung.verify.alpha import WHOLE, Division, spends
 from rung.verify.choosing import counted
 from rung.verify.foresight import Foresight, foresee
 from rung.verify.run import evaluate, random_order
+from rung.verify.silence import Heard, refuse_silence
 
 if TYPE_CHECKING:
     from rung.climb.steps import Climb
-    from rung.types import Candidate, Task
+    from rung.types import Candidate, Row, Task
     from rung.verify.judge import Trial
 
 LEAST_OF_DEV = 100
@@ -54,7 +56,13 @@ def most_of_dev(task: Task, rung: str) -> int:
 def _foreseen(climb: Climb, rung: str, candidate: Candidate) -> Foresight | None:
     task = climb.task
     dev = random_order(task, "dev")[: most_of_dev(task, rung)]
-    return foresee(task, dev, lambda n: evaluate(task, candidate, "dev", dev[:n], climb.runtime, climb.progress).rows)
+
+    def answered(n: int) -> Sequence[Row]:
+        rows = evaluate(task, candidate, "dev", dev[:n], climb.runtime, climb.progress).rows
+        refuse_silence([Heard(candidate, rows)], task, climb.runtime)
+        return rows
+
+    return foresee(task, dev, answered)
 
 
 def _division(climb: Climb, rungs: tuple[str, ...]) -> Division:

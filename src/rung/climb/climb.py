@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rung.climb import steps
@@ -9,9 +11,10 @@ from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
 from rung.climb.document import document
 from rung.climb.outlook.learning_curve import draw_curve
 from rung.climb.outlook.telling import Outlook
+from rung.climb.sentence import so_far
 from rung.climb.states import step_after
 from rung.climb.steps import Climb, open_climb
-from rung.errors import UserError
+from rung.errors import RungError, UserError
 from rung.registry.documents import ClimbDocument
 from rung.rungs.base import ladder
 from rung.types import Progress, Task
@@ -25,10 +28,10 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
 
     `every_rung` measures every rung that applies, for the table; the winner is still the lowest that passes.
     Raises UserError, before anything is spent or written down, for what `preflight` finds, and for a task that another process is
-    climbing.
+    climbing. What ends it later, such as a server that no longer answers, has a note of what it had found out by then.
     """
     under_way = open_climb(task, home, progress)
-    with under_way.lease:
+    with under_way.lease, _telling(under_way):
         outlook = Outlook(under_way)
         if not isinstance(step_after(task, under_way.record, every=every_rung), Finish):
             outlook.foretell()
@@ -55,6 +58,16 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
         told = document(under_way, step, every=every_rung)
         under_way.record.keep_document(told)
     return told
+
+
+@contextmanager
+def _telling(under_way: Climb) -> Iterator[None]:
+    """Notes on an error what was found out before it."""
+    try:
+        yield
+    except RungError as error:
+        error.add_note(so_far(under_way))
+        raise
 
 
 def _draw_cheap_curve(under_way: Climb) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rung.climb.decide import RungState
 from rung.climb.facts import Judged, Measured
+from rung.climb.more_labels import more_labels
 from rung.json_form import as_json, from_json
 from rung.registry.documents import Change, DevScore, Found, Raced, RungRecord, TrainingStep, Trial
 from rung.registry.documents import RungState as Standing
@@ -69,6 +70,7 @@ def rung_record(climb: Climb, state: RungState, runs: Mapping[str, Run]) -> Rung
         classes=class_table(climb.task, runs[state.name]) if state.name in runs else None,
         remarks=remarks(answers),
         raced=next(iter(_of_kind(records, "raced", Raced)), None),
+        more_labels=more_labels(climb, state.name),
     )
 
 

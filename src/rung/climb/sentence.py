@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rung.climb.decide import Finish
+from rung.climb.rung_record import STATES
 from rung.registry.documents import Ledger, RungRecord
+from rung.registry.forecasts import MoreLabels
 from rung.rungs.causes import LABELS
 from rung.types import Bar, Task, Verdict
 from rung.verify.alpha import rows_at, weight
@@ -39,6 +41,16 @@ def sentence(climb: Climb, end: Finish, rungs: Sequence[RungRecord], ledger: Led
     return f"No rung passes{f': {side} the bar {failed}' if failed else ''}.{more}"
 
 
+def so_far(climb: Climb) -> str:
+    """What a climb has found out that something ended before its time: for whoever reads of that, nothing of it is lost."""
+    record, bar = climb.record, climb.task.quality
+    known = [f"{rung} {STATES[found.status]}, {between(found.verdict, bar)}" for rung, found in record.judged.items()]
+    known += [f"{rung} is built" for rung in record.built if rung not in record.judged]
+    known += ["what is missing is known"] if record.diagnosis else []
+    found = f"so far: {'; '.join(known)}" if known else "nothing was decided so far"
+    return f"{found[0].upper()}{found[1:]}. The same command goes on from there"
+
+
 def proven(verdict: Verdict, bar: Bar) -> str:
     """`at least 92.1% (estimate 94.3% on 312 test rows)`."""
     rows = f"{verdict.n:,} test rows"
@@ -53,21 +65,29 @@ def proven(verdict: Verdict, bar: Bar) -> str:
 
 
 def second_try(task: Task, rungs: Sequence[RungRecord], ledger: Ledger) -> str:
-    """What more labels would do for what is undecided, on these rows and on new ones; "" where none would."""
-    open_ = [rung.verdict for rung in rungs if rung.verdict and rung.verdict.status == "undecided" and rung.verdict.needed]
-    verdict = min(open_, key=lambda verdict: verdict.needed or 0, default=None)
-    if verdict is None or verdict.needed is None or not verdict.alpha:
+    """What more labels would do for what is undecided, on these rows and on new ones; why none would, where none is expected to."""
+    open_ = [(rung, rung.more_labels) for rung in rungs if rung.more_labels]
+    if not open_:
         return ""
-    enough = verdict.n_total + verdict.needed
-    first = task.alpha * weight(1)
-    part = min(1.0, verdict.alpha / (ledger.alpha or first))
-    again = rows_at(enough, verdict.alpha, ledger.next_alpha * part)
-    fresh = rows_at(enough, verdict.alpha, first * part)
+    rung, more = min(open_, key=lambda pair: _fewest(pair[1]))
+    of = f" Of the {rung.title}: {more.said[0].lower()}{more.said[1:]}" if len(open_) > 1 else f" {more.said}"
+    if more.needed is None or rung.verdict is None:
+        return of
+    total, first = rung.verdict.n_total, task.alpha * weight(1)
+    level = max(more.alpha, more.equal_alpha)
+    part = min(1.0, level / (ledger.alpha or first))
+    again = rows_at(total + more.needed, more.alpha, ledger.next_alpha * part)
+    fresh = rows_at(total + more.needed, more.alpha, first * part)
     return (
-        f" With about {verdict.needed:,} more test labels it could have been decided. A second try has {ledger.next_alpha:.2%} of "
-        f"error left on these rows: it needs about {max(1, again - verdict.n_total):,} more labels beside them, or about {fresh:,} "
-        "new test rows, which start afresh."
+        f"{of} A second try{' at equal shares' if level > more.alpha else ''} has {ledger.next_alpha:.2%} of error left on these "
+        f"rows: it needs about {max(1, again - total):,} more labels beside them, or about {fresh:,} new test rows, which start "
+        "afresh."
     )
+
+
+def _fewest(more: MoreLabels) -> float:
+    """The fewest labels that would decide it, at either share."""
+    return math.inf if more.needed is None or more.equal is None else min(more.needed, more.equal)
 
 
 def _chance(ledger: Ledger) -> str:

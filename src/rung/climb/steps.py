@@ -41,6 +41,7 @@ from rung.verify.environment import environment
 from rung.verify.judge import Trial, judge
 from rung.verify.reading import figure_on
 from rung.verify.run import evaluate, random_order
+from rung.verify.silence import Heard, refuse_silence
 
 if TYPE_CHECKING:
     from rung.engine.http.finding import ServerFinding
@@ -185,6 +186,7 @@ def measure(climb: Climb, rung: str) -> None:
     started = time.monotonic()
     rows = random_order(climb.task, "dev")
     run = evaluate(climb.task, climb.candidate(rung), "dev", rows, climb.runtime, climb.progress)
+    refuse_silence([Heard(climb.candidate(rung), run.rows)], climb.task, climb.runtime)
     stored = climb.home.runs.add(run)
     seconds = time.monotonic() - started
     mean, n = figure_on(climb.task, run)

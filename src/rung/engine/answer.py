@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, overload
@@ -43,8 +43,8 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
     if stage:
         stage.advance(len(examples) - len(missing))
     for chunk in batches(list(missing.values()), _chunk(asked, len(missing), runtime)) if missing else ():
-        come = _Come(asked, chunk, runtime, stage)
-        fresh = dict(zip((example.digest for example in chunk), _ask(asked, chunk, runtime, come), strict=True))
+        come = _Come(_Questions(asked, chunk, runtime), runtime, stage)
+        fresh = dict(zip((example.digest for example in chunk), _ask(come), strict=True))
         if runtime.cache is not None:
             runtime.cache.store(asked.id, {name: said for name, said in fresh.items() if said.finish_reason != FAILED})
         known |= fresh
@@ -53,6 +53,14 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
         if stage:
             stage.advance(len(chunk) - come.told)
     return [_settled(known[example.digest], candidate) for example in examples]
+
+
+def forget(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, which: Callable[[Answer], bool]) -> None:
+    """Such answers of the Candidate to these are kept no longer: the next time it is asked anew."""
+    if runtime.cache is not None:
+        name = replace(candidate, calibration=None).id
+        known = runtime.cache.load(name, [example.digest for example in examples])
+        runtime.cache.forget(name, [digest for digest, said in known.items() if which(said)])
 
 
 def _chunk(candidate: Candidate, missing: int, runtime: Runtime) -> int:
@@ -78,34 +86,20 @@ def ahead(asked: Sequence[tuple[Candidate, Sequence[Example]]], runtime: Runtime
         backend = runtime.backend_for(base)
         if not isinstance(backend, TellsEach):
             continue
-        parts = [
-            _Part(one, rows, runtime, stage)
-            for one, rows in {one.id: (one, rows) for one, rows in chosen if one.base == base}.values()
-        ]
-        places = [(part, place) for part in parts for place in part.places]
-
-        def hear(answers: Mapping[int, Answer], places: Sequence[tuple[_Part, int]] = places) -> None:
-            for number, said in answers.items():
-                part, place = places[number]
-                part.come.keep({place: part.questions.with_passages(place, said)})
-
-        if places:
+        wanted = {one.id: (one, rows) for one, rows in chosen if one.base == base}
+        comes = [_unknown(one, rows, runtime, stage) for one, rows in wanted.values()]
+        asked_ahead = _Asked([(come, place) for come in comes for place in come.open])
+        if asked_ahead:
             with suppress(ContextTooLong):
-                requests = [part.questions.request(place) for part, place in places]
-                backend.answer_each(requests, hear, parts[0].come.say)
+                backend.answer_each(asked_ahead, asked_ahead.hear, comes[0].say)
 
 
-class _Part:
-    """What one Candidate is asked ahead: the places of the rows whose answers are not known."""
-
-    def __init__(self, candidate: Candidate, rows: Sequence[Example], runtime: Runtime, stage: Stage | None) -> None:
-        assert runtime.cache is not None
-        known = runtime.cache.load(candidate.id, [row.digest for row in rows])
-        missing = list({row.digest: row for row in rows if row.digest not in known}.values())
-        self.questions = _Questions(candidate, missing, runtime)
-        self.come = _Come(candidate, missing, replace(runtime, observers=()), stage, counts=False)
-        refused = self.questions.refused()
-        self.places = [place for place in range(len(missing)) if place not in refused]
+def _unknown(candidate: Candidate, rows: Sequence[Example], runtime: Runtime, stage: Stage | None) -> _Come:
+    """The rows, each once, whose answers by the Candidate are not known."""
+    assert runtime.cache is not None
+    known = runtime.cache.load(candidate.id, [row.digest for row in rows])
+    missing = list({row.digest: row for row in rows if row.digest not in known}.values())
+    return _Come(_Questions(candidate, missing, runtime), runtime, stage, counts=False)
 
 
 class _Come:
@@ -113,12 +107,16 @@ class _Come:
     under way. A model's in this process are kept with the whole chunk, so that what goes on forms the batches that it was.
     """
 
-    def __init__(
-        self, candidate: Candidate, chunk: Sequence[Example], runtime: Runtime, stage: Stage | None, *, counts: bool = True
-    ) -> None:
+    def __init__(self, questions: _Questions, runtime: Runtime, stage: Stage | None, *, counts: bool = True) -> None:
         """`counts` is off where `answer` will count them once more."""
-        self.candidate, self.chunk, self.runtime, self.stage, self.counts = candidate, chunk, runtime, stage, counts
+        self.questions, self.runtime, self.stage, self.counts = questions, runtime, stage, counts
         self.told = 0
+
+    @property
+    def open(self) -> list[int]:
+        """The places of the examples that are to be asked: the documents hold something near them."""
+        refused = self.questions.refused()
+        return [place for place in range(len(self.questions.examples)) if place not in refused]
 
     def say(self, words: str) -> None:
         """How far work is that takes long."""
@@ -127,9 +125,11 @@ class _Come:
 
     def keep(self, answers: Mapping[int, Answer]) -> None:
         """Answers to examples of the chunk, by their places."""
-        kept = {self.chunk[place].digest: said for place, said in answers.items() if said.finish_reason != FAILED}
-        if self.runtime.cache is not None and kept and self.candidate.base_reference.is_server:
-            self.runtime.cache.store(self.candidate.id, kept)
+        candidate, chunk = self.questions.candidate, self.questions.examples
+        answers = {place: self.questions.with_passages(place, said) for place, said in answers.items()}
+        kept = {chunk[place].digest: said for place, said in answers.items() if said.finish_reason != FAILED}
+        if self.runtime.cache is not None and kept and candidate.base_reference.is_server:
+            self.runtime.cache.store(candidate.id, kept)
         self.told += len(answers)
         if self.stage and self.counts:
             self.stage.advance(len(answers))
@@ -198,23 +198,24 @@ def resolve_constraint(constraint: Constraint | None, tools: Sequence[Mapping[st
     return SchemaConstraint(schema=answer_schema(tools, constraint)) if tools else None
 
 
-def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, come: _Come) -> list[Answer]:
+def _ask(come: _Come) -> list[Answer]:
     """What the Candidate's model says; nothing is asked of it where the documents hold nothing near the question."""
+    questions, runtime = come.questions, come.runtime
+    candidate, examples = questions.candidate, questions.examples
     if candidate.base_reference.is_linear:
         from rung.engine.linear import predict
 
         return predict(runtime.blobs.local(candidate.base_reference.stored), examples)
-    questions = _Questions(candidate, examples, runtime)
     answers = questions.refused()
     if candidate.tools:
         answers |= _with_tools(candidate.tools, questions, runtime, [n for n in range(len(examples)) if n not in answers])
     while left := [place for place in range(len(examples)) if place not in answers]:
-        backend = runtime.backend_for(candidate.base)
+        backend, asked = runtime.backend_for(candidate.base), _Asked([(come, place) for place in left])
         try:
             if isinstance(backend, TellsEach):
-                said = _each(backend, left, questions, come)
+                said = backend.answer_each(asked, asked.hear, come.say)
             else:
-                said = backend.answer([questions.request(place) for place in left])
+                said = backend.answer(list(asked))
             answers |= dict(zip(left, said, strict=True))
         except ContextTooLong as error:
             for place, problem in error.set_apart(left, answers):
@@ -222,20 +223,14 @@ def _ask(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, co
     return [questions.with_passages(place, answers[place]) for place in range(len(examples))]
 
 
-def _each(backend: TellsEach, places: Sequence[int], questions: _Questions, come: _Come) -> list[Answer]:
-    """What the backend says at these places, each heard as it comes."""
+class _Asked(Sequence[Request]):
+    """Questions of one chunk or several, by their places, as a backend is asked them.
 
-    def hear(answers: Mapping[int, Answer]) -> None:
-        come.keep({places[number]: questions.with_passages(places[number], said) for number, said in answers.items()})
+    Each request is made when it is asked for: a server answers the first while others are still looked up.
+    """
 
-    return backend.answer_each(_Made(questions, places), hear, come.say)
-
-
-class _Made(Sequence[Request]):
-    """The requests of some places, each made when it is asked for: a server answers the first while others are still looked up."""
-
-    def __init__(self, questions: _Questions, places: Sequence[int]) -> None:
-        self._questions, self._places = questions, places
+    def __init__(self, places: Sequence[tuple[_Come, int]]) -> None:
+        self._places = places
 
     def __len__(self) -> int:
         return len(self._places)
@@ -248,8 +243,18 @@ class _Made(Sequence[Request]):
 
     def __getitem__(self, number: int | slice) -> Request | list[Request]:
         if isinstance(number, slice):
-            return [self._questions.request(place) for place in self._places[number]]
-        return self._questions.request(self._places[number])
+            return [come.questions.request(place) for come, place in self._places[number]]
+        come, place = self._places[number]
+        return come.questions.request(place)
+
+    def hear(self, answers: Mapping[int, Answer]) -> None:
+        """Answers that came together, by the numbers of their requests: each chunk keeps its own."""
+        of: dict[_Come, dict[int, Answer]] = {}
+        for number, said in answers.items():
+            come, place = self._places[number]
+            of.setdefault(come, {})[place] = said
+        for come, own in of.items():
+            come.keep(own)
 
 
 def _with_tools(tools: ToolUse, questions: _Questions, runtime: Runtime, places: Sequence[int]) -> dict[int, Answer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from rung.registry import records, tables
 from rung.registry.db import Database
@@ -36,3 +36,10 @@ class StoredAnswers:
         if rows:
             with self._database.writing() as connection:
                 connection.execute(insert(tables.answers).prefix_with("OR REPLACE"), rows)
+
+    def forget(self, candidate: str, examples: Sequence[str]) -> None:
+        """Keeps the answers to these no longer, in one transaction."""
+        table = tables.answers
+        with self._database.writing() as connection:
+            for some in batches(examples, IN_ONE_SELECT):
+                connection.execute(delete(table).where(table.c.candidate == candidate, table.c.example.in_(some)))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from rung import json_form
 from rung.errors import UserError
 from rung.parts import ClassTable
-from rung.registry.forecasts import Forecast
+from rung.registry.forecasts import Forecast, MoreLabels
 from rung.registry.predictions import Took
 from rung.types import Bar, Finding, Limits, Status, Unit, Verdict
 
@@ -152,6 +152,7 @@ class RungRecord:
     tokens      means for each dev answer
     broken      what it broke although it is not shown to be below the bar, in words: a limit, a guard; "" where nothing
     remarks     on its dev answers: how many are none, and why; how many a limit ended
+    more_labels what more test labels would do for it, where its bar is left open
     fixed       some of the dev rows that it answers better than the rung below, of `fixed_total`; `broke` those answered worse
     """
 
@@ -187,6 +188,7 @@ class RungRecord:
     classes: ClassTable | None = None
     remarks: tuple[str, ...] = ()
     raced: Raced | None = None
+    more_labels: MoreLabels | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

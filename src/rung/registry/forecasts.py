@@ -9,6 +9,24 @@ Unit = Literal["usd", "seconds"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class MoreLabels:
+    """What more test labels would do for a rung whose quality bar is left open.
+
+    needed  about how many more would decide it at `alpha`, what it could spend, with 80% power were its estimate the truth; None
+            where no number is expected to, or none is foretold
+    equal   the same at `equal_alpha`, what it could spend where all rungs have equal shares: 0 where the rows that there were
+            would probably have been enough
+    said    the same in words, or why it is none
+    """
+
+    alpha: float
+    needed: int | None
+    equal_alpha: float
+    equal: int | None
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CurvePoint:
     """The mean score on dev after training on so many rows."""
 

@@ -12,8 +12,9 @@ from rung.engine.backend import ContextTooLong, cached_share
 from rung.rungs.base import BuildContext
 from rung.types import Candidate, Example, Progress, Run, Stage
 from rung.verify.choosing import Shares, counted, shares_of_run
-from rung.verify.missing import refuse_silence, remarks
+from rung.verify.missing import remarks
 from rung.verify.run import make_run, random_order
+from rung.verify.silence import Heard, refuse_silence
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,8 @@ class _Field:
 
     def refuse_silence(self) -> None:
         """Raises UserError where a server has answered nothing, whatever form it was asked in."""
-        answers = [row.answer for trial in self.trials.values() for row in trial.run.rows]
-        refuse_silence(self.forms[0].candidate.base_reference, answers)
+        trials = [self.trials[index] for index in self.still]
+        refuse_silence([Heard(trial.candidate, trial.run.rows) for trial in trials], self.context.task, self.context.runtime)
 
     def settled(self, n: int, stage: Stage) -> bool:
         """Whether the choice is made after n rows; those that are behind leave."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rung.types import Example, Row, Task
 from rung.verify.bars import measure_of
 from rung.verify.choosing import line_of, shares_of
-from rung.verify.stats.sequential import AT_END, FUTILE_BELOW
+from rung.verify.stats.sequential import AT_END, FUTILE_BELOW, rows_with_power
 
 # After so many rows of dev it is asked whether they tell enough. A search has asked most of them; all are asked for the report.
 STEPS = (48, 100, 200, 400)
@@ -23,6 +23,8 @@ DOUBT = 0.025
 # Beyond so many rows only what may be hopeless, and is not nearly so, is asked more: its share is about the floor as it is.
 ENOUGH = 200
 NEARLY = 1.64
+# What is said to have stopped a gate that dev leaves no hope.
+GIVEN_UP = "futility with dev"
 # So many standard errors below the line a Candidate's share is the floor, whether a bound that holds of so few rows says so or not.
 FAR = 2.33
 # Within as many rows a clear fail is proven, and worth more than an early end.
@@ -62,12 +64,21 @@ class Foresight:
         """
         if n >= total or right >= self.line * n:
             return False
-        mean = self._with(right, n)
+        mean = self.together(right, n)
         if n < FAIL_WITHIN and self._rows_to_fail(mean, alpha) <= FAIL_WITHIN:
             return False
         return self._chance(alpha, total, right, n) < FUTILE_BELOW
 
-    def _with(self, right: float, n: int) -> float:
+    def needed(self, alpha: float, total: int, right: float, n: int) -> int | None:
+        """More rows than the `total` of test, for a pass with 80% power, were the truth what dev and the first n of them say.
+
+        None where that is not above the line: then no number of rows is enough.
+        """
+        gap = self.together(right, n) - self.line
+        return None if gap <= 0 else max(1, rows_with_power(gap, self.variance, alpha) - total)
+
+    def together(self, right: float, n: int) -> float:
+        """The mean of dev and the first n test rows."""
         return (self.mean * self.rows + right) / (self.rows + n)
 
     def _chance(self, alpha: float, total: int, right: float, n: int) -> float:
@@ -76,7 +87,7 @@ class Foresight:
 
         left = total - n
         wanted = self.line + float(ndtri(1 - alpha * AT_END)) * math.sqrt(self.variance / total)
-        expected = (right + left * self._with(right, n)) / total
+        expected = (right + left * self.together(right, n)) / total
         spread = left / total * math.sqrt(self.variance * (1 / (self.rows + n) + 1 / left))
         return float(ndtr((expected - wanted) / spread))
 
@@ -123,13 +134,10 @@ def stepwise(look: Callable[[int], Foresight | None], total: int) -> Foresight |
 def told(found: Foresight, step: int) -> bool:
     """Whether more rows would tell little more, once as many as `step` are in."""
     error = math.sqrt(found.variance / found.rows)
-    if (
-        found.hopeless
-        or found.mean - found.line >= 2 * error
-        or found.line - found.mean - found.missing / found.rows >= FAR * error
-    ):
+    below = found.line - found.mean
+    if found.hopeless or -below >= 2 * error or below - found.missing / found.rows >= FAR * error:
         return True
-    return step >= ENOUGH and not 0 < found.line - found.mean < NEARLY * error
+    return step >= ENOUGH and not 0 < below < NEARLY * error
 
 
 def read(task: Task, examples: Sequence[Example], rows: Sequence[Row], line: float) -> Foresight | None:

@@ -11,9 +11,10 @@ from rung.engine.runtime import Runtime
 from rung.types import Bar, Candidate, Example, Progress, Row, Run, Status, Task, Verdict, batches
 from rung.verify.bars import Measure, Seen, as_it_stands, cut_short, look_at, measure_of, say_of, seen
 from rung.verify.choosing import shares_of
-from rung.verify.foresight import Foresight
+from rung.verify.foresight import GIVEN_UP, Foresight
 from rung.verify.missing import remarks
 from rung.verify.run import make_run, random_order, score_rows
+from rung.verify.silence import Heard, falls_silent, refuse_silence
 from rung.verify.stats.boundaries import LOOK_EVERY
 from rung.verify.stats.gate import of_missing
 from rung.verify.wait import SHARE, waits
@@ -66,7 +67,10 @@ class Judgement:
 
 
 def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
-    """Answer and look until every bar is decided, one can no longer pass, or the rows are used up."""
+    """Answer and look until every bar is decided, one can no longer pass, or the rows are used up.
+
+    Raises UserError for a server that answers nothing: no verdict is made of its silence, and who goes on is asked anew.
+    """
     order = tuple(row for row in random_order(trial.task, "test") if row.id not in trial.left_out)
     rows: list[Row] = []
     others = {other.id: other for other in trial.baselines.values()}
@@ -80,8 +84,12 @@ def judge(trial: Trial, runtime: Runtime, progress: Progress) -> Judgement:
             rows += score_rows(trial.task, part, answer(trial.candidate, part, runtime))
             for name, other in others.items():
                 against[name] += score_rows(trial.task, part, answer(other, part, runtime))
-            settled |= _look(trial, order, rows, against, settled)
+            for one, of in ((trial.candidate, rows), *((other, against[name]) for name, other in others.items())):
+                refuse_silence([Heard(one, of)], trial.task, runtime)
             stage.advance(len(part))
+            if len(rows) < len(order) and falls_silent(Heard(trial.candidate, rows)):
+                continue
+            settled |= _look(trial, order, rows, against, settled)
             # One that can no longer pass, failed or futile, ends it: all must hold.
             if len(settled) == len(trial.bars) or any(verdict.status != "pass" for verdict in settled.values()):
                 break
@@ -133,18 +141,21 @@ def _given_up(trial: Trial, sight: Seen) -> Verdict | None:
     if found is None or not sight.rows:
         return None
     n, total = len(sight.rows), len(sight.examples)
-    values = shares_of(trial.task, sight.examples[:n], sight.rows).values
-    if not found.gives_up(trial.alpha, total, sum(value or 0.0 for value in values), n):
+    right = sum(value or 0.0 for value in shares_of(trial.task, sight.examples[:n], sight.rows).values)
+    if not found.gives_up(trial.alpha, total, right, n):
         return None
     verdict = as_it_stands(sight, trial.alpha)
     bar = sight.measure.bar
     write = say_of(bar)
     reason = (
-        f"stopped after {n:,} of {total:,} rows: by dev and these less than 1% chance of passing on all of them; between "
+        f"stopped after {n:,} of {total:,} rows: {found.together(right, n):.1%} with dev, where "
+        f"{found.line:.1%} is asked for: by dev and these less than 1% chance of passing on all of them; between "
         f"{write(verdict.lower)} and {write(verdict.upper)}, which leaves the bar of {write(bar.line)} open"
     )
-    said = f"{bar.measured}: {reason}{of_missing(verdict.missing)}".removeprefix(": ")
-    return replace(verdict, stopped_by="futility with dev", reason=said)
+    needed = found.needed(trial.alpha, total, right, n)
+    more = f"; about {needed:,} more labels would decide it" if needed else ""
+    said = f"{bar.measured}: {reason}{more}{of_missing(verdict.missing)}".removeprefix(": ")
+    return replace(verdict, stopped_by=GIVEN_UP, reason=said, needed=needed)
 
 
 def _of_dev(trial: Trial, verdict: Verdict) -> list[str]:

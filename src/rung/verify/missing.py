@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from rung.errors import UserError
 from rung.reply import read_reply
-from rung.sources.base import BaseReference
 from rung.types import CUT_OFF, FAILED, REFUSED, SILENT, UNHELD, WITHHELD, Answer
 
 # By finish_reason: of one answer, of several.
@@ -24,34 +22,21 @@ _TOLD = {
     UNHELD: ("was given up: it could not be held to its form", "were given up: they could not be held to their form"),
 }
 MANY = 0.1  # the share of answers that the limit ended from which on it is told
-ENOUGH = 20  # answers of a server that are all none, from which on nothing more is asked
 _SILENT = ("came without a text", "came without a text")
 
 
 def no_answer(answer: Answer) -> str:
     """Why an answer is none; empty where it is one."""
-    if not _is_none(answer):
+    if not is_none(answer):
         return ""
     return f"no answer: it {_TOLD.get(answer.finish_reason, _SILENT)[0]}" + (f" ({answer.fault})" if answer.fault else "")
-
-
-def refuse_silence(base: BaseReference, answers: Sequence[Answer]) -> None:
-    """Raises UserError where a server's answers, enough to tell, are all none: more of them would be paid for nothing."""
-    if base.is_server and len(answers) >= ENOUGH and all(map(_is_none, answers)):
-        faults = Counter(answer.fault for answer in answers if answer.fault).most_common(1)
-        said = "; ".join((*remarks(answers), *(fault for fault, _ in faults)))
-        raise UserError(
-            f"not one of {len(answers):,} questions was answered: {said}",
-            where=str(base),
-            hint="Answers that the limit ended need more room (max_tokens of the rung); else ask the server one row by hand.",
-        )
 
 
 def remarks(answers: Sequence[Answer]) -> tuple[str, ...]:
     """How many answers are none, by kind and the most frequent first; how many the limit ended, where that is many; how many are a
     thought that no answer followed.
     """
-    kinds = Counter(_TOLD.get(answer.finish_reason, _SILENT) for answer in answers if _is_none(answer))
+    kinds = Counter(_TOLD.get(answer.finish_reason, _SILENT) for answer in answers if is_none(answer))
     told = [f"1 answer {one}" if n == 1 else f"{n:,} answers {several}" for (one, several), n in kinds.most_common()]
     told += ended_by_limit(answers)
     thoughts = sum(read_reply(answer.text).only_thought for answer in answers)
@@ -73,7 +58,8 @@ def ended_by_limit(answers: Sequence[Answer]) -> list[str]:
     return [f"the limit ended {what}{at}: raise `max_tokens` of the rung that prompts (`rungs` in the task file)"]
 
 
-def _is_none(answer: Answer) -> bool:
+def is_none(answer: Answer) -> bool:
+    """Whether an answer is none."""
     if answer.fault or answer.finish_reason in (WITHHELD, FAILED, REFUSED, SILENT, UNHELD):
         return True
     return answer.finish_reason == CUT_OFF and not read_reply(answer.text).text.strip()

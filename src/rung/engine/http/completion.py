@@ -59,8 +59,10 @@ def read_completion(reply: Mapping[str, Any], request: Request, seconds: float) 
         logprobs = choice_logprobs(choice, text, request.constraint.choices)
     if fault == NOTHING:
         reason = SILENT
-    if isinstance(choice.get("error"), Mapping) and not text:
-        reason, fault = FAILED, read_error(json.dumps({"error": choice["error"]})).words
+    # Some say what is wrong beside an empty answer, and with a status of success.
+    wrong = choice.get("error") or reply.get("error")
+    if wrong and not text:
+        reason, fault = FAILED, read_error(json.dumps({"error": wrong})).words
     usage = _object(reply.get("usage"))
     answer = Answer(
         text=text,

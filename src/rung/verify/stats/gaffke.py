@@ -9,7 +9,7 @@ The excesses are weighted by a point drawn evenly from the simplex, and one imag
     p = P(sum of E_i x excess_i <= 0)        E_i independent standard exponentials
 
 For scores of 0 or 1, every row alone, this is the exact binomial test, and its bound Clopper and Pearson's. That the test keeps its
-level for every distribution is a conjecture: no counterexample is known, and `benchmarks/statistics.py` holds it on a wide grid.
+level for every distribution is a conjecture: no counterexample is known, and `benchmarks/simulations.py` holds it on a wide grid.
 Nothing is drawn: the probability is an integral of the moment generating function, along a line through its saddle point.
 """
 

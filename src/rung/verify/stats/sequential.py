@@ -250,18 +250,25 @@ def _improbable(mean: np.ndarray | float, variance: np.ndarray | float, wanted: 
 
 
 def _needed(sample: Sample, bar: float, alpha: float) -> int | None:
-    """More rows than test has, for a pass with 80% power if the truth is the estimate; None where that is not above the bar.
-
-    n rows pass where n x gap is the imagined cluster's loss and as many standard errors as level and power ask for.
-    """
-    from scipy.special import ndtri
-
+    """More rows than test has, for a pass with 80% power if the truth is the estimate; None where that is not above the bar."""
     gap = sum(sample.worst) / sample.n - bar
     if gap <= 0:
         return None
-    errors = (float(ndtri(1 - alpha * AT_END)) + float(ndtri(POWER))) * math.sqrt(sample.variance)
-    root = (errors + math.sqrt(errors**2 + 4 * gap * bar * sample.imagined)) / (2 * gap)
-    return max(1, math.ceil(root**2) - len(sample.of))
+    return max(1, rows_with_power(gap, sample.variance, alpha, loss=bar * sample.imagined) - len(sample.of))
+
+
+def rows_with_power(gap: float, variance: float, alpha: float, *, loss: float = 0.0) -> int:
+    """About how many rows pass at this alpha with 80% power, where the true mean lies so far (`gap` > 0) above the bar.
+
+    variance  of one row; `loss` is what the imagined cluster takes from the sum of scores
+
+    n rows pass where n x gap is that loss and as many standard errors as level and power ask for.
+    """
+    from scipy.special import ndtri
+
+    errors = (float(ndtri(1 - alpha * AT_END)) + float(ndtri(POWER))) * math.sqrt(variance)
+    root = (errors + math.sqrt(errors**2 + 4 * gap * loss)) / (2 * gap)
+    return math.ceil(root**2)
 
 
 def sample_of(worst: Sequence[float], best: Sequence[float], groups: Sequence[str]) -> Sample:

@@ -156,5 +156,9 @@ class _Kept:
         if self.cache:
             self.cache.store(self._id(candidate), answers)
 
+    def forget(self, candidate: str, examples: Sequence[str]) -> None:
+        if self.cache:
+            self.cache.forget(self._id(candidate), examples)
+
     def _id(self, candidate: str) -> str:
         return digest([candidate, "drawn", self.draw.temperature, self.draw.seed])

@@ -1,6 +1,6 @@
 """The gate's statistics, by simulation and exactly: writes the tables of docs/statistics.md, or checks them.
 
-    python benchmarks/statistics.py [--check] [--only NAME ...]
+    python benchmarks/simulations.py [--check] [--only NAME ...]
 
 Everything is seeded. A few minutes. The table of metrics of the whole is written by bars.py.
 """
@@ -228,7 +228,7 @@ def main() -> None:
         page = with_table(page, name, TABLES[name]())
         print(f"{name}: done", flush=True)
     if check:
-        sys.exit(None if page == was else "docs/statistics.md is not what benchmarks/statistics.py writes")
+        sys.exit(None if page == was else "docs/statistics.md is not what benchmarks/simulations.py writes")
     PAGE.write_text(page, "utf-8")
 
 

@@ -1,4 +1,18 @@
-"""The two parts of `benchmarks/http.py`."""
+"""A base behind HTTP: an evaluation beside a bare asyncio client, and its spend to the cent while everything goes wrong.
+
+    python benchmarks/http_bases.py                   both parts
+    python benchmarks/http_bases.py --rows 3000       more rows for the throughput
+    python benchmarks/http_bases.py --kills 10        more kills
+    python benchmarks/http_bases.py --speed           the first part alone; --spend the second
+
+Throughput: a server in a process of its own answers after 50 ms. Each side asks it 1,000 rows, in turn, three times; the medians
+are compared. This side is `engine.answer.answer` as an evaluation uses it: prompts composed, choices constrained, a budget that is
+written down before each question and with each answer, every answer kept in SQLite. The other is asyncio streams with keep-alive
+and 16 questions in flight, which writes bytes made beforehand and reads the JSON. httpx.AsyncClient is shown as well.
+
+Spend: the server refuses (429), fails (500), drops lines after it has billed, and is slow beyond the client's patience. The client
+is killed by SIGKILL at random moments and started again, until every row is answered. Then the figures of both sides.
+"""
 
 from __future__ import annotations
 
@@ -197,7 +211,7 @@ def _child(folder: Path, port: int, rows: int, usd: float) -> None:
 
 def _start(folder: str, port: int, rows: int, usd: float) -> subprocess.Popen[bytes]:
     words = ["--child", folder, "--port", str(port), "--rows", str(rows), "--usd", str(usd)]
-    return subprocess.Popen([sys.executable, str(Path(__file__).with_name("http.py")), *words])
+    return subprocess.Popen([sys.executable, __file__, *words])
 
 
 def _kept(folder: str, port: int, rows: int) -> dict[str, int]:
@@ -245,3 +259,7 @@ def _options() -> argparse.Namespace:
     for name, kind in (("--child", str), ("--port", int), ("--usd", float)):
         parser.add_argument(name, type=kind, help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
