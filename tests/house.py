@@ -11,7 +11,7 @@ from pathlib import Path
 
 L0 = frozenset(
     {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "choices", "choice_words"}
-    | {"garbage", "reply", "sources", "user_code"}
+    | {"escapes", "garbage", "reply", "sources", "user_code"}
 )
 # What each part may import besides itself; the parts of a layer know nothing of each other.
 LAYERS: Mapping[str, frozenset[str] | None] = {
@@ -24,7 +24,8 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "task": L0 | {"data", "engine", "verify"},
     "propose": L0 | {"data", "verify", "task"},
     "rungs": L0 | {"data", "engine", "verify", "train", "task"},
-    "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry"},
+    "admission": L0 | {"engine", "registry"},
+    "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry", "admission"},
     "promote": L0 | {"engine", "registry", "verify", "task"},
     "report": L0 | {"registry"},
     "cli": None,

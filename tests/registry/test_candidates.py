@@ -58,6 +58,7 @@ def test_a_beginning_that_two_ids_share_is_refused(registry: Home, monkeypatch: 
         registry.candidates.get(shared)
 
 
+@pytest.mark.sqlite
 def test_an_id_of_an_earlier_version_still_leads_to_it(registry: Home) -> None:
     candidate, other = a_candidate("one"), a_candidate("two")
     for each in (candidate, other):

@@ -7,6 +7,7 @@ import pytest
 from rung.registry.home import Home
 
 
+@pytest.mark.sqlite
 def test_facts_keep_their_order_and_the_last_word(registry: Home) -> None:
     for climb in ("c1", "c2", "c3"):
         registry.climbs.begin(climb, form=len(climb), task="t1")

@@ -39,6 +39,7 @@ def test_versions_are_found_by_what_they_rest_on(registry: Home) -> None:
     assert refs(registry, "00" * 32) == refs(registry, "%") == refs(registry, "pip_llm") == []
 
 
+@pytest.mark.sqlite
 def test_they_cannot_be_changed_or_removed(registry: Home) -> None:
     candidate = a_candidate()
     registry.candidates.add(candidate, "t" * 64)

@@ -27,6 +27,7 @@ def test_home_is_where_the_environment_says(home: Path, monkeypatch: pytest.Monk
     assert default_path() == Path.home() / ".rung"
 
 
+@pytest.mark.sqlite
 def test_history_cannot_be_changed_or_removed(registry: Home) -> None:
     candidate = a_candidate()
     registry.candidates.add(candidate, "t" * 64)

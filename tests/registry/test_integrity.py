@@ -19,6 +19,8 @@ from rung.registry.chain import CLOCK
 from rung.registry.home import Home, open_home
 from rung.registry.names import Evidence
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def tone(registry: Home, monkeypatch: pytest.MonkeyPatch) -> Home:

@@ -220,6 +220,7 @@ def test_a_killed_maker_of_a_key_leaves_it_to_be_used(registry: Home) -> None:
     assert (registry.keys.folder / "anna.key").read_bytes() == before
 
 
+@pytest.mark.sqlite
 def test_identities_are_append_only(registry: Home) -> None:
     registry.keys.me()
     raw = sqlite3.connect(registry.path / "registry.db")

@@ -76,6 +76,7 @@ def test_taken_twice_by_one_home_it_is_the_same_and_closing_the_home_gives_it_ba
         second.leases.take("c", "toy")
 
 
+@pytest.mark.sqlite
 def test_of_another_machine_only_the_signs_of_life_tell(registry: Home) -> None:
     with open_home(write=True) as other:
         other.leases.take("c", "toy")
@@ -86,6 +87,7 @@ def test_of_another_machine_only_the_signs_of_life_tell(registry: Home) -> None:
         registry.leases.take("c", "toy")
 
 
+@pytest.mark.sqlite
 def test_who_lost_its_lease_writes_no_fact_any_more(registry: Home) -> None:
     with open_home(write=True) as silent:
         silent.leases.take("c", "toy")
@@ -100,6 +102,7 @@ def test_who_lost_its_lease_writes_no_fact_any_more(registry: Home) -> None:
         assert registry.leases.holder("c") is not None, "what is lost is not given back"
 
 
+@pytest.mark.sqlite
 def test_a_holder_gives_signs_of_life(registry: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "BEAT_S", 0.02)
     with registry.leases.take("c", "toy"):

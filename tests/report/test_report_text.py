@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rung.escapes import visible
 from rung.report import text
 from rung.report.facts import answer_command, bar_words, unit_of
 from rung.report.scale import exact, fit
-from rung.report.text import visible
 from rung.types import Bar
 
 

@@ -16,6 +16,7 @@ import click
 
 from rung import __version__, disk
 from rung.errors import BrokenEnvironment, RungError, UserError, did_you_mean
+from rung.escapes import visible
 
 INTERRUPTED = 130
 
@@ -67,7 +68,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return _told(UserError(error.format_message()), arguments)
     except RungError as error:
-        click.echo("\n  ".join((f"rung: {error.message}", *_notes(error))), err=True)
+        click.echo(visible("\n  ".join((f"rung: {error.message}", *_notes(error)))), err=True)
         return _told(error, arguments)
     except (KeyboardInterrupt, click.Abort) as error:
         said = "rung: interrupted; nothing is lost: run the same command again"
@@ -78,7 +79,7 @@ def run(arguments: list[str]) -> int:
         if known is None:
             traceback.print_exc()
             known = BrokenEnvironment("this is a fault in rung, not in your input", hint="Please report it with the lines above.")
-        click.echo(f"rung: {known.message}", err=True)
+        click.echo(f"rung: {visible(known.message)}", err=True)
         return _told(known, arguments)
 
 

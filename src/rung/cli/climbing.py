@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
     from rung.registry.names import Version
 
+CLAIMED = "CLAIMED"
+
 
 def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
     """Climbs, keeps the report, prints the verdict; returns the exit code."""
@@ -77,11 +79,15 @@ def stored_document(home: Home, climb: str) -> ClimbDocument | None:
 
 
 def told_version(home: Home, version: Version) -> dict[str, Any]:
-    """A version as JSON, with the `sentence` of the climb that it rests on; None where that climb kept no document."""
+    """A version as JSON, with the `sentence` of the climb that it rests on, or of what it claims; None where neither is kept."""
     from rung.climb.record import document_of
     from rung.registry.documents import sentence_in
 
-    return asdict(version) | {"sentence": sentence_in(document_of(home, version.evidence.climb))}
+    if version.is_claimed:
+        sentence: str | None = f"{CLAIMED}, judged by no task here: {version.evidence.claimed}"
+    else:
+        sentence = sentence_in(document_of(home, version.evidence.climb))
+    return asdict(version) | {"claimed": version.is_claimed, "sentence": sentence}
 
 
 def climbed_anew(home: Home, record: ClimbRecord) -> str:

@@ -13,6 +13,7 @@ from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from rung.cli.words import fact
+from rung.escapes import visible
 from rung.report.text import seconds as in_words
 from rung.types import Stage
 
@@ -64,7 +65,7 @@ class Bars:
 
     def note(self, text: str) -> None:
         """A line above the bars."""
-        self._bars.console.print(Text(text))
+        self._bars.console.print(Text(visible(text)))
 
 
 class _Times(ProgressColumn):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rung.cli.words import fact
+from rung.escapes import visible
 from rung.report.text import seconds as in_words
 from rung.types import Stage
 
@@ -46,7 +47,7 @@ class Lines:
 
     def write(self, line: str, depth: int) -> None:
         """A line, indented as its stage is, at once: nobody waits for a buffer to fill."""
-        print("  " * depth + line, file=self._out, flush=True)
+        print("  " * depth + visible(line), file=self._out, flush=True)
         self.written_s = self.clock()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rung.escapes import visible
 from rung.report.text import DASH
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ def print_json(document: Any) -> None:
 
 
 def show(*parts: RenderableType) -> None:
-    """Text and tables on standard output, as wide as the terminal."""
+    """Text and tables on standard output, as wide as the terminal; nothing in a text moves its cursor or colours it."""
     import sys
 
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH_IN_A_PIPE)
     for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str))
+        console.print(visible(part) if isinstance(part, str) else part, soft_wrap=isinstance(part, str))
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = ()) -> RenderableType:
@@ -56,7 +57,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequ
     for title in titles:
         drawn.add_column(title, justify="right" if title in numbers else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*[Text(DASH if cell is None else str(cell)) for cell in row])
+        drawn.add_row(*[Text(DASH if cell is None else visible(str(cell))) for cell in row])
     return drawn
 
 
@@ -70,7 +71,7 @@ def fields(pairs: Mapping[str, Any]) -> RenderableType:
     drawn.add_column(overflow="fold")
     for name, value in pairs.items():
         if value is not None:
-            drawn.add_row(name, Text(str(value)))
+            drawn.add_row(name, Text(visible(str(value))))
     return drawn
 
 

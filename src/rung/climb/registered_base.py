@@ -27,10 +27,10 @@ def with_adapter(task: Task, home: Home, progress: Progress | None = None) -> Ta
     """
     if not task.base_adapter:
         return task
-    from rung.climb.imported import import_adapter
+    from rung.admission.adapter import import_adapter
 
     try:
-        imported = import_adapter(task.base_adapter, task.base, home, progress)
+        imported = import_adapter(task.base_adapter, task.base, home, progress, beneath=task.base_adapters)
     except UserError as error:
         raise UserError(
             f"the base's adapter cannot be used: {error.problem}", where=error.where or _line(task), hint=error.hint

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from rung.registry import records, tables
 from rung.registry.db import Database
+from rung.registry.servers import put
 from rung.types import Answer, batches
 
 # SQLite takes at most 999 parameters in one statement before version 3.32.
@@ -35,7 +36,7 @@ class StoredAnswers:
         rows = [{"candidate": candidate, "example": example, "payload": records.dump(said)} for example, said in answers.items()]
         if rows:
             with self._database.writing() as connection:
-                connection.execute(insert(tables.answers).prefix_with("OR REPLACE"), rows)
+                put(connection, tables.answers, rows)
 
     def forget(self, candidate: str, examples: Sequence[str]) -> None:
         """Keeps the answers to these no longer, in one transaction."""

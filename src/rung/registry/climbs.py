@@ -69,7 +69,7 @@ class Climbs:
         wanted = (
             select(climbs.climb, climbs.form, climbs.task, started, updated)
             .join(tables.facts, facts.climb == climbs.climb)
-            .group_by(climbs.climb)
+            .group_by(climbs.climb, climbs.form, climbs.task)
             .order_by(func.min(facts.seq))
         )
         return [ClimbRecord(**row._mapping) for row in self._database.rows(wanted)]

@@ -1,33 +1,31 @@
-"""The SQLite file: one connection pool, a transaction for each thing said, what it refuses told in words."""
+"""The registry's database: one connection pool, a transaction for each thing said, what it refuses told in words."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, Table, create_engine, event, insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Row, Select, Table
 
 from rung.registry.faults import explained
-
-BUSY_TIMEOUT_MS = 20_000
+from rung.registry.servers import add_once, make_ready, open_engine
 
 
 class Database:
-    """One connection pool on `registry.db`."""
+    """One connection pool on the file `registry.db` at `path`, or on the server that `url` names."""
 
-    def __init__(self, path: Path, *, writable: bool) -> None:
+    def __init__(self, path: Path, *, writable: bool, url: str = "") -> None:
         self.path, self.writable = path, writable
+        self._where = path.parent if url else path
         self._joined = threading.local()
-        self._engine = _engine(path)
+        self._engine = open_engine(path, url)
         try:
-            with explained(path):
-                _use_wal(self._engine)
+            with explained(self._where):
+                make_ready(self._engine)
         except BaseException:
             self.close()
             raise
@@ -35,7 +33,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one moment of the database."""
-        with explained(self.path), self._engine.begin() as connection:
+        with explained(self._where), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -70,7 +68,7 @@ class Database:
     @contextmanager
     def changing(self) -> Iterator[Connection]:
         """The same for migrations, which whoever opens a home may have to do."""
-        with explained(self.path), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        with explained(self._where), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
             yield connection
 
     def rows(self, statement: Select[Any]) -> list[Row[Any]]:
@@ -81,7 +79,7 @@ class Database:
     def append(self, table: Table, row: Mapping[str, Any]) -> None:
         """Adds a row, unless the table has it already by one of its unique keys."""
         with self.writing() as connection:
-            connection.execute(insert(table).prefix_with("OR IGNORE"), {**row, "created": now()})
+            add_once(connection, table, {**row, "created": now()})
 
     def close(self) -> None:
         """Closes the pool's connections."""
@@ -91,36 +89,3 @@ class Database:
 def now() -> str:
     """The moment in UTC, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}")
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        # The driver opens transactions by itself, deferred and late; with None it leaves that to the BEGIN below.
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA recursive_triggers=ON")  # else INSERT OR REPLACE would pass by the triggers
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if kind := connection.get_execution_options().get("begin", "DEFERRED"):
-            connection.exec_driver_sql(f"BEGIN {kind}")
-
-    return engine
-
-
-def _use_wal(engine: Engine) -> None:
-    """So that readers and a writer do not wait for each other. Two that make a new file at once may be refused without a wait."""
-    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            with engine.execution_options(begin="").connect() as connection:
-                if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                return
-        except OperationalError as error:
-            if "locked" not in str(error.orig) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)

@@ -9,6 +9,9 @@ from pathlib import Path
 from rung import disk
 from rung.errors import BrokenEnvironment
 
+# What psycopg says of a server that is not there, was stopped, or does not let us in.
+UNREACHABLE = ("connection failed", "connection is bad", "server closed", "terminating connection", "consuming input failed")
+
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
@@ -27,12 +30,17 @@ def _explain_database_error(said: str, path: Path) -> BrokenEnvironment:
         return disk.full(path)
     if "readonly database" in said or "unable to open" in said:
         return disk.forbidden(path)
-    if "locked" in said:
-        return BrokenEnvironment(
-            "the registry is busy", where=str(path), hint="Another program holds registry.db: try again in a minute."
-        )
+    problem, hint = _problem(said)
+    return BrokenEnvironment(problem, where=str(path), hint=hint)
+
+
+def _problem(said: str) -> tuple[str, str]:
+    """What is wrong, and how to mend it."""
+    if "locked" in said or "lock timeout" in said:
+        return "the registry is busy", "Another program holds its database: try again in a minute."
+    if any(words in said for words in UNREACHABLE):
+        problem = f"the registry's database cannot be reached: {said.strip().splitlines()[0]}"
+        return problem, "Is the server running, and does the file `format` name it? What is stored stays."
     if "malformed" in said or "not a database" in said:
-        return BrokenEnvironment(
-            f"registry.db is damaged ({said})", where=str(path), hint="Restore it from a copy, or set RUNG_HOME to another folder."
-        )
-    return BrokenEnvironment(f"the registry refused: {said}", where=str(path))
+        return f"registry.db is damaged ({said})", "Restore it from a copy, or set RUNG_HOME to another folder."
+    return f"the registry refused: {said}", ""

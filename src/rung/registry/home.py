@@ -1,7 +1,7 @@
 """RUNG_HOME: every blob, Candidate, Run, name, fact and look that this user's climbs have left.
 
 format        the layout's version, one number
-registry.db   the history (SQLite), and who is climbing what
+registry.db   the history (SQLite), and who is climbing what; where `format` names a PostgreSQL database, it is there
 audit.head    how far the audit goes, signed
 keys/         private keys
 blobs/        what the history names by digest
@@ -45,16 +45,17 @@ def default_path() -> Path:
 
 def open_home(path: Path | str | None = None, *, write: bool = False) -> Home:
     """The home at `path` (by default `default_path()`), made where there is none, and brought to this version's form where it is
-    of an earlier one. Several processes may write at once; without `write` it is an error in rung to write.
+    of an earlier one. A new one has its registry in the database that RUNG_DATABASE names, else in a file. Several processes may
+    write at once; without `write` it is an error in rung to write.
 
-    Raises BrokenEnvironment where the folder cannot be used or a newer version made it, UserError where a climb of the version
-    before is still under way.
+    Raises BrokenEnvironment where the folder or the database cannot be used or a newer version made it, UserError where a climb of
+    the version before is still under way.
     """
     folder = Path(path).expanduser().absolute() if path else default_path()
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with upgrading(folder):
-            database = Database(folder / "registry.db", writable=write)
+        with upgrading(folder, os.environ.get("RUNG_DATABASE", "")) as url:
+            database = Database(folder / "registry.db", writable=write, url=url)
             try:
                 migrate(database)
                 return Home(folder, database)

@@ -1,7 +1,8 @@
-"""The `format` file of a RUNG_HOME: which versions of rung may open it at all.
+"""The `format` file of a RUNG_HOME: which versions of rung may open it at all, and where its registry is.
 
 1   one climb at a time on one home, which a lock on the file `lock` saw to
-2   several; the registry remembers its migrations, and says itself whether a version is too old for it
+2   several; the registry remembers its migrations, and says itself whether a version is too old for it. A second line is the URL of
+    the database, where the registry is not the file `registry.db`
 """
 
 from __future__ import annotations
@@ -15,23 +16,36 @@ from pathlib import Path
 from rung import __version__
 from rung.disk import replacing
 from rung.errors import BrokenEnvironment, UserError
+from rung.registry.servers import check_url
 
 FORMAT, LOCKED = 2, 1
 
 
 @contextmanager
-def upgrading(folder: Path) -> Iterator[None]:
+def upgrading(folder: Path, database: str = "") -> Iterator[str]:
     """Opens the home at `folder` inside the block, which makes or migrates it; then it has this version's format.
 
-    Raises BrokenEnvironment for another format, UserError where a climb of the version before holds the lock.
+    Gives the URL of its database, "" for the file: a home that is not there yet gets the one that is asked for.
+
+    Raises BrokenEnvironment for another format, UserError where a climb of the version before holds the lock, and where another
+    database is asked for than the home has.
     """
     file = folder / "format"
-    found = file.read_text("utf-8", errors="replace").strip() if file.exists() else str(FORMAT)
+    is_new = not file.exists() and not (folder / "registry.db").exists()
+    text = file.read_text("utf-8", errors="replace").strip() if file.exists() else str(FORMAT)
+    found, _, named = (part.strip() for part in text.partition("\n"))
+    url = check_url(database) if database and is_new else named
+    if database and database != url:
+        raise UserError(
+            f"this RUNG_HOME has its registry in {url or 'the file registry.db'}, not in {database}",
+            where=str(folder),
+            hint="Unset RUNG_DATABASE, or set RUNG_HOME to a folder that is not there yet.",
+        )
     if found == str(FORMAT):
-        yield
+        yield url
     elif found == str(LOCKED):
         with _no_climb(folder):
-            yield
+            yield url
         (folder / "lock").unlink(missing_ok=True)
         shutil.rmtree(folder / "blobs" / "tmp", ignore_errors=True)  # its killed writers' leftovers, without their makers' numbers
     else:
@@ -43,7 +57,7 @@ def upgrading(folder: Path) -> Iterator[None]:
         )
     if not file.exists() or found != str(FORMAT):
         with replacing(file) as draft:
-            draft.write_text(f"{FORMAT}\n", "utf-8")
+            draft.write_text(f"{FORMAT}\n{url}\n" if url else f"{FORMAT}\n", "utf-8")
 
 
 @contextmanager

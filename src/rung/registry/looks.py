@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from rung.json_form import digest
 from rung.registry import tables
 from rung.registry.db import Database, now
+from rung.registry.servers import add_once
 
 # Names in one query; SQLite takes some thousands.
 CHUNK = 500
@@ -120,7 +121,7 @@ class Looks:
                 connection.execute(insert(tables.charges), row | {"created": now()})
             part, lines = grant(number).part, json.dumps(list(test.gauge.lines))
             entry = {"gauge": test.gauge.key, "test": test.key, "lines": lines, "climb": climb, "alpha": part}
-            connection.execute(insert(tables.tests).prefix_with("OR IGNORE"), entry | {"created": now()})
+            add_once(connection, tables.tests, entry | {"created": now()})
         return part
 
     def charged(self, climb: str, rows: Sequence[str]) -> Charge | None:
@@ -146,7 +147,7 @@ class Looks:
         """Writes down a look at the first n of a task's (digest) test rows, which are all given; the same look is told once."""
         with self._database.writing() as connection:
             row = {"task": task, "candidate": candidate, "n": n, "row_set": _set_of(connection, rows), "created": now()}
-            connection.execute(insert(tables.looks).prefix_with("OR IGNORE"), row)
+            add_once(connection, tables.looks, row)
 
     def at(self, rows: Sequence[str]) -> list[Look]:
         """The looks at rows that overlap these, by whichever task; oldest first."""
@@ -170,9 +171,9 @@ class Looks:
     def unknown(self, name: str) -> int:
         """How many looks there were at tasks of this name of which it is not known at which rows."""
         looks, tasks = tables.looks.c, tables.tasks.c
-        called = func.json_extract(tasks.summary, "$.name")
-        wanted = select(looks.seq).join_from(tables.looks, tables.tasks, tasks.digest == looks.task)
-        return len(self._database.rows(wanted.where(looks.row_set.is_(None), called == name)))
+        wanted = select(tasks.summary).join_from(tables.looks, tables.tasks, tasks.digest == looks.task)
+        found = self._database.rows(wanted.where(looks.row_set.is_(None)))
+        return sum(json.loads(row.summary)["name"] == name for row in found)
 
 
 def _look(row: Any) -> Look:

@@ -25,12 +25,15 @@ REGISTERED = "register"  # the kind of a version's line in the audit
 class Evidence:
     """What a version rests on: the climb (id) that passed it, on which rung, the task's digest, and the Merkle root of each split's
     rows; without these where none is known.
+
+    claimed  what it says of itself, of a version that was brought in from outside and that no task has judged
     """
 
     climb: str = ""
     rung: str = ""
     task: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
+    claimed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,11 @@ class Version:
         """`name@version`."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def is_claimed(self) -> bool:
+        """Whether nothing but its own word speaks for it."""
+        return bool(self.evidence.claimed)
+
 
 class Names:
     """The names of one RUNG_HOME."""
@@ -59,22 +67,21 @@ class Names:
     def register(self, name: str, candidate: str, evidence: Evidence) -> str:
         """Gives a Candidate (id) the next version of a name; returns `name@version`.
 
-        The same Candidate from the same climb as the newest version is that version again, so that a climb killed between
-        registering and writing it down registers once. Raises UserError for what cannot be a name and for an unknown Candidate.
+        The same Candidate on the same evidence as the newest version is that version again, so that a climb killed between
+        registering and writing it down registers once, and what is imported twice is there once. Raises UserError for what cannot
+        be a name and for an unknown Candidate.
         """
-        if not NAME.fullmatch(name):
-            hint = "Use letters, digits, '.', '_' and '-', beginning with a letter or digit."
-            raise UserError(f"'{name}' cannot be a name", hint=hint)
+        check_name(name)
         names, candidates = tables.names, tables.candidates
         with self._database.writing() as connection:
             stored = connection.execute(select(candidates.c.fields).where(candidates.c.id == candidate)).first()
             if not stored:
                 raise UserError(f"no candidate {candidate[:12]} is stored", where=str(self._database.path.parent))
             newest = row_of(connection, name)
-            if newest and newest.candidate == candidate and _evidence(newest.evidence).climb == evidence.climb:
+            if newest and newest.candidate == candidate and _same(_evidence(newest.evidence), evidence):
                 return f"{name}@{newest.version}"
             version = newest.version + 1 if newest else 1
-            row = {"name": name, "version": version, "candidate": candidate, "evidence": canonical_json(asdict(evidence))}
+            row = {"name": name, "version": version, "candidate": candidate, "evidence": canonical_json(_told(evidence))}
             connection.execute(insert(names), row | {"created": now()})
             named = row_of(connection, f"{name}@{version}").seq
             enter(connection, named, grounds_of(records.candidate(stored.fields), evidence.task, evidence.data))
@@ -122,6 +129,23 @@ class Names:
             )
             for row in self._database.rows(wanted.order_by(names.c.name, names.c.version))
         ]
+
+
+def check_name(name: str) -> None:
+    """Raises UserError for what cannot be a name."""
+    if not NAME.fullmatch(name):
+        hint = "Use letters, digits, '.', '_' and '-', beginning with a letter or digit."
+        raise UserError(f"'{name}' cannot be a name", hint=hint)
+
+
+def _same(one: Evidence, other: Evidence) -> bool:
+    """One climb passes a Candidate once, whatever else is said of it."""
+    return one.climb == other.climb if one.climb else one == other
+
+
+def _told(evidence: Evidence) -> dict[str, Any]:
+    """As it is stored: a version that claims nothing reads as it did before there were claims."""
+    return {key: value for key, value in asdict(evidence).items() if value or key != "claimed"}
 
 
 def _evidence(text: str) -> Evidence:

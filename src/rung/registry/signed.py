@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, select
 
 from rung.json_form import Misfit, as_json, canonical_json, digest, from_json
 from rung.registry.db import Database
 from rung.registry.heads import add_line
 from rung.registry.keys import Identity, Keys, Kind, Signer
+from rung.registry.servers import add_once
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Shelf(Generic[T]):
             "created": body["created"],
         }
         with database.writing() as connection:
-            connection.execute(insert(self.table).prefix_with("OR IGNORE"), row)
+            add_once(connection, self.table, row)
             payload = {key: row[key] for key in ("digest", "signer")}
             add_line(database, keys.verifier(), self.domain, f"{row['name']}@{row['version']}", payload)
         return str(row["digest"])

@@ -29,7 +29,7 @@ class BlobStore:
         """Keeps `data`; returns its SHA-256, 64 hex digits. Raises BrokenEnvironment where the disk is full or read-only."""
         name = hashlib.sha256(data).hexdigest()
         if not self._place(name).exists():
-            with self._temporary() as folder:
+            with self.scratch() as folder:
                 file = folder / "blob"
                 file.write_bytes(data)
                 self._keep(file, name)
@@ -42,7 +42,7 @@ class BlobStore:
         """
         name = tree_digest(folder)
         if not self._place(name).exists():
-            with self._temporary() as temporary:
+            with self.scratch() as temporary:
                 copy = temporary / "tree"
                 shutil.copytree(folder, copy)
                 if tree_digest(copy) != name:
@@ -89,7 +89,8 @@ class BlobStore:
         return self.root / digest[:2] / digest[2:]
 
     @contextmanager
-    def _temporary(self) -> Iterator[Path]:
+    def scratch(self) -> Iterator[Path]:
+        """A private folder to make something in, gone at the end of the block, and where that never comes, at the next opening."""
         if not self.writable:
             raise RuntimeError("this RUNG_HOME was opened to read: open_home(write=True) stores blobs")
         with explained(self.root), scratch(self.root / "tmp") as folder:

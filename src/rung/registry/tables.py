@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, UniqueConstraint
+from sqlalchemy import Text as PlainText
 
 metadata = MetaData()
+# Compared as bytes, whatever a server's language is: moments sort by time, and what begins alike lies together.
+Text = PlainText().with_variant(PlainText(collation="C"), "postgresql")
 
 
 def _table(name: str, *columns: Any) -> Table:

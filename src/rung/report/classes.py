@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table as Drawn
 from rich.text import Text
 
+from rung.escapes import visible
 from rung.parts import Bounded, ClassTable
 from rung.report import text
 from rung.report.grids import Column, Table
@@ -27,7 +28,7 @@ def confused(found: ClassTable) -> str:
     return f"Most often mistaken: {', '.join(pairs)}" if pairs else ""
 
 
-def class_lines(found: ClassTable, clean: Callable[[str], str] = text.visible) -> Sequence[RenderableType]:
+def class_lines(found: ClassTable, clean: Callable[[str], str] = visible) -> Sequence[RenderableType]:
     """The same for a terminal: a table and its notes, each text as `clean` lets it through."""
     drawn = Drawn(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for place, head in enumerate((found.noun, *HEADS)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from rung.escapes import visible
 from rung.report import facts, text
 
 if TYPE_CHECKING:
@@ -38,4 +39,4 @@ def _environment() -> Environment:
 
 def _shown(value: Any) -> Any:
     """Words with nothing unseen in them; markup as it is."""
-    return text.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rung.escapes import visible
 from rung.registry.documents import ClimbDocument, RungRecord
 from rung.report import text
 from rung.report.classes import class_lines
@@ -142,7 +143,7 @@ def marked(mark: str, word: str, options: ConsoleOptions) -> str:
 
 def safe(words: str, options: ConsoleOptions) -> str:
     """On one line, without control characters, and in ASCII where the terminal has no more."""
-    line = " ".join(text.visible(words).split())
+    line = " ".join(visible(words).split())
     if not options.ascii_only:
         return line
     return line.translate(IN_ASCII).encode("ascii", "replace").decode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,13 +12,6 @@ from rung.types import Unit
 DASH = "—"
 MINUS = "−"
 ELLIPSIS = "…"
-# C0 and C1 controls, direction overrides, isolates and lone surrogates: unseen, they can reorder or break a page or a terminal.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-
-
-def visible(words: str) -> str:
-    r"""`words` with control characters, direction overrides and lone surrogates spelt out (`⟨U+202E⟩`); `\r\n` becomes `\n`."""
-    return _UNSEEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", words.replace("\r\n", "\n"))
 
 
 def number(value: Any) -> float | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table
-from rung.report.text import cut, percent, plain, points, small, visible
+from rung.escapes import visible
+from rung.report.text import cut, percent, plain, points, small
 
 if TYPE_CHECKING:
     from rung.cli.differences import Changed, Differences, Listed

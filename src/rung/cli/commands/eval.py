@@ -29,6 +29,8 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     passes wrongly at most alpha of the time; the same candidate again is free. Few rows that climbs before had seen are left out,
     as a climb leaves them out.
 
+    A version that was imported and is CLAIMED is registered anew, as one that TASK has judged, where it passes every bar on test.
+
     Exits with 0 where the lower bound reaches every bar of the kind `at_least`, and the upper bound keeps every one of `at_most`,
     else with 1.
     """
@@ -43,6 +45,8 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     run = evaluate(locked, ref, split, progress=True)
     alpha, told = _level(locked, run) if split == "test" else (locked.alpha, [])
     bars = [read_bar(locked, bar, run, alpha) for bar in (locked.quality, *locked.guards)]
+    passed = split == "test" and all(bar.status == "pass" for bar in bars)
+    judged = _judged(locked, run) if passed else ()
     classes = class_table(locked, run)
     remarked = remarks([row.answer for row in run.rows])
     if as_json:
@@ -57,12 +61,14 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
                 "left_out": len(locked.split(split)) - len(run.rows),
                 "classes": plain(classes) if classes else None,
                 "remarks": list(remarked),
+                "judged": list(judged),
             }
         )
     else:
         _show(bars, alpha, split)
         show(*class_lines(classes) if classes else [])
         show(*told)
+        show(*[f"Judged by this task, no longer CLAIMED: {version}." for version in judged])
         for remark in remarked:
             show(f"{remark[0].upper()}{remark[1:]}.")
     statuses = [bar.status for bar in bars if bar.status]
@@ -77,6 +83,16 @@ def _level(task: Task, run: Run) -> tuple[float, list[str]]:
     with open_home(write=True) as home:
         judging, told = after_evaluation(task, run, home)
         return charge_evaluation(judging, home.candidates.get(run.candidate), home), told
+
+
+def _judged(task: Task, run: Run) -> tuple[str, ...]:
+    """The versions that an imported Candidate gains by passing."""
+    from rung.admission.claims import judged
+    from rung.data.digest import data_digests
+    from rung.registry.home import open_home
+
+    with open_home(write=True) as home:
+        return judged(home, run.candidate, task.digest, data_digests(task.examples))
 
 
 def _show(bars: list[Reading], alpha: float, split: str) -> None:

@@ -68,6 +68,12 @@ def _shown(demonstrations: dict[str, Any] | None) -> str | None:
     return ", ".join([*([f"{shared} before every question"] if shared else []), *([f"{k} nearest"] if k else [])])
 
 
+def _sentences(document: dict[str, Any], *, claimed: bool) -> str | None:
+    """Why its versions passed, or what those of them claim that no task has judged."""
+    told = [row["sentence"] for row in document["versions"] if row["sentence"] and row["claimed"] is claimed]
+    return "\n".join(told) or None
+
+
 def _show(document: dict[str, Any]) -> None:
     candidate = document["candidate"]
     artefacts = [
@@ -85,7 +91,8 @@ def _show(document: dict[str, Any]) -> None:
                 "demonstrations": _shown(candidate["demonstrations"]),
                 "constraint": candidate["constraint"]["kind"] if candidate["constraint"] else None,
                 "artefacts": "\n".join(artefacts) or None,
-                "passed": "\n".join(row["sentence"] for row in document["versions"] if row["sentence"]) or None,
+                "passed": _sentences(document, claimed=False),
+                "not judged": _sentences(document, claimed=True),
             }
         )
     )

@@ -155,5 +155,5 @@ def _adapter(folder: Path | str, names: Collection[str]) -> UserError:
         problem = f"the folder holds a whole model and an adapter ({ADAPTER}): which of them is meant is not to be seen"
         return UserError(problem, where=where, hint="Move the adapter's files into a folder of their own.")
     told = read_json(Path(folder) / ADAPTER).get("base_model_name_or_path") if Path(folder).is_dir() else None
-    hint = f"Name both: base: {{model: {told or 'the model it was trained on'}, adapter: {where}}}; or see `rung import-adapter`."
+    hint = f"Name both: base: {{model: {told or 'the model it was trained on'}, adapter: {where}}}; or see `rung import`."
     return UserError("the folder holds an adapter (PEFT), which is nothing without its base", where=where, hint=hint)

@@ -57,8 +57,10 @@ class ModuleEffect:
 
     @property
     def is_null(self) -> bool:
-        """Whether its low-rank part adds nothing."""
-        return self.up is None or not bool(self.up.any())
+        """Whether its low-rank part adds nothing: no part of its rank has numbers in both factors."""
+        if self.up is None or self.down is None:
+            return True
+        return not bool((self.up.any(dim=0) & self.down.any(dim=1)).any())
 
     @property
     def is_low_rank(self) -> bool:

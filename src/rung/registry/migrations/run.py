@@ -12,7 +12,10 @@ from sqlalchemy import Connection, inspect, text
 
 from rung import __version__
 from rung.errors import BrokenEnvironment
+from rung.registry import tables
 from rung.registry.db import Database, now
+from rung.registry.migrations.triggers import forbid
+from rung.registry.servers import POSTGRESQL
 
 LEDGER = (
     "CREATE TABLE IF NOT EXISTS migrations (step INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, "
@@ -38,10 +41,20 @@ def migrate(database: Database, known: Mapping[int, ModuleType] | None = None) -
         connection.exec_driver_sql(LEDGER)
         applied = _applied(connection)  # another process may have been faster
         _refuse_newer(applied, wanted, database.path)
+        made_whole = not applied and connection.dialect.name == POSTGRESQL
+        if made_whole:
+            _make_whole(connection)
         for number, step in wanted.items():
             if number not in applied:
-                step.up(connection)
+                if not made_whole:
+                    step.up(connection)
                 _enter(connection, number, step)
+
+
+def _make_whole(connection: Connection) -> None:
+    """All tables as they are now: on a server there is no registry from before there were the steps of today."""
+    tables.metadata.create_all(connection)
+    forbid(connection, [table.name for table in tables.HISTORY])
 
 
 def _applied(connection: Connection) -> dict[int, str]:

@@ -69,7 +69,7 @@ def test_what_begins_from_weights_that_lie_the_other_way_is_kept_as_a_plain_one(
 ) -> None:
     import peft
 
-    from rung.climb.imported import import_adapter
+    from rung.admission.adapter import import_adapter
     from rung.registry.home import open_home
 
     base, model = families["gpt2"]

@@ -85,7 +85,11 @@ class _Reader:
         if embedding and self._base.tied and self._values.flag("ensure_weight_tying"):
             head = embedding
         every = [effect for effect in (*effects.values(), embedding, head) if effect]
-        idle = "every B factor is zero" if all(effect.is_low_rank and effect.is_null for effect in every) else ""
+        idle = (
+            "every product of its factors is zero (B, or A, is zero)"
+            if all(effect.is_low_rank and effect.is_null for effect in every)
+            else ""
+        )
         return Read(effects=effects, ends=EndsEffect(embedding=embedding, head=head), used=frozenset(self._used), idle=idle)
 
     def _refuse_unmeant(self, paths: tuple[str, ...]) -> None:

@@ -22,6 +22,7 @@ _SHOWN = 3
 def check_beside(adapter: Path, base: Path) -> None:
     """Raises UserError for a tokenizer or a chat template beside the adapter that is not the base's."""
     _check_tokens(adapter, base)
+    _check_merges(adapter, base)
     try:
         theirs = read_template(adapter)
     except KeyError:
@@ -71,6 +72,23 @@ def _check_tokens(adapter: Path, base: Path) -> None:
         )
         problem = f"the adapter's tokenizer has {len(other)} tokens that the base's has not, or has elsewhere: {shown}"
         raise UserError(problem, where=str(adapter / TOKENIZER_FILE), hint=hint)
+
+
+def _check_merges(adapter: Path, base: Path) -> None:
+    """The same tokens may be put together in another order, and then every prompt is cut elsewhere."""
+    theirs, ours = _merges(adapter), _merges(base)
+    if theirs and ours and theirs != ours:
+        hint = "Put the adapter on the base that it was trained on; or take the tokenizer's files out of its folder."
+        problem = "the adapter's tokenizer has the base's tokens, and makes other ones of a text (its merges differ)"
+        raise UserError(problem, where=str(adapter / TOKENIZER_FILE), hint=hint)
+
+
+def _merges(folder: Path) -> list[str]:
+    """In order, each as `left right`; older files have them so, later ones as pairs. Empty where a tokenizer has none."""
+    path = folder / TOKENIZER_FILE
+    model = read_json(path).get("model") if path.is_file() else None
+    merges = model.get("merges") if isinstance(model, dict) else None
+    return [pair if isinstance(pair, str) else " ".join(map(str, pair)) for pair in merges or ()]
 
 
 def _tokens(folder: Path) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Adapters that were trained elsewhere, under a base: by a task file, and by `rung import-adapter`."""
+"""Adapters that were trained elsewhere, under a base: by a task file, and by `rung import`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "climb"))
 from test_registered_base import task_on
 
-from rung.climb.imported import import_adapter
+from rung.admission.adapter import import_adapter
 from rung.climb.registered_base import load_task
 from rung.errors import UserError
 from rung.registry.home import open_home
@@ -45,7 +45,7 @@ def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         folder = tmp_path_factory.mktemp("trained") / f"my-{start}"
         model.save_pretrained(folder)
         AutoTokenizer.from_pretrained(tiny_base).save_pretrained(folder)
-        (folder / "optimizer.pt").write_bytes(b"x" * 1000)
+        (folder / "trainer_state.json").write_text("{}", "utf-8")
         folders[str(start)] = folder
     return folders
 
@@ -123,16 +123,18 @@ def test_what_lies_beside_it_is_looked_at(tiny_base: Path, folder: Path, tmp_pat
 def test_the_command(folder: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rung.cli.app import run
 
-    assert run(["import-adapter", str(folder), "--name", "mine", "--json"]) == 0
+    assert run(["import", str(folder), "--as", "mine", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["version"] == "mine@1" and document["notes"] == []
+    assert document["version"] == "mine@1" and document["notes"] == [] and document["origin"] == "CLAIMED"
     assert run(["show", "mine"]) == run(["ls"]) == 0
-    capsys.readouterr()
+    assert capsys.readouterr().out.count("CLAIMED, judged by no task here: a PEFT adapter ('LORA'), trained on") == 2
     assert run(["answer", "mine", "How are you?", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["candidate"] == document["candidate"]
     (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
-    assert run(["import-adapter", str(folder)]) == 2
+    assert run(["import", str(folder), "--as", "mine"]) == 2
     assert "can run code" in capsys.readouterr().err
+    assert run(["import", str(folder / "adapter_config.json"), "--as", "mine"]) == 2
+    assert f"Name the folder: {folder}" in capsys.readouterr().err
 
 
 def test_what_is_saved_here_is_found_by_peft(tiny_base: Path, tmp_path: Path) -> None:
