@@ -171,6 +171,18 @@ def test_at_low_consequence_what_cannot_be_compared_is_told_and_above_it_is_refu
     assert "rung eval TASK --candidate tone@champion --split test" in done.set_aside[0].hint
 
 
+def test_a_guard_that_the_champion_was_never_scored_by_is_not_compared(registry: Home) -> None:
+    many = GOOD * 3
+    ship(registry, many)
+    to_champion(registry)
+    ship(registry, many, guard=many, consequence="medium")
+    done = to_champion(registry)
+    assert done.refused and "not compared: the champion has no polite" in said(done)
+    ship(registry, many, guard=many)
+    done = to_champion(registry)
+    assert not done.refused and "quality +0.0 points" in said(done)
+
+
 def test_at_medium_consequence_it_must_be_shown_not_to_be_worse(registry: Home) -> None:
     few = [1.0, 0.0] * 5
     ship(registry, few, consequence="medium")

@@ -65,6 +65,10 @@ def champion_condition(home: Home, wanted: Asked, champion: Candidate, load: Loa
             name=name, holds=not strict, said="not compared: the champion has answered none of the same locked rows", hint=hint
         )
     found = compare(receipt, pairs)
+    unscored = [bar.name for bar in receipt.bars if bar.name not in {one.name for one in found}]
+    if unscored and (strict or not found):
+        hint = f"`rung eval TASK --candidate {receipt.name}@champion --split test` scores it so."
+        return Condition(name=name, holds=not strict, said=f"not compared: the champion has no {', '.join(unscored)}", hint=hint)
     said = "; ".join(one.said for one in found)
     if any(one.worse for one in found):
         return Condition(name=name, holds=False, said=said, hint="Keep the champion, or climb with what it gets right.")
