@@ -85,7 +85,7 @@ class Names:
             connection.execute(insert(names), row | {"created": now()})
             named = row_of(connection, f"{name}@{version}").seq
             enter(connection, named, grounds_of(records.candidate(stored.fields), evidence.task, evidence.data))
-            self._audit.append(REGISTERED, f"{name}@{version}", row | {"evidence": asdict(evidence)})
+            self._audit.append(REGISTERED, f"{name}@{version}", row | {"evidence": _told(evidence)})
         return f"{name}@{version}"
 
     def all(self) -> list[Version]:
