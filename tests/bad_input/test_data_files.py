@@ -53,7 +53,7 @@ def reads(name: str, columns: bool = True) -> Callable[[dict[str, Any]], None]:
         ),
         ("rows.csv", COLUMNS + b"a,positive\nb\n", ("rows.csv:3: 1 fields where the header names 2",)),
         ("rows.csv.gz", gzip.compress(COLUMNS + os.urandom(9000))[:-4000], ("rows.csv.gz: the gzip file is broken or cut off",)),
-        ("rows.csv.gz", gzip.compress(b""), ("rows.csv.gz: the gzip file holds nothing",)),
+        ("rows.csv.gz", gzip.compress(b"", mtime=0), ("rows.csv.gz: the gzip file holds nothing",)),
     ],
 )
 @pytest.mark.parametrize("command", ["climb", "init"])
