@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,8 @@ from rung.climb.outlook.predict import UNTIMED
 from rung.climb.outlook.pricing import Pricing
 from rung.climb.outlook.questions import Questions
 from rung.parts import Span
-from rung.types import Bar, Task
+from rung.rungs.asks import Answers
+from rung.types import Bar, Candidate, Task
 
 PRICES = {"input_usd_per_million": 2.0, "output_usd_per_million": 8.0, "cached_input_usd_per_million": 0.5}
 RUNGS = {"r0_linear": {"skip": True}, "r1_prompt": {"demonstrations": [2], "dev_rows": 20, "calibration_rows": 20}}
@@ -65,7 +67,10 @@ def test_batches_cost_a_part(batch: bool, factor: dict[str, float], part: float)
     bar, prices = Bar(scorer="choice", at_least=0.5), PRICES | factor
     task = Task(name="t", base="http://x/v1#m", instruction="", examples=(), quality=bar, prices=prices, batch=batch)
     pricing = Pricing(context=SimpleNamespace(task=task), machine=UNTIMED, reader=None)  # type: ignore[arg-type]
-    cost = pricing._usd(Questions(shared=60, own=40, writes=10), Span.of(1000))
+    questions, rows = Questions(shared=60, own=40, writes=10), Span.of(1000)
+    asked = Answers(what="dev", candidate=Candidate(rung="r1_prompt", base="http://x/v1#m", prompt=""), rows=rows)
+    assert pricing._part(replace(asked, rows=Span.of(1))) == 1.0, "a question alone is no batch"
+    cost = pricing._usd(questions, questions, rows, pricing._part(asked))
     # 100 tokens read, 60 of them at a quarter of the price where they are kept, and 10 written.
     assert cost is not None
     assert cost.most == pytest.approx(1000 * (100 * 2 + 10 * 8) / 1e6), "what comes back is asked by itself"
