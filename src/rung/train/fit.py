@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 
 from rung import plugins
 from rung.engine.local.model import LocalModel
@@ -100,24 +101,30 @@ def activation_bytes(shape: Shape, item: int, seen: int, config: TrainConfig) ->
 
 
 def calibrate(model: LocalModel, rows: Sequence[EncodedRow], config: TrainConfig, seconds: float) -> float:
-    """Useful tokens a second, from real steps on `rows` for about `seconds`; what they train is thrown away.
+    """Useful tokens a second, from real passes over `rows` for about `seconds`; what they train is thrown away.
 
-    The first step, which warms caches up on a few rows, is not counted; at least one more is.
+    A step of long rows takes longer than that: each of its passes is taken for a step. The first, which warms caches up on a few
+    rows, is not counted; at least one more is.
     """
     trainable, peak = apply_method(model, config)
     optimizer = make_optimizer(trainable, config, peak)
-    order = make_order(rows, config)
-    tokens = 0
-    started = time.monotonic()
+    tokens, started = 0, time.monotonic()
     counted_from = started
-    step = 0
-    while step < 2 or time.monotonic() - started < seconds:
-        batch = [rows[index] for index in order.at(step % order.steps)][: WARMING if step == 0 else None]
-        gradients(trainable, batch, config, at=step + 1)
+    for number, part in enumerate(_passes(rows, config)):
+        gradients(trainable, part, config, at=number + 1)
         apply_gradients(trainable, optimizer, peak)
-        if step == 0:
+        if number == 0:
             counted_from = time.monotonic()
-        else:
-            tokens += sum(len(row.ids) for row in batch)
-        step += 1
-    return tokens / (time.monotonic() - counted_from)
+            continue
+        tokens += sum(len(row.ids) for row in part)
+        if time.monotonic() - started >= seconds:
+            break
+    return tokens / max(time.monotonic() - counted_from, 1e-9)
+
+
+def _passes(rows: Sequence[EncodedRow], config: TrainConfig) -> Iterator[list[EncodedRow]]:
+    """A few rows of the first step, then every pass of every step, over and over."""
+    order = make_order(rows, config)
+    yield [rows[index] for index in order.at(0)][:WARMING]
+    for step in count():
+        yield from micro_batches([rows[index] for index in order.at(step % order.steps)], config.tokens_per_pass)
