@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -283,6 +283,11 @@ class Candidate:
         return digest(as_json(self))
 
     @cached_property
+    def asked(self) -> Candidate:
+        """What its answers are asked of and kept under: itself without calibration, which is applied to them afterwards."""
+        return replace(self, calibration=None) if self.calibration else self
+
+    @cached_property
     def base_reference(self) -> BaseReference:
         """What `base` names."""
         return BaseReference.read(self.base)
@@ -290,12 +295,8 @@ class Candidate:
     @property
     def artefacts(self) -> tuple[str, ...]:
         """Digests of all that it adds to its base, in the blob store: a model, demonstrations, an index, tools' files, adapters."""
-        named = (
-            self.base_reference.stored,
-            self.demonstrations.pool if self.demonstrations else None,
-            self.retrieval.index if self.retrieval else None,
-            self.tools.files if self.tools else None,
-        )
+        shown, found, tools = self.demonstrations, self.retrieval, self.tools
+        named = (self.base_reference.stored, shown and shown.pool, found and found.index, tools and tools.files)
         return (*[name for name in named if name], *self.adapters)
 
 

@@ -34,7 +34,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
 
     Raises UserError where an example does not fit the base, and whatever the backend raises.
     """
-    asked = replace(candidate, calibration=None) if candidate.calibration else candidate
+    asked = candidate.asked
     known = dict(runtime.cache.load(asked.id, [example.digest for example in examples])) if runtime.cache is not None else {}
     missing = {example.digest: example for example in examples if example.digest not in known}
     for example in examples:
@@ -58,7 +58,7 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
 def forget(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, which: Callable[[Answer], bool]) -> None:
     """Such answers of the Candidate to these are kept no longer: the next time it is asked anew."""
     if runtime.cache is not None:
-        name = replace(candidate, calibration=None).id
+        name = candidate.asked.id
         known = runtime.cache.load(name, [example.digest for example in examples])
         runtime.cache.forget(name, [digest for digest, said in known.items() if which(said)])
 
@@ -81,7 +81,7 @@ def ahead(asked: Sequence[tuple[Candidate, Sequence[Example]]], runtime: Runtime
     """
     if not runtime.by_batch or runtime.cache is None:
         return
-    chosen = [(replace(one, calibration=None), rows) for one, rows in asked if one.base_reference.is_server and not one.tools]
+    chosen = [(one.asked, rows) for one, rows in asked if one.base_reference.is_server and not one.tools]
     for base in dict.fromkeys(one.base for one, _ in chosen):
         backend = runtime.backend_for(base)
         if not isinstance(backend, TellsEach):

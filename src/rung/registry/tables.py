@@ -102,26 +102,16 @@ audit = _table(
     "audit", _text("previous", unique=True), _text("kind"), _text("subject", index=True), _text("payload"), _text("digest")
 )
 heads = _table("heads", Column("lines", Integer, nullable=False), _text("digest"), _text("signer"), _text("signature"))
-receipts = _table(
-    "receipts",
-    _text("digest", unique=True),
-    _text("name"),
-    Column("version", Integer, nullable=False),
-    _text("body"),
-    _text("signer"),
-    _text("signature"),
-    Index("ix_receipts_of", "name", "version"),
-)
-approvals = _table(
-    "approvals",
-    _text("digest", unique=True),
-    _text("name"),
-    Column("version", Integer, nullable=False),
-    _text("body"),
-    _text("signer"),
-    _text("signature"),
-    Index("ix_approvals_of", "name", "version"),
-)
+
+
+def _signed(name: str) -> Table:
+    """Documents of one kind that somebody has signed, of versions."""
+    version = Column("version", Integer, nullable=False)
+    signature = (_text("body"), _text("signer"), _text("signature"))
+    return _table(name, _text("digest", unique=True), _text("name"), version, *signature, Index(f"ix_{name}_of", "name", "version"))
+
+
+receipts, approvals = _signed("receipts"), _signed("approvals")
 HISTORY = tuple(metadata.sorted_tables)
 
 answers = Table(

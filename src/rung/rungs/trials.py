@@ -210,7 +210,7 @@ def record(
     for name in dict.fromkeys(trial.candidate.id for trial in trials):
         context.record("trial", latest[name].figures(chosen=name == chosen.candidate.id) | dict(more(latest[name])))
     # A calibrated form has the answers of the one that it calibrates.
-    paid = {replace(trial.candidate, calibration=None).id: trial for trial in latest.values()}
+    paid = {trial.candidate.asked.id: trial for trial in latest.values()}
     asked, of = sum(len(trial.run.rows) for trial in paid.values()), sum(trial.of for trial in paid.values())
     context.record("raced", {"asked": asked, "of": of})
     if asked < of:

@@ -294,7 +294,7 @@ def foreseen_case(task: Task, context: BuildContext, parent: Candidate | None) -
 def known_score(task: Task, candidate: Candidate, context: BuildContext, rows: Sequence[Example]) -> float | None:
     """The mean over those of the rows that the Candidate has answered before; None where they are too few to tell."""
     cache = context.runtime.cache
-    kept = cache.load(replace(candidate, calibration=None).id, [row.digest for row in rows]) if cache is not None else {}
+    kept = cache.load(candidate.asked.id, [row.digest for row in rows]) if cache is not None else {}
     answered = [row for row in rows if row.digest in kept][:TOLD_BY]
     if candidate.calibration or len(answered) < FEWEST_ROWS:
         return None

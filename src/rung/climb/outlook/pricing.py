@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rung.climb.outlook.machine import Machine
-from rung.climb.outlook.questions import Questions, Reader, asked_id
+from rung.climb.outlook.questions import Questions, Reader
 from rung.climb.outlook.speeds import measure_training
 from rung.engine.backend import price_usd
 from rung.errors import RungError
@@ -130,7 +130,7 @@ class Pricing:
         """Of the first n rows, for every n, how many answers are kept."""
         order = random_order(self.task, ask.split)
         cache = None if ask.made else self.context.runtime.cache
-        kept = cache.load(asked_id(ask.candidate), [row.digest for row in order]) if cache is not None else {}
+        kept = cache.load(ask.candidate.asked.id, [row.digest for row in order]) if cache is not None else {}
         counts = [0]
         for row in order:
             counts.append(counts[-1] + (row.digest in kept))
@@ -252,4 +252,4 @@ def _larger(one: Span, other: Span) -> Span:
 
 
 def _key(ask: Answers) -> Key:
-    return asked_id(ask.candidate), ask.split, ask.made
+    return ask.candidate.asked.id, ask.split, ask.made

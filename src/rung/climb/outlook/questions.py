@@ -150,7 +150,7 @@ class Reader:
         """Tokens of answers that are kept."""
         if self.runtime.cache is None:
             return []
-        said: Sequence[Answer] = list(self.runtime.cache.load(asked_id(candidate), [row.digest for row in rows]).values())
+        said: Sequence[Answer] = list(self.runtime.cache.load(candidate.asked.id, [row.digest for row in rows]).values())
         return [float(answer.completion_tokens) for answer in said if answer.completion_tokens is not None]
 
     @property
@@ -178,11 +178,6 @@ class Reader:
 def is_trained(candidate: Candidate, task: Task) -> bool:
     """Whether it has weights of its own beside those of the task's base."""
     return candidate.base_reference.stored != task.base_reference.stored or candidate.adapters != task.base_adapters
-
-
-def asked_id(candidate: Candidate) -> str:
-    """The id that its answers are kept under: a calibrated Candidate is asked as it is without calibration."""
-    return (replace(candidate, calibration=None) if candidate.calibration else candidate).id
 
 
 def _in_common(prompts: Sequence[Sequence[Any]]) -> int:
