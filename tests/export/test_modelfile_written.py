@@ -108,7 +108,7 @@ def test_what_is_exported_comes_back_through_import(registry: Home, tiny_base: P
     assert back.prompt == prompt and back.max_tokens == 17
     assert [(turn.user, turn.assistant) for turn in back.turns] == list(pairs)
     assert back.base == str(tmp_path / "model.gguf")
-    assert made.carries == {"prompt", "demonstrations", "max_tokens"} and not made.notes
+    assert made.carries == {"prompt", "shared", "max_tokens"} and not made.notes
     parameters = {said.key: said.value for said in parse(made.text, "Modelfile") if said.name == "PARAMETER"}
     assert parameters["temperature"] == "0" and parameters["repeat_penalty"] == "1" and parameters["num_ctx"] == "2048"
     assert parameters["stop"] == "<|im_end|>"

@@ -10,10 +10,15 @@ from rung.engine.demos import Pool
 from rung.storage import Blobs
 from rung.types import Candidate, Example
 
+# In the place of "demonstrations", of files that show those alone that stand before every question alike.
+SHARED = "shared"
 
-def _shared(candidate: Candidate) -> str:
+
+def _shown(candidate: Candidate) -> str:
     shown = candidate.demonstrations
-    return f"{shown.shared} demonstrations before every question" if shown and shown.shared else ""
+    if not shown:
+        return ""
+    return f"{shown.total} demonstrations{f', {shown.k} of them the nearest to each question' if shown.k else ''}"
 
 
 def _nearest(candidate: Candidate) -> str:
@@ -23,8 +28,7 @@ def _nearest(candidate: Candidate) -> str:
 
 _WORDS: Mapping[str, Callable[[Candidate], str]] = {
     "prompt": lambda one: "the system prompt" if one.prompt else "",
-    "demonstrations": _shared,
-    "nearest": _nearest,
+    "demonstrations": _shown,
     "constraint": lambda one: f"the form that answers are held to ({one.constraint.kind})" if one.constraint else "",
     "calibration": lambda one: "the calibration of its choices" if one.calibration else "",
     "retrieval": lambda one: "the passages that are looked up for each question" if one.retrieval else "",
@@ -32,14 +36,14 @@ _WORDS: Mapping[str, Callable[[Candidate], str]] = {
     "adapters": lambda one: f"{len(one.adapters)} adapters" if len(one.adapters) > 1 else "the adapter" if one.adapters else "",
     "max_tokens": lambda one: f"that an answer ends after {one.max_tokens} tokens",
 }
-# What of a Candidate changes its answers, beside base and template; its demonstrations in two parts.
+# What of a Candidate changes its answers, beside base and template.
 PARTS = frozenset(_WORDS)
 
 
 def left_out(candidate: Candidate, carries: frozenset[str]) -> tuple[str, ...]:
     """What of it files that carry only this do not say or do, in words."""
-    found = (words(candidate) for name, words in _WORDS.items() if name not in carries)
-    return tuple(filter(None, found))
+    words = {**_WORDS, "demonstrations": _nearest} if SHARED in carries else _WORDS
+    return tuple(filter(None, (say(candidate) for name, say in words.items() if name not in carries)))
 
 
 def opening_messages(candidate: Candidate, blobs: Blobs) -> list[dict[str, Any]]:

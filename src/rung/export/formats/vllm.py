@@ -21,6 +21,7 @@ EXTRA = "peft"
 READER = "peft"
 CARRIES = frozenset({"adapters"})
 SCRIPT, REQUEST, TEMPLATE, ADAPTER = "serve.sh", "request.json", "chat_template.jinja", "adapter"
+PEFT_TYPE = "LORA"
 # What --max-lora-rank takes (vLLM's MaxLoRARanks): an adapter's own rank, where it is another number, is served within the next.
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
@@ -72,15 +73,23 @@ def notes(subject: Subject) -> list[str]:
 
 
 def is_baked(subject: Subject) -> bool:
-    """Whether the adapter's own settings say more than alpha / r, or there are several."""
-    if len(subject.candidate.adapters) > 1:
+    """Whether the adapter's own settings say more than alpha / r, there are several, or its modules are called otherwise than the
+    base's own: of a model that also sees, vLLM passes over those that it does not find, and answers with the base alone.
+
+    Raises UserError for what is more than low rank.
+    """
+    from rung.export.tensors.low_rank import refuse_more
+    from rung.export.tensors.read import read_stack
+
+    adapters = read_stack(subject).adapters
+    refuse_more(adapters)
+    if len(adapters) > 1:
         return True
-    settings = _settings(subject.blobs.local(subject.candidate.adapters[0]))
+    files = adapters[0].files
     more = ("use_rslora", "rank_pattern", "alpha_pattern", "layers_to_transform", "exclude_modules")
-    plain = settings.get("init_lora_weights") in (None, True, False, "gaussian") and isinstance(
-        settings.get("target_modules"), list
-    )
-    return not plain or any(settings.get(key) for key in more)
+    named = isinstance(files.settings.get("target_modules"), list)
+    called = any(files.called(path) != path for path in adapters[0].read.effects)
+    return called or not named or files.settings["peft_type"] != PEFT_TYPE or any(files.settings.get(key) for key in more)
 
 
 def served_name(subject: Subject) -> str:

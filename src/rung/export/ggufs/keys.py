@@ -201,8 +201,8 @@ def refuse_lost(file: Path, kept: Kept) -> None:
 
 def _alike(one: Any, other: Any) -> bool:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        keys = {key for key in {*one, *other} if one.get(key) is not None or other.get(key) is not None}
-        return all(_alike(one.get(key), other.get(key)) for key in keys)
+        usual = {"partial_rotary_factor": 1.0}
+        return all(_alike(one.get(key, usual.get(key)), other.get(key, usual.get(key))) for key in {*one, *other})
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(_alike, one, other))
     if isinstance(one, int | float) and isinstance(other, int | float):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ _SPACE = "\u2581"
 _LONE_DIGIT = r"\p{N}"
 _NAMED = {"bos_token_id": "bos", "eos_token_id": "eos", "unk_token_id": "unknown", "pad_token_id": "padding"}
 _MORE_ENDS = ("eot", "eom")
+_A_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 def token_keys(tokenizer: Any, rows: int, ends: tuple[int, ...]) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def token_keys(tokenizer: Any, rows: int, ends: tuple[int, ...]) -> dict[str, An
     model = core["model"]
     kind = _cut_of(core) if _is_byte_level(core) else None
     words = _words(core, rows)
-    types = [_type(core, number, word) for number, word in enumerate(words)]
+    types = _types(core, words)
     made: dict[str, Any] = {"tokenizer.ggml.model": "gpt2" if kind else "llama"}
     if kind:
         made["tokenizer.ggml.pre"] = kind
@@ -41,11 +43,6 @@ def token_keys(tokenizer: Any, rows: int, ends: tuple[int, ...]) -> dict[str, An
     # The template says what begins and ends a text: nothing is to be put there twice.
     made |= {"tokenizer.ggml.add_bos_token": False, "tokenizer.ggml.add_eos_token": False}
     return made | _templates(tokenizer)
-
-
-def told_ends(tokenizer: Any, ends: tuple[int, ...]) -> tuple[int, ...]:
-    """Those of `ends` that the metadata have a key for."""
-    return tuple(number for key, number in _ids(tokenizer, ends).items() if key in ("eos", *_MORE_ENDS))
 
 
 def _core(tokenizer: Any) -> dict[str, Any]:
@@ -109,21 +106,20 @@ def _words(core: Mapping[str, Any], rows: int) -> list[str]:
     return [by_number.get(number, f"[PAD{number}]") for number in range(rows)]
 
 
-def _type(core: Mapping[str, Any], number: int, word: str) -> int:
-    added = _added(core)
-    if word == core["model"].get("unk_token") and not _is_byte_level(core):
-        return _UNKNOWN
-    if number in added:
-        return _CONTROL if added[number] else _USER
-    if core["model"]["vocab"].get(word) != number:
-        return _UNUSED
-    if core["model"].get("byte_fallback") and len(word) == 6 and word.startswith("<0x") and word.endswith(">"):
-        return _BYTE
-    return _NORMAL
+def _types(core: Mapping[str, Any], words: list[str]) -> list[int]:
+    model, added = core["model"], {token["id"]: token["special"] for token in core["added_tokens"]}
+    unknown = None if _is_byte_level(core) else model.get("unk_token")
 
+    def of(number: int, word: str) -> int:
+        if word == unknown:
+            return _UNKNOWN
+        if number in added:
+            return _CONTROL if added[number] else _USER
+        if model["vocab"].get(word) != number:
+            return _UNUSED
+        return _BYTE if model.get("byte_fallback") and _A_BYTE.fullmatch(word) else _NORMAL
 
-def _added(core: Mapping[str, Any]) -> dict[int, bool]:
-    return {token["id"]: token["special"] for token in core["added_tokens"]}
+    return [of(number, word) for number, word in enumerate(words)]
 
 
 def _merge(pair: Any) -> str:

@@ -11,7 +11,7 @@ from rung.engine.chat import text_of
 from rung.errors import UserError
 from rung.export.agree import base_folder
 from rung.export.ollama.turns import keeps_space, turns_of
-from rung.export.parts import opening_messages
+from rung.export.parts import SHARED, opening_messages
 from rung.export.weights import ends_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _ROLES = ("user", "assistant")
 @dataclass(frozen=True, kw_only=True)
 class Modelfile:
     """text   "" where none can be written
-    carries   of `parts.PARTS`, what of the Candidate it says
+    carries   what of the Candidate it says, as `left_out` takes it
     notes     what it cannot say, and why
     """
 
@@ -53,7 +53,7 @@ def modelfile_of(subject: Subject, source: str, before: Sequence[str] = ()) -> M
     notes = [*_unseen(subject)]
     if not keeps_space(tokenizer):
         notes.append("White space around what is asked reaches the model in Ollama, where the base's own template takes it away.")
-    carries = {"prompt", "max_tokens", *(["demonstrations"] if len(opening) > 1 else [])}
+    carries = {"prompt", "max_tokens", SHARED}
     return Modelfile(text="\n".join(lines) + "\n", carries=frozenset(carries), notes=tuple(notes))
 
 

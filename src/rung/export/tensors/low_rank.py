@@ -9,7 +9,7 @@ B1 A1 + B2 A2 = [B1, B2] [A1; A2].
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,9 @@ def factors_of(stack: Stack) -> dict[str, Factors]:
 
     Raises UserError for an adapter that does more than updates of low rank to linear modules.
     """
+    refuse_more(stack.adapters)
     together: dict[str, list[Factors]] = {}
     for loaded in stack.adapters:
-        if more := what_more(loaded):
-            problem = f"the adapter is more than updates of low rank: {more}"
-            hint = "Export the whole model instead, with the adapter in its weights."
-            raise UserError(problem, where=loaded.files.where, hint=hint)
         for path, effect in loaded.read.effects.items():
             assert effect.down is not None and effect.up is not None
             together.setdefault(path, []).append(Factors(effect.down, effect.up))
@@ -47,7 +44,16 @@ def factors_of(stack: Stack) -> dict[str, Factors]:
     }
 
 
-def what_more(loaded: Loaded) -> str:
+def refuse_more(adapters: Sequence[Loaded]) -> None:
+    """Raises UserError for an adapter that does more than updates of low rank to linear modules."""
+    for loaded in adapters:
+        if more := _more(loaded):
+            problem = f"the adapter is more than updates of low rank: {more}"
+            hint = "Export the whole model instead, with the adapter in its weights."
+            raise UserError(problem, where=loaded.files.where, hint=hint)
+
+
+def _more(loaded: Loaded) -> str:
     """What of an adapter is no update of low rank to a linear module, in PEFT's words; "" where there is nothing."""
     read, settings = loaded.read, loaded.files.settings
     if read.own is not None:
