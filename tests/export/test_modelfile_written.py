@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -124,3 +126,49 @@ def test_what_a_modelfile_cannot_say_is_told(registry: Home, tiny_base: Path, tm
     (base / "chat_template.jinja").write_text(COUNTS)
     counts = modelfile_of(registered(registry, base, prompt="Be brief."), "./model.gguf")
     assert not counts.text and "cannot be said in Ollama's language" in counts.notes[0]
+
+
+GO = """package main
+
+import (
+	"encoding/json"
+	"os"
+	"text/template"
+)
+
+type message struct{ Role, Content string }
+
+func main() {
+	var asked struct {
+		Template string
+		Talks    [][]*message
+	}
+	if err := json.NewDecoder(os.Stdin).Decode(&asked); err != nil {
+		panic(err)
+	}
+	made := template.Must(template.New("").Option("missingkey=zero").Parse(asked.Template))
+	said := []string{}
+	for _, talk := range asked.Talks {
+		file, _ := os.CreateTemp("", "said")
+		if err := made.Execute(file, map[string]any{"Messages": talk, "System": ""}); err != nil {
+			panic(err)
+		}
+		text, _ := os.ReadFile(file.Name())
+		os.Remove(file.Name())
+		said = append(said, string(text))
+	}
+	json.NewEncoder(os.Stdout).Encode(said)
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="Go is not installed: its text/template is what Ollama renders with")
+def test_go_itself_renders_it(tmp_path: Path) -> None:
+    (tmp_path / "main.go").write_text(GO)
+    subprocess.run(["go", "build", "-o", "said", "main.go"], cwd=tmp_path, check=True)
+    talks = [TALK, TALK[1:], TALK[:2], TALK[1:2], TALK[:3]]
+    for template in KNOWN.values():
+        turns = turns_of(speaks(template))
+        asked = json.dumps({"template": turns.go(), "talks": talks})
+        ran = subprocess.run([tmp_path / "said"], input=asked, capture_output=True, text=True, check=True)
+        assert json.loads(ran.stdout) == [turns.text(talk) for talk in talks]

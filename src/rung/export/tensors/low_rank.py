@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rung.engine.backend import ADAPTER_FILES
-from rung.engine.local.adapter import Loaded
+from rung.engine.local.adapter import FACTS_FILE, Loaded
 from rung.engine.local.low_rank import Factors
 from rung.engine.local.shape import Shape
 from rung.errors import UserError
@@ -109,7 +109,7 @@ def write_plain_adapter(stack: Stack, facts: Mapping[str, Any], folder: Path) ->
         "use_rslora": False,
         "target_modules": sorted({path.rpartition(".")[2] for path in factors}),
     }
-    for name, value in ((ADAPTER_FILES[0], settings), ("rung.json", facts)):
+    for name, value in ((ADAPTER_FILES[0], settings), (FACTS_FILE, facts)):
         (folder / name).write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", "utf-8")
     return rank
 

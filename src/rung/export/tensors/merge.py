@@ -86,19 +86,19 @@ def _asked(
     """By path, what it adds to weight and output."""
     own = [_of(module, one.path) for one in modules]
     weight = torch.cat([matrix for matrix, _ in own])
-    biases = [torch.zeros(len(matrix)) if bias is None else bias for matrix, bias in own]
-    bias = torch.cat(biases)
-    width = weight.shape[1]
-    nothing = update.linear(layer, name, torch.zeros(1, width), weight, bias)[0]
-    units = update.linear(layer, name, torch.eye(width), weight, bias) - nothing
-    changed, shifted = units.T - weight, nothing - bias
+    bias = torch.cat([torch.zeros(len(matrix)) if added is None else added for matrix, added in own])
+    # Without the bias, so that what is not touched comes out to the last bit.
+    none, nothing = torch.zeros_like(bias), torch.zeros(1, weight.shape[1])
+    units = update.linear(layer, name, torch.eye(weight.shape[1]), weight, none) - update.linear(layer, name, nothing, weight, none)
+    changed, shifted = units.T - weight, update.linear(layer, name, nothing, weight, bias)[0] - bias
     sizes = [one.width_out for one in modules]
     parts = zip(modules, changed.split(sizes), shifted.split(sizes), strict=True)
-    return {
-        one.path: (part if bool(part.any()) else None, shift if bool(shift.any()) else None)
-        for one, part, shift in parts
-        if bool(part.any()) or bool(shift.any())
-    }
+    found = {one.path: (_or_none(part), _or_none(shift)) for one, part, shift in parts}
+    return {path: both for path, both in found.items() if any(part is not None for part in both)}
+
+
+def _or_none(tensor: Tensor) -> Tensor | None:
+    return tensor if bool(tensor.any()) else None
 
 
 def _refuse_beside(update: Update, loaded: Loaded) -> None:
