@@ -19,6 +19,14 @@ def registry(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
         yield opened
 
 
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An empty folder."""
+    made = tmp_path / "out"
+    made.mkdir()
+    return made
+
+
 @pytest.fixture(scope="session")
 def plain_adapter(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of low rank, alpha / r throughout."""

@@ -23,6 +23,7 @@ FORMAT = "peft"
 
 
 def names(folder: Path) -> list[str]:
+    """All within it; none where it is not there."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
@@ -48,50 +49,48 @@ def test_an_export_says_what_it_is_and_stands_in_the_audit(
 
 
 def test_the_same_export_is_kept_and_another_version_takes_its_place(
-    registry: Home, tiny_base: Path, plain_adapter: Path, tmp_path: Path
+    registry: Home, tiny_base: Path, plain_adapter: Path, out: Path
 ) -> None:
     subject = registered(registry, tiny_base, [plain_adapter])
-    first = export(subject, FORMAT, tmp_path, check=False)
-    assert export(subject, FORMAT, tmp_path, check=False).standing
-    again = export(subject, FORMAT, tmp_path)
+    first = export(subject, FORMAT, out, check=False)
+    assert export(subject, FORMAT, out, check=False).standing
+    again = export(subject, FORMAT, out)
     assert not again.standing and again.agreement, "what was not compared is compared when that is asked for"
     assert [one.digest for one in again.files] == [one.digest for one in first.files]
     other = registered(registry, tiny_base, [plain_adapter], prompt="Otherwise.")
-    assert not export(other, FORMAT, tmp_path, check=False).standing
-    assert json.loads((tmp_path / FORMAT / "export.json").read_text("utf-8"))["version"] == "tone@2"
-    assert names(tmp_path) == [FORMAT, *[f"{FORMAT}/{name}" for name in names(tmp_path / FORMAT)]], "nothing is left beside"
+    assert not export(other, FORMAT, out, check=False).standing
+    assert json.loads((out / FORMAT / "export.json").read_text("utf-8"))["version"] == "tone@2"
+    assert names(out) == [FORMAT, *[f"{FORMAT}/{name}" for name in names(out / FORMAT)]], "nothing is left beside"
 
 
 @pytest.mark.parametrize("spoiled", ["a file of theirs", "changed", "more", "a link", "a file"])
-def test_what_somebody_else_put_there_stays(
-    registry: Home, tiny_base: Path, plain_adapter: Path, tmp_path: Path, spoiled: str
-) -> None:
+def test_what_somebody_else_put_there_stays(registry: Home, tiny_base: Path, plain_adapter: Path, out: Path, spoiled: str) -> None:
     subject = registered(registry, tiny_base, [plain_adapter])
-    target = tmp_path / FORMAT
+    target = out / FORMAT
     if spoiled in ("changed", "more"):
-        export(subject, FORMAT, tmp_path, check=False)
+        export(subject, FORMAT, out, check=False)
         (target / ("rung.txt" if spoiled == "more" else "adapter_config.json")).write_text("{}")
     elif spoiled == "a link":
-        (tmp_path / "elsewhere").mkdir()
-        target.symlink_to(tmp_path / "elsewhere")
+        (out / "elsewhere").mkdir()
+        target.symlink_to(out / "elsewhere")
     elif spoiled == "a file":
         target.write_text("mine")
     else:
         target.mkdir()
         (target / "mine.txt").write_text("mine")
-    before = names(tmp_path)
+    before = names(out)
     with pytest.raises(UserError, match="stands there already"):
-        export(subject, FORMAT, tmp_path, check=False)
-    assert names(tmp_path) == before
+        export(subject, FORMAT, out, check=False)
+    assert names(out) == before
 
 
 @pytest.mark.parametrize("fails", ["disagrees", "is no number", "compares nothing", "breaks", "is interrupted"])
 def test_what_does_not_agree_is_not_exported(
-    registry: Home, tiny_base: Path, plain_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+    registry: Home, tiny_base: Path, plain_adapter: Path, out: Path, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
     subject = registered(registry, tiny_base, [plain_adapter])
-    export(registered(registry, tiny_base, [plain_adapter], prompt="before"), FORMAT, tmp_path, check=False)
-    before = (tmp_path / FORMAT / "export.json").read_bytes()
+    export(registered(registry, tiny_base, [plain_adapter], prompt="before"), FORMAT, out, check=False)
+    before = (out / FORMAT / "export.json").read_bytes()
 
     def check(_subject: Any, _folder: Path) -> Agreement:
         if fails in ("breaks", "is interrupted"):
@@ -101,24 +100,22 @@ def test_what_does_not_agree_is_not_exported(
 
     monkeypatch.setattr(plugins.load("formats", FORMAT), "check", check)
     with pytest.raises((UserError, KeyboardInterrupt)) as caught:
-        export(subject, FORMAT, tmp_path)
+        export(subject, FORMAT, out)
     if fails == "breaks":
         assert "its own words" in str(caught.value)
-    assert (tmp_path / FORMAT / "export.json").read_bytes() == before
+    assert (out / FORMAT / "export.json").read_bytes() == before
     assert len([line for line in registry.audit.lines() if line.kind == "export"]) == 1
-    assert names(tmp_path) == [FORMAT, *[f"{FORMAT}/{name}" for name in names(tmp_path / FORMAT)]]
+    assert names(out) == [FORMAT, *[f"{FORMAT}/{name}" for name in names(out / FORMAT)]]
 
 
-def test_what_was_changed_in_the_store_does_not_leave_it(
-    registry: Home, tiny_base: Path, plain_adapter: Path, tmp_path: Path
-) -> None:
+def test_what_was_changed_in_the_store_does_not_leave_it(registry: Home, tiny_base: Path, plain_adapter: Path, out: Path) -> None:
     subject = registered(registry, tiny_base, [plain_adapter])
     file = registry.blobs.local(subject.candidate.adapters[0]) / "adapter_config.json"
     file.chmod(0o644)
     file.write_text(file.read_text() + " ")
     with pytest.raises(UserError, match=r"is not what was registered: the blob .* was changed"):
-        export(subject, FORMAT, tmp_path)
-    assert names(tmp_path) == []
+        export(subject, FORMAT, out)
+    assert names(out) == []
 
 
 def test_a_changed_base_is_noticed(registry: Home, tiny_base: Path, plain_adapter: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ BRACKETS = (
 )
 KNOWN = {"chatml": CHATML, "llama 3": LLAMA3, "gemma": GEMMA, "qwen": QWEN, "brackets": BRACKETS}
 # The place of a turn decides how it is written.
-COUNTS = CHATML.replace("message['content']", "message['content'] + (' (last)' if loop.last else '')")
+COUNTS = CHATML.replace("message['content']", "message['content'] + ' (' + loop.index | string + ')'")
 SHOUTS = CHATML.replace("message['content']", "message['content'] | upper")
 SHORTENS = CHATML.replace("for message in messages", "for message in messages[-2:]")
 TALK: list[dict[str, Any]] = [
@@ -73,7 +73,7 @@ def test_the_go_template_renders_what_the_bases_own_does(name: str) -> None:
 
 @pytest.mark.parametrize(("template", "why"), [(COUNTS, "would read"), (SHOUTS, "leaves out"), (SHORTENS, "leaves out")])
 def test_a_template_that_counts_or_rewrites_cannot_be_said(template: str, why: str) -> None:
-    with pytest.raises(UserError, match=f"cannot be said in Ollama's language: .*{why}"):
+    with pytest.raises(UserError, match=why):
         turns_of(speaks(template))
 
 

@@ -124,7 +124,6 @@ def refuse_unfit(subject: Subject, formats: Sequence[str], *, check: bool = True
     """Raises UserError for all that can be known before anything is written: formats that a Candidate does not fit, or that are
     not known; readers that are not installed; files that were changed."""
     known = {name: format_of(name) for name in dict.fromkeys(formats)}
-    refuse_changed(subject)
     if problems := [f"{name}: {why}" for name, one in known.items() if (why := one.fits(subject.candidate))]:
         raise UserError("\n  ".join(problems), where=subject.ref, hint=_that_fit(subject.candidate))
     lacking = {name: one for name, one in known.items() if check and one.READER and find_spec(one.READER) is None}
@@ -132,6 +131,7 @@ def refuse_unfit(subject: Subject, formats: Sequence[str], *, check: bool = True
         problem = f"{name} is read again by {one.READER}, which is not installed"
         install = f"pip install 'rung[{one.EXTRA}]'" if one.EXTRA else f"pip install {one.READER}"
         raise UserError(problem, where=subject.ref, hint=f"{install}; or --no-check, to write it without comparing it.")
+    refuse_changed(subject)
 
 
 def export(subject: Subject, format_name: str, folder: Path, *, check: bool = True) -> Exported:
@@ -167,7 +167,11 @@ def export(subject: Subject, format_name: str, folder: Path, *, check: bool = Tr
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
         # Before it can be seen: what has left the home stands in its audit.
         with subject.home.together():
-            line = {"format": format_name, "candidate": subject.candidate.id, "files": {one.name: one.digest for one in files}}
+            line: dict[str, Any] = {
+                "format": format_name,
+                "candidate": subject.candidate.id,
+                "files": {one.name: one.digest for one in files},
+            }
             line |= {"agreement": asdict(agreement) if agreement else None, "left_out": list(out)}
             subject.home.audit.append(AUDITED, subject.ref, line)
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rung.export.agree import asked_of, base_folder
 from rung.export.base import Agreement, version_in
@@ -42,10 +43,10 @@ def check(subject: Subject, folder: Path) -> Agreement:
 
     with quiet():
         own_code = runs_own_code(base_folder(subject))
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             str(folder), dtype=torch.float32, local_files_only=True, trust_remote_code=own_code
-        ).eval()
-    said = asked_of(subject.registered.probes, lambda ids: model(input_ids=ids).logits)
+        )
+    said = asked_of(subject.registered.probes, lambda ids: model.eval()(input_ids=ids).logits)
     return agreement(subject, said, version_in("transformers"), stored_as(subject))
 
 

@@ -77,13 +77,20 @@ ANOTHER = "Export it for transformers instead."
 
 def kept_as(config: Any) -> Kept:
     """Of a transformers configuration. Raises UserError for an architecture that is not in the table."""
-    told: dict[str, Any] = config.get_text_config().to_dict()
+    told = told_by(config)
     wanted = _ALSO.get(told["model_type"], told["model_type"])
     for name, family in FAMILIES.items():
         if family.model_type == wanted:
             return Kept(architecture=name.partition(" ")[0], family=family, config=told)
     known = ", ".join(sorted({family.model_type for family in FAMILIES.values()}))
     raise UserError(f"bases of the architecture '{told['model_type']}' are not written as GGUF; those of {known} are", hint=ANOTHER)
+
+
+def told_by(config: Any) -> dict[str, Any]:
+    """All that it says of the part that reads and writes, by every name that its class has for it."""
+    text = config.get_text_config()
+    told: dict[str, Any] = text.to_dict()
+    return told | {alias: told[name] for alias, name in text.attribute_map.items() if name in told}
 
 
 def _parted(name: str) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from rung.engine.bases.gguf.config import config_of
 from rung.engine.bases.gguf.header import read_header
 from rung.engine.bases.gguf.rope import FREQUENCIES, LONG, SHORT, llama3_factors
 from rung.errors import UserError
-from rung.export.ggufs.family import ANOTHER, Kept
+from rung.export.ggufs.family import ANOTHER, Kept, told_by
 
 # What gpt2 calls otherwise.
 _OTHERWISE = {
@@ -187,16 +187,26 @@ def refuse_lost(file: Path, kept: Kept) -> None:
     """Raises UserError where the file, read again, is of another model: something of the configuration has no key."""
     from transformers import AutoConfig
 
-    back = {
+    back: dict[str, Any] = {
         key: list(value) if isinstance(value, tuple) else value for key, value in config_of(read_header(file), kept.family).items()
     }
-    found = AutoConfig.for_model(**back).to_dict()
+    found = told_by(AutoConfig.for_model(**back))
     for key in sorted({*found, *kept.config} - _OF_NO_ANSWER):
-        ours, theirs = kept.config.get(key), found.get(key)
+        ours, theirs = _effective(kept.config, key), _effective(found, key)
         if not (_alike(ours, theirs) or (key not in found and not ours) or (key not in kept.config and not theirs)):
             said = f"{key} = {_short(ours)} of a '{kept.architecture}' model: read again it is {_short(theirs)}"
             problem = f"llama.cpp's format cannot say {said}"
             raise UserError(problem, hint=ANOTHER)
+
+
+def _effective(config: Mapping[str, Any], key: str) -> Any:
+    """The width of heads need not be said where heads share the model's; an activation has two names."""
+    value = config.get(key)
+    if key == "hidden_activation" and value is None:
+        return config.get("hidden_act")
+    if key == "head_dim" and value is None and "num_attention_heads" in config:
+        return config["hidden_size"] // config["num_attention_heads"]
+    return value
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -47,4 +47,4 @@ def shape_of(folder: Path) -> Shape:
     try:
         return HookedShape.read(folder)
     except NotHooked:
-        return load_plain(folder, torch.float32).config
+        return load_plain(folder, torch.float32, torch.device("cpu")).config
