@@ -12,6 +12,7 @@ from typing import Any
 import house
 
 RUNG_NAME = re.compile(r"\br\d+_[a-z]\w*")
+GIVING = (ast.Compare, ast.Call, ast.Dict, ast.Assign, ast.AnnAssign, ast.arguments)
 
 
 def name_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
@@ -54,14 +55,22 @@ def _named(file: Path, slot: str, names: set[str]) -> list[tuple[int, str]]:
 
 @cache
 def _named_in(tree: ast.Module, slot: str, names: frozenset[str]) -> list[tuple[int, str]]:
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs and slot == "rungs":
-            found += [(node.lineno, name) for name in RUNG_NAME.findall(node.value)]
+    for node in _telling(tree):
+        if isinstance(node, ast.Constant) and slot == "rungs":
+            found += [(node.lineno, name) for name in RUNG_NAME.findall(str(node.value))]
         for value in _said_of(node, slot):
             found += [(text.lineno, str(text.value)) for text in _texts(value) if text.value in names]
     return sorted(set(found))
+
+
+@cache
+def _telling(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """The nodes that may name something: strings but docstrings, and what gives a value to a name."""
+    nodes = list(ast.walk(tree))
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs]
+    return (*texts, *(node for node in nodes if isinstance(node, GIVING)))
 
 
 def _said_of(node: ast.AST, slot: str) -> list[ast.expr | None]:
