@@ -29,28 +29,19 @@ def name_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
     Docstrings may name what they like.
     """
     problems = []
-    found = house.imports(package)
+    found, trees = house.imports(package), {file: house.parsed(file) for file in sorted(package.rglob("*.py"))}
     for slot, dotted in slots.items():
         folder = package.joinpath(*dotted.split(".")[1:])
-        names = {file.stem for file in folder.glob("*.py") if set(house.CONTRACT[slot]) & _defined(file)}
+        names = {file.stem for file in folder.glob("*.py") if set(house.CONTRACT[slot]) & set(house.top_level(trees[file]))}
         own = set(folder.rglob("*.py"))
         homes = {f"{dotted}.{name}": name for name in names}
         problems += [
             f"{one}  (imports {homes[one.target]} by name)" for one in found if one.target in homes and one.file not in own
         ]
-        for file in sorted(set(package.rglob("*.py")) - own):
-            for line, name in _named(file, slot, names):
+        for file in [file for file in trees if file not in own]:
+            for line, name in _named_in(trees[file], slot, frozenset(names)):
                 problems.append(f"{file}:{line}: {house.source_line(file, line)}  (names {name}, which is one of the {slot})")
     return problems
-
-
-def _defined(file: Path) -> set[str]:
-    return set(house.top_level(house.parsed(file)))
-
-
-def _named(file: Path, slot: str, names: set[str]) -> list[tuple[int, str]]:
-    """The line and the name of each string that names a plug-in of the slot."""
-    return _named_in(house.parsed(file), slot, frozenset(names))
 
 
 @cache
@@ -67,7 +58,7 @@ def _named_in(tree: ast.Module, slot: str, names: frozenset[str]) -> list[tuple[
 @cache
 def _telling(tree: ast.Module) -> tuple[ast.AST, ...]:
     """The nodes that may name something: strings but docstrings, and what gives a value to a name."""
-    nodes = list(ast.walk(tree))
+    nodes = house.nodes(tree)
     docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs]
     return (*texts, *(node for node in nodes if isinstance(node, GIVING)))
