@@ -27,6 +27,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "admission": L0 | {"engine", "registry"},
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry", "admission"},
     "promote": L0 | {"engine", "registry", "verify", "task"},
+    "homes": L0 | {"registry", "promote"},
     "report": L0 | {"registry"},
     "cli": None,
     "api": None,

@@ -1,0 +1,285 @@
+"""Blobs in a bucket: what lies there under which key, put and fetched by fsspec, so that nothing is seen half written.
+
+files/ab/cdef...   a file, under the SHA-256 of its bytes
+trees/ab/cdef...   a folder, as the canonical JSON of its sorted (relative name, file's SHA-256) pairs: its SHA-256 is the folder's
+                   digest, and its files lie beside, each once
+format             says that it is ours
+
+A folder is there when its list is, which is put last. Everything that comes in is hashed before anybody sees it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from rung.disk import file_digest
+from rung.errors import BrokenEnvironment, UserError
+from rung.json_form import canonical_json
+from rung.registry.bucket_faults import explained
+from rung.registry.store import Kept, changed, files_in, is_digest
+
+FORMAT, TEXT = "format", b"rung blobs 1\n"
+# Where an object is there whole or not at all; elsewhere it is written beside its place, and renamed.
+AT_ONCE = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory")
+SETTINGS = ("endpoint", "region")
+CONNECT_S, READ_S, TRIES = 10, 60, 2
+# What was put there more recently is not sent again when somebody needs it anew: it is far too young to be cleared away.
+FRESH_S = 6 * 3600.0
+SECRETS = ("key", "secret", "token", "password", "sig", "credential")
+_FORM = "Write s3://BUCKET/PREFIX; another server than Amazon's: s3://BUCKET/PREFIX?endpoint=https://HOST."
+
+
+def check_url(url: str) -> str:
+    """The URL of a place for blobs as it is. Raises UserError for what is none, and for one that holds a secret."""
+    parts = urlsplit(url)
+    settings = dict(parse_qsl(parts.query, keep_blank_values=True))
+    asked, bare = list(settings), f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    if "@" in parts.netloc or "@" in settings.get("endpoint", "") or any(word in key.lower() for key in asked for word in SECRETS):
+        raise UserError(
+            "the address of the blobs holds a secret, which would stand in the file `format`",
+            where=bare,
+            hint="Take it out: credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or ~/.aws.",
+        )
+    if len(parts.scheme) < 2 or not (parts.netloc or parts.path.strip("/")):
+        raise UserError(f"'{bare}' is not the address of a place for blobs", hint=_FORM)
+    if unknown := [key for key in asked if key not in SETTINGS]:
+        raise UserError(
+            f"the address of the blobs has a setting '{unknown[0]}'", where=bare, hint=f"{_FORM} Known: {', '.join(SETTINGS)}."
+        )
+    return url
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What lies under a digest: a file, or the list of a folder."""
+
+    kept: Kept
+    is_tree: bool
+
+
+class Bucket:
+    """The place that a URL names: S3, or anything else that fsspec knows."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(check_url(url))
+        self.url = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        self._settings = dict(parse_qsl(parts.query))
+
+    @cached_property
+    def _system(self) -> Any:
+        """The file system. Raises BrokenEnvironment where its package is missing."""
+        import fsspec
+
+        scheme = urlsplit(self.url).scheme
+        with explained(self.url):
+            if scheme in ("s3", "s3a"):
+                client = {"endpoint_url": self._settings.get("endpoint"), "region_name": self._settings.get("region")}
+                config = {
+                    "connect_timeout": CONNECT_S,
+                    "read_timeout": READ_S,
+                    "retries": {"max_attempts": TRIES, "mode": "standard"},
+                }
+                return fsspec.filesystem(
+                    "s3",
+                    client_kwargs={key: value for key, value in client.items() if value},
+                    config_kwargs=config,
+                    use_listings_cache=False,
+                )
+            return fsspec.filesystem(scheme, use_listings_cache=False)
+
+    @cached_property
+    def _root(self) -> str:
+        return str(self._system._strip_protocol(self.url)).rstrip("/")
+
+    def _key(self, digest: str, *, tree: bool) -> str:
+        if not is_digest(digest):
+            raise UserError(f"'{digest}' is not a SHA-256 digest")
+        return f"{self._root}/{'trees' if tree else 'files'}/{digest[:2]}/{digest[2:]}"
+
+    def prepare(self) -> None:
+        """Sees to it that blobs can be put there, and that it is ours or empty. Raises UserError or BrokenEnvironment."""
+        key = f"{self._root}/{FORMAT}"
+        with explained(self.url):
+            said = self._system.cat_file(key) if self._system.exists(key) else b""
+            if not said:
+                self._put(key, TEXT)
+            elif said != TEXT:
+                raise UserError("something else is kept there", where=self.url, hint="Name another prefix for the blobs.")
+
+    def holds(self, digest: str) -> float | None:
+        """When what lies under this digest was put there (seconds since 1970); None where nothing does."""
+        for tree in (False, True):
+            with explained(self.url):
+                try:
+                    return _since(self._system.info(self._key(digest, tree=tree)))
+                except FileNotFoundError:
+                    continue
+        return None
+
+    def put(self, digest: str, source: Path) -> None:
+        """Puts a file or a folder of this digest there; what of it is there already is not sent again."""
+        if source.is_dir():
+            pairs = [[file.relative_to(source).as_posix(), file_digest(file)] for file in files_in(source)]
+            for name, inside in pairs:
+                self._put_file(inside, source / name)
+            with explained(self.url):
+                self._put(self._key(digest, tree=True), _list(pairs))
+        else:
+            self._put_file(digest, source)
+
+    def fetch(self, digest: str, target: Path) -> None:
+        """Brings a file or a folder to `target`, which is not there yet; everything is hashed.
+
+        Raises FileNotFoundError where nothing lies there, BrokenEnvironment where it is something else than its digest says.
+        """
+        try:
+            pairs = self._pairs(digest)
+        except FileNotFoundError:
+            self._fetch_file(digest, target)
+            return
+        target.mkdir()
+        for name, inside in pairs:
+            file = target / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._fetch_file(inside, file)
+            except FileNotFoundError:
+                raise BrokenEnvironment(
+                    f"the blob {digest[:12]} has lost a file: {name}", where=self.url, hint="Bring it back: rung pull HOME NAME."
+                ) from None
+
+    def beneath(self, digest: str) -> tuple[str, ...]:
+        """The digests of a folder's files; nothing for a file, and for what is not there."""
+        try:
+            return tuple(inside for _, inside in self._pairs(digest))
+        except FileNotFoundError:
+            return ()
+
+    def is_intact(self, digest: str) -> bool:
+        """Whether what lies there hashes to its digest, each file of a folder too. Raises FileNotFoundError where nothing does."""
+        try:
+            names = self.beneath(digest) or (digest,)
+            return all(self._hashed(name) == name for name in names)
+        except BrokenEnvironment as error:
+            if "was changed" in error.problem:
+                return False
+            raise
+
+    def size(self, digest: str) -> int:
+        """The bytes of a file, or of a folder's files. Raises FileNotFoundError where nothing lies there."""
+        with explained(self.url):
+            names = self.beneath(digest) or (digest,)
+            return sum(int(self._system.info(self._key(name, tree=False))["size"]) for name in names)
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything that lies there."""
+        for tree, folder in ((False, "files"), (True, "trees")):
+            with explained(self.url):
+                found = self._system.find(f"{self._root}/{folder}", detail=True)
+            for key, told in found.items():
+                digest = "".join(key.split("/")[-2:])
+                if is_digest(digest):
+                    yield Entry(kept=Kept(digest=digest, size=int(told["size"] or 0), since=_since(told)), is_tree=tree)
+
+    def remove(self, digest: str, before: float) -> bool:
+        """Clears away what lies under a digest, unless it was put there after `before`. Whether it is gone."""
+        for tree in (True, False):
+            key = self._key(digest, tree=tree)
+            with explained(self.url):
+                try:
+                    if _since(self._system.info(key)) > before:
+                        return False
+                    self._system.rm_file(key)
+                except FileNotFoundError:
+                    continue
+                return True
+        return False
+
+    def _pairs(self, digest: str) -> list[tuple[str, str]]:
+        """A folder's (relative name, file's digest). Raises BrokenEnvironment where the list is not the one of this digest."""
+        with explained(self.url):
+            said = self._system.cat_file(self._key(digest, tree=True))
+        if hashlib.sha256(said).hexdigest() != digest:
+            raise changed(digest, self.url)
+        try:
+            pairs = [(str(name), str(inside)) for name, inside in json.loads(said)]
+        except (TypeError, ValueError):
+            raise changed(digest, self.url) from None
+        for name, inside in pairs:
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts or "\0" in name or not is_digest(inside):
+                raise UserError(f"the blob {digest[:12]} names a file outside of itself: {name!r}", where=self.url)
+        return pairs
+
+    def _put_file(self, digest: str, source: Path) -> None:
+        key = self._key(digest, tree=False)
+        with explained(self.url):
+            try:
+                if time.time() - _since(self._system.info(key)) < FRESH_S:
+                    return
+            except FileNotFoundError:
+                pass
+            if self._at_once:
+                self._system.put_file(str(source), key)
+            else:
+                self._beside(key, lambda draft: self._system.put_file(str(source), draft))
+
+    def _put(self, key: str, data: bytes) -> None:
+        if self._at_once:
+            self._system.pipe_file(key, data)
+        else:
+            self._beside(key, lambda draft: self._system.pipe_file(draft, data))
+
+    def _beside(self, key: str, write: Any) -> None:
+        import secrets
+
+        draft = f"{self._root}/tmp/{secrets.token_hex(8)}"
+        for folder in (draft, key):
+            self._system.makedirs(folder.rpartition("/")[0], exist_ok=True)
+        try:
+            write(draft)
+            self._system.mv(draft, key)
+        finally:
+            if self._system.exists(draft):
+                self._system.rm_file(draft)
+
+    @property
+    def _at_once(self) -> bool:
+        return urlsplit(self.url).scheme in AT_ONCE
+
+    def _fetch_file(self, digest: str, target: Path) -> None:
+        with explained(self.url):
+            self._system.get_file(self._key(digest, tree=False), str(target))
+        if file_digest(target) != digest:
+            raise changed(digest, self.url)
+
+    def _hashed(self, digest: str) -> str:
+        found = hashlib.sha256()
+        with explained(self.url), self._system.open(self._key(digest, tree=False), "rb") as stream:
+            while block := stream.read(1 << 20):
+                found.update(block)
+        return found.hexdigest()
+
+
+def _list(pairs: list[list[str]]) -> bytes:
+    return canonical_json(pairs).encode("utf-8", "surrogatepass")
+
+
+def _since(told: Any) -> float:
+    """When an object was put there, by what its file system says; now where it says nothing, so that it is never too old."""
+    for key in ("LastModified", "mtime", "updated", "last_modified", "created"):
+        said = told.get(key)
+        if isinstance(said, datetime):
+            return said.timestamp()
+        if isinstance(said, int | float):
+            return float(said)
+    return time.time()
