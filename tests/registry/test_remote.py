@@ -104,7 +104,7 @@ def test_what_vanished_is_said_by_name(store: RemoteStore, folder: Path, tmp_pat
     other = elsewhere(store, tmp_path)
     with pytest.raises(BrokenEnvironment, match=f"the store has no blob {data[:12]}"):
         other.local(data)
-    with pytest.raises(BrokenEnvironment, match=rf"has lost a file: adapter_config\.json"):
+    with pytest.raises(BrokenEnvironment, match=r"has lost a file: adapter_config\.json"):
         other.local(tree)
     for name in (data, tree):
         with pytest.raises(BrokenEnvironment):
@@ -132,9 +132,7 @@ def test_old_blobs_are_removed_and_young_or_needed_ones_are_not(store: RemoteSto
     assert (store.local(tree) / "adapter_config.json").exists()
 
 
-def test_what_has_lain_there_for_long_is_put_again_by_whoever_needs_it(
-    store: RemoteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_has_lain_there_for_long_is_put_again_by_whoever_needs_it(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     data = store.put_bytes(b"hello")
     sent: list[str] = []
     put = store.bucket.put
@@ -151,8 +149,8 @@ def test_what_has_lain_there_for_long_is_put_again_by_whoever_needs_it(
 def test_other_places_that_fsspec_knows(scheme: str, folder: Path, tmp_path: Path) -> None:
     url = f"{scheme}://{tmp_path}/there"
     bucket = Bucket(url)
-    bucket.prepare()
-    bucket.prepare()
+    bucket.prepare("me")
+    bucket.prepare("me")
     store = RemoteStore(tmp_path / "blobs", writable=True, bucket=bucket)
     data, tree = store.put_bytes(b"hello"), store.put_tree(folder)
     other = elsewhere(store, tmp_path)
@@ -206,6 +204,28 @@ def test_a_second_folder_of_one_registry_finds_the_blobs(
     assert not (tmp_path / "third" / "format").exists()
 
 
+def test_no_two_registries_share_a_place(home: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one clears away the other may need."""
+    monkeypatch.setenv("RUNG_BLOBS", bucket)
+    open_home().close()
+    open_home().close()
+    with pytest.raises(UserError, match="another registry has its blobs there"):
+        open_home(tmp_path / "second")
+    assert not (tmp_path / "second" / "format").exists()
+
+
+def test_a_changed_object_is_mended_from_a_copy(store: RemoteStore, folder: Path, tmp_path: Path) -> None:
+    data, tree = store.put_bytes(b"hello"), store.put_tree(folder)
+    (tmp_path / "hello").write_bytes(b"hello")
+    system, root = store.bucket._system, store.bucket._root
+    for name in (data, store.bucket.beneath(tree)[0]):
+        system.pipe_file(f"{root}/files/{name[:2]}/{name[2:]}", b"changed")
+    for name, source in ((data, tmp_path / "hello"), (tree, folder)):
+        assert not store.is_intact(name)
+        store.mend(name, source)
+        assert store.is_intact(name) and elsewhere(store, tmp_path).local(name).exists()
+
+
 def test_a_bucket_that_is_somebody_elses_is_left_alone(home: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Bucket(bucket)
     here._system.pipe_file(f"{here._root}/format", b"a lake\n")
@@ -233,7 +253,7 @@ def test_what_a_server_refuses_is_said_without_a_secret(
     with buckets.refusing(status, code) as endpoint:
         store = RemoteStore(tmp_path / "blobs", writable=True, bucket=Bucket(f"s3://b/{code}?endpoint={endpoint}"))
         with pytest.raises(BrokenEnvironment, match=words) as caught:
-            store.bucket.prepare()
+            store.bucket.prepare("me")
         assert hint in caught.value.hint and buckets.SECRET not in caught.value.message
         assert caught.value.__cause__ is None
         with pytest.raises(BrokenEnvironment):
@@ -247,11 +267,13 @@ def test_a_server_that_is_not_there_or_does_not_answer(tmp_path: Path, monkeypat
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
     monkeypatch.setattr(bucket_module, "TRIES", 1)
     with pytest.raises(BrokenEnvironment, match="cannot be reached"):
-        Bucket("s3://b/gone?endpoint=http://127.0.0.1:1").prepare()
+        Bucket("s3://b/gone?endpoint=http://127.0.0.1:1").prepare("me")
     monkeypatch.setattr(bucket_module, "READ_S", 0.2)
-    with buckets.refusing(500, "InternalError", silent_s=1.0) as endpoint:
-        with pytest.raises(BrokenEnvironment, match="does not answer"):
-            Bucket(f"s3://b/slow?endpoint={endpoint}").prepare()
+    with (
+        buckets.refusing(500, "InternalError", silent_s=1.0) as endpoint,
+        pytest.raises(BrokenEnvironment, match="does not answer"),
+    ):
+        Bucket(f"s3://b/slow?endpoint={endpoint}").prepare("me")
 
 
 def test_without_credentials_it_is_said_how_to_give_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +282,7 @@ def test_without_credentials_it_is_said_how_to_give_them(monkeypatch: pytest.Mon
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(BrokenEnvironment, match="no credentials") as caught:
-        Bucket("s3://b/bare?endpoint=http://127.0.0.1:1").prepare()
+        Bucket("s3://b/bare?endpoint=http://127.0.0.1:1").prepare("me")
     assert "AWS_PROFILE" in caught.value.hint
 
 
@@ -272,7 +294,7 @@ def test_without_the_package_it_is_said_how_to_get_it(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(fsspec, "filesystem", missing)
     with pytest.raises(BrokenEnvironment, match="a package that is not installed") as caught:
-        Bucket("s3://b/p").prepare()
+        Bucket("s3://b/p").prepare("me")
     assert caught.value.hint == "pip install 'rung[s3]'"
 
 

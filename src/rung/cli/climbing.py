@@ -92,6 +92,12 @@ def told_version(home: Home, version: Version) -> dict[str, Any]:
     return asdict(version) | {"claimed": version.is_claimed, "sentence": sentence}
 
 
+def why_of(told: Mapping[str, Any]) -> str | None:
+    """The sentence of a version that `told_version` told, behind what it was called in the home that it came from."""
+    came = f"from {told['origin']}" if told["origin"] else None
+    return "; ".join(filter(None, (came, told["sentence"]))) or None
+
+
 def speaks_of_another(version: Version, document: Mapping[str, Any] | None) -> bool:
     """Whether a climb's document is of another candidate than a version that came from elsewhere: the same climb was made here."""
     verdict = (document or {}).get("verdict")

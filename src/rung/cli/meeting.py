@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.output import print_json, show, table
-from rung.report.text import data_size
+from rung.report.text import size
 
 if TYPE_CHECKING:
     from rung.homes.meeting import Brought, Met
@@ -19,6 +19,12 @@ def label_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """The `--as` of both."""
     said = "What the home that they come from is called in the other; by default its host's or folder's name."
     return click.option("--as", "label", help=said)(function)
+
+
+def check_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The `--check` of both."""
+    said = "Hash the files that are there already, too, and bring anew what was changed or lost."
+    return click.option("--check", "check", is_flag=True, help=said)(function)
 
 
 def finish(met: Met, *, where: str, as_json: bool) -> None:
@@ -37,7 +43,7 @@ def finish(met: Met, *, where: str, as_json: bool) -> None:
 
 
 def _files(one: Brought) -> str | None:
-    return f"{one.blobs:,}, {data_size(one.bytes)}" if one.blobs else None
+    return f"{one.blobs:,}, {size(one.bytes)}" if one.blobs else None
 
 
 def _receipt(one: Brought) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rung.disk import MAKING, explained, left_over
+from rung.errors import UserError
 from rung.homes.inventory import counted
 from rung.json_form import digest
 from rung.registry.moments import written
@@ -94,7 +95,9 @@ class Gone:
 
 
 def plan(home: Home, retention: Retention, progress: Progress) -> Plan:
-    """Looks what may go. Writes nothing."""
+    """Looks what may go. Writes nothing. Raises UserError for a number of days that is none."""
+    if not retention.days >= 0:
+        raise UserError(f"{retention.days:g} is no number of days", hint="rung gc --keep-days 7")
     now, climbing = time.time(), home.leases.living()
     since = written(datetime.fromtimestamp(max(0.0, now - retention.days * DAY_S), UTC))
     started = min((_seconds(holder.since) for holder in climbing), default=now)

@@ -46,7 +46,7 @@ def health(home: Home, progress: Progress, *, deep: bool = False) -> Health:
         needed, named, cleared = home.reach.needed(), home.reach.named(), home.cleared.when()
     inside = {name for names in (home.blobs.in_pieces() if deep else {}).values() for name in names}
     missing = [digest for digest in needed if digest not in stored]
-    faults = [f"the blob {digest[:12]} is missing: {needed[digest]} needs it" for digest in missing]
+    faults = [f"the blob {digest[:12]} is missing, of {needed[digest]}" for digest in missing]
     lost = [digest for digest in named if digest not in stored and digest not in needed and digest not in cleared]
     held = home.reach.held("9") if stored else set()
     unnamed = [entry for digest, entry in stored.items() if digest not in needed | named and digest not in held | inside]
@@ -71,7 +71,7 @@ def health(home: Home, progress: Progress, *, deep: bool = False) -> Health:
 
 def _changed(home: Home, digests: list[str], needed: dict[str, str], stage: Stage) -> Iterator[str]:
     for digest in digests:
-        whose = f": {needed[digest]} needs it" if digest in needed else ""
+        whose = f", of {needed[digest]}" if digest in needed else ""
         try:
             if not home.blobs.is_intact(digest):
                 yield f"the blob {digest[:12]} was changed{whose}"

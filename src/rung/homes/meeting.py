@@ -12,14 +12,14 @@ asks for holds in the home they come to, its trust in the signer included: who b
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rung.errors import UserError
+from rung.errors import RungError, UserError
 from rung.promote.promoting import promote
 from rung.registry.aliases import BUILT_IN, Move
 from rung.registry.names import Version
-from rung.registry.origins import Origin
+from rung.registry.origins import Origin, Proof
 
 if TYPE_CHECKING:
     from rung.registry.exchange import Parcel
@@ -81,47 +81,72 @@ def wanted(source: Home, refs: Sequence[str]) -> list[Version]:
     return sorted(versions, key=lambda one: (one.name, one.version))
 
 
-def bring(source: Home, target: Home, versions: Sequence[Version], label: str, progress: Progress) -> Met:
-    """Brings versions of `source`, which is called `label` there, into `target`.
+@dataclass(frozen=True, kw_only=True)
+class Road:
+    """From which home to which, what the first is called in the second, and whether what is there already is hashed again."""
+
+    source: Home
+    target: Home
+    label: str
+    check: bool = False
+
+
+def bring(road: Road, versions: Sequence[Version], progress: Progress) -> Met:
+    """Brings versions of one home into another.
 
     Raises UserError for what was changed in the source, BrokenEnvironment for what fails on the way; what is there then stays, and
     the same call goes on.
     """
     brought: dict[str, Brought] = {}
-    with progress.stage(f"Versions from {label}", len(versions)) as stage:
+    with progress.stage(f"Versions from {road.label}", len(versions)) as stage:
         for version in versions:
-            brought[version.ref] = _one(source, target, version, label, stage)
+            brought[version.ref] = _one(road, version, stage)
             stage.advance(1)
-    aliases = [_followed(target, move, brought[f"{move.name}@{move.version}"].here) for move in _standing(source, brought)]
-    return Met(versions=tuple(brought.values()), aliases=tuple(aliases), strangers=tuple(_strangers(target, label)))
+    standing = _standing(road.source, brought)
+    aliases = [_followed(road.target, move, brought[f"{move.name}@{move.version}"].here) for move in standing]
+    return Met(versions=tuple(brought.values()), aliases=tuple(aliases), strangers=tuple(_strangers(road.target, road.label)))
 
 
-def _one(source: Home, target: Home, version: Version, label: str, stage: Stage) -> Brought:
+def _one(road: Road, version: Version, stage: Stage) -> Brought:
+    source, target = road.source, road.target
     proof = source.origins.own(version.name, version.version)
     if proof is None:
         hint = "`rung verify` in that home says what else was changed."
         raise UserError(f"{version.ref} is not in the audit of the home that it is in", where=str(source.path), hint=hint)
     parcel = source.exchange.pack(version)
-    here = target.origins.known(proof.line)
-    count, size, notes = _bring_blobs(source, target, parcel, stage, known=here is not None)
+    known = target.origins.known(proof.line)
+    count, size, notes = _bring_blobs(road, parcel, stage, known=known is not None)
     with target.together():
         here = target.origins.known(proof.line)
+        if here is None and (twin := target.names.same_as(version.candidate, version.evidence)):
+            here = twin.ref  # the same climb was made in both homes and came to the same: each has its own receipt for it
+            parcel = replace(parcel, receipts=(), approvals=())
         is_new = here is None
-        _meet_keys(source, target, {*parcel.signers, proof.signer}, label)
+        _meet_keys(road, {*parcel.signers, proof.signer})
         target.exchange.unpack_candidates(parcel)
-        if here is None:
-            came = source.origins.of(version.name, version.version)
-            here = target.names.receive(version.name, version.version, version.candidate, version.evidence)
-            number = int(here.rpartition("@")[2])
-            first, ref = (came.home, came.ref) if came else (label, version.ref)
-            target.origins.add(
-                Origin(name=version.name, version=number, line=proof.line, home=first, ref=ref, proof=proof, created="")
-            )
-        name, _, number_text = here.partition("@")
+        here = here or _enter(road, version, proof)
         _refuse_another(target, here, version)
-        notes += target.exchange.unpack(parcel, name, int(number_text))
-    held = any(receipt.holds for receipt in target.receipts.of(name, int(number_text)))
+        name, number = here.partition("@")[0], int(here.rpartition("@")[2])
+        notes += target.exchange.unpack(parcel, name, number, frozenset(_lacking(target, parcel)))
+    held = any(receipt.holds for receipt in target.receipts.of(name, number))
     return Brought(there=version.ref, here=here, new=is_new, blobs=count, bytes=size, held=held, notes=tuple(notes))
+
+
+def _enter(road: Road, version: Version, proof: Proof) -> str:
+    """Registers what is not there yet, with what it was called in the home that had it first; returns `name@version`."""
+    here = road.target.names.receive(version.name, version.version, version.candidate, version.evidence)
+    came = road.source.origins.of(version.name, version.version)
+    home, ref = (came.home, came.ref) if came else (road.label, version.ref)
+    number = int(here.rpartition("@")[2])
+    road.target.origins.add(Origin(name=version.name, version=number, line=proof.line, home=home, ref=ref, proof=proof, created=""))
+    return here
+
+
+def _lacking(target: Home, parcel: Parcel) -> Iterator[str]:
+    """Answers that did not come."""
+    for run in parcel.runs:
+        if not target.blobs.holds(run["blob"]):
+            yield run["blob"]
 
 
 def _refuse_another(target: Home, here: str, version: Version) -> None:
@@ -132,37 +157,43 @@ def _refuse_another(target: Home, here: str, version: Version) -> None:
         raise UserError(f"{here} and {version.ref} go back to one registration, and are not the same candidate", hint=hint)
 
 
-def _bring_blobs(source: Home, target: Home, parcel: Parcel, stage: Stage, *, known: bool) -> tuple[int, int, list[str]]:
+def _bring_blobs(road: Road, parcel: Parcel, stage: Stage, *, known: bool) -> tuple[int, int, list[str]]:
     """Copies what the target lacks; how many, their bytes, and what the source lacks of answers, which is told.
 
-    What a version is made of must be there; answers that were cleared away, or lost, are no reason to leave it behind.
+    What a version is made of must be there; answers that were lost are no reason to leave it behind.
     """
+    source, target = road.source.blobs, road.target.blobs
     count = size = 0
-    notes: list[str] = []
-    made_of = set(parcel.made_of)
+    notes, made_of = list[str](), set(parcel.made_of)
     for name in parcel.blobs:
-        if target.blobs.holds(name) if known else target.blobs.has(name):
+        there = target.holds(name) if known else target.has(name)
+        if there and not (road.check and _is_broken(road.target, name)):
             continue
-        if name not in made_of and not source.blobs.holds(name):
+        if name not in made_of and not source.holds(name):
             notes.append(f"the answers {name[:12]} of {parcel.version.ref} are not in the home it comes from")
             continue
-        found = source.blobs.local(name)
-        target.blobs.take(name, found)
-        count, size = count + 1, size + source.blobs.size_bytes(name)
+        put = target.mend if there else target.take
+        put(name, source.local(name))
+        count, size = count + 1, size + source.size_bytes(name)
         stage.advance(0, version=parcel.version.ref, blobs=count, megabytes=round(size / 1e6, 1))
     return count, size, notes
 
 
-def _meet_keys(source: Home, target: Home, fingerprints: set[str], label: str) -> None:
+def _is_broken(home: Home, digest: str) -> bool:
+    try:
+        return not home.blobs.is_intact(digest)
+    except RungError:
+        return True
+
+
+def _meet_keys(road: Road, fingerprints: set[str]) -> None:
     """The keys that signed what comes are known from now on, by fingerprint; nothing that they signed counts for that."""
-    known = dict(source.keys.by_fingerprint())
-    others = source.others.by_fingerprint()
+    known, others = road.source.keys.by_fingerprint(), road.source.others.by_fingerprint()
     for fingerprint in sorted(fingerprints - {""}):
         if fingerprint in others:
-            other = others[fingerprint]
-            target.others.met(other.identity, other.home)
+            road.target.others.met(others[fingerprint].identity, others[fingerprint].home)
         elif fingerprint in known:
-            target.others.met(known[fingerprint], label)
+            road.target.others.met(known[fingerprint], road.label)
 
 
 def _standing(source: Home, brought: dict[str, Brought]) -> Iterator[Move]:

@@ -27,7 +27,7 @@ from rung.json_form import canonical_json
 from rung.registry.bucket_faults import explained
 from rung.registry.store import Kept, changed, files_in, is_digest
 
-FORMAT, TEXT = "format", b"rung blobs 1\n"
+FORMAT, TEXT = "format", "rung blobs 1"
 # Where an object is there whole or not at all; elsewhere it is written beside its place, and renamed.
 AT_ONCE = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory")
 SETTINGS = ("endpoint", "region")
@@ -105,15 +105,18 @@ class Bucket:
             raise UserError(f"'{digest}' is not a SHA-256 digest")
         return f"{self._root}/{'trees' if tree else 'files'}/{digest[:2]}/{digest[2:]}"
 
-    def prepare(self) -> None:
-        """Sees to it that blobs can be put there, and that it is ours or empty. Raises UserError or BrokenEnvironment."""
-        key = f"{self._root}/{FORMAT}"
+    def prepare(self, owner: str) -> None:
+        """Sees to it that blobs can be put there, and that it is empty or that of the registry `owner`, whose clearing away would
+        take what another one needs. Raises UserError or BrokenEnvironment."""
+        key, mine = f"{self._root}/{FORMAT}", f"{TEXT}\n{owner}\n".encode()
         with explained(self.url):
             said = self._system.cat_file(key) if self._system.exists(key) else b""
             if not said:
-                self._put(key, TEXT)
-            elif said != TEXT:
-                raise UserError("something else is kept there", where=self.url, hint="Name another prefix for the blobs.")
+                self._put(key, mine)
+            elif said != mine:
+                ours = said.startswith(f"{TEXT}\n".encode())
+                what = "another registry has its blobs there" if ours else "something else is kept there"
+                raise UserError(what, where=self.url, hint="Name another prefix: no two registries share one.")
 
     def holds(self, digest: str) -> float | None:
         """When what lies under this digest was put there (seconds since 1970); None where nothing does."""
@@ -125,16 +128,16 @@ class Bucket:
                     continue
         return None
 
-    def put(self, digest: str, source: Path) -> None:
-        """Puts a file or a folder of this digest there; what of it is there already is not sent again."""
+    def put(self, digest: str, source: Path, *, anew: bool = False) -> None:
+        """Puts a file or a folder of this digest there; what of it is there already is not sent again, but for `anew`."""
         if source.is_dir():
             pairs = [[file.relative_to(source).as_posix(), file_digest(file)] for file in files_in(source)]
             for name, inside in pairs:
-                self._put_file(inside, source / name)
+                self._put_file(inside, source / name, anew=anew)
             with explained(self.url):
                 self._put(self._key(digest, tree=True), _list(pairs))
         else:
-            self._put_file(digest, source)
+            self._put_file(digest, source, anew=anew)
 
     def fetch(self, digest: str, target: Path) -> None:
         """Brings a file or a folder to `target`, which is not there yet; everything is hashed.
@@ -154,7 +157,9 @@ class Bucket:
                 self._fetch_file(inside, file)
             except FileNotFoundError:
                 raise BrokenEnvironment(
-                    f"the blob {digest[:12]} has lost a file: {name}", where=self.url, hint="Bring it back: rung pull HOME NAME."
+                    f"the blob {digest[:12]} has lost a file: {name}",
+                    where=self.url,
+                    hint="Bring it back: rung pull --check HOME NAME.",
                 ) from None
 
     def beneath(self, digest: str) -> tuple[str, ...]:
@@ -220,11 +225,11 @@ class Bucket:
                 raise UserError(f"the blob {digest[:12]} names a file outside of itself: {name!r}", where=self.url)
         return pairs
 
-    def _put_file(self, digest: str, source: Path) -> None:
+    def _put_file(self, digest: str, source: Path, *, anew: bool) -> None:
         key = self._key(digest, tree=False)
         with explained(self.url):
             try:
-                if time.time() - _since(self._system.info(key)) < FRESH_S:
+                if not anew and time.time() - _since(self._system.info(key)) < FRESH_S:
                     return
             except FileNotFoundError:
                 pass

@@ -108,11 +108,15 @@ class Exchange:
             for row in parcel.once:
                 add_once(connection, tables.aliases, row)
 
-    def unpack(self, parcel: Parcel, name: str, version: int) -> list[str]:
-        """Keeps the rest of a parcel, for what is `name@version` here; what is to be told of it. Within `home.together()`."""
+    def unpack(self, parcel: Parcel, name: str, version: int, lacking: frozenset[str]) -> list[str]:
+        """Keeps the rest of a parcel, for what is `name@version` here; what is to be told of it. Within `home.together()`.
+
+        lacking  blobs that did not come; Runs of them do not, either
+        """
         ref, notes = f"{name}@{version}", list[str]()
+        runs = [row for row in parcel.runs if row["blob"] not in lacking]
         with self._database.writing() as connection:
-            for table, rows in ((tables.tasks, parcel.tasks), (tables.runs, parcel.runs)):
+            for table, rows in ((tables.tasks, parcel.tasks), (tables.runs, runs)):
                 for row in rows:
                     add_once(connection, table, row)
             notes += _keep_climb(connection, parcel, ref)

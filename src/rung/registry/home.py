@@ -20,7 +20,6 @@ from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
-from rung.registry.bucket import Bucket
 from rung.registry.candidates import Candidates
 from rung.registry.cleared import Cleared
 from rung.registry.climbs import Climbs
@@ -36,7 +35,7 @@ from rung.registry.migrations.run import migrate
 from rung.registry.names import Names
 from rung.registry.origins import Origins
 from rung.registry.others import Others
-from rung.registry.places import Places, asked_for, open_blobs, place_of_blobs
+from rung.registry.places import Places, asked_for, open_blobs, settle
 from rung.registry.reach import Reach
 from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
@@ -78,10 +77,7 @@ def open_home(path: Path | str | None = None, *, write: bool = False, places: Pl
 def _settle(layout: Layout, database: Database) -> None:
     """A new home has its blobs where the registry says, which may be there already; a bucket that cannot be used is said now."""
     asked = layout.places
-    if asked.blobs:
-        Bucket(asked.blobs).prepare()
-    blobs = place_of_blobs(database, asked.blobs, layout.folder)
-    layout.places = Places(database=asked.database, blobs=blobs)
+    layout.places = Places(database=asked.database, blobs=settle(database, asked.blobs, layout.folder))
 
 
 class Home:

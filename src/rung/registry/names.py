@@ -91,6 +91,11 @@ class Names:
             next_one = newest.version + 1 if newest else 1
             return self._enter(connection, name, max(number, next_one), candidate, evidence)
 
+    def same_as(self, candidate: str, evidence: Evidence) -> Version | None:
+        """The version that has this Candidate (id) from this very climb; None where there is none, or no climb is known."""
+        found = self.of(candidate=candidate) if evidence.climb else []
+        return next((one for one in found if one.evidence.climb == evidence.climb), None)
+
     def _enter(self, connection: Connection, name: str, version: int, candidate: str, evidence: Evidence) -> str:
         columns = tables.candidates.c
         stored = connection.execute(select(columns.fields).where(columns.id == candidate)).first()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rung.registry.db import Database
 
 DATABASE, BLOBS = "RUNG_DATABASE", "RUNG_BLOBS"
+OWNER = "owner"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,23 +38,31 @@ def asked_for() -> Places:
     return Places(database=os.environ.get(DATABASE, ""), blobs=os.environ.get(BLOBS, ""))
 
 
-def place_of_blobs(database: Database, asked: str, home: Path) -> str:
+def settle(database: Database, asked: str, home: Path) -> str:
     """The URL of the blobs of a home that is being made: what its registry says, else what is asked for, which it then says.
 
-    Raises UserError where a registry has its blobs elsewhere than is asked for.
+    Raises UserError where a registry has its blobs elsewhere than is asked for, and as `Bucket.prepare` does.
     """
-    columns = tables.places.c
+    found = _said(database, BLOBS)
+    if found and asked and asked != found:
+        hint = f"Unset {BLOBS}, or set RUNG_HOME to a folder that is not there yet. To move: `rung push` into a new home."
+        raise UserError(f"this registry has its blobs in {found}, not in {asked}", where=str(home), hint=hint)
+    if found or not asked:
+        return found
+    Bucket(asked).prepare(_kept(database, OWNER, secrets.token_hex(16)))
+    return _kept(database, BLOBS, asked)
+
+
+def _said(database: Database, what: str) -> str:
     with database.reading() as connection:
-        found = connection.execute(select(columns.url).where(columns.what == BLOBS)).scalar()
-    if found is not None:
-        if asked and asked != found:
-            hint = f"Unset {BLOBS}, or set RUNG_HOME to a folder that is not there yet. To move: `rung push` into a new home."
-            raise UserError(f"this registry has its blobs in {found}, not in {asked}", where=str(home), hint=hint)
-        return str(found)
-    if asked:
-        with database.changing() as connection:
-            add_once(connection, tables.places, {"what": BLOBS, "url": asked, "created": now()})
-    return asked
+        return str(connection.execute(select(tables.places.c.url).where(tables.places.c.what == what)).scalar() or "")
+
+
+def _kept(database: Database, what: str, said: str) -> str:
+    """Says it once and for all; what was said before stands."""
+    with database.changing() as connection:
+        add_once(connection, tables.places, {"what": what, "url": said, "created": now()})
+    return _said(database, what)
 
 
 def open_blobs(folder: Path, url: str, *, writable: bool) -> BlobStore:

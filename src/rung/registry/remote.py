@@ -107,6 +107,11 @@ class RemoteStore(BlobStore):
         """Clears the cached copy away, unless it was used after the moment `before`."""
         return super().remove(digest, before)
 
+    def mend(self, digest: str, source: Path) -> None:
+        with self._copied(digest, source) as copy:
+            self.bucket.put(digest, copy, anew=True)
+        super().mend(digest, source)
+
     def _keep(self, source: Path, digest: str) -> None:
         self.bucket.put(digest, source)
         super()._keep(source, digest)

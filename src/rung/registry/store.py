@@ -79,14 +79,26 @@ class BlobStore:
 
         Raises BrokenEnvironment where it is not what its digest says, and as `put_bytes` does.
         """
-        if self.has(digest):
-            return
+        if not self.has(digest):
+            with self._copied(digest, source) as copy:
+                self._keep(copy, digest)
+
+    def mend(self, digest: str, source: Path) -> None:
+        """The same in the place of what is kept under this digest and was changed."""
+        kept = self._place(digest)
+        with self._copied(digest, source) as copy:
+            with suppress(FileNotFoundError):
+                os.rename(kept, copy.with_name("changed"))
+            self._keep(copy, digest)
+
+    @contextmanager
+    def _copied(self, digest: str, source: Path) -> Iterator[Path]:
         with self.scratch() as temporary:
             copy = temporary / "blob"
             shutil.copytree(source, copy) if source.is_dir() else shutil.copyfile(source, copy)
             if content_digest(copy) != digest:
                 raise changed(digest, str(source))
-            self._keep(copy, digest)
+            yield copy
 
     def holds(self, digest: str) -> bool:
         """Whether it is here, for whoever does not need it."""
@@ -222,7 +234,7 @@ def changed(digest: str, where: str) -> BrokenEnvironment:
     return BrokenEnvironment(
         f"the blob {digest[:12]} was changed: what is there has another digest",
         where=where,
-        hint="Bring it back from a copy, or from another home: rung pull HOME NAME.",
+        hint="Bring it back from another home: rung pull --check HOME NAME.",
     )
 
 

@@ -71,17 +71,6 @@ def interval(lower: Any, upper: Any, *, unit: Unit, bar: Any = None) -> str:
     return f"{start} to {share(high, unit=unit, bar=bar)}"
 
 
-def data_size(value: Any) -> str:
-    """`0 bytes`, `640 bytes`, `12.4 kB`, `1.24 GB`: powers of a thousand."""
-    known = number(value)
-    if known is None:
-        return DASH
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if known >= 0.9995 * size:
-            return f"{known / size:.3g} {unit}" if known < 999.5 * size else f"{known / size:,.0f} {unit}"
-    return f"{known:.0f} byte{'' if known == 1 else 's'}"
-
-
 def seconds(value: Any) -> str:
     """`640 µs`, `12 ms`, `1.24 s`, `48 s`, `1 min 15 s`, `2 h 5 min`."""
     known = number(value)

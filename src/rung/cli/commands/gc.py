@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
-from rung.report.text import data_size
+from rung.report.text import size
 
 if TYPE_CHECKING:
     from rung.homes.clearing import Gone, Kind, Plan
@@ -50,21 +50,21 @@ def command(keep_days: float, abandoned: bool, yes: bool, as_json: bool) -> None
 def _show(planned: Plan, gone: Gone | None, *, yes: bool) -> None:
     for climbing in planned.climbing:
         show(f"A climb is under way ({climbing}): what is as young as it is stays.")
-    stays = f"{planned.kept:,} blobs ({data_size(planned.kept_bytes)}) stay"
+    stays = f"{planned.kept:,} blobs ({size(planned.kept_bytes)}) stay"
     if not planned.items:
         show(f"There is nothing to remove: {stays}.")
         return
     rows = [_row(planned, kind) for kind in SAID if planned.of(kind)]
     show(table(["what goes", "how many", "size", "since"], rows, numbers=["how many", "size"]))
     if gone is None:
-        show(f"{data_size(planned.size)} would be free; {stays}. Nothing was removed: the same with --yes does it.")
+        show(f"{size(planned.size)} would be free; {stays}. Nothing was removed: the same with --yes does it.")
         return
     spared = f" {gone.spared:,} stayed, for somebody needed them meanwhile." if gone.spared else ""
-    show(f"{data_size(sum(gone.bytes.values()))} are free; {stays}.{spared} It is in the audit.")
+    show(f"{size(sum(gone.bytes.values()))} are free; {stays}.{spared} It is in the audit.")
 
 
 def _row(planned: Plan, kind: Kind) -> tuple[str, str, str, str]:
     items = planned.of(kind)
     first, last = min(item.since for item in items)[:10], max(item.since for item in items)[:10]
     when = first if first == last else f"{first} to {last}"
-    return SAID[kind], f"{sum(item.count for item in items):,}", data_size(sum(item.size for item in items)), when
+    return SAID[kind], f"{sum(item.count for item in items):,}", size(sum(item.size for item in items)), when

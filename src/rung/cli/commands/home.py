@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.output import example, fields, json_option, print_json, show, table, watching
-from rung.report.text import data_size
+from rung.report.text import size
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -63,15 +63,12 @@ def _looked_at(home: Home, progress: Progress, *, deep: bool) -> dict[str, Any]:
 
 def _show(document: dict[str, Any]) -> None:
     show(fields({"home": document["home"], "rung": f"{document['rung']}, format {document['format']}", **document["settings"]}))
-    rows = [
-        (part["name"], data_size(part["bytes"]), _count(part["files"]), part["said"], part["where"]) for part in document["parts"]
-    ]
+    rows = [(part["name"], size(part["bytes"]), _count(part["files"]), part["said"], part["where"]) for part in document["parts"]]
     show(table(["", "size", "files", "what it is", "where"], rows, numbers=["size", "files"]))
     checked = f"{document['hashed']:,} blobs hashed again" if document["hashed"] else "not hashed again (--check)"
-    show(f"{data_size(document['bytes'])} in all. Versions need {document['needed']:,} blobs; {checked}.")
+    show(f"{size(document['bytes'])} in all. Versions need {document['needed']:,} blobs; {checked}.")
     if document["unnamed"]:
-        size = data_size(document["unnamed_bytes"])
-        show(f"{document['unnamed']:,} blobs ({size}) are named by nothing: `rung gc` clears them away.")
+        show(f"{document['unnamed']:,} blobs ({size(document['unnamed_bytes'])}) are named by nothing: `rung gc` clears them away.")
     if document["faults"]:
         show("BROKEN", *[f"  {fault}" for fault in document["faults"]])
     else:
