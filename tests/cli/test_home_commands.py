@@ -47,7 +47,7 @@ def test_home_says_where_everything_is(tone: Path, capsys: pytest.CaptureFixture
     assert run(["home"]) == 0
     said = capsys.readouterr().out
     assert str(tone / "registry.db") in said and "Nothing is missing." in said and "hunter22" not in said
-    assert "1 blobs (25 B) are named by nothing: `rung gc`" in said
+    assert "Named by nothing: 1 blob (25 B), which `rung gc`" in said
     assert run(["home", "--check", "--json"]) == 0
     document = told(capsys)
     assert document["whole"] and document["hashed"] == 3 and document["format"] == "2" and document["bytes"] > 10_000

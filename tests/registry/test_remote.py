@@ -68,7 +68,7 @@ def test_a_folder_is_there_when_its_list_is_and_half_of_one_is_none(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(store.bucket, "_put", killed)
+        patched.setattr(store.bucket, "_send", killed)
         with pytest.raises(KeyboardInterrupt):
             store.put_tree(folder)
     tree = tree_digest(folder)
@@ -132,11 +132,43 @@ def test_old_blobs_are_removed_and_young_or_needed_ones_are_not(store: RemoteSto
     assert (store.local(tree) / "adapter_config.json").exists()
 
 
+def test_clearing_and_putting_the_same_at_once_never_lose_it(
+    store: RemoteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has put it has it, wherever between its looking and its removing the other one is."""
+    import threading
+
+    data = store.put_bytes(b"hello")
+    (tmp_path / "hello").write_bytes(b"hello")
+    monkeypatch.setattr("rung.registry.bucket.FRESH_S", -1.0)
+    system, looked, go = store.bucket._system, threading.Event(), threading.Event()
+    remove = system.rm_file
+
+    def slow(key: str) -> None:
+        if "/files/" in key:
+            looked.set()
+            go.wait(5)
+        remove(key)
+
+    monkeypatch.setattr(system, "rm_file", slow)
+    clearing = threading.Thread(target=lambda: store.bucket.remove(data, time.time() + 3600))
+    clearing.start()
+    assert looked.wait(5)
+    putting = threading.Thread(target=lambda: store.bucket.put(data, tmp_path / "hello"))
+    putting.start()
+    putting.join(0.3)
+    assert putting.is_alive(), "it waits"
+    go.set()
+    clearing.join()
+    putting.join()
+    assert store.bucket.is_intact(data)
+
+
 def test_what_has_lain_there_for_long_is_put_again_by_whoever_needs_it(store: RemoteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     data = store.put_bytes(b"hello")
     sent: list[str] = []
     put = store.bucket.put
-    monkeypatch.setattr(store.bucket, "put", lambda digest, source: (sent.append(digest), put(digest, source)))
+    monkeypatch.setattr(store.bucket, "put", lambda digest, source: sent.append(digest) or put(digest, source))
     store.put_bytes(b"hello")
     assert sent == []
     for module in ("rung.registry.remote", "rung.registry.bucket"):

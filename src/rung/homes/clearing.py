@@ -101,7 +101,7 @@ def plan(home: Home, retention: Retention, progress: Progress) -> Plan:
     now, climbing = time.time(), home.leases.living()
     since = written(datetime.fromtimestamp(max(0.0, now - retention.days * DAY_S), UTC))
     started = min((_seconds(holder.since) for holder in climbing), default=now)
-    before = min(now - max(GRACE_S, retention.days * DAY_S), started - BEFORE_A_LEASE_S)
+    before = max(0.0, min(now - max(GRACE_S, retention.days * DAY_S), started - BEFORE_A_LEASE_S))
     with progress.stage("What is needed") as stage:
         needed = home.reach.needed()
         held = home.reach.held(since, [holder.climb for holder in climbing], abandoned=retention.abandoned)

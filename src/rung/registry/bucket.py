@@ -3,7 +3,8 @@
 files/ab/cdef...   a file, under the SHA-256 of its bytes
 trees/ab/cdef...   a folder, as the canonical JSON of its sorted (relative name, file's SHA-256) pairs: its SHA-256 is the folder's
                    digest, and its files lie beside, each once
-format             says that it is ours
+clearing/abcd...   says that somebody is clearing it away
+format             says whose it is
 
 A folder is there when its list is, which is put last. Everything that comes in is hashed before anybody sees it.
 """
@@ -12,11 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -34,6 +36,8 @@ SETTINGS = ("endpoint", "region")
 CONNECT_S, READ_S, TRIES = 10, 60, 2
 # What was put there more recently is not sent again when somebody needs it anew: it is far too young to be cleared away.
 FRESH_S = 6 * 3600.0
+# A sign of clearing away that stands longer was left by a kill.
+CLEARING_S = 60.0
 SECRETS = ("key", "secret", "token", "password", "sig", "credential")
 _FORM = "Write s3://BUCKET/PREFIX; another server than Amazon's: s3://BUCKET/PREFIX?endpoint=https://HOST."
 
@@ -93,8 +97,9 @@ class Bucket:
                     client_kwargs={key: value for key, value in client.items() if value},
                     config_kwargs=config,
                     use_listings_cache=False,
+                    skip_instance_cache=True,
                 )
-            return fsspec.filesystem(scheme, use_listings_cache=False)
+            return fsspec.filesystem(scheme)
 
     @cached_property
     def _root(self) -> str:
@@ -112,7 +117,7 @@ class Bucket:
         with explained(self.url):
             said = self._system.cat_file(key) if self._system.exists(key) else b""
             if not said:
-                self._put(key, mine)
+                self._send(mine, key)
             elif said != mine:
                 ours = said.startswith(f"{TEXT}\n".encode())
                 what = "another registry has its blobs there" if ours else "something else is kept there"
@@ -120,24 +125,19 @@ class Bucket:
 
     def holds(self, digest: str) -> float | None:
         """When what lies under this digest was put there (seconds since 1970); None where nothing does."""
-        for tree in (False, True):
-            with explained(self.url):
-                try:
-                    return _since(self._system.info(self._key(digest, tree=tree)))
-                except FileNotFoundError:
-                    continue
-        return None
+        with explained(self.url):
+            found = (self._since(self._key(digest, tree=tree)) for tree in (False, True))
+            return next((since for since in found if since is not None), None)
 
     def put(self, digest: str, source: Path, *, anew: bool = False) -> None:
-        """Puts a file or a folder of this digest there; what of it is there already is not sent again, but for `anew`."""
+        """Puts a file or a folder of this digest there; what of it was put there lately is not sent again, but for `anew`."""
         if source.is_dir():
             pairs = [[file.relative_to(source).as_posix(), file_digest(file)] for file in files_in(source)]
             for name, inside in pairs:
-                self._put_file(inside, source / name, anew=anew)
-            with explained(self.url):
-                self._put(self._key(digest, tree=True), _list(pairs))
+                self._put(inside, partial(self._send_file, source / name), tree=False, anew=anew)
+            self._put(digest, partial(self._send, _list(pairs)), tree=True, anew=True)
         else:
-            self._put_file(digest, source, anew=anew)
+            self._put(digest, partial(self._send_file, source), tree=False, anew=anew)
 
     def fetch(self, digest: str, target: Path) -> None:
         """Brings a file or a folder to `target`, which is not there yet; everything is hashed.
@@ -196,17 +196,26 @@ class Bucket:
                     yield Entry(kept=Kept(digest=digest, size=int(told["size"] or 0), since=_since(told)), is_tree=tree)
 
     def remove(self, digest: str, before: float) -> bool:
-        """Clears away what lies under a digest, unless it was put there after `before`. Whether it is gone."""
+        """Clears away what lies under a digest, unless it was put there after `before`. Whether it is gone.
+
+        A sign stands in `clearing/` meanwhile: whoever puts the same there waits for its end, and puts it again if need be.
+        """
+        sign = f"{self._root}/clearing/{digest}"
         for tree in (True, False):
             key = self._key(digest, tree=tree)
             with explained(self.url):
-                try:
-                    if _since(self._system.info(key)) > before:
-                        return False
-                    self._system.rm_file(key)
-                except FileNotFoundError:
+                if (since := self._since(key)) is None:
                     continue
-                return True
+                if since > before:
+                    return False
+                self._send(b"", sign)
+                try:
+                    since = self._since(key)
+                    if since is not None and since <= before:
+                        self._system.rm_file(key)
+                finally:
+                    self._system.rm_file(sign)
+                return since is None or since <= before
         return False
 
     def _pairs(self, digest: str) -> list[tuple[str, str]]:
@@ -225,31 +234,40 @@ class Bucket:
                 raise UserError(f"the blob {digest[:12]} names a file outside of itself: {name!r}", where=self.url)
         return pairs
 
-    def _put_file(self, digest: str, source: Path, *, anew: bool) -> None:
-        key = self._key(digest, tree=False)
+    def _put(self, digest: str, send: Callable[[str], None], *, tree: bool, anew: bool) -> None:
+        key, sign = self._key(digest, tree=tree), f"{self._root}/clearing/{digest}"
         with explained(self.url):
-            try:
-                if not anew and time.time() - _since(self._system.info(key)) < FRESH_S:
-                    return
-            except FileNotFoundError:
-                pass
-            if self._at_once:
-                self._system.put_file(str(source), key)
-            else:
-                self._beside(key, lambda draft: self._system.put_file(str(source), draft))
+            since = self._since(key)
+            if since is not None and not anew and time.time() - since < FRESH_S:
+                return
+            send(key)
+            until = time.time() + CLEARING_S
+            while since is not None and self._since(sign) is not None and time.time() < until:
+                time.sleep(0.1)  # somebody took the old one for one that nobody needs
+            if since is not None and self._since(key) is None:
+                send(key)
 
-    def _put(self, key: str, data: bytes) -> None:
+    def _since(self, key: str) -> float | None:
+        """When an object was put there; None where there is none."""
+        try:
+            return _since(self._system.info(key))
+        except FileNotFoundError:
+            return None
+
+    def _send_file(self, source: Path, key: str) -> None:
+        self._whole(key, lambda place: self._system.put_file(str(source), place))
+
+    def _send(self, data: bytes, key: str) -> None:
+        self._whole(key, lambda place: self._system.pipe_file(place, data))
+
+    def _whole(self, key: str, write: Callable[[str], None]) -> None:
+        """Writes an object that is never seen half written."""
         if self._at_once:
-            self._system.pipe_file(key, data)
-        else:
-            self._beside(key, lambda draft: self._system.pipe_file(draft, data))
-
-    def _beside(self, key: str, write: Any) -> None:
-        import secrets
-
+            write(key)
+            return
         draft = f"{self._root}/tmp/{secrets.token_hex(8)}"
-        for folder in (draft, key):
-            self._system.makedirs(folder.rpartition("/")[0], exist_ok=True)
+        for place in (draft, key):
+            self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
         try:
             write(draft)
             self._system.mv(draft, key)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
+from rung.cli.words import blobs
 from rung.report.text import size
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def command(keep_days: float, abandoned: bool, yes: bool, as_json: bool) -> None
 def _show(planned: Plan, gone: Gone | None, *, yes: bool) -> None:
     for climbing in planned.climbing:
         show(f"A climb is under way ({climbing}): what is as young as it is stays.")
-    stays = f"{planned.kept:,} blobs ({size(planned.kept_bytes)}) stay"
+    stays = f"{blobs(planned.kept)} ({size(planned.kept_bytes)}) stay"
     if not planned.items:
         show(f"There is nothing to remove: {stays}.")
         return

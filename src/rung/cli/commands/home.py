@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rung.cli.output import example, fields, json_option, print_json, show, table, watching
+from rung.cli.words import blobs
 from rung.report.text import size
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def _show(document: dict[str, Any]) -> None:
     show(fields({"home": document["home"], "rung": f"{document['rung']}, format {document['format']}", **document["settings"]}))
     rows = [(part["name"], size(part["bytes"]), _count(part["files"]), part["said"], part["where"]) for part in document["parts"]]
     show(table(["", "size", "files", "what it is", "where"], rows, numbers=["size", "files"]))
-    checked = f"{document['hashed']:,} blobs hashed again" if document["hashed"] else "not hashed again (--check)"
-    show(f"{size(document['bytes'])} in all. Versions need {document['needed']:,} blobs; {checked}.")
+    checked = f"{blobs(document['hashed'])} hashed again" if document["hashed"] else "not hashed again (--check)"
+    show(f"{size(document['bytes'])} in all. Versions need {blobs(document['needed'])}; {checked}.")
     if document["unnamed"]:
-        show(f"{document['unnamed']:,} blobs ({size(document['unnamed_bytes'])}) are named by nothing: `rung gc` clears them away.")
+        show(f"Named by nothing: {blobs(document['unnamed'])} ({size(document['unnamed_bytes'])}), which `rung gc` clears away.")
     if document["faults"]:
         show("BROKEN", *[f"  {fault}" for fault in document["faults"]])
     else:
