@@ -279,9 +279,8 @@ def test_a_climb_comes_with_its_record_and_its_charges(mine: Home, team: Home) -
     test = Gauged(gauge=Gauge(key="g", lines=(0.5,)), key="k")
     mine.looks.charge(test, climb, rows, lambda _number: Grant(alpha=0.02, part=0.01))
     mine.looks.add("t", version.candidate, 20, rows)
-    ship(team, GOOD, name="other")
-    ship(team, GOOD, name="tone")
-    ship(team, GOOD, name="tone", lock="8b" * 32)
+    for name in ("other", "other", "tone", "tone"):
+        ship(team, GOOD, name=name)
     assert here(meet(mine, team, "tone@2")) == {"tone@2": "tone@3"}
     facts = team.climbs.facts(climb)
     assert facts["registered"]["version"] == facts["document"]["version"] == "tone@3"

@@ -55,7 +55,11 @@ class Part:
 def parts(home: Home, progress: Progress) -> list[Part]:
     """Everything that a home consists of, the registry and the blobs first."""
     with progress.stage("What lies where") as stage:
-        return [part for part in _parts(home) if stage.advance(1, part=part.name) is None]
+        found = []
+        for part in _parts(home):
+            found.append(part)
+            stage.advance(1, part=part.name)
+        return found
 
 
 def _parts(home: Home) -> Iterator[Part]:

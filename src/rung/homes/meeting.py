@@ -118,14 +118,16 @@ def _one(road: Road, version: Version, stage: Stage) -> Brought:
     count, size, notes = _bring_blobs(road, parcel, stage, known=known is not None)
     with target.together():
         here = target.origins.known(proof.line)
-        if here is None and (twin := target.names.same_as(version.candidate, version.evidence)):
+        if here is None and (twin := target.names.same_as(version.name, version.candidate, version.evidence)):
             here = twin.ref  # the same climb was made in both homes and came to the same: each has its own receipt for it
             parcel = replace(parcel, receipts=(), approvals=())
         is_new = here is None
         _meet_keys(road, {*parcel.signers, proof.signer})
         target.exchange.unpack_candidates(parcel)
-        here = here or _enter(road, version, proof)
-        _refuse_another(target, here, version)
+        if here is None:
+            here = _enter(road, version, proof)
+        else:
+            _refuse_another(target, here, version)
         name, number = here.partition("@")[0], int(here.rpartition("@")[2])
         notes += target.exchange.unpack(parcel, name, number, frozenset(_lacking(target, parcel)))
     held = any(receipt.holds for receipt in target.receipts.of(name, number))

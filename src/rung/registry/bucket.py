@@ -115,13 +115,17 @@ class Bucket:
         take what another one needs. Raises UserError or BrokenEnvironment."""
         key, mine = f"{self._root}/{FORMAT}", f"{TEXT}\n{owner}\n".encode()
         with explained(self.url):
-            said = self._system.cat_file(key) if self._system.exists(key) else b""
+            said = self._read(key)
             if not said:
                 self._send(mine, key)
             elif said != mine:
                 ours = said.startswith(f"{TEXT}\n".encode())
                 what = "another registry has its blobs there" if ours else "something else is kept there"
                 raise UserError(what, where=self.url, hint="Name another prefix: no two registries share one.")
+
+    def _read(self, key: str) -> bytes:
+        """What an object says, "" where there is none. It is listed first: a server says why it refuses to that alone."""
+        return bytes(self._system.cat_file(key)) if self._system.find(key) else b""
 
     def holds(self, digest: str) -> float | None:
         """When what lies under this digest was put there (seconds since 1970); None where nothing does."""

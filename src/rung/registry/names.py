@@ -91,9 +91,9 @@ class Names:
             next_one = newest.version + 1 if newest else 1
             return self._enter(connection, name, max(number, next_one), candidate, evidence)
 
-    def same_as(self, candidate: str, evidence: Evidence) -> Version | None:
-        """The version that has this Candidate (id) from this very climb; None where there is none, or no climb is known."""
-        found = self.of(candidate=candidate) if evidence.climb else []
+    def same_as(self, name: str, candidate: str, evidence: Evidence) -> Version | None:
+        """The version of a name that is this Candidate (id) from this very climb; None where there is none, or no climb is known."""
+        found = self.of(name=name, candidate=candidate) if evidence.climb else []
         return next((one for one in found if one.evidence.climb == evidence.climb), None)
 
     def _enter(self, connection: Connection, name: str, version: int, candidate: str, evidence: Evidence) -> str:

@@ -82,7 +82,8 @@ class Others:
         """From now on what this key signs counts: a verifier's receipts, a person's approvals.
 
         ref   its fingerprint, the beginning of one, or the name of the home whose verifier's it is
-        name  what it is called here; without one that of its home for a verifier, its own for a person
+        name  what it is called here; without one that of its home for a verifier, `anna-laptop` for a person, whose own name may be
+              somebody else's here
 
         Raises UserError where there is none or more than one, and for a name that is taken.
         """
@@ -96,4 +97,4 @@ class Others:
             raise UserError(problem, hint=hint)
         other = found[0]
         person = other.identity.kind == "person"
-        return self._keys.trust(name or (other.identity.name if person else other.home), other.identity)
+        return self._keys.trust(name or (f"{other.identity.name}-{other.home}" if person else other.home), other.identity)
