@@ -27,6 +27,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "admission": L0 | {"engine", "registry"},
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry", "admission"},
     "promote": L0 | {"engine", "registry", "verify", "task"},
+    "homes": L0 | {"registry", "promote"},
     "export": L0 | {"data", "engine", "registry", "verify", "task", "promote"},
     "report": L0 | {"registry"},
     "cli": None,
@@ -107,7 +108,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 60
+MAX_OPTIONS = 72
 
 
 @dataclass(frozen=True, kw_only=True)
