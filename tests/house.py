@@ -28,6 +28,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry", "admission"},
     "promote": L0 | {"engine", "registry", "verify", "task"},
     "report": L0 | {"registry"},
+    "campaign": L0 | {"data", "engine", "verify", "task", "rungs", "registry", "climb", "promote", "report"},
     "cli": None,
     "api": None,
     "__main__": None,
@@ -98,7 +99,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 54
+MAX_OPTIONS = 62
 
 
 @dataclass(frozen=True, kw_only=True)

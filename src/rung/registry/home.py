@@ -20,6 +20,7 @@ from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
+from rung.registry.campaigns import Campaigns
 from rung.registry.candidates import Candidates
 from rung.registry.climbs import Climbs
 from rung.registry.db import Database
@@ -86,6 +87,7 @@ class Home:
         self.aliases = Aliases(database, self.audit)
         self.timeline = Timeline(database)
         self.climbs = Climbs(database, self.leases)
+        self.campaigns = Campaigns(database, self.leases)
         self.looks = Looks(database)
         if database.writable:
             self.blobs.clear_leftovers()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 
 from rung.errors import UserError
-from rung.json_form import canonical_json
+from rung.json_form import canonical_json, from_json
 from rung.registry import tables
 from rung.registry.db import Database
 from rung.types import Task
@@ -16,11 +17,15 @@ from rung.types import Task
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecord:
-    """A task as it was when it was locked: its name, its base's reference, the path of its file."""
+    """A task as it was when it was locked: its name, its base's reference, the path of its file, its base's adapters (digests).
+
+    `adapters` is None in a record of before: which they were is not known.
+    """
 
     name: str
     base: str
     path: str
+    adapters: tuple[str, ...] | None = None
 
 
 class Tasks:
@@ -31,7 +36,8 @@ class Tasks:
 
     def add(self, task: Task) -> None:
         """Keeps what a locked task was; a task already known is left as it is."""
-        record = TaskRecord(name=task.name, base=task.base, path=task.path)
+        path = str(Path(task.path).absolute()) if task.path else ""  # it is looked for from other folders than this one
+        record = TaskRecord(name=task.name, base=task.base, path=path, adapters=task.base_adapters)
         self._database.append(tables.tasks, {"digest": task.digest, "summary": canonical_json(asdict(record))})
 
     def get(self, digest: str) -> TaskRecord:
@@ -39,4 +45,4 @@ class Tasks:
         found = self._database.rows(select(tables.tasks.c.summary).where(tables.tasks.c.digest == digest))
         if not found:
             raise UserError(f"no task {digest[:12]} is registered", where=str(self._database.path.parent))
-        return TaskRecord(**json.loads(found[0].summary))
+        return from_json(TaskRecord, json.loads(found[0].summary))
