@@ -1,4 +1,4 @@
-"""What a campaign will do: each name that it is about, with traffic, risk and what its climb is said to take. No test row is read."""
+"""What a campaign will do: each name that it is about, with traffic, risk and what its climb will take. No test row is read."""
 
 from __future__ import annotations
 
