@@ -45,8 +45,6 @@ def test_stopped_before_and_after_every_fact_it_ends_the_same(
         if met == stops:
             raise KeyboardInterrupt
         add(record, fact)
-        if met + 1 == stops:
-            pass
 
     monkeypatch.setattr(Record, "add", stopped)
     codes = []
