@@ -29,9 +29,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patched.setattr("getpass.getuser", lambda: "anna")
         patched.delenv("RUNG_IDENTITY", raising=False)
         with open_home(folder / "home", write=True) as opened:
-            climbed(opened, write_task(tasks, "tone", old, number=0, traffic={"answers_per_month": 500}))
-            adapted(opened, write_task(tasks, "mail", old, number=1, traffic={"answers_per_month": 9000}), old)
-            climbed(opened, write_task(tasks, "slow", old, number=2, consequence="high"))
+            climbed(opened, write_task(tasks, "tone", old, traffic={"answers_per_month": 500}))
+            adapted(opened, write_task(tasks, "mail", old, traffic={"answers_per_month": 9000}), old)
+            climbed(opened, write_task(tasks, "slow", old, consequence="high"))
     return folder
 
 

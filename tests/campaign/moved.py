@@ -21,20 +21,21 @@ from rung.registry.names import Evidence, Version
 from rung.types import Candidate
 
 SCRIPT = """
-import pathlib, zlib
+import pathlib, re, zlib
 GOOD = ("great", "love", "thank you", "works", "five stars")
 RIGHT = {right}
 def answer(request):
     with pathlib.Path(__file__).with_suffix(".asked").open("a") as asked:
         asked.write(".")
-    whole = " ".join(str(turn["content"]) for turn in request["messages"])
     text = request["messages"][-1]["content"]
     said = "positive" if any(word in text for word in GOOD) else "negative"
-    share = 1.0 if request["adapters"] else next(RIGHT[name] for name in RIGHT if f"({{name}})" in whole)
+    share = 1.0 if request["adapters"] else RIGHT.get(int(re.findall("[0-9]+", text)[-1]) // 1000, 0.5)
     if zlib.crc32(text.encode()) % 1000 < 1000 * share:
         return said
     return "negative" if said == "positive" else "positive"
 """
+# Rows of a name are numbered from so many thousand on: by that a script knows whose they are.
+NUMBERS = {"tone": 0, "mail": 1, "slow": 2, "third": 3, "other": 4}
 ONLY_THE_PROMPT = {
     **{name: {"skip": True} for name in ("r0_linear", "r4_adapter", "r5_full")},
     "r1_prompt": {"demonstrations": [], "dev_rows": 20, "calibrate": False},
@@ -58,7 +59,7 @@ def write_base(folder: Path, name: str, right: Mapping[str, float]) -> str:
     """The reference of a base that is right on this share of a name's rows; under an adapter it is always right."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.py"
-    file.write_text(SCRIPT.format(right=dict(right)), "utf-8")
+    file.write_text(SCRIPT.format(right={NUMBERS[of]: share for of, share in right.items()}), "utf-8")
     return f"scripted:{file}#answer"
 
 
@@ -68,9 +69,12 @@ def asked(base: str) -> int:
     return len(file.read_text()) if file.exists() else 0
 
 
-def write_task(folder: Path, name: str, base: str, *, number: int = 0, **extra: object) -> Path:
-    """The task of a name; of two with another `number` no row is the same."""
-    settings = {"at_least": 0.7, "noise": 0.0, "first": 1000 * number, "rungs": ONLY_THE_PROMPT} | extra
+def write_task(folder: Path, name: str, base: str, **extra: object) -> Path:
+    """The task of a name, which shares no row with another's."""
+    splits = {"train": 40, "dev": 24, "test": 100}
+    data = {"examples": "messages.csv", "columns": {"input": "text", "target": "tone"}, "split": splits}
+    plain = {"rows": 164, "data": data, "probes": {"dev_rows": 20}, "rungs": ONLY_THE_PROMPT}
+    settings = {"at_least": 0.7, "noise": 0.0, "first": 1000 * NUMBERS[name]} | plain | extra
     return write_toy(folder / name, base, name=name, instruction=f"({name}) Is it positive or negative?", **settings)  # type: ignore[arg-type]
 
 

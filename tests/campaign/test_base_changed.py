@@ -133,7 +133,7 @@ def test_a_climb_on_what_it_is_now_says_that_it_begins_anew(moving: Moving, caps
 def test_a_campaign_to_the_same_name(moving: Moving, capsys: pytest.CaptureFixture[str]) -> None:
     """The files under the name of the base are others: the same command that was named brings its names to what it is now."""
     script = Path(moving.old.removeprefix("scripted:").partition("#")[0])
-    script.write_text(script.read_text().replace("'mail': 0.3", "'mail': 0.96"))
+    script.write_text(script.read_text().replace("1: 0.3", "1: 0.96"))
     assert run(["campaign", moving.old, "--yes", "--json", "--promote"]) == 1
     lines = {line["entry"]["name"]: line for line in json.loads(capsys.readouterr().out)["names"]}
     assert {name: line["state"] for name, line in lines.items()} == {"mail": "passed", "tone": "passed", "slow": "passed"}
