@@ -15,7 +15,8 @@ def test_a_task_is_kept_as_it_was_locked(registry: Home) -> None:
     assert locked.digest == moved.digest
     for task in (locked, moved):
         registry.tasks.add(task)
-    path = str(Path("task.yaml").absolute())
-    assert registry.tasks.get(locked.digest) == TaskRecord(name="tone", base="pip:llm", path=path, adapters=())
+    kept = TaskRecord(name="tone", base="pip:llm", path="task.yaml", adapters=(), folder=str(Path.cwd()))
+    assert registry.tasks.get(locked.digest) == kept
+    assert kept.file == Path("task.yaml").absolute() and TaskRecord(name="t", base="b", path="t.yaml").file == Path("t.yaml")
     with pytest.raises(UserError, match="no task t2"):
         registry.tasks.get("t2")

@@ -83,15 +83,14 @@ def task_again(home: Home, standing: Standing, given: Given) -> Again:
         problem = f"{standing.ref} was judged by no task here"
         raise UserError(problem, hint=f"Give a task for it, whose `name` is {standing.name}: --task FILE")
     record = home.tasks.get(lock)
-    path = Path(record.path)
-    if not path.is_file():
+    if not record.file.is_file():
         problem = f"the task file that {standing.ref} passed is not there"
-        raise UserError(problem, where=record.path, hint=f"{OTHER_FILE}.")
+        raise UserError(problem, where=str(record.file), hint=f"{OTHER_FILE}.")
     try:
-        task = load_task(path, home.downloads)
+        task = load_task(record.file, home.downloads)
     except UserError as error:
         problem = f"the task that {standing.ref} passed cannot be read any more: {error.problem}"
-        raise UserError(problem, where=error.where or record.path, hint=f"{OTHER_FILE}. {error.hint}".strip()) from None
+        raise UserError(problem, where=error.where or str(record.file), hint=f"{OTHER_FILE}. {error.hint}".strip()) from None
     if as_locked(task, record, lock, home) is None:
         raise _changed(home, standing, task)
     return Again(task=replace(task, name=standing.name), built_on=_built_on(task, home))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.climb.registered_base import on_registered, with_adapter
@@ -34,8 +33,7 @@ def tasks_at_hand(home: Home) -> Callable[[str], Task | None]:
 
         try:
             record = home.tasks.get(lock)
-            path = Path(record.path)
-            return as_locked(load_task(path, home.downloads), record, lock, home) if path.is_file() else None
+            return as_locked(load_task(record.file, home.downloads), record, lock, home) if record.file.is_file() else None
         except RungError:
             return None
 

@@ -17,15 +17,29 @@ from rung.types import Task
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecord:
-    """A task as it was when it was locked: its name, its base's reference, the path of its file, its base's adapters (digests).
+    """A task as it was when it was locked: its name, its base's reference, the path of its file as it was given in `folder`, and
+    its base's adapters (digests).
 
-    `adapters` is None in a record of before: which they were is not known.
+    A record of before does not know the folder (""), nor the adapters (None).
     """
 
     name: str
     base: str
     path: str
     adapters: tuple[str, ...] | None = None
+    folder: str = ""
+
+    @property
+    def file(self) -> Path:
+        """The task file, from wherever it is looked for."""
+        return Path(self.folder) / self.path
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # the folder is gone
+        return ""
 
 
 class Tasks:
@@ -36,8 +50,7 @@ class Tasks:
 
     def add(self, task: Task) -> None:
         """Keeps what a locked task was; a task already known is left as it is."""
-        path = str(Path(task.path).absolute()) if task.path else ""  # it is looked for from other folders than this one
-        record = TaskRecord(name=task.name, base=task.base, path=path, adapters=task.base_adapters)
+        record = TaskRecord(name=task.name, base=task.base, path=task.path, adapters=task.base_adapters, folder=_here())
         self._database.append(tables.tasks, {"digest": task.digest, "summary": canonical_json(asdict(record))})
 
     def get(self, digest: str) -> TaskRecord:
