@@ -5,39 +5,20 @@ Tests marked `sqlite` look into the file: they are run with that alone.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-import postgres
+from postgres import on_both
 
 from rung.registry.home import Home, open_home
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "registry" in metafunc.fixturenames:
-        alone = metafunc.definition.get_closest_marker("sqlite") is not None
-        metafunc.parametrize("registry", ["file"] if alone else ["file", "postgresql"], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="the package psycopg is not installed: pip install 'rung[postgres]'")
-    where = postgres.programs()
-    if where is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres.server(where) as url:
-        yield url
+    on_both(metafunc)
 
 
 @pytest.fixture
-def registry(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql")
-        postgres.empty(url)
-        monkeypatch.setenv("RUNG_DATABASE", url)
+def registry(home: Path, database: str) -> Iterator[Home]:
     with open_home(write=True) as opened:
         yield opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,16 +79,21 @@ def stored_document(home: Home, climb: str) -> ClimbDocument | None:
     return from_json(stored) if stored else None
 
 
-def told_version(home: Home, version: Version) -> dict[str, Any]:
-    """A version as JSON, with the `sentence` of the climb that it rests on, or of what it claims; None where neither is kept."""
-    from rung.climb.record import document_of
-    from rung.registry.documents import sentence_in
+def told_versions(home: Home, versions: Sequence[Version]) -> list[dict[str, Any]]:
+    """Versions as JSON, each with the `sentence` of the climb that it rests on, or of what it claims; None where neither is kept."""
+    from rung.climb.record import sentences
 
-    if version.is_claimed:
-        sentence: str | None = f"{CLAIMED}, judged by no task here: {version.evidence.claimed}"
-    else:
-        sentence = sentence_in(document_of(home, version.evidence.climb))
-    return asdict(version) | {"claimed": version.is_claimed, "sentence": sentence}
+    said = sentences(home, [one.evidence.climb for one in versions if one.evidence.climb])
+    return [
+        asdict(one)
+        | {
+            "claimed": one.is_claimed,
+            "sentence": f"{CLAIMED}, judged by no task here: {one.evidence.claimed}"
+            if one.is_claimed
+            else said.get(one.evidence.climb),
+        }
+        for one in versions
+    ]
 
 
 def climbed_anew(home: Home, record: ClimbRecord) -> str:

@@ -8,11 +8,8 @@ from sqlalchemy import delete, select
 
 from rung.registry import records, tables
 from rung.registry.db import Database
-from rung.registry.servers import put
+from rung.registry.servers import IN_ONE_SELECT, put
 from rung.types import Answer, batches
-
-# SQLite takes at most 999 parameters in one statement before version 3.32.
-IN_ONE_SELECT = 900
 
 
 class StoredAnswers:

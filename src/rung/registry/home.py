@@ -28,6 +28,7 @@ from rung.registry.integrity import Integrity
 from rung.registry.keys import Keys
 from rung.registry.layout import upgrading
 from rung.registry.leases import Leases
+from rung.registry.locks import Locks
 from rung.registry.looks import Looks
 from rung.registry.migrations.run import migrate
 from rung.registry.names import Names
@@ -79,6 +80,7 @@ class Home:
         self.runs = Runs(database, self.blobs)
         self.keys = Keys(path / "keys", database)
         self.audit = Audit(database, self.keys)
+        self.locks = Locks(database, self.audit, self.blobs)
         self.integrity = Integrity(database, self.keys, self.audit)
         self.receipts = Receipts(database, self.keys)
         self.approvals = Approvals(database, self.keys)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Table, select
 
 from rung.json_form import Misfit, as_json, canonical_json, digest, from_json
+from rung.registry import tables
 from rung.registry.db import Database
 from rung.registry.heads import add_line
 from rung.registry.keys import Identity, Keys, Kind, Signer
@@ -22,8 +23,8 @@ T = TypeVar("T")
 class Signed(Generic[T]):
     """A document with its signature. `digest` is the document's, `signer` the fingerprint of the key.
 
-    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. None are there
-    where it holds.
+    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. `lapsed` says why it
+    does not hold any more, though it is what was signed: the key of who signed it has ended. Neither is there where it holds.
     """
 
     document: T
@@ -32,11 +33,17 @@ class Signed(Generic[T]):
     signature: str
     created: str
     faults: tuple[str, ...] = ()
+    lapsed: str = ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it does not hold."""
+        return (*self.faults, *filter(None, (self.lapsed,)))
 
     @property
     def holds(self) -> bool:
-        """Whether it is what was signed."""
-        return not self.faults
+        """Whether it is what was signed, by a key that counted then and counts for it now."""
+        return not self.reasons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +78,27 @@ class Shelf(Generic[T]):
 
         One whose text cannot be read any more is told of by `unreadable` alone.
         """
-        known = keys.by_fingerprint()
+        known, lapsed = keys.by_fingerprint(), self._lapsed(database, keys)
         read = [self._read(row, known) for row in self._rows(database, name, version)]
-        return [one for one in read if one is not None]
+        return [replace(one, lapsed=lapsed(one)) for one in read if one is not None]
+
+    def _lapsed(self, database: Database, keys: Keys) -> Callable[[Signed[T]], str]:
+        """Says of a document why its signature does not count any more, "" where it does: by where its line stands in the audit."""
+        ended = keys.endings()
+        if not ended:
+            return lambda _: ""
+        columns = tables.audit.c
+        wanted = select(columns.seq, columns.created, columns.payload).where(columns.kind == self.domain).order_by(columns.seq.desc())
+        lines = {_digest_in(row.payload): (row.seq, row.created) for row in database.rows(wanted)}
+
+        def why(one: Signed[T]) -> str:
+            ending, line = ended.get(one.signer), lines.get(one.digest)
+            # One that has no line at all was put in: it is told of as that, and never counts.
+            if ending is None or (line is not None and not ending.lapsed(*line)):
+                return ""
+            return f"the {self.domain} {one.digest[:12]} does not count any more: the key of {keys.called(one.signer)} {ending.said}"
+
+        return why
 
     def unreadable(self, database: Database) -> list[str]:
         """`name@version: why` of each whose stored text is none of this kind any more."""
@@ -119,3 +144,11 @@ class Shelf(Generic[T]):
             yield f"{called} does not have {signer.name}'s signature"
         if (body["name"], body["version"]) != (row.name, row.version):
             yield f"{called} is one of {body['name']}@{body['version']}"
+
+
+def _digest_in(payload: str) -> str:
+    """Of what a line of the audit says that it was signed; "" where the line was changed."""
+    try:
+        return str(json.loads(payload)["digest"])
+    except (ValueError, KeyError, TypeError):
+        return ""
