@@ -37,7 +37,7 @@ def test_what_is_kept_gives_the_same_lock_and_the_test_rows(registry: Home) -> N
     assert kept.lock == record.task == TASK.digest
     assert {split: tree.data for split, tree in record.trees.items()} == data_digests(TASK.examples)
     assert kept.trees == record.trees
-    rows = registry.locks.rows(kept)
+    rows = registry.locks.rows(record)
     assert [one.digest for one in rows] == [one.digest for one in TASK.split("test")]
     assert [(one.id, one.source, one.target) for one in rows] == [(one.id, one.source, one.target) for one in TASK.split("test")]
     assert [line.kind for line in registry.audit.lines(TASK.digest)] == ["lock"]

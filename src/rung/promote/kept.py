@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rung.errors import BrokenEnvironment
 from rung.json_form import Misfit
 from rung.promote.conditions import Asked
-from rung.registry.locks import KeptLock
+from rung.registry.locks import LockRecord
 from rung.types import Example, Task
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def kept_task(home: Home, lock: str, wanted: Asked) -> KeptTask | None:
     roots = {split: tree.data for split, tree in kept.trees.items()}
     if signed and dict(signed) != roots:
         broken.append("the rows that were kept are not those whose roots were signed")
-    rows, fault = _rows(home, kept)
+    rows, fault = _rows(home, record)
     if rows and [row.digest for row in rows] != kept.of("test"):
         broken.append("the test rows that were kept are not those that were locked")
     task = replace(settings, examples=tuple(rows)) if rows and not broken else None
@@ -61,10 +61,10 @@ def kept_task(home: Home, lock: str, wanted: Asked) -> KeptTask | None:
     )
 
 
-def _rows(home: Home, kept: KeptLock) -> tuple[list[Example], str]:
+def _rows(home: Home, record: LockRecord) -> tuple[list[Example], str]:
     """The test rows as they were, and why there are none."""
     try:
-        return home.locks.rows(kept), ""
+        return home.locks.rows(record), ""
     except BrokenEnvironment as error:
         return [], f"the test rows were kept and are gone ({error.problem})"
 

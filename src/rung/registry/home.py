@@ -26,7 +26,7 @@ from rung.registry.db import Database
 from rung.registry.faults import explained
 from rung.registry.integrity import Integrity
 from rung.registry.keys import Keys
-from rung.registry.layout import upgrading
+from rung.registry.layout import refuse_gone, upgrading
 from rung.registry.leases import Leases
 from rung.registry.locks import Locks
 from rung.registry.looks import Looks
@@ -56,6 +56,7 @@ def open_home(path: Path | str | None = None, *, write: bool = False) -> Home:
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with upgrading(folder, os.environ.get("RUNG_DATABASE", "")) as url:
+            refuse_gone(folder, url)
             database = Database(folder / "registry.db", writable=write, url=url)
             try:
                 migrate(database)

@@ -59,7 +59,7 @@ def _move(row: Any) -> tuple[str, Mapping[str, Any]]:
 
 
 def _lock(row: Any) -> tuple[str, Mapping[str, Any]]:
-    return row.task, {"task": row.task, "blob": row.blob, "trees": json.loads(row.trees)}
+    return row.task, {"task": row.task, "blob": row.blob, "rows": row.rows, "trees": json.loads(row.trees)}
 
 
 KEPT = (

@@ -60,6 +60,16 @@ def upgrading(folder: Path, database: str = "") -> Iterator[str]:
             draft.write_text(f"{FORMAT}\n{url}\n" if url else f"{FORMAT}\n", "utf-8")
 
 
+def refuse_gone(folder: Path, url: str) -> None:
+    """Raises BrokenEnvironment where a home had its registry in the file, and the file is gone: it is not begun anew in silence."""
+    if not url and (folder / "format").exists() and not (folder / "registry.db").exists():
+        raise BrokenEnvironment(
+            "registry.db is gone, in which this RUNG_HOME has all that was registered",
+            where=str(folder),
+            hint="Bring it back from a copy, or set RUNG_HOME to another folder.",
+        )
+
+
 @contextmanager
 def _no_climb(folder: Path) -> Iterator[None]:
     """Holds the lock of the version before, so that none of its climbs writes what is being migrated."""

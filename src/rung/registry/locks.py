@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -46,7 +46,6 @@ class KeptLock:
     places  `file:line`, as the task called it; `keys` are those of a row's texts (`rung.data.digest.text_keys`)
     slices  by the row's number, of rows that have some
     learnt  rung -> numbers of the rows that it learns from, where these are not all of train
-    rows    the blob with the test rows themselves
     """
 
     settings: Mapping[str, Any]
@@ -59,7 +58,6 @@ class KeptLock:
     keys: Sequence[Sequence[str]]
     slices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     learnt: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    rows: str = ""
 
     @cached_property
     def task(self) -> Task:
@@ -93,17 +91,18 @@ class KeptLock:
 
 @dataclass(frozen=True, kw_only=True)
 class LockRecord:
-    """That a home keeps a lock: the task's digest, the blob, and the roots, which stand in the audit."""
+    """That a home keeps a lock: the task's digest, the blobs with what is kept and with the test `rows` themselves, and the roots."""
 
     task: str
     blob: str
+    rows: str
     trees: Mapping[str, Tree]
     created: str
 
     @property
     def told(self) -> dict[str, Any]:
         """What its line in the audit says."""
-        return {"task": self.task, "blob": self.blob, "trees": as_json(self.trees)}
+        return {"task": self.task, "blob": self.blob, "rows": self.rows, "trees": as_json(self.trees)}
 
 
 class Locks:
@@ -116,14 +115,14 @@ class Locks:
         """Keeps a lock, with the test rows among `examples`; returns the task's digest. One that is kept already stays as it is."""
         if self.record(kept.lock) is not None:
             return kept.lock
-        rows = [as_json(row) for row in examples if row.split == "test"]
-        whole = replace(kept, rows=self._blobs.put_bytes(packed(rows)))
-        blob = self._blobs.put_bytes(packed({"form": FORM, **{one.name: getattr(whole, one.name) for one in fields(whole)}}))
-        record = LockRecord(task=kept.lock, blob=blob, trees=whole.trees, created=now())
+        rows = self._blobs.put_bytes(packed([as_json(row) for row in examples if row.split == "test"]))
+        stored = {one.name: getattr(kept, one.name) for one in fields(kept)}
+        blob = self._blobs.put_bytes(packed({"form": FORM, **stored}))
+        record = LockRecord(task=kept.lock, blob=blob, rows=rows, trees=kept.trees, created=now())
         with self._database.writing() as connection:
             known = connection.execute(select(tables.locks.c.seq).where(tables.locks.c.task == record.task)).first()
             if known is None:
-                row = {"task": record.task, "blob": blob, "trees": canonical_json(record.told["trees"])}
+                row = {**record.told, "trees": canonical_json(record.told["trees"])}
                 add_once(connection, tables.locks, {**row, "created": record.created})
                 self._audit.append(LOCKED, record.task, record.told)
         return record.task
@@ -144,12 +143,12 @@ class Locks:
             raise self._unreadable(record.blob)
         return KeptLock(**stored)
 
-    def rows(self, kept: KeptLock) -> list[Example]:
+    def rows(self, record: LockRecord) -> list[Example]:
         """The test rows as they were. Raises BrokenEnvironment where their blob is gone or cannot be read."""
         try:
-            return [from_json(Example, row) for row in self._read(kept.rows)]
+            return [from_json(Example, row) for row in self._read(record.rows)]
         except (Misfit, TypeError):
-            raise self._unreadable(kept.rows) from None
+            raise self._unreadable(record.rows) from None
 
     def _read(self, blob: str) -> Any:
         with self._blobs.open(blob) as stream:
@@ -165,7 +164,7 @@ class Locks:
     def _records(self, *which: Any) -> list[LockRecord]:
         wanted = select(tables.locks).where(*which).order_by(tables.locks.c.seq)
         return [
-            LockRecord(task=row.task, blob=row.blob, trees=trees_of(row.trees), created=row.created)
+            LockRecord(task=row.task, blob=row.blob, rows=row.rows, trees=trees_of(row.trees), created=row.created)
             for row in self._database.rows(wanted)
         ]
 

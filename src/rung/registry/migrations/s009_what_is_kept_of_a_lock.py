@@ -10,6 +10,6 @@ from rung.registry.migrations.triggers import forbid
 
 def up(connection: Connection) -> None:
     """Adds the table. Of tasks that were locked before nothing is kept until their files are at hand again."""
-    words = ", ".join(f"{name} {text(connection)}" for name in ("task", "blob", "trees", "created"))
+    words = ", ".join(f"{name} {text(connection)}" for name in ("task", "blob", "rows", "trees", "created"))
     connection.exec_driver_sql(f"CREATE TABLE locks (seq {number(connection)}, {words}, PRIMARY KEY (seq), UNIQUE (task))")
     forbid(connection, ("locks",))
