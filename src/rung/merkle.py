@@ -50,8 +50,8 @@ class SaltedSet:
 
     @property
     def root(self) -> str:
-        """The root, 64 hex digits."""
-        return self._tree[-1][0].hex()
+        """The root, 64 hex digits: of the tree and of how many leaves it has."""
+        return _of_size(self._tree[-1][0], self.n)
 
     def prove(self, digest: str) -> tuple[Leaf, ...]:
         """Its own leaf; where it is not there, those beside its place: two, one at either end, none of an empty set."""
@@ -101,6 +101,7 @@ def _way_up(leaf: Leaf, n: int) -> str:
     if not 0 <= leaf.index < n:
         return ""
     node, index, path = _leaf(bytes.fromhex(leaf.digest), bytes.fromhex(leaf.salt)), leaf.index, list(leaf.path)
+    size = n
     while n > 1:
         if index ^ 1 < n:
             if not path:
@@ -108,7 +109,7 @@ def _way_up(leaf: Leaf, n: int) -> str:
             beside = bytes.fromhex(path.pop(0))
             node = _node(beside, node) if index % 2 else _node(node, beside)
         index, n = index // 2, (n + 1) // 2
-    return "" if path else node.hex()
+    return "" if path else _of_size(node, size)
 
 
 def _levels(leaves: list[bytes]) -> list[list[bytes]]:
@@ -127,3 +128,8 @@ def _leaf(digest: bytes, salt: bytes) -> bytes:
 
 def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def _of_size(root: bytes, n: int) -> str:
+    """A way up can be the same in trees of two sizes: what is signed is of one."""
+    return hashlib.sha256(b"\x02" + n.to_bytes(8, "big") + root).hexdigest()

@@ -38,7 +38,7 @@ def test_what_a_key_signed_before_it_was_retired_counts_and_what_it_signs_later_
     assert not to_champion(registry).refused
     assert lapsed(registry) == [] == resting_on_nothing(registry)
     monkeypatch.setattr(registry.keys, "verifier", lambda: old)
-    ship(registry, GOOD)
+    ship(registry, GOOD, created=LONG_AGO)  # whatever date it bears
     monkeypatch.undo()
     monkeypatch.setattr("getpass.getuser", lambda: "anna")
     assert "does not count any more: the key of verifier was retired on" in refused(to_champion(registry, "tone@2"))

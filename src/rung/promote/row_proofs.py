@@ -123,7 +123,7 @@ def _leaves(kept: KeptLock, row: str) -> dict[str, tuple[Leaf, ...]]:
 
 def _of_version(home: Home, version: Version) -> Statement:
     for receipt in reversed(home.receipts.of(version.name, version.version)):
-        if receipt.holds:
+        if receipt.holds and receipt.document.ref == version.ref:
             body = as_json(receipt.document)
             return Statement(domain=RECEIPTS.domain, document=body, signer=receipt.signer, signature=receipt.signature)
     return _line(home, version.ref, REGISTERED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from rung.registry import records, tables
 from rung.registry.db import Database
@@ -41,3 +41,11 @@ class StoredAnswers:
         with self._database.writing() as connection:
             for some in batches(examples, IN_ONE_SELECT):
                 connection.execute(delete(table).where(table.c.candidate == candidate, table.c.example.in_(some)))
+
+    def count(self, examples: Sequence[str]) -> int:
+        """How many answers to these examples (digests) are kept, whoever gave them."""
+        table, found = tables.answers, 0
+        with self._database.reading() as connection:
+            for some in batches(sorted(set(examples)), IN_ONE_SELECT):
+                found += connection.execute(select(func.count()).where(table.c.example.in_(some))).scalar_one()
+        return found

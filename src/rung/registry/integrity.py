@@ -108,7 +108,7 @@ class Integrity:
         said = f"the key of {one.name} {ending.said}"
         if not ending.since or one.kind != "verifier":
             return said
-        doubtful = [line.number for line in self._audit.lines() if line.created >= ending.since and line.number < ending.line]
+        doubtful = [line.number for line in _read(self._audit.stored())[0] if line.created >= ending.since and line.number < ending.line]
         return f"{said}: lines {doubtful[0]} to {doubtful[-1]} of the audit are as it was when the next one began" if doubtful else said
 
     def _clocks(self) -> list[str]:

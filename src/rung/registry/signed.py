@@ -36,14 +36,14 @@ class Signed(Generic[T]):
     lapsed: str = ""
 
     @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why it does not hold."""
+    def why_not(self) -> tuple[str, ...]:
+        """All that keeps it from holding, in words."""
         return (*self.faults, *filter(None, (self.lapsed,)))
 
     @property
     def holds(self) -> bool:
         """Whether it is what was signed, by a key that counted then and counts for it now."""
-        return not self.reasons
+        return not self.why_not
 
 
 @dataclass(frozen=True, kw_only=True)

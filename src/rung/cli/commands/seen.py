@@ -53,12 +53,15 @@ def command(row: str | None, text: str | None, source: str | None, proof: Path |
         kept = keep_what_is_at_hand(home)
         seen = look_for(home, look.wanted)
         proofs = _proofs(home, look, seen) if proof else None
+        answers = home.answers.count([*_rows(seen), *(row.digest for row in look.examples)])
     if proof and proofs:
         _write(proof, proofs)
     if as_json:
-        print_json(_document(look, seen, kept, proofs))
+        print_json({**_document(look, seen, kept, proofs), "answers_kept": answers})
     else:
         _show(look, seen, kept)
+        if answers:
+            show(f"Besides, this home keeps {answers:,} answers that were given to it, in evaluations and climbs.")
         if proof and proofs:
             show(f"Proofs of {len(proofs.proofs)} versions, which `rung verify --proof {proof}` checks: {proof}")
     return 1 if seen.sightings or seen.unknown else 0
@@ -69,7 +72,7 @@ def _proofs(home: Home, look: Look, seen: Seen) -> Proofs:
     from rung.promote.promoting import version_of
     from rung.promote.row_proofs import prove_rows
 
-    rows = {digest for sighting in seen.sightings for digest in sighting.rows} or {row.digest for row in look.examples}
+    rows = _rows(seen) or {row.digest for row in look.examples}
     if len(rows) != 1:
         what = "no row is known whose digest could be proved" if not rows else f"these are {len(rows)} rows"
         raise UserError(f"{what}: a proof is of one", hint="Give --row FILE:LINE, of a line that a task file at hand reads.")
@@ -77,6 +80,10 @@ def _proofs(home: Home, look: Look, seen: Seen) -> Proofs:
     said = next((row for row in look.examples if row.digest == digest), None)
     known = sorted({*seen.without, *(one.version for one in seen.sightings)} - {one.version for one in seen.unknown})
     return prove_rows(home, digest, [version_of(home, ref) for ref in known], said)
+
+
+def _rows(seen: Seen) -> set[str]:
+    return {digest for sighting in seen.sightings for digest in sighting.rows}
 
 
 def _write(file: Path, proofs: Proofs) -> None:
@@ -103,7 +110,7 @@ def _show(look: Look, seen: Seen, kept: list[str]) -> None:
     show(*look.notes)
     if seen.sightings:
         titles = ["version", "which", "found by", "rows", "where"]
-        show(table(titles, [_row(one) for one in seen.sightings], numbers=["rows"]))
+        show(table(titles, [_cells(one) for one in seen.sightings], numbers=["rows"]))
     else:
         show("No version of which the rows are known has seen it.")
     if seen.without:
@@ -113,7 +120,7 @@ def _show(look: Look, seen: Seen, kept: list[str]) -> None:
         show(table(["version", "", "what is known"], rows))
 
 
-def _row(one: Sighting) -> tuple[Any, ...]:
+def _cells(one: Sighting) -> tuple[Any, ...]:
     from rung.promote.seen import USES
 
     use = f"{USES[one.use]}: that of {one.through}" if one.through else USES[one.use]
