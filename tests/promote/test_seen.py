@@ -55,7 +55,8 @@ def test_what_is_alike_is_called_so(registry: Home) -> None:
     passed(registry, a_task("tone", ROWS))
     by_text = Wanted(keys=frozenset([text_key("  THIS is what customer\u00a03 wrote ")]))
     assert found(look_for(registry, by_text)) == [("tone@1", "train", "text")]
-    assert found(look_for(registry, Wanted(place="data/messages.csv:8"))) == []
+    assert found(look_for(registry, Wanted(place="elsewhere/messages.csv:8"))) == []
+    assert found(look_for(registry, Wanted(place="tone/messages.csv:8"))) == [("tone@1", "dev", "place")]
     assert found(look_for(registry, Wanted(place="messages.csv:8"))) == [("tone@1", "dev", "place")]
     by_source = look_for(registry, Wanted(source="messages.csv"))
     assert [(one.use, one.n) for one in by_source.sightings] == [("train", 6), ("dev", 3), ("test", 5)]
@@ -149,13 +150,26 @@ def test_what_a_prompt_shows_is_found_word_for_word(registry: Home) -> None:
         ("data/messages.csv", "ata", False),
         ("data/messages.csv", "essages.csv", False),
         ("data2/messages.csv", "data", False),
-        ("pip:some-data", "pip:some-data", True),
+        ("pip:some-data==1.0#rows.csv", "pip:some-data", True),
+        ("pip:some-data2#rows.csv", "pip:some-data", False),
     ],
 )
 def test_a_source_is_a_file_a_folder_or_the_end_of_a_path(file: str, source: str, is_it: bool) -> None:
     assert is_from(file, source) == is_it
     assert same_place(f"{file}:7", f"{source}:7") == is_it
     assert not same_place(f"{file}:7", f"{source}:70")
+
+
+def test_a_file_that_is_here_is_meant_itself_and_not_one_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "rows.csv").write_text("")
+    mine, other = str(tmp_path / "mine"), str(tmp_path / "other")
+    assert is_from("rows.csv", "mine/rows.csv", mine) and is_from("rows.csv", "mine", mine)
+    assert not is_from("rows.csv", "mine/rows.csv", other) and not is_from("rows.csv", "mine", other)
+    assert same_place("rows.csv:3", "mine/rows.csv:3", mine) and not same_place("rows.csv:3", "mine/rows.csv:3", other)
+    monkeypatch.chdir(tmp_path / "mine")
+    assert is_from("rows.csv", "rows.csv", mine) and not is_from("rows.csv", "rows.csv", other)
 
 
 def test_fields_of_a_row_are_found_by_themselves() -> None:

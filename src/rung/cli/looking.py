@@ -87,7 +87,12 @@ def _row(home: Home, place: str) -> Look:
     file, colon, line = place.rpartition(":")
     if not colon or not file or not line.partition("#")[0].isdecimal():
         raise UserError(f"'{place}' is no row", hint=_ROW_FORM)
-    examples = {row.digest: row for task in _tasks(home) for row in task.examples if same_place(row.source, place)}
+    examples = {
+        row.digest: row
+        for task in _tasks(home)
+        for row in task.examples
+        if row.source.endswith(f":{line}") and same_place(row.source, place, str(Path(task.path).absolute().parent))
+    }
     said = [] if examples else _values(Path(file).expanduser(), int(line.partition("#")[0]))
     keys = {key for row in examples.values() for key in text_keys(row)} | {text_key(value) for value in said}
     notes = [] if examples else [_unread(file, said)]

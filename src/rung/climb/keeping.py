@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.json_form import Misfit, as_json
@@ -42,6 +43,7 @@ def kept_lock(task: Task) -> KeptLock:
     return KeptLock(
         settings=settings,
         secret=secrets.token_hex(32),
+        folder=str(Path(task.path).absolute().parent) if task.path else "",
         digests=[row.digest for row in rows],
         ids=[row.id for row in rows],
         groups=[row.group for row in rows],

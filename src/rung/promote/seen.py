@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Match = Literal["row", "place", "text", "source"]
 SHOWN = 3
+_AFTER_A_NAME = "/=@#"  # data/rows.csv, pip:some-data==1.0#rows.csv, hf:some/data@main
 USES = {
     "train": "learnt from it",
     "left out": "had it in train, and did not learn from it",
@@ -183,31 +184,52 @@ def _use(one: _Held, number: int) -> str:
 
 def _matches(kept: KeptLock, wanted: Wanted) -> Iterator[tuple[int, Match]]:
     """The numbers of the rows that are looked for, and by what each is found: its digest before its place before its words."""
+    asked, _, line = wanted.place.rpartition(":")
+    of_place, of_source = _Files(asked, kept.folder), _Files(wanted.source, kept.folder)
     for number, digest in enumerate(kept.digests):
-        place = kept.places[number]
+        file, _, at = kept.places[number].rpartition(":")
         if digest in wanted.rows:
             yield number, "row"
-        elif wanted.place and same_place(place, wanted.place):
+        elif line and line == at and of_place.has(file):
             yield number, "place"
         elif wanted.keys and not wanted.keys.isdisjoint(kept.keys[number]):
             yield number, "text"
-        elif wanted.source and is_from(place.rpartition(":")[0], wanted.source):
+        elif of_source.has(file):
             yield number, "source"
 
 
-def same_place(known: str, asked: str) -> bool:
-    """Whether two `file:line` are one place, as far as they say."""
+class _Files:
+    """Which of the files that a task's rows are from are meant, each looked at once."""
+
+    def __init__(self, source: str, folder: str) -> None:
+        self._source, self._folder = source, folder
+        self._known: dict[str, bool] = {}
+
+    def has(self, file: str) -> bool:
+        if file not in self._known:
+            self._known[file] = bool(self._source) and is_from(file, self._source, self._folder)
+        return self._known[file]
+
+
+def same_place(known: str, asked: str, folder: str = "") -> bool:
+    """Whether two `file:line` are one place; `folder` as in `is_from`."""
     (file, _, line), (other, _, at) = known.rpartition(":"), asked.rpartition(":")
-    return line == at and is_from(file, other)
+    return line == at and is_from(file, other, folder)
 
 
-def is_from(file: str, source: str) -> bool:
-    """Whether a row's file is this one, ends so (`messages.csv`), or lies in this folder."""
-    whole, named = file.rstrip("/"), source.rstrip("/")
-    if whole == named or whole.endswith(f"/{named}") or whole.startswith(f"{named}/"):
+def is_from(file: str, source: str, folder: str = "") -> bool:
+    """Whether a row's file, as its task in `folder` calls it, is this one, or lies in this folder or package.
+
+    What is there on this machine is meant itself, and not another file of the same name; else the end of a path will do.
+    """
+    named = source.rstrip("/")
+    if Path(named).expanduser().exists():
+        asked, path = Path(named).expanduser().resolve(), Path(folder, file).expanduser().resolve()
+        return path == asked or asked in path.parents
+    if file == named or (file.startswith(named) and file[len(named)] in _AFTER_A_NAME):
         return True
-    path, other = Path(whole).expanduser().absolute(), Path(named).expanduser().absolute()
-    return path == other or other in path.parents
+    whole = str(Path(folder, file)) if folder else file
+    return whole == named or whole.endswith(f"/{named}") or whole.startswith(f"{named}/")
 
 
 def _of_texts(home: Home, one: _Held, wanted: Wanted) -> Iterator[Sighting]:

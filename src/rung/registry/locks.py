@@ -43,13 +43,14 @@ class KeptLock:
     """A locked task without its rows (`settings`, as JSON), and of each row, in the task's order, what is known of it.
 
     secret  what the leaves of the salted sets are salted by, 64 hex digits
-    places  `file:line`, as the task called it; `keys` are those of a row's texts (`rung.data.digest.text_keys`)
+    folder  where the task file was; `places` are `file:line`, as it called them; `keys` are those of a row's texts (`rung.data.digest.text_keys`)
     slices  by the row's number, of rows that have some
     learnt  rung -> numbers of the rows that it learns from, where these are not all of train
     """
 
     settings: Mapping[str, Any]
     secret: str
+    folder: str
     digests: Sequence[str]
     ids: Sequence[str]
     groups: Sequence[str]
