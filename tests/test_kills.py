@@ -33,8 +33,8 @@ def refs() -> list[str]:
     return [f"tone@{number}" for number in range(1, VERSIONS + 1)]
 
 
-# What is run, by the command's name: every way in which it is typed, in the folder of the world below. One that this version of rung
-# does not have is left out.
+# What is run, by the command's name: every way in which it is typed, in the folder of the world below. One that this version of
+# rung does not have is left out.
 COMMANDS: dict[str, Callable[[Path], list[list[str]]]] = {
     "promote": lambda _: [["promote", ref] for ref in refs()],
     "rollback": lambda _: [["rollback", "tone"]],
@@ -115,13 +115,18 @@ def killed(nursery: subprocess.Popen[str], draw: random.Random) -> list[str]:
 def half_done(home: Home) -> Iterator[str]:
     """All that is neither done nor undone, and all that the history does not bear out."""
     yield from home.integrity.faults()
-    for name in home.blobs.all():
-        if not home.blobs.is_intact(name):
-            yield f"the blob {name} is not whole"
+    yield from (f"the blob {name} is not whole" for name in home.blobs.all() if not home.blobs.is_intact(name))
     for version in home.names.all():
-        for name in home.candidates.get(version.candidate).artefacts:
-            if not home.blobs.local(name).exists():
-                yield f"{version.ref} lacks {name}"
+        artefacts = home.candidates.get(version.candidate).artefacts
+        yield from (f"{version.ref} lacks {name}" for name in artefacts if not home.blobs.local(name).exists())
+    yield from moved_by_half(home)
+    for signed in (*home.receipts.all(), *home.approvals.all()):
+        yield from signed.faults
+    yield from left_behind(home.path)
+
+
+def moved_by_half(home: Home) -> Iterator[str]:
+    """What of the moves of aliases is lost, or not one with what it rests on."""
     for alias in {move.alias for move in home.aliases.history("tone")}:
         moves = home.aliases.history("tone", alias)
         if [move.generation for move in moves] != list(range(1, len(moves) + 1)):
@@ -131,9 +136,6 @@ def half_done(home: Home) -> Iterator[str]:
         yield "a promotion and what it rests on are not one"
     if (moves := home.aliases.history("tone", "champion")) and not stood(moves):
         yield "nothing stands"
-    for signed in (*home.receipts.all(), *home.approvals.all()):
-        yield from signed.faults
-    yield from left_behind(home.path)
 
 
 def left_behind(folder: Path) -> Iterator[str]:

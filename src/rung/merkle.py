@@ -1,7 +1,8 @@
 """Merkle trees (RFC 6962, section 2.1): the root of a list, and salted sets of which one can prove what is in them and what is not.
 
-In a set the entries are sorted, each is there once, and every leaf has a salt of its own. Who is shown that one entry is in it learns
-nothing that a guess at another could be checked by; who is shown that one is not learns the digests of the two beside its place.
+In a set the entries are sorted, each is there once, and every leaf has a salt of its own. Who is shown that one entry is in it
+learns nothing that a guess at another could be checked by; who is shown that one is not learns the digests of the two beside its
+place.
 """
 
 from __future__ import annotations

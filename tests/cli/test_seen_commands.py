@@ -126,6 +126,8 @@ def test_a_row_whose_task_moved_on_is_found_by_what_it_says_and_where_it_stood(
     with open_home() as home:
         place = home.locks.get(home.locks.all()[0]).places[0]
     name = place.rpartition("/")[2]
+    assert "row" in {one["match"] for one in typed("seen", "--row", name, code=1)["sightings"]}, "its task file is still there"
+    monkeypatch.setattr("rung.cli.looking._tasks", lambda _home: [])
     found = typed("seen", "--row", name, code=1)
     assert {one["match"] for one in found["sightings"]} == {"place"}
     assert "the row is looked for by where it stood" in found["notes"][0]

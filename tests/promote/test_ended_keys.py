@@ -85,7 +85,9 @@ def test_an_approval_by_a_key_in_other_hands_does_not_count(registry: Home) -> N
     ship(registry, GOOD, consequence="high")
     approve(registry, "tone", "7d", "bob")
     registry.keys.retire("bob", LONG_AGO)
-    assert "the approval" in refused(to_champion(registry)) and "the key of bob was compromised since" in refused(to_champion(registry))
+    assert "the approval" in refused(to_champion(registry)) and "the key of bob was compromised since" in refused(
+        to_champion(registry)
+    )
     registry.keys.make("carol")
     approve(registry, "tone", "7d", "carol")
     assert not to_champion(registry).refused

@@ -56,6 +56,7 @@ def test_rows_that_were_trained_on_are_kept_by_digest_alone(registry: Home, home
     assert [any(word in text for text in stored) for word in words] == [one.split == "test" for one in TASK.examples]
 
 
+@pytest.mark.sqlite
 def test_two_homes_salt_the_same_rows_otherwise(registry: Home, tmp_path: Path) -> None:
     keep_lock(TASK, registry)
     with open_home(tmp_path / "another", write=True) as other:

@@ -80,7 +80,7 @@ def stored_document(home: Home, climb: str) -> ClimbDocument | None:
 
 
 def told_versions(home: Home, versions: Sequence[Version]) -> list[dict[str, Any]]:
-    """Versions as JSON, each with the `sentence` of the climb that it rests on, or of what it claims; None where neither is kept."""
+    """Versions as JSON, each with the `sentence` of its climb, or of what it claims; None where neither is kept."""
     from rung.climb.record import sentences
 
     said = sentences(home, [one.evidence.climb for one in versions if one.evidence.climb])

@@ -31,8 +31,8 @@ class Look:
 
 def keep_what_is_at_hand(home: Home) -> list[str]:
     """Keeps the locks of versions of before rows were kept, whose task files are as they were; returns their digests."""
-    from rung.climb.keeping import keep_lock
     from rung.cli.proofs import tasks_at_hand
+    from rung.climb.keeping import keep_lock
 
     load, kept = tasks_at_hand(home), {record.task for record in home.locks.all()}
     lacking = {version.evidence.task for version in home.names.all()} - kept - {""}
@@ -94,7 +94,7 @@ def _row(home: Home, place: str) -> Look:
         if row.source.endswith(f":{line}") and same_place(row.source, place, str(Path(task.path).absolute().parent))
     }
     said = [] if examples else _values(Path(file).expanduser(), int(line.partition("#")[0]))
-    keys = {key for row in examples.values() for key in text_keys(row)} | {text_key(value) for value in said}
+    keys = {key for row in examples.values() for key in text_keys(row, whole=True)} | {text_key(value) for value in said}
     notes = [] if examples else [_unread(file, said)]
     return Look(
         wanted=Wanted(
@@ -112,8 +112,8 @@ def _row(home: Home, place: str) -> Look:
 def _unread(file: str, said: list[str]) -> str:
     if said:
         return (
-            "No task file that is at hand reads this line: the row is looked for by its texts, and by where it stood. What is found "
-            "so is alike, not proved to be the same."
+            "No task file that is at hand reads this line: the row is looked for by its texts, and by where it stood. What is "
+            "found so is alike, not proved to be the same."
         )
     return f"{file} is not here, or has no such line: the row is looked for by where it stood when it was locked."
 

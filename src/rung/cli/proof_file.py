@@ -40,7 +40,9 @@ def _trusted(keys: Sequence[str]) -> set[str]:
 
     for key in keys:
         if len(key) != FINGERPRINT or not set(key) <= set("0123456789abcdef"):
-            raise UserError(f"'{key[:20]}' is no fingerprint", hint="`rung keys --json` of the home that made the proof shows it whole.")
+            raise UserError(
+                f"'{key[:20]}' is no fingerprint", hint="`rung keys --json` of the home that made the proof shows it whole."
+            )
     with open_home() as home:
         return {one.fingerprint for one in home.keys.all() if one.kind == "verifier"} | set(keys)
 

@@ -1,4 +1,4 @@
-"""What a home keeps of a task when it is locked: enough to compute the lock again, to judge its answers again, and to find a row."""
+"""What a home keeps of a task when it is locked: enough to compute the lock again, judge its answers again, and find a row."""
 
 from __future__ import annotations
 

@@ -71,20 +71,23 @@ def receipt_of(home: Home, record: Record, registered: Registered, asked: Asked,
     )
 
 
-def receipt_of_evaluation(home: Home, version: Version, task: Task, run: Run, readings: Sequence[Reading], alpha: float) -> Receipt:
-    """What an evaluation on test says of a version that was brought in from outside, and that passed every bar, each at `alpha`."""
-    candidate = home.candidates.get(version.candidate)
+def receipt_of_evaluation(home: Home, ref: str, task: Task, run: Run, readings: Sequence[Reading], alpha: float) -> Receipt:
+    """What an evaluation on test says of a version (`name@3`) that was brought in from outside, and that passed every bar, each at
+    `alpha`."""
+    from rung.data.digest import data_digests
+
+    candidate, (name, _, version) = home.candidates.get(run.candidate), ref.partition("@")
     bars = (task.quality, *task.guards)
     quality, *guards = (_verdict(bar, reading, alpha) for bar, reading in zip(bars, readings, strict=True))
     return Receipt(
-        name=version.name,
-        version=version.version,
+        name=name,
+        version=int(version),
         candidate=candidate.id,
         artefacts=candidate.artefacts,
         base=candidate.base,
         template=candidate.template,
         task=task.digest,
-        data=version.evidence.data,
+        data=data_digests(task.examples),
         consequence=task.consequence,
         alpha=task.alpha,
         seed=task.seed,

@@ -25,9 +25,9 @@ from rung.climb.facts import (
     Simplified,
     Tried,
 )
+from rung.climb.keeping import keep_lock
 from rung.climb.ledger import at_gate, level_of, locked_rows
 from rung.climb.preflight import Cleared, preflight
-from rung.climb.keeping import keep_lock
 from rung.climb.receipts import Asked, receipt_of
 from rung.climb.record import FORM, Record, climb_id, earlier_form
 from rung.climb.runtime import budget_of, runtime_for

@@ -29,18 +29,17 @@ def text_key(text: str) -> str:
     return digest(normalise(text))[:KEY_DIGITS]
 
 
-def text_keys(example: Example) -> list[str]:
-    """The keys of what a row says: every turn, the fields of which one is made, and a target that is more than a label."""
+def text_keys(example: Example, *, whole: bool = False) -> list[str]:
+    """The keys of what a row says: every turn, a target that is more than a label, and the fields of which one is made, unless it
+    is to be found as a `whole`."""
     turns = [turn.get("content") for turn in example.messages if turn.get("role") in ASKED]
     telling = [example.target] if isinstance(example.target, str) and len(example.target) >= TELLING else []
-    texts = [piece for text in (*turns, *telling) for piece in _pieces(text)]
+    texts = [piece for text in (*turns, *telling) if isinstance(text, str) for piece in ([text] if whole else _pieces(text))]
     return list(dict.fromkeys(text_key(piece) for piece in texts if piece.strip()))
 
 
-def _pieces(text: object) -> Iterator[str]:
+def _pieces(text: str) -> Iterator[str]:
     """A text; of a few lines each by itself as well, and what stands behind the name of a field."""
-    if not isinstance(text, str):
-        return
     yield text
     lines = text.split("\n", FEW_LINES)
     if 1 < len(lines) <= FEW_LINES:

@@ -40,7 +40,9 @@ def kept_task(home: Home, lock: str, wanted: Asked) -> KeptTask | None:
         kept = home.locks.get(record)
         settings, again = kept.task, kept.lock
     except (BrokenEnvironment, Misfit) as error:
-        return _broken(error.problem if isinstance(error, BrokenEnvironment) else f"what was kept of the lock cannot be read ({error})")
+        return _broken(
+            error.problem if isinstance(error, BrokenEnvironment) else f"what was kept of the lock cannot be read ({error})"
+        )
     broken = []
     if again != lock:
         broken.append(f"what was kept of the lock {lock[:12]} gives the lock {again[:12]}")
@@ -56,9 +58,7 @@ def kept_task(home: Home, lock: str, wanted: Asked) -> KeptTask | None:
     task = replace(settings, examples=tuple(rows)) if rows and not broken else None
     sizes = ", ".join(f"{split} {tree.n:,}" for split, tree in kept.trees.items())
     said = f"its settings and the digests of its rows ({sizes}), which the home kept; {settings.path} is not as it was"
-    return KeptTask(
-        settings=settings, task=task, broken=tuple(broken), faults=(*broken, *([fault] if fault else [])), said=said
-    )
+    return KeptTask(settings=settings, task=task, broken=tuple(broken), faults=(*broken, *([fault] if fault else [])), said=said)
 
 
 def _rows(home: Home, record: LockRecord) -> tuple[list[Example], str]:

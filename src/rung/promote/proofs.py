@@ -179,34 +179,43 @@ def _code(case: Case) -> Link:
 def _evaluation(case: Case) -> Link:
     wanted, name = case.wanted, "evaluation"
     if wanted.receipt is None:
-        version = wanted.version
-        known = case.home.receipts.of(version.name, version.version)
-        if not known:
-            mend = "`rung eval TASK --candidate NAME --split test` has a task judge it, or a climb does."
-            return Link(name=name, status="MISSING", said="no receipt: no gate has judged it", mend=mend)
-        said = "; ".join(receipt_faults(known[-1], version, wanted.candidate))
-        if known[-1].lapsed and not known[-1].faults:
-            mend = f"`rung promote {version.ref}` makes a receipt from the record of its climb, where that is whole."
-            return Link(name=name, status="CLAIMED", said=said, mend=mend)
-        return Link(name=name, status="BROKEN", said=said)
+        return _without_receipt(case)
     receipt = wanted.receipt.document
     if faults := list(case.hashing.faults([receipt.run])):
         return Link(name=name, status="BROKEN", said=f"the answers that were judged: {'; '.join(faults)}")
-    run, task = case.home.runs.get(receipt.run), case.judged
-    passed = f"{receipt.status} on {receipt.verdict.n:,} rows, signed; {len(run.rows):,} answers hashed again"
+    run = case.home.runs.get(receipt.run)
     if faults := list(_misfits(case, run)):
         return Link(name=name, status="BROKEN", said="; ".join(faults))
-    if task is None:
+    passed = f"{receipt.status} on {receipt.verdict.n:,} rows, signed; {len(run.rows):,} answers hashed again"
+    if case.judged is None:
         why = f": {'; '.join(case.kept.faults)}" if case.kept else ""
         mend = "What proves the data proves it as well." if case.kept is None else "Bring the task file and its rows back."
         return Link(name=name, status="CLAIMED", said=f"{passed}; not asked again: the rows are not at hand{why}", mend=mend)
+    return _judged_again(case, case.judged, run, passed)
+
+
+def _without_receipt(case: Case) -> Link:
+    version, name = case.wanted.version, "evaluation"
+    known = case.home.receipts.of(version.name, version.version)
+    if not known:
+        mend = "`rung eval TASK --candidate NAME --split test` has a task judge it, or a climb does."
+        return Link(name=name, status="MISSING", said="no receipt: no gate has judged it", mend=mend)
+    said = "; ".join(receipt_faults(known[-1], version, case.wanted.candidate))
+    if known[-1].lapsed and not known[-1].faults:
+        mend = f"`rung promote {version.ref}` makes a receipt from the record of its climb, where that is whole."
+        return Link(name=name, status="CLAIMED", said=said, mend=mend)
+    return Link(name=name, status="BROKEN", said=said)
+
+
+def _judged_again(case: Case, task: Task, run: Run, passed: str) -> Link:
+    """The link by what the scorers say of the answers now, and then the model."""
     try:
         faults = rescored(task, run)
     except RungError as error:
         said = f"{passed}; not scored again: {error.problem}"
-        return Link(name=name, status="CLAIMED", said=said, mend=error.hint or "Bring what the scorer needs back.")
+        return Link(name="evaluation", status="CLAIMED", said=said, mend=error.hint or "Bring what the scorer needs back.")
     if faults:
-        return Link(name=name, status="BROKEN", said="; ".join(faults))
+        return Link(name="evaluation", status="BROKEN", said="; ".join(faults))
     return _replayed(case, task, run, f"{passed}, scored again")
 
 

@@ -143,7 +143,9 @@ def read_proofs(document: Any) -> Proofs:
     try:
         proofs = from_json(Proofs, document)
     except (Misfit, TypeError) as error:
-        raise UserError(f"this is no proof of rows ({error})", hint="`rung seen --row FILE:LINE --proof FILE` writes one.") from None
+        raise UserError(
+            f"this is no proof of rows ({error})", hint="`rung seen --row FILE:LINE --proof FILE` writes one."
+        ) from None
     if proofs.form != FORM:
         raise UserError(f"this proof has form {proofs.form}, this version of rung reads form {FORM}", hint="Upgrade rung.")
     return proofs
@@ -160,7 +162,9 @@ def check(proofs: Proofs) -> list[Shown]:
 
 def _shown(proof: RowProof, proofs: Proofs) -> Shown:
     def refuse(why: str) -> UserError:
-        return UserError(f"the proof of {proof.version} does not hold: {why}", hint="It was changed, or made wrongly: ask for another.")
+        return UserError(
+            f"the proof of {proof.version} does not hold: {why}", hint="It was changed, or made wrongly: ask for another."
+        )
 
     if proof.row != proofs.row or not _REF.fullmatch(proof.version):
         raise refuse("it is of another row")
@@ -169,7 +173,11 @@ def _shown(proof: RowProof, proofs: Proofs) -> Shown:
             raise refuse(why)
     task, data = _version_says(proof)
     trees = _rows_say(proof, task)
-    if trees is None or (data and {split: tree.data for split, tree in trees.items()} != data) or not set(proof.leaves) <= set(trees):
+    if (
+        trees is None
+        or (data and {split: tree.data for split, tree in trees.items()} != data)
+        or not set(proof.leaves) <= set(trees)
+    ):
         raise refuse("the rows of which it tells are not those of the version")
     within = []
     for split, leaves in proof.leaves.items():

@@ -74,5 +74,7 @@ def read_since(text: str, now: str) -> str:
     except ValueError:
         moment = read_moment(text)
     if moment > now:
-        raise UserError(f"{moment[:16].replace('T', ' ')} UTC is yet to come", hint="Say since when somebody else may have had the key.")
+        raise UserError(
+            f"{moment[:16].replace('T', ' ')} UTC is yet to come", hint="Say since when somebody else may have had the key."
+        )
     return moment

@@ -12,8 +12,8 @@ from sqlalchemy import Table, select
 from rung.json_form import digest
 from rung.registry import tables
 from rung.registry.chain import BEGINNING, CLOCK, Line, line_of
-from rung.registry.heads import HEAD, Head
 from rung.registry.endings import Ending
+from rung.registry.heads import HEAD, Head
 from rung.registry.keys import KEY, Identity
 from rung.registry.locks import LOCKED
 
@@ -108,8 +108,14 @@ class Integrity:
         said = f"the key of {one.name} {ending.said}"
         if not ending.since or one.kind != "verifier":
             return said
-        doubtful = [line.number for line in _read(self._audit.stored())[0] if line.created >= ending.since and line.number < ending.line]
-        return f"{said}: lines {doubtful[0]} to {doubtful[-1]} of the audit are as it was when the next one began" if doubtful else said
+        doubtful = [
+            line.number for line in _read(self._audit.stored())[0] if line.created >= ending.since and line.number < ending.line
+        ]
+        return (
+            f"{said}: lines {doubtful[0]} to {doubtful[-1]} of the audit are as it was when the next one began"
+            if doubtful
+            else said
+        )
 
     def _clocks(self) -> list[str]:
         return [

@@ -1,4 +1,4 @@
-"""Ed25519 keys in files and as a person writes them: private ones that their owner alone can read, public ones in any usual form."""
+"""Ed25519 keys in files and as a person writes them: private ones that their owner alone can read, public ones in any form."""
 
 from __future__ import annotations
 

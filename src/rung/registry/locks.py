@@ -1,7 +1,7 @@
 """What a home keeps of each locked task: its settings, each row by digest and place, and the test rows as they were.
 
-From it the lock can be computed again, and its answers judged again, when the task file has moved on; and it says which rows a version
-has seen. Rows that were trained on are kept by digest alone.
+From it the lock can be computed again, and its answers judged again, when the task file has moved on; and it says which rows a
+version has seen. Rows that were trained on are kept by digest alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class KeptLock:
     """A locked task without its rows (`settings`, as JSON), and of each row, in the task's order, what is known of it.
 
     secret  what the leaves of the salted sets are salted by, 64 hex digits
-    folder  where the task file was; `places` are `file:line`, as it called them; `keys` are those of a row's texts (`rung.data.digest.text_keys`)
+    folder  where the task file was; `places` are `file:line`, as it called them
+    keys    of a row's texts (`rung.data.digest.text_keys`)
     slices  by the row's number, of rows that have some
     learnt  rung -> numbers of the rows that it learns from, where these are not all of train
     """
@@ -92,7 +93,7 @@ class KeptLock:
 
 @dataclass(frozen=True, kw_only=True)
 class LockRecord:
-    """That a home keeps a lock: the task's digest, the blobs with what is kept and with the test `rows` themselves, and the roots."""
+    """That a home keeps a lock: the task's digest, the blobs with what is kept and with the test `rows` themselves, the roots."""
 
     task: str
     blob: str

@@ -23,8 +23,8 @@ T = TypeVar("T")
 class Signed(Generic[T]):
     """A document with its signature. `digest` is the document's, `signer` the fingerprint of the key.
 
-    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. `lapsed` says why it
-    does not hold any more, though it is what was signed: the key of who signed it has ended. Neither is there where it holds.
+    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. `lapsed` says why
+    it does not hold any more, though it is what was signed: the key of who signed it has ended. Neither is there where it holds.
     """
 
     document: T
@@ -88,7 +88,9 @@ class Shelf(Generic[T]):
         if not ended:
             return lambda _: ""
         columns = tables.audit.c
-        wanted = select(columns.seq, columns.created, columns.payload).where(columns.kind == self.domain).order_by(columns.seq.desc())
+        wanted = (
+            select(columns.seq, columns.created, columns.payload).where(columns.kind == self.domain).order_by(columns.seq.desc())
+        )
         lines = {_digest_in(row.payload): (row.seq, row.created) for row in database.rows(wanted)}
 
         def why(one: Signed[T]) -> str:
@@ -96,7 +98,9 @@ class Shelf(Generic[T]):
             # One that has no line at all was put in: it is told of as that, and never counts.
             if ending is None or (line is not None and not ending.lapsed(*line)):
                 return ""
-            return f"the {self.domain} {one.digest[:12]} does not count any more: the key of {keys.called(one.signer)} {ending.said}"
+            return (
+                f"the {self.domain} {one.digest[:12]} does not count any more: the key of {keys.called(one.signer)} {ending.said}"
+            )
 
         return why
 

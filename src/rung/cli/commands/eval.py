@@ -30,8 +30,8 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     passes wrongly at most alpha of the time; the same candidate again is free. Few rows that climbs before had seen are left out,
     as a climb leaves them out.
 
-    A version that was imported and is CLAIMED is registered anew, as one that TASK has judged, with a receipt, where it passes every
-    bar on test: that one can be promoted.
+    A version that was imported and is CLAIMED is registered anew, as one that TASK has judged, with a receipt, where it passes
+    every bar on test: that one can be promoted.
 
     Exits with 0 where the lower bound reaches every bar of the kind `at_least`, and the upper bound keeps every one of `at_most`,
     else with 1.
@@ -93,15 +93,18 @@ def _judged(task: Task, run: Run, bars: Sequence[Reading], alpha: float) -> tupl
     from rung.climb.keeping import keep_lock
     from rung.climb.receipts import receipt_of_evaluation
     from rung.data.digest import data_digests
-    from rung.promote.promoting import version_of
     from rung.registry.home import open_home
 
-    with open_home(write=True) as home, home.together():
-        refs = judged(home, run.candidate, task.digest, data_digests(task.examples))
-        before = [one for one in home.names.of(candidate=run.candidate) if not one.evidence.climb and one.evidence.task == task.digest]
-        for ref in (one.ref for one in before if not home.receipts.of(one.name, one.version)):
-            keep_lock(task, home)
-            home.receipts.add(receipt_of_evaluation(home, version_of(home, ref), task, run, bars, alpha))
+    with open_home(write=True) as home:
+        known = [
+            one for one in home.names.of(candidate=run.candidate) if not one.evidence.climb and one.evidence.task == task.digest
+        ]
+        before = [one.ref for one in known if not home.receipts.of(one.name, one.version)]
+        keep_lock(task, home)
+        with home.together():
+            refs = judged(home, run.candidate, task.digest, data_digests(task.examples))
+            for ref in dict.fromkeys((*before, *refs)):
+                home.receipts.add(receipt_of_evaluation(home, ref, task, run, bars, alpha))
         return refs
 
 

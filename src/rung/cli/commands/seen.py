@@ -30,7 +30,9 @@ FOUND_BY = {
 @click.option("--row", help="A row where it stands: FILE:LINE.")
 @click.option("--text", help="A text: that a row says, or that a prompt or a document holds.")
 @click.option("--source", help="A file, a folder or a package that rows or documents are from.")
-@click.option("--proof", type=click.Path(path_type=Path, dir_okay=False), help="Write here what proves it, signed, of each version.")
+@click.option(
+    "--proof", type=click.Path(path_type=Path, dir_okay=False), help="Write here what proves it, signed, of each version."
+)
 @json_option
 def command(row: str | None, text: str | None, source: str | None, proof: Path | None, as_json: bool) -> int:
     """Say which versions have seen a row, a text or a source: for whoever wants to be deleted.
@@ -72,7 +74,7 @@ def _proofs(home: Home, look: Look, seen: Seen) -> Proofs:
     from rung.promote.promoting import version_of
     from rung.promote.row_proofs import prove_rows
 
-    rows = _rows(seen) or {row.digest for row in look.examples}
+    rows = {row.digest for row in look.examples} or _rows(seen)
     if len(rows) != 1:
         what = "no row is known whose digest could be proved" if not rows else f"these are {len(rows)} rows"
         raise UserError(f"{what}: a proof is of one", hint="Give --row FILE:LINE, of a line that a task file at hand reads.")

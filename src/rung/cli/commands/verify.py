@@ -35,8 +35,8 @@ def command(name: str | None, replay: int, proof: Path | None, keys: tuple[str, 
 
     NAME is a name (all its versions), name@version or name@alias; without it everything is checked.
 
-    --proof checks a proof of a row by itself: neither the home that made it nor a network is needed. It must be signed by a verifier
-    that this home knows, or that --key names.
+    --proof checks a proof of a row by itself: neither the home that made it nor a network is needed. It must be signed by a
+    verifier that this home knows, or that --key names.
 
     Exits with 1 where something is BROKEN, and names it.
     """
