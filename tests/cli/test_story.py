@@ -29,6 +29,7 @@ def handbook(request):
     return found[1] if found else "none"
 """
 ROWS = (60, 84)
+PROMPT = {"demonstrations": [], "dev_rows": 10, "calibrate": False}
 LINKS = ("base", "data", "recipe", "code", "evaluation")
 
 
@@ -52,9 +53,7 @@ def write(folder: Path, kind: str, count: int) -> str:
     place.mkdir(exist_ok=True)
     (place / "model.py").write_text(MODEL)
     (place / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of(kind, count)))
-    more: dict[str, Any] = {
-        "rungs": {"r0_linear": {"skip": True}, "r1_prompt": {"demonstrations": [], "dev_rows": 10, "calibrate": False}}
-    }
+    more: dict[str, Any] = {"rungs": {"r0_linear": {"skip": True}, "r1_prompt": dict(PROMPT)}}
     if kind == "handbook":
         (place / "docs").mkdir(exist_ok=True)
         for number, town in enumerate(TOWNS):
