@@ -62,7 +62,9 @@ def upgrading(folder: Path, database: str = "") -> Iterator[str]:
 
 def refuse_gone(folder: Path, url: str) -> None:
     """Raises BrokenEnvironment where a home had its registry in the file, and the file is gone: it is not begun anew in silence."""
-    if not url and (folder / "format").exists() and not (folder / "registry.db").exists():
+    file = folder / "format"
+    known = file.read_text("utf-8", errors="replace").partition("\n")[0].strip() if file.exists() else ""
+    if known == str(FORMAT) and not url and not (folder / "registry.db").exists():
         raise BrokenEnvironment(
             "registry.db is gone, in which this RUNG_HOME has all that was registered",
             where=str(folder),
