@@ -43,8 +43,8 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     if as_json:
         print_json({"name": name, "candidate": registered.fields.id, "answer": plain(said)})
     else:
-        # At a terminal a model's words must not move its cursor; whoever pipes them on wants them as they are.
-        click.echo(visible(said.text) if sys.stdout.isatty() else said.text)
+        # At a terminal a model's words must not move its cursor; whoever pipes them on gets them as they are, colours included.
+        click.echo(visible(said.text) if sys.stdout.isatty() else said.text, color=True)
         if none := no_answer(said):
             click.echo(f"{none[0].upper()}{none[1:]}.", err=True)
         for remark in ended_by_limit([said]):
