@@ -200,8 +200,12 @@ def _without_receipt(case: Case) -> Link:
     if not known:
         mend = "`rung eval TASK --candidate NAME --split test` has a task judge it, or a climb does."
         return Link(name=name, status="MISSING", said="no receipt: no gate has judged it", mend=mend)
-    said = "; ".join(receipt_faults(known[-1], version, case.wanted.candidate))
-    if known[-1].lapsed and not known[-1].faults:
+    newest, faults = known[-1], receipt_faults(known[-1], version, case.wanted.candidate)
+    said = "; ".join(faults)
+    if faults == [newest.doubt]:
+        mend = f"Whoever trusts that home says so: rung keys trust {newest.signer[:16]}."
+        return Link(name=name, status="CLAIMED", said=said, mend=mend)
+    if newest.lapsed and not newest.faults:
         mend = f"`rung promote {version.ref}` makes a receipt from the record of its climb, where that is whole."
         return Link(name=name, status="CLAIMED", said=said, mend=mend)
     return Link(name=name, status="BROKEN", said=said)

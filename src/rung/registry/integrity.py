@@ -15,7 +15,9 @@ from rung.registry.chain import BEGINNING, CLOCK, Line, line_of
 from rung.registry.endings import Ending
 from rung.registry.heads import HEAD, Head
 from rung.registry.keys import KEY, Identity
-from rung.registry.locks import LOCKED
+from rung.registry.locks import LOCKED, told_of
+from rung.registry.origins import RECEIVED, Origins
+from rung.registry.others import KNOWN, Others
 
 if TYPE_CHECKING:
     from rung.registry.audit import Audit
@@ -59,7 +61,15 @@ def _move(row: Any) -> tuple[str, Mapping[str, Any]]:
 
 
 def _lock(row: Any) -> tuple[str, Mapping[str, Any]]:
-    return row.task, {"task": row.task, "blob": row.blob, "rows": row.rows, "trees": json.loads(row.trees)}
+    return row.task, told_of(row._mapping)
+
+
+def _origin(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return f"{row.name}@{row.version}", {name: getattr(row, name) for name in ("name", "version", "line", "home", "ref")}
+
+
+def _other(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.fingerprint, {name: getattr(row, name) for name in ("fingerprint", "kind", "name", "home", "public")}
 
 
 KEPT = (
@@ -69,6 +79,8 @@ KEPT = (
     Kept(table=tables.locks, kinds=(LOCKED,), told=_lock),
     Kept(table=tables.receipts, kinds=("receipt",), told=_signed),
     Kept(table=tables.approvals, kinds=("approval",), told=_signed),
+    Kept(table=tables.origins, kinds=(RECEIVED,), told=_origin),
+    Kept(table=tables.others, kinds=(KNOWN,), told=_other),
 )
 
 
@@ -86,6 +98,8 @@ class Integrity:
         for kept in KEPT:
             found += _row_faults(kept, self._database.rows(select(kept.table).order_by(kept.table.c.seq)), lines)
         found += self._key_faults()
+        others = {name: other.identity for name, other in Others(self._database, self._keys).by_fingerprint().items()}
+        found += Origins(self._database, self._audit).faults({**others, **self._keys.by_fingerprint()})
         return [*found, *self._candidate_faults()]
 
     def remarks(self) -> list[str]:

@@ -171,6 +171,11 @@ class Locks:
         ]
 
 
+def told_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the line of a stored row says. Raises ValueError where its roots cannot be read."""
+    return {"task": row["task"], "blob": row["blob"], "rows": row["rows"], "trees": json.loads(row["trees"])}
+
+
 def trees_of(text: str) -> dict[str, Tree]:
     """The roots as they are stored. Raises ValueError where the text is none of ours any more."""
     return {split: from_json(Tree, tree) for split, tree in json.loads(text).items()}
