@@ -23,9 +23,9 @@ T = TypeVar("T")
 class Signed(Generic[T]):
     """A document with its signature. `digest` is the document's, `signer` the fingerprint of the key.
 
-    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. `doubt` says whose
-    key signed it where that is one of another home that is not trusted, `lapsed` that the key of who signed it has ended: it is what
-    was signed, and does not count. None of the three is there where it holds.
+    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. `doubt` says
+    whose key signed it where that is one of another home that is not trusted, `lapsed` that the key of who signed it has ended: it
+    is what was signed, and does not count. None of the three is there where it holds.
     """
 
     document: T

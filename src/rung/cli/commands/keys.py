@@ -68,9 +68,9 @@ def command(action: str | None, name: str | None, key: str | None, since: str | 
     else:
         show("No identities yet: they are made on first need, or by `rung keys make NAME`.")
     if others:
-        rows = [(row["name"], row["kind"], row["home"], row["fingerprint"][:16], row["public"]) for row in others]
+        strangers = [(row["name"], row["kind"], row["home"], row["fingerprint"][:16], row["public"]) for row in others]
         show("Keys of other homes, not trusted here (`rung keys trust FINGERPRINT`):")
-        show(table(["name there", "kind", "home", "fingerprint", "public key"], rows))
+        show(table(["name there", "kind", "home", "fingerprint", "public key"], strangers))
 
 
 def _act(home: Home, action: str, name: str, key: str | None, since: str | None) -> None:
