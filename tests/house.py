@@ -109,7 +109,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 80
+MAX_OPTIONS = 86
 
 
 @dataclass(frozen=True, kw_only=True)
