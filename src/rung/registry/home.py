@@ -1,11 +1,12 @@
 """RUNG_HOME: every blob, Candidate, Run, name, fact and look that this user's climbs have left.
 
 format        the layout's version, one number
-registry.db   the history (SQLite), and who is climbing what; where `format` names a PostgreSQL database, it is there
+registry.db   the history (SQLite), who is climbing what, and jobs; where `format` names a PostgreSQL database, it is there
 audit.head    how far the audit goes, signed
 keys/         private keys
 blobs/        what the history names by digest
 batches/      what is known of batches that servers have
+jobs/         logs of jobs that ran on this machine
 downloads/    what was fetched, and what was made of it
 reports/      HTML
 """
@@ -25,17 +26,19 @@ from rung.registry.climbs import Climbs
 from rung.registry.db import Database
 from rung.registry.faults import explained
 from rung.registry.integrity import Integrity
+from rung.registry.jobs import Jobs
 from rung.registry.keys import Keys
 from rung.registry.layout import upgrading
 from rung.registry.leases import Leases
 from rung.registry.looks import Looks
-from rung.registry.migrations.run import migrate
+from rung.registry.migrations.run import migrate, refuse_newer
 from rung.registry.names import Names
 from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
 from rung.registry.store import BlobStore
 from rung.registry.tasks import Tasks
 from rung.registry.timeline import Timeline
+from rung.registry.workers import Workers
 
 
 def default_path() -> Path:
@@ -87,8 +90,14 @@ class Home:
         self.timeline = Timeline(database)
         self.climbs = Climbs(database, self.leases)
         self.looks = Looks(database)
+        self.jobs = Jobs(database)
+        self.workers = Workers(database)
         if database.writable:
             self.blobs.clear_leftovers()
+
+    def refuse_newer(self) -> None:
+        """Raises BrokenEnvironment where a newer rung has brought this home to its own form since it was opened."""
+        refuse_newer(self._database)
 
     def together(self) -> AbstractContextManager[None]:
         """What this thread writes to the history within is kept as a whole or not at all."""
