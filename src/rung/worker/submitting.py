@@ -48,8 +48,8 @@ def submit(home: Home, line: Sequence[str], *, folder: Path | None = None, label
 
 
 def check(line: Sequence[str], folder: Path | None = None) -> None:
-    """Raises UserError for a command line that cannot be a job: of a command that is none for it, or with arguments that it does not
-    take; with `folder`, also where a file that it is to read is not there.
+    """Raises UserError for a command line that cannot be a job: of a command that is none for it, or with arguments that it does
+    not take; with `folder`, also where a file that it is to read is not there.
     """
     from rung.cli.app import commands
 

@@ -52,8 +52,9 @@ def command(once: bool, slots: int, address: str | None, cpus: float, gpus: floa
 
 @contextmanager
 def _heeding(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C, and what a machine that goes down sends, call `stop` inside the block."""
-    before = {sent: signal.signal(sent, lambda *_: stop()) for sent in STOPS}
+    """Ctrl-C, and what a machine that goes down sends, call `stop` inside the block; what is ignored (`nohup`) stays so."""
+    heeded = [sent for sent in STOPS if signal.getsignal(sent) is not signal.SIG_IGN]
+    before = {sent: signal.signal(sent, lambda *_: stop()) for sent in heeded}
     try:
         yield
     finally:
