@@ -231,6 +231,7 @@ def test_a_worker_that_cannot_give_signs_for_long_ends_its_jobs_before_others_ta
     registry: Home, shell: Shell, told: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, said, now = shell("tell $$; " + FOREVER), [], [1000.0]
+    whole = type(registry.jobs).renew
 
     def renew(*_: Any) -> Job:
         raise BrokenEnvironment("the registry is busy")
@@ -243,6 +244,9 @@ def test_a_worker_that_cannot_give_signs_for_long_ends_its_jobs_before_others_ta
         wait_for(lambda: not runs(child))
         wait_for(lambda: any("left to others" in line for line in said))
         assert state(registry, job) == "running", "it is for others to say that it is lost"
+        registry.jobs.pause(registry.jobs.get(job.id))  # asked of it meanwhile
+        monkeypatch.setattr(type(registry.jobs), "renew", whole)
+        wait_for(lambda: state(registry, job) == "paused", 5)
     assert loop.LET_GO_S + loop.BEAT_S < 60
 
 

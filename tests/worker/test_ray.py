@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "climb"))
+from planted import write
 
+from rung.cli.app import run
 from rung.errors import BrokenEnvironment
-from rung.registry.home import Home
-from rung.registry.job_states import Job
+from rung.registry.home import Home, open_home
 from rung.worker.on_ray import Cluster, RayWorker
-
-Shell = Callable[..., Job]
 
 
 def test_without_ray_it_says_what_is_missing(registry: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from rung.errors import BrokenEnvironment, UserError
 from rung.registry.home import Home
 from rung.registry.job_states import FINAL, FORM, Job
 from rung.registry.processes import this_process
+from rung.worker.ending import Ended, after_end
 from rung.worker.log import prune
 from rung.worker.reaping import Watch, reap, steady
 from rung.worker.slot import Slot
@@ -66,7 +67,8 @@ class Worker:
         self._process = this_process()
         self.name = f"pid {self._process.pid} on {socket.gethostname()}"
         self._slots: list[Slot] = []
-        self._watch = Watch(clock)
+        self._watch = Watch()
+        self._left: list[Job] = []
         self._refused: set[str] = set()
         self._is_idle = False  # whether the queue has held nothing that this worker would run
         self._stops = 0
@@ -102,19 +104,19 @@ class Worker:
         if self._beat.due():
             self._try(lambda: self._give_signs(token))
         polled = self._poll.due()
-        if polled and self._slots:
+        if polled and (self._slots or self._left):
             self._try(self._obey)
         finished = [slot for slot in self._slots if slot.has_ended]
         for slot in finished if polled or self._trouble_s is None else ():
             self._finish(slot)
         self._let_go()
         if self._stops:
-            return bool(self._slots)
+            return bool(self._slots) or (bool(self._left) and self._try(self._give_back))
         if self._reap.due() and self._only is None:
             self._try(self._reap_others)
         if (polled or finished) and len(self._slots) < self._most:
             reached = self._try(self._fill)
-            return bool(self._slots) or not (self._once and reached and self._is_idle)
+            return bool(self._slots or self._left) or not (self._once and reached and self._is_idle)
         return True
 
     def _tend(self) -> None:
@@ -151,6 +153,14 @@ class Worker:
             self._said("this worker was taken for dead; it goes on")
         self._refuse_newer()
 
+    def _give_back(self) -> None:
+        """Jobs that were let go, where nobody has taken them: this worker lives, so that nobody would."""
+        ended = Ended(code=None, outcome=None, said="the registry was out of reach", is_returned=True)
+        while self._left:
+            with suppress(UserError):
+                self._home.jobs.end(self._left[0], lambda known: after_end(known, ended))
+            del self._left[0]
+
     def _refuse_newer(self) -> None:
         try:
             self._home.refuse_newer()
@@ -162,6 +172,7 @@ class Worker:
             raise
 
     def _obey(self) -> None:
+        self._give_back()
         known = {job.token: job for job in self._home.jobs.held([slot.job.token for slot in self._slots])}
         for slot in list(self._slots):
             if slot.job.token in known:
@@ -187,6 +198,7 @@ class Worker:
         for slot in list(self._slots):
             if self._clock() - slot.renewed_s > LET_GO_S:
                 self._lost(slot, f"{slot.job.id}: the registry was out of reach for {LET_GO_S:g} s; it is left to others")
+                self._left.append(slot.job)
 
     def _finish(self, slot: Slot) -> None:
         if not self._try(lambda: self._of(slot, slot.finish)) or slot not in self._slots:

@@ -18,14 +18,15 @@ STALE_S = 60.0
 
 
 def steady() -> float:
-    """Seconds of a clock that never goes back, and goes on while the machine sleeps, where there is such a clock."""
+    """Seconds of a clock that never goes back, and goes on while the machine sleeps, where there is such a clock: for whoever holds
+    something. Who waits for another to let go counts by a clock that sleeps as well: the other may be asleep with it."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Watch:
     """Looks at the leases of others, again and again, and says which have ended."""
 
-    def __init__(self, clock: Callable[[], float] = steady) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: dict[str, tuple[str, int, float]] = {}
 
