@@ -196,6 +196,7 @@ def test_stopped_twice_a_worker_does_not_wait(registry: Home, shell: Shell, told
         wait_for(lambda: lines(told) == ["begun"])
         worker.stop()
     assert time.monotonic() - began < slot.GRACE_S / 2
+    assert registry.jobs.get(job.id).crashes == 0
     assert state(registry, job) == "queued"
 
 
@@ -230,17 +231,17 @@ def test_while_the_registry_is_out_of_reach_jobs_go_on_and_their_end_is_written_
 def test_a_worker_that_cannot_give_signs_for_long_ends_its_jobs_before_others_take_them(
     registry: Home, shell: Shell, told: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, said, now = shell("tell $$; " + FOREVER), [], [1000.0]
+    job, said, now = shell("tell $$; " + FOREVER), [], [0.0]
     whole = type(registry.jobs).renew
 
     def renew(*_: Any) -> Job:
         raise BrokenEnvironment("the registry is busy")
 
-    with working(registry, said=said.append, clock=lambda: now[0]):
+    with working(registry, said=said.append, clock=lambda: time.monotonic() + now[0]):
         wait_for(lambda: lines(told))
         child = process_of(int(lines(told)[0]))
         monkeypatch.setattr(type(registry.jobs), "renew", renew)
-        now[0] += loop.LET_GO_S + 1
+        now[0] = loop.LET_GO_S + 1
         wait_for(lambda: not runs(child))
         wait_for(lambda: any("left to others" in line for line in said))
         assert state(registry, job) == "running", "it is for others to say that it is lost"

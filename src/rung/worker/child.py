@@ -51,7 +51,9 @@ def _follow(lifeline: int) -> None:
         pass
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(ORPHAN_GRACE_S)
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+    if os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

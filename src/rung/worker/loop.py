@@ -15,7 +15,7 @@ from pathlib import Path
 from rung import __version__
 from rung.errors import BrokenEnvironment, UserError
 from rung.registry.home import Home
-from rung.registry.job_states import FINAL, FORM, Job
+from rung.registry.job_states import FORM, Job
 from rung.registry.processes import this_process
 from rung.worker.ending import Ended, after_end
 from rung.worker.log import prune
@@ -81,7 +81,7 @@ class Worker:
         self._stops += 1
 
     def run(self, beside: Callable[[], object] = lambda: None) -> list[Job]:
-        """Works until it is stopped, or with `once` until nothing is left to do; gives the jobs that have ended. `beside` is called
+        """Works until it is stopped; with `once` until nothing is left to do, and gives the jobs that have ended. `beside` is called
         again and again.
 
         Raises BrokenEnvironment where a newer rung has taken over the home, and with `once` where the registry stays out of reach.
@@ -129,8 +129,7 @@ class Worker:
 
     def _wait(self) -> None:
         streams = [stream for slot in self._slots for stream in slot.streams]
-        with suppress(InterruptedError):
-            select.select(streams, [], [], 0.05 if self._slots else 0.2)
+        select.select(streams, [], [], 0.05 if self._slots else 0.2)
 
     def _try(self, act: Callable[[], object]) -> bool:
         """Does something with the registry; whether it could be reached. What cannot be done now is tried again later."""
@@ -207,8 +206,8 @@ class Worker:
         slot.close()
         job = slot.job
         self._said(f"{job.id} {told(job)}")
-        if job.state in FINAL:
-            self._ended.append(job)
+        if job.is_final:
+            self._ended += [job] if self._once else []
             self._try(lambda: prune(self._home.path, self._is_over))
 
     def _is_over(self, job: str) -> bool:
@@ -243,7 +242,7 @@ class Worker:
         if job.id in self._refused:
             return False
         why = reason_against(job)
-        if why and job.asked.host == socket.gethostname() and not Path(job.asked.folder).is_dir():
+        if why and job.asked.form == FORM and job.asked.host == socket.gethostname() and not Path(job.asked.folder).is_dir():
             self._home.jobs.failed(job, why)
         elif why:
             self._home.jobs.refused(job, why, self.name)
@@ -270,6 +269,6 @@ def reason_against(job: Job) -> str:
 
 def told(job: Job) -> str:
     """What became of a job, for a line of a worker's own log."""
-    code = f" (exit code {job.exit})" if job.exit not in (None, 0) else ""
+    code = f" (exit code {job.exit})" if job.exit and job.is_final else ""
     why = f": {job.said.splitlines()[0]}" if job.said else ""
     return f"{job.state}{code}{why}"

@@ -18,10 +18,12 @@ from typing import Any
 from rung import __version__
 from rung.errors import BrokenEnvironment
 from rung.registry.home import Home, open_home
-from rung.registry.job_states import FINAL, Job
+from rung.registry.job_states import Job
 from rung.registry.processes import this_process
 from rung.worker.ending import after_loss
 from rung.worker.loop import BEAT_S, POLL_S, REAP_S, Every, Worker, told
+from rung.worker.outcome import outcome_file, read
+from rung.worker.process import end_orphan
 from rung.worker.reaping import Watch, reap, steady
 from rung.worker.slot import GRACE_S
 
@@ -63,12 +65,12 @@ class RayWorker:
         self._resting: dict[str, float] = {}
         self._out: dict[Any, tuple[Job, str]] = {}
         self._ended: list[Job] = []
-        self._watch, self._stopped = Watch(), False
+        self._watch, self._stops = Watch(), 0
         self._beat, self._reap = Every(BEAT_S, steady), Every(REAP_S, steady)
 
     def stop(self) -> None:
-        """Gives its jobs back; may be called by a signal's handler."""
-        self._stopped = True
+        """Gives its jobs back; said again, does not wait for them to stop. May be called by a signal's handler."""
+        self._stops += 1
 
     def run(self) -> list[Job]:
         """Works; gives the jobs that have ended.
@@ -82,8 +84,8 @@ class RayWorker:
                 need = f"{self._cluster.cpus:g} processors and {self._cluster.gpus:g} GPUs"
                 self._said(f"no node of the cluster has {need}: jobs wait until one comes")
             task = ray.remote(run_one).options(num_cpus=self._cluster.cpus, num_gpus=self._cluster.gpus, max_retries=0)
-            while not self._stopped and self._turn(ray, task, token):
-                self._take_back(ray)
+            while not self._stops and self._turn(ray, task, token):
+                pass
         finally:
             with suppress(BrokenEnvironment):
                 self._home.workers.leave(token)
@@ -101,10 +103,12 @@ class RayWorker:
                 for job in reap(self._home, self._watch):
                     self._said(f"{job.id} {told(job)}")
             left = self._hand_out(task, token)
+            self._take_back(ray)
         except BrokenEnvironment as error:
             if "newer rung" in error.problem:
                 raise
             self._said(f"{error.message.splitlines()[0]}; trying again")
+            time.sleep(REAP_S)
             return True
         return bool(self._out or left or not self._once)
 
@@ -123,15 +127,16 @@ class RayWorker:
             time.sleep(wait_s)
             return
         for ref in ray.wait(list(self._out), timeout=wait_s)[0]:
-            job, lease = self._out.pop(ref)
+            job, lease = self._out[ref]
             try:
                 ray.get(ref)
             except ray.exceptions.RayError as error:
                 self._lost(job, lease, error)
             known = self._home.jobs.get(job.id)
+            del self._out[ref]
             self._said(f"{job.id} {told(known)}")
-            if known.state in FINAL:
-                self._ended.append(known)
+            if known.is_final:
+                self._ended += [known] if self._once else []
             elif known.attempt == job.attempt:  # where it was, it could not be begun
                 self._resting[job.id] = steady() + REST_S
 
@@ -139,7 +144,8 @@ class RayWorker:
         """Ray says that the node or the process that had the job is gone: nobody has to wait until it has been silent for long."""
         known = self._home.jobs.get(job.id)
         if known.token == lease and known.is_held:
-            self._home.jobs.reclaim(known, after_loss(known, None))
+            end_orphan(known.child)
+            self._home.jobs.reclaim(known, after_loss(known, read(outcome_file(self._home.path, known))))
         elif known.state == "queued":
             why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             self._home.jobs.refused(known, f"Ray could not run it: {why}", "ray")
@@ -147,8 +153,9 @@ class RayWorker:
     def _wait_for_all(self, ray: Any) -> None:
         """The tasks have seen that this process leaves, and give their jobs back."""
         until = time.monotonic() + GRACE_S + 10
-        while self._out and time.monotonic() < until:
-            self._take_back(ray)
+        while self._out and self._stops < 2 and time.monotonic() < until:
+            with suppress(BrokenEnvironment):
+                self._take_back(ray)
 
 
 def _connected(cluster: Cluster) -> Any:

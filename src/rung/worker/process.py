@@ -17,7 +17,7 @@ from rung.worker.lines import Secrets, Splitter
 from rung.worker.submitting import SETTINGS
 
 CHUNK = 65_536
-GONE_S, DRAIN_S = 10.0, 2.0
+GONE_S, DRAIN_S, KILLED_S = 10.0, 2.0, 5.0
 
 
 def command(outcome: Path, line: Sequence[str]) -> list[str]:
@@ -98,7 +98,11 @@ class JobProcess:
             os.killpg(self._popen.pid, sent)
 
     def close(self) -> None:
-        """Lets go of its pipes."""
+        """Ends it where it still runs, and lets go of its pipes."""
+        if self.ended() is None:
+            self.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._popen.wait(KILLED_S)
         for pipe in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
             with suppress(OSError):
                 pipe.close()

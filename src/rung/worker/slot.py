@@ -38,7 +38,8 @@ class Slot:
         outcome = outcome_file(self._home.path, self.job)
         try:
             outcome.parent.mkdir(parents=True, exist_ok=True)
-            outcome.unlink(missing_ok=True)
+            for older in outcome.parent.glob("outcome-*"):
+                older.unlink()
             arguments, variables = command(outcome, self.job.asked.line), environment(self._home.path, self.job.asked.settings)
             self._process = JobProcess(arguments, Path(self.job.asked.folder), variables)
         except OSError as error:
@@ -115,8 +116,6 @@ class Slot:
         return self.job
 
     def close(self) -> None:
-        """Lets go of the process and its pipes; a process that still runs is ended."""
+        """Lets go of the process; one that still runs is ended."""
         if self._process is not None:
-            if self._process.ended() is None:
-                self._process.kill()
             self._process.close()

@@ -190,7 +190,7 @@ def _state(job: Job) -> str:
 
     if is_orphaned(job):
         return f"{job.state}, but its worker is dead: the next one goes on with it"
-    return f"{job.state} (exit code {job.exit})" if job.exit else job.state
+    return f"{job.state} (exit code {job.exit})" if job.exit and job.is_final else job.state
 
 
 def _when(job: Job) -> str:
