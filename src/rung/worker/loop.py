@@ -81,8 +81,8 @@ class Worker:
         self._stops += 1
 
     def run(self, beside: Callable[[], object] = lambda: None) -> list[Job]:
-        """Works until it is stopped; with `once` until nothing is left to do, and gives the jobs that have ended. `beside` is called
-        again and again.
+        """Works until it is stopped; with `once` until nothing is left to do, and gives the jobs that have ended. `beside` is
+        called again and again.
 
         Raises BrokenEnvironment where a newer rung has taken over the home, and with `once` where the registry stays out of reach.
         """
