@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,36 +112,17 @@ def test_a_dead_workers_job_is_shown_so(say: Say, home: Path) -> None:
     assert say("jobs", "pause", name) == f"{name} is paused now.\n", "nobody else is needed for that"
 
 
-def test_ctrl_c_at_a_worker_gives_its_job_back_and_the_next_goes_on(say: Say, home: Path, tmp_path: Path) -> None:
-    """A real worker and a real climb, whose model waits for a file."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "climb"))
-    from planted import write
+def test_ctrl_c_is_heeded_while_it_works_and_what_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rung.cli.commands import worker
 
-    slow = """
-import pathlib, time
-def model(request):
-    folder = pathlib.Path(__file__).parent
-    (folder / "asked").touch()
-    for _ in range(600):
-        if (folder / "go").exists():
-            return "positive" if "love" in request["messages"][-1]["content"] else "negative"
-        time.sleep(0.05)
-"""
-    task = write(tmp_path / "task", "solved", rows=90, rungs={"r0_linear": {"skip": True}})
-    (task.parent / "model.py").write_text(slow)
-    name = json.loads(say("climb", str(task), "--background", "--json"))["job"]
-    environment = os.environ | {"RUNG_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    worker = subprocess.Popen([sys.executable, "-m", "rung", "worker"], env=environment, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while not (task.parent / "asked").exists():
-        assert time.monotonic() < until and worker.poll() is None
-        time.sleep(0.05)
-    worker.send_signal(signal.SIGINT)
-    said = worker.communicate(timeout=60)[1]
-    assert worker.returncode == 0
-    assert said.splitlines()[-1].startswith(f"{name} queued") and "(its worker stopped)" in said
-    (task.parent / "go").touch()
-    told = json.loads(say("worker", "--once", "--json"))
-    assert [(job["id"], job["state"], job["exit"]) for job in told["jobs"]] == [(name, "done", 0)]
-    assert "solved@1" in say("ls")
-    assert threading.active_count() >= 1
+    stops: list[int] = []
+    before = {sent: signal.getsignal(sent) for sent in worker.STOPS}
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with worker.heeding(lambda: stops.append(1)):
+            for sent in worker.STOPS:
+                signal.raise_signal(sent)
+        assert len(stops) == 2, "`nohup rung worker` outlives its terminal"
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
+    assert {sent: signal.getsignal(sent) for sent in worker.STOPS} == before

@@ -77,9 +77,12 @@ STEPS = [
 ]
 
 
-@BOTH
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(("where", "method"), STEPS, ids=[f"{where.__name__}.{method}" for where, method in STEPS])
+@pytest.mark.parametrize(
+    ("registry", "where", "method", "after"),
+    [("file", *step, after) for step in STEPS for after in (False, True)]
+    + [("postgresql", Jobs, "claim", True), ("postgresql", Jobs, "end", False)],
+    indirect=["registry"],
+)
 def test_a_worker_killed_between_any_two_steps(
     registry: Home, shell: Shell, told: Path, where: type, method: str, after: bool
 ) -> None:

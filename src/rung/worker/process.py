@@ -80,7 +80,8 @@ class JobProcess:
         if self._popen.returncode is None and _has_ended(self._popen.pid):
             self.signal_all(signal.SIGKILL)  # its number is not given out again while it has not been waited for
             self._popen.wait()
-        return self._popen.returncode
+        code: int | None = self._popen.returncode
+        return code
 
     def interrupt(self) -> None:
         """Ctrl-C."""

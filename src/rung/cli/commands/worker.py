@@ -44,14 +44,14 @@ def command(once: bool, slots: int, address: str | None, cpus: float, gpus: floa
         raise UserError("--slots is for this machine", hint="How many run at once on a cluster follows from --cpus and --gpus.")
     with open_home(write=True) as home:
         worker = _worker(home, once, slots) if address is None else _on_ray(home, once, address, cpus, gpus)
-        with _heeding(worker.stop):
+        with heeding(worker.stop):
             ended = worker.run()
     if as_json:
         print_json({"jobs": [{"id": job.id, "state": job.state, "exit": job.exit, "said": job.said} for job in ended]})
 
 
 @contextmanager
-def _heeding(stop: Callable[[], None]) -> Iterator[None]:
+def heeding(stop: Callable[[], None]) -> Iterator[None]:
     """Ctrl-C, and what a machine that goes down sends, call `stop` inside the block; what is ignored (`nohup`) stays so."""
     heeded = [sent for sent in STOPS if signal.getsignal(sent) is not signal.SIG_IGN]
     before = {sent: signal.signal(sent, lambda *_: stop()) for sent in heeded}

@@ -238,8 +238,7 @@ def test_a_worker_that_cannot_give_signs_for_long_ends_its_jobs_before_others_ta
         raise BrokenEnvironment("the registry is busy")
 
     with working(registry, said=said.append, clock=lambda: time.monotonic() + now[0]):
-        wait_for(lambda: lines(told))
-        child = process_of(int(lines(told)[0]))
+        child = wait_for(lambda: (known := registry.jobs.get(job.id).child).pid and known)
         monkeypatch.setattr(type(registry.jobs), "renew", renew)
         now[0] = loop.LET_GO_S + 1
         wait_for(lambda: not runs(child))
@@ -254,8 +253,8 @@ def test_a_worker_that_cannot_give_signs_for_long_ends_its_jobs_before_others_ta
 def test_a_worker_whose_lease_another_has_taken_ends_its_job(registry: Home, shell: Shell, told: Path) -> None:
     job, said = shell("tell $$; " + FOREVER), []
     with working(registry, said=said.append):
-        wait_for(lambda: lines(told))
-        child, known = process_of(int(lines(told)[0])), registry.jobs.get(job.id)
+        child = wait_for(lambda: (known := registry.jobs.get(job.id).child).pid and known)
+        known = registry.jobs.get(job.id)
         from rung.worker.ending import after_loss
 
         registry.jobs.reclaim(registry.jobs.get(known.id), after_loss(known, None))
