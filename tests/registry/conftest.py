@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import buckets
 import postgres
 
 from rung.registry.home import Home, open_home
@@ -31,6 +32,22 @@ def postgresql() -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     with postgres.server(where) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def bucket_server() -> Iterator[str]:
+    pytest.importorskip("s3fs", reason="the package s3fs is not installed: pip install 'rung[s3]'")
+    pytest.importorskip("moto", reason="the package moto is not installed: pip install 'moto[server]'")
+    with buckets.server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The address of an empty prefix in a bucket."""
+    buckets.credentials(monkeypatch)
+    buckets.make(bucket_server, "blobs")
+    return f"s3://blobs/{tmp_path.name}?endpoint={bucket_server}"
 
 
 @pytest.fixture

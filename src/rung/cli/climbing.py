@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,8 +87,22 @@ def told_version(home: Home, version: Version) -> dict[str, Any]:
     if version.is_claimed:
         sentence: str | None = f"{CLAIMED}, judged by no task here: {version.evidence.claimed}"
     else:
-        sentence = sentence_in(document_of(home, version.evidence.climb))
+        document = document_of(home, version.evidence.climb)
+        sentence = sentence_in(document) if not speaks_of_another(version, document) else None
     return asdict(version) | {"claimed": version.is_claimed, "sentence": sentence}
+
+
+def why_of(told: Mapping[str, Any]) -> str | None:
+    """The sentence of a version that `told_version` told, behind what it was called in the home that it came from."""
+    came = f"from {told['origin']}" if told["origin"] else None
+    return "; ".join(filter(None, (came, told["sentence"]))) or None
+
+
+def speaks_of_another(version: Version, document: Mapping[str, Any] | None) -> bool:
+    """Whether a climb's document is of another candidate than a version that came from elsewhere: the same climb was made here."""
+    verdict = (document or {}).get("verdict")
+    winner = verdict.get("winner") if isinstance(verdict, Mapping) else None
+    return bool(version.origin and winner and winner != version.candidate)
 
 
 def climbed_anew(home: Home, record: ClimbRecord) -> str:

@@ -43,7 +43,7 @@ def asked(home: Home, version: Version) -> Asked:
 
 def receipt_faults(receipt: Signed[Receipt], version: Version, candidate: Candidate) -> list[str]:
     """Why a receipt does not hold for a version, in words; nothing where it does."""
-    document, found = receipt.document, list(receipt.faults)
+    document, found = receipt.document, list(receipt.why_not)
     if document.task != version.evidence.task:
         found.append(
             f"its receipt is for the lock {document.task[:12]}, and it passed the lock {version.evidence.task[:12] or 'none'}"
@@ -102,8 +102,8 @@ def _refused(home: Home, approval: Signed[Approval], wanted: Asked, promoter: st
     document = approval.document
     maker = wanted.receipt.document.maker if wanted.receipt else document.maker
     by = approver_of(home, approval)
-    if approval.faults or approval.signer != document.approver:
-        return next(iter(approval.faults), f"the approval names another approver than {by}, who signed it")
+    if approval.why_not or approval.signer != document.approver:
+        return next(iter(approval.why_not), f"the approval names another approver than {by}, who signed it")
     if document.candidate != wanted.candidate.id or wanted.receipt is None or document.receipt != wanted.receipt.digest:
         return f"the approval by {by} is for another receipt"
     if document.approver == maker:

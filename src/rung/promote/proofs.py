@@ -144,7 +144,8 @@ def _evaluation(case: Case) -> Link:
         known = case.home.receipts.of(version.name, version.version)
         if not known:
             return Link(name=name, status="MISSING", said="no receipt: no gate has judged it")
-        return Link(name=name, status="BROKEN", said="; ".join(receipt_faults(known[-1], version, wanted.candidate)))
+        faults, newest = receipt_faults(known[-1], version, wanted.candidate), known[-1]
+        return Link(name=name, status="CLAIMED" if faults == [newest.doubt] else "BROKEN", said="; ".join(faults))
     receipt = wanted.receipt.document
     if faults := list(case.hashing.faults([receipt.run])):
         return Link(name=name, status="BROKEN", said=f"the answers that were judged: {'; '.join(faults)}")

@@ -14,6 +14,8 @@ from rung.registry import tables
 from rung.registry.chain import BEGINNING, CLOCK, Line, line_of
 from rung.registry.heads import HEAD, Head
 from rung.registry.keys import KEY, Identity
+from rung.registry.origins import RECEIVED, Origins
+from rung.registry.others import KNOWN, Others
 
 if TYPE_CHECKING:
     from rung.registry.audit import Audit
@@ -56,12 +58,22 @@ def _move(row: Any) -> tuple[str, Mapping[str, Any]]:
     return f"{row.name}@{row.alias}", {"by": row.who, **{name: getattr(row, name) for name in names}}
 
 
+def _origin(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return f"{row.name}@{row.version}", {name: getattr(row, name) for name in ("name", "version", "line", "home", "ref")}
+
+
+def _other(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.fingerprint, {name: getattr(row, name) for name in ("fingerprint", "kind", "name", "home", "public")}
+
+
 KEPT = (
     Kept(table=tables.names, kinds=(FOUND, REGISTERED), told=_version),
     Kept(table=tables.alias_moves, kinds=MOVES, told=_move),
     Kept(table=tables.identities, kinds=(KEY,), told=_key),
     Kept(table=tables.receipts, kinds=("receipt",), told=_signed),
     Kept(table=tables.approvals, kinds=("approval",), told=_signed),
+    Kept(table=tables.origins, kinds=(RECEIVED,), told=_origin),
+    Kept(table=tables.others, kinds=(KNOWN,), told=_other),
 )
 
 
@@ -79,6 +91,8 @@ class Integrity:
         for kept in KEPT:
             found += _row_faults(kept, self._database.rows(select(kept.table).order_by(kept.table.c.seq)), lines)
         found += self._key_faults()
+        others = {name: other.identity for name, other in Others(self._database, self._keys).by_fingerprint().items()}
+        found += Origins(self._database, self._audit).faults({**others, **self._keys.by_fingerprint()})
         return [*found, *self._candidate_faults()]
 
     def remarks(self) -> list[str]:

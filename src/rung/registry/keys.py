@@ -33,7 +33,8 @@ from rung.registry.refs import NAME
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-Kind = Literal["verifier", "person"]
+# Trusted: the verifier of another home, whose receipts count here.
+Kind = Literal["verifier", "person", "trusted"]
 VERIFIER = "verifier"
 KEY = "key"  # the kind of its line in the audit
 IDENTITY = "RUNG_IDENTITY"
@@ -147,6 +148,20 @@ class Keys:
                 raise UserError(f"there is an identity '{name}' already, with another key", hint="Choose another name.")
         with self._database.writing() as connection:
             return self._enter(connection, identity)
+
+    def trust(self, name: str, identity: Identity) -> Identity:
+        """A key of another home, under a name: of its verifier, whose receipts then count here, or of a person.
+
+        Raises UserError for a name that cannot be one, or is taken.
+        """
+        _check_name(name)
+        if any(one.name == name for one in self.all()):
+            raise UserError(
+                f"there is an identity '{name}' already, with another key", hint="Give another: rung keys trust KEY NAME."
+            )
+        kind: Kind = "person" if identity.kind == "person" else "trusted"
+        with self._database.writing() as connection:
+            return self._enter(connection, replace(identity, name=name, kind=kind))
 
     def verifier(self) -> Signer:
         """What signs for this home's gate and audit; made on first need.

@@ -136,6 +136,19 @@ job_events = _table(
     _text("said"),
     UniqueConstraint("job", "number"),
 )
+origins = _table(
+    "origins",
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("line", unique=True),
+    _text("home"),
+    _text("ref"),
+    _text("proof"),
+    UniqueConstraint("name", "version"),
+)
+others = _table("others", _text("fingerprint", unique=True), _text("kind"), _text("name"), _text("home"), _text("public"))
+removed = _table("removed", _text("blob", index=True), Column("bytes", Integer, nullable=False))
+places = _table("places", _text("what", unique=True), _text("url"))
 HISTORY = tuple(metadata.sorted_tables)
 
 answers = Table(
@@ -144,6 +157,7 @@ answers = Table(
     Column("candidate", Text, primary_key=True),
     Column("example", Text, primary_key=True),
     _text("payload"),
+    _text("kept", server_default=""),
 )
 
 leases = Table(

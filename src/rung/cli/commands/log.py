@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import told_version
+from rung.cli.climbing import told_version, why_of
 from rung.cli.output import example, json_option, print_json, show, table
 
 if TYPE_CHECKING:
@@ -67,6 +67,6 @@ def _row(told: dict[str, Any]) -> tuple[Any, ...]:
     version, move = told["version"], told["move"]
     when = f"{told['created'][:19].replace('T', ' ')}{' *' if told['clock_went_back'] else ''}"
     if move is None:
-        return when, told["told"], f"{version['rung']} {version['candidate'][:12]}", None, version["sentence"]
+        return when, told["told"], f"{version['rung']} {version['candidate'][:12]}", None, why_of(version)
     receipt = f"receipt {move['receipt'][:12]}" if move["receipt"] else ""
     return when, told["told"], move["kind"], told["by"] or None, "; ".join(filter(None, [move["reason"], receipt])) or None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import climbed_anew, told_version
+from rung.cli.climbing import climbed_anew, told_version, why_of
 from rung.cli.output import example, json_option, print_json, show, table
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _show_names(names: list[dict[str, Any]]) -> None:
             row["rung"],
             row["candidate"][:12],
             row["created"][:16],
-            row["sentence"],
+            why_of(row),
         )
         for row in names
     ]

@@ -1,6 +1,6 @@
 """Jobs for workers: what was asked for and what became of it (history), where each stands now, and which workers are there.
 
-The first step that a registry on a server may have to take: its tables are written so that both kinds of database make them.
+Its tables are written so that both kinds of database make them.
 """
 
 from __future__ import annotations
