@@ -109,7 +109,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 83
+MAX_OPTIONS = 88
 
 
 @dataclass(frozen=True, kw_only=True)
