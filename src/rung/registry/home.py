@@ -21,6 +21,7 @@ from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
+from rung.registry.campaigns import Campaigns
 from rung.registry.candidates import Candidates
 from rung.registry.cleared import Cleared
 from rung.registry.climbs import Climbs
@@ -110,6 +111,7 @@ class Home:
         self.aliases = Aliases(database, self.audit)
         self.timeline = Timeline(database)
         self.climbs = Climbs(database, self.leases)
+        self.campaigns = Campaigns(database, self.leases)
         self.exchange = Exchange(database, self.audit)
         self.cleared = Cleared(database)
         self.reach = Reach(database)

@@ -84,8 +84,10 @@ class Leases:
         self._database = database
         self._held: dict[str, Lease] = {}
 
-    def take(self, climb: str, name: str) -> Lease:
+    def take(self, climb: str, name: str, *, doing: str = "is climbing") -> Lease:
         """The lease on a climb of the task called `name`; the one that this home has already, where it has it.
+
+        doing  what whoever holds it does with `name`, where that is not a climb
 
         Raises Busy, with who it is, where another process holds it.
         """
@@ -96,7 +98,7 @@ class Leases:
         with self._database.writing() as connection:
             holder = _holder(connection, climb)
             if holder and holder.alive:
-                raise _refusal(holder, self._database.path.parent)
+                raise _refusal(holder, doing, self._database.path.parent)
             connection.execute(delete(tables.leases).where(tables.leases.c.climb == climb))
             connection.execute(insert(tables.leases), row | {"since": now(), "beat": clock(connection)})
         lease = self._held[climb] = Lease(self, climb, token)
@@ -156,9 +158,9 @@ def _is_held(connection: Connection, lease: Lease) -> bool:
     return connection.execute(select(tables.leases.c.climb).where(tables.leases.c.token == lease.token)).first() is not None
 
 
-def _refusal(holder: Holder, home: Path) -> Busy:
+def _refusal(holder: Holder, doing: str, home: Path) -> Busy:
     return Busy(
-        f"another process ({holder}) is climbing '{holder.name}'",
+        f"another process ({holder}) {doing} '{holder.name}'",
         where=str(home),
         hint="Wait until it has finished, or set RUNG_HOME to another folder.",
     )

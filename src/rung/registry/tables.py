@@ -71,6 +71,8 @@ names = _table(
 )
 facts = _table("facts", _text("climb", index=True), _text("key"), _text("payload"))
 climbs = _table("climbs", _text("climb", unique=True), Column("form", Integer, nullable=False), _text("task"))
+campaigns = _table("campaigns", _text("campaign", unique=True), _text("asked"))
+campaign_facts = _table("campaign_facts", _text("campaign", index=True), _text("key"), _text("payload"))
 aliases = _table("aliases", _text("old", unique=True), _text("candidate"))
 alias_moves = _table(
     "alias_moves",
