@@ -187,9 +187,8 @@ def test_a_base_is_named_from_where_one_stands(
     moving: Moving, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(moving.folder)
-    assert (
-        run(["campaign", "scripted:new.py#answer", "--plan", "--json", "--from", "scripted:old.py#answer", "--name", "tone"]) == 0
-    )
+    to_there = ["campaign", "scripted:new.py#answer", "--name", "tone"]
+    assert run([*to_there, "--plan", "--json", "--from", "scripted:old.py#answer"]) == 0
     assert json.loads(capsys.readouterr().out)["base"] == moving.new
     assert run([*to_there, "--yes"]) == 0
     capsys.readouterr()
