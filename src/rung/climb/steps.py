@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.climb.allotting import allot
+from rung.climb.base_changed import begins_anew
 from rung.climb.baselines import baselines_of
 from rung.climb.diagnosis.diagnose import Known, diagnose_on
 from rung.climb.facts import (
@@ -25,6 +26,7 @@ from rung.climb.facts import (
     Simplified,
     Tried,
 )
+from rung.climb.keeping import keep_lock
 from rung.climb.ledger import at_gate, level_of, locked_rows
 from rung.climb.preflight import Cleared, preflight
 from rung.climb.receipts import Asked, receipt_of
@@ -121,10 +123,12 @@ def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase
                 f"An earlier version of rung began to climb this task ({earlier[:12]}). Its record has another form and cannot be "
                 "gone on with: the climb begins anew. Answers that are kept are not asked again."
             )
+        if told := begins_anew(home, task.digest, cleared.base):
+            progress.note(told)
         server = _checked_server(name, task, home, cleared, progress)
         record.add(_lock(task, cleared, base, server))
     else:
-        go_on_with(cleared.base, home, record.lock.server)
+        go_on_with(cleared.base, home, record.lock.server, progress)
     if record.charged is None:
         for line in cleared.ledger:
             progress.note(line)
@@ -140,6 +144,7 @@ def _checked_server(name: str, task: Task, home: Home, cleared: Cleared, progres
     def enter() -> None:
         home.climbs.begin(name, form=FORM, task=task.digest)
         home.tasks.add(task)
+        keep_lock(task, home)
         budget.keep = write
 
     server = check_server(task, cleared.base, home, progress, budget, answered=enter)
@@ -255,6 +260,7 @@ def register(climb: Climb, rung: str) -> None:
     evidence = Evidence(climb=climb.id, rung=rung, task=climb.task.digest, data=climb.record.lock.data)
     maker = home.keys.me().identity
     with home.together():
+        keep_lock(climb.task, home)  # for a climb that an earlier version began
         version = home.names.register(climb.task.name, winner, evidence)
         registered = Registered(version=version, candidate=winner, rung=rung)
         home.receipts.add(receipt_of(home, climb.record, registered, Asked.of(climb.task), maker=maker.fingerprint))

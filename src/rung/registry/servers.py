@@ -20,6 +20,8 @@ from sqlalchemy.exc import OperationalError
 from rung.errors import BrokenEnvironment, UserError
 
 BUSY_TIMEOUT_MS = 20_000
+# SQLite takes at most 999 parameters in one statement before version 3.32.
+IN_ONE_SELECT = 900
 POSTGRESQL = "postgresql"
 SCHEMES = (POSTGRESQL, "postgres")
 SECRETS = ("password", "sslpassword")
@@ -108,6 +110,13 @@ def make_ready(engine: Engine) -> None:
             if "locked" not in str(error.orig) or time.monotonic() > until:
                 raise
             time.sleep(0.01)
+
+
+def clock(connection: Connection) -> float:
+    """Seconds since 1970 by the database's own clock: on a server that of the server, whatever the machines that ask it think."""
+    if connection.dialect.name != POSTGRESQL:
+        return time.time()
+    return float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
 
 
 def add_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
