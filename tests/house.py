@@ -27,6 +27,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "admission": L0 | {"engine", "registry"},
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry", "admission"},
     "promote": L0 | {"engine", "registry", "verify", "task"},
+    "export": L0 | {"data", "engine", "registry", "verify", "task", "promote"},
     "report": L0 | {"registry"},
     "cli": None,
     "api": None,
@@ -94,11 +95,19 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "to_peft": ("config", "shape"),
         "read": ("files", "base"),
     },
+    "formats": {
+        "EXTRA": (),
+        "READER": (),
+        "CARRIES": (),
+        "fits": ("candidate",),
+        "write": ("subject", "folder"),
+        "check": ("subject", "folder"),
+    },
     "probes": {"TITLE": (), "CAUSE": (), "Config": (), "applies": ("task",), "probe": ("case", "config")},
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 54
+MAX_OPTIONS = 60
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ SLOTS = {
     "architectures": "rung.engine.local.models",
     "adapter_kinds": "rung.engine.local.adapter_kinds",
     "probes": "rung.climb.diagnosis.probes",
+    "formats": "rung.export.formats",
 }
 # What a plug-in of each slot defines, and the files beside it that only help do not.
 VERBS = {
@@ -40,6 +41,7 @@ VERBS = {
     "architectures": "block",
     "adapter_kinds": "update",
     "probes": "probe",
+    "formats": "write",
 }
 
 

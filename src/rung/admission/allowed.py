@@ -24,6 +24,7 @@ _ABOUT: tuple[str, ...] = (
     ".gitignore",
     ".DS_Store",
     "Modelfile",
+    "export.json",
 )
 _ABOUT += ("trainer_state.json", "trainer_log.jsonl", "all_results.json", "train_results.json", "eval_results.json")
 _FOLDERS_ABOUT = (".git", ".cache", "runs")
