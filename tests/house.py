@@ -27,7 +27,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "admission": L0 | {"engine", "registry"},
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry", "admission"},
     "promote": L0 | {"engine", "registry", "verify", "task"},
-    "export": L0 | {"data", "engine", "registry", "verify", "task", "promote"},
+    "export": L0 | {"data", "engine", "registry", "verify", "task", "admission", "promote", "report"},
     "report": L0 | {"registry"},
     "cli": None,
     "api": None,

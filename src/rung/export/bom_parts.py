@@ -12,7 +12,7 @@ from rung import __version__
 from rung.escapes import visible
 from rung.export.base_words import base_name
 from rung.export.card_text import missing
-from rung.export.told import Told
+from rung.export.told import Split, Told
 from rung.json_form import canonical_json
 from rung.report.facts import bar_words
 from rung.types import Bar, Verdict
@@ -100,7 +100,7 @@ def _card(told: Told) -> dict[str, Any]:
     parameters: dict[str, Any] = {"task": told.kind, "inputs": text, "outputs": text}
     parameters |= _learning(told)
     if told.splits:
-        parameters["datasets"] = [{"ref": _split_ref(split.digest)} for split in told.splits]
+        parameters["datasets"] = [{"ref": _split_ref(split)} for split in told.splits]
     card: dict[str, Any] = {"modelParameters": parameters}
     metrics = [_metric(bar, verdict) for bar, verdict in told.judged]
     if metrics:
@@ -168,7 +168,7 @@ def _data(told: Told) -> Iterator[dict[str, Any]]:
         rows = f"{split.rows:,} rows" if split.rows is not None else "how many rows is not known"
         yield {
             "type": "data",
-            "bom-ref": _split_ref(split.digest),
+            "bom-ref": _split_ref(split),
             "name": f"{name}, {split.name}",
             "data": [{"type": "dataset", "name": split.name, "description": f"{rows}; the rows are not part of this bill"}],
             "properties": _properties([("merkle-root", split.digest), ("rows", split.rows)]),
@@ -189,8 +189,8 @@ def _compositions(told: Told, components: Sequence[Mapping[str, Any]]) -> list[d
     return [*whole, {"aggregate": "unknown", "assemblies": unknown}]
 
 
-def _split_ref(digest: str) -> str:
-    return f"data:{digest}"
+def _split_ref(split: Split) -> str:
+    return f"data:{split.name}:{split.digest}"
 
 
 def _hash(digest: str) -> dict[str, str]:

@@ -156,9 +156,7 @@ def _verdict(bar: Bar | None, verdict: Verdict) -> tuple[str, ...]:
 def _data(told: Told) -> list[str]:
     if not told.splits:
         return ["Not known: nothing says on which rows it was made."]
-    rows = [
-        (split.name, f"{split.rows:,}" if split.rows is not None else UNKNOWN, f"`{split.digest}`") for split in told.splits
-    ]
+    rows = [(split.name, f"{split.rows:,}" if split.rows is not None else UNKNOWN, f"`{split.digest}`") for split in told.splits]
     findings = [f"- {one.severity}: {inline(one.message)}" for one in (told.document.findings if told.document else ())]
     found = ["", "What the audit of the data found:", "", *findings] if findings else []
     return [*_table(("split", "rows", "root of its rows"), rows), "", "The rows are not part of this card.", *found]
