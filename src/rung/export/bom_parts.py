@@ -1,4 +1,4 @@
-"""The parts of a CycloneDX bill of materials, by its schema 1.6. What the record does not say is left out, and said to be unknown."""
+"""The parts of a CycloneDX bill of materials (schema 1.6). What the record does not say is left out, and said to be unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""in-toto statements (v1) of a version: how it was made (SLSA provenance v1), and what it was shown to do (a predicate of our own)."""
+"""in-toto statements (v1) of a version: how it was made (SLSA provenance v1), and what it was shown to do (our own form)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements signed so that others can check them: DSSE 1.0 envelopes (Dead Simple Signing Envelope), by an identity's Ed25519 key."""
+"""What others can check: envelopes signed by an identity's Ed25519 key (DSSE 1.0, the Dead Simple Signing Envelope)."""
 
 from __future__ import annotations
 

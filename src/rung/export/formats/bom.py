@@ -51,6 +51,6 @@ def check(subject: Subject, folder: Path) -> Agreement:
 def notes(subject: Subject) -> list[str]:
     """What such a bill has no place for."""
     return [
-        "CycloneDX has no field for a chat template, a prompt or a verdict's chance of being wrong: they stand among its properties.",
+        "CycloneDX has no field for a chat template, a prompt or a chance of being wrong: they stand among its properties.",
         "Licences are not in the record, and so not in the bill.",
     ]

@@ -21,7 +21,7 @@ def fits(candidate: Candidate) -> str:
 
 
 def write(subject: Subject, folder: Path) -> None:
-    """`passages.jsonl`, `vectors.safetensors` where it has vectors, `lexical/`, and `retriever.json`, which says how it is searched."""
+    """`passages.jsonl`, `vectors.safetensors` where it has vectors, `lexical/`, and `retriever.json`: how it is searched."""
     retrieval = subject.candidate.retrieval
     assert retrieval
     stored = subject.blobs.local(retrieval.index)
@@ -51,8 +51,8 @@ def notes(subject: Subject) -> list[str]:
     retrieval = subject.candidate.retrieval
     assert retrieval
     found = [
-        "What is a word is settled by rung.engine.retrieval.words, and near forms of a word are found by rung alone: bm25s by itself "
-        "ranks by the words that a question shares with a passage."
+        "What is a word is settled by rung.engine.retrieval.words, and near forms of a word are found by rung alone: bm25s by "
+        "itself ranks by the words that a question shares with a passage."
     ]
     if retrieval.encoder:
         found.append(f"The encoder is not in it: questions are embedded by {retrieval.encoder}.")

@@ -1,4 +1,4 @@
-"""in-toto statements, signed as DSSE envelopes by the home's key: how it was made (SLSA provenance), and what it was shown to do."""
+"""in-toto statements, signed as DSSE envelopes by the home's key: how it was made (SLSA provenance), what it was shown to do."""
 
 from __future__ import annotations
 

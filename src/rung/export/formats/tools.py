@@ -56,8 +56,8 @@ def notes(subject: Subject) -> list[str]:
     assert tools
     held = ", ".join(tools.toolset.unattended) or "none"
     found = [
-        f"That only tools of the consequence {held} run without a person's consent, and each call's limits, are said in {WHOLE} and "
-        "kept by rung alone: whoever calls them elsewhere has to see to it."
+        f"That only tools of the consequence {held} run without a person's consent, and each call's limits, are said in {WHOLE} "
+        "and kept by rung alone: whoever calls them elsewhere has to see to it."
     ]
     if problem := no_openai(tools.toolset):
         found.append(f"There is no {OPENAI}: {problem}.")
