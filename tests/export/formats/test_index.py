@@ -13,7 +13,7 @@ import pytest
 from versions_made import PASSAGES, prompt_candidate, read_bytes, retrieval_candidate, subject, written
 
 from rung.export.formats import index
-from rung.export.index_files import in_order
+from rung.export.forms.index_files import in_order
 from rung.registry.home import Home
 
 

@@ -14,12 +14,12 @@ from versions_made import SAID, TEXTS, linear_candidate, prompt_candidate, read_
 
 from rung.engine import linear
 from rung.errors import UserError
-from rung.export import skops_file
 from rung.export.formats import linear as form
-from rung.export.linear_files import onnx_bytes
-from rung.export.onnx_text import small_letters, spaces
+from rung.export.forms import skops_file
+from rung.export.forms.linear_files import onnx_bytes
+from rung.export.forms.onnx_text import small_letters, spaces
+from rung.export.forms.sklearn_form import pipeline_of
 from rung.export.questions import ODD
-from rung.export.sklearn_form import pipeline_of
 from rung.registry.home import Home, open_home
 
 onnxruntime = pytest.importorskip("onnxruntime")

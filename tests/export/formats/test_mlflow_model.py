@@ -13,8 +13,8 @@ from versions_made import SAID, TEXTS, linear_candidate, prompt_candidate, read_
 
 from rung.errors import BrokenEnvironment
 from rung.export.formats import mlflow as form
-from rung.export.mlflow_files import QUIET
 from rung.export.pyfunc import Files, texts_of
+from rung.export.records.mlflow_files import QUIET
 from rung.registry.home import Home
 
 pytest.importorskip("mlflow")

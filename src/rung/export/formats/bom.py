@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from rung.export.base import Agreement, version_in
-from rung.export.bom_parts import SPEC, document
 from rung.export.parts import PARTS
+from rung.export.records.bom_parts import SPEC, document
+from rung.export.records.told import told
 from rung.export.subject import Subject
-from rung.export.told import told
 from rung.types import Candidate
 
 EXTRA = "export"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rung.export.base import Agreement, version_in
-from rung.export.base_words import base_name
-from rung.export.card_text import body
 from rung.export.parts import PARTS
+from rung.export.records.base_words import base_name
+from rung.export.records.card_text import body
+from rung.export.records.told import Told, told
 from rung.export.subject import Subject
-from rung.export.told import Told, told
 from rung.types import Bar, Candidate, Verdict
 
 EXTRA = ""

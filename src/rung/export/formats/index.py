@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rung.engine.retrieval.index import Index
 from rung.export.base import Agreement, version_in
-from rung.export.index_files import PASSAGES, read_again, searched_otherwise, write_files
+from rung.export.forms.index_files import PASSAGES, read_again, searched_otherwise, write_files
 from rung.export.subject import Subject
 from rung.types import Candidate
 

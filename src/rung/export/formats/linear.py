@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rung.engine import linear
 from rung.export.base import Agreement, version_in
-from rung.export.linear_files import MANIFEST, apart, manifest, write_field
+from rung.export.forms.linear_files import MANIFEST, apart, manifest, write_field
 from rung.export.parts import PARTS
 from rung.export.subject import Subject
 from rung.types import Candidate

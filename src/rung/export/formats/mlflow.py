@@ -10,11 +10,11 @@ from rung import __version__
 from rung.engine.answer import answer
 from rung.export import pyfunc
 from rung.export.base import Agreement, version_in
-from rung.export.base_words import base_name
-from rung.export.mlflow_files import DATA, QUIET, texts_to_ask, written
 from rung.export.parts import PARTS
+from rung.export.records.base_words import base_name
+from rung.export.records.mlflow_files import DATA, QUIET, texts_to_ask, written
+from rung.export.records.told import told
 from rung.export.subject import Subject
-from rung.export.told import told
 from rung.types import Candidate, Example
 
 EXTRA = "mlflow"

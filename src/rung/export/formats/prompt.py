@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rung import __version__
 from rung.export.base import Agreement
-from rung.export.prompt_forms import MESSAGES, MLFLOW, POOL, WHOLE, as_mlflow, as_whole, messages, other_mlflow, other_whole
+from rung.export.forms.prompt_forms import MESSAGES, MLFLOW, POOL, WHOLE, as_mlflow, as_whole, messages, other_mlflow, other_whole
 from rung.export.subject import Subject
 from rung.types import Candidate
 

@@ -11,9 +11,9 @@ from typing import Any
 from rung.errors import UserError
 from rung.export.base import Agreement, version_in
 from rung.export.parts import PARTS
-from rung.export.statements import CANDIDATE, PROVENANCE, provenance, verdict
+from rung.export.records.statements import CANDIDATE, PROVENANCE, provenance, verdict
+from rung.export.records.told import file_bytes, told
 from rung.export.subject import Subject
-from rung.export.told import file_bytes, told
 from rung.json_form import as_json, canonical_json
 from rung.registry.dsse import envelope, opened, public_identity, public_pem
 from rung.types import Candidate

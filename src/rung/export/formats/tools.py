@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rung.export.base import Agreement, version_in
+from rung.export.forms.tool_forms import MCP, OPENAI, SOURCE, WHOLE, as_mcp, as_openai, no_openai, read_otherwise
 from rung.export.subject import Subject
-from rung.export.tool_forms import MCP, OPENAI, SOURCE, WHOLE, as_mcp, as_openai, no_openai, read_otherwise
 from rung.json_form import as_json
 from rung.types import Candidate
 

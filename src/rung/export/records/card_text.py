@@ -9,8 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from rung.escapes import visible
-from rung.export.base_words import base_name
-from rung.export.told import CLAIMED, Told
+from rung.export.records.base_words import base_name
+from rung.export.records.told import CLAIMED, Told
 from rung.report import text
 from rung.report.facts import bar_words, unit_of
 from rung.types import Bar, Candidate, Verdict

@@ -10,9 +10,9 @@ from typing import Any
 
 from rung import __version__
 from rung.escapes import visible
-from rung.export.base_words import base_name
-from rung.export.card_text import missing
-from rung.export.told import Split, Told
+from rung.export.records.base_words import base_name
+from rung.export.records.card_text import missing
+from rung.export.records.told import Split, Told
 from rung.json_form import canonical_json
 from rung.report.facts import bar_words
 from rung.types import Bar, Verdict

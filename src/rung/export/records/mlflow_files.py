@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rung import __version__
 from rung.export.pyfunc import QUESTION
 from rung.export.questions import ODD, questions
-from rung.export.told import Told
+from rung.export.records.told import Told
 
 if TYPE_CHECKING:
     from rung.export.subject import Subject

@@ -20,9 +20,9 @@ from versions_made import (
     written,
 )
 
-from rung.export.card_text import inline, missing
 from rung.export.formats import card
-from rung.export.told import told
+from rung.export.records.card_text import inline, missing
+from rung.export.records.told import told
 from rung.registry.home import Home
 from rung.types import Limits
 

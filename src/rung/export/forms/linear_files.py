@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rung.engine import linear
 from rung.engine.linear import Field, LinearModel, question_text
-from rung.export import onnx_text, skops_file
+from rung.export.forms import onnx_text, skops_file
+from rung.export.forms.sklearn_form import pipeline_of
 from rung.export.questions import questions
-from rung.export.sklearn_form import pipeline_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 def as_mcp(tools: ToolSet) -> dict[str, Any]:
     """What a server answers to `tools/list`. A consequence becomes MCP's hints, as far as they go."""
-    return {"tools": [{**_named(tool), "inputSchema": dict(tool.parameters), "annotations": _hints(tool)} for tool in tools.tools]}
+    return {"tools": [{**_named(tool), "inputSchema": _object(tool), "annotations": _hints(tool)} for tool in tools.tools]}
 
 
 def as_openai(tools: ToolSet) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def _mcp_faults(tools: ToolSet, folder: Path) -> Iterator[str]:
     again = [one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in read.tools]
     found = {one["name"]: (one.get("description", ""), one["inputSchema"]) for one in again}
     for tool in tools.tools:
-        if found.get(tool.name) != (tool.description, dict(tool.parameters)):
+        if found.get(tool.name) != (tool.description, _object(tool)):
             yield f"{MCP} says another {tool.name}"
     if len(again) != len(tools.tools):
         yield f"{MCP} lists {len(again)} tools"
@@ -93,6 +93,11 @@ def _hints(tool: Tool) -> dict[str, bool]:
     if tool.consequence == "read":
         return {"readOnlyHint": True}
     return {"readOnlyHint": False, "destructiveHint": tool.consequence == "irreversible"}
+
+
+def _object(tool: Tool) -> dict[str, Any]:
+    """A tool's schema as MCP wants it: of an object."""
+    return {"type": "object", **tool.parameters}
 
 
 def _parameters(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rung.export.base_words import base_name
-from rung.export.told import Told
+from rung.export.records.base_words import base_name
+from rung.export.records.told import Told
 from rung.json_form import as_json
 from rung.registry.signed import Signed
 
