@@ -31,6 +31,9 @@ DTYPES = ("float32", "bfloat16", "float16")
     help="The most that merged weights may change what is answered, in nats a token.",
 )
 @click.option("--no-check", is_flag=True, help="Do not read again what was written, and do not compare it.")
+@click.option(
+    "--log-to", "store", default=None, help="Also keep it in another program's own store at this address (mlflow: a tracking URI)."
+)
 @json_option
 def command(name: str, formats: str, folder: Path, dtype: Any, max_nats: float | None, no_check: bool, as_json: bool) -> None:
     """Write NAME as other programs read it: an adapter, a whole model, a prompt, a record of where it comes from.

@@ -62,3 +62,10 @@ def notes(subject: Subject) -> list[str]:
     if not subject.candidate.base_reference.stored:
         found.append(f"Its base is not in it: {base.said}. It is fetched or found at the first question, and must have its digest.")
     return found
+
+
+def publish(subject: Subject, folder: Path, where: str) -> str:
+    """Keeps the folder in MLflow's own store: a run, and the next version of a registered model."""
+    from rung.export.records import tracking
+
+    return tracking.publish(told(subject), folder, where)
