@@ -204,4 +204,4 @@ def _properties(pairs: Iterator[tuple[str, Any]] | Sequence[tuple[str, Any]]) ->
 def _moment(moment: str) -> str:
     """As RFC 3339 writes it."""
     when = datetime.fromisoformat(moment)
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).isoformat()
+    return moment if when.tzinfo else when.replace(tzinfo=UTC).isoformat()

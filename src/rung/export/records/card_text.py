@@ -73,7 +73,7 @@ def _made_of(told: Told) -> list[str]:
         *_parts(candidate),
         ("an answer ends", f"after {candidate.max_tokens:,} tokens at the latest"),
     ]
-    files = [f"- {part.role}: `{inline(part.name)}`, {text.size(part.size_bytes)}, sha256 `{part.digest}`" for part in told.parts]
+    files = [f"- {part.role}: {code(part.name)}, {text.size(part.size_bytes)}, sha256 `{part.digest}`" for part in told.parts]
     prompt = ["", "The system message:", "", fenced(candidate.prompt)] if candidate.prompt else []
     return [*_table(("", ""), rows), *prompt, *(["", "Its own files:", "", *files] if files else [])]
 
@@ -135,7 +135,7 @@ def _shown(told: Told) -> list[str]:
         f"{chance}; this verdict may spend {told.receipt.level:.2%} of it. An estimate at an early stop is high given a pass: the "
         "bound is not.",
         "",
-        f"Receipt `{told.receipt_digest}`, signed by {signer}. `rung verify {inline(told.ref)}` holds it against what is stored.",
+        f"Receipt `{told.receipt_digest}`, signed by {signer}. `rung verify {told.ref}` holds it against what is stored.",
     ]
 
 
@@ -173,7 +173,7 @@ def _recipe(told: Told) -> list[str]:
         ("seed", str(lock.seed)),
         ("packages", ", ".join(f"{name} {version}" for name, version in told.packages.items()) or UNKNOWN),
         ("machine", ", ".join(f"{key} {text.plain(value)}" for key, value in sorted(lock.hardware.items()) if value) or UNKNOWN),
-        ("again", f"`rung climb {inline(PurePath(told.document.task.path or 'task.yaml').name)}`"),
+        ("again", f"{code('rung climb ' + PurePath(told.document.task.path or 'task.yaml').name)}"),
     ]
     last = told.winner.history[-1] if told.winner.history else None
     trained = [("training", f"{last.step:,} steps, loss {last.loss:.4g} at the last")] if last else []
@@ -214,7 +214,7 @@ def _limits(told: Told) -> list[str]:
 
 def _undo(told: Told) -> list[str]:
     made = [text.sentence(inline(told.winner.undo))] if told.winner and told.winner.undo else []
-    back = f"`rung rollback {inline(told.name)}` goes back to the champion before, at once, where this version is the champion."
+    back = f"`rung rollback {told.name}` goes back to the champion before, at once, where this version is the champion."
     return [*made, back]
 
 
@@ -225,6 +225,11 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
 def inline(words: str) -> str:
     """Somebody's words on one line of Markdown: no mark of theirs means anything, and what cannot be seen is spelt out."""
     return _MARKS.sub(r"\\\1", " ".join(visible(words).split()))
+
+
+def code(words: str) -> str:
+    """Somebody's name as code, on one line."""
+    return f"`{' '.join(visible(words).replace('`', chr(39)).replace('|', '/').split())}`"
 
 
 def fenced(words: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from rung.errors import BrokenEnvironment, UserError
 from rung.export.records.mlflow_files import QUIET
 from rung.export.records.told import Told
+from rung.sources.address import refuse_secrets
 
 # By which a version is known again. MLflow's own digest of data does not see chats: rung's roots are told as tags, in full.
 CANDIDATE = "rung.candidate"
@@ -24,6 +25,7 @@ def publish(told: Told, folder: Path, uri: str) -> str:
     The same Candidate is there once. Raises UserError where MLflow is not installed or refuses the address, BrokenEnvironment where
     its store cannot be reached.
     """
+    _refuse_secrets(uri)
     os.environ |= QUIET
     try:
         from mlflow import MlflowClient
@@ -39,6 +41,17 @@ def publish(told: Told, folder: Path, uri: str) -> str:
     except ImportError as error:
         problem = f"this store of MLflow's needs more than its client: {error}"
         raise UserError(problem, where=uri, hint="pip install mlflow, or name a server: http(s)://...") from None
+
+
+def _refuse_secrets(uri: str) -> None:
+    """Of a server's address: it is told of, and stands in the audit."""
+    if uri.startswith(("sqlite:", "file:")):
+        return
+    try:
+        refuse_secrets(uri)
+    except UserError as error:
+        hint = "MLflow reads MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+        raise UserError(error.problem, where=error.where, hint=hint) from None
 
 
 def _known(client: Any, told: Told) -> str:
