@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rung.disk import file_digest
-from rung.errors import BrokenEnvironment
+from rung.errors import BrokenEnvironment, UserError
 from rung.json_form import as_json, canonical_json, from_json
 from rung.storage import Blobs
 from rung.types import Candidate, Example
@@ -33,11 +33,14 @@ class Model:
     runtime: Runtime
 
     def predict(self, model_input: Any, params: Any = None) -> list[str]:
-        """What it answers to each text: of a column `question`, of a list, or to one text alone."""
+        """What it answers to each text: of a column `question`, of a list, or to one text alone.
+
+        Raises UserError where a row holds none.
+        """
         from rung.engine.answer import answer
 
         rows = [
-            Example(id=str(place), messages=({"role": "user", "content": str(text)},))
+            Example(id=str(place), messages=({"role": "user", "content": text},))
             for place, text in enumerate(texts_of(model_input))
         ]
         return [one.text for one in answer(self.candidate, rows, self.runtime)]
@@ -94,11 +97,21 @@ def write_data(candidate: Candidate, blobs: Blobs, folder: Path) -> None:
             shutil.copyfile(stored, copy)
 
 
-def texts_of(model_input: Any) -> Sequence[Any]:
-    """The texts in whatever MLflow hands over: a table with the column `question`, or with one column; a list; a text."""
-    if isinstance(model_input, str):
-        return [model_input]
+def texts_of(model_input: Any) -> Sequence[str]:
+    """The texts in whatever MLflow hands over: a table with the column `question`, or with one column; a list; a text.
+
+    Raises UserError for a row without a text: a missing value would be asked about as the word nan.
+    """
     columns = getattr(model_input, "columns", None)
-    if columns is None:
-        return list(model_input)
-    return list(model_input[QUESTION if QUESTION in columns else columns[0]])
+    if isinstance(model_input, str):
+        found: list[Any] = [model_input]
+    elif columns is None:
+        found = list(model_input)
+    elif QUESTION in columns or len(columns) == 1:
+        found = list(model_input[QUESTION if QUESTION in columns else columns[0]])
+    else:
+        raise UserError(f"no column is called '{QUESTION}'", hint=f"Columns are {', '.join(map(str, columns))}: rename one.")
+    for number, text in enumerate(found, 1):
+        if not isinstance(text, str):
+            raise UserError(f"row {number} holds no text ({text!r:.40})", hint="Leave the row out, or write an empty text.")
+    return found

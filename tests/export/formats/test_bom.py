@@ -50,6 +50,9 @@ def test_every_rung_is_a_bill_without_a_violation_and_the_same_twice(registry: H
         whole = bill(folder)
         refs = [part["bom-ref"] for part in whole["components"]]
         assert len(set(refs)) == len(refs)
+        pointed = [ref for one in whole["dependencies"] for ref in (one["ref"], *one.get("dependsOn", ()))]
+        pointed += [ref for one in whole["compositions"] for ref in one["assemblies"]]
+        assert set(pointed) <= {*refs, whole["metadata"]["component"]["bom-ref"]}
     assert len({bill(tmp_path / f"{number}")["serialNumber"] for number in range(len(made))}) == len(made)
 
 

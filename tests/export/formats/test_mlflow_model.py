@@ -11,7 +11,7 @@ import pytest
 import yaml
 from versions_made import SAID, TEXTS, linear_candidate, prompt_candidate, read_bytes, row, subject, written
 
-from rung.errors import BrokenEnvironment
+from rung.errors import BrokenEnvironment, UserError
 from rung.export.formats import mlflow as form
 from rung.export.pyfunc import Files, texts_of
 from rung.export.records.mlflow_files import QUIET
@@ -80,6 +80,16 @@ def test_texts_come_in_many_forms() -> None:
     assert texts_of("one") == ["one"] and texts_of(["a", "b"]) == ["a", "b"]
     assert texts_of(pandas.DataFrame({"id": [1, 2], "question": ["a", "b"]})) == ["a", "b"]
     assert texts_of(pandas.DataFrame({"text": ["a"]})) == ["a"]
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), 3, b"a"])
+def test_a_row_without_a_text_is_refused_and_not_asked_about_as_a_word(value: Any) -> None:
+    import pandas
+
+    with pytest.raises(UserError, match="row 2 holds no text"):
+        texts_of(pandas.DataFrame({"question": ["a", value]}, dtype=object))
+    with pytest.raises(UserError, match="no column is called 'question'"):
+        texts_of(pandas.DataFrame({"a": ["x"], "b": ["y"]}))
 
 
 def test_a_model_keeps_nothing(tmp_path: Path) -> None:
