@@ -76,7 +76,7 @@ def onnx_bytes(pipeline: Any) -> bytes:
             target_opset={"": onnx_text.OPSET, onnx_text.ML: 3},
             custom_conversion_functions={TfidfVectorizer: onnx_text.convert},
             custom_shape_calculators={TfidfVectorizer: onnx_text.shape},
-            options={id(pipeline): {"zipmap": False}},
+            options={id(pipeline[-1]): {"zipmap": False}},
         )
     data: bytes = made.SerializeToString(deterministic=True)
     return data
