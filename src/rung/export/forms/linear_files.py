@@ -78,6 +78,10 @@ def onnx_bytes(pipeline: Any) -> bytes:
             custom_shape_calculators={TfidfVectorizer: onnx_text.shape},
             options={id(pipeline[-1]): {"zipmap": False}},
         )
+    # They come from a set, in another order in every process.
+    versions = sorted(made.opset_import, key=lambda one: one.domain)
+    del made.opset_import[:]
+    made.opset_import.extend(versions)
     data: bytes = made.SerializeToString(deterministic=True)
     return data
 
