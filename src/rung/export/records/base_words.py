@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -58,5 +59,15 @@ def _purl(reference: BaseReference) -> str:
     if reference.kind == "hf":
         return f"pkg:huggingface/{reference.name}{at}"
     if reference.kind == "pip":
-        return f"pkg:pypi/{reference.name.lower().replace('_', '-')}{at}"
+        return f"pkg:pypi/{_normal(reference.name)}{at}"
     return ""
+
+
+def package_purl(name: str, version: str) -> str:
+    """The package URL of an installed package; "" for rung itself, which may not have come from an index."""
+    return f"pkg:pypi/{_normal(name)}@{version}" if name != "rung" else ""
+
+
+def _normal(name: str) -> str:
+    """As the index calls it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -10,7 +10,7 @@ from typing import Any
 
 from rung import __version__
 from rung.escapes import visible
-from rung.export.records.base_words import base_name
+from rung.export.records.base_words import base_name, package_purl
 from rung.export.records.card_text import missing
 from rung.export.records.told import Split, Told
 from rung.json_form import canonical_json
@@ -177,8 +177,9 @@ def _data(told: Told) -> Iterator[dict[str, Any]]:
 
 def _packages(told: Told) -> Iterator[dict[str, Any]]:
     for name, version in told.packages.items():
-        purl = f"pkg:pypi/{name.lower().replace('_', '-')}@{version}"
-        yield {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
+        purl = package_purl(name, version)
+        found = {"type": "library", "bom-ref": f"package:{name}@{version}", "name": name, "version": version}
+        yield found | ({"purl": purl} if purl else {})
 
 
 def _compositions(told: Told, components: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rung.export.records.base_words import base_name
+from rung.export.records.base_words import base_name, package_purl
 from rung.export.records.told import Told
 from rung.json_form import as_json
 from rung.registry.signed import Signed
@@ -75,7 +75,7 @@ def _went_in(told: Told) -> Iterator[dict[str, Any]]:
     for split in told.splits:
         yield _resource(f"{split.name} rows", "", {ROOT_DIGEST: split.digest}, about="data")
     for name, version in told.packages.items():
-        yield _resource(name, f"pkg:pypi/{name.lower().replace('_', '-')}@{version}", {}, about="package")
+        yield _resource(f"{name} {version}", package_purl(name, version), {}, about="package")
     if told.receipt and told.receipt.code:
         yield _resource("rung", "", {LIST_DIGEST: told.receipt.code}, about="code")
 
