@@ -65,7 +65,7 @@ def test_a_file_that_was_changed_is_not_loaded(registry: Home, tmp_path: Path, l
 
 def test_a_prompt_is_answered_by_its_base(registry: Home, tmp_path: Path, write: Any, loaded: Any) -> None:
     script = write(
-        "model.py", "def reply(request):\n    return request.messages[0]['content'] + '|' + request.messages[-1]['content']\n"
+        "model.py", "def reply(request):\n    return request['messages'][0]['content'] + '|' + request['messages'][-1]['content']\n"
     )
     candidate = prompt_candidate(registry, base=f"scripted:{script}#reply", template="", rows=[row("Good", "yes")], shared=1)
     made = subject(registry, candidate)

@@ -49,7 +49,7 @@ def check(subject: Subject, folder: Path) -> Agreement:
 def notes(subject: Subject) -> list[str]:
     """What is not quite the same elsewhere."""
     return [
-        "The ONNX files take a capital sigma at a word's end for an inner one, and know no small letter for a dotted capital I.",
+        "The ONNX files find a capital sigma's small letter by the characters beside it; Python looks behind marks (Α.Σ.Α).",
         "They want onnxruntime with its own operators (com.microsoft), and the question as one text: what the user said, in all "
         "turns, a line end between them.",
     ]

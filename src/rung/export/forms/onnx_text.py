@@ -7,8 +7,8 @@ TfIdfVectorizer counts.
 
     "Ab c!"  ->  A b _ c !  ->  words: | a b | c |      characters: _ a b _ . _ c ! _      (| and _ border, . is never in a term)
 
-What is not exact: a capital sigma at the end of a word, whose small letter depends on its neighbours, and a dotted capital I, which
-has two.
+What is not exact: the small letter of a capital sigma depends on what stands around it. Here the characters beside it are looked
+at; Python looks behind marks as well.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from typing import Any
 
 OPSET = 20  # the first with RegexFullMatch and StringConcat
 ML = "ai.onnx.ml"
-# Numbers that stand for no character of a term: nothing, one that no term has, a border of words, one that ends every n-gram.
-NOTHING, OTHER, BORDER, SPACE, GAP = 0, 1, 2, 3, 4
-FIRST = 5
+# Numbers that stand for no character of a term: nothing, one that no term has, a border of words, one that ends every n-gram, and
+# two capitals that one small letter is not enough for.
+NOTHING, OTHER, BORDER, SPACE, GAP, DOTTED, SIGMA = range(7)
+FIRST = 7
+CAPITAL_DOTTED, DOT, CAPITAL_SIGMA, INNER_SIGMA, LAST_SIGMA = "İ", "\u0307", "Σ", "σ", "ς"
 # Pads the shorter texts of a batch; no character, by Unicode.
 PAD = "\uffff"
-WORDLIKE = r"[\p{L}\p{N}_]"
-TINY = 1e-12
+WORDLIKE, CASED = r"[\p{L}\p{N}_]", r"[\p{Lu}\p{Ll}\p{Lt}]"
+TINY, END = 1e-12, 2**62
 INT64, FLOAT, BOOL = 7, 1, 9  # onnx.TensorProto's
 
 
@@ -40,9 +42,9 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     characters = graph.characters(operator.inputs[0].full_name)
     known = graph.numbered(characters, numbers)
     if vectoriser.analyzer == "word":
-        sequence, grams = graph.words(characters, known), [_word_gram(term, numbers) for term in terms]
+        sequence, grams = graph.words(characters, known, numbers), [_word_gram(term, numbers) for term in terms]
     else:
-        sequence, grams = graph.within_words(known), [_char_gram(term, numbers) for term in terms]
+        sequence, grams = graph.within_words(known, numbers), [_char_gram(term, numbers) for term in terms]
     counts = graph.counted(sequence, grams)
     graph.weighted(counts, vectoriser.idf_, operator.outputs[0].full_name)
 
@@ -99,8 +101,8 @@ class _Graph:
     def numbered(self, characters: str, numbers: Mapping[str, int]) -> str:
         """The number of each: a capital's is its small letter's."""
         known = dict(numbers) | {capital: numbers[small] for capital, small in small_letters().items() if small in numbers}
-        table = known | dict.fromkeys(spaces(), SPACE) | {PAD: SPACE}
-        return self._node(
+        table = known | dict.fromkeys(spaces(), SPACE) | {PAD: SPACE, CAPITAL_DOTTED: DOTTED, CAPITAL_SIGMA: SIGMA}
+        found = self._node(
             "LabelEncoder",
             [characters],
             domain=ML,
@@ -109,27 +111,44 @@ class _Graph:
             values_int64s=list(table.values()),
             default_int64=OTHER,
         )
+        return self._sigmas(characters, found, numbers) if {INNER_SIGMA, LAST_SIGMA} & set(numbers) else found
 
-    def words(self, characters: str, numbers: str) -> str:
+    def _sigmas(self, characters: str, found: str, numbers: Mapping[str, int]) -> str:
+        """A capital sigma's small letter: the last one behind a letter with case and before none."""
+        cased = self._node("RegexFullMatch", [characters], pattern=CASED)
+        none = self._as_bool(self._column_of(0, found))
+        behind = self._node("Concat", [none, self._part(cased, 0, -1)], axis=1)
+        before = self._node("Concat", [self._part(cased, 1, END), none], axis=1)
+        last = self._node("And", [behind, self._node("Not", [before])])
+        small = [self._whole([numbers.get(letter, OTHER)]) for letter in (LAST_SIGMA, INNER_SIGMA)]
+        sigma = self._node("Equal", [found, self._whole([SIGMA])])
+        return self._node("Where", [sigma, self._node("Where", [last, *small]), found])
+
+    def words(self, characters: str, known: str, numbers: Mapping[str, int]) -> str:
         """Borders and the letters between them: one border for all that stands between two words."""
         wordlike = self._node("RegexFullMatch", [characters], pattern=WORDLIKE)
-        found = self._node("Where", [wordlike, numbers, self._whole([BORDER])])
+        # A dotted capital's small letters are two: an i, and a mark that no word holds.
+        dotted = self._node("Equal", [known, self._whole([DOTTED])])
+        letters = self._node("Where", [dotted, self._whole([numbers.get("i", OTHER)]), known])
+        first = self._node("Where", [wordlike, letters, self._whole([BORDER])])
+        second = self._node("Where", [dotted, self._whole([BORDER]), self._whole([NOTHING])])
+        found = self._side_by_side([first, second])
         found = self._node("Concat", [self._column_of(BORDER, found), found], axis=1)
         border = self._node("Equal", [found, self._whole([BORDER])])
-        before = self._node("Slice", [border, self._whole([0]), self._whole([-1]), self._whole([1])])
-        after_one = self._node("Concat", [self._as_bool(self._column_of(0, found)), before], axis=1)
+        after_one = self._node("Concat", [self._as_bool(self._column_of(0, found)), self._part(border, 0, -1)], axis=1)
         repeated = self._node("And", [border, after_one])
         return self._packed(found, self._node("Not", [repeated]))
 
-    def within_words(self, numbers: str) -> str:
+    def within_words(self, known: str, numbers: Mapping[str, int]) -> str:
         """Each space as the one that ends a word, a gap, and the one that begins the next."""
-        space = self._node("Equal", [numbers, self._whole([SPACE])])
-        gap = self._node("Where", [space, self._whole([GAP]), self._whole([NOTHING])])
+        space = self._node("Equal", [known, self._whole([SPACE])])
+        dotted = self._node("Equal", [known, self._whole([DOTTED])])
+        first = self._node("Where", [dotted, self._whole([numbers.get("i", OTHER)]), known])
+        dot = self._node("Where", [dotted, self._whole([numbers.get(DOT, OTHER)]), self._whole([NOTHING])])
+        gap = self._node("Where", [space, self._whole([GAP]), dot])
         again = self._node("Where", [space, self._whole([SPACE]), self._whole([NOTHING])])
-        triples = self._node("Concat", [self._unsqueezed(part) for part in (numbers, gap, again)], axis=2)
-        flat = self._node("Reshape", [triples, self._whole([0, -1])])
-        begun = self._node("Concat", [self._column_of(SPACE, flat), flat], axis=1)
-        return self._packed(begun, self._node("Not", [self._node("Equal", [begun, self._whole([NOTHING])])]))
+        flat = self._side_by_side([first, gap, again])
+        return self._node("Concat", [self._column_of(SPACE, flat), flat], axis=1)
 
     def counted(self, sequence: str, grams: Sequence[tuple[int, ...]]) -> str:
         """(texts, terms) how often each n-gram stands in a sequence."""
@@ -160,6 +179,16 @@ class _Graph:
         length = self._node("Max", [self._node("Sqrt", [squares]), self._numbers([TINY])])
         self._container.add_node("Div", [terms, length], [output], name=self._scope.get_unique_operator_name("Div"), op_version=14)
 
+    def _side_by_side(self, parts: Sequence[str]) -> str:
+        """What each character becomes, in its order, without those that are nothing."""
+        each = self._node("Concat", [self._unsqueezed(part) for part in parts], axis=2)
+        flat = self._node("Reshape", [each, self._whole([0, -1])])
+        return self._packed(flat, self._node("Not", [self._node("Equal", [flat, self._whole([NOTHING])])]))
+
+    def _part(self, rows: str, start: int, end: int) -> str:
+        """The columns from `start` to `end`."""
+        return self._node("Slice", [rows, self._whole([start]), self._whole([end]), self._whole([1])])
+
     def _packed(self, numbers: str, kept: str) -> str:
         """The kept ones of each row moved to its left; behind them stands nothing."""
         ones = self._node("Cast", [kept], to=INT64)
@@ -171,7 +200,7 @@ class _Graph:
         target = self._node("Where", [kept, place, last])
         room = self._node("Expand", [self._whole([NOTHING]), wider])
         filled = self._node("ScatterElements", [room, target, numbers], axis=1)
-        return self._node("Slice", [filled, self._whole([0]), self._whole([-1]), self._whole([1])])
+        return self._part(filled, 0, -1)
 
     def _column_of(self, number: int, like: str) -> str:
         """(rows, 1) of one number, as many rows as `like` has."""
@@ -186,7 +215,7 @@ class _Graph:
         return self._node("Unsqueeze", [numbers, self._whole([2])])
 
     def _node(self, kind: str, inputs: Sequence[str], *, domain: str = "", version: int = OPSET, **attributes: Any) -> str:
-        name = self._scope.get_unique_variable_name(kind.lower())
+        name: str = self._scope.get_unique_variable_name(kind.lower())
         called = self._scope.get_unique_operator_name(kind)
         versions = {"op_domain": domain, "op_version": version if domain else _VERSIONS.get(kind, version)}
         self._container.add_node(kind, list(inputs), [name], name=called, **versions, **attributes)
@@ -205,7 +234,7 @@ class _Graph:
         return self._constant(8, [len(values)], [value.encode("utf-8") for value in values])
 
     def _constant(self, kind: int, dims: Sequence[int], values: Sequence[Any]) -> str:
-        name = self._scope.get_unique_variable_name("constant")
+        name: str = self._scope.get_unique_variable_name("constant")
         self._container.add_initializer(name, kind, dims, values)
         return name
 
