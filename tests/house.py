@@ -39,7 +39,7 @@ HEAVY = frozenset(
     {"torch", "transformers", "tokenizers", "peft", "sklearn", "scipy", "statsmodels", "pandas", "pyarrow", "datasets"}
 )
 # Imported only by one another and inside functions, so that they may begin with `import torch`.
-TORCH_AT_HOME = ("rung.engine.local", "rung.train")
+TORCH_AT_HOME = ("rung.engine.local", "rung.train", "rung.export.tensors")
 # What a plug-in of each slot must define, and the first arguments of what is called; () says that it is no function of ours.
 CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "scorers": {"Config": (), "score": ("example", "output", "config")},

@@ -10,6 +10,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from tiny_adapter import make_tiny_adapter as make_adapter
+
+__all__ = ["make_adapter"]
+
 
 def tensors(header: Any, data: bytes = b"", *, length: int | None = None) -> bytes:
     """A safetensors file with this header (JSON, or text as it is) and these bytes behind it."""
@@ -31,22 +35,6 @@ def zipped(name: str = "archive/data.pkl") -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(name, pickled())
     return buffer.getvalue()
-
-
-def make_adapter(base: Path, folder: Path, *, facts: dict[str, Any] | None = None, rank: int = 2) -> Path:
-    """A small adapter of low rank that does something, as this program saves it."""
-    import torch
-
-    from rung.engine.local.adapter import Adapter, BaseName, kind_of
-    from rung.engine.local.architecture import DecoderConfig
-
-    kind = kind_of("lora")
-    config = kind.Config(rank=rank, target_modules=("q_proj", "down_proj"))
-    adapter = Adapter.initialise(kind, config, DecoderConfig.read(base), 0, torch.device("cpu"))
-    for tensor in adapter.tensors.values():
-        tensor.add_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(1)), alpha=0.2)
-    adapter.save(folder, facts or {}, BaseName.of("", base))
-    return folder
 
 
 def change(folder: Path, edit: Any) -> None:

@@ -36,6 +36,7 @@ class Agreement:
     limit    the most that `value` may be; the least, where `more` is better
     rows     questions, records or rows that were compared
     about    further figures, in words
+    hint     what to do where it does not hold
     """
 
     reader: str
@@ -45,6 +46,7 @@ class Agreement:
     rows: int
     more: bool = False
     about: str = ""
+    hint: str = ""
 
     @property
     def holds(self) -> bool:
@@ -69,7 +71,8 @@ class Format(Protocol):
     write()  fills an empty folder, without the network, with the same bytes for the same subject: no clock, no random
     check()  loads the folder by its real reader, compares, and leaves it as it is; raises UserError for what its reader refuses
 
-    One that has more to tell of its files has also `notes(subject) -> Sequence[str]`.
+    One that has more to tell of its files has also `notes(subject) -> Sequence[str]`; one whose files carry more than CARRIES of
+    some has `carries(subject) -> frozenset[str]`.
     """
 
     EXTRA: str
@@ -121,7 +124,6 @@ def refuse_unfit(subject: Subject, formats: Sequence[str], *, check: bool = True
     """Raises UserError for all that can be known before anything is written: formats that a Candidate does not fit, or that are
     not known; readers that are not installed; files that were changed."""
     known = {name: format_of(name) for name in dict.fromkeys(formats)}
-    refuse_changed(subject)
     if problems := [f"{name}: {why}" for name, one in known.items() if (why := one.fits(subject.candidate))]:
         raise UserError("\n  ".join(problems), where=subject.ref, hint=_that_fit(subject.candidate))
     lacking = {name: one for name, one in known.items() if check and one.READER and find_spec(one.READER) is None}
@@ -129,6 +131,7 @@ def refuse_unfit(subject: Subject, formats: Sequence[str], *, check: bool = True
         problem = f"{name} is read again by {one.READER}, which is not installed"
         install = f"pip install 'rung[{one.EXTRA}]'" if one.EXTRA else f"pip install {one.READER}"
         raise UserError(problem, where=subject.ref, hint=f"{install}; or --no-check, to write it without comparing it.")
+    refuse_changed(subject)
 
 
 def export(subject: Subject, format_name: str, folder: Path, *, check: bool = True) -> Exported:
@@ -142,8 +145,9 @@ def export(subject: Subject, format_name: str, folder: Path, *, check: bool = Tr
     chosen, target = format_of(format_name), folder / format_name
     if standing := _standing(subject, format_name, target, checked=check):
         return standing
-    out = left_out(subject.candidate, chosen.CARRIES)
-    notes = tuple(cast(Any, chosen).notes(subject)) if hasattr(chosen, "notes") else ()
+    told = cast(Any, chosen)
+    out = left_out(subject.candidate, told.carries(subject) if hasattr(told, "carries") else chosen.CARRIES)
+    notes = tuple(told.notes(subject)) if hasattr(told, "notes") else ()
     with whole(target) as draft:
         draft.mkdir()
         with subject.progress.stage(f"{format_name}: writing"):
@@ -163,9 +167,13 @@ def export(subject: Subject, format_name: str, folder: Path, *, check: bool = Tr
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
         # Before it can be seen: what has left the home stands in its audit.
         with subject.home.together():
-            told = {"format": format_name, "candidate": subject.candidate.id, "files": {one.name: one.digest for one in files}}
-            told |= {"agreement": asdict(agreement) if agreement else None, "left_out": list(out)}
-            subject.home.audit.append(AUDITED, subject.ref, told)
+            line: dict[str, Any] = {
+                "format": format_name,
+                "candidate": subject.candidate.id,
+                "files": {one.name: one.digest for one in files},
+            }
+            line |= {"agreement": asdict(agreement) if agreement else None, "left_out": list(out)}
+            subject.home.audit.append(AUDITED, subject.ref, line)
     return made
 
 
@@ -181,8 +189,8 @@ def _compared(subject: Subject, name: str, draft: Path) -> Agreement:
             raise UserError(f"what was written as {name} could not be read again: {said}", hint=hint) from error
     if not agreement.holds:
         raise UserError(
-            f"what was written as {name} does not agree with {subject.ref}: {agreement.said}",
-            hint="Nothing was exported. `--no-check` writes it all the same, and export.json says that nothing was compared.",
+            f"nothing was exported: what was written as {name} does not agree with {subject.ref}: {agreement.said}",
+            hint=agreement.hint or "`--no-check` writes it all the same, and export.json says that nothing was compared.",
         )
     return agreement
 

@@ -10,36 +10,40 @@ from rung.engine.demos import Pool
 from rung.storage import Blobs
 from rung.types import Candidate, Example
 
+# In the place of "demonstrations", of files that show those alone that stand before every question alike.
+SHARED = "shared"
+
 
 def _shown(candidate: Candidate) -> str:
-    assert candidate.demonstrations
     shown = candidate.demonstrations
-    nearest = f", {shown.k} of them the nearest to each question" if shown.k else ""
-    return f"{shown.total} demonstrations{nearest}"
+    if not shown:
+        return ""
+    return f"{shown.total} demonstrations{f', {shown.k} of them the nearest to each question' if shown.k else ''}"
+
+
+def _nearest(candidate: Candidate) -> str:
+    shown = candidate.demonstrations
+    return f"the {shown.k} demonstrations that are nearest to each question" if shown and shown.k else ""
 
 
 _WORDS: Mapping[str, Callable[[Candidate], str]] = {
-    "prompt": lambda one: "the system prompt",
+    "prompt": lambda one: "the system prompt" if one.prompt else "",
     "demonstrations": _shown,
     "constraint": lambda one: f"the form that answers are held to ({one.constraint.kind})" if one.constraint else "",
-    "calibration": lambda one: "the calibration of its choices",
-    "retrieval": lambda one: "the passages that are looked up for each question",
-    "tools": lambda one: "the tools that it may call",
-    "adapters": lambda one: f"{len(one.adapters)} adapters" if len(one.adapters) > 1 else "the adapter",
+    "calibration": lambda one: "the calibration of its choices" if one.calibration else "",
+    "retrieval": lambda one: "the passages that are looked up for each question" if one.retrieval else "",
+    "tools": lambda one: "the tools that it may call" if one.tools else "",
+    "adapters": lambda one: f"{len(one.adapters)} adapters" if len(one.adapters) > 1 else "the adapter" if one.adapters else "",
     "max_tokens": lambda one: f"that an answer ends after {one.max_tokens} tokens",
 }
-# Fields of a Candidate that change what it answers, beside base and template.
+# What of a Candidate changes its answers, beside base and template.
 PARTS = frozenset(_WORDS)
-
-
-def parts_of(candidate: Candidate) -> tuple[str, ...]:
-    """Those that it has."""
-    return tuple(name for name in _WORDS if getattr(candidate, name))
 
 
 def left_out(candidate: Candidate, carries: frozenset[str]) -> tuple[str, ...]:
     """What of it files that carry only this do not say or do, in words."""
-    return tuple(_WORDS[name](candidate) for name in parts_of(candidate) if name not in carries)
+    words = {**_WORDS, "demonstrations": _nearest} if SHARED in carries else _WORDS
+    return tuple(filter(None, (say(candidate) for name, say in words.items() if name not in carries)))
 
 
 def opening_messages(candidate: Candidate, blobs: Blobs) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.output import example, json_option, print_json, show, table, watching
+from rung.cli.output import example, json_option, print_json, show, watching
 from rung.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,16 +91,10 @@ def _told(one: Exported) -> dict[str, Any]:
 def _show(made: list[Exported]) -> None:
     from rung.report.text import size
 
-    rows = [
-        (
-            one.format,
-            str(one.folder),
-            size(sum(file.size_bytes for file in one.files)),
-            one.agreement.said if one.agreement else "NOT COMPARED",
-        )
-        for one in made
-    ]
-    show(table(["format", "folder", "size", "read again by"], rows, numbers=["size"]))
+    for one in made:
+        count, whole = len(one.files), size(sum(file.size_bytes for file in one.files))
+        show(f"{one.format}  {one.folder}  {count} file{'s' if count > 1 else ''}, {whole}")
+        show(f"  {one.agreement.said}" if one.agreement else "  NOT COMPARED")
     for one in made:
         if one.standing:
             click.echo(f"{one.format}: it stood there already, as it was exported.", err=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from rung.export.agree import asked_of, base_folder, distance
 from rung.export.base import Agreement, version_in
+from rung.export.nats import judged_in_int8
 from rung.export.subject import Subject
 from rung.export.weights import no_adapter
 from rung.types import Candidate
@@ -54,9 +55,8 @@ def check(subject: Subject, folder: Path) -> Agreement:
 def notes(subject: Subject) -> list[str]:
     """How several are added up."""
     count = len(subject.candidate.adapters)
-    if count < 2:
-        return []
-    return [f"The {count} adapters act together, each with weight 1: load every folder, then activate all of them at once."]
+    together = f"The {count} adapters act together, each with weight 1: load every folder, then activate all of them at once."
+    return [*([together] if count > 1 else []), *judged_in_int8(subject)]
 
 
 def places(candidate: Candidate) -> list[str]:

@@ -1,0 +1,1 @@
+"""GGUF files as llama.cpp keeps them: what `engine.bases.gguf` reads, written."""
