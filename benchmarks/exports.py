@@ -2,7 +2,7 @@
 
 The versions are made on the spot: a linear model of the tone task's rows, a prompt with four of them, the handbook's passages with
 words and vectors, the ledger's tools, an adapter of random numbers on the tone task's base. Formats whose reader is not installed
-are named and left out. `--write` puts the table into docs/exports.md; names ask for some formats alone.
+are named and left out. `--write` puts the table into docs/exports.md; names measure some formats alone, and keep the others' rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from statistics_page import table, with_table
 
 from rung import plugins
 from rung.errors import RungError
-from rung.export.base import SLOT, Exported, export, format_of, refuse_unfit
+from rung.export.base import SLOT, Exported, export, refuse_unfit
 from rung.export.subject import Subject
 from rung.parts import ChoiceConstraint, Demonstrations, Retrieval, ToolUse
 from rung.progress import Silent
@@ -115,7 +115,7 @@ def adapter(home: Home) -> Made:
     return Made(candidate=_plain(task, home, "r4_adapter", adapters=(stored,)), task=task)
 
 
-# What is made, and the formats that are tried on it.
+# What is made, and the formats that are tried on it; a format that stands nowhere is tried on the adapter.
 VERSIONS: Mapping[str, Callable[[Home], Made]] = {
     "linear": linear,
     "prompt": prompt,
@@ -123,6 +123,13 @@ VERSIONS: Mapping[str, Callable[[Home], Made]] = {
     "tools": tools,
     "adapter": adapter,
 }
+TRIED_ON: Mapping[str, str] = {
+    **dict.fromkeys(("bom", "card", "linear", "mlflow", "statement"), "linear"),
+    "prompt": "prompt",
+    "index": "passages",
+    "tools": "tools",
+}
+LAST = "adapter"
 
 
 def _built(task_name: str, rung: str, home: Home) -> Made:
@@ -153,13 +160,14 @@ def subject_of(name: str, home: Home) -> Subject:
 
 
 def rows_of(home: Home, folder: Path, wanted: frozenset[str]) -> Iterator[tuple[str, ...]]:
-    tried: set[str] = set()
     for name in VERSIONS:
+        formats = [one for one in plugins.names(SLOT) if one in wanted and TRIED_ON.get(one, LAST) == name]
+        if not formats:
+            continue
         subject = subject_of(name, home)
-        for one in plugins.names(SLOT):
-            if one in tried or one not in wanted or format_of(one).fits(subject.candidate) or not _reads(subject, one):
+        for one in formats:
+            if not _reads(subject, one):
                 continue
-            tried.add(one)
             began = time.process_time()
             made = export(subject, one, folder)
             print(f"{one}: {made.agreement.said if made.agreement else ''} ({time.process_time() - began:.1f} CPU s)", flush=True)
@@ -183,6 +191,12 @@ def row_of(name: str, made: Exported) -> tuple[str, ...]:
     return (f"`{made.format}`", name, said.reader, said.measure, f"{said.value:.3g}", bound, f"{said.rows:,}", total)
 
 
+def kept(page: str, measured: Collection[str]) -> list[tuple[str, ...]]:
+    """The page's rows of formats that were not measured now."""
+    found = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in page.splitlines() if line.startswith("| `")]
+    return [row for row in found if row[0] not in measured and row[0].strip("`") in plugins.names(SLOT)]
+
+
 def figures(rows: list[tuple[str, ...]]) -> str:
     """The table, in the order of the formats' names, and where it comes from."""
     machine = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor())
@@ -204,16 +218,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         home.mkdir()
-        for kept in ("downloads", "bases"):  # what was fetched before is not fetched again
-            (default_path() / kept).mkdir(parents=True, exist_ok=True)
-            (home / kept).symlink_to((default_path() / kept).resolve())
+        for shared in ("downloads", "bases"):  # what was fetched before is not fetched again
+            (default_path() / shared).mkdir(parents=True, exist_ok=True)
+            (home / shared).symlink_to((default_path() / shared).resolve())
         os.environ["RUNG_HOME"] = str(home)
         with open_home(write=True) as opened:
             rows = list(rows_of(opened, Path(folder) / "out", wanted))
-    text = figures(rows)
-    print(text)
+    print(figures(rows))
     if options.write:
-        PAGE.write_text(with_table(PAGE.read_text("utf-8"), FIGURES, text), "utf-8")
+        page = PAGE.read_text("utf-8")
+        text = figures([*rows, *kept(page, {row[0] for row in rows})])
+        PAGE.write_text(with_table(page, FIGURES, text), "utf-8")
 
 
 if __name__ == "__main__":
