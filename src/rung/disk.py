@@ -158,9 +158,13 @@ def _move(made: Path, target: Path) -> Path:
 
 def sweep(folder: Path) -> None:
     """Removes what processes that are gone left half made in `folder`, and what is too old to be still in the making."""
-    for left in folder.glob(f"{MAKING}*"):
-        if not _is_being_made(left):
-            shutil.rmtree(left, ignore_errors=True)
+    for left in left_over(folder):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def left_over(folder: Path, pattern: str = f"{MAKING}*") -> list[Path]:
+    """What processes that are gone left half made in `folder`, and what is too old to be still in the making."""
+    return [left for left in sorted(folder.glob(pattern)) if not _is_being_made(left)]
 
 
 def _is_being_made(left: Path) -> bool:
@@ -168,7 +172,7 @@ def _is_being_made(left: Path) -> bool:
         os.kill(int(left.name.split("-")[1]), 0)
     except ProcessLookupError:
         return False
-    except (ValueError, PermissionError):
+    except (ValueError, IndexError, PermissionError):
         pass  # another user's process, or none of our folders
     try:
         return time.time() - left.stat().st_mtime < OLD_S

@@ -61,7 +61,7 @@ def test_show_says_how_it_answers_and_what_it_came_from(registered: Candidate, c
     assert run(["show", ref, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["id"] == registered.id
-    assert shown["artefacts"] == [{"digest": registered.adapters[0], "bytes": 1500, "intact": True}]
+    assert shown["artefacts"] == [{"digest": registered.adapters[0], "bytes": 1500, "intact": True, "gone": None}]
     assert shown["lineage"]["parents"] == [{"id": registered.parent, "rung": "r1_prompt", "versions": []}]
     assert [(row["split"], row["n"], row["mean"]) for row in shown["runs"]] == [("dev", 1, 1.0)]
     assert shown["versions"][0]["sentence"] == SENTENCE

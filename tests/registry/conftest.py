@@ -12,32 +12,33 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import postgres
+import buckets
+from postgres import on_both
 
 from rung.registry.home import Home, open_home
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "registry" in metafunc.fixturenames:
-        alone = metafunc.definition.get_closest_marker("sqlite") is not None
-        metafunc.parametrize("registry", ["file"] if alone else ["file", "postgresql"], indirect=True)
+    on_both(metafunc)
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="the package psycopg is not installed: pip install 'rung[postgres]'")
-    where = postgres.programs()
-    if where is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres.server(where) as url:
-        yield url
+def bucket_server() -> Iterator[str]:
+    pytest.importorskip("s3fs", reason="the package s3fs is not installed: pip install 'rung[s3]'")
+    pytest.importorskip("moto", reason="the package moto is not installed: pip install 'moto[server]'")
+    with buckets.server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
-def registry(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql")
-        postgres.empty(url)
-        monkeypatch.setenv("RUNG_DATABASE", url)
+def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The address of an empty prefix in a bucket."""
+    buckets.credentials(monkeypatch)
+    buckets.make(bucket_server, "blobs")
+    return f"s3://blobs/{tmp_path.name}?endpoint={bucket_server}"
+
+
+@pytest.fixture
+def registry(home: Path, database: str) -> Iterator[Home]:
     with open_home(write=True) as opened:
         yield opened

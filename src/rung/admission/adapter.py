@@ -65,11 +65,10 @@ def import_adapter(
     from rung.engine.bases.resolve import resolve
     from rung.engine.local.peft.beside import other_base
     from rung.engine.local.peft.files import read_settings
-    from rung.registry.store import BlobStore
 
     folder = adapter_folder(adapter, home, progress)
     _check_whole(folder)
-    store = BlobStore(home.path / "blobs", writable=True)
+    store = home.blobs.to_write()
     with store.scratch() as scratch:
         copy = scratch / "adapter"
         copy.mkdir()

@@ -55,6 +55,12 @@ def _document(home: Home, version: Version) -> tuple[ClimbDocument | None, str]:
     if not version.evidence.climb:
         return None, ""
     try:
-        return stored_document(home, version.evidence.climb), ""
+        document = stored_document(home, version.evidence.climb)
+        if document and version.origin and document.verdict.winner not in (None, version.candidate):
+            return (
+                None,
+                f"{version.ref}: its climb was made here too, and ended otherwise; what made it is told by {version.origin}",
+            )
+        return document, ""
     except UserError as error:
         return None, f"{version.ref}: {error.problem}"

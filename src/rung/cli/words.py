@@ -23,6 +23,11 @@ def _places(finding: Finding) -> str:
     return f" ({', '.join(finding.places[:SHOWN_PLACES])}{more})"
 
 
+def blobs(count: int) -> str:
+    """`1 blob`, `1,200 blobs`."""
+    return f"{count:,} blob{'' if count == 1 else 's'}"
+
+
 def fact(name: str, value: Any) -> str:
     """`tokens_per_s=1234.5` -> `1,234 tokens/s`; `loss=0.4126` -> `loss 0.413`; `wait_s=3` -> `wait 3.00 s`."""
     if isinstance(value, str | bool):

@@ -34,7 +34,7 @@ class Approval:
     created: str
 
 
-APPROVALS = Shelf(of=Approval, table=tables.approvals, domain="approval", by="person")
+APPROVALS = Shelf(of=Approval, table=tables.approvals, domain="approval", by=("person",))
 
 
 class Approvals:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table
+from sqlalchemy import Connection, Row, Select, Table, inspect
 
 from rung.registry.faults import explained
-from rung.registry.servers import add_once, make_ready, open_engine
+from rung.registry.servers import add_once, give_back, make_ready, open_engine, stored_bytes, unsound
 
 
 class Database:
@@ -80,6 +80,25 @@ class Database:
         """Adds a row, unless the table has it already by one of its unique keys."""
         with self.writing() as connection:
             add_once(connection, table, {**row, "created": now()})
+
+    def has_registry(self) -> bool:
+        """Whether somebody has made a registry in it."""
+        with self.reading() as connection:
+            return inspect(connection).has_table("migrations")
+
+    def size_bytes(self) -> int:
+        """What it takes on the disk; on a server, its tables and indices."""
+        with self.reading() as connection:
+            return stored_bytes(connection, self.path)
+
+    def faults(self) -> list[str]:
+        """What the database finds in itself that is not sound. Reads all of it; a server sees to that itself."""
+        with self.reading() as connection:
+            return unsound(connection)
+
+    def shrink(self) -> None:
+        """Gives room that is not used any more back to the disk, where nobody else is using the file."""
+        give_back(self._engine)
 
     def close(self) -> None:
         """Closes the pool's connections."""

@@ -92,3 +92,11 @@ def heads(connection: Connection) -> list[Head]:
     columns = tables.heads.c
     wanted = select(columns.lines, columns.digest, columns.signer, columns.signature).order_by(columns.seq)
     return [Head(**row._mapping) for row in connection.execute(wanted)]
+
+
+def heads_at(connection: Connection, lines: int) -> Head | None:
+    """The head that was signed behind so many lines; None where there is none."""
+    columns = tables.heads.c
+    wanted = select(columns.lines, columns.digest, columns.signer, columns.signature).where(columns.lines == lines)
+    row = connection.execute(wanted.order_by(columns.seq).limit(1)).first()
+    return Head(**row._mapping) if row else None

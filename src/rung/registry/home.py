@@ -4,7 +4,7 @@ format        the layout's version, one number
 registry.db   the history (SQLite), and who is climbing what; where `format` names a PostgreSQL database, it is there
 audit.head    how far the audit goes, signed
 keys/         private keys
-blobs/        what the history names by digest
+blobs/        what the history names by digest; where `format` names a bucket, it is there, and here are copies
 batches/      what is known of batches that servers have
 downloads/    what was fetched, and what was made of it
 reports/      HTML
@@ -21,19 +21,25 @@ from rung.registry.answers import StoredAnswers
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
 from rung.registry.candidates import Candidates
+from rung.registry.cleared import Cleared
 from rung.registry.climbs import Climbs
 from rung.registry.db import Database
+from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
 from rung.registry.integrity import Integrity
 from rung.registry.keys import Keys
-from rung.registry.layout import upgrading
+from rung.registry.layout import Layout, refuse_gone, upgrading
 from rung.registry.leases import Leases
+from rung.registry.locks import Locks
 from rung.registry.looks import Looks
 from rung.registry.migrations.run import migrate
 from rung.registry.names import Names
+from rung.registry.origins import Origins
+from rung.registry.others import Others
+from rung.registry.places import Places, asked_for, open_blobs, settle
+from rung.registry.reach import Reach
 from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
-from rung.registry.store import BlobStore
 from rung.registry.tasks import Tasks
 from rung.registry.timeline import Timeline
 
@@ -43,35 +49,47 @@ def default_path() -> Path:
     return Path(os.environ.get("RUNG_HOME") or "~/.rung").expanduser().absolute()
 
 
-def open_home(path: Path | str | None = None, *, write: bool = False) -> Home:
+def open_home(path: Path | str | None = None, *, write: bool = False, places: Places | None = None) -> Home:
     """The home at `path` (by default `default_path()`), made where there is none, and brought to this version's form where it is
-    of an earlier one. A new one has its registry in the database that RUNG_DATABASE names, else in a file. Several processes may
-    write at once; without `write` it is an error in rung to write.
+    of an earlier one. A new one has its registry in the database that RUNG_DATABASE names, else in a file, and its blobs in the
+    bucket that RUNG_BLOBS names, else in a folder. Several processes may write at once; without `write` it is an error in rung to
+    write.
 
-    Raises BrokenEnvironment where the folder or the database cannot be used or a newer version made it, UserError where a climb of
-    the version before is still under way.
+    places  what to go by in the place of the two variables
+
+    Raises BrokenEnvironment where the folder, the database or the bucket cannot be used or a newer version made it, UserError where
+    a climb of the version before is still under way.
     """
     folder = Path(path).expanduser().absolute() if path else default_path()
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with upgrading(folder, os.environ.get("RUNG_DATABASE", "")) as url:
-            database = Database(folder / "registry.db", writable=write, url=url)
+        with upgrading(folder, asked_for() if places is None else places) as layout:
+            refuse_gone(folder, layout.places.database)
+            database = Database(folder / "registry.db", writable=write, url=layout.places.database)
             try:
                 migrate(database)
-                return Home(folder, database)
+                if layout.is_new:
+                    _settle(layout, database)
+                return Home(folder, database, layout.places)
             except BaseException:
                 database.close()
                 raise
 
 
+def _settle(layout: Layout, database: Database) -> None:
+    """A new home has its blobs where the registry says, which may be there already; a bucket that cannot be used is said now."""
+    asked = layout.places
+    layout.places = Places(database=asked.database, blobs=settle(database, asked.blobs, layout.folder))
+
+
 class Home:
     """One RUNG_HOME: each noun's shelf an attribute. Use it as a context manager, or close it."""
 
-    def __init__(self, path: Path, database: Database) -> None:
-        self.path = path
+    def __init__(self, path: Path, database: Database, places: Places) -> None:
+        self.path, self.places = path, places
         self.downloads = path / "downloads"
         self._database = database
-        self.blobs = BlobStore(path / "blobs", writable=database.writable)
+        self.blobs = open_blobs(path / "blobs", places.blobs, writable=database.writable)
         self.leases = Leases(database)
         self.answers = StoredAnswers(database)
         self.tasks = Tasks(database)
@@ -79,16 +97,34 @@ class Home:
         self.runs = Runs(database, self.blobs)
         self.keys = Keys(path / "keys", database)
         self.audit = Audit(database, self.keys)
+        self.locks = Locks(database, self.audit, self.blobs)
         self.integrity = Integrity(database, self.keys, self.audit)
+        self.others = Others(database, self.keys)
+        self.origins = Origins(database, self.audit)
         self.receipts = Receipts(database, self.keys)
         self.approvals = Approvals(database, self.keys)
         self.names = Names(database, self.audit)
         self.aliases = Aliases(database, self.audit)
         self.timeline = Timeline(database)
         self.climbs = Climbs(database, self.leases)
+        self.exchange = Exchange(database, self.audit)
+        self.cleared = Cleared(database)
+        self.reach = Reach(database)
         self.looks = Looks(database)
         if database.writable:
             self.blobs.clear_leftovers()
+
+    def registry_bytes(self) -> int:
+        """What the registry takes, wherever it is."""
+        return self._database.size_bytes()
+
+    def registry_faults(self) -> list[str]:
+        """What the database finds in itself that is not sound; reads all of it."""
+        return self._database.faults()
+
+    def shrink_registry(self) -> None:
+        """Gives the room of what was cleared away back to the disk, where the registry is a file that nobody else is using."""
+        self._database.shrink()
 
     def together(self) -> AbstractContextManager[None]:
         """What this thread writes to the history within is kept as a whole or not at all."""

@@ -107,6 +107,13 @@ class Leases:
             holder = _holder(connection, climb)
         return holder if holder and holder.alive else None
 
+    def living(self) -> list[Holder]:
+        """Who holds a climb now, the longest first."""
+        with self._database.reading() as connection:
+            held = connection.execute(select(tables.leases.c.climb).order_by(tables.leases.c.since)).scalars().all()
+            found = [_holder(connection, climb) for climb in held]
+        return [holder for holder in found if holder and holder.alive]
+
     def check(self, connection: Connection, climb: str) -> None:
         """Raises UserError where this home held a climb that another process has taken over since."""
         lease = self._held.get(climb)

@@ -117,7 +117,7 @@ class Looks:
             found = _charge_of(connection, climb)
             number = found.number if found else _standing(connection, rows, None).climbs + 1
             if found is None:
-                row = {"climb": climb, "row_set": _set_of(connection, rows), "number": number, "alpha": grant(number).alpha}
+                row = {"climb": climb, "row_set": set_of(connection, rows), "number": number, "alpha": grant(number).alpha}
                 connection.execute(insert(tables.charges), row | {"created": now()})
             part, lines = grant(number).part, json.dumps(list(test.gauge.lines))
             entry = {"gauge": test.gauge.key, "test": test.key, "lines": lines, "climb": climb, "alpha": part}
@@ -146,7 +146,7 @@ class Looks:
     def add(self, task: str, candidate: str, n: int, rows: Sequence[str]) -> None:
         """Writes down a look at the first n of a task's (digest) test rows, which are all given; the same look is told once."""
         with self._database.writing() as connection:
-            row = {"task": task, "candidate": candidate, "n": n, "row_set": _set_of(connection, rows), "created": now()}
+            row = {"task": task, "candidate": candidate, "n": n, "row_set": set_of(connection, rows), "created": now()}
             add_once(connection, tables.looks, row)
 
     def at(self, rows: Sequence[str]) -> list[Look]:
@@ -204,7 +204,7 @@ def _overlaps(connection: Connection, rows: Sequence[str]) -> dict[int, set[str]
     return found
 
 
-def _set_of(connection: Connection, rows: Sequence[str]) -> int:
+def set_of(connection: Connection, rows: Sequence[str]) -> int:
     """The number of the set of these rows, which is stored once."""
     members = sorted(set(rows))
     name, columns = digest(members), tables.row_sets.c

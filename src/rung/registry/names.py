@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, insert, select
 
 from rung.errors import UserError
 from rung.json_form import canonical_json
@@ -38,7 +38,8 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One version of a name. `rung` is the one that built the Candidate."""
+    """One version of a name. `rung` is the one that built the Candidate; `origin` says what it was called in the home that it came
+    from (`laptop:tone@3`), "" of what was registered here."""
 
     name: str
     version: int
@@ -46,6 +47,7 @@ class Version:
     rung: str
     evidence: Evidence
     created: str
+    origin: str = ""
 
     @property
     def ref(self) -> str:
@@ -72,20 +74,38 @@ class Names:
         be a name and for an unknown Candidate.
         """
         check_name(name)
-        names, candidates = tables.names, tables.candidates
         with self._database.writing() as connection:
-            stored = connection.execute(select(candidates.c.fields).where(candidates.c.id == candidate)).first()
-            if not stored:
-                raise UserError(f"no candidate {candidate[:12]} is stored", where=str(self._database.path.parent))
             newest = row_of(connection, name)
             if newest and newest.candidate == candidate and _same(_evidence(newest.evidence), evidence):
                 return f"{name}@{newest.version}"
-            version = newest.version + 1 if newest else 1
-            row = {"name": name, "version": version, "candidate": candidate, "evidence": canonical_json(_told(evidence))}
-            connection.execute(insert(names), row | {"created": now()})
-            named = row_of(connection, f"{name}@{version}").seq
-            enter(connection, named, grounds_of(records.candidate(stored.fields), evidence.task, evidence.data))
-            self._audit.append(REGISTERED, f"{name}@{version}", row | {"evidence": _told(evidence)})
+            return self._enter(connection, name, newest.version + 1 if newest else 1, candidate, evidence)
+
+    def receive(self, name: str, number: int, candidate: str, evidence: Evidence) -> str:
+        """Gives a Candidate (id) that another home has as version `number` of a name a version here; returns `name@version`.
+
+        It keeps its number where that is above all that this home has of the name, else gets the next. Raises as `register` does.
+        """
+        check_name(name)
+        with self._database.writing() as connection:
+            newest = row_of(connection, name)
+            next_one = newest.version + 1 if newest else 1
+            return self._enter(connection, name, max(number, next_one), candidate, evidence)
+
+    def same_as(self, name: str, candidate: str, evidence: Evidence) -> Version | None:
+        """The version of a name that is this Candidate (id) from this very climb; None where there is none, or no climb known."""
+        found = self.of(name=name, candidate=candidate) if evidence.climb else []
+        return next((one for one in found if one.evidence.climb == evidence.climb), None)
+
+    def _enter(self, connection: Connection, name: str, version: int, candidate: str, evidence: Evidence) -> str:
+        columns = tables.candidates.c
+        stored = connection.execute(select(columns.fields).where(columns.id == candidate)).first()
+        if not stored:
+            raise UserError(f"no candidate {candidate[:12]} is stored", where=str(self._database.path.parent))
+        row = {"name": name, "version": version, "candidate": candidate, "evidence": canonical_json(_told(evidence))}
+        connection.execute(insert(tables.names), row | {"created": now()})
+        named = row_of(connection, f"{name}@{version}").seq
+        enter(connection, named, grounds_of(records.candidate(stored.fields), evidence.task, evidence.data))
+        self._audit.append(REGISTERED, f"{name}@{version}", row | {"evidence": _told(evidence)})
         return f"{name}@{version}"
 
     def all(self) -> list[Version]:
@@ -114,9 +134,13 @@ class Names:
         return self._versions(tables.names.c.seq.in_(select(columns.named).where(beginning_with(columns.digest, ground))))
 
     def _versions(self, *which: ColumnElement[bool]) -> list[Version]:
-        names, candidates = tables.names, tables.candidates
+        names, candidates, origins = tables.names, tables.candidates, tables.origins
+        came = (origins.c.name == names.c.name) & (origins.c.version == names.c.version)
         wanted: Select[Any] = (
-            select(names, candidates.c.fields).join(candidates, candidates.c.id == names.c.candidate).where(*which)
+            select(names, candidates.c.fields, origins.c.home, origins.c.ref)
+            .join(candidates, candidates.c.id == names.c.candidate)
+            .outerjoin(origins, came)
+            .where(*which)
         )
         return [
             Version(
@@ -126,6 +150,7 @@ class Names:
                 rung=json.loads(row.fields)["rung"],
                 evidence=_evidence(row.evidence),
                 created=row.created,
+                origin=f"{row.home}:{row.ref}" if row.ref else "",
             )
             for row in self._database.rows(wanted.order_by(names.c.name, names.c.version))
         ]

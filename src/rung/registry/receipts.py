@@ -73,7 +73,7 @@ class Receipt:
         ]
 
 
-RECEIPTS = Shelf(of=Receipt, table=tables.receipts, domain="receipt", by="verifier")
+RECEIPTS = Shelf(of=Receipt, table=tables.receipts, domain="receipt", by=("verifier", "trusted"))
 
 
 class Receipts:

@@ -37,5 +37,13 @@ def _stands_at(connection: Connection, name: str, alias: str) -> int | None:
 
 
 def versions_in_words(known: Sequence[int]) -> str:
-    """`is version 1`, `are the versions 1 to 7`."""
-    return f"is version {known[0]}" if len(known) == 1 else f"are the versions {known[0]} to {known[-1]}"
+    """`is version 1`, `are the versions 1 to 7`, `are the versions 1 to 3, 7`."""
+    if len(known) == 1:
+        return f"is version {known[0]}"
+    runs = [[known[0], known[0]]]
+    for number in known[1:]:
+        if number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return f"are the versions {', '.join(str(first) if first == last else f'{first} to {last}' for first, last in runs)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +20,8 @@ from sqlalchemy.exc import OperationalError
 from rung.errors import BrokenEnvironment, UserError
 
 BUSY_TIMEOUT_MS = 20_000
+# SQLite takes at most 999 parameters in one statement before version 3.32.
+IN_ONE_SELECT = 900
 POSTGRESQL = "postgresql"
 SCHEMES = (POSTGRESQL, "postgres")
 SECRETS = ("password", "sslpassword")
@@ -120,6 +123,33 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
     statement = _insert(connection, table)
     values = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
+
+
+def stored_bytes(connection: Connection, file: Path) -> int:
+    """What the registry takes on the disk: the file and its log, or all tables and indices of the schema."""
+    if connection.dialect.name == POSTGRESQL:
+        wanted = "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c WHERE c.relkind = 'r' "
+        return int(connection.exec_driver_sql(wanted + "AND c.relnamespace = current_schema()::regnamespace").scalar() or 0)
+    return sum(
+        part.stat().st_size for part in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))) if part.exists()
+    )
+
+
+def unsound(connection: Connection) -> list[str]:
+    """What the file's own check finds; nothing where it is sound, or a server's."""
+    if connection.dialect.name == POSTGRESQL:
+        return []
+    said = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
+    return [f"registry.db is damaged: {line}" for line in said if line != "ok"]
+
+
+def give_back(engine: Engine) -> None:
+    """Writes the file anew without what it does not use any more; where somebody else is using it, it stays as it is."""
+    if engine.dialect.name == POSTGRESQL:
+        return
+    with suppress(OperationalError), engine.execution_options(begin="").connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=1000")
+        connection.exec_driver_sql("VACUUM")
 
 
 def _insert(connection: Connection, table: Table) -> Any:

@@ -111,7 +111,21 @@ def _signed(name: str) -> Table:
     return _table(name, _text("digest", unique=True), _text("name"), version, *signature, Index(f"ix_{name}_of", "name", "version"))
 
 
+locks = _table("locks", _text("task", unique=True), _text("blob"), _text("rows"), _text("trees"))
 receipts, approvals = _signed("receipts"), _signed("approvals")
+origins = _table(
+    "origins",
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    _text("line", unique=True),
+    _text("home"),
+    _text("ref"),
+    _text("proof"),
+    UniqueConstraint("name", "version"),
+)
+others = _table("others", _text("fingerprint", unique=True), _text("kind"), _text("name"), _text("home"), _text("public"))
+removed = _table("removed", _text("blob", index=True), Column("bytes", Integer, nullable=False))
+places = _table("places", _text("what", unique=True), _text("url"))
 HISTORY = tuple(metadata.sorted_tables)
 
 answers = Table(
@@ -120,6 +134,7 @@ answers = Table(
     Column("candidate", Text, primary_key=True),
     Column("example", Text, primary_key=True),
     _text("payload"),
+    _text("kept", server_default=""),
 )
 
 leases = Table(

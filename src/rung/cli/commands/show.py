@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import told_version
+from rung.cli.climbing import told_versions
 from rung.cli.lineage import drawn, lineage
 from rung.cli.lookup import look_up
 from rung.cli.output import example, fields, json_option, print_json, show, table
@@ -47,17 +47,26 @@ def describe(home: Home, ref: str) -> dict[str, Any]:
     return {
         "id": candidate.id,
         "ref": known.ref,
-        "versions": [told_version(home, version) for version in versions],
+        "versions": told_versions(home, versions),
         "aliases": [asdict(move) for move in standing if (move.name, move.version) in numbers],
         "candidate": as_json(candidate),
         "lineage": lineage(home, known),
-        "artefacts": [
-            {"digest": digest, "bytes": home.blobs.size_bytes(digest), "intact": home.blobs.is_intact(digest)}
-            for digest in candidate.artefacts
-        ],
+        "artefacts": [_artefact(home, digest) for digest in candidate.artefacts],
         "runs": [asdict(record) for record in home.runs.records(candidate.id)],
         "remarks": [known.note] if known.note else [],
     }
+
+
+def _artefact(home: Home, digest: str) -> dict[str, Any]:
+    """A blob's size and whether it is intact; of one that is not there any more, why."""
+    from rung.errors import BrokenEnvironment
+
+    try:
+        return {"digest": digest, "bytes": home.blobs.size_bytes(digest), "intact": home.blobs.is_intact(digest), "gone": None}
+    except BrokenEnvironment as error:
+        cleared = home.cleared.when().get(digest)
+        said = f"cleared away by `rung gc`, {cleared[:16].replace('T', ' ')} UTC" if cleared else error.problem
+        return {"digest": digest, "bytes": None, "intact": False, "gone": said}
 
 
 def _shown(demonstrations: dict[str, Any] | None) -> str | None:
@@ -77,13 +86,15 @@ def _sentences(document: dict[str, Any], *, claimed: bool) -> str | None:
 def _show(document: dict[str, Any]) -> None:
     candidate = document["candidate"]
     artefacts = [
-        f"{row['digest'][:12]}  {size(row['bytes'])}  {'intact' if row['intact'] else 'CHANGED'}" for row in document["artefacts"]
+        f"{row['digest'][:12]}  {size(row['bytes'])}  {row['gone'] or ('intact' if row['intact'] else 'CHANGED')}"
+        for row in document["artefacts"]
     ]
     aliases = [f"{move['name']}@{move['alias']} since {move['created'][:16].replace('T', ' ')} UTC" for move in document["aliases"]]
     show(
         fields(
             {
                 "name": ", ".join(f"{row['name']}@{row['version']}" for row in document["versions"]) or None,
+                "came from": ", ".join(row["origin"] for row in document["versions"] if row["origin"]) or None,
                 "aliases": ", ".join(aliases) or None,
                 "candidate": document["id"],
                 "rung": candidate["rung"],
