@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rung.errors import UserError
-from rung.registry.keys import FORM, Identity, Signer, read_public
+from rung.registry.key_files import FORM, read_public
+from rung.registry.keys import Identity, Signer
 
 
 def encoded(kind: str, payload: bytes) -> bytes:
