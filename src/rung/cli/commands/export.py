@@ -46,7 +46,7 @@ def command(name: str, formats: str, folder: Path, store: str | None, no_check: 
 
     The same export again keeps what stands there.
     """
-    from rung.cli.proofs import tasks_at_hand
+    from rung.climb.at_hand import tasks_at_hand
     from rung.export.base import export, refuse_unfit
     from rung.export.publish import publish, publishing
     from rung.export.subject import Options, subject_of
