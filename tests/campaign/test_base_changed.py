@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from moved import Moving, asked
+from moved import Moving, asked, write_task
 
 from rung.cli.app import run
 from rung.engine.bases.base_parts import BaseChanged, kept_base_parts
@@ -101,6 +101,7 @@ def test_a_note_that_is_damaged_or_cannot_be_written_keeps_nobody_from_answering
 
 def test_every_door_says_it(moving: Moving, capsys: pytest.CaptureFixture[str]) -> None:
     script = Path(moving.old.removeprefix("scripted:").partition("#")[0])
+    on_it = write_task(moving.folder, "third", "tone@1")
     script.write_text(script.read_text() + "\n# another one\n")
     told = "the base is not the one that was measured: its code changed"
     who = "On what it was rest: mail@1 (champion), slow@1, tone@1."
@@ -111,6 +112,8 @@ def test_every_door_says_it(moving: Moving, capsys: pytest.CaptureFixture[str]) 
         ["answer", "tone", "The charger works"],
         ["eval", str(moving.task("tone")), "--candidate", "tone@1"],
         ["eval", str(moving.task("tone")), "--candidate", "tone@1", "--split", "test"],
+        ["plan", str(on_it)],
+        ["climb", str(on_it)],
     ):
         assert run(command) == 2, command
         said = capsys.readouterr().err
