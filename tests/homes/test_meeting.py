@@ -248,7 +248,7 @@ def test_a_receipt_that_was_forged_on_the_way_is_named(mine: Home, team: Home) -
 def test_a_killed_push_goes_on(mine: Home, team: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         ship(mine, GOOD)
-    for after in range(1, 9):
+    for after in (1, 4, 6):
         calls = iter(range(after))
         take, receive = team.blobs.take, team.exchange.unpack
 
