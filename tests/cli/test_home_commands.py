@@ -83,7 +83,7 @@ def test_push_trust_and_promote_there(
 ) -> None:
     assert run(["push", str(team), "tone"]) == 0
     said = capsys.readouterr().out
-    assert "came" in said and "none that counts" in said and "rung keys trust FINGERPRINT" in said
+    assert "came" in said and "not trusted" in said and "rung keys trust FINGERPRINT" in said
     assert run(["push", str(team), "--json"]) == 0
     (version,) = told(capsys)["versions"]
     assert (version["there"], version["here"], version["new"], version["blobs"]) == ("tone@1", "tone@1", False, 0)

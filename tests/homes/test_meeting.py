@@ -46,7 +46,7 @@ def test_versions_come_with_their_files_and_keep_their_numbers_where_they_can(mi
         ship(mine, GOOD)
     met = meet(mine, team, "tone")
     assert here(met) == {"tone@1": "tone@1", "tone@2": "tone@2"}
-    assert all(one.new and one.blobs == 2 and not one.held for one in met.versions)
+    assert all(one.new and one.blobs == 2 and one.receipt == "not trusted" for one in met.versions)
     for ref in ("tone@1", "tone@2"):
         candidate = team.candidates.get(ref)
         assert candidate == mine.candidates.get(ref)
@@ -308,7 +308,7 @@ def test_parents_and_imports_come_too(mine: Home, team: Home) -> None:
         mine.candidates.add(candidate, "t")
     mine.names.register("mine", child.id, Evidence(claimed="a PEFT adapter"))
     met = meet(mine, team, "mine")
-    assert met.versions[0].held is False and met.strangers
+    assert met.versions[0].receipt == "none" and met.strangers
     assert team.candidates.get(parent.id) == parent
     found = team.names.find("mine")
     assert found is not None and found.is_claimed
