@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import postgres
 import pytest
 from corpus import Corpus
 from tiny import make_tiny_model
@@ -52,6 +53,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("RUNG_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a schema on a PostgreSQL server of the tests' own."""
+    pytest.importorskip("psycopg", reason="the package psycopg is not installed: pip install 'rung[postgres]'")
+    where = postgres.programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    with postgres.server(where) as url:
+        yield url
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the registry of a home that is made in the test will be: in the file, or (`postgresql`) on an empty server."""
+    kind = str(getattr(request, "param", "file"))
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgresql")
+        postgres.empty(url)
+        monkeypatch.setenv("RUNG_DATABASE", url)
+    return kind
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 L0 = frozenset(
     {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "choices", "choice_words"}
-    | {"escapes", "garbage", "reply", "sources", "user_code"}
+    | {"escapes", "garbage", "merkle", "reply", "sources", "user_code"}
 )
 # What each part may import besides itself; the parts of a layer know nothing of each other.
 LAYERS: Mapping[str, frozenset[str] | None] = {
@@ -108,7 +108,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 72
+MAX_OPTIONS = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +134,12 @@ def parsed(file: Path) -> ast.Module:
 @cache
 def _tree(text: str) -> ast.Module:
     return ast.parse(text)
+
+
+@cache
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All of a tree: each is walked once, whatever looks through it."""
+    return tuple(ast.walk(tree))
 
 
 def modules(package: Path) -> dict[str, Path]:
@@ -194,7 +200,7 @@ def underscore_imports(package: Path) -> list[str]:
     known = modules(package)
     problems = []
     for name, file in known.items():
-        for node in ast.walk(parsed(file)):
+        for node in nodes(parsed(file)):
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             source = _absolute(node, name, is_package=file.stem == "__init__") if isinstance(node, ast.ImportFrom) else ""
@@ -215,7 +221,7 @@ def limit_violations(folder: Path) -> list[str]:
         text = file.read_text("utf-8")
         if (lines := text.count("\n")) > MAX_FILE_LINES:
             problems.append(f"{file}:1: {lines} lines, at most {MAX_FILE_LINES}")
-        for node in ast.walk(_tree(text)):
+        for node in nodes(_tree(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > MAX_FUNCTION_LINES:
@@ -227,7 +233,7 @@ def options(package: Path) -> list[str]:
     """Every option of every command, `file:line: how it is declared`; an option that commands share counts for each."""
     found = []
     for file in sorted((package / "cli" / "commands").glob("*.py")):
-        for node in ast.walk(parsed(file)):
+        for node in nodes(parsed(file)):
             for declared in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
                 words = ast.unparse(declared)
                 if words.startswith("click.option(") or words.endswith("_option"):
@@ -289,14 +295,19 @@ def top_level(tree: ast.Module) -> dict[str, ast.stmt]:
 
 
 def _imports_of(file: Path, name: str, known: Mapping[str, Path]) -> Iterator[Import]:
-    tree = parsed(file)
-    inside = {id(node) for function in ast.walk(tree) if _is_function(function) for node in ast.walk(function)}
-    guarded = _guarded_lines(tree)
-    for node in ast.walk(tree):
+    for node, eager, for_types in _importing(parsed(file)):
         for target in _targets(node, name, file, known):
             line: int = node.lineno  # type: ignore[attr-defined]
-            eager = id(node) not in inside
-            yield Import(file=file, line=line, importer=name, target=target, eager=eager, for_types=line in guarded)
+            yield Import(file=file, line=line, importer=name, target=target, eager=eager, for_types=for_types)
+
+
+@cache
+def _importing(tree: ast.Module) -> tuple[tuple[ast.AST, bool, bool], ...]:
+    """What imports, or may: whether when the module is loaded, whether for type checkers alone."""
+    inside = {id(node) for function in nodes(tree) if _is_function(function) for node in ast.walk(function)}
+    guarded = _guarded_lines(tree)
+    found = [node for node in nodes(tree) if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)]
+    return tuple((node, id(node) not in inside, node.lineno in guarded) for node in found)
 
 
 def _targets(node: ast.AST, name: str, file: Path, known: Mapping[str, Path]) -> list[str]:
@@ -312,7 +323,12 @@ def _targets(node: ast.AST, name: str, file: Path, known: Mapping[str, Path]) ->
 
 
 def called(node: ast.Call) -> str:
-    return ast.unparse(node.func)
+    """What a call calls, dotted; a `?` stands for what is no name."""
+    names, inner = [], node.func
+    while isinstance(inner, ast.Attribute):
+        names.append(inner.attr)
+        inner = inner.value
+    return ".".join([inner.id if isinstance(inner, ast.Name) else "?", *reversed(names)])
 
 
 def _absolute(node: ast.ImportFrom, name: str, *, is_package: bool) -> str:
@@ -329,7 +345,7 @@ def _is_function(node: ast.AST) -> bool:
 
 def _guarded_lines(tree: ast.Module) -> set[int]:
     """The lines under `if TYPE_CHECKING:`."""
-    guards = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]
+    guards = [node for node in nodes(tree) if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]
     return {line for node in guards for line in range(node.lineno, (node.body[-1].end_lineno or node.lineno) + 1)}
 
 

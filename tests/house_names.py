@@ -12,6 +12,7 @@ from typing import Any
 import house
 
 RUNG_NAME = re.compile(r"\br\d+_[a-z]\w*")
+GIVING = (ast.Compare, ast.Call, ast.Dict, ast.Assign, ast.AnnAssign, ast.arguments)
 
 
 def name_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
@@ -28,40 +29,39 @@ def name_violations(package: Path, slots: Mapping[str, str]) -> list[str]:
     Docstrings may name what they like.
     """
     problems = []
-    found = house.imports(package)
+    found, trees = house.imports(package), {file: house.parsed(file) for file in sorted(package.rglob("*.py"))}
     for slot, dotted in slots.items():
         folder = package.joinpath(*dotted.split(".")[1:])
-        names = {file.stem for file in folder.glob("*.py") if set(house.CONTRACT[slot]) & _defined(file)}
+        names = {file.stem for file in folder.glob("*.py") if set(house.CONTRACT[slot]) & set(house.top_level(trees[file]))}
         own = set(folder.rglob("*.py"))
         homes = {f"{dotted}.{name}": name for name in names}
         problems += [
             f"{one}  (imports {homes[one.target]} by name)" for one in found if one.target in homes and one.file not in own
         ]
-        for file in sorted(set(package.rglob("*.py")) - own):
-            for line, name in _named(file, slot, names):
+        for file in [file for file in trees if file not in own]:
+            for line, name in _named_in(trees[file], slot, frozenset(names)):
                 problems.append(f"{file}:{line}: {house.source_line(file, line)}  (names {name}, which is one of the {slot})")
     return problems
 
 
-def _defined(file: Path) -> set[str]:
-    return set(house.top_level(house.parsed(file)))
-
-
-def _named(file: Path, slot: str, names: set[str]) -> list[tuple[int, str]]:
-    """The line and the name of each string that names a plug-in of the slot."""
-    return _named_in(house.parsed(file), slot, frozenset(names))
-
-
 @cache
 def _named_in(tree: ast.Module, slot: str, names: frozenset[str]) -> list[tuple[int, str]]:
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs and slot == "rungs":
-            found += [(node.lineno, name) for name in RUNG_NAME.findall(node.value)]
+    for node in _telling(tree):
+        if isinstance(node, ast.Constant) and slot == "rungs":
+            found += [(node.lineno, name) for name in RUNG_NAME.findall(str(node.value))]
         for value in _said_of(node, slot):
             found += [(text.lineno, str(text.value)) for text in _texts(value) if text.value in names]
     return sorted(set(found))
+
+
+@cache
+def _telling(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """The nodes that may name something: strings but docstrings, and what gives a value to a name."""
+    nodes = house.nodes(tree)
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs]
+    return (*texts, *(node for node in nodes if isinstance(node, GIVING)))
 
 
 def _said_of(node: ast.AST, slot: str) -> list[ast.expr | None]:

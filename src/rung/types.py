@@ -6,7 +6,7 @@ All are frozen, keyword-only dataclasses of plain JSON values, so that each can 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,6 +27,8 @@ SPLITS = ("train", "dev", "test")
 CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT, UNHELD = "length", "content_filter", "error", "refused", "silent", "unheld"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
+# Of a Task, what is no part of its lock.
+OUTSIDE = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +115,8 @@ class Bar:
     @property
     def line(self) -> float:
         """What its estimate is held against: a mean score, a metric or a cost, or the difference of two means."""
-        fixed = self.at_least if self.at_least is not None else self.at_most
-        if fixed is not None:
-            return fixed
-        return self.by if self.better_than is not None else -self.margin
+        relative = self.by if self.better_than is not None else -self.margin
+        return next((fixed for fixed in (self.at_least, self.at_most) if fixed is not None), relative)
 
     @property
     def other(self) -> str | None:
@@ -138,9 +138,8 @@ class Bar:
             f"{key} {' or '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
             for key, value in self.where.items()
         )
-        return " ".join(
-            [*([metric] if metric else []), *([f"of {self.of}"] if self.of else []), *([f"over rows with {over}"] if over else [])]
-        )
+        parts = (metric, f"of {self.of}" if self.of else "", f"over rows with {over}" if over else "")
+        return " ".join(filter(None, parts))
 
     @property
     def plain(self) -> bool:
@@ -176,8 +175,8 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    No part of its digest: `findings` of the audit; `traffic`, what break-evens are told in; `in_flight`; `batch`. Rungs share alpha
-    by `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
+    No part of its digest: what is OUTSIDE: `findings` of the audit; `traffic`, what break-evens are told in. Rungs share alpha by
+    `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
 
     name: str
     base: str
@@ -212,8 +211,7 @@ class Task:
     @property
     def base_artefacts(self) -> tuple[str, ...]:
         """Digests of all that the base has in the blob store: a full fine-tune, adapters."""
-        stored = self.base_reference.stored
-        return (*((stored,) if stored else ()), *self.base_adapters)
+        return (*filter(None, (self.base_reference.stored,)), *self.base_adapters)
 
     def split(self, name: str) -> tuple[Example, ...]:
         """The examples of one split, in the task's order."""
@@ -226,12 +224,14 @@ class Task:
     @cached_property
     def digest(self) -> str:
         """The lock: SHA-256 over every field that changes what good means, rows and splits included."""
+        return self.lock_of([(row.digest, row.group, row.split, row.slices) for row in self.examples])
+
+    def lock_of(self, rows: Iterable[tuple[str, str, str, Mapping[str, Any]]]) -> str:
+        """What its digest is with these rows, each by its digest, group, split and slices: the rows themselves are not needed."""
         # Left out where there are none, so that other tasks keep the digest that they had before there could be any.
         none = [name for name, unsaid in (("base_adapters", ()), ("alpha_shares", "dev")) if getattr(self, name) == unsaid]
-        outside = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch", *none)
-        fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in outside}
-        rows = [[row.digest, row.group, row.split, *([dict(row.slices)] if row.slices else [])] for row in self.examples]
-        return digest([fields, rows])
+        fields = {f.name: _locked(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name not in (*OUTSIDE, *none)}
+        return digest([fields, [[name, group, split, *([dict(slices)] if slices else [])] for name, group, split, slices in rows]])
 
 
 def _locked(value: Any) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "promote"))
-from shipped import ship, tampering
+from databases import tampering
+from shipped import ship
 
 from rung.cli.app import run
 from rung.registry.home import open_home
@@ -139,9 +140,63 @@ def test_verify_of_a_home_with_nothing_in_it(home: Path, capsys: pytest.CaptureF
         (["rollback", "tone@1"], "names a version"),
         (["verify", "tone@7"], "no candidate is called 'tone@7'"),
         (["verify", "--replay", "-1"], "replay"),
+        (["keys", "retire"], "whose key is to be retired?"),
+        (["keys", "retire", "zoe"], "the home knows no identity 'zoe'"),
+        (["keys", "retire", "anna", "ed25519:x"], "a key that is retired is not given"),
+        (["keys", "rotate", "anna", "--compromised-since", "yesterday"], "'yesterday' is no moment"),
+        (["keys", "rotate", "anna", "--compromised-since", "2999-01-01"], "is yet to come"),
+        (["keys", "make", "bob", "--compromised-since", "2026-01-01"], "--compromised-since is for retire and rotate"),
     ],
 )
 def test_bad_input_is_refused_with_code_2(tone: Path, capsys: pytest.CaptureFixture[str], typed: list[str], words: str) -> None:
     assert run(typed) == 2
     seen = capsys.readouterr()
     assert words in seen.err and "Traceback" not in seen.err
+
+
+def test_what_was_brought_is_promoted_once_a_task_has_judged_it(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "climb"))
+    from planted import write
+
+    monkeypatch.setattr("getpass.getuser", lambda: "anna")
+    task = write(tmp_path / "task", "solved", rows=120)
+    (tmp_path / "prompt.txt").write_text("Positive or negative?")
+    base = f"scripted:{task.parent / 'model.py'}#model"
+    assert run(["import", str(tmp_path / "prompt.txt"), "--as", "brought", "--base", base]) == 0
+    capsys.readouterr()
+    assert run(["promote", "brought", "--json"]) == 1
+    (condition,) = told(capsys)["conditions"]
+    assert condition["said"].startswith("it is CLAIMED (") and condition["said"].endswith("no task has judged it")
+    assert "rung eval TASK --candidate brought@1 --split test" in condition["hint"]
+    assert run(["eval", str(task), "--candidate", "brought@1", "--split", "test", "--json"]) == 0
+    assert told(capsys)["judged"] == ["brought@2"]
+    assert run(["promote", "brought@1"]) == 1
+    assert "rung promote brought@2" in capsys.readouterr().out
+    assert run(["promote", "brought"]) == 0
+    assert "brought@champion is brought@2 now" in capsys.readouterr().out
+    assert run(["verify", "brought@champion", "--json"]) == 0
+    links = {link["name"]: link for link in told(capsys)["versions"][0]["links"]}
+    assert {name: link["status"] for name, link in links.items()} == dict.fromkeys(
+        ("base", "data", "code", "evaluation"), "PROVED"
+    ) | {"recipe": "CLAIMED"}
+    assert "climb that" in links["recipe"]["mend"]
+
+
+def test_keys_are_retired_and_rotated_as_typed(tone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["keys", "make", "bob"]) == 0
+    assert run(["approve", "tone@1", "--as", "bob"]) == 0
+    assert run(["promote", "tone@1"]) == 0
+    capsys.readouterr()
+    assert run(["keys", "rotate", "verifier", "--compromised-since", "2026-01-01", "--json"]) == 0
+    identities = {one["name"]: one["ended"] for one in told(capsys)["identities"]}
+    assert identities["verifier"] == "compromised since 2026-01-01 00:00 UTC" and identities["verifier-2"] is None
+    assert run(["verify", "--json"]) == 1
+    document = told(capsys)
+    assert any("tone@champion stands for version 1 on a receipt that does not hold" in one for one in document["broken"])
+    assert any("tone@2: the receipt" in one for one in document["remarks"])
+    evaluation = [link for one in document["versions"] for link in one["links"] if link["name"] == "evaluation"]
+    assert {link["status"] for link in evaluation} == {"CLAIMED"} and all("rung promote" in link["mend"] for link in evaluation)
+    assert run(["keys"]) == 0
+    assert "ended" in capsys.readouterr().out

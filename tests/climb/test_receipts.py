@@ -95,8 +95,14 @@ def test_what_is_not_at_hand_is_claimed(home: Path, monkeypatch: pytest.MonkeyPa
         version = newest(opened)
         assert statuses(proofs(opened, version, hands(opened, replay=0)))["evaluation"] == "CLAIMED"
         monkeypatch.setattr("rung.promote.proofs.code_digest", lambda: "0" * 64)
-        gone = statuses(proofs(opened, version, hands(opened, task="gone.yaml")))
-        assert gone == {"base": "PROVED", "data": "CLAIMED", "recipe": "CLAIMED", "code": "CLAIMED", "evaluation": "CLAIMED"}
+        gone = proofs(opened, version, hands(opened, task="gone.yaml"))
+        assert statuses(gone) == dict.fromkeys(("base", "data", "recipe", "evaluation"), "PROVED") | {"code": "CLAIMED"}
+        assert "computed again from its settings and the digests of its rows" in gone[1].said
+        monkeypatch.setattr(opened.locks, "record", lambda _task: None)
+        nothing = proofs(opened, version, hands(opened, task="gone.yaml"))
+        assert statuses(nothing) == dict.fromkeys(("data", "recipe", "code", "evaluation"), "CLAIMED") | {"base": "PROVED"}
+        assert all(link.mend for link in nothing[1:])
+        assert nothing[1].mend.startswith("Bring ") and nothing[1].mend.endswith("task.yaml and its rows back as they were.")
 
 
 def test_a_changed_base_and_changed_answers_are_broken(home: Path, climbed: Path, tmp_path: Path) -> None:

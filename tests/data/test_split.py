@@ -1,6 +1,5 @@
 """Duplicates, splits, leaks and digests."""
 
-import hashlib
 from collections import Counter
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rung.data.digest import data_digests, merkle_root
+from rung.data.digest import data_digests
 from rung.data.split import _place, deduplicate, leaks, normalise, split
 from rung.errors import UserError
 from rung.types import Example
@@ -182,24 +181,6 @@ def test_leaks_are_both_rows():
     assert [(pair.test.source, pair.train.source) for pair in leaks(examples)] == [("a.csv:9", "a.csv:2")]
     assert len(deduplicate(examples).examples) == 4
     assert leaks(examples[2:]) == ()
-
-
-def test_merkle_root_is_that_of_rfc_6962():
-    def leaf(text: str) -> bytes:
-        return hashlib.sha256(b"\x00" + text.encode()).digest()
-
-    def node(left: bytes, right: bytes) -> bytes:
-        return hashlib.sha256(b"\x01" + left + right).digest()
-
-    assert merkle_root([]) == hashlib.sha256(b"").hexdigest()
-    assert merkle_root(["a"]) == leaf("a").hex()
-    five = [leaf(text) for text in "abcde"]
-    left = node(node(five[0], five[1]), node(five[2], five[3]))
-    assert merkle_root(list("abcde")) == node(left, five[4]).hex()
-    seven = [leaf(text) for text in "abcdefg"]
-    right = node(node(seven[4], seven[5]), seven[6])
-    assert merkle_root(list("abcdefg")) == node(left, right).hex()
-    assert len({merkle_root(list(text)) for text in ("ab", "ba", "abb", "abbb", "aab")}) == 5
 
 
 def test_data_digests_see_every_row():

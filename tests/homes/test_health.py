@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from shipped import ship, tampering
+from databases import tampering
+from shipped import ship
 
 from rung.errors import BrokenEnvironment, RungError, UserError
 from rung.homes.health import health

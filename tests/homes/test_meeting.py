@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from shipped import none_at_hand, ship, tampering
+from databases import tampering
+from shipped import none_at_hand, ship
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.homes.health import health

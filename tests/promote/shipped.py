@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rung.registry.db import now
@@ -109,14 +106,3 @@ def verdict(name: str, scores: Sequence[float] | None) -> Verdict:
         reason="at least 60%",
         name=name,
     )
-
-
-@contextmanager
-def tampering(home: Path) -> Any:
-    """The home's database, without its triggers, as whoever has the file can open it."""
-    raw = sqlite3.connect(home / "registry.db")
-    for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        raw.execute(f"DROP TRIGGER {trigger}")
-    yield raw
-    raw.commit()
-    raw.close()

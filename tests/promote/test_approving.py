@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from shipped import none_at_hand, ship, tampering
+from databases import tampering
+from shipped import none_at_hand, ship
 
 from rung.errors import UserError
 from rung.promote.approving import approve

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from shipped import LOCK, none_at_hand, ship, tampering
+from databases import tampering
+from shipped import LOCK, none_at_hand, ship
 
 from rung.errors import UserError
 from rung.promote.promoting import Promotion, promote, rollback, stood

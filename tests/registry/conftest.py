@@ -13,25 +13,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import buckets
-import postgres
+from postgres import on_both
 
 from rung.registry.home import Home, open_home
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "registry" in metafunc.fixturenames:
-        alone = metafunc.definition.get_closest_marker("sqlite") is not None
-        metafunc.parametrize("registry", ["file"] if alone else ["file", "postgresql"], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="the package psycopg is not installed: pip install 'rung[postgres]'")
-    where = postgres.programs()
-    if where is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    with postgres.server(where) as url:
-        yield url
+    on_both(metafunc)
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +39,6 @@ def bucket(bucket_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 @pytest.fixture
-def registry(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql")
-        postgres.empty(url)
-        monkeypatch.setenv("RUNG_DATABASE", url)
+def registry(home: Path, database: str) -> Iterator[Home]:
     with open_home(write=True) as opened:
         yield opened

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from databases import tampering
 from nouns import a_candidate
 from old_home import write_old_home
 
 from rung.registry.chain import CLOCK
 from rung.registry.home import Home, open_home
 from rung.registry.names import Evidence
-
-pytestmark = pytest.mark.sqlite
 
 
 @pytest.fixture
@@ -39,13 +37,9 @@ def tone(registry: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def change(home: Home, *statements: str) -> list[str]:
-    raw = sqlite3.connect(home.path / "registry.db")
-    for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        raw.execute(f"DROP TRIGGER {trigger}")
-    for statement in statements:
-        assert raw.execute(statement).rowcount, statement
-    raw.commit()
-    raw.close()
+    with tampering(home.path) as raw:
+        for statement in statements:
+            assert raw.execute(statement).rowcount, statement
     return home.integrity.faults()
 
 

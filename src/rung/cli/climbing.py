@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,17 +79,22 @@ def stored_document(home: Home, climb: str) -> ClimbDocument | None:
     return from_json(stored) if stored else None
 
 
-def told_version(home: Home, version: Version) -> dict[str, Any]:
-    """A version as JSON, with the `sentence` of the climb that it rests on, or of what it claims; None where neither is kept."""
+def told_versions(home: Home, versions: Sequence[Version]) -> list[dict[str, Any]]:
+    """Versions as JSON, each with the `sentence` of its climb, or of what it claims; None where neither is kept."""
+    from rung.climb.record import sentences
+
+    said = sentences(home, [one.evidence.climb for one in versions if one.evidence.climb and not one.is_claimed])
+    return [asdict(one) | {"claimed": one.is_claimed, "sentence": _sentence(home, one, said)} for one in versions]
+
+
+def _sentence(home: Home, version: Version, said: Mapping[str, str | None]) -> str | None:
     from rung.climb.record import document_of
-    from rung.registry.documents import sentence_in
 
     if version.is_claimed:
-        sentence: str | None = f"{CLAIMED}, judged by no task here: {version.evidence.claimed}"
-    else:
-        document = document_of(home, version.evidence.climb)
-        sentence = sentence_in(document) if not speaks_of_another(version, document) else None
-    return asdict(version) | {"claimed": version.is_claimed, "sentence": sentence}
+        return f"{CLAIMED}, judged by no task here: {version.evidence.claimed}"
+    if version.origin and speaks_of_another(version, document_of(home, version.evidence.climb)):
+        return None
+    return said.get(version.evidence.climb)
 
 
 def why_of(told: Mapping[str, Any]) -> str | None:

@@ -32,13 +32,16 @@ def tasks_at_hand(home: Home) -> Callable[[str], Task | None]:
 
 
 def made_up_for(home: Home, version: Version) -> str:
-    """Makes the receipt of a version that a climb passed before there were receipts; returns what to say of it, "" for nothing."""
+    """Makes the receipt of a version that a climb passed before there were receipts, or whose receipts were signed by a key that
+    has ended; returns what to say of it, "" for nothing."""
     from rung.climb.receipts import remake
 
-    if not version.evidence.climb or home.receipts.of(version.name, version.version):
+    known = home.receipts.of(version.name, version.version)
+    if not version.evidence.climb or any(one.holds or one.faults for one in known):
         return ""
     try:
         name = remake(home, version)
     except UserError as error:
         return f"no receipt could be made from its record: {error.problem}"
-    return f"{version.ref} passed before there were receipts: {name[:12]} was made from the record of its climb"
+    why = known[-1].lapsed if known else f"{version.ref} passed before there were receipts"
+    return f"{why}: {name[:12]} was made from the record of its climb"

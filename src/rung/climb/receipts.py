@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ from rung.climb.record import Record
 from rung.errors import UserError
 from rung.registry.db import now
 from rung.registry.receipts import Consequence, Receipt
-from rung.types import Bar, Task
+from rung.types import Bar, Run, Task, Verdict
+from rung.verify.bars import say
 from rung.verify.environment import code_digest
+from rung.verify.reading import Reading
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -65,6 +68,59 @@ def receipt_of(home: Home, record: Record, registered: Registered, asked: Asked,
         code="" if remade else code_digest(),
         created=now(),
         remade=remade,
+    )
+
+
+def receipt_of_evaluation(home: Home, ref: str, task: Task, run: Run, readings: Sequence[Reading], alpha: float) -> Receipt:
+    """What an evaluation on test says of a version (`name@3`) that was brought in from outside, and that passed every bar, each at
+    `alpha`."""
+    from rung.data.digest import data_digests
+
+    candidate, (name, _, version) = home.candidates.get(run.candidate), ref.partition("@")
+    bars = (task.quality, *task.guards)
+    quality, *guards = (_verdict(bar, reading, alpha) for bar, reading in zip(bars, readings, strict=True))
+    return Receipt(
+        name=name,
+        version=int(version),
+        candidate=candidate.id,
+        artefacts=candidate.artefacts,
+        base=candidate.base,
+        template=candidate.template,
+        task=task.digest,
+        data=data_digests(task.examples),
+        consequence=task.consequence,
+        alpha=task.alpha,
+        seed=task.seed,
+        bars=bars,
+        climb="",
+        rung=candidate.rung,
+        run=home.runs.add(run),
+        status="pass",
+        verdict=quality,
+        guards=tuple(guards),
+        level=alpha,
+        maker=home.keys.me().identity.fingerprint,
+        rung_version=__version__,
+        code=code_digest(),
+        created=now(),
+    )
+
+
+def _verdict(bar: Bar, reading: Reading, alpha: float) -> Verdict:
+    bound, what = (reading.lower, "lower") if reading.at_least is not None else (reading.upper, "upper")
+    return Verdict(
+        status=reading.status or "undecided",
+        estimate=reading.estimate,
+        lower=reading.lower,
+        upper=reading.upper,
+        n=reading.n,
+        n_total=reading.n,
+        missing=reading.missing,
+        alpha=alpha,
+        bar=bar.line,
+        stopped_by="all rows",
+        reason=f"its {what} bound is {say(reading.unit, bound)}, asked: {reading.asked}",
+        name=bar.name,
     )
 
 

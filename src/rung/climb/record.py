@@ -32,11 +32,13 @@ from rung.registry.documents import ClimbDocument
 from rung.registry.predictions import Prediction, Step
 
 if TYPE_CHECKING:
+    from rung.registry.climbs import ClimbRecord
     from rung.registry.home import Home
 
 # Part of every climb's id: a record of another form is not gone on with.
 FORM = 4
-_DOCUMENT, _SPENT = "document", "spent"
+_DOCUMENT, _SENTENCE, _SPENT = "document", "sentence", "spent"
+_NO_FACTS = (_DOCUMENT, _SENTENCE, _SPENT)
 _KINDS: Mapping[str, type[Fact]] = {
     "lock": Lock,
     "charged": Charged,
@@ -71,7 +73,7 @@ class Record:
     def __init__(self, home: Home, climb: str) -> None:
         self.home, self.climb = home, climb
         stored = home.climbs.facts(climb)
-        self._facts = {key: _read(climb, key, payload) for key, payload in stored.items() if key not in (_DOCUMENT, _SPENT)}
+        self._facts = {key: _read(climb, key, payload) for key, payload in stored.items() if key not in _NO_FACTS}
         self._document: Mapping[str, Any] | None = stored.get(_DOCUMENT)
 
     def add(self, fact: Fact) -> None:
@@ -185,7 +187,9 @@ class Record:
     def keep_document(self, document: ClimbDocument) -> None:
         """Keeps the climb document, in the place of the one before."""
         self._document = documents.as_json(document)
-        self.home.climbs.put(self.climb, _DOCUMENT, self._document)
+        with self.home.together():
+            self.home.climbs.put(self.climb, _SENTENCE, document.verdict.sentence)
+            self.home.climbs.put(self.climb, _DOCUMENT, self._document)
 
     def _all(self, kind: type[Known]) -> list[Known]:
         return [fact for fact in self._facts.values() if isinstance(fact, kind)]
@@ -215,6 +219,17 @@ def document_of(home: Home, climb: str) -> dict[str, Any] | None:
     """The JSON of the document of a climb that has ended, whatever version of rung wrote it; None where there is none."""
     document: dict[str, Any] | None = home.climbs.fact(climb, _DOCUMENT)
     return document
+
+
+def sentences(home: Home, climbs: Sequence[str]) -> dict[str, str | None]:
+    """The verdict in words of each of these climbs that has ended; without reading their documents, but for those of before."""
+    said = home.climbs.said(climbs, _SENTENCE)
+    return {climb: said[climb] if climb in said else documents.sentence_in(document_of(home, climb)) for climb in set(climbs)}
+
+
+def unfinished(home: Home) -> list[ClimbRecord]:
+    """The climbs that have facts and no document."""
+    return home.climbs.without(_DOCUMENT)
 
 
 def spent(home: Home, climb: str) -> tuple[float, dict[str, float]]:

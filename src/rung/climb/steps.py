@@ -25,6 +25,7 @@ from rung.climb.facts import (
     Simplified,
     Tried,
 )
+from rung.climb.keeping import keep_lock
 from rung.climb.ledger import at_gate, level_of, locked_rows
 from rung.climb.preflight import Cleared, preflight
 from rung.climb.receipts import Asked, receipt_of
@@ -140,6 +141,7 @@ def _checked_server(name: str, task: Task, home: Home, cleared: Cleared, progres
     def enter() -> None:
         home.climbs.begin(name, form=FORM, task=task.digest)
         home.tasks.add(task)
+        keep_lock(task, home)
         budget.keep = write
 
     server = check_server(task, cleared.base, home, progress, budget, answered=enter)
@@ -255,6 +257,7 @@ def register(climb: Climb, rung: str) -> None:
     evidence = Evidence(climb=climb.id, rung=rung, task=climb.task.digest, data=climb.record.lock.data)
     maker = home.keys.me().identity
     with home.together():
+        keep_lock(climb.task, home)  # for a climb that an earlier version began
         version = home.names.register(climb.task.name, winner, evidence)
         registered = Registered(version=version, candidate=winner, rung=rung)
         home.receipts.add(receipt_of(home, climb.record, registered, Asked.of(climb.task), maker=maker.fingerprint))

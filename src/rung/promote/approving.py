@@ -50,7 +50,7 @@ def approve(home: Home, ref: str, expires: str, identity: str | None = None) -> 
     signer = home.keys.me(identity)
     approver = signer.identity
     known_keys = home.keys.by_fingerprint()
-    if approver.fingerprint == receipt.maker:
+    if receipt.maker and home.keys.first_of(approver.fingerprint) == home.keys.first_of(receipt.maker):
         raise UserError(
             f"{approver.name} made {version.ref}, and cannot approve it",
             hint="Another person approves: rung approve ... --as NAME, or with RUNG_IDENTITY set to that person's key.",

@@ -77,8 +77,24 @@ def _no_receipt(home: Home, wanted: Asked) -> Condition:
         faults = receipt_faults(known[-1], version, wanted.candidate)
         hint = "Nothing that a gate has judged is changed by hand: climb its task again."
         return Condition(name="receipt", holds=False, said="; ".join(faults), hint=hint)
+    if version.is_claimed:
+        return Condition(name="receipt", holds=False, said=_claimed(version), hint=_way_out(home, version))
     hint = "What a climb passes gets one: make it the base of a task, or climb its task again."
     return Condition(name="receipt", holds=False, said="there is none: no gate has judged it", hint=hint)
+
+
+def _claimed(version: Version) -> str:
+    return f"it is CLAIMED ({version.evidence.claimed}): no task has judged it"
+
+
+def _way_out(home: Home, version: Version) -> str:
+    """How a version that was brought in becomes one that can be promoted."""
+    of_it = home.names.of(name=version.name, candidate=version.candidate)
+    judged = next((one.ref for one in reversed(of_it) if not one.is_claimed), None)
+    if judged:
+        return f"{judged} is the same, and a task has judged it: rung promote {judged}."
+    asked = f"`rung eval TASK --candidate {version.ref} --split test`"
+    return f"{asked} has a task judge it: what passes every bar is registered anew, with a receipt, and that can be promoted."
 
 
 def approval_condition(home: Home, wanted: Asked, promoter: str) -> Condition:
@@ -106,9 +122,9 @@ def _refused(home: Home, approval: Signed[Approval], wanted: Asked, promoter: st
         return next(iter(approval.why_not), f"the approval names another approver than {by}, who signed it")
     if document.candidate != wanted.candidate.id or wanted.receipt is None or document.receipt != wanted.receipt.digest:
         return f"the approval by {by} is for another receipt"
-    if document.approver == maker:
+    if maker and home.keys.first_of(document.approver) == home.keys.first_of(maker):
         return f"{by} made it, and cannot approve it"
-    if not maker and document.approver == promoter:
+    if not maker and home.keys.first_of(document.approver) == home.keys.first_of(promoter):
         return f"who made it is not known, so that {by}, who promotes it, cannot be the one who approved it"
     if document.expires <= home.audit.moment():
         return f"the approval by {by} expired at {document.expires[:16].replace('T', ' ')} UTC"

@@ -9,11 +9,8 @@ from sqlalchemy import delete, func, select
 
 from rung.registry import records, tables
 from rung.registry.db import Database, now
-from rung.registry.servers import put
+from rung.registry.servers import IN_ONE_SELECT, put
 from rung.types import Answer, batches
-
-# SQLite takes at most 999 parameters in one statement before version 3.32.
-IN_ONE_SELECT = 900
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +53,14 @@ class StoredAnswers:
         with self._database.writing() as connection:
             for some in batches(examples, IN_ONE_SELECT):
                 connection.execute(delete(table).where(table.c.candidate == candidate, table.c.example.in_(some)))
+
+    def count(self, examples: Sequence[str]) -> int:
+        """How many answers to these examples (digests) are kept, whoever gave them."""
+        table, found = tables.answers, 0
+        with self._database.reading() as connection:
+            for some in batches(sorted(set(examples)), IN_ONE_SELECT):
+                found += connection.execute(select(func.count()).where(table.c.example.in_(some))).scalar_one()
+        return found
 
     def aged(self) -> list[Aged]:
         """How many answers are kept under each id, what their text takes in characters, and when the last of them was."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import ColumnElement, Select, func, insert, select
 
 from rung.json_form import canonical_json
 from rung.registry import tables
 from rung.registry.db import Database, now
 from rung.registry.leases import Leases
+from rung.registry.servers import IN_ONE_SELECT
+from rung.types import batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +65,30 @@ class Climbs:
         wanted = select(columns.key, columns.payload).where(columns.climb == climb).order_by(columns.seq)
         return {row.key: json.loads(row.payload) for row in self._database.rows(wanted)}
 
+    def said(self, climbs: Sequence[str], key: str) -> dict[str, Any]:
+        """What was last said under a key, of each of these climbs that said it."""
+        columns, found = tables.facts.c, dict[str, Any]()
+        for some in batches(sorted(set(climbs)), IN_ONE_SELECT):
+            wanted = select(columns.climb, columns.payload).where(columns.key == key, columns.climb.in_(some)).order_by(columns.seq)
+            found |= {row.climb: json.loads(row.payload) for row in self._database.rows(wanted)}
+        return found
+
+    def without(self, key: str) -> list[ClimbRecord]:
+        """The climbs that have facts, and none under this key; the last one started is last."""
+        columns = tables.facts.c
+        return self._records(~tables.climbs.c.climb.in_(select(columns.climb).where(columns.key == key)))
+
     def all(self) -> list[ClimbRecord]:
         """The climbs that have facts; the last one started is last."""
+        return self._records()
+
+    def _records(self, *which: ColumnElement[bool]) -> list[ClimbRecord]:
         facts, climbs = tables.facts.c, tables.climbs.c
         started, updated = func.min(facts.created).label("started"), func.max(facts.created).label("updated")
         wanted = (
             select(climbs.climb, climbs.form, climbs.task, started, updated)
             .join(tables.facts, facts.climb == climbs.climb)
+            .where(*which)
             .group_by(climbs.climb, climbs.form, climbs.task)
             .order_by(func.min(facts.seq))
         )

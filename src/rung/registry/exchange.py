@@ -18,6 +18,7 @@ from rung.json_form import canonical_json, digest
 from rung.registry import records, tables
 from rung.registry.audit import Audit
 from rung.registry.db import Database
+from rung.registry.locks import LOCKED, told_of
 from rung.registry.looks import set_of
 from rung.registry.names import Version
 from rung.registry.servers import add_once
@@ -33,6 +34,7 @@ class Parcel:
 
     candidates  its Candidate and those that it was made from, the nearest first; `once` ids that they had before
     facts       of the climb that registered it; `charges` and `looks` name their locked rows by `rows`
+    locks       what was kept of the task that it passed
     """
 
     version: Version
@@ -45,6 +47,7 @@ class Parcel:
     charges: tuple[RowOf, ...]
     tests: tuple[RowOf, ...]
     looks: tuple[RowOf, ...]
+    locks: tuple[RowOf, ...]
     receipts: tuple[RowOf, ...]
     approvals: tuple[RowOf, ...]
 
@@ -57,7 +60,8 @@ class Parcel:
     def blobs(self) -> tuple[str, ...]:
         """The same, and those of the answers that it gave."""
         judged = [json.loads(receipt["body"]).get("run", "") for receipt in self.receipts]
-        return tuple(dict.fromkeys([*self.made_of, *[run["blob"] for run in self.runs], *filter(None, judged)]))
+        kept = [lock[name] for lock in self.locks for name in ("blob", "rows")]
+        return tuple(dict.fromkeys([*self.made_of, *[run["blob"] for run in self.runs], *filter(None, judged), *kept]))
 
     @property
     def signers(self) -> set[str]:
@@ -92,6 +96,7 @@ class Exchange:
                 charges=tuple(_with_rows(connection, _rows(connection, tables.charges, climb=climb) if climb else [])),
                 tests=tuple(_rows(connection, tables.tests, climb=climb) if climb else ()),
                 looks=tuple(_with_rows(connection, _rows(connection, tables.looks, candidate=version.candidate))),
+                locks=tuple(_rows(connection, tables.locks, task=version.evidence.task) if version.evidence.task else ()),
                 receipts=tuple(_rows(connection, tables.receipts, **of_it)),
                 approvals=tuple(_rows(connection, tables.approvals, **of_it)),
             )
@@ -122,6 +127,8 @@ class Exchange:
             notes += _keep_climb(connection, parcel, ref)
             for row in parcel.looks:
                 _add_with_rows(connection, tables.looks, row)
+            for row in parcel.locks:
+                self._keep_lock(connection, row)
             for table, rows, kind in (
                 (tables.receipts, parcel.receipts, "receipt"),
                 (tables.approvals, parcel.approvals, "approval"),
@@ -129,6 +136,11 @@ class Exchange:
                 for row in rows:
                     self._keep_signed(connection, table, kind, {**row, "name": name, "version": version})
         return notes
+
+    def _keep_lock(self, connection: Connection, row: RowOf) -> None:
+        if connection.execute(select(tables.locks.c.seq).where(tables.locks.c.task == row["task"])).first() is None:
+            connection.execute(insert(tables.locks), dict(row))
+            self._audit.append(LOCKED, row["task"], told_of(row))
 
     def _keep_signed(self, connection: Connection, table: Table, kind: str, row: RowOf) -> None:
         if connection.execute(select(table.c.seq).where(table.c.digest == row["digest"])).first() is None:

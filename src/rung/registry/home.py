@@ -28,8 +28,9 @@ from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
 from rung.registry.integrity import Integrity
 from rung.registry.keys import Keys
-from rung.registry.layout import Layout, upgrading
+from rung.registry.layout import Layout, refuse_gone, upgrading
 from rung.registry.leases import Leases
+from rung.registry.locks import Locks
 from rung.registry.looks import Looks
 from rung.registry.migrations.run import migrate
 from rung.registry.names import Names
@@ -63,6 +64,7 @@ def open_home(path: Path | str | None = None, *, write: bool = False, places: Pl
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with upgrading(folder, asked_for() if places is None else places) as layout:
+            refuse_gone(folder, layout.places.database)
             database = Database(folder / "registry.db", writable=write, url=layout.places.database)
             try:
                 migrate(database)
@@ -95,6 +97,7 @@ class Home:
         self.runs = Runs(database, self.blobs)
         self.keys = Keys(path / "keys", database)
         self.audit = Audit(database, self.keys)
+        self.locks = Locks(database, self.audit, self.blobs)
         self.integrity = Integrity(database, self.keys, self.audit)
         self.others = Others(database, self.keys)
         self.origins = Origins(database, self.audit)

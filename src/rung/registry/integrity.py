@@ -12,8 +12,10 @@ from sqlalchemy import Table, select
 from rung.json_form import digest
 from rung.registry import tables
 from rung.registry.chain import BEGINNING, CLOCK, Line, line_of
+from rung.registry.endings import Ending
 from rung.registry.heads import HEAD, Head
 from rung.registry.keys import KEY, Identity
+from rung.registry.locks import LOCKED, told_of
 from rung.registry.origins import RECEIVED, Origins
 from rung.registry.others import KNOWN, Others
 
@@ -58,6 +60,10 @@ def _move(row: Any) -> tuple[str, Mapping[str, Any]]:
     return f"{row.name}@{row.alias}", {"by": row.who, **{name: getattr(row, name) for name in names}}
 
 
+def _lock(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.task, told_of(row._mapping)
+
+
 def _origin(row: Any) -> tuple[str, Mapping[str, Any]]:
     return f"{row.name}@{row.version}", {name: getattr(row, name) for name in ("name", "version", "line", "home", "ref")}
 
@@ -70,6 +76,7 @@ KEPT = (
     Kept(table=tables.names, kinds=(FOUND, REGISTERED), told=_version),
     Kept(table=tables.alias_moves, kinds=MOVES, told=_move),
     Kept(table=tables.identities, kinds=(KEY,), told=_key),
+    Kept(table=tables.locks, kinds=(LOCKED,), told=_lock),
     Kept(table=tables.receipts, kinds=("receipt",), told=_signed),
     Kept(table=tables.approvals, kinds=("approval",), told=_signed),
     Kept(table=tables.origins, kinds=(RECEIVED,), told=_origin),
@@ -97,14 +104,32 @@ class Integrity:
 
     def remarks(self) -> list[str]:
         """What is told of the audit beside: where the clock went back, and where another verifier than the first began to sign."""
-        others = [one for one in self._keys.all() if one.kind == "verifier"][1:]
+        ended, verifiers = self._keys.endings(), [one for one in self._keys.all() if one.kind == "verifier"]
+        follows = {ending.successor for ending in ended.values()}
+        others = [one for number, one in enumerate(verifiers) if number and one.fingerprint not in follows]
         return [
             *[
                 f"{one.name} signs since {one.created[:16]} as well: whoever used the home then did not have the first one's key"
                 for one in others
+                if not any(before.fingerprint in ended for before in verifiers[: verifiers.index(one)])
             ],
+            *[self._said_of(one, ended[one.fingerprint]) for one in self._keys.all() if one.fingerprint in ended],
             *self._clocks(),
         ]
+
+    def _said_of(self, one: Identity, ending: Ending) -> str:
+        """What the end of a key leaves in doubt."""
+        said = f"the key of {one.name} {ending.said}"
+        if not ending.since or one.kind != "verifier":
+            return said
+        doubtful = [
+            line.number for line in _read(self._audit.stored())[0] if line.created >= ending.since and line.number < ending.line
+        ]
+        return (
+            f"{said}: lines {doubtful[0]} to {doubtful[-1]} of the audit are as it was when the next one began"
+            if doubtful
+            else said
+        )
 
     def _clocks(self) -> list[str]:
         return [
@@ -115,8 +140,11 @@ class Integrity:
 
     def _head_faults(self, lines: Sequence[Line]) -> Iterator[str]:
         known, heads, by_number = self._keys.by_fingerprint(), self._audit.heads(), {line.number: line for line in lines}
+        ended = self._keys.endings()
         for head in heads:
             yield from _head_fault(head, by_number, known, "a signed head")
+            if (ending := ended.get(head.signer)) and head.lines >= ending.line:
+                yield f"a signed head of {head.lines} lines is signed by {known[head.signer].name}, whose key {ending.said}"
         signed = max((head.lines for head in heads), default=0)
         yield from (
             f"line {line.number} of the audit ({line.kind} {line.subject}) is under no signed head"

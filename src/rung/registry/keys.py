@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, insert, select
 
-from rung.disk import explained, scratch, sync
-from rung.errors import BrokenEnvironment, UserError, did_you_mean
+from rung.errors import UserError, did_you_mean
 from rung.json_form import canonical_json
 from rung.registry import tables
 from rung.registry.db import Database, now
+from rung.registry.endings import RETIRED, Ending, endings
 from rung.registry.heads import add_line
+from rung.registry.key_files import FORM, load_private, public_text, raw_public, read_public, write_new
 from rung.registry.refs import NAME
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ Kind = Literal["verifier", "person", "trusted"]
 VERIFIER = "verifier"
 KEY = "key"  # the kind of its line in the audit
 IDENTITY = "RUNG_IDENTITY"
-FORM = "ed25519:"
-OTHERS = 0o077
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,16 +165,75 @@ class Keys:
     def verifier(self) -> Signer:
         """What signs for this home's gate and audit; made on first need.
 
-        Another one is made where the private key of the first is not here, or another user's: a home goes on being used, and
-        `rung verify` tells of it.
+        Another one is made where the key of the first was retired, or its private half is not here, or another user's: a home goes
+        on being used, and `rung verify` tells of it.
         """
-        known = set() if self._verifier else {one.name for one in self.all()}
-        for number in count(1) if not self._verifier else ():
-            name = VERIFIER if number == 1 else f"{VERIFIER}-{number}"
-            if os.access(self._file(name), os.R_OK) or (name not in known and not self._file(name).exists()):
-                self._verifier = name
-                break
+        if not self._verifier or self._ended(self._verifier):
+            self._verifier = self._next_verifier()
         return self._signer(self._verifier, "verifier")
+
+    def _next_verifier(self, leave_out: str = "") -> str:
+        known = {one.name for one in self.all()}
+        for number in count(1):
+            name = VERIFIER if number == 1 else f"{VERIFIER}-{number}"
+            usable = os.access(self._file(name), os.R_OK) or (name not in known and not self._file(name).exists())
+            if usable and name != leave_out and not self._ended(name):
+                return name
+        raise AssertionError("numbers do not end")
+
+    def _ended(self, name: str) -> bool:
+        with self._database.reading() as connection:
+            return bool(endings(connection, name))
+
+    def endings(self) -> Mapping[str, Ending]:
+        """The keys that were retired, by fingerprint."""
+        with self._database.reading() as connection:
+            return endings(connection)
+
+    def first_of(self, fingerprint: str) -> str:
+        """The first key of who has this one: whoever rotates a key stays the same person."""
+        before = {ending.successor: ending.fingerprint for ending in self.endings().values() if ending.successor}
+        while fingerprint in before:
+            fingerprint = before[fingerprint]
+        return fingerprint
+
+    def retire(self, name: str, since: str = "", successor: Identity | None = None) -> Identity:
+        """Ends a key: what it signs from now on does not count, nor what it signed since a moment (ISO 8601), where one is given.
+
+        Raises UserError for an identity that is not known, and for a key that has ended already, unless the moment is news.
+        """
+        ended = self.get(name)
+        before = self.endings().get(ended.fingerprint)
+        if before is not None and not (since and (not before.since or since < before.since)):
+            raise UserError(f"the key of '{ended.name}' {before.said} already", hint="`rung keys` lists the identities.")
+        by = self.me().identity.fingerprint
+        said = {"fingerprint": ended.fingerprint, "since": since, "successor": successor.fingerprint if successor else "", "by": by}
+        with self._database.together():
+            signer = self._signer(self._next_verifier(ended.name), "verifier")
+            add_line(self._database, signer, RETIRED, ended.name, said)
+        return ended
+
+    def rotate(self, name: str, public: str | None = None, since: str = "") -> Identity:
+        """A new key in the place of one, which is retired: made here, or `public` where its private half lies elsewhere.
+
+        Raises UserError as `retire`, and where the private key lies elsewhere and no public one is given.
+        """
+        old = self.get(name)
+        if old.fingerprint in self.endings():
+            raise UserError(f"the key of '{old.name}' was retired already", hint="Rotate the one that took its place.")
+        if public is None and old.kind == "person" and not self.has_private(old):
+            hint = f"Make one where it lies, and give its public half: rung keys rotate {old.name} KEY."
+            raise UserError(f"the private key of '{old.name}' is not in this home", where=str(self.folder), hint=hint)
+        if public is not None and old.kind == "verifier":
+            raise UserError("the verifier's key is made here", hint=f"rung keys rotate {old.name}")
+        self.me(), self.verifier()  # who does it has a key before anything is written, and the verifier of now signs for the next
+        stem = old.name.rpartition("-")[0] if re.search(r"-[0-9]+$", old.name) else old.name
+        known = {one.name for one in self.all()}
+        fresh = next(f"{stem}-{number}" for number in count(2) if f"{stem}-{number}" not in known)
+        with self._database.together():
+            new = self.add(fresh, public) if public else self._signer(fresh, old.kind).identity
+            self.retire(old.name, since, new)
+        return new
 
     def me(self, identity: str | None = None) -> Signer:
         """Who acts: `identity`, else RUNG_IDENTITY (a name of this home, or a private key's file), else who is logged in here.
@@ -184,9 +242,9 @@ class Keys:
         """
         wanted = identity or os.environ.get(IDENTITY)
         if wanted is None:
-            return self._signer(_user(), "person")
+            return self._signer(self._now(_user()), "person")
         if NAME.fullmatch(wanted) and not Path(wanted).is_file():
-            known = self.get(wanted)
+            known = self.get(self._now(self.get(wanted).name))
             if known.kind != "person":
                 raise UserError(f"'{known.name}' is this home's verifier, not a person", hint="Name a person's key.")
             if not self._file(known.name).exists():
@@ -196,18 +254,32 @@ class Keys:
         return self._elsewhere(Path(wanted).expanduser())
 
     def _elsewhere(self, file: Path) -> Signer:
-        private = _load(file)
-        identity = self.by_fingerprint().get(_of("", "person", _raw(private)).fingerprint)
+        private = load_private(file)
+        identity = self.by_fingerprint().get(_of("", "person", raw_public(private)).fingerprint)
         if identity is None:
-            hint = f"Have its public key added: rung keys add NAME '{_public(private)}'."
+            hint = f"Have its public key added: rung keys add NAME '{public_text(private)}'."
             raise UserError("this home does not know this key", where=str(file), hint=hint)
+        if ending := self.endings().get(identity.fingerprint):
+            raise UserError(f"the key of '{identity.name}' {ending.said}", where=str(file), hint=f"Set {IDENTITY} to the new one.")
         return Signer(identity, private)
+
+    def _now(self, name: str) -> str:
+        """The name of the key that a person has now, where the one of this name was rotated. Raises UserError where it ended."""
+        known, ended = {one.fingerprint: one for one in self.all()}, self.endings()
+        found = next((one for one in known.values() if one.name == name), None)
+        while found is not None and found.fingerprint in ended:
+            ending = ended[found.fingerprint]
+            if ending.successor not in known:
+                hint = f"Make another one (rung keys make NAME), and act with it: {IDENTITY}=NAME."
+                raise UserError(f"the key of '{found.name}' {ending.said}", where=str(self.folder), hint=hint)
+            found = known[ending.successor]
+        return found.name if found else name
 
     def _signer(self, name: str, kind: Kind) -> Signer:
         """The signer of this name, its key made where there is none, and entered where it is not known yet."""
         private = self._open.get(name) or self._private(name)
         self._open[name] = private
-        identity = _of(name, kind, _raw(private))
+        identity = _of(name, kind, raw_public(private))
         with self._database.writing() as connection:
             found = connection.execute(select(tables.identities).where(tables.identities.c.name == name)).first()
             if found is None:
@@ -218,11 +290,12 @@ class Keys:
         return Signer(_identity(found), private)
 
     def _enter(self, connection: Connection, identity: Identity) -> Identity:
-        """Adds an identity, with its line in the audit, signed by the verifier: by itself where that is who is added."""
+        """Adds an identity, with its line in the audit, signed by the verifier: by itself where there is no other."""
         row = {"name": identity.name, "kind": identity.kind, "fingerprint": identity.fingerprint, "public": identity.public}
         entered = replace(identity, created=now())
         connection.execute(insert(tables.identities), {**row, "created": entered.created})
-        signer = Signer(entered, self._open[entered.name]) if entered.kind == "verifier" else self.verifier()
+        own = entered.kind == "verifier" and self._verifier in ("", entered.name)
+        signer = Signer(entered, self._open[entered.name]) if own else self.verifier()
         add_line(self._database, signer, KEY, entered.name, row)
         return entered
 
@@ -232,52 +305,11 @@ class Keys:
             if any(one.name == name for one in self.all()):
                 hint = f"Set {IDENTITY} to the file of your private key, or make one under another name: rung keys make NAME."
                 raise UserError(f"the private key of '{name}' is not in this home", where=str(self.folder), hint=hint)
-            _write_new(file)
-        return _load(file)
+            write_new(file)
+        return load_private(file)
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.key"
-
-
-def read_public(text: str) -> bytes:
-    """The 32 bytes of an Ed25519 public key: `ed25519:<base64>`, a line of OpenSSH's (`ssh-ed25519 ...`), PEM, or a file of one.
-
-    Raises UserError for anything else. A private key is refused, and nothing of it is repeated.
-    """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key, load_ssh_public_key
-
-    given, where = text.strip(), ""
-    if not given.startswith((FORM, "ssh-", "-----")):
-        given, where = _read_file(Path(text).expanduser())
-    if "PRIVATE KEY" in given:
-        raise UserError(
-            "this is a private key: keep it to yourself",
-            where=where,
-            hint="Give the public one (OpenSSH: the file that ends in .pub).",
-        )
-    try:
-        if given.startswith(FORM):
-            raw = base64.b64decode(given.removeprefix(FORM), validate=True)
-            Ed25519PublicKey.from_public_bytes(raw)
-            return raw
-        data = given.encode()
-        key: Any = load_ssh_public_key(data) if given.startswith("ssh-") else load_pem_public_key(data)
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PublicKey):
-        hint = "Give ed25519:<base64>, as `rung keys` shows it, or a line that begins with ssh-ed25519."
-        raise UserError("this is no Ed25519 public key", where=where, hint=hint)
-    return key.public_bytes_raw()
-
-
-def _read_file(path: Path) -> tuple[str, str]:
-    try:
-        return path.read_text("utf-8").strip(), str(path)
-    except (OSError, ValueError):
-        hint = "Give ed25519:<base64>, as `rung keys` shows it, a line that begins with ssh-ed25519, or a file that holds one."
-        raise UserError("this is neither a public key nor a file that can be read", where=str(path)[:60], hint=hint) from None
 
 
 def _check_name(name: str) -> None:
@@ -295,61 +327,6 @@ def _user() -> str:
         name = f"user-{os.getuid()}"
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip("._-")
     return plain if plain and plain.partition("-")[0] != VERIFIER else f"user-{os.getuid()}"
-
-
-def _write_new(file: Path) -> None:
-    """A new private key, readable by its owner alone from the first byte; where another process was faster, its key stays."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    data = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with explained(file.parent):
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        with scratch(file.parent) as folder:
-            draft = folder / "key"
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            try:
-                os.link(draft, file)
-            except FileExistsError:
-                return
-        sync(file.parent)
-
-
-def _load(file: Path) -> Ed25519PrivateKey:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
-
-    with explained(file):
-        mode, data = file.stat().st_mode, file.read_bytes()
-    if mode & OTHERS:
-        raise BrokenEnvironment(
-            "this private key can be read by others", where=str(file), hint=f"Take it from them: chmod 600 {file}."
-        )
-    key: Any = None
-    try:
-        key = load_ssh_private_key(data, None) if b"OPENSSH" in data[:64] else load_pem_private_key(data, None)
-    except TypeError:
-        raise UserError(
-            "this private key has a passphrase", where=str(file), hint="Use one without, in a file of mode 0600."
-        ) from None
-    except (ValueError, UnsupportedAlgorithm):
-        pass
-    if not isinstance(key, Ed25519PrivateKey):
-        raise UserError("this is no Ed25519 private key", where=str(file), hint="`rung keys make NAME` makes one.")
-    return key
-
-
-def _raw(private: Ed25519PrivateKey) -> bytes:
-    return private.public_key().public_bytes_raw()
-
-
-def _public(private: Ed25519PrivateKey) -> str:
-    return FORM + base64.b64encode(_raw(private)).decode("ascii")
 
 
 def _of(name: str, kind: Kind, raw: bytes) -> Identity:

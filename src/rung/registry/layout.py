@@ -98,6 +98,18 @@ def _refuse_others(layout: Layout, asked: Places) -> None:
             )
 
 
+def refuse_gone(folder: Path, url: str) -> None:
+    """Raises BrokenEnvironment where a home had its registry in the file, and the file is gone: it is not begun anew in silence."""
+    file = folder / "format"
+    known = file.read_text("utf-8", errors="replace").partition("\n")[0].strip() if file.exists() else ""
+    if known == str(FORMAT) and not url and not (folder / "registry.db").exists():
+        raise BrokenEnvironment(
+            "registry.db is gone, in which this RUNG_HOME has all that was registered",
+            where=str(folder),
+            hint="Bring it back from a copy, or set RUNG_HOME to another folder.",
+        )
+
+
 @contextmanager
 def _no_climb(folder: Path) -> Iterator[None]:
     """Holds the lock of the version before, so that none of its climbs writes what is being migrated."""

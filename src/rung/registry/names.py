@@ -92,7 +92,7 @@ class Names:
             return self._enter(connection, name, max(number, next_one), candidate, evidence)
 
     def same_as(self, name: str, candidate: str, evidence: Evidence) -> Version | None:
-        """The version of a name that is this Candidate (id) from this very climb; None where there is none, or no climb is told."""
+        """The version of a name that is this Candidate (id) from this very climb; None where there is none, or no climb known."""
         found = self.of(name=name, candidate=candidate) if evidence.climb else []
         return next((one for one in found if one.evidence.climb == evidence.climb), None)
 

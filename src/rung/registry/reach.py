@@ -43,6 +43,8 @@ class Reach:
                 run = _read(row.body).get("run")
                 if run:
                     found.setdefault(run, f"the answers of {row.name}@{row.version}")
+            for row in connection.execute(select(tables.locks)):
+                found |= {name: f"what was kept of the task {row.task[:12]}" for name in (row.blob, row.rows) if name not in found}
             wanted = select(runs.blob, names.name, names.version).join(tables.names, names.candidate == runs.candidate)
             for row in connection.execute(wanted.order_by(names.seq)):
                 found.setdefault(row.blob, f"the answers of {row.name}@{row.version}")

@@ -20,6 +20,8 @@ from sqlalchemy.exc import OperationalError
 from rung.errors import BrokenEnvironment, UserError
 
 BUSY_TIMEOUT_MS = 20_000
+# SQLite takes at most 999 parameters in one statement before version 3.32.
+IN_ONE_SELECT = 900
 POSTGRESQL = "postgresql"
 SCHEMES = (POSTGRESQL, "postgres")
 SECRETS = ("password", "sslpassword")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Table, select
@@ -23,9 +23,9 @@ T = TypeVar("T")
 class Signed(Generic[T]):
     """A document with its signature. `digest` is the document's, `signer` the fingerprint of the key.
 
-    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. None are there
-    where it holds. `doubt` says whose key signed it where that is one of another home that is not trusted: it is what was signed,
-    and does not count.
+    `faults` says in words why it does not hold as it is stored: changed, or signed by nobody whom the home knows. `doubt` says
+    whose key signed it where that is one of another home that is not trusted, `lapsed` that the key of who signed it has ended: it
+    is what was signed, and does not count. None of the three is there where it holds.
     """
 
     document: T
@@ -35,16 +35,17 @@ class Signed(Generic[T]):
     created: str
     faults: tuple[str, ...] = ()
     doubt: str = ""
+    lapsed: str = ""
 
     @property
     def holds(self) -> bool:
-        """Whether it is what was signed, by somebody who counts here."""
-        return not self.faults and not self.doubt
+        """Whether it is what was signed, by somebody who counts here, with a key that counted then and counts for it now."""
+        return not self.why_not
 
     @property
     def why_not(self) -> tuple[str, ...]:
         """All that keeps it from holding, in words."""
-        return (*self.faults, *([self.doubt] if self.doubt else []))
+        return (*self.faults, *filter(None, (self.doubt, self.lapsed)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +90,31 @@ class Shelf(Generic[T]):
 
         One whose text cannot be read any more is told of by `unreadable` alone.
         """
-        known = _known(database, keys)
+        known, lapsed = _known(database, keys), self._lapsed(database, keys)
         read = [self._read(row, known) for row in self._rows(database, name, version)]
-        return [one for one in read if one is not None]
+        return [replace(one, lapsed=lapsed(one)) for one in read if one is not None]
+
+    def _lapsed(self, database: Database, keys: Keys) -> Callable[[Signed[T]], str]:
+        """Says of a document why its signature does not count any more, "" where it does: by where its line stands in the audit."""
+        ended = keys.endings()
+        if not ended:
+            return lambda _: ""
+        columns = tables.audit.c
+        wanted = (
+            select(columns.seq, columns.created, columns.payload).where(columns.kind == self.domain).order_by(columns.seq.desc())
+        )
+        lines = {_digest_in(row.payload): (row.seq, row.created) for row in database.rows(wanted)}
+
+        def why(one: Signed[T]) -> str:
+            ending, line = ended.get(one.signer), lines.get(one.digest)
+            # One that has no line at all was put in: it is told of as that, and never counts.
+            if ending is None or (line is not None and not ending.lapsed(*line)):
+                return ""
+            return (
+                f"the {self.domain} {one.digest[:12]} does not count any more: the key of {keys.called(one.signer)} {ending.said}"
+            )
+
+        return why
 
     def unreadable(self, database: Database) -> list[str]:
         """`name@version: why` of each whose stored text is none of this kind any more."""
@@ -160,3 +183,11 @@ def _known(database: Database, keys: Keys) -> Known:
         others={one.fingerprint: one for one in strangers},
         origins={(row.name, row.version): row.ref for row in came},
     )
+
+
+def _digest_in(payload: str) -> str:
+    """Of what a line of the audit says that it was signed; "" where the line was changed."""
+    try:
+        return str(json.loads(payload)["digest"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -111,6 +111,7 @@ def _signed(name: str) -> Table:
     return _table(name, _text("digest", unique=True), _text("name"), version, *signature, Index(f"ix_{name}_of", "name", "version"))
 
 
+locks = _table("locks", _text("task", unique=True), _text("blob"), _text("rows"), _text("trees"))
 receipts, approvals = _signed("receipts"), _signed("approvals")
 origins = _table(
     "origins",

@@ -11,6 +11,7 @@ import click
 
 from rung.cli.output import example, json_option, print_json
 from rung.errors import UserError
+from rung.escapes import visible
 
 if TYPE_CHECKING:
     from rung.types import Example
@@ -29,7 +30,8 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     """Answer TEXT with what is registered as NAME: its newest version, name@version or name@alias.
 
     It is asked in the way its evaluation asked it. Without TEXT and --file, reads standard input. A tool's call that needs a
-    person's consent is not run, and told on standard error.
+    person's consent is not run, and told on standard error. At a terminal, characters that would move its cursor or colour it are
+    spelt out; in a pipe the answer is byte for byte what the model said.
     """
     asked = _asked(text, conversation)
     from rung.api import open_home
@@ -41,14 +43,15 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
     if as_json:
         print_json({"name": name, "candidate": registered.fields.id, "answer": plain(said)})
     else:
-        click.echo(said.text)
+        # At a terminal a model's words must not move its cursor; whoever pipes them on gets them as they are, colours included.
+        click.echo(visible(said.text) if sys.stdout.isatty() else said.text, color=True)
         if none := no_answer(said):
             click.echo(f"{none[0].upper()}{none[1:]}.", err=True)
         for remark in ended_by_limit([said]):
             click.echo(f"{remark[0].upper()}{remark[1:]}.", err=True)
         for call in said.calls:
             if call["outcome"] == "queued":
-                click.echo(f"Not run: {call['name']} {json.dumps(call['arguments'])}: {call['reason']}.", err=True)
+                click.echo(f"Not run: {call['name']} {json.dumps(call['arguments'])}: {visible(str(call['reason']))}.", err=True)
 
 
 def _asked(text: str | None, conversation: Path | None) -> Example:

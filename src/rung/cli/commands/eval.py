@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     passes wrongly at most alpha of the time; the same candidate again is free. Few rows that climbs before had seen are left out,
     as a climb leaves them out.
 
-    A version that was imported and is CLAIMED is registered anew, as one that TASK has judged, where it passes every bar on test.
+    A version that was imported and is CLAIMED is registered anew, as one that TASK has judged, with a receipt, where it passes
+    every bar on test: that one can be promoted.
 
     Exits with 0 where the lower bound reaches every bar of the kind `at_least`, and the upper bound keeps every one of `at_most`,
     else with 1.
@@ -46,7 +48,7 @@ def command(task: Path, ref: str, split: str, as_json: bool) -> int:
     alpha, told = _level(locked, run) if split == "test" else (locked.alpha, [])
     bars = [read_bar(locked, bar, run, alpha) for bar in (locked.quality, *locked.guards)]
     passed = split == "test" and all(bar.status == "pass" for bar in bars)
-    judged = _judged(locked, run) if passed else ()
+    judged = _judged(locked, run, bars, alpha) if passed else ()
     classes = class_table(locked, run)
     remarked = remarks([row.answer for row in run.rows])
     if as_json:
@@ -85,14 +87,25 @@ def _level(task: Task, run: Run) -> tuple[float, list[str]]:
         return charge_evaluation(judging, home.candidates.get(run.candidate), home), told
 
 
-def _judged(task: Task, run: Run) -> tuple[str, ...]:
-    """The versions that an imported Candidate gains by passing."""
+def _judged(task: Task, run: Run, bars: Sequence[Reading], alpha: float) -> tuple[str, ...]:
+    """The versions that an imported Candidate gains by passing, each with its receipt."""
     from rung.admission.claims import judged
+    from rung.climb.keeping import keep_lock
+    from rung.climb.receipts import receipt_of_evaluation
     from rung.data.digest import data_digests
     from rung.registry.home import open_home
 
     with open_home(write=True) as home:
-        return judged(home, run.candidate, task.digest, data_digests(task.examples))
+        known = [
+            one for one in home.names.of(candidate=run.candidate) if not one.evidence.climb and one.evidence.task == task.digest
+        ]
+        before = [one.ref for one in known if not home.receipts.of(one.name, one.version)]
+        keep_lock(task, home)
+        with home.together():
+            refs = judged(home, run.candidate, task.digest, data_digests(task.examples))
+            for ref in dict.fromkeys((*before, *refs)):
+                home.receipts.add(receipt_of_evaluation(home, ref, task, run, bars, alpha))
+        return refs
 
 
 def _show(bars: list[Reading], alpha: float, split: str) -> None:

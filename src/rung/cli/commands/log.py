@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import told_version, why_of
+from rung.cli.climbing import told_versions, why_of
 from rung.cli.output import example, json_option, print_json, show, table
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
+    from rung.registry.keys import Identity
     from rung.registry.story import Event
 
 
@@ -26,8 +28,7 @@ def command(name: str, as_json: bool) -> None:
     from rung.registry.home import open_home
 
     with open_home() as home:
-        events = events_of(home, name)
-        document = [_told(home, event) for event in events]
+        document = _told(home, events_of(home, name))
     if as_json:
         print_json({"name": name.partition("@")[0], "events": document})
         return
@@ -55,12 +56,28 @@ def _concerns(event: Event, which: str) -> bool:
     return which in [str(event.version.version) if event.version else "", str(event.before)]
 
 
-def _told(home: Home, event: Event) -> dict[str, Any]:
-    move = asdict(event.move) if event.move else None
-    version = told_version(home, event.version) if event.version else None
-    kind = event.move.kind if event.move else "registered"
-    told = {"created": event.created, "kind": kind, "told": event.told, "version": version, "move": move, "before": event.before}
-    return told | {"by": home.keys.called(event.move.by) if event.move else "", "clock_went_back": event.late}
+def _told(home: Home, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The events as JSON, with what their versions rest on and who moved them."""
+    concerned = {event.version.ref: event.version for event in events if event.version}
+    versions = dict(zip(concerned, told_versions(home, list(concerned.values())), strict=True))
+    known = home.keys.by_fingerprint()
+    return [
+        {
+            "created": event.created,
+            "kind": event.move.kind if event.move else "registered",
+            "told": event.told,
+            "version": versions[event.version.ref] if event.version else None,
+            "move": asdict(event.move) if event.move else None,
+            "before": event.before,
+            "by": _called(event.move.by, known) if event.move else "",
+            "clock_went_back": event.late,
+        }
+        for event in events
+    ]
+
+
+def _called(fingerprint: str, known: Mapping[str, Identity]) -> str:
+    return known[fingerprint].name if fingerprint in known else fingerprint[:16]
 
 
 def _row(told: dict[str, Any]) -> tuple[Any, ...]:

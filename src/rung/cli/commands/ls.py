@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import climbed_anew, told_version, why_of
+from rung.cli.climbing import climbed_anew, told_versions, why_of
 from rung.cli.output import example, json_option, print_json, show, table
 
 if TYPE_CHECKING:
@@ -41,18 +41,17 @@ def command(moment: str | None, ground: str | None, as_json: bool) -> None:
 
 def _listed(home: Home, moment: str | None, ground: str | None) -> dict[str, Any]:
     """All that is listed, as one JSON document; what is unfinished is so now, and None where a moment or a ground was asked for."""
-    from rung.climb.record import document_of
+    from rung.climb.record import unfinished
 
     as_of = home.timeline.moment(moment) if moment is not None else None
     standing: dict[tuple[str, int | None], list[str]] = {}
     for move in home.aliases.standing(moment=as_of):
         standing.setdefault((move.name, move.version), []).append(move.alias)
     versions = _versions(home, as_of, ground)
-    names = [told_version(home, one) | {"aliases": standing.get((one.name, one.version), [])} for one in versions]
-    climbs = [] if moment or ground else [one for one in home.climbs.all() if document_of(home, one.climb) is None]
-    unfinished = [_unfinished(home, record, home.leases.holder(record.climb)) for record in climbs]
-    remarks = _remarks(home, as_of) if as_of else []
-    return {"as_of": as_of, "names": names, "unfinished": None if moment or ground else unfinished, "remarks": remarks}
+    aliases = [{"aliases": standing.get((one.name, one.version), [])} for one in versions]
+    names = [told | named for told, named in zip(told_versions(home, versions), aliases, strict=True)]
+    climbs = None if moment or ground else [_unfinished(home, one, home.leases.holder(one.climb)) for one in unfinished(home)]
+    return {"as_of": as_of, "names": names, "unfinished": climbs, "remarks": _remarks(home, as_of) if as_of else []}
 
 
 def _versions(home: Home, as_of: str | None, ground: str | None) -> list[Version]:

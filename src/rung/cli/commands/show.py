@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import told_version
+from rung.cli.climbing import told_versions
 from rung.cli.lineage import drawn, lineage
 from rung.cli.lookup import look_up
 from rung.cli.output import example, fields, json_option, print_json, show, table
@@ -47,7 +47,7 @@ def describe(home: Home, ref: str) -> dict[str, Any]:
     return {
         "id": candidate.id,
         "ref": known.ref,
-        "versions": [told_version(home, version) for version in versions],
+        "versions": told_versions(home, versions),
         "aliases": [asdict(move) for move in standing if (move.name, move.version) in numbers],
         "candidate": as_json(candidate),
         "lineage": lineage(home, known),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rung.cli.output import example, json_option, print_json, show, table, watching
+from rung.errors import UserError
 
 if TYPE_CHECKING:
     from rung.promote.proofs import Hands
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 @click.option(
     "--replay", type=click.IntRange(min=0), default=3, show_default=True, help="Answers of each version to ask for again."
 )
+@click.option("--proof", type=click.Path(path_type=Path, dir_okay=False), help="Check what `rung seen --proof` wrote, and no more.")
+@click.option("--key", "keys", multiple=True, help="With --proof: the fingerprint of a verifier that you trust, of another home.")
 @json_option
-def command(name: str | None, replay: int, as_json: bool) -> int:
+def command(name: str | None, replay: int, proof: Path | None, keys: tuple[str, ...], as_json: bool) -> int:
     """Check that what is registered is what was judged, and that the history is as it was written.
 
     Hashes files again, follows the audit's chain to its signed heads, and checks every receipt and approval. For each link that
@@ -31,10 +35,18 @@ def command(name: str | None, replay: int, as_json: bool) -> int:
 
     NAME is a name (all its versions), name@version or name@alias; without it everything is checked.
 
+    --proof checks a proof of a row by itself: neither the home that made it nor a network is needed. It must be signed by a
+    verifier that this home knows, or that --key names.
+
     Exits with 1 where something is BROKEN, and names it.
     """
+    from rung.cli.proof_file import check_file
     from rung.registry.home import open_home
 
+    if proof is not None:
+        return check_file(proof, name, keys, as_json=as_json)
+    if keys:
+        raise UserError("--key is for --proof", hint="rung verify --proof FILE --key FINGERPRINT")
     with open_home() as home, watching() as progress:
         versions = _versions(home, name)
         document = _checked(home, versions, name, _hands(home, replay), progress)
@@ -68,6 +80,7 @@ def _hands(home: Home, replay: int) -> Hands:
 def _checked(home: Home, versions: list[Version], name: str | None, hands: Hands, progress: Progress) -> dict[str, Any]:
     from rung.promote.blobs import Hashing
     from rung.promote.proofs import proofs
+    from rung.promote.standing import lapsed, resting_on_nothing
 
     hashing = Hashing(home)
     with progress.stage("The audit"):
@@ -82,12 +95,13 @@ def _checked(home: Home, versions: list[Version], name: str | None, hands: Hands
             broken += [f"{version.ref}, {link.name}: {link.said}" for link in links if link.status == "BROKEN"]
             shown.append({"version": version.ref, "candidate": version.candidate, "links": [asdict(link) for link in links]})
             stage.advance(1)
+    broken += [fault for fault in resting_on_nothing(home) if name is None or fault.startswith(f"{name.partition('@')[0]}@")]
     head = home.audit.published()
     return {
         "holds": not broken,
         "broken": list(dict.fromkeys(broken)),
         "versions": shown,
-        "remarks": home.integrity.remarks(),
+        "remarks": [*home.integrity.remarks(), *lapsed(home)],
         "head": asdict(head) if head else None,
     }
 
@@ -99,9 +113,14 @@ def _unsigned(home: Home) -> list[str]:
     return found + [fault for approval in home.approvals.all() for fault in approval.faults]
 
 
+def _found(link: dict[str, Any]) -> str:
+    """What was found, and what would make it PROVED where it is not."""
+    return f"{link['said']}\nTo prove it: {link['mend']}" if link["mend"] else str(link["said"])
+
+
 def _show(document: dict[str, Any]) -> None:
     rows = [
-        (version["version"], link["name"], link["status"], link["said"])
+        (version["version"], link["name"], link["status"], _found(link))
         for version in document["versions"]
         for link in version["links"]
     ]

@@ -20,10 +20,15 @@ from torch import Tensor
 
 from rung.engine.local.scoring import PLAIN, Scoring
 
-# Above this many scores a row and head, the fused kernel, which never writes them to memory, is quicker than plain products.
+# Above this many scores a row and head, the fused kernel, which never writes them to memory, is quicker to train through.
 PLAIN_SCORES_AT_MOST = 512 * 512
 # Plain products of more scores than this, over all rows and heads, leave the processor's cache: fewer rows at a time are quicker.
 SCORES_AT_ONCE = 1 << 20
+# So few queries are the second factor of the product: behind them, torch first copies keys that have room for more (slowly in bfloat16).
+FEW_QUERIES = {torch.bfloat16: 24, torch.float32: 3}
+# Of rows that are read on a processor so many tokens at a time, or more, meet the keys before them: nothing is computed of those
+# behind them, and scores stay in the cache. A pass of 1,500 tokens takes half of what torch's kernel takes in bfloat16.
+FEWEST_TOKENS_AT_ONCE = 64
 # Where the fused kernel cannot do what is asked: scores of all heads held at once, so that a long prompt fits into memory.
 FORCED_SCORES_AT_ONCE = 1 << 24
 
@@ -101,19 +106,26 @@ def attend_rows(queries: Tensor, keys: Tensor, values: Tensor, prefix: KeyValues
     begins = prefix.keys.shape[1] if prefix is not None else 0
     start = scoring.reach.first(begins)
     prefix = prefix.behind(start) if prefix is not None else None
-    scores = length * (length + begins - start)
-    if scoring.is_fused and (accelerated(queries) or scores > PLAIN_SCORES_AT_MOST):
+    seen = length + begins - start
+    trained = torch.is_grad_enabled() and length * seen > PLAIN_SCORES_AT_MOST
+    if scoring.is_fused and (accelerated(queries) or trained):
         out = _fused_with_prefix(queries, keys, values, prefix, scoring, begins)
-    elif scores <= PLAIN_SCORES_AT_MOST:
-        out = _plain_part(queries, keys, values, prefix, scoring, begins, 0)
     else:
-        size = max(1, FORCED_SCORES_AT_ONCE // (queries.shape[0] * queries.shape[1] * (length + begins - start)))
+        size = _tokens_at_once(queries, seen)
         parts = [
             _plain_part(part, keys[:, :, : at + size], values[:, :, : at + size], prefix, scoring, begins, at)
             for part, at in zip(queries.split(size, dim=2), range(0, length, size), strict=True)
         ]
-        out = torch.cat(parts, dim=2)
+        out = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
     return out.transpose(1, 2).flatten(0, 1).flatten(1)
+
+
+def _tokens_at_once(queries: Tensor, seen: int) -> int:
+    """Of each row, in plain products."""
+    rows, heads, length, _ = queries.shape
+    if not accelerated(queries) and not torch.is_grad_enabled():
+        return max(FEWEST_TOKENS_AT_ONCE, SCORES_AT_ONCE // (rows * heads * seen))
+    return length if length * seen <= PLAIN_SCORES_AT_MOST else max(1, FORCED_SCORES_AT_ONCE // (rows * heads * seen))
 
 
 def _plain_part(
@@ -191,7 +203,7 @@ def masked_attention(
     group = heads // key_heads
     scale = width**-0.5 if scoring.scale is None else scoring.scale
     grouped = (queries * scale).reshape(rows, key_heads, group * length, width)
-    own = scoring.capped((grouped @ keys.transpose(-1, -2)).view(rows, key_heads, group, length, -1).float()) + _grouped(mask)
+    own = scoring.capped(_products(grouped, keys).unflatten(2, (group, length)).float()) + _grouped(mask)
     if prefix is None:
         weights = scoring.weights(own).to(values.dtype)
         return (weights.flatten(2, 3) @ values).view(rows, heads, length, -1)
@@ -206,6 +218,13 @@ def masked_attention(
     from_prefix = weights[..., :split].transpose(0, 1).reshape(key_heads, rows * group * length, split) @ prefix.values
     out = from_own + from_prefix.view(key_heads, rows, group * length, -1).transpose(0, 1)
     return out.view(rows, heads, length, -1)
+
+
+def _products(queries: Tensor, keys: Tensor) -> Tensor:
+    """queries (..., n, width), keys (..., seen, width) -> (..., n, seen)."""
+    if queries.shape[-2] <= FEW_QUERIES.get(queries.dtype, 0) and not accelerated(queries):
+        return (keys @ queries.transpose(-1, -2)).transpose(-1, -2)
+    return queries @ keys.transpose(-1, -2)
 
 
 def _rows_of(mask: Tensor, part: slice) -> Tensor:

@@ -10,8 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 SCHEMA = "rung"
+
+
+def on_both(metafunc: Any) -> None:
+    """Has a test that asks for `database` run with each, but for one that is marked `sqlite`: that looks into the file."""
+    if "database" in metafunc.fixturenames:
+        alone = metafunc.definition.get_closest_marker("sqlite") is not None
+        metafunc.parametrize("database", ["file"] if alone else ["file", "postgresql"], indirect=True)
 
 
 def programs() -> Path | None:

@@ -1,0 +1,179 @@
+"""kill -9 at random moments of commands that write: what each does is done or not, and the history holds.
+
+Six kills always; RUNG_ALL_KILLS=1 makes 50 of them. A command joins by a line of COMMANDS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "promote"))
+from shipped import ship
+
+from rung.cli.app import commands
+from rung.disk import MAKING
+from rung.promote.promoting import stood
+from rung.registry.home import Home, open_home
+
+KILLS = 50 if os.environ.get("RUNG_ALL_KILLS") else 6
+VERSIONS = 4
+
+
+def refs() -> list[str]:
+    return [f"tone@{number}" for number in range(1, VERSIONS + 1)]
+
+
+# What is run, by the command's name: every way in which it is typed, in the folder of the world below. One that this version of
+# rung does not have is left out.
+COMMANDS: dict[str, Callable[[Path], list[list[str]]]] = {
+    "promote": lambda _: [["promote", ref] for ref in refs()],
+    "rollback": lambda _: [["rollback", "tone"]],
+    "approve": lambda _: [["approve", ref, "--as", "bob"] for ref in refs()],
+    "alias": lambda _: [["alias", "tone", "blue", "--to", str(number)] for number in (1, 2)],
+    "import": lambda folder: [
+        ["import", str(prompt), "--as", "brought", "--base", f"scripted:{folder / 'model.py'}#answer"]
+        for prompt in sorted(folder.glob("*.txt"))
+    ],
+    "keys": lambda _: [["keys", "rotate", "verifier"], ["keys", "rotate", "carol"]],
+    "seen": lambda folder: [["seen", "--text", "nothing", "--proof", str(folder / "proof.json")]],
+}
+# Reads its orders, one a line: the seed of a child, which runs commands one after the other until it is killed. Forked, so that the
+# moments of the kills lie in the commands and not in the imports.
+NURSERY = """
+import contextlib, io, json, os, random, sys
+from rung.cli.app import run
+import rung.admission.take, rung.promote.approving, rung.promote.promoting, rung.registry.home, cryptography, sqlalchemy
+typed = json.loads(sys.argv[1])
+for order in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        draw = random.Random(int(order))
+        while True:
+            command = draw.choice(typed)
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                code = run(command)
+            print("ran", code, *command, flush=True)
+    print("child", child, flush=True)
+    os.waitpid(child, 0)
+    print("gone", flush=True)
+"""
+
+
+@pytest.fixture
+def world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with prompts to import, beside a home with four versions of tone, anna who made them, and bob."""
+    monkeypatch.setenv("LOGNAME", "anna")
+    monkeypatch.delenv("RUNG_IDENTITY", raising=False)
+    (tmp_path / "model.py").write_text("def answer(request):\n    return 'yes'\n")
+    for number in range(40):
+        (tmp_path / f"p{number}.txt").write_text(f"Answer in {number} words.\n")
+    with open_home(write=True) as opened:
+        for number in range(VERSIONS):
+            ship(opened, [1.0] * 20, lock=f"{number}a" * 32)
+        for name in ("bob", "carol"):
+            opened.keys.make(name)
+    return tmp_path
+
+
+@pytest.fixture
+def nursery(world: Path) -> Iterator[subprocess.Popen[str]]:
+    known = commands.list_commands(None)  # type: ignore[arg-type]
+    typed = [line for name, lines in COMMANDS.items() if name in known for line in lines(world)]
+    with subprocess.Popen(
+        [sys.executable, "-c", NURSERY, json.dumps(typed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=world
+    ) as process:
+        yield process
+        process.kill()
+
+
+def killed(nursery: subprocess.Popen[str], draw: random.Random) -> list[str]:
+    """What a child ran before it was killed at some moment."""
+    assert nursery.stdin is not None and nursery.stdout is not None
+    print(draw.randrange(1 << 30), file=nursery.stdin, flush=True)
+    child, ran, most = 0, [], draw.randint(1, 8)
+    while len(ran) < most or not child:
+        word, *rest = nursery.stdout.readline().split()
+        child = int(rest[0]) if word == "child" else child
+        ran += [" ".join(rest)] if word == "ran" else []
+    threading.Event().wait(draw.uniform(0.0, 0.06))
+    os.kill(child, signal.SIGKILL)
+    while (line := nursery.stdout.readline().split())[0] != "gone":
+        ran += [" ".join(line[1:])] if line[0] == "ran" else []
+    return ran
+
+
+def half_done(home: Home) -> Iterator[str]:
+    """All that is neither done nor undone, and all that the history does not bear out."""
+    yield from home.integrity.faults()
+    yield from (f"the blob {name} is not whole" for name in home.blobs.all() if not home.blobs.is_intact(name))
+    for version in home.names.all():
+        artefacts = home.candidates.get(version.candidate).artefacts
+        yield from (f"{version.ref} lacks {name}" for name in artefacts if not home.blobs.local(name).exists())
+    yield from moved_by_half(home)
+    for signed in (*home.receipts.all(), *home.approvals.all()):
+        yield from signed.faults
+    yield from left_behind(home.path)
+
+
+def moved_by_half(home: Home) -> Iterator[str]:
+    """What of the moves of aliases is lost, or not one with what it rests on."""
+    for alias in {move.alias for move in home.aliases.history("tone")}:
+        moves = home.aliases.history("tone", alias)
+        if [move.generation for move in moves] != list(range(1, len(moves) + 1)):
+            yield f"a move of {alias} is lost"
+    lines = home.audit.lines("tone@champion")
+    if sum(line.kind == "promote" for line in lines) != sum(line.kind == "conditions" for line in lines):
+        yield "a promotion and what it rests on are not one"
+    if (moves := home.aliases.history("tone", "champion")) and not stood(moves):
+        yield "nothing stands"
+
+
+def left_behind(folder: Path) -> Iterator[str]:
+    """Drafts that stay when the home has been opened to write."""
+    yield from (f"{path} was left" for path in (folder / "blobs").rglob(f"{MAKING}*"))
+
+
+def test_killed_at_any_moment_nothing_is_half_done(world: Path, nursery: subprocess.Popen[str]) -> None:
+    draw, ran = random.Random(3), list[str]()
+    for _ in range(KILLS):
+        ran += killed(nursery, draw)
+        with open_home(write=True) as opened:
+            assert list(half_done(opened)) == [], ran[-8:]
+    codes = {line.split()[0] for line in ran}
+    assert codes <= {"0", "1", "2"}, ran
+    done = {line.split()[1] for line in ran if line.startswith("0 ")}
+    assert len(done) >= 3, ran
+    if KILLS == 50:
+        assert done >= {"promote", "rollback", "approve", "alias", "import", "keys"}
+
+
+def test_what_is_half_done_would_be_seen(world: Path) -> None:
+    with open_home(write=True) as opened:
+        assert list(half_done(opened)) == []
+        (weights,) = opened.candidates.get("tone@1").adapters
+        file = opened.blobs.local(weights) / "weights"
+        file.chmod(0o644)
+        file.write_bytes(b"half")
+        (opened.blobs.root / "tmp" / f"{MAKING}1-x").mkdir(parents=True)
+        opened.aliases.move("tone", "champion", 1, expected=0, kind="promote")
+        said = "\n".join(half_done(opened))
+    for words in (f"the blob {weights} is not whole", "a promotion and what it rests on are not one", "was left"):
+        assert words in said
+
+
+def test_every_command_that_is_killed_here_is_one_of_rung(world: Path) -> None:
+    known = commands.list_commands(None)  # type: ignore[arg-type]
+    for name, lines in COMMANDS.items():
+        for line in lines(world) if name in known else ():
+            assert line[0] == name
+            commands.get_command(None, name).make_context(name, line[1:])  # type: ignore[union-attr,arg-type]
