@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from databases import tampering
-from shipped import none_at_hand, ship
+from shipped import none_at_hand, rows_of, ship
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.homes.health import health
@@ -20,7 +20,7 @@ from rung.promote.promoting import promote
 from rung.registry.home import Home, open_home
 from rung.registry.looks import Gauge, Gauged, Grant
 from rung.registry.names import Evidence
-from rung.types import Candidate
+from rung.types import Candidate, Run
 
 GOOD = [1.0] * 90 + [0.0] * 10
 
@@ -290,6 +290,22 @@ def test_a_climb_comes_with_its_record_and_its_charges(mine: Home, team: Home) -
     assert team.looks.level(test) == 0.01 and [look.n for look in team.looks.at(rows)] == [20]
 
 
+def test_what_a_climb_tried_comes_without_what_it_is_made_of(mine: Home, team: Home) -> None:
+    version = ship(mine, GOOD)
+    blob = mine.blobs.put_bytes(b"an adapter that failed")
+    tried = Candidate(rung="r4_adapter", base="pip:llm@sha256:00", prompt="Tried.", adapters=(blob,))
+    mine.candidates.add(tried, "t")
+    run = mine.runs.add(Run(candidate=tried.id, task="t", split="dev", rows=rows_of({"quality": GOOD})))
+    climb = version.evidence.climb
+    mine.climbs.begin(climb, form=4, task="t")
+    mine.climbs.put(climb, "measured/r4_adapter", {"candidate": tried.id, "dev": {"run": run}})
+    mine.climbs.put(climb, "document", {"version": "tone@1", "verdict": {"winner": version.candidate}})
+    meet(mine, team, "tone")
+    assert team.candidates.get(tried.id) == tried and team.runs.get(run) == mine.runs.get(run)
+    assert not team.blobs.holds(blob)
+    assert not any(one.new for one in meet(mine, team, "tone").versions)
+
+
 def test_a_climb_that_came_to_something_else_here_is_said(mine: Home, team: Home) -> None:
     version = ship(mine, GOOD)
     climb = version.evidence.climb
@@ -339,10 +355,6 @@ def test_a_gap_is_told_as_one(mine: Home, team: Home) -> None:
 
 def test_answers_that_were_lost_are_told_and_do_not_hold_a_version_back(mine: Home, team: Home) -> None:
     version = ship(mine, GOOD)
-    from shipped import rows_of
-
-    from rung.types import Run
-
     lost = mine.runs.add(Run(candidate=version.candidate, task="t", split="dev", rows=rows_of({"quality": GOOD})))
     mine.blobs.local(lost).unlink()
     (one,) = bring(Road(source=mine, target=team, label="laptop"), wanted(mine, ["tone"]), Silent()).versions
