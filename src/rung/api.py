@@ -72,9 +72,10 @@ def evaluate(
     split      train, dev or test. Looking at dev is free; a look at the test split is charged like a climb on its rows, of
                 which few that climbs before had seen are left out
     """
+    from rung.climb.base_changed import refuse_changed
     from rung.climb.ledger import charge_evaluation, locked_rows, open_to
     from rung.climb.runtime import runtime_for
-    from rung.climb.server import known_server
+    from rung.climb.server import known_server, other_server
     from rung.registry import home as registry
     from rung.verify.run import evaluate
 
@@ -86,7 +87,10 @@ def evaluate(
         asked = opened.candidates.get(fields) if isinstance(fields, str) else fields
         opened.tasks.add(task)
         opened.candidates.add(asked, task.digest)
+        refuse_changed(opened, asked)
         known_server(task, asked.base, opened, shown)
+        if told := other_server(opened, asked):
+            shown.note(told)
         judging = open_to(task, asked, opened) if split == "test" else task
         rows = judging.split(split)
         if split == "test":
@@ -170,9 +174,23 @@ class Registered:
 
     def answers(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each, in order: several at a time, so that many take less than one after the other."""
+        from rung.climb.base_changed import naming_affected
         from rung.engine.answer import answer
 
-        return answer(self.fields, [_example(question) for question in questions], self._runtime)
+        with naming_affected(self.home):
+            return answer(self.fields, [_example(question) for question in questions], self._runtime)
+
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be said of what answers, such as that the server behind it says it is another model than it was."""
+        from rung.climb.server import other_server
+        from rung.registry import home as registry
+
+        if not self.fields.base_reference.is_server:
+            return ()
+        answered = getattr(self._runtime.backend_for(self.fields.base), "identity", None)
+        with registry.open_home(self.home) as opened:
+            told = other_server(opened, self.fields, answered)
+        return (told,) if told else ()
 
     @cached_property
     def _runtime(self) -> Runtime:

@@ -2,6 +2,7 @@
 
 RungError
   UserError         2   the input is wrong: says what, where (file:line) and how to mend it
+    Busy            2   another process is at it: the same command will do later
   BrokenEnvironment 3   the machine is: no disk, no network, a missing extra, a store of another version
 """
 
@@ -31,6 +32,10 @@ class UserError(RungError):
     """The input is wrong."""
 
     exit_code = 2
+
+
+class Busy(UserError):
+    """What is asked for is held by another process; the same command will do when that one has finished."""
 
 
 class BrokenEnvironment(RungError):

@@ -27,7 +27,8 @@ def test_folder_is_used_in_place_and_its_template_known(tiny_base, home):
     assert (base.kind, base.folder, str(base.reference)) == ("local", tiny_base, str(tiny_base))
     assert base.template_digest == chat_template(AutoTokenizer.from_pretrained(tiny_base)).digest
     assert base.pinned == f"{tiny_base}@sha256:{base.digest}"
-    assert not any(home.iterdir())
+    kept = [path.relative_to(home) for path in home.rglob("*") if path.is_file()]
+    assert kept == [Path("bases", "parts", f"{base.digest}.json")], "nothing of it but what its parts are"
 
 
 def test_equal_content_has_an_equal_digest_anywhere(tiny_base, copy, home):

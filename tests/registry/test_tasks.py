@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from nouns import a_task
 
@@ -13,6 +15,8 @@ def test_a_task_is_kept_as_it_was_locked(registry: Home) -> None:
     assert locked.digest == moved.digest
     for task in (locked, moved):
         registry.tasks.add(task)
-    assert registry.tasks.get(locked.digest) == TaskRecord(name="tone", base="pip:llm", path="task.yaml")
+    kept = TaskRecord(name="tone", base="pip:llm", path="task.yaml", adapters=(), folder=str(Path.cwd()))
+    assert registry.tasks.get(locked.digest) == kept
+    assert kept.file == Path("task.yaml").absolute() and TaskRecord(name="t", base="b", path="t.yaml").file == Path("t.yaml")
     with pytest.raises(UserError, match="no task t2"):
         registry.tasks.get("t2")

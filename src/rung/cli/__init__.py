@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from rung.errors import RungError
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs `rung` with these arguments (by default the program's own) and exits with its code."""
+def main(arguments: Sequence[str] | None = None, heard: Callable[[RungError], object] = lambda _: None) -> NoReturn:
+    """Runs `rung` with these arguments (by default the program's own) and exits with its code; `heard` is given what went wrong."""
     import signal
     import sys
 
@@ -15,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _hush_libraries()
         from rung.cli.app import run
 
-        code = run(sys.argv[1:] if arguments is None else list(arguments))
+        code = run(sys.argv[1:] if arguments is None else list(arguments), heard)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is finished says so, whatever comes while Python takes itself down
     except KeyboardInterrupt:  # while modules were still being imported: nothing had begun
         code = 130

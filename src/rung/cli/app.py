@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from rung.errors import BrokenEnvironment, RungError, UserError, did_you_mean
 from rung.escapes import visible
 
 INTERRUPTED = 130
+Heard = Callable[[RungError], object]
 
 
 class Commands(click.Group):
@@ -60,16 +61,16 @@ def commands() -> None:
     """Find the cheapest change to a language model's behaviour that passes your check, and prove it."""
 
 
-def run(arguments: list[str]) -> int:
-    """Runs one command; returns its exit code, after showing whatever went wrong."""
+def run(arguments: list[str], heard: Heard = lambda _: None) -> int:
+    """Runs one command; returns its exit code, after showing whatever went wrong, which `heard` is given too."""
     try:
         return commands.main(arguments, prog_name="rung", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
-        return _told(UserError(error.format_message()), arguments)
+        return _told(UserError(error.format_message()), arguments, heard)
     except RungError as error:
         click.echo(visible("\n  ".join((f"rung: {error.message}", *_notes(error)))), err=True)
-        return _told(error, arguments)
+        return _told(error, arguments, heard)
     except (KeyboardInterrupt, click.Abort) as error:
         said = "rung: interrupted; nothing is lost: run the same command again"
         click.echo("\n  ".join((said, *_notes(error))), err=True)
@@ -80,11 +81,12 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
             known = BrokenEnvironment("this is a fault in rung, not in your input", hint="Please report it with the lines above.")
         click.echo(f"rung: {visible(known.message)}", err=True)
-        return _told(known, arguments)
+        return _told(known, arguments, heard)
 
 
-def _told(error: RungError, arguments: list[str]) -> int:
+def _told(error: RungError, arguments: list[str], heard: Heard) -> int:
     """The error's exit code; with `--json` the error is also a document on standard output."""
+    heard(error)
     if "--json" in arguments:
         said: dict[str, object] = {"problem": error.problem, "where": error.where, "hint": error.hint}
         said |= {"exit_code": error.exit_code, "notes": list(_notes(error))}

@@ -31,7 +31,7 @@ class Look:
 
 def keep_what_is_at_hand(home: Home) -> list[str]:
     """Keeps the locks of versions of before rows were kept, whose task files are as they were; returns their digests."""
-    from rung.cli.proofs import tasks_at_hand
+    from rung.climb.at_hand import tasks_at_hand
     from rung.climb.keeping import keep_lock
 
     load, kept = tasks_at_hand(home), {record.task for record in home.locks.all()}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rung.climb import steps
+from rung.climb.base_changed import naming_affected
 from rung.climb.decide import Build, Diagnose, Finish, Gate, Measure, Simplify
 from rung.climb.document import document
 from rung.climb.outlook.learning_curve import draw_curve
@@ -64,7 +65,8 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
 def _telling(under_way: Climb) -> Iterator[None]:
     """Notes on an error what was found out before it."""
     try:
-        yield
+        with naming_affected(under_way.home):
+            yield
     except RungError as error:
         error.add_note(so_far(under_way))
         raise

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rung.climb.base_changed import note_affected
 from rung.climb.baselines import baseline_problems
 from rung.climb.diagnosis.probe import probe_problems
 from rung.climb.fits import refuse_long_rows
 from rung.climb.ledger import FRESH, at_gate, few_seen, gauge_of, planned, said, standing_of
 from rung.climb.turns import refuse_strange_turns
+from rung.engine.bases.base_parts import BaseChanged
 from rung.errors import UserError
 from rung.registry.looks import Standing
 from rung.rungs.base import ladder, mending
@@ -94,7 +96,10 @@ def _base(task: Task, home: Home, progress: Progress) -> Base:
         return base
     except UserError as error:
         problem = f"{_seen_from(task.path, error.where)}: {error.problem}" if error.where else error.problem
-        raise UserError(problem, where=place_in(task.path, ("base",)), hint=error.hint) from None
+        told = UserError(problem, where=place_in(task.path, ("base",)), hint=error.hint)
+        if isinstance(error, BaseChanged):
+            note_affected(told, error, home)
+        raise told from None
 
 
 def _refuse_strange_searchers(task: Task, home: Home, skipped: Mapping[str, str], progress: Progress) -> None:

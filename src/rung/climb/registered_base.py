@@ -47,7 +47,7 @@ def on_registered(task: Task, home: Home) -> Task:
     The version's adapters stay, frozen, under whatever is trained. Its prompt, demonstrations, documents and tools are no part of a
     base. Raises UserError, with the task file's line, for a version that is not registered, or that has no model to build on.
     """
-    if not _names_a_version(task, home):
+    if not names_a_version(task, home):
         return task
     named = task.base_reference.bare
     try:
@@ -63,8 +63,11 @@ def on_registered(task: Task, home: Home) -> Task:
     return replace(task, base=base, base_adapters=candidate.adapters, base_name=name)
 
 
-def _names_a_version(task: Task, home: Home) -> bool:
-    """Of an alias only the home can tell: `tone@champion` may be a folder; one beside the task has its whole path here."""
+def names_a_version(task: Task, home: Home) -> bool:
+    """Whether its base is a registered version.
+
+    Of an alias only the home can tell: `tone@champion` may be a folder; one beside the task has its whole path here.
+    """
     reference = task.base_reference
     if reference.kind != "folder":
         return reference.kind == "registered"

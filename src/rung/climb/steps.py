@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.climb.allotting import allot
+from rung.climb.base_changed import begins_anew
 from rung.climb.baselines import baselines_of
 from rung.climb.diagnosis.diagnose import Known, diagnose_on
 from rung.climb.facts import (
@@ -122,10 +123,12 @@ def _begun(name: str, task: Task, home: Home, cleared: Cleared, base: LockedBase
                 f"An earlier version of rung began to climb this task ({earlier[:12]}). Its record has another form and cannot be "
                 "gone on with: the climb begins anew. Answers that are kept are not asked again."
             )
+        if told := begins_anew(home, task.digest, cleared.base):
+            progress.note(told)
         server = _checked_server(name, task, home, cleared, progress)
         record.add(_lock(task, cleared, base, server))
     else:
-        go_on_with(cleared.base, home, record.lock.server)
+        go_on_with(cleared.base, home, record.lock.server, progress)
     if record.charged is None:
         for line in cleared.ledger:
             progress.note(line)

@@ -26,6 +26,7 @@ class Compared:
 
     worse       shown to be below the champion
     not_worse   shown to be at most MARGIN below it
+    better      shown to be at least as good as it
     """
 
     name: str
@@ -33,6 +34,14 @@ class Compared:
     difference: float
     worse: bool
     not_worse: bool
+    better: bool
+
+    @property
+    def shown(self) -> str:
+        """What is shown, in a word or two."""
+        if self.worse:
+            return "worse"
+        return "at least as good" if self.better else f"not worse by {100 * MARGIN:.0f} points" if self.not_worse else "open"
 
     @property
     def said(self) -> str:
@@ -81,8 +90,13 @@ def champion_condition(home: Home, wanted: Asked, champion: Candidate, load: Loa
 
 def compare(receipt: Receipt, pairs: Pairs) -> list[Compared]:
     """Every bar's scores, paired; the chance that any of them is wrongly called worse, or not worse, is at most alpha."""
-    shared = [bar for bar in receipt.bars if _scored(bar, pairs.mine) and _scored(bar, pairs.theirs)]
-    return [_compared(bar, pairs, receipt.alpha / len(shared)) for bar in shared]
+    return compare_on(receipt.bars, receipt.alpha, pairs)
+
+
+def compare_on(bars: Sequence[Bar], alpha: float, pairs: Pairs) -> list[Compared]:
+    """The same for those of the bars that all rows have a score of."""
+    shared = [bar for bar in bars if _scored(bar, pairs.mine) and _scored(bar, pairs.theirs)]
+    return [_compared(bar, pairs, alpha / len(shared)) for bar in shared]
 
 
 def _scored(bar: Bar, rows: Sequence[Row]) -> bool:
@@ -103,13 +117,14 @@ def _compared(bar: Bar, pairs: Pairs, alpha: float) -> Compared:
         verdict = look_paired(mine, theirs, Claim(groups=groups, bar=line, alpha=alpha, name=bar.name))
         return verdict.status if verdict else "open"
 
-    both = [(a, b) for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None]
+    both, even = [(a, b) for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None], status(0.0)
     return Compared(
         name=bar.name,
         n=len(mine),
         difference=sum(a - b for a, b in both) / len(both) if both else 0.0,
-        worse=status(0.0) == "fail",
+        worse=even == "fail",
         not_worse=status(-MARGIN) == "pass",
+        better=even == "pass",
     )
 
 

@@ -1,11 +1,12 @@
 """RUNG_HOME: every blob, Candidate, Run, name, fact and look that this user's climbs have left.
 
 format        the layout's version, one number
-registry.db   the history (SQLite), and who is climbing what; where `format` names a PostgreSQL database, it is there
+registry.db   the history (SQLite), who is climbing what, and jobs; where `format` names a PostgreSQL database, it is there
 audit.head    how far the audit goes, signed
 keys/         private keys
 blobs/        what the history names by digest; where `format` names a bucket, it is there, and here are copies
 batches/      what is known of batches that servers have
+jobs/         logs of jobs that ran on this machine
 downloads/    what was fetched, and what was made of it
 reports/      HTML
 """
@@ -20,6 +21,7 @@ from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
+from rung.registry.campaigns import Campaigns
 from rung.registry.candidates import Candidates
 from rung.registry.cleared import Cleared
 from rung.registry.climbs import Climbs
@@ -27,12 +29,13 @@ from rung.registry.db import Database
 from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
 from rung.registry.integrity import Integrity
+from rung.registry.jobs import Jobs
 from rung.registry.keys import Keys
 from rung.registry.layout import Layout, refuse_gone, upgrading
 from rung.registry.leases import Leases
 from rung.registry.locks import Locks
 from rung.registry.looks import Looks
-from rung.registry.migrations.run import migrate
+from rung.registry.migrations.run import migrate, refuse_newer
 from rung.registry.names import Names
 from rung.registry.origins import Origins
 from rung.registry.others import Others
@@ -42,6 +45,7 @@ from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
 from rung.registry.tasks import Tasks
 from rung.registry.timeline import Timeline
+from rung.registry.workers import Workers
 
 
 def default_path() -> Path:
@@ -107,12 +111,19 @@ class Home:
         self.aliases = Aliases(database, self.audit)
         self.timeline = Timeline(database)
         self.climbs = Climbs(database, self.leases)
+        self.campaigns = Campaigns(database, self.leases)
         self.exchange = Exchange(database, self.audit)
         self.cleared = Cleared(database)
         self.reach = Reach(database)
         self.looks = Looks(database)
+        self.jobs = Jobs(database)
+        self.workers = Workers(database)
         if database.writable:
             self.blobs.clear_leftovers()
+
+    def refuse_newer(self) -> None:
+        """Raises BrokenEnvironment where a newer rung has brought this home to its own form since it was opened."""
+        refuse_newer(self._database)
 
     def registry_bytes(self) -> int:
         """What the registry takes, wherever it is."""

@@ -1,14 +1,14 @@
 """Who is climbing what. A climb is held by one process at a time; many climbs of one home are under way side by side.
 
 A holder writes a sign of life every few seconds. On one machine a holder that died is known at once, however it died; one of
-another machine is taken to be dead when its signs have stopped. Whoever lost its lease that way cannot write facts any more.
+another machine is taken to be dead when its signs have stopped, by the database's clock. Whoever lost its lease that way cannot
+write facts any more.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from rung.errors import BrokenEnvironment, UserError
+from rung.errors import BrokenEnvironment, Busy, UserError
 from rung.registry import tables
 from rung.registry.db import Database, now
 from rung.registry.processes import Process, runs, this_process
+from rung.registry.servers import clock
 
 BEAT_S = 10.0
 STALE_S = 60.0
@@ -83,10 +84,12 @@ class Leases:
         self._database = database
         self._held: dict[str, Lease] = {}
 
-    def take(self, climb: str, name: str) -> Lease:
+    def take(self, climb: str, name: str, *, doing: str = "is climbing") -> Lease:
         """The lease on a climb of the task called `name`; the one that this home has already, where it has it.
 
-        Raises UserError, with who it is, where another process holds it.
+        doing  what whoever holds it does with `name`, where that is not a climb
+
+        Raises Busy, with who it is, where another process holds it.
         """
         if lease := self._held.get(climb):
             return lease
@@ -95,9 +98,9 @@ class Leases:
         with self._database.writing() as connection:
             holder = _holder(connection, climb)
             if holder and holder.alive:
-                raise _refusal(holder, self._database.path.parent)
+                raise _refusal(holder, doing, self._database.path.parent)
             connection.execute(delete(tables.leases).where(tables.leases.c.climb == climb))
-            connection.execute(insert(tables.leases), row | {"since": now(), "beat": time.time()})
+            connection.execute(insert(tables.leases), row | {"since": now(), "beat": clock(connection)})
         lease = self._held[climb] = Lease(self, climb, token)
         return lease
 
@@ -128,7 +131,8 @@ class Leases:
     def renew(self, lease: Lease) -> None:
         """A sign of life."""
         with self._database.writing() as connection:
-            connection.execute(update(tables.leases).where(tables.leases.c.token == lease.token).values(beat=time.time()))
+            beat = clock(connection)
+            connection.execute(update(tables.leases).where(tables.leases.c.token == lease.token).values(beat=beat))
 
     def give_back(self, lease: Lease) -> None:
         """Forgets a lease that has ended. What a full disk leaves of it ends with this process."""
@@ -147,16 +151,16 @@ def _holder(connection: Connection, climb: str) -> Holder | None:
     if row is None:
         return None
     process = Process(pid=row.pid, host=row.host, started=row.started)
-    return Holder(climb=climb, name=row.name, process=process, since=row.since, silent_s=time.time() - row.beat)
+    return Holder(climb=climb, name=row.name, process=process, since=row.since, silent_s=clock(connection) - row.beat)
 
 
 def _is_held(connection: Connection, lease: Lease) -> bool:
     return connection.execute(select(tables.leases.c.climb).where(tables.leases.c.token == lease.token)).first() is not None
 
 
-def _refusal(holder: Holder, home: Path) -> UserError:
-    return UserError(
-        f"another process ({holder}) is climbing '{holder.name}'",
+def _refusal(holder: Holder, doing: str, home: Path) -> Busy:
+    return Busy(
+        f"another process ({holder}) {doing} '{holder.name}'",
         where=str(home),
         hint="Wait until it has finished, or set RUNG_HOME to another folder.",
     )

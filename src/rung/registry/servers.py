@@ -112,6 +112,13 @@ def make_ready(engine: Engine) -> None:
             time.sleep(0.01)
 
 
+def clock(connection: Connection) -> float:
+    """Seconds since 1970 by the database's own clock: on a server that of the server, whatever the machines that ask it think."""
+    if connection.dialect.name != POSTGRESQL:
+        return time.time()
+    return float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+
+
 def add_once(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Adds a row, unless the table has it already by one of its unique keys."""
     connection.execute(_insert(connection, table).on_conflict_do_nothing(), row)

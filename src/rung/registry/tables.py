@@ -71,6 +71,8 @@ names = _table(
 )
 facts = _table("facts", _text("climb", index=True), _text("key"), _text("payload"))
 climbs = _table("climbs", _text("climb", unique=True), Column("form", Integer, nullable=False), _text("task"))
+campaigns = _table("campaigns", _text("campaign", unique=True), _text("asked"))
+campaign_facts = _table("campaign_facts", _text("campaign", index=True), _text("key"), _text("payload"))
 aliases = _table("aliases", _text("old", unique=True), _text("candidate"))
 alias_moves = _table(
     "alias_moves",
@@ -113,6 +115,30 @@ def _signed(name: str) -> Table:
 
 locks = _table("locks", _text("task", unique=True), _text("blob"), _text("rows"), _text("trees"))
 receipts, approvals = _signed("receipts"), _signed("approvals")
+jobs = _table(
+    "jobs",
+    _text("id", unique=True),
+    _text("kind"),
+    _text("arguments"),
+    _text("folder"),
+    _text("settings"),
+    _text("labels"),
+    _text("host"),
+    _text("who"),
+    _text("version"),
+    Column("form", Integer, nullable=False),
+)
+job_events = _table(
+    "job_events",
+    _text("job"),
+    Column("number", Integer, nullable=False),
+    _text("kind"),
+    _text("state"),
+    Column("attempt", Integer, nullable=False),
+    _text("worker"),
+    _text("said"),
+    UniqueConstraint("job", "number"),
+)
 origins = _table(
     "origins",
     _text("name"),
@@ -146,6 +172,44 @@ leases = Table(
     _text("host"),
     _text("started"),
     _text("token"),
+    _text("since"),
+    Column("beat", Float, nullable=False),
+)
+
+# Where each job stands: its last event, who has it, and what it said last. `place` is its number in the queue.
+job_states = Table(
+    "job_states",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("place", Integer, nullable=False),
+    _text("state", index=True),
+    Column("number", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("exit_code", Integer),
+    _text("said"),
+    _text("tail"),
+    Column("ready", Float, nullable=False),
+    _text("token"),
+    _text("worker"),
+    Column("pid", Integer, nullable=False),
+    _text("host"),
+    _text("started"),
+    Column("child_pid", Integer, nullable=False),
+    _text("child_started"),
+    Column("beats", Integer, nullable=False),
+    _text("updated"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("pid", Integer, nullable=False),
+    _text("host"),
+    _text("started"),
+    _text("version"),
     _text("since"),
     Column("beat", Float, nullable=False),
 )

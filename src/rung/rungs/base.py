@@ -85,6 +85,11 @@ class Rung:
         return str(self.module.UNDO)
 
     @property
+    def alone(self) -> str:
+        """What passes where nothing dearer is needed, in words."""
+        return str(getattr(self.module, "ALONE", f"the {self.title} alone"))
+
+    @property
     def cheap(self) -> bool:
         """Whether it is tried before it is asked what is missing."""
         return bool(getattr(self.module, "CHEAP", False))

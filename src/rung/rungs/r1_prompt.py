@@ -33,6 +33,7 @@ from rung.rungs.trials import Form, Trial, race, record
 from rung.types import Candidate, Example, Task
 
 TITLE = "prompt"
+ALONE = "prompting alone"
 UNDO = "point the name at the version before: nothing but text changes"
 ORDER = 10
 CHEAP = True

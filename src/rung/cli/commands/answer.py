@@ -40,6 +40,8 @@ def command(name: str, text: str | None, conversation: Path | None, as_json: boo
 
     registered = open_home().candidate(name)
     [said] = registered.answers([asked])
+    for remark in registered.remarks():
+        click.echo(f"! {remark}", err=True)
     if as_json:
         print_json({"name": name, "candidate": registered.fields.id, "answer": plain(said)})
     else:

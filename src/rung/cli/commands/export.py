@@ -43,7 +43,7 @@ def command(name: str, formats: str, folder: Path, dtype: Any, max_nats: float |
 
     The same export again keeps what stands there.
     """
-    from rung.cli.proofs import tasks_at_hand
+    from rung.climb.at_hand import tasks_at_hand
     from rung.export.base import export, refuse_unfit
     from rung.export.subject import Options, subject_of
     from rung.registry.home import open_home

@@ -29,7 +29,8 @@ def command(name: str, alias: str, reason: str | None, as_json: bool) -> int:
 
     Exits with 1 where something does not hold.
     """
-    from rung.cli.proofs import made_up_for, tasks_at_hand
+    from rung.cli.proofs import made_up_for
+    from rung.climb.at_hand import tasks_at_hand
     from rung.promote.promoting import promote, version_of
     from rung.registry.home import open_home
 

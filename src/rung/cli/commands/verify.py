@@ -66,7 +66,7 @@ def _versions(home: Home, name: str | None) -> list[Version]:
 
 
 def _hands(home: Home, replay: int) -> Hands:
-    from rung.cli.proofs import tasks_at_hand
+    from rung.climb.at_hand import tasks_at_hand
     from rung.engine.runtime import open_runtime
     from rung.promote.proofs import Hands
 

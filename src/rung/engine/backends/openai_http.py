@@ -23,6 +23,7 @@ from rung.engine.http.body import OPTIONAL, ROOM_FOR_THOUGHTS, Known, body_of, f
 from rung.engine.http.completion import Completion, has_message, read_completion
 from rung.engine.http.error_text import read_error
 from rung.engine.http.finding import UNCHECKED, ServerFinding, how_cut
+from rung.engine.http.identity import UNKNOWN, ServerIdentity, of_answer
 from rung.engine.http.in_flight import InFlight
 from rung.engine.http.line import Line, way_to
 from rung.engine.http.refusals import Asked, NoAnswer, refused_for
@@ -57,6 +58,7 @@ class OpenAIHTTP:
     contact: Contact = field(default_factory=Contact)
     template: str = ""
     finding: ServerFinding = UNCHECKED
+    identity: ServerIdentity = UNKNOWN
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _refused: set[str] = field(default_factory=set)
     _taken: set[str] = field(default_factory=set)
@@ -223,6 +225,7 @@ class OpenAIHTTP:
         """The answer in a reply, paid. Raises ContextTooLong where the server read a part of the question only."""
         self._taken.add(form(request))
         read = read_completion(reply.content, request, reply.seconds)
+        self.identity = of_answer(reply.content)
         answer = read.answer
         price = price_usd(self.purse.prices, answer)
         bill.pay(price, body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ _VOLATILE = {"transformers_version", "_name_or_path", "name_or_path", "is_local"
 
 def digest_folder(folder: Path) -> str:
     """SHA-256 over the name and content of every file that changes an answer; equal content gives an equal digest anywhere."""
-    return digest({name: _file_digest(folder / name) for name in answer_files(folder)})
+    return digest({name: content_digest(folder / name) for name in answer_files(folder)})
 
 
 def answer_files(folder: Path) -> list[str]:
@@ -128,10 +129,10 @@ def plain_folder(folder: Path, name: str, bases: Path, progress: Progress) -> Pa
         return once(target, lambda made: unpacked_into(made, folder, found, how, others))
 
 
-def _file_digest(path: Path) -> str:
-    """Of a configuration, its meaning; of any other file, its bytes."""
+def content_digest(path: Path, without: Collection[str] = ()) -> str:
+    """Of a configuration, its meaning, but for the keys `without`; of any other file, its bytes."""
     if path.name.endswith("config.json"):
-        meaning = {key: value for key, value in read_json(path).items() if key not in _VOLATILE}
+        meaning = {key: value for key, value in read_json(path).items() if key not in _VOLATILE and key not in without}
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
     stat = path.stat()
     return _bytes_digest(path.resolve(), (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))

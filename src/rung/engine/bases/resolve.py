@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rung import plugins
 from rung.engine.backend import Backend, Budget, ServerUse
+from rung.engine.bases.base_parts import BaseChanged, BaseParts, keep_base_parts, parts_of_folder, what_changed
 from rung.engine.bases.fetch import fetch
 from rung.engine.bases.folder import check_folder, digest_folder, plain_folder, read_template
 from rung.engine.bases.template import check_syntax
@@ -35,6 +36,7 @@ class Base:
     digest           SHA-256 over every file that changes an answer; for a server, over its address and model name alone
     folder           safetensors, configuration and tokenizer; None where the base is not on this machine
     template_digest  of the chat template; "" where it is not known
+    parts            digests of what it is made of; None where that is not files on this machine
     """
 
     reference: BaseReference
@@ -42,6 +44,7 @@ class Base:
     digest: str
     folder: Path | None = None
     template_digest: str = ""
+    parts: BaseParts | None = None
 
     @property
     def pinned(self) -> str:
@@ -66,12 +69,10 @@ def resolve(reference: str, home: Path, *, blobs: Blobs | None = None, progress:
     asked = BaseReference.read(reference)
     base = _resolve(replace(asked, pin="", weights=""), home, blobs, progress or Silent())
     base = replace(base, reference=replace(base.reference, weights=asked.weights))
+    if base.parts is not None:
+        keep_base_parts(home, base.digest, base.parts)
     if asked.pin and base.digest != asked.pin:
-        raise UserError(
-            f"the base is not the one that was measured: its digest is sha256:{base.digest[:12]}..., not {asked.pin[:12]}...",
-            where=asked.bare,
-            hint="Bring back the files as they were, or run the climb again on the new base.",
-        )
+        raise BaseChanged(replace(asked, pin=""), asked.pin, base.digest, what_changed(home, asked.pin, base.parts))
     return base
 
 
@@ -144,9 +145,9 @@ def _local(reference: BaseReference, asked: Path, home: Path, progress: Progress
         raise no_template(str(asked))
     for name, text in template.items() if isinstance(template, dict) else [("chat template", template)]:
         check_syntax(text, f"{asked}: {name}")
-    return Base(
-        reference=reference, kind="local", digest=digest_folder(folder), folder=folder, template_digest=template_digest(template)
-    )
+    known = template_digest(template)
+    parts = parts_of_folder(folder, known)
+    return Base(reference=reference, kind="local", digest=digest_folder(folder), folder=folder, template_digest=known, parts=parts)
 
 
 def _server(reference: BaseReference) -> Base:
@@ -161,4 +162,4 @@ def _script(reference: BaseReference) -> Base:
         raise UserError("no such file", where=reference.name, hint=hint)
     content = hashlib.sha256(path.read_bytes()).hexdigest()
     found = digest({"scripted": content, "function": reference.member})
-    return Base(reference=reference, kind="scripted", digest=found, folder=path.parent)
+    return Base(reference=reference, kind="scripted", digest=found, folder=path.parent, parts=BaseParts(code=content))

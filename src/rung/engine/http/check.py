@@ -19,13 +19,14 @@ from rung.engine.http.batch.provider import NO_BATCHES, Provider
 from rung.engine.http.body import OWN_CHOICE, response_format
 from rung.engine.http.completion import json_object
 from rung.engine.http.finding import Held, ServerFinding
+from rung.engine.http.identity import UNKNOWN, ServerIdentity, of_answer
 from rung.engine.http.line import Line
 from rung.engine.http.listing import Listing, read_listing
 from rung.engine.http.refusals import Asked, NoAnswer, refused_for
 from rung.engine.http.sending import Contact, Patience, Reply, post
 from rung.engine.http.spending import Purse
 from rung.engine.http.unknown import unknown_field
-from rung.errors import BrokenEnvironment, UserError, did_you_mean
+from rung.errors import BrokenEnvironment, RungError, UserError, did_you_mean
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.sources.address import ServerAddress
 from rung.types import Answer
@@ -93,6 +94,7 @@ def check(
         return ServerFinding(
             **finding,
             **listed.result().facts(),
+            identity=listed.result().identity.with_answer(first.identity),
             without=tuple(sorted(asking.refused)),
             checked=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             seconds=round(time.monotonic() - began, 2),
@@ -103,6 +105,17 @@ def check(
 def _look_for_batches(line: Line, server: Server) -> None:
     if not Provider(line=line, asked=server.asked, away_s=_PATIENCE.longest_wait_s).is_there():
         raise UserError("the server has no batches: there is nothing under /batches", where=server.address, hint=NO_BATCHES)
+
+
+def look(server: Server) -> ServerIdentity:
+    """What a server says of its model without being asked a question; nothing where nobody is there."""
+    import httpx
+
+    try:
+        with Line(server.asked, httpx.Timeout(_LOOK_S)) as line:
+            return read_listing(line, server.model).identity
+    except RungError:
+        return UNKNOWN
 
 
 def is_there(server: Server) -> None:
@@ -148,6 +161,7 @@ class _Said:
     taken: bool | None
     choice: Mapping[str, Any] = field(default_factory=dict)
     usage: Mapping[str, Any] = field(default_factory=dict)
+    identity: ServerIdentity = UNKNOWN
 
     @property
     def message(self) -> Mapping[str, Any]:
@@ -266,7 +280,7 @@ def _same(one: _Said, other: _Said) -> bool | None:
 def _read(reply: Reply) -> _Said:
     choice = next(choice for choice in reply.content["choices"] if isinstance(choice, Mapping))
     usage = reply.content.get("usage")
-    return _Said(taken=True, choice=choice, usage=usage if isinstance(usage, Mapping) else {})
+    return _Said(taken=True, choice=choice, usage=usage if isinstance(usage, Mapping) else {}, identity=of_answer(reply.content))
 
 
 def _silent(error: BrokenEnvironment | NoAnswer, address: str) -> UserError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from rung.disk import write_whole
 from rung.engine.backend import Request
-from rung.json_form import as_json, from_json
+from rung.engine.http.identity import UNKNOWN, ServerIdentity
+from rung.json_form import LEFT_OUT, as_json, from_json
 from rung.types import Answer
 
 # `ignored`: taken without a word, and nothing came of it.
@@ -38,6 +39,7 @@ class ServerFinding:
     checked        when, ISO 8601; "" for a server that was never checked
     seconds        how long the check took
     requests       how many questions it cost
+    identity       what it says of the model behind the name
     """
 
     software: str = ""
@@ -57,6 +59,7 @@ class ServerFinding:
     checked: str = ""
     seconds: float = 0.0
     requests: int = 0
+    identity: ServerIdentity = field(default=UNKNOWN, metadata=LEFT_OUT)
 
     @property
     def has_forms(self) -> bool:

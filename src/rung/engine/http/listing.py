@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rung.engine.http.completion import json_object
+from rung.engine.http.identity import UNKNOWN, ServerIdentity, of_listing
 from rung.engine.http.line import Line
 from rung.errors import RungError
 
@@ -25,6 +26,7 @@ class Listing:
     software: str = ""
     context: int | None = None
     slots: int | None = None
+    identity: ServerIdentity = UNKNOWN
 
     def has(self, model: str) -> bool:
         """Whether a model is among those listed; Ollama's `:latest` may be left out."""
@@ -42,6 +44,7 @@ def read_listing(line: Line, model: str) -> Listing:
     entry = next((one for one in entries if _names(one, model)), entries[0] if len(entries) == 1 else {})
     software = _SOFTWARE.get(str(entry.get("owned_by")), "")
     context, slots = _context(entry) or _context(entry.get("meta")), None
+    props: Mapping[str, Any] = {}
     if software in ("", "llama.cpp") and (props := _get(line, "/props", root=True)):
         settings = props.get("default_generation_settings")
         context, slots = _context(settings) or context, _count(props.get("total_slots"))
@@ -51,9 +54,11 @@ def read_listing(line: Line, model: str) -> Listing:
         # What the model was loaded with, which is less than what it could read: longer questions are cut without a word.
         context = next((_context(one) for one in running if one.get("name") in (model, f"{model}:latest")), None) or context
         software = "Ollama"
+    tags = _get(line, "/api/tags", root=True).get("models") if software == "Ollama" else None
+    identity = of_listing(entry, props, tags if isinstance(tags, list) else [], model)
     names = [name for one in entries for name in (one.get("id"), *(one.get("aliases") or ()))]
     models = tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
-    return Listing(model=model, models=models, software=software, context=context, slots=slots)
+    return Listing(model=model, models=models, software=software, context=context, slots=slots, identity=identity)
 
 
 def _get(line: Line, end: str, *, root: bool = False) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rung.export.base import Agreement, version_in
+from rung.export.ggufs.read import llama_says, package_of, reader_here
 from rung.export.nats import agreement, judged_in_int8, stored_as
 from rung.export.ollama.modelfile import NAME, modelfile_of
 from rung.export.subject import Subject
@@ -12,7 +13,7 @@ from rung.export.weights import no_weights
 from rung.types import Candidate
 
 EXTRA = "llama"
-READER = "llama_cpp"
+READER = reader_here()
 CARRIES = frozenset({"adapters"})
 MODEL = "model.gguf"
 
@@ -33,10 +34,8 @@ def write(subject: Subject, folder: Path) -> None:
 
 def check(subject: Subject, folder: Path) -> Agreement:
     """llama.cpp with the same tokens, which it cuts the same prompts into: nats a token."""
-    from rung.export.ggufs.read import llama_says
-
     said = llama_says(folder / MODEL, subject.registered.probes)
-    return agreement(subject, said, version_in("llama-cpp-python"), stored_as(subject))
+    return agreement(subject, said, version_in(package_of(READER)), stored_as(subject))
 
 
 def carries(subject: Subject) -> frozenset[str]:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from rung.export.base import Agreement, version_in
+from rung.export.ggufs.read import BOUND, llama_says, package_of
 from rung.export.nats import agreement, judged_in_int8, stored_as
 from rung.export.ollama.modelfile import NAME, Modelfile, modelfile_of
 from rung.export.subject import Subject
@@ -13,7 +14,7 @@ from rung.export.weights import no_adapter
 from rung.types import Candidate
 
 EXTRA = "llama"
-READER = "llama_cpp"
+READER = BOUND
 CARRIES = frozenset({"adapters"})
 ADAPTER, BASE = "adapter.gguf", "base.gguf"
 
@@ -35,12 +36,11 @@ def write(subject: Subject, folder: Path) -> None:
 def check(subject: Subject, folder: Path) -> Agreement:
     """llama.cpp with the adapter on the base, which is written as GGUF beside for that and not kept: nats a token."""
     from rung.export.ggufs.model import write_model
-    from rung.export.ggufs.read import llama_says
 
     with tempfile.TemporaryDirectory() as beside:
         write_model(subject, Path(beside) / BASE, adapted=False)
         said = llama_says(Path(beside) / BASE, subject.registered.probes, folder / ADAPTER)
-    return agreement(subject, said, version_in("llama-cpp-python"), stored_as(subject))
+    return agreement(subject, said, version_in(package_of(READER)), stored_as(subject))
 
 
 def carries(subject: Subject) -> frozenset[str]:

@@ -51,6 +51,13 @@ def migrate(database: Database, known: Mapping[int, ModuleType] | None = None) -
                 _enter(connection, number, step)
 
 
+def refuse_newer(database: Database) -> None:
+    """Raises BrokenEnvironment for a newer version's database: one that was opened before it became so."""
+    with database.reading() as connection:
+        applied = _applied(connection)
+    _refuse_newer(applied, steps(), database.path)
+
+
 def _make_whole(connection: Connection) -> None:
     """All tables as they are now: on a server there is no registry from before there were the steps of today."""
     tables.metadata.create_all(connection)
