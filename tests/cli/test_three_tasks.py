@@ -67,7 +67,7 @@ def write(folder: Path, kind: str, count: int) -> str:
         "data": {
             "examples": "rows.jsonl",
             "columns": {"input": "q", "target": "a"},
-            "split": {"train": count // 3, "dev": count // 3, "test": count - 2 * (count // 3)},
+            "split": {"train": count - 36, "dev": 12, "test": 24},
         },
         "quality": {"scorer": "exact" if kind == "handbook" else "choice", "at_least": 0.7},
         **more,
