@@ -28,7 +28,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "climb": L0 | {"data", "engine", "verify", "train", "task", "rungs", "registry", "admission"},
     "promote": L0 | {"engine", "registry", "verify", "task"},
     "homes": L0 | {"registry", "promote"},
-    "export": L0 | {"data", "engine", "registry", "verify", "task", "promote"},
+    "export": L0 | {"data", "engine", "registry", "verify", "task", "admission", "promote", "report"},
     "report": L0 | {"registry"},
     "campaign": L0 | {"data", "engine", "verify", "task", "rungs", "registry", "climb", "promote", "report"},
     "cli": None,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from moved import Moving, asked, write_base
+from moved import Moving, asked, climbed, write_base, write_task
 
 from rung.cli.app import run
 from rung.registry.home import open_home
@@ -116,8 +116,6 @@ def test_nobody_is_there_to_be_asked(moving: Moving, capsys: pytest.CaptureFixtu
 
 
 def test_which_base_is_left(moving: Moving, capsys: pytest.CaptureFixture[str]) -> None:
-    from moved import climbed, write_task
-
     other = write_base(moving.folder, "third", {"third": 0.95})
     with open_home(write=True) as home:
         climbed(home, write_task(moving.folder, "third", other))
@@ -158,3 +156,48 @@ def test_the_former_base_is_gone(moving: Moving, capsys: pytest.CaptureFixture[s
     assert lines["mail"]["compared"]["rows"] == 0 and lines["mail"]["compared"]["bars"] == []
     tone = lines["tone"]["compared"]
     assert 0 < tone["rows"] <= tone["of"] and tone["bars"], "what it had answered at the gate counts"
+
+
+def test_names_that_are_built_on_others(moving: Moving, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is built on a version is climbed on what became of that; where nothing passed, it waits."""
+    with open_home(write=True) as home:
+        climbed(home, write_task(moving.folder, "third", "tone@1", at_least=0.2))
+        climbed(home, write_task(moving.folder, "other", "slow@1", at_least=0.2))
+    assert (
+        run(
+            ["campaign", moving.new, "--yes", "--json", *["--name", "third", "--name", "other", "--name", "tone", "--name", "slow"]]
+        )
+        == 1
+    )
+    lines = by_name(capsys.readouterr().out)
+    order = list(lines)
+    assert order.index("tone") < order.index("third") and order.index("slow") < order.index("other")
+    assert "has been climbed" in lines["third"]["entry"]["remarks"][0] and lines["third"]["entry"]["built_on"] == "tone"
+    assert (
+        lines["other"]["state"] == "refused"
+        and "slow, which has not passed on the new base" in lines["other"]["refused"]["problem"]
+    )
+    with open_home() as home:
+        found = home.names.find("third@2")
+        assert found is not None and str(home.candidates.get("third@2").base_reference.bare) == moving.new
+        assert home.candidates.get("third@1").base_reference.bare == moving.old
+
+
+def test_a_base_is_named_from_where_one_stands(
+    moving: Moving, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(moving.folder)
+    to_there = ["campaign", "scripted:new.py#answer", "--name", "tone"]
+    assert run([*to_there, "--plan", "--json", "--from", "scripted:old.py#answer"]) == 0
+    assert json.loads(capsys.readouterr().out)["base"] == moving.new
+    assert run([*to_there, "--yes"]) == 0
+    capsys.readouterr()
+    monkeypatch.chdir("/")
+    assert run(["campaign", moving.new, "--status", "--json"]) == 0
+    [stored] = json.loads(capsys.readouterr().out)
+    assert stored["lines"][0]["said"] == "the prompt passes again"
+    monkeypatch.chdir(moving.folder)
+    assert run(["campaign", "scripted:new.py#answer", "--status"]) == 0
+    assert "tone@2" in said(capsys)
+    assert run(["campaign", "scripted:old.py#answer", "--status"]) == 0
+    assert "No campaign to" in said(capsys)

@@ -118,3 +118,12 @@ def test_the_template_of_a_base_with_several(registry: Home, tiny_base: Path, pl
     assert metadata["tokenizer.chat_templates"] == ["tool_use"]
     served = export(subject, "vllm", tmp_path, check=False).folder
     assert (served / "chat_template.jinja").read_text() == (tiny_base / "chat_template.jinja").read_text()
+
+
+def test_words_that_somebody_put_into_a_configuration_are_no_part_of_the_model(
+    registry: Home, tiny_base: Path, tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(tiny_base, tmp_path / "base"))
+    said = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(said | {"_model_name_or_path": "mix 1", "our_run": {"steps": 7}}))
+    assert export(registered(registry, base), "gguf", tmp_path, check=False).files

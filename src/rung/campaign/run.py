@@ -44,15 +44,23 @@ class Campaign:
         return self.record.campaign
 
 
+def located(reference: str) -> str:
+    """A reference to something on this machine by its whole path, as tasks have it; any other, and a part of one, as it is."""
+    try:
+        named = BaseReference.read(reference)
+    except UserError:
+        return reference
+    place = Path(named.name).expanduser()
+    return str(named.at(place.resolve())) if named.is_path and place.exists() else reference
+
+
 def new_base(reference: str, home: Home, progress: Progress) -> Base:
     """The base that a campaign goes to, fetched and looked at. Raises UserError for what is no base that could answer."""
     named = BaseReference.read(reference)
     if named.kind == "registered":
         hint = "Name the model: what is built on a version is climbed again with it."
         raise UserError(f"'{reference}' is a registered version, not a base", hint=hint)
-    if named.is_path and Path(named.name).expanduser().exists():
-        named = named.at(Path(named.name).expanduser().resolve())
-    return resolve(str(named), home.path, blobs=home.blobs, progress=progress)
+    return resolve(located(reference), home.path, blobs=home.blobs, progress=progress)
 
 
 def asked_for(base: Base) -> Asked:

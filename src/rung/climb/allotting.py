@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rung.types import Candidate, Row, Task
     from rung.verify.judge import Trial
 
-LEAST_OF_DEV = 100
+LEAST_OF_DEV = 48
 
 
 def allot(climb: Climb, rung: str, trial: Trial) -> Allotted:

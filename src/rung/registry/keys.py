@@ -61,12 +61,16 @@ class Identity:
 
     def signed(self, domain: str, document: Any, signature: str) -> bool:
         """Whether this key made the signature of a JSON document, for that purpose and no other."""
+        return self.signed_bytes(_said(domain, document), signature)
+
+    def signed_bytes(self, data: bytes, signature: str) -> bool:
+        """Whether this key made the signature of these bytes, which say themselves what for."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         try:
             raw = base64.b64decode(self.public.removeprefix(FORM), validate=True)
-            Ed25519PublicKey.from_public_bytes(raw).verify(base64.b64decode(signature, validate=True), _said(domain, document))
+            Ed25519PublicKey.from_public_bytes(raw).verify(base64.b64decode(signature, validate=True), data)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -80,7 +84,11 @@ class Signer:
 
     def sign(self, domain: str, document: Any) -> str:
         """The signature of a JSON document, base64. `domain` says what for: one made for another purpose does not hold."""
-        return base64.b64encode(self._private.sign(_said(domain, document))).decode("ascii")
+        return self.sign_bytes(_said(domain, document))
+
+    def sign_bytes(self, data: bytes) -> str:
+        """The signature of bytes that say themselves what for, base64."""
+        return base64.b64encode(self._private.sign(data)).decode("ascii")
 
 
 def _said(domain: str, document: Any) -> bytes:

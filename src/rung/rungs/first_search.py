@@ -19,24 +19,38 @@ READ_PER_WRITTEN = 5
 TOKENS_AROUND_A_ROW = 40
 DRAWS = 2
 MOST_TOKENS_OF_DEMONSTRATIONS = 1000
-FEWEST_ROWS, MOST_ROWS = 40, 200
+# Fewer rows than a race's second round tell too little.
+FEWEST_ROWS, MOST_ROWS = 24, 200
 
 
 def first_search(rows: Sequence[Example], classes: Mapping[str, int], forms: int, pace: Pace) -> dict[str, Any]:
-    """How many demonstrations to try, in how many draws, on how many rows each form. `forms` are those without demonstrations."""
+    """How many demonstrations to try, in how many draws, on how many rows each form. `forms` are those without demonstrations.
+
+    One draw where this machine would take too long over the fewest rows with more.
+    """
     row = TOKENS_AROUND_A_ROW + sum(map(_chars, rows)) / max(1, len(rows)) / CHARS_PER_TOKEN
-    choices = sum(map(len, classes)) / CHARS_PER_TOKEN
     shown = next((k for k in (4, 2) if k * row <= MOST_TOKENS_OF_DEMONSTRATIONS), 0)
+    for draws in range(DRAWS, 0, -1):
+        affordable = FIRST_SEARCH_S * pace.reads / _tokens(rows, classes, row, (forms, shown, draws))
+        if affordable >= FEWEST_ROWS:
+            break
+    dev_rows = int(min(MOST_ROWS, max(FEWEST_ROWS, affordable // 10 * 10)))
+    sought = {"demonstrations": [shown], "draws": draws} if shown else {"demonstrations": []}
+    return sought | {"dev_rows": dev_rows, "calibration_rows": dev_rows}
+
+
+def _tokens(rows: Sequence[Example], classes: Mapping[str, int], row: float, search: tuple[int, int, int]) -> float:
+    """Tokens of reading that a search comes to for each row of dev: its (forms, demonstrations shown, draws of them)."""
+    forms, shown, draws = search
+    choices = sum(map(len, classes)) / CHARS_PER_TOKEN
     # With demonstrations: the sets that all rows share, the nearest rows, and the calibration on train and on dev.
     shared, nearest = ((1 + seen * shown) * row + choices for seen in (CACHED_SHARE, 1.0))
-    tokens = forms * (row + choices) + DRAWS * shared + nearest + 2 * max(shared, nearest)
-    if not classes:
-        answers = [len(target) / CHARS_PER_TOKEN for target in map(_target, rows)]
-        # The plain instruction's answers ramble to the limit, the others are held to the form of the targets.
-        tokens += READ_PER_WRITTEN * (forms * sum(answers) / max(1, len(answers)) + 2 * max(answers, default=0))
-    affordable = int(min(MOST_ROWS, max(FEWEST_ROWS, FIRST_SEARCH_S * pace.reads / tokens))) // 10 * 10
-    sought = {"demonstrations": [shown], "draws": DRAWS} if shown else {"demonstrations": []}
-    return sought | {"dev_rows": affordable, "calibration_rows": affordable}
+    tokens = forms * (row + choices) + draws * shared + nearest
+    if classes:
+        return tokens + 2 * max(shared, nearest)
+    answers = [len(target) / CHARS_PER_TOKEN for target in map(_target, rows)]
+    # The plain instruction's answers ramble to the limit, the others are held to the form of the targets.
+    return tokens + READ_PER_WRITTEN * (forms * sum(answers) / max(1, len(answers)) + 2 * max(answers, default=0))
 
 
 def _target(example: Example) -> str:

@@ -27,8 +27,8 @@ NEARLY = 1.64
 GIVEN_UP = "futility with dev"
 # So many standard errors below the line a Candidate's share is the floor, whether a bound that holds of so few rows says so or not.
 FAR = 2.33
-# Within as many rows a clear fail is proven, and worth more than an early end.
-FAIL_WITHIN = 96
+# Within as many rows, two looks, a clear fail is proven, and worth more than an early end.
+FAIL_WITHIN = 48
 
 
 @dataclass(frozen=True, kw_only=True)

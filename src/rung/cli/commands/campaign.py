@@ -82,11 +82,10 @@ def _run(new_base: str, *, as_json: bool, only_plan: bool, promoting: bool, yes:
 def _wanted(options: dict[str, Any]) -> Wanted:
     from rung.campaign.again import Given
     from rung.campaign.plan import Wanted
+    from rung.campaign.run import located
 
     former = options["former"]
-    if former and Path(former).expanduser().exists():
-        former = str(Path(former).expanduser().resolve())
-    return Wanted(former=former, names=tuple(options["names"]), given=Given.read(options["tasks"]))
+    return Wanted(former=located(former) if former else "", names=tuple(options["names"]), given=Given.read(options["tasks"]))
 
 
 def _confirm(document: CampaignDocument, *, as_json: bool, yes: bool) -> None:
@@ -120,10 +119,11 @@ def _told(document: CampaignDocument, *, as_json: bool, plan: bool) -> int:
 
 
 def _status(new_base: str | None, *, as_json: bool) -> int:
+    from rung.campaign.run import located
     from rung.registry.home import open_home
 
     with open_home() as home:
-        found = _campaigns(home, new_base)
+        found = _campaigns(home, located(new_base) if new_base else None)
     if as_json:
         print_json(found)
         return 0
@@ -186,7 +186,5 @@ def _refusal(record: Any, name: str) -> str | None:
 
 
 def _is_to(base: str, pinned: str, asked: str) -> bool:
-    """Whether a campaign's base is called so: in the words of before, by its path here, or by the beginning of its digest."""
-    here = Path(asked).expanduser()
-    words = {asked, str(here.resolve())} if here.exists() else {asked}
-    return base in words or pinned in words or (len(asked) >= 6 and pinned.rpartition("sha256:")[2].startswith(asked))
+    """Whether a campaign's base is called so, or its digest begins so."""
+    return asked in (base, pinned) or (len(asked) >= 6 and pinned.rpartition("sha256:")[2].startswith(asked))

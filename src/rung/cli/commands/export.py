@@ -31,8 +31,11 @@ DTYPES = ("float32", "bfloat16", "float16")
     help="The most that merged weights may change what is answered, in nats a token.",
 )
 @click.option("--no-check", is_flag=True, help="Do not read again what was written, and do not compare it.")
+@click.option(
+    "--log-to", "store", default=None, help="Also keep it in another program's own store at this address (mlflow: a tracking URI)."
+)
 @json_option
-def command(name: str, formats: str, folder: Path, dtype: Any, max_nats: float | None, no_check: bool, as_json: bool) -> None:
+def command(name: str, formats: str, folder: Path, store: str | None, no_check: bool, as_json: bool, **of_weights: Any) -> None:
     """Write NAME as other programs read it: an adapter, a whole model, a prompt, a record of where it comes from.
 
     NAME is a name (its newest version), name@version or name@alias.
@@ -45,19 +48,25 @@ def command(name: str, formats: str, folder: Path, dtype: Any, max_nats: float |
     """
     from rung.climb.at_hand import tasks_at_hand
     from rung.export.base import export, refuse_unfit
+    from rung.export.publish import publish, publishing
     from rung.export.subject import Options, subject_of
     from rung.registry.home import open_home
 
     chosen = _chosen(formats)
     with open_home(write=True) as home, watching() as progress:
-        options = Options(dtype=dtype, max_nats=max_nats)
+        options = Options(**of_weights)
         subject = subject_of(home, name, options=options, load=tasks_at_hand(home), progress=progress)
         refuse_unfit(subject, chosen, check=not no_check)
+        if store:
+            publishing(chosen)
         made = [export(subject, one, folder, check=not no_check) for one in chosen]
+        kept = publish(subject, made, store) if store else []
     if as_json:
-        print_json({"version": subject.ref, "exports": [_told(one) for one in made]})
+        print_json({"version": subject.ref, "exports": [_told(one) for one in made], "kept": kept})
     else:
         _show(made)
+        for line in kept:
+            click.echo(line)
 
 
 def _chosen(formats: str) -> list[str]:

@@ -24,7 +24,7 @@ from rung.engine.local.scoring import PLAIN, Scoring
 PLAIN_SCORES_AT_MOST = 512 * 512
 # Plain products of more scores than this, over all rows and heads, leave the processor's cache: fewer rows at a time are quicker.
 SCORES_AT_ONCE = 1 << 20
-# So few queries are the second factor of the product: behind them, torch first copies keys that have room for more (slowly in bfloat16).
+# So few queries are the second factor of the product: were they the first, torch would copy keys that have room behind them.
 FEW_QUERIES = {torch.bfloat16: 24, torch.float32: 3}
 # Of rows that are read on a processor so many tokens at a time, or more, meet the keys before them: nothing is computed of those
 # behind them, and scores stay in the cache. A pass of 1,500 tokens takes half of what torch's kernel takes in bfloat16.

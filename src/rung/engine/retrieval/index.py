@@ -50,7 +50,7 @@ class Index:
 
     def lexical(self, query: str) -> np.ndarray:
         """(passages,) BM25 scores: `rung.engine.retrieval.lexical`."""
-        return self._lexical.scores(query)
+        return self.searcher.scores(query)
 
     @cached_property
     def firsts(self) -> np.ndarray:
@@ -97,7 +97,8 @@ class Index:
         return distances
 
     @cached_property
-    def _lexical(self) -> Lexical:
+    def searcher(self) -> Lexical:
+        """Lexical search over the passages."""
         return lexical([searched_text(chunk) for chunk in self.chunks], self.words)
 
     @cached_property

@@ -42,7 +42,12 @@ _LISTS += ("TURKISH",)
 
 
 class Lexical(Protocol):
-    """Lexical search over passages."""
+    """Lexical search over passages. `bm25` is bm25s' index of their words; None where they hold none."""
+
+    bm25: Any
+
+    def words(self, question: str) -> list[str]:
+        """The words of a question that BM25 is asked for, as often as they are."""
 
     def scores(self, question: str) -> np.ndarray:
         """(passages,) float32: BM25 (bm25s: Lucene's form, k1 1.5, b 0.75); 0 for passages that share nothing with the question."""
@@ -76,13 +81,19 @@ class _Unicode:
         if self.bm25 is None:
             return total
         asked = split(question, asked=True)
-        words = [word for word in asked.words if word not in self.stop_words] or list(asked.words)
+        words = self._wanted(asked.words)
         for word in words:
             places, weights = self._column(word)
             total[places] += weights
         for word in set(asked.spelled) & set(words):
             total += np.float32(NEAR_WEIGHT) * self._near(word)
         return total
+
+    def words(self, question: str) -> list[str]:
+        return self._wanted(split(question, asked=True).words)
+
+    def _wanted(self, words: Sequence[str]) -> list[str]:
+        return [word for word in words if word not in self.stop_words] or list(words)
 
     def _column(self, word: str) -> tuple[Any, Any]:
         """(passages that hold the word, what it weighs in each)."""
@@ -133,9 +144,12 @@ class _First:
     def scores(self, question: str) -> np.ndarray:
         import numpy as np
 
-        known = [word for word in _first_words([question])[0] if self.bm25 and word in self.bm25.vocab_dict]
+        known = [word for word in self.words(question) if self.bm25 and word in self.bm25.vocab_dict]
         found: np.ndarray = self.bm25.get_scores(known) if known else np.zeros(self.passages, np.float32)
         return found
+
+    def words(self, question: str) -> list[str]:
+        return _first_words([question])[0]
 
 
 _SEARCHES: Mapping[str, type[_Unicode] | type[_First]] = {FIRST: _First, VERSION: _Unicode}

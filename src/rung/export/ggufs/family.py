@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ALSO = {"mistral": "llama"}
 _IN_BLOCK = re.compile(r"^(?:model\.layers|transformer\.h)\.(\d+)\.(.+?)(\.weight|\.bias)?$")
 _HEADS = {"self_attn.q_proj": "num_attention_heads", "self_attn.k_proj": "num_key_value_heads"}
+# Of a configuration, what modelling code looks for though its class does not have it.
+_ASKED_FOR_ALL_THE_SAME = ("head_dim", "partial_rotary_factor", "attention_bias", "mlp_bias", "model_type")
 # A model that sees keeps its reading part so.
 _READING = "model.language_model."
 
@@ -87,9 +89,14 @@ def kept_as(config: Any) -> Kept:
 
 
 def told_by(config: Any) -> dict[str, Any]:
-    """All that it says of the part that reads and writes, by every name that its class has for it."""
+    """What it says of the part that reads and writes and its class knows, by every name that the class has for it.
+
+    Who saves a model may put words of their own beside, which nothing asks for.
+    """
     text = config.get_text_config()
-    told: dict[str, Any] = text.to_dict()
+    said: dict[str, Any] = text.to_dict()
+    known = {*type(text)().to_dict(), *_ASKED_FOR_ALL_THE_SAME}
+    told = {name: value for name, value in said.items() if name in known}
     return told | {alias: told[name] for alias, name in text.attribute_map.items() if name in told}
 
 
