@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from moved import Moving, asked
+from moved import Moving, asked, write_task
 
 from rung.cli.app import run
 from rung.engine.bases.base_parts import BaseChanged, kept_base_parts
@@ -101,6 +101,7 @@ def test_a_note_that_is_damaged_or_cannot_be_written_keeps_nobody_from_answering
 
 def test_every_door_says_it(moving: Moving, capsys: pytest.CaptureFixture[str]) -> None:
     script = Path(moving.old.removeprefix("scripted:").partition("#")[0])
+    on_it = write_task(moving.folder, "third", "tone@1")
     script.write_text(script.read_text() + "\n# another one\n")
     told = "the base is not the one that was measured: its code changed"
     who = "On what it was rest: mail@1 (champion), slow@1, tone@1."
@@ -111,6 +112,8 @@ def test_every_door_says_it(moving: Moving, capsys: pytest.CaptureFixture[str]) 
         ["answer", "tone", "The charger works"],
         ["eval", str(moving.task("tone")), "--candidate", "tone@1"],
         ["eval", str(moving.task("tone")), "--candidate", "tone@1", "--split", "test"],
+        ["plan", str(on_it)],
+        ["climb", str(on_it)],
     ):
         assert run(command) == 2, command
         said = capsys.readouterr().err
@@ -134,14 +137,15 @@ def test_a_campaign_to_the_same_name(moving: Moving, capsys: pytest.CaptureFixtu
     """The files under the name of the base are others: the same command that was named brings its names to what it is now."""
     script = Path(moving.old.removeprefix("scripted:").partition("#")[0])
     script.write_text(script.read_text().replace("1: 0.3", "1: 0.96"))
-    assert run(["campaign", moving.old, "--yes", "--json", "--promote"]) == 1
+    names = ["--name", "mail", "--name", "tone"]
+    assert run(["campaign", moving.old, "--yes", "--json", "--promote", *names]) == 0
     lines = {line["entry"]["name"]: line for line in json.loads(capsys.readouterr().out)["names"]}
-    assert {name: line["state"] for name, line in lines.items()} == {"mail": "passed", "tone": "passed", "slow": "passed"}
+    assert {name: line["state"] for name, line in lines.items()} == {"mail": "passed", "tone": "passed"}
     assert lines["mail"]["climbed"]["retires"] == "the adapter"
     assert "its code changed" in lines["mail"]["compared"]["why"]
-    assert lines["slow"]["compared"]["rows"] > 0, "what it answered before its base changed is known"
+    assert lines["tone"]["compared"]["rows"] > 0, "what it answered before its base changed is known"
     count = asked(moving.old)
-    assert run(["campaign", moving.old]) == 0
+    assert run(["campaign", moving.old, *names]) == 0
     assert asked(moving.old) == count
 
 

@@ -163,6 +163,7 @@ def test_names_that_are_built_on_others(moving: Moving, capsys: pytest.CaptureFi
     with open_home(write=True) as home:
         climbed(home, write_task(moving.folder, "third", "tone@1", at_least=0.2))
         climbed(home, write_task(moving.folder, "other", "slow@1", at_least=0.2))
+    moving.task("slow").unlink()
     assert (
         run(
             ["campaign", moving.new, "--yes", "--json", *["--name", "third", "--name", "other", "--name", "tone", "--name", "slow"]]

@@ -76,8 +76,6 @@ def test_gc_says_what_would_go_and_does_it_when_told(tone: Path, capsys: pytest.
     assert run(["gc"]) == 0
     assert "There is nothing to remove" in capsys.readouterr().out
     assert run(["verify", "--json"]) == 0
-    assert run(["gc", "--keep-days", "-1"]) == 2
-    assert run(["gc", "--keep-days", "nan"]) == 2
 
 
 def test_push_trust_and_promote_there(
@@ -85,7 +83,7 @@ def test_push_trust_and_promote_there(
 ) -> None:
     assert run(["push", str(team), "tone"]) == 0
     said = capsys.readouterr().out
-    assert "came" in said and "none that counts" in said and "rung keys trust FINGERPRINT" in said
+    assert "came" in said and "not trusted" in said and "rung keys trust FINGERPRINT" in said
     assert run(["push", str(team), "--json"]) == 0
     (version,) = told(capsys)["versions"]
     assert (version["there"], version["here"], version["new"], version["blobs"]) == ("tone@1", "tone@1", False, 0)
@@ -123,25 +121,24 @@ def test_pull_brings_it_back_under_the_name_of_the_folder(
     assert told(capsys)["names"][0]["origin"] == "annas:tone@1"
 
 
-@pytest.mark.parametrize(
-    ("typed", "words"),
-    [
-        (["push", "/nowhere/at/all"], "there is no RUNG_HOME here"),
-        (["push", "mysql://db/x"], "not the address of a PostgreSQL database"),
-        (["push", "postgresql://u:hunter22@db/x"], "holds a password"),
-        (["push", "TEAM", "tune"], "no candidate is called 'tune'"),
-        (["push", "TEAM", "tone@7"], "no candidate is called 'tone@7'"),
-        (["push", "TEAM", "--as", "a b"], "cannot be the name of a home"),
-        (["pull", "TEAM"], "nothing is registered there"),
-        (["push", "HOME"], "the home that you are in"),
-        (["keys", "trust"], "whose key is to be trusted?"),
-        (["keys", "trust", "0123456789"], "no key of another home begins with"),
-    ],
-)
-def test_bad_input_is_refused_with_code_2(
-    tone: Path, team: Path, capsys: pytest.CaptureFixture[str], typed: list[str], words: str
-) -> None:
-    typed = [{"TEAM": str(team), "HOME": str(tone)}.get(word, word) for word in typed]
-    assert run(typed) == 2
-    seen = capsys.readouterr()
-    assert words in seen.err and "Traceback" not in seen.err and "hunter22" not in seen.err
+BAD = [
+    (["push", "/nowhere/at/all"], "there is no RUNG_HOME here"),
+    (["push", "mysql://db/x"], "not the address of a PostgreSQL database"),
+    (["push", "postgresql://u:hunter22@db/x"], "holds a password"),
+    (["push", "TEAM", "tune"], "no candidate is called 'tune'"),
+    (["push", "TEAM", "tone@7"], "no candidate is called 'tone@7'"),
+    (["push", "TEAM", "--as", "a b"], "cannot be the name of a home"),
+    (["pull", "TEAM"], "nothing is registered there"),
+    (["push", "HOME"], "the home that you are in"),
+    (["keys", "trust"], "whose key is to be trusted?"),
+    (["keys", "trust", "0123456789"], "no key of another home begins with"),
+    (["gc", "--keep-days", "-1"], "keep-days"),
+    (["gc", "--keep-days", "nan"], "is no number of days"),
+]
+
+
+def test_bad_input_is_refused_with_code_2(tone: Path, team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for typed, words in BAD:
+        assert run([{"TEAM": str(team), "HOME": str(tone)}.get(word, word) for word in typed]) == 2, typed
+        seen = capsys.readouterr()
+        assert words in seen.err and "Traceback" not in seen.err and "hunter22" not in seen.err, typed

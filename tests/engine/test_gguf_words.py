@@ -18,6 +18,7 @@ from rung.engine.bases.gguf.cuts import CUTS
 from rung.engine.bases.gguf.header import Gguf
 from rung.engine.bases.gguf.tokenizer import begin_token, end_tokens, templates_of, tokenizer_of
 from rung.errors import UserError
+from rung.export.ggufs.tokens import token_keys
 
 SPACE = "\u2581"
 SPECIAL = ["<unk>", "<s>", "</s>", "<|user|>"]
@@ -165,3 +166,22 @@ def test_a_template_beside_the_file_is_read_where_it_has_none(tmp_path: Path) ->
         templates_of(made)
     (tmp_path / "chat_template.jinja").write_text("{{ messages }}")
     assert templates_of(made) == "{{ messages }}"
+
+
+@pytest.mark.parametrize("made", ["sentencepiece", "without a space before", "bytes", "lone digits"])
+def test_a_tokenizer_that_is_written_again_cuts_as_it_did(made: str) -> None:
+    kinds = {
+        "sentencepiece": sentencepiece,
+        "without a space before": lambda: sentencepiece(add_space_prefix=False),
+        "bytes": lambda: byte_level(["th", "the"], ["t h", "th e"], ("<|end|>",)),
+        "lone digits": lambda: byte_level(["12"], ["1 2"], ("<|end|>",), pre="smollm"),
+    }
+    first = tokenizer_of(kinds[made]())
+    keys = token_keys(first, len(first) + 3, (2,))
+    again = tokenizer_of(gguf(keys))
+    assert [again.encode(text, add_special_tokens=False) for text in TEXTS] == [
+        first.encode(text, add_special_tokens=False) for text in TEXTS
+    ]
+    assert again.convert_tokens_to_ids(f"[PAD{len(first) + 2}]") == len(first) + 2
+    assert keys["tokenizer.ggml.token_type"][-3:] == [5, 5, 5]
+    assert again.chat_template == first.chat_template

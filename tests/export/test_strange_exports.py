@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tiny_families import model_folder
 from rung.engine.bases.gguf.header import read_header
 from rung.export.base import export
 from rung.export.formats import vllm
+from rung.export.ggufs.read import reader_here
 from rung.export.ollama.modelfile import modelfile_of
 from rung.registry.home import Home
 
@@ -127,3 +129,14 @@ def test_words_that_somebody_put_into_a_configuration_are_no_part_of_the_model(
     said = json.loads((base / "config.json").read_text())
     (base / "config.json").write_text(json.dumps(said | {"_model_name_or_path": "mix 1", "our_run": {"steps": 7}}))
     assert export(registered(registry, base), "gguf", tmp_path, check=False).files
+
+
+def test_a_base_whose_matrices_lie_the_other_way(registry: Home, words: Path, tmp_path: Path) -> None:
+    """GPT-2's are transposed, say nothing of their inner width, and hold queries, keys and values in one."""
+    base = model_folder(tmp_path / "base", words, "gpt2", {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 256})
+    adapter = peft_folder(base, tmp_path / "adapter", target_modules=["c_attn", "c_fc"], fan_in_fan_out=True, use_rslora=True)
+    subject = registered(registry, base, [adapter])
+    for name in ("baked", "merged"):
+        made = export(subject, name, tmp_path)
+        assert made.agreement and made.agreement.value < made.agreement.limit / 10
+    assert export(subject, "gguf", tmp_path, check=find_spec(reader_here()) is not None).files

@@ -252,3 +252,23 @@ def test_workers_are_told_and_forgotten(registry: Home, monkeypatch: pytest.Monk
     moment[0] += 100_000
     new = registry.workers.enter(this_process(), "1")
     assert [worker.token for worker in registry.workers.all()] == [new]
+
+
+def test_a_registry_on_a_server_from_before_there_were_jobs_gets_their_tables(
+    postgresql: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import postgres
+    import psycopg
+
+    postgres.empty(postgresql)
+    monkeypatch.setenv("RUNG_DATABASE", postgresql)
+    open_home(write=True).close()
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute("DROP TABLE jobs, job_events, job_states, workers")
+        connection.execute("DELETE FROM migrations WHERE name LIKE '%_jobs'")
+    with open_home(write=True) as opened:
+        job = opened.jobs.submit(asked())
+        assert opened.jobs.queue() == [job]
+    refused = pytest.raises(psycopg.errors.RaiseException, match="job_events is append-only")
+    with psycopg.connect(postgresql, autocommit=True) as connection, refused:
+        connection.execute("DELETE FROM job_events")

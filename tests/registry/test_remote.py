@@ -24,7 +24,13 @@ from rung.registry.store import tree_digest
 
 
 @pytest.fixture
-def store(bucket: str, tmp_path: Path) -> RemoteStore:
+def store(tmp_path: Path) -> RemoteStore:
+    """Before a place in this process's memory, which is there at once."""
+    return RemoteStore(tmp_path / "blobs", writable=True, bucket=Bucket(f"memory://{tmp_path}/there"))
+
+
+@pytest.fixture
+def on_s3(bucket: str, tmp_path: Path) -> RemoteStore:
     return RemoteStore(tmp_path / "blobs", writable=True, bucket=Bucket(bucket))
 
 
@@ -42,7 +48,8 @@ def elsewhere(store: RemoteStore, tmp_path: Path) -> RemoteStore:
     return RemoteStore(tmp_path / "other", writable=True, bucket=store.bucket)
 
 
-def test_what_one_machine_puts_another_gets(store: RemoteStore, folder: Path, tmp_path: Path) -> None:
+def test_what_one_machine_puts_another_gets(on_s3: RemoteStore, folder: Path, tmp_path: Path) -> None:
+    store = on_s3
     data, tree = store.put_bytes(b"hello"), store.put_tree(folder)
     other = elsewhere(store, tmp_path)
     assert other.local(data).read_bytes() == b"hello"
@@ -77,7 +84,8 @@ def test_a_folder_is_there_when_its_list_is_and_half_of_one_is_none(
     assert elsewhere(store, tmp_path).is_intact(tree)
 
 
-def test_a_changed_object_is_found_and_never_used(store: RemoteStore, folder: Path, tmp_path: Path) -> None:
+def test_a_changed_object_is_found_and_never_used(on_s3: RemoteStore, folder: Path, tmp_path: Path) -> None:
+    store = on_s3
     data, tree = store.put_bytes(b"hello"), store.put_tree(folder)
     system, root = store.bucket._system, store.bucket._root
     system.pipe_file(f"{root}/files/{data[:2]}/{data[2:]}", b"hullo")
@@ -95,7 +103,8 @@ def test_a_changed_object_is_found_and_never_used(store: RemoteStore, folder: Pa
     assert not other.is_intact(tree)
 
 
-def test_what_vanished_is_said_by_name(store: RemoteStore, folder: Path, tmp_path: Path) -> None:
+def test_what_vanished_is_said_by_name(on_s3: RemoteStore, folder: Path, tmp_path: Path) -> None:
+    store = on_s3
     data, tree = store.put_bytes(b"hello"), store.put_tree(folder)
     system, root = store.bucket._system, store.bucket._root
     system.rm_file(f"{root}/files/{data[:2]}/{data[2:]}")
@@ -121,7 +130,8 @@ def test_a_list_that_names_files_outside_is_refused(store: RemoteStore, name: st
         store.local(digest)
 
 
-def test_old_blobs_are_removed_and_young_or_needed_ones_are_not(store: RemoteStore, folder: Path) -> None:
+def test_old_blobs_are_removed_and_young_or_needed_ones_are_not(on_s3: RemoteStore, folder: Path) -> None:
+    store = on_s3
     data, tree = store.put_bytes(b"hello"), store.put_tree(folder)
     assert not store.remove(data, time.time() - 3600) and store.holds(data)
     assert store.remove(data, time.time() + 3600) and not store.holds(data)
@@ -208,17 +218,18 @@ def test_a_home_remembers_where_its_blobs_are(home: Path, bucket: str, monkeypat
     assert "Unset RUNG_BLOBS" in caught.value.hint
 
 
-def test_a_home_of_a_folder_stays_one(home: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_of_a_folder_stays_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_home().close()
-    monkeypatch.setenv("RUNG_BLOBS", bucket)
+    monkeypatch.setenv("RUNG_BLOBS", "s3://blobs/x")
     with pytest.raises(UserError, match="has its blobs in its folder blobs, not in s3://"):
         open_home()
     assert (home / "format").read_text() == "2\n"
 
 
 def test_a_second_folder_of_one_registry_finds_the_blobs(
-    postgresql: str, home: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgresql: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bucket = f"memory://{tmp_path}/there"
     import postgres
 
     postgres.empty(postgresql)
@@ -231,13 +242,14 @@ def test_a_second_folder_of_one_registry_finds_the_blobs(
         assert opened.blobs.local(data).read_bytes() == b"hello"
     assert (tmp_path / "second" / "format").read_text() == f"3\n{postgresql}\n{bucket}\n"
     monkeypatch.setenv("RUNG_BLOBS", "memory://elsewhere")
-    with pytest.raises(UserError, match="this registry has its blobs in s3://"):
+    with pytest.raises(UserError, match="this registry has its blobs in memory://"):
         open_home(tmp_path / "third")
     assert not (tmp_path / "third" / "format").exists()
 
 
-def test_no_two_registries_share_a_place(home: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_two_registries_share_a_place(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one clears away the other may need."""
+    bucket = f"memory://{tmp_path}/there"
     monkeypatch.setenv("RUNG_BLOBS", bucket)
     open_home().close()
     open_home().close()
@@ -258,7 +270,8 @@ def test_a_changed_object_is_mended_from_a_copy(store: RemoteStore, folder: Path
         assert store.is_intact(name) and elsewhere(store, tmp_path).local(name).exists()
 
 
-def test_a_bucket_that_is_somebody_elses_is_left_alone(home: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_that_is_somebody_elses_is_left_alone(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = f"memory://{tmp_path}/there"
     here = Bucket(bucket)
     here._system.pipe_file(f"{here._root}/format", b"a lake\n")
     monkeypatch.setenv("RUNG_BLOBS", bucket)

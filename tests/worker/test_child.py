@@ -38,11 +38,9 @@ def test_it_is_the_command_and_what_lies_in_its_folder_is_no_part_of_it(home: Pa
 
 
 def test_the_users_error_is_left_in_words(home: Path, tmp_path: Path) -> None:
-    code, outcome, lines = run(home, tmp_path, "climb", "none.yaml")
-    assert outcome is not None
-    assert (code, outcome.code, outcome.fault) == (2, 2, "user")
-    assert "none.yaml" in outcome.said
-    assert any(line.startswith("rung: ") and "none.yaml" in line for line in lines)
+    code, outcome, lines = run(home, tmp_path, "jobs", "show", "none")
+    assert outcome == Outcome(code=2, fault="user", said="no job is called 'none'\n  `rung jobs` lists them.")
+    assert (code, lines) == (2, ["rung: no job is called 'none'", "  `rung jobs` lists them."])
 
 
 def test_whose_fault_it_is() -> None:

@@ -47,7 +47,7 @@ class Entry(Fact):
     old       the version that answers now, `name@3`; `candidate` is its id, on `base`, pinned; `served`: it is the champion
     lock      the digest of the task that it passed, of the file `task`
     traffic   answers a month, as the task says; None where it does not
-    margin    how far the verdict's bound stood over the bar, in the bar's unit; None where that is not known
+    margin    how far the verdict's bound stood over the bar, in shares; None where that is not known, or on another scale
     built_on  the name whose version its task's base is; "" where that is a model
     anew      another task file was given for it
     """

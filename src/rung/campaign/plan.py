@@ -159,9 +159,12 @@ def _consequence(home: Home, standing: Standing) -> str:
 
 
 def _margin(home: Home, standing: Standing) -> float | None:
-    """How far the bound of what was judged stands above (or below, where less is better) the bar of quality."""
+    """How far the bound of what was judged stands above (or below, where less is better) the bar of quality, in shares.
+
+    None where that is not known, and where the bar is on a scale of its own: such figures cannot be compared.
+    """
     receipts = home.receipts.of(standing.name, standing.version.version)
-    if not receipts:
+    if not receipts or receipts[-1].document.bars[0].unit == "number":
         return None
     receipt = receipts[-1].document
     verdict, least = receipt.verdict, receipt.bars[0].at_most is not None

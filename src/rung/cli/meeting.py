@@ -32,7 +32,7 @@ def finish(met: Met, *, where: str, as_json: bool) -> None:
     if as_json:
         print_json(asdict(met))
         return
-    rows = [(one.there, one.here, "came" if one.new else "was there", _files(one), _receipt(one)) for one in met.versions]
+    rows = [(one.there, one.here, "came" if one.new else "was there", _files(one), one.receipt) for one in met.versions]
     show(table(["version", f"in {where}", "", "files", "receipt"], rows))
     show(*[note for one in met.versions for note in one.notes])
     for alias in met.aliases:
@@ -44,7 +44,3 @@ def finish(met: Met, *, where: str, as_json: bool) -> None:
 
 def _files(one: Brought) -> str | None:
     return f"{one.blobs:,}, {size(one.bytes)}" if one.blobs else None
-
-
-def _receipt(one: Brought) -> str:
-    return "counts" if one.held else "none that counts"

@@ -111,7 +111,7 @@ def plan(home: Home, retention: Retention, progress: Progress) -> Plan:
         stored = list(home.blobs.entries())
         going = _going(home, stored, needed.keys() | held, before)
         items = [Item(kind="trials", name=entry.digest, size=entry.size, since=_moment(entry.since)) for entry in going]
-        items += _copies(home, before)
+        items += _copies(home, before, {entry.digest for entry in going})
         items += [
             Item(kind="answers", name=one.candidate, size=one.size, since=one.last, count=one.n)
             for one in home.answers.aged()
@@ -119,7 +119,7 @@ def plan(home: Home, retention: Retention, progress: Progress) -> Plan:
         ]
         items += _work(home, climbing, before, abandoned=retention.abandoned)
         items += _leftovers(home, now - GRACE_S)
-    gone = {item.name for item in items}
+    gone = {entry.digest for entry in going}
     return Plan(
         retention=retention,
         moment=_moment(now),
@@ -202,11 +202,11 @@ def _write_down(home: Home, planned: Plan) -> None:
     )
 
 
-def _copies(home: Home, before: float) -> Iterator[Item]:
+def _copies(home: Home, before: float, going: AbstractSet[str]) -> Iterator[Item]:
     """Copies of blobs that lie in a bucket, which nobody here has used for so long; they are fetched again when they are needed."""
     if isinstance(home.blobs, RemoteStore):
         for entry in home.blobs.cached():
-            if entry.since < before:
+            if entry.since < before and entry.digest not in going:
                 yield Item(kind="copies", name=entry.digest, size=entry.size, since=_moment(entry.since))
 
 

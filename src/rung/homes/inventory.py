@@ -31,6 +31,7 @@ KNOWN: Mapping[str, str] = {
     "servers": "what servers were found to be",
     "speeds": "how fast this machine is",
     "climbs": "what climbs under way work in",
+    "jobs": "what jobs have said",
     "reports": "HTML reports",
     "worlds": "tasks of `rung demo`",
     "homes": "what is known of other homes",

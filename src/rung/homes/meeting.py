@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rung.errors import RungError, UserError
 from rung.promote.promoting import promote
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Brought:
     """A version that came: what it was called there and is called here, whether it was here before, and what came with it.
 
-    held   whether a receipt of it counts here
-    notes  what whoever brought it should know
+    receipt  whether one of it counts here, is signed by a key that is not trusted, or is none
+    notes    what whoever brought it should know
     """
 
     there: str
@@ -40,7 +40,7 @@ class Brought:
     new: bool
     blobs: int
     bytes: int
-    held: bool
+    receipt: Literal["counts", "not trusted", "none"]
     notes: tuple[str, ...]
 
 
@@ -130,8 +130,18 @@ def _one(road: Road, version: Version, stage: Stage) -> Brought:
             _refuse_another(target, here, version)
         name, number = here.partition("@")[0], int(here.rpartition("@")[2])
         notes += target.exchange.unpack(parcel, name, number, frozenset(_lacking(target, parcel)))
-    held = any(receipt.holds for receipt in target.receipts.of(name, number))
-    return Brought(there=version.ref, here=here, new=is_new, blobs=count, bytes=size, held=held, notes=tuple(notes))
+    receipts = target.receipts.of(name, number)
+    counts = any(receipt.holds for receipt in receipts)
+    doubted = any(receipt.doubt and not receipt.faults for receipt in receipts)
+    return Brought(
+        there=version.ref,
+        here=here,
+        new=is_new,
+        blobs=count,
+        bytes=size,
+        receipt="counts" if counts else "not trusted" if doubted else "none",
+        notes=tuple(notes),
+    )
 
 
 def _enter(road: Road, version: Version, proof: Proof) -> str:

@@ -21,6 +21,7 @@ from rung.registry.db import Database
 from rung.registry.locks import LOCKED, told_of
 from rung.registry.looks import set_of
 from rung.registry.names import Version
+from rung.registry.reach import DIGEST
 from rung.registry.servers import add_once
 
 RowOf = Mapping[str, Any]
@@ -32,7 +33,7 @@ NAMES_IT = ("registered", "document")
 class Parcel:
     """A version's rows, without their running numbers.
 
-    candidates  its Candidate and those that it was made from, the nearest first; `once` ids that they had before
+    candidates  its Candidate and those that it was made from, the nearest first, and those that its climb tried; `once` old ids
     facts       of the climb that registered it; `charges` and `looks` name their locked rows by `rows`
     locks       what was kept of the task that it passed
     """
@@ -82,7 +83,11 @@ class Exchange:
             candidates = tuple(_line_of(connection, version.candidate))
             ids = [row["id"] for row in candidates]
             climb = version.evidence.climb
+            facts = _rows(connection, tables.facts, climb=climb) if climb else []
             runs = _rows(connection, tables.runs, candidate=version.candidate)
+            tried, answered = _named_in(connection, facts)
+            candidates += tuple(row for row in tried if row["id"] not in ids)
+            runs += [row for row in answered if row["candidate"] != version.candidate]
             locks = {version.evidence.task, *[row["task"] for row in runs], *[row["built_for"] for row in candidates]}
             of_it = {"name": version.name, "version": version.version}
             return Parcel(
@@ -92,7 +97,7 @@ class Exchange:
                 tasks=tuple(row for lock in sorted(locks - {""}) for row in _rows(connection, tables.tasks, digest=lock)),
                 runs=tuple(runs),
                 climbs=tuple(_rows(connection, tables.climbs, climb=climb) if climb else ()),
-                facts=tuple(_rows(connection, tables.facts, climb=climb) if climb else ()),
+                facts=tuple(facts),
                 charges=tuple(_with_rows(connection, _rows(connection, tables.charges, climb=climb) if climb else [])),
                 tests=tuple(_rows(connection, tables.tests, climb=climb) if climb else ()),
                 looks=tuple(_with_rows(connection, _rows(connection, tables.looks, candidate=version.candidate))),
@@ -165,6 +170,16 @@ def _line_of(connection: Connection, candidate: str | None) -> Iterator[dict[str
             return
         yield found[0]
         candidate = json.loads(found[0]["fields"]).get("parent")
+
+
+def _named_in(connection: Connection, facts: Sequence[RowOf]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The candidates and the Runs that a climb's record names, so that it can be told again; not what they are made of."""
+    named = sorted({name for fact in facts for name in DIGEST.findall(fact["payload"])})
+    tried, answered = [], []
+    for name in named:
+        tried += _rows(connection, tables.candidates, id=name)
+        answered += _rows(connection, tables.runs, blob=name)
+    return tried, answered
 
 
 def _with_rows(connection: Connection, found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """What of the store the history needs, what it holds on to for a while, and what it names and needs no more.
 
 needed  what a version is made of, the answers that its receipts are of, and every Run of its Candidate: for ever
-held    what a climb that is under way, unfinished or lately ended names; what was built or answered lately; and every digest in a
-        table that is not known here, so that whatever keeps digests of its own loses nothing
+held    what a climb that is under way, unfinished or lately ended names; the answers that any climb's record names, so that it can
+        be told again; what was built or answered lately; and every digest in a table that is not known here, so that whatever keeps
+        digests of its own loses nothing
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Reach:
             for climb in {*climbs, *_going_on(connection, since, abandoned=abandoned)}:
                 wanted = select(tables.facts.c.payload).where(tables.facts.c.climb == climb)
                 found |= {name for said in connection.execute(wanted).scalars() for name in DIGEST.findall(said)}
+            found |= _recorded(connection)
             runs = tables.runs.c
             for row in connection.execute(select(runs.blob, runs.candidate).where(runs.created >= since)):
                 found |= {row.blob, row.candidate}
@@ -114,6 +116,13 @@ def _going_on(connection: Connection, since: str, *, abandoned: bool) -> Iterato
     if not abandoned:
         ended = select(facts.climb).where(facts.key == "document")
         yield from connection.execute(select(facts.climb).where(facts.climb.not_in(ended)).distinct()).scalars()
+
+
+def _recorded(connection: Connection) -> set[str]:
+    """The answers that the records of climbs name; of the candidates that gave them only the id is kept."""
+    answers = set(connection.execute(select(tables.runs.c.blob)).scalars())
+    told = connection.execute(select(tables.facts.c.payload)).scalars()
+    return {name for said in told for name in DIGEST.findall(said) if name in answers}
 
 
 def _built(connection: Connection, since: str, named: set[str]) -> Iterator[str]:

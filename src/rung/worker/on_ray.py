@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from rung import __version__
@@ -160,7 +161,7 @@ class RayWorker:
 
 def _connected(cluster: Cluster) -> Any:
     try:
-        import ray
+        ray: Any = import_module("ray")
     except ModuleNotFoundError:
         raise BrokenEnvironment("running jobs on Ray needs the package ray", hint="pip install 'rung[ray]'") from None
     alone = {"include_dashboard": False} if cluster.address == "local" else {}

@@ -17,6 +17,8 @@ from rung.worker.lines import Secrets, Splitter
 from rung.worker.submitting import SETTINGS
 
 CHUNK = 65_536
+# What a new home is asked to be; this one is there, and says itself where it has everything.
+SETTLED = ("RUNG_DATABASE", "RUNG_BLOBS")
 GONE_S, DRAIN_S, KILLED_S = 10.0, 2.0, 5.0
 
 
@@ -27,7 +29,7 @@ def command(outcome: Path, line: Sequence[str]) -> list[str]:
 
 def environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """That of a job: the worker's own, with the settings of the job in place of the worker's."""
-    kept = {name: value for name, value in os.environ.items() if name not in (*SETTINGS, "RUNG_DATABASE")}
+    kept = {name: value for name, value in os.environ.items() if name not in (*SETTINGS, *SETTLED)}
     paths = [str(Path(path).absolute()) for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path]
     if paths:
         kept["PYTHONPATH"] = os.pathsep.join(paths)

@@ -200,8 +200,10 @@ def refuse_lost(file: Path, kept: Kept) -> None:
 
 
 def _effective(config: Mapping[str, Any], key: str) -> Any:
-    """The width of heads need not be said where heads share the model's; an activation has two names."""
+    """The width of heads need not be said where heads share the model's, nor gpt2's inner one; an activation has two names."""
     value = config.get(key)
+    if key == "n_inner" and value is None and "n_embd" in config:
+        return 4 * config["n_embd"]
     if key == "hidden_activation" and value is None:
         return config.get("hidden_act")
     if key == "head_dim" and value is None and "num_attention_heads" in config:
