@@ -159,6 +159,30 @@ def test_what_is_needed_between_the_look_and_the_clearing_stays(mine: Home) -> N
     assert mine.blobs.all() == [blobs[1]]
 
 
+def test_what_has_vanished_meanwhile_does_not_hold_the_rest_up(mine: Home) -> None:
+    blobs = [trial(mine, f"trial {number}")[1] for number in range(3)]
+    long_ago(mine)
+    planned = looked(mine)
+    mine.blobs.local(blobs[1]).unlink()
+    gone = carry_out(mine, planned, Silent())
+    assert (gone.counts["trials"], gone.spared) == (2, 1) and mine.blobs.all() == []
+
+
+def test_a_climb_that_died_long_ago_holds_nothing_up(mine: Home) -> None:
+    """Its lease is still written down; on this machine it is known to be dead, and on another one since its signs have stopped."""
+    _, blob = trial(mine, "old", days=100)
+    long_ago(mine)
+    for host in ("this.machine", "another"):
+        lease = mine.leases.take("c3" * 32, "tone")
+        lease._ended.set()  # no sign of life any more
+        with mine._database.writing() as connection:
+            stale = "since = '2020-01-01T00:00:00.000+00:00', started = 'then', beat = 0"
+            connection.exec_driver_sql(f"UPDATE leases SET {stale}" + (", host = 'another'" if host == "another" else ""))
+        planned = looked(mine)
+        assert names(planned) == {blob} and planned.climbing == ()
+        mine.leases.give_back(lease)
+
+
 def test_old_answers_of_nothing_registered_go(mine: Home) -> None:
     version = ship(mine, GOOD)
     candidate, _ = trial(mine, "a trial")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -90,3 +91,10 @@ def test_clearing_and_storing_at_once_never_lose_what_was_stored(store: BlobStor
     for thread in threads:
         thread.join()
     assert all(store.local(name).read_bytes() and store.is_intact(name) for name in kept)
+
+
+def test_a_digest_that_begins_with_zeros_is_one_like_any_other(store: BlobStore) -> None:
+    data = next(str(number).encode() for number in range(2000) if hashlib.sha256(str(number).encode()).hexdigest().startswith("00"))
+    name = old(store, data)
+    assert store.all() == [name] and store.local(name).read_bytes() == data
+    assert store.remove(name, time.time() - 3600) and store.all() == []
