@@ -13,9 +13,7 @@ from rung import plugins
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "exports.md").read_text("utf-8")
-sys.path.append(str(ROOT / "benchmarks"))  # behind docs, some of whose scripts are called the same
-    str(ROOT / "benchmarks")
-)  # behind docs, which has scripts of the same names: the page's figures are made by a script there
+sys.path.append(str(ROOT / "benchmarks"))  # last: a script there has the name of another in docs
 
 from exports import FIGURES, HEADS, PAGE as WRITTEN, VERSIONS  # noqa: E402, I001
 

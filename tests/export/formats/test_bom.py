@@ -85,7 +85,9 @@ def test_every_file_of_its_own_is_listed_with_its_hash(registry: Home, tmp_path:
 def test_a_claim_has_no_metrics(registry: Home, tmp_path: Path) -> None:
     made = subject(registry, prompt_candidate(registry), judged=False)
     model = bill(written(made, bom, tmp_path / "bom"))["metadata"]["component"]
-    assert "quantitativeAnalysis" not in model["modelCard"] and model["description"].startswith("CLAIMED: no gate has judged it.")
+    assert "quantitativeAnalysis" not in model["modelCard"] and model["description"].startswith(
+        "CLAIMED: no gate has judged this version."
+    )
 
 
 def test_a_violation_is_found_and_named(registry: Home, tmp_path: Path) -> None:

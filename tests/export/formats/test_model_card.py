@@ -23,6 +23,7 @@ from versions_made import (
 from rung.export.formats import card
 from rung.export.records.card_text import inline, missing
 from rung.export.records.told import told
+from rung.registry.documents import CheaperForm
 from rung.registry.home import Home
 from rung.types import Limits
 
@@ -60,6 +61,25 @@ def test_a_judged_version_says_what_was_signed(registry: Home, tmp_path: Path) -
     ):
         assert said in text, said
     assert "rung rollback tone" in text and "tokens of an answer: 8" in text
+
+
+def test_figures_of_the_form_before_a_cheaper_one_are_told_apart(registry: Home, tmp_path: Path) -> None:
+    made = subject(registry, prompt_candidate(registry))
+    form = CheaperForm(
+        name="half the rank",
+        id=made.candidate.id,
+        verdict=verdict("quality", 0.7),
+        artefact_bytes=9,
+        part_added=None,
+        held=True,
+        kept=True,
+    )
+    with_document(registry, made, artefact_bytes=2000, answer_s=0.5, cheaper=(form,))
+    folder = written(made, card, tmp_path / "card")
+    assert card.check(made, folder).holds
+    text = text_of(folder)
+    assert "registered is a cheaper form of it (half the rank), judged by itself on 96 rows: pass." in text
+    assert "| its own files | 9 B |" in text and "are of the form before the cheaper one" in text
 
 
 def test_a_claim_is_called_one_and_has_no_figures(registry: Home, tmp_path: Path) -> None:

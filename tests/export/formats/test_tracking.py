@@ -66,3 +66,11 @@ def test_a_store_that_is_not_one_is_told(registry: Home, tmp_path: Path) -> None
     out = [export(made, "mlflow", tmp_path, check=False)]
     with pytest.raises((UserError, BrokenEnvironment)):
         publish(made, out, "nowhere://x")
+
+
+def test_a_server_that_is_not_there_is_told_soon(registry: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}.items():
+        monkeypatch.setenv(name, value)
+    made = subject(registry, prompt_candidate(registry))
+    with pytest.raises(BrokenEnvironment, match="MLflow refused"):
+        publish(made, [export(made, "mlflow", tmp_path, check=False)], "http://127.0.0.1:9")

@@ -46,9 +46,10 @@ def with_document(home: Home, made: Subject, **changes: Any) -> Subject:
     """The same with the document of its climb; `changes` of the document's task, or of its rung."""
     document = least_document(made.candidate.id, "Ship the prompt: at least 61.2%.")
     task = {key: value for key, value in changes.items() if key in ("instruction", "limits")}
+    cheaper = changes.pop("cheaper", ())
     rung = {key: value for key, value in changes.items() if key not in task}
     rungs = (replace(document.rungs[0], rung=made.candidate.rung, **rung),)
-    whole = replace(document, task=replace(document.task, **task), rungs=rungs)
+    whole = replace(document, task=replace(document.task, **task), rungs=rungs, cheaper=cheaper)
     home.climbs.begin(made.candidate.id, form=4, task=LOCK)
     home.climbs.put(made.candidate.id, "document", document_json(whole))
     return made

@@ -56,19 +56,12 @@ def _model(told: Told) -> dict[str, Any]:
         "bom-ref": _ref(told),
         "name": told.name,
         "version": str(told.version),
-        "description": _opening(told),
+        "description": visible(told.sentence),
         # The SHA-256 of the Candidate's canonical JSON, which names every other file by digest.
         "hashes": [_hash(told.candidate.id)],
         "modelCard": _card(told),
         "properties": _properties(_about(told)),
     }
-
-
-def _opening(told: Told) -> str:
-    if told.receipt is None:
-        claim = f" It says of itself: {visible(told.claimed)}" if told.claimed else ""
-        return f"{told.status}: no gate has judged it.{claim}"
-    return visible(told.document.verdict.sentence) if told.document else f"{told.status}: {told.receipt.status}"
 
 
 def _about(told: Told) -> Iterator[tuple[str, Any]]:

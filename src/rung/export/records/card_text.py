@@ -54,12 +54,10 @@ def missing(told: Told) -> list[str]:
 
 
 def _opening(told: Told) -> str:
+    words = inline(told.sentence)
     if told.status == CLAIMED:
-        claim = f" It says of itself: {inline(told.claimed)}." if told.claimed else ""
-        return f"**{CLAIMED}**: no gate has judged this version.{claim}"
-    assert told.receipt is not None
-    words = told.document.verdict.sentence if told.document else f"{told.receipt.status} on every bar of its task."
-    return f"{inline(words)} The verdict is signed: receipt `{told.receipt_digest[:12]}`."
+        return f"**{CLAIMED}**{words.removeprefix(CLAIMED)}"
+    return f"{words} The verdict is signed: receipt `{told.receipt_digest[:12]}`."
 
 
 def _made_of(told: Told) -> list[str]:
@@ -177,7 +175,8 @@ def _recipe(told: Told) -> list[str]:
     ]
     last = told.winner.history[-1] if told.winner.history else None
     trained = [("training", f"{last.step:,} steps, loss {last.loss:.4g} at the last")] if last else []
-    return _table(("", ""), [*rows, *trained])
+    made = [("then", f"a cheaper form of that: {inline(told.cheaper.name)}")] if told.cheaper else []
+    return _table(("", ""), [*rows, *trained, *made])
 
 
 def _takes(told: Told) -> list[str]:
@@ -191,10 +190,12 @@ def _takes(told: Told) -> list[str]:
         ("tokens read", text.count(rung.prompt_tokens)),
         ("tokens written", text.count(rung.completion_tokens)),
         ("a thousand answers cost", text.dollars(rung.cost_usd_per_1k)),
-        ("its own files", text.size(rung.artefact_bytes)),
+        ("its own files", text.size(told.cheaper.artefact_bytes if told.cheaper else rung.artefact_bytes)),
         ("making it took", text.seconds(rung.build_s)),
     )
-    return _table(("", "mean of the dev rows"), [(what, UNKNOWN if said == text.DASH else said) for what, said in figures])
+    of_before = ["", "Times, tokens and costs are of the form before the cheaper one that is registered."] if told.cheaper else []
+    rows = [(what, UNKNOWN if said == text.DASH else said) for what, said in figures]
+    return [*_table(("", "mean of the dev rows"), rows), *of_before]
 
 
 def _limits(told: Told) -> list[str]:
@@ -205,8 +206,6 @@ def _limits(told: Told) -> list[str]:
         found.append(f"Its receipt was made afterwards, from the record, by rung {told.receipt.remade}.")
     for remark in told.winner.remarks if told.winner else ():
         found.append(text.sentence(inline(remark)))
-    if told.document:
-        found += [text.sentence(inline(note)) for note in told.document.notes]
     if told.candidate.demonstrations or told.candidate.retrieval:
         found.append("It holds texts of its own (demonstrations, passages): whoever has its files can read them.")
     return [f"- {line}" for line in found] or ["Not known: no gate has judged it."]

@@ -24,7 +24,8 @@ def provenance(told: Told, home: str) -> dict[str, Any]:
     """What went in: task, base, data, packages, code. `home` is the fingerprint of the key that signs."""
     locked = told.document.lock if told.document else None
     asked: dict[str, Any] = {"rung": told.candidate.rung, "task": told.lock, "settings": dict(told.settings or {})}
-    asked |= {"seed": locked.seed, "repeat": locked.repeat} if locked else {}
+    asked |= {"seed": locked.seed} if locked else {}
+    asked |= {"cheaper": told.cheaper.name} if told.cheaper else {}
     asked |= {"claimed": told.claimed} if told.claimed else {}
     ran: dict[str, Any] = {"builder": {"id": f"urn:x-rung:home:{home}"}, "metadata": {"finishedOn": told.registered}}
     if told.receipt and told.receipt.rung_version:

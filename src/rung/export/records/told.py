@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rung.disk import file_digest
 from rung.errors import RungError
 from rung.registry import documents
-from rung.registry.documents import ClimbDocument, RungRecord
+from rung.registry.documents import CheaperForm, ClimbDocument, RungRecord
 from rung.registry.receipts import Receipt
 from rung.registry.tasks import TaskRecord
 from rung.types import SPLITS, Bar, Candidate, Verdict
@@ -47,6 +47,7 @@ class Told:
     receipt   the newest that holds and covers it; `signed_by` its signer's fingerprint and name, `receipt_digest` its own digest
     document  of the climb that registered it; `note` says why there is none
     winner    what the rung showed and took that built it
+    cheaper   the form of what that rung built that is registered in its place: the winner's figures are of the form before it
     parts     every file of the Candidate's own
     """
 
@@ -66,6 +67,7 @@ class Told:
     document: ClimbDocument | None
     note: str
     winner: RungRecord | None
+    cheaper: CheaperForm | None
     parts: tuple[Part, ...]
 
     @property
@@ -80,6 +82,21 @@ class Told:
             return ()
         bars = {bar.name: bar for bar in self.receipt.bars}
         return tuple((bars.get(one.name), one) for one in (self.receipt.verdict, *self.receipt.guards))
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words, of what is judged."""
+        if self.receipt is None:
+            claim = f" It says of itself: {self.claimed}." if self.claimed else ""
+            return f"{CLAIMED}: no gate has judged this version.{claim}"
+        if self.document is None:
+            return f"{self.receipt.status} on every bar of its task."
+        if self.cheaper is None:
+            return self.document.verdict.sentence
+        return (
+            f"{self.document.verdict.sentence} These figures are of what the rung built; registered is a cheaper form of it "
+            f"({self.cheaper.name}), judged by itself on {self.receipt.verdict.n:,} rows: {self.receipt.status}."
+        )
 
     @property
     def settings(self) -> Mapping[str, Any] | None:
@@ -125,6 +142,7 @@ def told(subject: Subject) -> Told:
         document=document,
         note=note,
         winner=_winner(document, evidence.rung),
+        cheaper=next((one for one in document.cheaper if one.id == candidate.id), None) if document else None,
         parts=tuple(_parts(subject)),
     )
 

@@ -15,6 +15,8 @@ from rung.sources.address import refuse_secrets
 # By which a version is known again. MLflow's own digest of data does not see chats: rung's roots are told as tags, in full.
 CANDIDATE = "rung.candidate"
 PLACE = "model"
+# MLflow knocks seven times, for minutes, where nobody is; whoever wants that sets its variables.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 
 
 def publish(told: Told, folder: Path, uri: str) -> str:
@@ -26,7 +28,7 @@ def publish(told: Told, folder: Path, uri: str) -> str:
     its store cannot be reached.
     """
     _refuse_secrets(uri)
-    os.environ |= QUIET
+    os.environ |= {**PATIENCE, **os.environ, **QUIET}
     try:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
