@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rung.engine.answer import answer
+from rung.engine.answer import answer, known_answers
 from rung.engine.runtime import Answered, Runtime, open_runtime
 from rung.parts import Calibration, ChoiceConstraint
 from rung.registry.store import BlobStore
@@ -62,6 +62,8 @@ def test_observers_hear_the_answer_that_was_given_not_the_one_before_calibration
     )
     assert [said.text for said in answer(turned, ROWS, runtime)] == ["no"] * 3
     assert [(one.candidate.id, one.answer.text) for one in heard] == [(turned.id, "no")] * 3
+    texts = [{said.text for said in known_answers(one, ROWS, runtime.cache).values()} for one in (turned, CHOOSING)]
+    assert texts == [{"no"}, {"yes"}], "what is known is kept once, and is each one's own answer"
 
 
 def test_a_base_is_opened_once(tiny_base: Path, tmp_path: Path) -> None:

@@ -379,3 +379,23 @@ def test_the_list_of_a_folder_has_its_digest(store: RemoteStore, folder: Path) -
     said = store.bucket._system.cat_file(store.bucket._key(tree, tree=True))
     assert hashlib.sha256(said).hexdigest() == tree
     assert [name for name, _ in json.loads(said)] == ["adapter_config.json", "deep/wéights.bin"]
+
+
+def test_a_registry_on_a_server_from_before_homes_met_gets_their_tables(
+    postgresql: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import postgres
+    import psycopg
+
+    postgres.empty(postgresql)
+    monkeypatch.setenv("RUNG_DATABASE", postgresql)
+    open_home(write=True).close()
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute("DROP TABLE origins, others, removed, places")
+        connection.execute("ALTER TABLE answers DROP COLUMN kept")
+        connection.execute("INSERT INTO answers VALUES ('c', 'e', '{\"text\": \"yes\"}')")
+        connection.execute("DELETE FROM migrations WHERE name LIKE '%_homes_that_meet'")
+    with open_home(write=True) as opened:
+        opened.cleared.add({"ab" * 32: 5})
+        assert list(opened.cleared.when()) == ["ab" * 32] and opened.origins.all() == [] and opened.others.all() == []
+        assert opened.answers.aged()[0].last >= "2026"

@@ -15,6 +15,7 @@ from rung.engine.runtime import Runtime
 from rung.engine.tools.schema import answer_schema
 from rung.errors import UserError
 from rung.parts import CallConstraint, Constraint, SchemaConstraint, ToolUse
+from rung.storage import AnswerCache
 from rung.types import FAILED, Answer, Candidate, Example, Stage, batches
 
 # A model in this process answers many questions side by side, and the last of a chunk alone: its chunks are longer, where a kill
@@ -53,6 +54,12 @@ def answer(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, 
         if stage:
             stage.advance(len(chunk) - come.told)
     return [_settled(known[example.digest], candidate) for example in examples]
+
+
+def known_answers(candidate: Candidate, examples: Sequence[Example], cache: AnswerCache) -> dict[str, Answer]:
+    """What the Candidate is known to answer, by the examples' digests."""
+    kept = cache.load(candidate.asked.id, [example.digest for example in examples])
+    return {digest: _settled(said, candidate) for digest, said in kept.items()}
 
 
 def forget(candidate: Candidate, examples: Sequence[Example], runtime: Runtime, which: Callable[[Answer], bool]) -> None:

@@ -160,18 +160,19 @@ def _on_lock(home: Home, receipt: Receipt, candidate: str) -> Mapping[str, Row]:
 
 
 def _answered(home: Home, receipt: Receipt, champion: Candidate, load: LoadTask) -> Mapping[str, Row]:
+    from rung.engine.answer import known_answers
     from rung.verify.run import score_rows
 
     task = load(receipt.task)
     if task is None:
         return {}
     rows = task.split("test")
-    known = home.answers.load(champion.id, [row.digest for row in rows])
-    answered = [row for row in rows if row.digest in known]
+    answers = known_answers(champion, rows, home.answers)
+    answered = [row for row in rows if row.digest in answers]
     if not answered:
         return {}
     try:
-        scored = score_rows(task, answered, [known[row.digest] for row in answered])
+        scored = score_rows(task, answered, [answers[row.digest] for row in answered])
     except RungError:
         return {}
     return {row.example: row for row in scored}
