@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "promote"))
@@ -215,8 +216,11 @@ def test_what_is_half_done_would_be_seen(world: Path) -> None:
 
 
 def test_every_command_that_is_killed_here_is_one_of_rung(world: Path) -> None:
-    known = commands.list_commands(None)  # type: ignore[arg-type]
+    root = click.Context(commands, info_name="rung", **commands.context_settings)
+    known = commands.list_commands(root)
     for name, lines in COMMANDS.items():
         for line in lines(world) if name in known else ():
             assert line[0] == name
-            commands.get_command(None, name).make_context(name, line[1:])  # type: ignore[union-attr,arg-type]
+            command = commands.get_command(root, name)
+            assert command is not None
+            command.make_context(name, line[1:], parent=root)

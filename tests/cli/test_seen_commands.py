@@ -64,10 +64,14 @@ def test_a_row_is_found_proved_and_the_proof_holds_elsewhere(
     place, proof = f"rows.jsonl:{line_of('train')}", str(world / "proof.json")
     found = typed("seen", "--row", place, "--proof", proof, code=1)
     uses = {(one["use"], one["match"]) for one in found["sightings"]}
-    assert ("train", "row") in uses and found["unknown"] == []
+    assert ("at hand", "row") in uses and found["unknown"] == []
     assert run(["seen", "--row", place]) == 1
     said = capsys.readouterr().out
-    assert "learnt from it" in said and "it is the same row" in said and "rows.jsonl:" in said
+    assert (
+        "had it in train, and has no weights of its own" in " ".join(said.split())
+        and "it is the same row" in said
+        and "rows.jsonl:" in said
+    )
     shown = typed("verify", "--proof", proof)
     assert (shown["holds"], shown["versions"][0]["within"]) == (True, ["train"])
     assert run(["verify", "--proof", proof]) == 0
@@ -106,7 +110,7 @@ def test_texts_and_sources_are_looked_for_as_well(world: Path, typed: Typed, cap
     found = typed("seen", "--text", f"  {row['q'].upper()} ", code=1)
     assert ("test", "text") in {(one["use"], one["match"]) for one in found["sightings"]}
     assert "Rows are kept by digest" in found["notes"][0]
-    assert {one["use"] for one in typed("seen", "--source", "rows.jsonl", code=1)["sightings"]} >= {"train", "dev", "test"}
+    assert {one["use"] for one in typed("seen", "--source", "rows.jsonl", code=1)["sightings"]} >= {"at hand", "dev", "test"}
     assert typed("seen", "--source", "other.jsonl")["sightings"] == []
     assert typed("seen", "--text", "nobody ever said this")["without"] == ["solved@1"]
     assert run(["seen", "--text", "nobody ever said this"]) == 0

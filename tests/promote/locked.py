@@ -40,8 +40,10 @@ def a_task(name: str, rows: Sequence[Example], **fields: Any) -> Task:
 
 
 def passed(home: Home, task: Task, *, keep: bool = True, climb: str = "c1" * 32, **fields: Any) -> Version:
-    """Registers the next version of a task's name, as its climb does."""
-    given = {"rung": "r1_prompt", "base": task.base, "prompt": f"{task.name} {len(home.names.all())}"}
+    """Registers the next version of a task's name, as its climb does; unless said otherwise with an adapter of its own."""
+    called = f"{task.name} {len(home.names.all())}"
+    own = home.blobs.put_bytes(called.encode())
+    given = {"rung": "r4_adapter", "base": task.base, "prompt": called, "adapters": (*task.base_adapters, own)}
     candidate = Candidate(**{**given, **fields})
     home.tasks.add(task)
     if keep:

@@ -130,6 +130,13 @@ def test_rows_that_a_rung_left_out_are_told_apart(registry: Home, monkeypatch: p
     assert found(look_for(registry, by_digest(8))) == [("tone@1", "dev", "row")]
 
 
+def test_a_version_without_weights_of_its_own_learnt_nothing_but_what_its_prompt_shows(registry: Home) -> None:
+    adapter = registry.blobs.put_bytes(b"of another")
+    passed(registry, a_task("tone", ROWS, base_adapters=(adapter,)), rung="r1_prompt", adapters=(adapter,))
+    assert found(look_for(registry, by_digest(1))) == [("tone@1", "at hand", "row")]
+    assert found(look_for(registry, by_digest(8))) == [("tone@1", "dev", "row")]
+
+
 def test_what_a_prompt_shows_is_found_word_for_word(registry: Home) -> None:
     pool = registry.blobs.put_bytes(pool_bytes(ROWS[:2], lambda one: str(one.target)))
     shown = passed(registry, a_task("tone", ROWS), demonstrations=Demonstrations(pool=pool, k=0, shared=2))

@@ -213,9 +213,8 @@ def test_a_home_remembers_where_its_blobs_are(home: Path, bucket: str, monkeypat
         assert opened.runs.get(run).candidate == candidate.id
         assert opened.blobs.where == bucket.partition("?")[0]
     monkeypatch.setenv("RUNG_BLOBS", bucket.replace("blobs", "other"))
-    with pytest.raises(UserError, match=r"this RUNG_HOME has its blobs in s3://blobs/.*, not in s3://other") as caught:
+    with pytest.raises(UserError, match=r"(?s)this RUNG_HOME has its blobs in s3://blobs/.*, not in s3://other.*Unset RUNG_BLOBS"):
         open_home()
-    assert "Unset RUNG_BLOBS" in caught.value.hint
 
 
 def test_a_home_of_a_folder_stays_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ _AFTER_A_NAME = "/=@#"  # data/rows.csv, pip:some-data==1.0#rows.csv, hf:some/da
 USES = {
     "train": "learnt from it",
     "left out": "had it in train, and did not learn from it",
+    "at hand": "had it in train, and has no weights of its own",
     "dev": "was chosen by it",
     "test": "was judged by it",
     "demonstration": "shows it in its prompt",
@@ -179,7 +180,9 @@ def _of_rows(one: _Held, wanted: Wanted) -> Iterator[Sighting]:
 def _use(one: _Held, number: int) -> str:
     assert one.kept is not None
     split, learnt = one.kept.splits[number], one.kept.learnt.get(one.version.evidence.rung)
-    return "left out" if split == "train" and learnt is not None and number not in learnt else split
+    if split != "train":
+        return split
+    return "at hand" if not one.made else "left out" if learnt is not None and number not in learnt else "train"
 
 
 def _matches(kept: KeptLock, wanted: Wanted) -> Iterator[tuple[int, Match]]:
