@@ -17,7 +17,7 @@ import pytest
 from rung.cli.app import run
 from rung.registry.home import open_home
 
-MOMENTS = 4
+MOMENTS = 3
 COMMAND = [sys.executable, "-m", "rung"]
 
 

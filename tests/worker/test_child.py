@@ -66,15 +66,15 @@ child.ORPHAN_GRACE_S = 0.3
 sys.argv = ["child", sys.argv[1], "x"]
 import rung.cli
 def works(line, heard):
-    stubborn = os.environ["STUBBORN"] == "yes"
+    if os.environ["STUBBORN"] == "yes":
+        signal.signal(signal.SIGINT, lambda *_: None)
     assert os.read(0, 1) == b"", "what the command reads is not what its worker holds"
-    print("at work", flush=True)
-    for _ in range(200):
-        try:
+    try:
+        print("at work", flush=True)
+        for _ in range(200):
             time.sleep(0.05)
-        except KeyboardInterrupt:
-            if not stubborn:
-                sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
 rung.cli.main = works
 child.main()
 """

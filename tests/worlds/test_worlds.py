@@ -1,13 +1,18 @@
-"""Over two hundred climbs of planted-cause worlds on the scripted model: is the cause named, and the cheapest rung chosen?"""
+"""A hundred climbs of planted-cause worlds on the scripted model: is the cause named, and the cheapest rung chosen?
+
+RUNG_ALL_WORLDS=1 makes over two hundred of them.
+"""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 from scripted_climbs import SKILL, climb_all, learning, worlds
 
 from rung.registry.home import open_home
 
-SEEDS = range(23)
+SEEDS = range(23 if os.environ.get("RUNG_ALL_WORLDS") else 12)
 # A model that is right just less often than the bar asks: whatever passes here passes wrongly.
 JUST_BELOW = 0.74
 SEEDS_BELOW = range(10)
@@ -42,7 +47,7 @@ def test_the_planted_cause_is_named(planted):
     titles = ["world", *told]
     lines = [[name, *line.values()] for name, line in scoring.by_world(planted).items()]
     print("\n" + scoring.markdown(titles, [*lines, ["all", *told.values()]]))
-    assert told["climbs"] >= 200
+    assert told["climbs"] >= 100
     wrong = [(one.world, one.named) for one in planted if not one.right_cause]
     assert told["right_causes"] >= 0.95 * told["climbs"], wrong
 

@@ -27,8 +27,8 @@ NEARLY = 1.64
 GIVEN_UP = "futility with dev"
 # So many standard errors below the line a Candidate's share is the floor, whether a bound that holds of so few rows says so or not.
 FAR = 2.33
-# Within as many rows, two looks, a clear fail is proven, and worth more than an early end.
-FAIL_WITHIN = 48
+# A fail that is so clear that as many rows, two looks, should prove it is worth more than an early end, and waited for so long.
+FAIL_SOON, FAIL_WITHIN = 48, 96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Foresight:
         if n >= total or right >= self.line * n:
             return False
         mean = self.together(right, n)
-        if n < FAIL_WITHIN and self._rows_to_fail(mean, alpha) <= FAIL_WITHIN:
+        if n < FAIL_WITHIN and self._rows_to_fail(mean, alpha) <= FAIL_SOON:
             return False
         return self._chance(alpha, total, right, n) < FUTILE_BELOW
 
