@@ -284,7 +284,8 @@ class _Questions:
         shown = candidate.demonstrations
         self.pool = Pool.read(runtime.blobs.local(shown.pool)) if shown else None
         self.retriever = runtime.retriever(candidate)
-        self.adapters = adapter_uses(candidate.adapters, runtime.blobs)
+        self.adapters = adapter_uses(candidate.adapters, runtime.blobs, runtime.caller.weights if runtime.caller else ())
+        self.caller = runtime.caller
         self.shown = [_shown(candidate)] * len(examples)
         self.passages = [self.retriever.k if self.retriever else 0] * len(examples)
         self._requests: dict[int, Request] = {}
@@ -304,7 +305,7 @@ class _Questions:
             retriever=self.retriever,
             passages=self.passages[place],
         )
-        return replace(request, adapters=self.adapters)
+        return replace(request, adapters=self.adapters, caller=self.caller)
 
     def refused(self) -> dict[int, Answer]:
         """The answers, by place, where the documents hold nothing near the question."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from rung.disk import file_digest
+from rung.engine.caller import Caller
 from rung.errors import UserError
 from rung.json_form import LEFT_OUT
 from rung.parts import ChoiceConstraint, SchemaConstraint
@@ -42,9 +43,10 @@ class AdapterUse:
         return cls(folder=folder, digest=whole.hexdigest(), weight=weight)
 
 
-def adapter_uses(digests: Sequence[str], blobs: Blobs) -> tuple[AdapterUse, ...]:
-    """Adapters of the blob store, each in full."""
-    return tuple(AdapterUse(folder=blobs.local(name), digest=name) for name in digests)
+def adapter_uses(digests: Sequence[str], blobs: Blobs, weights: Sequence[float] = ()) -> tuple[AdapterUse, ...]:
+    """Adapters of the blob store, each with its weight; in full where there are no weights."""
+    pairs = zip(digests, weights or [1.0] * len(digests), strict=True)
+    return tuple(AdapterUse(folder=blobs.local(name), digest=name, weight=weight) for name, weight in pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,7 @@ class Request:
     constraint  as in Candidate, with a call of the row's tools already resolved to those calls' JSON schema
     temperature 0 is greedy
     adapters    added to the model for this question: the sum of their updates, each times its weight
+    caller      who waits for the answer as it is made; None where it is one of many that are asked together
     shared      so many of the first messages stand before every question of its Candidate: a backend may keep them. No more than
                 a hint, where one question has fewer
     """
@@ -68,6 +71,7 @@ class Request:
     seed: int = 0
     adapters: tuple[AdapterUse, ...] = ()
     shared: int = field(default=0, metadata=LEFT_OUT)
+    caller: Caller | None = field(default=None, compare=False, metadata=LEFT_OUT)
 
 
 class ContextTooLong(UserError):

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rung.engine.caller import Caller
 from rung.engine.retrieval.retriever import Retriever, no_encoder, no_reranker, open_retriever
 from rung.engine.tools.toolbox import Toolbox
 from rung.parts import ToolUse
@@ -51,6 +52,7 @@ class Runtime:
     chunk         examples asked and stored together: what a kill can lose
     by_batch      a server is handed its questions as batches: whoever asks bit by bit asks for more at a time (`answer.ahead`)
     live          somebody waits for the answer: results that were recorded for evaluation are not passed off as a tool's
+    caller        who waits for the answer that is asked for now: it goes with each of its requests
     asker         who asks, as observers hear it
     observers     hear every answer, in the order in which they are known
     """
@@ -63,6 +65,7 @@ class Runtime:
     chunk: int = 64
     by_batch: bool = False
     live: bool = False
+    caller: Caller | None = None
     asker: str = ""
     observers: tuple[Observer, ...] = ()
 

@@ -1,0 +1,1 @@
+"""One door: many Candidates on one base, behind the OpenAI API."""
