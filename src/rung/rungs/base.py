@@ -104,6 +104,11 @@ class Rung:
         """Whether it trains on rows, so that it has a learning curve."""
         return bool(getattr(self.module, "LEARNS", False))
 
+    @property
+    def trains(self) -> bool:
+        """Whether it trains weights that are here: `epochs`, `batch_rows`, `learning_rate` and `train_rows` are settings of it."""
+        return self.learns and bool(getattr(self.module, "NEEDS_WEIGHTS", False))
+
     def learnt(self, task: Task) -> list[Example]:
         """The train rows that it learns from: those with a target, or the sample that it says itself."""
         rows: list[Example] = self.module.learnt(task) if hasattr(self.module, "learnt") else labelled(task)

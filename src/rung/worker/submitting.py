@@ -15,7 +15,7 @@ from rung.registry.submission import submission
 
 RUNNABLE = (
     *("campaign", "climb", "demo", "diagnose", "eval", "export", "forecast", "gc"),
-    *("import", "plan", "pull", "push", "report", "verify"),
+    *("import", "plan", "pull", "push", "report", "tune", "verify"),
 )
 _CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
@@ -46,31 +47,25 @@ def _files(routes: APIRouter, door: Door) -> None:
     @routes.post("/v1/files")
     async def create(request: Request) -> JSONResponse:
         tenant = await _tenant(door, request)
-        try:
-            async with request.form(max_files=1, max_fields=MOST_FIELDS) as form:
-                given = form.get("file")
-                fields = {key: value for key, value in form.items() if isinstance(value, str)}
-                if not isinstance(given, UploadFile):
-                    raise Refused(400, "'file' is a required property", param="file")
-                coming = Upload(filename=given.filename or "upload", stream=given.file)
-                stored = await _waited(lambda: upload(home, tenant, coming, fields))
-        except (MultiPartException, HTTPException) as error:
-            told = getattr(error, "message", None) or getattr(error, "detail", "")
-            raise Refused(400, f"The body is no form with a file: {told}") from None
+        async with _form(request) as form:
+            given = form.get("file")
+            fields = {key: value for key, value in form.items() if isinstance(value, str)}
+            if not isinstance(given, UploadFile):
+                raise Refused(400, "'file' is a required property", param="file")
+            coming = Upload(filename=given.filename or "upload", stream=given.file)
+            stored = await _waited(lambda: upload(home, tenant, coming, fields))
         return JSONResponse(told_file(stored))
 
     @routes.get("/v1/files")
     async def listed(request: Request) -> JSONResponse:
         tenant = await _tenant(door, request)
         asked = request.query_params
-        order, limit = asked.get("order", "desc"), _limit(request, FILES_PAGE, FILES_PAGE)
-        if order not in ("asc", "desc"):
-            raise Refused(400, "'order' must be 'asc' or 'desc'", param="order")
+        newest_first, limit = _newest_first(request), _limit(request, FILES_PAGE, FILES_PAGE)
 
         def found() -> list[StoredFile]:
             after = own_file(home, tenant, asked["after"]) if asked.get("after") else None
             purpose = asked.get("purpose", "")
-            return home.files.of(tenant.id, purpose=purpose, after=after, limit=limit + 1, newest_first=order == "desc")
+            return home.files.of(tenant.id, purpose=purpose, after=after, limit=limit + 1, newest_first=newest_first)
 
         some = await _waited(found)
         return JSONResponse(page([told_file(file) for file in some[:limit]], has_more=len(some) > limit))
@@ -206,6 +201,27 @@ async def _body(request: Request) -> Any:
         return json.loads(read or b"null")
     except (ValueError, RecursionError):
         raise Refused(400, "The body is not JSON.") from None
+
+
+@asynccontextmanager
+async def _form(request: Request) -> AsyncIterator[FormData]:
+    """The parts of a form, on the disk where they are large. Raises Refused for a body that is none."""
+    try:
+        form = await request.form(max_files=1, max_fields=MOST_FIELDS)
+    except (MultiPartException, HTTPException) as error:
+        told = getattr(error, "message", None) or getattr(error, "detail", "")
+        raise Refused(400, f"The body is no form with a file: {told}") from None
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+def _newest_first(request: Request) -> bool:
+    order = request.query_params.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise Refused(400, "'order' must be 'asc' or 'desc'", param="order")
+    return order == "desc"
 
 
 def _limit(request: Request, usual: int, most: int) -> int:
