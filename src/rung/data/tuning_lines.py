@@ -186,7 +186,7 @@ def _check_calls(number: int, place: int, calls: Any) -> None:
 
 
 def _is_learnt(message: Mapping[str, Any]) -> bool:
-    return message["role"] == "assistant" and message.get("weight", 1) == 1
+    return bool(message["role"] == "assistant" and message.get("weight", 1) == 1)
 
 
 def _plain(message: Mapping[str, Any]) -> Mapping[str, Any]:

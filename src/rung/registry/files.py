@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, or_, select
@@ -44,12 +44,10 @@ class Files:
 
     def add(self, file: StoredFile) -> StoredFile:
         """Enters a file whose bytes are in the store; gives it its id and its moment."""
-        name, created = PREFIX + secrets.token_hex(12), now()
-        row = {"id": name, "tenant": file.tenant, "filename": file.filename, "purpose": file.purpose, "bytes": file.bytes}
-        row |= {"digest": file.digest, "expires": file.expires, "created": created}
+        kept = replace(file, id=PREFIX + secrets.token_hex(12), created=now())
         with self._database.writing() as connection:
-            connection.execute(insert(tables.files), row)
-        return StoredFile(**row)
+            connection.execute(insert(tables.files), asdict(kept))
+        return kept
 
     def get(self, tenant: str, name: str) -> StoredFile | None:
         """A tenant's file by its id; None where it has none of that id."""

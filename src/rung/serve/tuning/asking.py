@@ -161,9 +161,8 @@ def _hyperparameters(body: Mapping[str, Any]) -> Hyperparameters:
     if not isinstance(given, Mapping):
         raise Refused(400, f"'{where}' must be an object", param=where)
     if strange := [str(key)[:80] for key in given if key not in HYPERPARAMETERS]:
-        raise Refused(
-            400, f"Unrecognized parameter: {where}.{strange[0]}. {did_you_mean(strange[0], HYPERPARAMETERS)}", param=where
-        )
+        told = f"Unrecognized parameter: {where}.{strange[0]}. {did_you_mean(strange[0], HYPERPARAMETERS)}"
+        raise Refused(400, told, param=f"{where}.{strange[0]}")
     return Hyperparameters(
         epochs=_number(given, "n_epochs", where, most=MOST_EPOCHS, whole=True),
         batch_rows=_whole(_number(given, "batch_size", where, most=MOST_ROWS, whole=True)),
