@@ -27,7 +27,8 @@ def uninterrupted(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def ended(base: Path, work: Path, moment: str) -> int | None:
-    process = Warm([str(HERE / "runner.py"), str(base), str(work), moment], work.with_name("runner.out"), {})
+    argv = [str(HERE / "runner.py"), str(base), str(work), moment, str(torch.get_num_threads())]
+    process = Warm(argv, work.with_name("runner.out"), {})
     process.communicate()
     return process.returncode
 
