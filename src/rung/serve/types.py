@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from rung.engine.caller import Caller
+from rung.engine.tools.attended import Attended
 from rung.json_form import digest
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import Answer, Candidate, Message
@@ -45,6 +46,7 @@ class Asked:
     user        the client's word for its own user (`user` or `safety_identifier`); "" where there is none
     stack       the client's body extension: what is to be added to the model, each with its weight; None where it says nothing
     mode        the client's body extension: a mode of the Candidate's task that its session goes into; "" where it says nothing
+    held        the client's body extension: the id under which an answer was held, whose conversation is to go on; "" where none
     """
 
     id: str
@@ -59,6 +61,7 @@ class Asked:
     user: str = ""
     stack: tuple[StackedAdapter, ...] | None = None
     mode: str = ""
+    held: str = ""
     stream: bool = False
 
 
@@ -225,6 +228,14 @@ class Rails(Protocol):
 
     def question(self, asked: Asked, served: Served) -> None:
         """Raises Refused for a question that is not to be answered."""
+
+    def caller(self, asked: Asked, served: Served, caller: Caller) -> Caller:
+        """The same, no more than the task's caps."""
+
+    def attended(self, asked: Asked, served: Served) -> Attended:
+        """How the question's calls go (Runtime.attended): who may have what called, and of an answer that was held before the calls
+        that were made for it, what a person has allowed among them. Raises Refused (404) for an id that is not the tenant's, (409)
+        with Retry-After where a person is still to be asked."""
 
     def answer(self, asked: Asked, served: Served, answer: Answer, tries: int) -> Ruling:
         """`tries` counts from 1."""
