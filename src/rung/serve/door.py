@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from rung.engine.caller import Caller, Piece, nobody_hears
 from rung.json_form import canonical_json
-from rung.serve.faults import outcome_of, refusal
+from rung.serve.faults import AGAIN_S, outcome_of, refusal
 from rung.serve.idle import NoJournal, NoKeys, NoQuotas, NoRails, NoRouter, NoStacks
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
-from rung.serve.names import Names, without_tools
+from rung.serve.names import Names
 from rung.serve.question import Question, question_of, settled, with_hint
 from rung.serve.spans import NoSpans, Spans
 from rung.serve.standing import Standing
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from rung.engine.runtime import Runtime
     from rung.registry.home import Home
 
-# Fallbacks one after the other, and tries of one Candidate, beyond which an answer is withheld.
-MOST_FALLBACKS, MOST_TRIES = 3, 8
+# Candidates one after the other, and tries of one, beyond which an answer is withheld.
+MOST_TURNS, MOST_TRIES = 5, 8
 # Bytes of text for which a quota puts a token aside until the answer tells how many there were.
 BYTES_PER_TOKEN = 4
 CANNOT_FALL_BACK = "the answer was held back, and nothing safer could answer in its place"
@@ -72,6 +72,11 @@ class Delivered:
 Opened = Callable[[Served, str], None]
 
 
+def no_engine(_base: str) -> str:
+    """Nobody says what computes."""
+    return ""
+
+
 def nobody_opens(_served: Served, _fingerprint: str) -> None:
     """Nobody waits for it."""
 
@@ -80,14 +85,14 @@ def nobody_opens(_served: Served, _fingerprint: str) -> None:
 class Door:
     """All that a question meets on its way. Its parts are made by `open_door`.
 
-    engine    name and version of what computes, for fingerprints
+    engine    what computes a base, in a word, for fingerprints
     standing  whether the server takes questions, and how many are under way
     """
 
     home: Home
     runtime: Runtime
     names: Names
-    engine: str
+    engine: Callable[[str], str] = no_engine
     keys: Keys = field(default_factory=NoKeys)
     quotas: Quotas = field(default_factory=NoQuotas)
     journal: Journal = field(default_factory=NoJournal)
@@ -111,7 +116,11 @@ class Door:
         """What is to answer: by the name, then by a rollout, then with what is added to it. Raises Refused."""
         served = self.names.resolve(asked.model, asked.tenant)
         served = self.router.route(asked, served)
-        return self.stacks.stacked(asked, without_tools(served, asked.tenant))
+        return self.stacks.stacked(asked, served)
+
+    def fingerprint(self, served: Served) -> str:
+        """Of all that makes its answers."""
+        return served.fingerprint(self.engine(served.candidate.base))
 
     def answer(self, asked: Asked, caller: Caller, opened: Opened = nobody_opens) -> Delivered:
         """Answers one question. Whatever becomes of it is written down before this returns.
@@ -134,7 +143,7 @@ class Door:
         question = question_of(asked, served, caller)
         admission = self.quotas.admit(asked.tenant, prompt_tokens=_tokens(asked), max_tokens=_most(question))
         try:
-            self.journal.begin(asked, served, served.fingerprint(self.engine))
+            self.journal.begin(asked, served, self.fingerprint(served))
         except BaseException:
             admission.settle(None)
             raise
@@ -145,7 +154,7 @@ class Door:
         outcome, answer = Outcome(ending="failed", status=500), None
         try:
             with self.spans.answering(asked, served) as ended:
-                opened(served, served.fingerprint(self.engine))
+                opened(served, self.fingerprint(served))
                 delivered = self._ruled(asked, served, replace(caller, hear=heard.hear))
                 answer = delivered.answer
                 outcome = _outcome(delivered, served, heard.first, began)
@@ -159,61 +168,71 @@ class Door:
             self._close(admitted, answer, outcome)
 
     def _ruled(self, asked: Asked, served: Served, caller: Caller) -> Delivered:
-        """The answer as the rails let it go: asked again, or of another Candidate, as often as they say."""
-        first, reason = served, ""
-        for _ in range(MOST_FALLBACKS + 1):
-            delivered, ruling = self._tried(asked, served, caller)
+        """The answer as the rails let it go: asked again, or of another Candidate, as often as they say; never of one that a
+        rollout took back meanwhile."""
+        first, reason, delivered = served, "", None
+        for _ in range(MOST_TURNS):
+            try:
+                delivered, ruling = self._tried(asked, served, caller)
+            except _TakenBack:
+                first = served = self.resolve(asked)
+                continue
             if ruling.ending == "held":
                 held = f"This answer waits for a person's consent, under {ruling.reason}."
                 raise Refused(409, held, type="permission_error", code="held_for_approval")
             if ruling.ending != "fallback":
-                ending = "fallback" if served.ref != first.ref and ruling.ending == "answered" else ruling.ending
+                ending: Ending = "fallback" if served is not first and ruling.ending == "answered" else ruling.ending
                 return replace(delivered, ending=ending, reason=ruling.reason)
             reason = ruling.reason
             safer = self.names.find(ruling.fallback)
             if safer is None or safer.ref == served.ref:
                 break
             served = safer
+        if delivered is None:
+            raise Refused(503, "What this model stands for is changing.", type="server_error", code="changing", retry_after_s=1.0)
         return replace(delivered, ending="withheld", reason=reason or CANNOT_FALL_BACK)
 
     def _tried(self, asked: Asked, served: Served, caller: Caller) -> tuple[Delivered, Ruling]:
-        """One Candidate's answer, asked again while the rails want it."""
-        hint = ""
+        """One Candidate's answer, asked again while the rails want it. Raises _TakenBack."""
+        hint, reason = "", ""
         for tries in range(1, MOST_TRIES + 1):
-            question = question_of(with_hint(asked, hint), served, caller)
+            first = _First(lambda: self.router.stands(served), caller)
+            allowed = self.rails.caller(asked, served, replace(caller, hear=first.hear))
+            question = question_of(with_hint(asked, hint), served, allowed)
             if self.rails.holds_back(served) or not question.flows:
                 question = replace(question, caller=replace(question.caller, hear=nobody_hears))
-            answer = self._computed(question)
+            answer = self._computed(asked, served, question, first)
             ruling = self.rails.answer(asked, served, answer, tries)
-            delivered = Delivered(
+            if first.heard and (ruling.retry or ruling.ending != "answered"):
+                raise Refused(500, "The answer was withheld after it had begun.", type="server_error", code="withheld")
+            given = Delivered(
                 asked=asked,
                 served=served,
-                fingerprint=served.fingerprint(self.engine),
+                fingerprint=self.fingerprint(served),
                 answer=ruling.answer or answer,
                 departs=question.departs,
             )
             if not ruling.retry:
-                return delivered, ruling
-            hint = ruling.hint
-        return delivered, Ruling(ending="withheld", reason=ruling.reason)
+                return given, ruling
+            hint, reason = ruling.hint, ruling.reason
+        return given, Ruling(ending="withheld", reason=reason)
 
-    def _computed(self, question: Question) -> Answer:
-        """What the engine answers: the very call that evaluation makes. Raises Refused where no answer came."""
+    def _computed(self, asked: Asked, served: Served, question: Question, first: _First) -> Answer:
+        """What the engine answers: the very call that evaluation makes. Raises Refused where no answer came, and _TakenBack."""
         from rung.engine.answer import answer
 
-        runtime = replace(self.runtime, caller=question.caller, live=True, asker="serve")
-        [said] = answer(question.candidate, [question.example], runtime)
-        if said.finish_reason in (FAILED, SILENT):
-            raise Refused(
-                503, "The server behind this model gave no answer.", type="server_error", code="no_answer", retry_after_s=5.0
-            )
-        if said.finish_reason == REFUSED:
-            raise Refused(400, "The server behind this model refused the question.", code="refused")
-        if said.finish_reason == UNHELD:
-            raise Refused(
-                422, "The answer could not be held to the form that was asked for.", param="response_format", code="unheld"
-            )
-        return settled(said, question.candidate, question.caller.sampling)
+        first.check()
+        attended = self.rails.attended(asked, served) if question.candidate.tools else None
+        runtime = replace(self.runtime, caller=question.caller, attended=attended, live=True, asker="serve")
+        try:
+            [said] = answer(question.candidate, [question.example], runtime)
+        except Exception:
+            if first.taken_back:
+                raise _TakenBack from None
+            raise
+        if not first.heard:
+            first.check()
+        return _settled(said, question)
 
     @contextmanager
     def _refusing(self, asked: Asked) -> Iterator[None]:
@@ -246,6 +265,30 @@ class _Admitted:
     admission: Admission
 
 
+class _TakenBack(Exception):
+    """What was to answer was rolled back before anything of its answer went out."""
+
+
+class _First:
+    """Looks, before the first piece of an answer goes out, whether what answers still may."""
+
+    def __init__(self, stands: Callable[[], bool], caller: Caller) -> None:
+        self._stands, self._hear = stands, caller.hear
+        self.heard = self.taken_back = False
+
+    def hear(self, piece: Piece) -> None:
+        if not self.heard:
+            self.check()
+            self.heard = True
+        self._hear(piece)
+
+    def check(self) -> None:
+        """Raises _TakenBack."""
+        if not self._stands():
+            self.taken_back = True
+            raise _TakenBack
+
+
 class _Heard:
     """Passes pieces on and remembers when the first came, on `time.monotonic`."""
 
@@ -255,6 +298,18 @@ class _Heard:
     def hear(self, piece: Piece) -> None:
         self.first = self.first or time.monotonic()
         self._hear(piece)
+
+
+def _settled(said: Answer, question: Question) -> Answer:
+    """An answer, as the client's sampling wants it. Raises Refused for one that is none."""
+    if said.finish_reason in (FAILED, SILENT):
+        silent = "The server behind this model gave no answer."
+        raise Refused(503, silent, type="server_error", code="no_answer", retry_after_s=AGAIN_S)
+    if said.finish_reason == REFUSED:
+        raise Refused(400, "The server behind this model refused the question.", code="refused")
+    if said.finish_reason == UNHELD:
+        raise Refused(422, "The answer could not be held to the form that was asked for.", param="response_format", code="unheld")
+    return settled(said, question.candidate, question.caller.sampling)
 
 
 def _outcome(delivered: Delivered, served: Served, first: float, began: float) -> Outcome:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rung.serve.types import Admission, Asked, Outcome, Refused, Ruling, Served, Tenant
+from rung.engine.caller import Caller
+from rung.engine.tools.attended import Attended
+from rung.serve.types import Admission, Asked, Feedback, Outcome, Refused, Ruling, Served, Tenant
 from rung.types import Answer
 
 ANYONE = Tenant(id="local", name="local")
@@ -48,7 +50,13 @@ class NoRouter:
     def route(self, asked: Asked, served: Served) -> Served:
         return served
 
+    def stands(self, served: Served) -> bool:
+        return True
+
     def seen(self, asked: Asked, served: Served, outcome: Outcome) -> None:
+        return None
+
+    def heard(self, feedback: Feedback) -> None:
         return None
 
 
@@ -59,7 +67,14 @@ class NoRails:
         return False
 
     def question(self, asked: Asked, served: Served) -> None:
-        return None
+        if asked.held:
+            raise Refused(404, "No answer is held under this id.", type="not_found_error", param="held", code="not_found")
+
+    def caller(self, asked: Asked, served: Served, caller: Caller) -> Caller:
+        return caller
+
+    def attended(self, asked: Asked, served: Served) -> Attended:
+        return Attended(allowed=asked.tenant.tools)
 
     def answer(self, asked: Asked, served: Served, answer: Answer, tries: int) -> Ruling:
         return Ruling(answer=answer)

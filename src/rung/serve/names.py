@@ -6,45 +6,22 @@ Nothing is kept of what a word stands for: a version never changes, so that only
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rung.registry.refs import NAME
+from rung.serve.bases import BASE, Bases
 from rung.serve.types import Refused, Served, Tenant
-from rung.types import Candidate
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
     from rung.registry.names import Version
 
-# What the bare base goes by; where a server has several, each has the beginning of its digest behind it: `base:3f9a21c04d77`.
-BASE = "base"
-DIGITS = 12
 KEPT_CANDIDATES = 4096
 LONGEST = 200
-# Of the bare base, whose answers nobody has bounded.
-BASE_TOKENS = 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Base:
-    """A language model of this server by itself. `reference` is pinned; `template` the digest of its chat template."""
-
-    reference: str
-    template: str
-
-    @property
-    def candidate(self) -> Candidate:
-        """Asked with nothing beside the question."""
-        return Candidate(rung=BASE, base=self.reference, template=self.template, max_tokens=BASE_TOKENS)
-
-    @property
-    def digits(self) -> str:
-        """The beginning of its digest."""
-        return self.candidate.base_reference.pin[:DIGITS]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +36,13 @@ class Names:
     """What the models of one server are called.
 
     only   shell patterns of the names that it serves; all that are registered where there are none
-    bases  gives the bare bases, those first that were named
+    bases  gives the bare bases under what it serves
     """
 
-    def __init__(self, home: Home, *, only: Sequence[str] = (), bases: Callable[[], Sequence[Base]] = tuple) -> None:
-        self._home, self._only, self._bases = home, tuple(only), bases
+    def __init__(self, home: Home, *, only: Sequence[str] = ()) -> None:
+        self._home, self._only = home, tuple(only)
         self._candidate = lru_cache(maxsize=KEPT_CANDIDATES)(home.candidates.get)
+        self.bases = Bases(lambda: [(one, self._candidate(one.candidate)) for one in self.served()])
 
     def resolve(self, model: str, tenant: Tenant) -> Served:
         """What a word stands for now. Raises Refused (404) for what is not known here, and in the same words for what the tenant
@@ -116,11 +94,11 @@ class Names:
         return not self._only or matches(name, self._only)
 
     def _base_words(self) -> list[str]:
-        bases = self._bases()
+        bases = self.bases()
         return [BASE] if len(bases) == 1 else [f"{BASE}:{one.digits}" for one in bases]
 
     def _bare(self, model: str) -> Served | None:
-        bases = self._bases()
+        bases = self.bases()
         if model == BASE:
             chosen = bases[0] if len(bases) == 1 else None
         else:
@@ -148,18 +126,6 @@ def unknown(model: str) -> Refused:
         param="model",
         code="model_not_found",
     )
-
-
-def without_tools(served: Served, tenant: Tenant) -> Served:
-    """The same without the Candidate's tools that the tenant may not have called: its model is not offered them."""
-    use = served.candidate.tools
-    if use is None or all(matches(tool.name, tenant.tools) for tool in use.toolset.tools):
-        return served
-    kept = tuple(tool for tool in use.toolset.tools if matches(tool.name, tenant.tools))
-    if not kept:
-        raise Refused(403, "your key may call none of this model's tools", type="permission_error", param="model")
-    tools = replace(use, toolset=replace(use.toolset, tools=kept))
-    return replace(served, candidate=replace(served.candidate, tools=tools))
 
 
 def _first(versions: Sequence[Version], name: str) -> str:

@@ -44,7 +44,7 @@ class OneAtATime:
         return self.backend.template
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """As the Backend answers. Raises Gone and Late before it begins, and Refused for log-probabilities, which it cannot tell."""
+        """As the Backend answers. Raises Gone and Late before it begins, and Refused for log-probabilities that it cannot tell."""
         caller = next((request.caller for request in requests if request.caller), None)
         while not self.lock.acquire(timeout=0.05):
             _heed(caller)

@@ -64,6 +64,7 @@ def plan(given: Mapping[str, Any], who: Who, limits: Limits) -> Plan:
         user=body.who,
         stack=body.stack,
         mode=body.mode or "",
+        held=body.held or "",
         stream=bool(body.stream),
     )
     telling = ChatTelling(body, asked)

@@ -57,7 +57,7 @@ class Stacked(BaseModel):
 
 
 class Body(BaseModel):
-    """What every endpoint takes. `adapters` and `mode` are this server's own (extra_body of OpenAI's client)."""
+    """What every endpoint takes. `adapters`, `mode` and `held` are this server's own (extra_body of OpenAI's client)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -66,6 +66,7 @@ class Body(BaseModel):
     safety_identifier: Text | None = None
     adapters: Annotated[list[Stacked], Field(max_length=64)] | None = None
     mode: Text | None = None
+    held: Text | None = None
 
     @property
     def who(self) -> str:
