@@ -68,6 +68,8 @@ class Delivered:
     departs: tuple[str, ...] = ()
 
 
+Hear = Callable[[Piece], None]
+Work = Callable[[Served, Hear], Delivered]
 # Hears what answers, and its fingerprint, once a question is admitted and written down: before its first piece.
 Opened = Callable[[Served, str], None]
 
@@ -130,18 +132,34 @@ class Door:
 
         Raises Refused for everything that ends without an answer.
         """
+
+        def work(served: Served, hear: Hear) -> Delivered:
+            opened(served, self.fingerprint(served))
+            return self._ruled(asked, served, replace(caller, hear=hear))
+
         with self.standing.under_way(self.limits.at_once):
             began = time.monotonic()
             with self._refusing(asked):
-                admitted = self._admitted(asked, caller)
-            return self._answered(admitted, caller, opened, began)
+                served = self.resolve(asked)
+                self.rails.question(asked, served)
+                admitted = self._admitted(asked, served, _most(question_of(asked, served, caller)))
+            return self._closed(admitted, _Heard(caller.hear), work, began)
 
-    def _admitted(self, asked: Asked, caller: Caller) -> _Admitted:
-        """What is to answer, within what its tenant may take, and written down as begun."""
-        served = self.resolve(asked)
-        self.rails.question(asked, served)
-        question = question_of(asked, served, caller)
-        admission = self.quotas.admit(asked.tenant, prompt_tokens=_tokens(asked), max_tokens=_most(question))
+    def worked(self, asked: Asked, work: Callable[[Served], Answer]) -> Delivered:
+        """A question that no language model answers, on the same way: who may, what it takes, what becomes of it."""
+
+        def done(served: Served, _hear: Hear) -> Delivered:
+            return Delivered(asked=asked, served=served, fingerprint=self.fingerprint(served), answer=work(served))
+
+        with self.standing.under_way(self.limits.at_once):
+            began = time.monotonic()
+            with self._refusing(asked):
+                admitted = self._admitted(asked, self.resolve(asked), 0)
+            return self._closed(admitted, _Heard(nobody_hears), done, began)
+
+    def _admitted(self, asked: Asked, served: Served, most: int) -> _Admitted:
+        """A question within what its tenant may take, and written down as begun. `most` tokens may be answered."""
+        admission = self.quotas.admit(asked.tenant, prompt_tokens=_tokens(asked), max_tokens=most)
         try:
             self.journal.begin(asked, served, self.fingerprint(served))
         except BaseException:
@@ -149,13 +167,13 @@ class Door:
             raise
         return _Admitted(asked=asked, served=served, admission=admission)
 
-    def _answered(self, admitted: _Admitted, caller: Caller, opened: Opened, began: float) -> Delivered:
-        asked, served, heard = admitted.asked, admitted.served, _Heard(caller)
+    def _closed(self, admitted: _Admitted, heard: _Heard, work: Work, began: float) -> Delivered:
+        """What the work gives; whoever counts hears how it ended."""
+        asked, served = admitted.asked, admitted.served
         outcome, answer = Outcome(ending="failed", status=500), None
         try:
             with self.spans.answering(asked, served) as ended:
-                opened(served, self.fingerprint(served))
-                delivered = self._ruled(asked, served, replace(caller, hear=heard.hear))
+                delivered = work(served, heard.hear)
                 answer = delivered.answer
                 outcome = _outcome(delivered, served, heard.first, began)
                 ended(outcome)
@@ -292,8 +310,8 @@ class _First:
 class _Heard:
     """Passes pieces on and remembers when the first came, on `time.monotonic`."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._hear, self.first = caller.hear, 0.0
+    def __init__(self, hear: Hear) -> None:
+        self._hear, self.first = hear, 0.0
 
     def hear(self, piece: Piece) -> None:
         self.first = self.first or time.monotonic()

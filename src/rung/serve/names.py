@@ -73,7 +73,7 @@ class Names:
         """What a tenant may ask for: bare bases, names, versions and aliases."""
         found: list[Listed] = []
         if allowed("", tenant):
-            found += [Listed(id=one) for one in self._base_words()]
+            found += [Listed(id=one) for one in self.base_words()]
         versions = [one for one in self._home.names.all() if self._serves(one.name) and allowed(one.name, tenant)]
         made = {(one.name, one.version): one.created for one in versions}
         found += [Listed(id=name, created=_first(versions, name)) for name in dict.fromkeys(one.name for one in versions)]
@@ -93,7 +93,8 @@ class Names:
     def _serves(self, name: str) -> bool:
         return not self._only or matches(name, self._only)
 
-    def _base_words(self) -> list[str]:
+    def base_words(self) -> list[str]:
+        """What the bare bases go by."""
         bases = self.bases()
         return [BASE] if len(bases) == 1 else [f"{BASE}:{one.digits}" for one in bases]
 

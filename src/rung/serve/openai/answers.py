@@ -27,12 +27,14 @@ class Said:
     """One answer, taken apart.
 
     text    what is said to the reader; None where nothing is but the calls
+    call_ids  by which the client tells what came of each call
     refusal  what is told in the answer's place
     ending  OpenAI's finish_reason
     """
 
     text: str | None
     calls: tuple[Call, ...] = ()
+    call_ids: tuple[str, ...] = ()
     refusal: str | None = None
     ending: str = "stop"
 
@@ -61,7 +63,8 @@ def said_of(delivered: Delivered, *, one_call: bool = False) -> Said:
     calls = _calls(answer, asked) if may_call(asked) else []
     if calls:
         text = answer.text[: prose_before(answer.text)]
-        return Said(text=text or None, calls=tuple(calls[:1] if one_call else calls), ending="tool_calls")
+        made = tuple(calls[:1] if one_call else calls)
+        return Said(text=text or None, calls=made, call_ids=tuple(new_id("call_") for _ in made), ending="tool_calls")
     return Said(text=answer.text, ending=ending_of(answer))
 
 
@@ -77,10 +80,15 @@ def _calls(answer: Answer, asked: Asked) -> list[Call]:
     return calls if all(call.name in offered and not call.fault for call in calls) else []
 
 
-def call_body(call: Call, id: str | None = None) -> dict[str, Any]:
+def call_body(call: Call, id: str) -> dict[str, Any]:
     """A call for the client to make."""
     arguments = json.dumps(call.arguments, ensure_ascii=False)
-    return {"id": id or new_id("call_"), "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    return {"id": id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def call_bodies(said: Said) -> list[dict[str, Any]]:
+    """All of them."""
+    return [call_body(call, id) for call, id in zip(said.calls, said.call_ids, strict=True)]
 
 
 def usage_of(answers: Sequence[Answer]) -> dict[str, Any] | None:

@@ -48,14 +48,19 @@ class Desk:
     questions: ThreadPoolExecutor
     quick: ThreadPoolExecutor
 
-    async def answered(self, request: Request, planner: Planner) -> Response:
-        """The response to a question. Raises Refused before anything of it has gone out."""
+    async def read(self, request: Request) -> tuple[dict[str, Any], Who]:
+        """A request's body, and who sent it. Who has no key is told so before a byte of the body is read. Raises Refused."""
         loop, door = asyncio.get_running_loop(), self.door
         key, address, session = request.headers.get("authorization"), address_of(request), session_of(request)
         tenant = await loop.run_in_executor(self.quick, door.tenant, key, address)
         raw = await read_raw(request, door.limits)
-        who = Who(tenant=tenant, session=session)
-        plan = await loop.run_in_executor(self.quick, lambda: planner(read_json(raw, door.limits), who, door.limits))
+        return await loop.run_in_executor(self.quick, read_json, raw, door.limits), Who(tenant=tenant, session=session)
+
+    async def answered(self, request: Request, planner: Planner) -> Response:
+        """The response to a question. Raises Refused before anything of it has gone out."""
+        loop, door = asyncio.get_running_loop(), self.door
+        given, who = await self.read(request)
+        plan = await loop.run_in_executor(self.quick, planner, given, who, door.limits)
         under_way = _UnderWay(self, plan, loop)
         try:
             news = await under_way.unless_left(request, under_way.next())

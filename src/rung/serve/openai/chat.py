@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from rung.engine.caller import MOST_LOGPROBS, Piece, Sampling, TokenLogprob
+from rung.engine.caller import MOST_LOGPROBS, Piece, TokenLogprob
 from rung.serve.door import Delivered
 from rung.serve.limits import Limits
-from rung.serve.openai.answers import Flow, beside, call_body, may_call, new_id, said_of, token_body, tokens_of, usage_of
-from rung.serve.openai.fields import Body, StreamOptions, Text, read_body
+from rung.serve.openai.answers import Flow, beside, call_bodies, may_call, new_id, said_of, token_body, tokens_of, usage_of
+from rung.serve.openai.fields import Body, StreamOptions, read_body
 from rung.serve.openai.forms import choice_of, form_of, tools_of
 from rung.serve.openai.messages import messages_of
 from rung.serve.openai.plan import Plan, Who, asks_of
+from rung.serve.openai.sampling import Count, Seed, Stop, Temperature, Tokens, TopP, count_of, refuse_options, sampling_of
 from rung.serve.types import Asked, Refused, Served
 
 
@@ -25,13 +26,13 @@ class ChatBody(Body):
     messages: list[Any]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    n: Annotated[int, Field(ge=1)] | None = None
-    stop: Text | Annotated[list[Text], Field(max_length=16)] | None = None
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    n: Count | None = None
+    stop: Stop | None = None
+    seed: Seed | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
     response_format: dict[str, Any] | None = None
@@ -47,10 +48,7 @@ def plan(given: Mapping[str, Any], who: Who, limits: Limits) -> Plan:
         raise Refused(400, "max_tokens and max_completion_tokens say different things.", param="max_tokens", code="invalid_value")
     if body.top_logprobs is not None and not body.logprobs:
         raise Refused(400, "top_logprobs asks for logprobs, which is not true.", param="top_logprobs", code="invalid_value")
-    if (body.n or 1) > limits.answers:
-        raise Refused(400, f"Invalid value for 'n': at most {limits.answers} answers.", param="n", code="invalid_value")
-    if body.stream_options is not None and not body.stream:
-        raise Refused(400, "stream_options is for streams.", param="stream_options", code="invalid_value")
+    refuse_options(body.stream, body.stream_options)
     asked = Asked(
         id=new_id("chatcmpl-"),
         tenant=who.tenant,
@@ -67,23 +65,15 @@ def plan(given: Mapping[str, Any], who: Who, limits: Limits) -> Plan:
         held=body.held or "",
         stream=bool(body.stream),
     )
-    telling = ChatTelling(body, asked)
-    return Plan(
-        asks=asks_of(asked, sampling_of(body), body.n or 1, seeded=body.seed is not None), telling=telling, stream=asked.stream
-    )
-
-
-def sampling_of(body: ChatBody) -> Sampling:
-    """Greedy, as evaluation asks, unless the client says otherwise."""
-    stop = [body.stop] if isinstance(body.stop, str) else body.stop or []
-    return Sampling(
-        temperature=body.temperature or 0.0,
-        top_p=1.0 if body.top_p is None else body.top_p,
-        seed=body.seed or 0,
+    sampling = sampling_of(
+        body,
         max_tokens=body.max_completion_tokens or body.max_tokens,
-        stop=tuple(filter(None, stop)),
+        stop=body.stop,
+        seed=body.seed,
         top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
     )
+    asks = asks_of(asked, sampling, count_of(body.n, limits), seeded=body.seed is not None)
+    return Plan(asks=asks, telling=ChatTelling(body, asked), stream=asked.stream)
 
 
 class ChatTelling:
@@ -118,7 +108,7 @@ class ChatTelling:
         said = said_of(delivered, one_call=self._one_call)
         message: dict[str, Any] = {"role": "assistant", "content": said.text, "refusal": said.refusal}
         if said.calls:
-            message["tool_calls"] = [call_body(call) for call in said.calls]
+            message["tool_calls"] = call_bodies(said)
         return {"index": place, "message": message, "logprobs": self._logprobs(delivered), "finish_reason": said.ending}
 
     def _logprobs(self, delivered: Delivered) -> dict[str, Any] | None:
@@ -150,7 +140,7 @@ class ChatTelling:
         if said.refusal is not None:
             yield self._chunk(place, {"refusal": said.refusal})
         if said.calls:
-            yield self._chunk(place, {"tool_calls": [{"index": n, **call_body(call)} for n, call in enumerate(said.calls)]})
+            yield self._chunk(place, {"tool_calls": [{"index": n, **call} for n, call in enumerate(call_bodies(said))]})
         yield self._chunk(place, {}, ending=said.ending)
 
     def closed(self, delivered: Sequence[Delivered]) -> Iterator[dict[str, Any]]:
