@@ -57,7 +57,7 @@ def _server(status: int, message: str, code: str, retry_after_s: float | None = 
 
 def outcome_of(error: BaseException, refused: Refused, *, latency_s: float) -> Outcome:
     """What the journal is told of a question that an error ended."""
-    ending = next((word for kind, word in _ENDINGS.items() if isinstance(error, kind)), "failed")
+    ending: Ending = next((word for kind, word in _ENDINGS.items() if isinstance(error, kind)), "failed")
     return Outcome(ending=ending, status=refused.status, reason=refused.message, latency_s=latency_s)
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from rung.engine.backend import Backend, Request
@@ -19,7 +19,11 @@ from rung.types import Answer
 def behind_a_lock(runtime: Runtime) -> Runtime:
     """The same runtime for many threads at once."""
     lock = threading.Lock()
-    opened = lru_cache(maxsize=None)(lambda reference: OneAtATime(backend=runtime.backend_for(reference), lock=threading.Lock()))
+
+    @cache
+    def opened(reference: str) -> Backend:
+        backend = runtime.backend_for(reference)
+        return OneAtATime(backend=backend, lock=threading.Lock(), reference=backend.reference, template=backend.template)
 
     def backend_for(reference: str) -> Backend:
         with lock:
@@ -28,20 +32,14 @@ def behind_a_lock(runtime: Runtime) -> Runtime:
     return replace(runtime, backend_for=backend_for)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class OneAtATime:
     """A Backend that answers one call after the other, with its callers' sampling."""
 
     backend: Backend
     lock: threading.Lock
-
-    @property
-    def reference(self) -> str:
-        return self.backend.reference
-
-    @property
-    def template(self) -> str:
-        return self.backend.template
+    reference: str
+    template: str
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """As the Backend answers. Raises Gone and Late before it begins, and Refused for log-probabilities that it cannot tell."""

@@ -78,7 +78,7 @@ def run(door: Door, planes: Sequence[Plane], versions: Sequence[Version] = (), s
 
 
 async def _serve(door: Door, planes: Sequence[Plane], started: Callable[[], None]) -> None:
-    servers = [_server(plane.app, door) for plane in planes]
+    servers = [server_for(plane.app, door) for plane in planes]
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -96,7 +96,8 @@ async def _serve(door: Door, planes: Sequence[Plane], started: Callable[[], None
     await asyncio.gather(*runs)
 
 
-def _server(app: Any, door: Door) -> Any:
+def server_for(app: Any, door: Door) -> Any:
+    """uvicorn's server for an application; signals are left to who runs it. Raises BrokenEnvironment without the extra."""
     try:
         import uvicorn
     except ImportError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -77,7 +77,7 @@ def _tell(door: Door, plane: Plane, *, as_json: bool) -> None:
     stands: dict[str, list[str]] = {}
     for move in door.home.aliases.standing():
         stands.setdefault(move.name, []).append(f"{move.alias} -> {move.version}")
-    rows = [(one.name, one.version, one.rung, ", ".join(stands.get(one.name, []))) for one in versions]
+    rows: list[tuple[Any, ...]] = [(one.name, one.version, one.rung, ", ".join(stands.get(one.name, []))) for one in versions]
     rows += [(word, None, "the bare base", "") for word in door.names.base_words()]
     show(table(TITLES, rows, numbers=("version",)))
     body = f'{{"model": "{versions[0].name}", "messages": [{{"role": "user", "content": "Hello"}}]}}'

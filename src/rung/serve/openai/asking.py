@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rung.engine.caller import Caller, Piece
+from rung.engine.caller import Caller, Piece, nobody_hears
 from rung.serve.door import Delivered, Door
 from rung.serve.faults import LEFT, refusal
 from rung.serve.openai.answers import headers_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+T = TypeVar("T")
 EVENTS = "text/event-stream; charset=utf-8"
 
 
@@ -100,7 +101,7 @@ class _UnderWay:
             come.append(news)
         return come
 
-    async def unless_left(self, request: Request, wanted: Any) -> Any:
+    async def unless_left(self, request: Request, wanted: Coroutine[Any, Any, T]) -> T:
         """What is wanted, unless the client leaves first: then Refused, and the engine hears of it."""
         task = asyncio.ensure_future(wanted)
         leaves = asyncio.ensure_future(_left(request))
@@ -115,13 +116,8 @@ class _UnderWay:
 
     def _answer(self, number: int, ask: Ask) -> None:
         """In a thread: one question, from the door to its end."""
-        streams = self.plan.stream
-        caller = Caller(
-            sampling=ask.sampling,
-            deadline=self._deadline,
-            gone=self.gone,
-            **({"hear": lambda piece: self._hand(number, piece)} if streams else {}),
-        )
+        hear = (lambda piece: self._hand(number, piece)) if self.plan.stream else nobody_hears
+        caller = Caller(sampling=ask.sampling, deadline=self._deadline, gone=self.gone, hear=hear)
         try:
             answer = self._desk.door.answer(
                 ask.asked, caller, lambda served, fingerprint: self._hand(number, Opened(served=served, fingerprint=fingerprint))
