@@ -19,6 +19,8 @@ from rung.registry.db import Database, now
 from rung.registry.servers import add_once
 
 PREFIX = "ftjob-"
+# What the names of tuned models begin with.
+TUNED = "ft-"
 # Behind a tuned model's name, before a checkpoint's step.
 CHECKPOINT = ".ckpt-"
 Level = Literal["info", "warn", "error"]
@@ -152,9 +154,12 @@ class Tunings:
 
     def owner(self, model: str) -> str | None:
         """The tenant whose job made, or is to make, the model of this name (with or without @version); None where none did."""
-        name = model.partition("@")[0].partition(CHECKPOINT)[0]
-        found = self._database.rows(select(tables.tunings.c.tenant).where(tables.tunings.c.name == name))
+        found = self._database.rows(select(tables.tunings.c.tenant).where(tables.tunings.c.name == tuned(model)))
         return found[0].tenant if found else None
+
+    def owners(self) -> dict[str, str]:
+        """The tenant of every model that a job made, or is to make, by its name."""
+        return {row.name: row.tenant for row in self._database.rows(select(tables.tunings.c.name, tables.tunings.c.tenant))}
 
     def say(self, tuning: str, message: str, *, level: Level = "info", data: Mapping[str, Any] | None = None) -> None:
         """Adds an event."""
@@ -229,6 +234,11 @@ class Tunings:
             )
             for row in rows
         }
+
+
+def tuned(model: str) -> str:
+    """The name of the model of a job that a reference to it, or to one of its checkpoints, begins with."""
+    return model.partition("@")[0].partition(CHECKPOINT)[0]
 
 
 def new_id() -> str:

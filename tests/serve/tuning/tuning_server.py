@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.registry.home import Home
+from rung.serve.limits import Limits
 from rung.serve.tuning.routes import router
 from rung.serve.types import Refused, Served, Tenant
 from rung.types import Candidate
@@ -42,6 +43,7 @@ class Names:
 class Door:
     home: Home
     names: Names
+    limits: Limits = field(default_factory=Limits)
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         if not authorization:

@@ -10,7 +10,7 @@ from typing import Any
 from rung import plugins
 from rung.errors import did_you_mean
 from rung.registry.home import Home
-from rung.registry.tunings import Hyperparameters, TuningAsked
+from rung.registry.tunings import TUNED, Hyperparameters, TuningAsked
 from rung.serve.tuning.uploads import PURPOSE
 from rung.serve.types import Refused, Served, Tenant
 
@@ -86,7 +86,7 @@ def model_name(asked: TuningAsked, served: Served, id: str) -> str:
     reference = served.candidate.base_reference
     stem = served.name or re.split(r"[/#:]", reference.bare)[-1]
     parts = [_UNFIT.sub("-", part).strip("-.") for part in (stem[-_STEM:], asked.suffix)]
-    return "-".join(["ft", *filter(None, parts), id[-8:]])
+    return "-".join([TUNED.removesuffix("-"), *filter(None, parts), id[-8:]])
 
 
 def _digest(home: Home, tenant: Tenant, param: str, name: str) -> str:

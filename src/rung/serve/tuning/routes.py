@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,17 +17,20 @@ from starlette.formparsers import MultiPartException
 from rung.registry.files import StoredFile
 from rung.registry.tunings import Tuning
 from rung.serve.faults import refusal
+from rung.serve.openai.bodies import address_of, read_raw
+from rung.serve.openai.fields import read_json
 from rung.serve.tuning import jobs
 from rung.serve.tuning.asking import read_request
 from rung.serve.tuning.told import CHECKPOINT, EVENT, page, told_checkpoint, told_event, told_file, told_job
-from rung.serve.tuning.uploads import Upload, own_file, upload
+from rung.serve.tuning.uploads import FILE_BYTES, Upload, own_file, upload
 from rung.serve.types import Refused, Tenant
 
 if TYPE_CHECKING:
     from rung.serve.door import Door
 
 T = TypeVar("T")
-BODY_BYTES = 1 << 20
+# What a form has beside its file, and seconds within which all of it must have come.
+FORM_BYTES, FORM_S = 1 << 16, 3600.0
 MOST_FIELDS = 8
 FILES_PAGE, JOBS_PAGE, CHECKPOINTS_PAGE, MOST_JOBS = 10_000, 20, 10, 1000
 
@@ -104,7 +107,7 @@ def _jobs(routes: APIRouter, door: Door) -> None:
     @routes.post("/v1/fine_tuning/jobs")
     async def create(request: Request) -> JSONResponse:
         tenant = await _tenant(door, request)
-        asked = read_request(await _body(request), request.headers.get("idempotency-key", ""))
+        asked = read_request(await _body(door, request), request.headers.get("idempotency-key", ""))
 
         def made() -> dict[str, Any]:
             served = door.names.resolve(asked.asked.model, tenant)
@@ -186,28 +189,28 @@ async def _waited(act: Callable[[], T]) -> T:
 
 
 async def _tenant(door: Door, request: Request) -> Tenant:
-    address = request.client.host if request.client else ""
-    return await _waited(lambda: door.tenant(request.headers.get("authorization"), address))
+    return await _waited(lambda: door.tenant(request.headers.get("authorization"), address_of(request)))
 
 
-async def _body(request: Request) -> Any:
-    """The body as JSON. Raises Refused for one that is none, or too large."""
-    read = bytearray()
-    async for chunk in request.stream():
-        read += chunk
-        if len(read) > BODY_BYTES:
-            raise Refused(413, "The body is too large.", code="request_too_large")
-    try:
-        return json.loads(read or b"null")
-    except (ValueError, RecursionError):
-        raise Refused(400, "The body is not JSON.") from None
+async def _body(door: Door, request: Request) -> Any:
+    """The body as JSON. Raises Refused for one that is none, or beyond the server's limits."""
+    raw = await read_raw(request, door.limits)
+    return await _waited(lambda: read_json(raw, door.limits))
 
 
 @asynccontextmanager
 async def _form(request: Request) -> AsyncIterator[FormData]:
     """The parts of a form, on the disk where they are large. Raises Refused for a body that is none."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        raise Refused(411, "The length of the form must be said (Content-Length).", code="length_required")
+    if int(length[:19]) > FILE_BYTES + FORM_BYTES:
+        raise Refused(413, f"The file is larger than {FILE_BYTES >> 20} MB.", param="file", code="file_too_large")
     try:
-        form = await request.form(max_files=1, max_fields=MOST_FIELDS)
+        async with asyncio.timeout(FORM_S):
+            form = await request.form(max_files=1, max_fields=MOST_FIELDS)
+    except TimeoutError:
+        raise Refused(408, f"The file did not come within {FORM_S:g} seconds.", code="body_timeout") from None
     except (MultiPartException, HTTPException) as error:
         told = getattr(error, "message", None) or getattr(error, "detail", "")
         raise Refused(400, f"The body is no form with a file: {told}") from None
