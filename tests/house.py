@@ -11,7 +11,7 @@ from pathlib import Path
 
 L0 = frozenset(
     {"types", "parts", "json_form", "errors", "plugins", "progress", "disk", "storage", "calls", "choices", "choice_words"}
-    | {"escapes", "garbage", "merkle", "reply", "sources", "user_code"}
+    | {"escapes", "garbage", "line", "merkle", "reply", "sources", "user_code"}
 )
 # What each part may import besides itself; the parts of a layer know nothing of each other.
 LAYERS: Mapping[str, frozenset[str] | None] = {
