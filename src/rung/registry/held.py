@@ -1,8 +1,8 @@
 """Calls that wait for a person: what is asked is history, so is each thing that happened to it, and where it stands is the last.
 
 A state follows on the one that was seen: of two that act at once one is told what the other did. A decision is signed by a person
-of the home, for these very calls. Before a call is run that is written down: whoever finds it begun by a process that is gone cannot
-know what came of it, says so, and lets it be.
+of the home, for these very calls. Before a call is run that is written down: whoever finds it begun by a process that is gone
+cannot know what came of it, says so, and lets it be.
 """
 
 from __future__ import annotations
