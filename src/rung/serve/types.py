@@ -216,8 +216,17 @@ class Router(Protocol):
     def route(self, asked: Asked, served: Served) -> Served:
         """The same, or the version of an arm, by what is sticky of who asks. Never a version that was rolled back."""
 
+    def stands(self, served: Served) -> bool:
+        """Whether what was routed may begin to answer: not the version of a rollout that was rolled back or paused since.
+
+        Asked before each try, and once more before the first piece goes out; where it does not, the question is routed anew.
+        """
+
     def seen(self, asked: Asked, served: Served, outcome: Outcome) -> None:
         """What was answered: shadows are asked, scorers that can judge online do. Must not wait."""
+
+    def heard(self, feedback: Feedback) -> None:
+        """What somebody says of an answer: it counts where a rollout chose what answered. Must not wait."""
 
 
 class Rails(Protocol):
