@@ -29,7 +29,7 @@ def covered(home: Home, served: Served) -> str:
     served  with all that is added
     """
     base, adapters = served.candidate.base, served.adapters
-    sums = [(ref, (name,)) for ref, name in home.stackings.of(base, adapters)]
+    sums: list[tuple[str, tuple[str, ...]]] = [(ref, (name,)) for ref, name in home.stackings.of(base, adapters)]
     if adapters and not served.weights:
         alike = home.names.on(adapters[0][0])
         sums += [(one.ref, served.candidate.adapters) for one in alike]

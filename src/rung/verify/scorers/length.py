@@ -39,9 +39,9 @@ def accepts(config: Config) -> Mapping[str, str]:
 def score(example: Example, output: str, config: Config) -> Score:
     """1 where it is as long as it may be, else 0 and how long it is."""
     said = output.strip()
-    counts = ((len(said), "characters", config.least_characters, config.characters),)
-    counts += ((len(said.split()), "words", config.least_words, config.words),)
-    for count, unit, least, most in counts:
+    characters = (len(said), "characters", config.least_characters, config.characters)
+    words = (len(said.split()), "words", config.least_words, config.words)
+    for count, unit, least, most in (characters, words):
         if most is not None and count > most:
             return Score(value=0.0, reason=f"has {count:,} {unit}, at most {most:,} are allowed")
         if least is not None and count < least:
