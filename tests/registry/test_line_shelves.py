@@ -49,7 +49,7 @@ def test_a_session_is_its_tenants_and_its_models(registry: Home) -> None:
     assert sessions.choose("t1", "s", "desk", Chosen()) and sessions.of("t1", "s", "desk") == Chosen()
     assert [one.number for one in sessions.all("t1")] == [3, 2, 1] and sessions.all("t2") == []
     assert len([line for line in registry.audit.lines() if line.kind == "session"]) == 3
-    assert all("s" != part for line in registry.audit.lines() for part in line.subject.split("/"))
+    assert all(part != "s" for line in registry.audit.lines() for part in line.subject.split("/"))
     assert registry.integrity.faults() == []
 
 
