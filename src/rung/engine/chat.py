@@ -203,7 +203,7 @@ def render(template: ChatTemplate, messages: Sequence[Message], tools: Tools, *,
     turns = [_plain(template, message) for message in messages]
     native = bool(tools) and template.takes_tools
     if tools and not native:
-        turns = _with_system(turns, template.marks.fenced(tools_text(tools)))
+        turns = _with_system(turns, template.marks.said("system", tools_text(tools)))
     if turns and turns[0]["role"] == "system" and not template.takes_system:
         turns = _folded(turns)
     shown = [template.marks.fenced_all(wrapped_tool(tool)) for tool in tools] if native else None

@@ -25,7 +25,7 @@ _MARKER = re.compile(
 )
 _INSTEAD = {"<": "\u2039", "[": "\uff3b"}
 # Brackets and headings that tell who speaks: no words that a text would hold by itself.
-_ROLE_WORDS = re.compile(r"(?:\[/?[A-Z_]{3,20}\]|<</?[A-Z]{2,12}>>|#{2,4} ?[A-Z][A-Za-z ]{2,20}:|<\|?/?[a-z_]{3,20}\|?>)")
+_ROLE_WORDS = re.compile(r"\[/?[A-Z_]{3,20}\]|<</?[A-Z]{2,12}>>|^#{2,4} ?[A-Z][A-Za-z ]{2,20}:$|<\|?/?[a-z_]{3,20}\|?>")
 
 
 def defused(text: str) -> str:
@@ -55,7 +55,7 @@ class Marks:
         own = [token.content for token in added if not token.special and token.content.strip() and token.content in source]
         structure = any_of([*control, *own])
         lines = [line.strip() for gap in gaps for line in structure.sub("\n", gap).splitlines()]
-        spoken = dict.fromkeys(line for line in lines if _ROLE_WORDS.fullmatch(line))
+        spoken = dict.fromkeys(found[0] for line in lines for found in _ROLE_WORDS.finditer(line))
         return cls(control=any_of(control), structure=structure, spoken=any_of(list(spoken)))
 
     def said(self, role: str, text: str) -> str:
