@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from rung.engine.caller import Caller, Full
@@ -79,7 +80,7 @@ class Live:
         Raises Gone, Late, Full, BrokenEnvironment, and UserError for what would be the same the next time; Other.
         """
         with self._place():
-            for attempt in range(_AGAIN + 1):
+            for attempt in count():
                 came = self._once(put, hearing)
                 if isinstance(came, Reply):
                     return came
@@ -88,6 +89,7 @@ class Live:
                 if came.lost:
                     lost()
                 _rest(hearing.caller, _PAUSE_S * 2**attempt * random.uniform(0.5, 1.0))
+        assert isinstance(came, _Fault)
         broke = "broke off its answer" if hearing.said else "does not answer"
         raise BrokenEnvironment(f"the server {broke} ({came.problem})", where=str(self.asked.address), hint="Ask again.")
 

@@ -105,10 +105,8 @@ class Vllm:
         try:
             with self._adapters.used(request.adapters) as name:
                 reply = self._sent(request, ids, name, hearing)
-                if reply.status == 404 and request.adapters:
-                    self._adapters.forget(request.adapters[0])
-                    reply = None
-            if reply is None:
+            if reply.status == 404 and request.adapters:
+                self._adapters.forget(request.adapters[0])
                 with self._adapters.used(request.adapters) as name:
                     reply = self._sent(request, ids, name, hearing)
         except Other as other:
