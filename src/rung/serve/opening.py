@@ -12,7 +12,9 @@ from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
 from rung.serve.ordinary import behind_a_lock
+from rung.serve.rails.line import open_rails
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
+from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def open_door(home: Home, settings: Settings) -> Door:
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
+    rails = open_rails(home)
     return Door(
         home=home,
         runtime=with_engines(behind_a_lock(open_runtime(home.path, home.blobs)), engines, home.path, home.blobs),
@@ -53,6 +56,8 @@ def open_door(home: Home, settings: Settings) -> Door:
         limits=settings.limits,
         meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),
         spans=spans,
+        rails=rails,
+        stacks=open_stacks(home, names, rails.rules),
         standing=standing,
     )
 
