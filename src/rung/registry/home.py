@@ -19,6 +19,7 @@ from pathlib import Path
 
 from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
+from rung.registry.api_keys import ApiKeys
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
 from rung.registry.campaigns import Campaigns
@@ -28,6 +29,7 @@ from rung.registry.climbs import Climbs
 from rung.registry.db import Database
 from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
+from rung.registry.feedback import FeedbackShelf
 from rung.registry.integrity import Integrity
 from rung.registry.jobs import Jobs
 from rung.registry.keys import Keys
@@ -43,7 +45,11 @@ from rung.registry.places import Places, asked_for, open_blobs, settle
 from rung.registry.reach import Reach
 from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
+from rung.registry.segments import Segments
+from rung.registry.served import Served
+from rung.registry.spending import Spending
 from rung.registry.tasks import Tasks
+from rung.registry.tenants import Tenants
 from rung.registry.timeline import Timeline
 from rung.registry.workers import Workers
 
@@ -118,6 +124,12 @@ class Home:
         self.looks = Looks(database)
         self.jobs = Jobs(database)
         self.workers = Workers(database)
+        self.tenants = Tenants(database, self.audit)
+        self.api_keys = ApiKeys(database, self.audit)
+        self.segments = Segments(database, self.audit)
+        self.served = Served(database, self.segments)
+        self.feedback = FeedbackShelf(database, self.segments)
+        self.spending = Spending(database)
         if database.writable:
             self.blobs.clear_leftovers()
 
