@@ -96,7 +96,7 @@ class Segments:
         row = {"segment": head.segment, "rows": head.rows, "link": head.link, "closed": int(closed)}
         with self._database.writing() as connection:
             connection.execute(insert(seals), row | {"created": now()})
-            self._audit.append(SEAL, head.segment, row)
+            self._audit.append(SEAL, f"{head.segment}:{head.rows}", row)
             if closed:
                 connection.execute(delete(serving).where(serving.c.segment == head.segment))
         return replace(head, sealed=head.rows)
@@ -142,7 +142,7 @@ def segment_of(row: Any) -> tuple[str, Mapping[str, Any]]:
 
 def seal_of(row: Any) -> tuple[str, Mapping[str, Any]]:
     """What a line of the audit says of a seal."""
-    return row.segment, {name: getattr(row, name) for name in ("segment", "rows", "link", "closed")}
+    return f"{row.segment}:{row.rows}", {name: getattr(row, name) for name in ("segment", "rows", "link", "closed")}
 
 
 def _last(connection: Connection, table: Table, segment: str) -> tuple[int, str] | None:
