@@ -178,6 +178,13 @@ class Served:
         found = self._rows(served.c.id == id)
         return found[0] if found else None
 
+    def owner(self, id: str) -> str | None:
+        """The tenant whose answer it is; None where there is none, or it is an attempt that was refused. One query, whatever comes."""
+        wanted = select(served.c.tenant).where(served.c.id == id, served.c.making != "")
+        with self._database.reading() as connection:
+            tenant: str | None = connection.execute(wanted).scalar()
+        return tenant
+
     def find(self, wanted: Wanted = Wanted(), *, before: int = 0, limit: int = 50) -> list[ServedRow]:
         """What fits, the newest first: at most `limit` (1,000) of those before a cursor."""
         with self._database.reading() as connection:

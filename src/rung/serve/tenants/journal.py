@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
 import time
@@ -11,17 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from rung.errors import RungError
-from rung.escapes import visible
 from rung.json_form import as_json, canonical_json
 from rung.registry.home import Home
 from rung.registry.moments import written
 from rung.registry.served import REFUSED, Begun, Ended, Making
+from rung.serve.tenants.voices import not_yours, word_of
+from rung.serve.tenants.words import answer_digest, plain, question_digest
 from rung.serve.tenants.writer import Pen, Writer
-from rung.serve.types import Asked, Outcome, Refused, Served, Tenant
-from rung.types import Answer
+from rung.serve.types import Asked, Feedback, Outcome, Refused, Served, Tenant
 
-# Of a text that a client chose: a model's name, a session's. Nothing of ours is longer.
-LONGEST = 200
 LONGEST_REASON = 500
 # Equal attempts within so many seconds are one row; of different ones so many, and what comes beyond is counted together.
 WINDOW_S, DIFFERENT = 1.0, 20
@@ -101,7 +98,26 @@ class ServedJournal:
         try:
             self._attempts.add(tenant, plain(what), refused)
         except RungError as error:
-            raise _unkept(error) from error
+            raise _unkept() from error
+
+    def say(self, tenant: Tenant, feedback: Feedback) -> str:
+        """Keeps what a tenant says of an answer of its own; gives the id of what it said. Raises Refused: 400 where nothing is said,
+        404 for an answer that is not its own, and the attempt is kept."""
+        word = word_of(tenant, feedback)
+        try:
+            own = self._home.served.owner(feedback.answer) == tenant.id
+        except RungError as error:
+            raise _unkept() from error
+        if not own:
+            refused = not_yours(feedback.answer)
+            self.refuse(tenant, f"feedback on {feedback.answer}", refused)
+            raise refused
+
+        def work(pen: Pen) -> None:
+            pen.head = pen.home.feedback.add(pen.head, word)
+
+        self._kept(work)
+        return word.id
 
     def under_way(self) -> list[UnderWay]:
         """What this server is answering now, the longest first."""
@@ -116,7 +132,7 @@ class ServedJournal:
         try:
             self._writer.do(work)
         except RungError as error:
-            raise _unkept(error) from error
+            raise _unkept() from error
 
     def _begun(self, asked: Asked, served: Served, fingerprint: str) -> Begun:
         made = served.candidate
@@ -228,22 +244,6 @@ class _Attempt:
         return _Attempt(tenant=self.tenant, key="", what=OTHERS, status=self.status, code=self.code, reason="")
 
 
-def plain(text: str, longest: int = LONGEST) -> str:
-    """A text that a client chose as it may stand in the journal and on a screen: one line, and cut where it is long."""
-    told = visible(text[: longest + 1]).replace("\n", " ").replace("\t", " ")
-    return told if len(told) <= longest else told[: longest - 3] + "..."
-
-
-def question_digest(asked: Asked) -> str:
-    """SHA-256 over the canonical JSON of its messages."""
-    return hashlib.sha256(canonical_json(as_json(asked.messages)).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def answer_digest(answer: Answer) -> str:
-    """SHA-256 over its text."""
-    return hashlib.sha256(answer.text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _ended(id: str, outcome: Outcome) -> Ended:
     answer = outcome.answer
     figures = {"first_s": outcome.first_s, "latency_s": outcome.latency_s}
@@ -261,7 +261,7 @@ def _ended(id: str, outcome: Outcome) -> Ended:
     )
 
 
-def _unkept(error: RungError) -> Refused:
+def _unkept() -> Refused:
     return Refused(
         503,
         "The server cannot keep its journal at the moment, and answers nothing that it could not account for.",

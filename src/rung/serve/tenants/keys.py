@@ -14,25 +14,18 @@ from rung.serve.types import Refused, Tenant
 
 # No key is longer; a longer text is not looked at.
 LONGEST = 200
-ANYONE = Tenant(id="anyone", name="anyone")
 
 
 class TenantKeys:
     """The keys of a server's tenants."""
 
-    def __init__(
-        self, home: Home, scopes: Scopes, *, open_to: Tenant | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """open_to  whom whoever shows no key counts as, while the home has never had a tenant; None lets nobody in without one."""
-        self._home, self._scopes, self._open_to = home, scopes, open_to
-        self._known = Fresh(self._find, clock)
-        self._closed = Fresh(lambda _: home.tenants.any(), clock)
+    def __init__(self, home: Home, scopes: Scopes, clock: Callable[[], float] = time.monotonic) -> None:
+        self._scopes = scopes
+        self._known = Fresh(home.api_keys.check, clock)
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         """Raises Refused (401) for no key, or one that is not known or holds no longer; 503 where that cannot be known."""
         try:
-            if self._open_to is not None and not self._closed.of(""):
-                return self._open_to
             shown = bearer(authorization)
             key = self._known.of(shown) if shown else None
             record = self._scopes.record(key.tenant) if key is not None and key.kind == "tenant" else None
@@ -45,11 +38,7 @@ class TenantKeys:
     def forget(self) -> None:
         """Asks the registry anew for every key."""
         self._known.forget()
-        self._closed.forget()
         self._scopes.forget()
-
-    def _find(self, shown: str) -> ApiKey | None:
-        return self._home.api_keys.check(shown)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +59,7 @@ class AdminKeys:
 
     def __init__(self, home: Home, clock: Callable[[], float] = time.monotonic) -> None:
         self._home = home
-        self._known = Fresh(self._find, clock)
+        self._known = Fresh(home.api_keys.check, clock)
         self._by_id = Fresh(home.api_keys.find, clock)
 
     def check(self, shown: str) -> Holder | None:
@@ -89,9 +78,6 @@ class AdminKeys:
         if self._home.api_keys.of(kind="admin"):
             return None
         return self._home.api_keys.make("admin", label="first", who=who)[0]
-
-    def _find(self, shown: str) -> ApiKey | None:
-        return self._home.api_keys.check(shown)
 
 
 def bearer(authorization: str | None) -> str:

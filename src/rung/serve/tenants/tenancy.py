@@ -1,4 +1,4 @@
-"""All that a server knows of its tenants, opened at once: their keys, quotas, journal and feedback, written by one thread."""
+"""All that a server knows of its tenants, opened at once: their keys, quotas and journal, written by one thread."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from rung.serve.tenants.journal import ServedJournal
 from rung.serve.tenants.keys import AdminKeys, TenantKeys
 from rung.serve.tenants.quotas import TenantQuotas
 from rung.serve.tenants.scopes import Scopes
-from rung.serve.tenants.voices import Voices
 from rung.serve.tenants.writer import Writer
-from rung.serve.types import Served, Tenant
+from rung.serve.types import Served
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,6 @@ class Tenancy:
     keys: TenantKeys
     quotas: TenantQuotas
     journal: ServedJournal
-    voices: Voices
     admins: AdminKeys
     writer: Writer
 
@@ -40,14 +38,12 @@ class Tenancy:
 def open_tenancy(
     home: Home,
     *,
-    open_to: Tenant | None = None,
     engine: Callable[[Served], str] = lambda _: "",
     keep_text_days: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Tenancy:
     """The tenancy of a server on a home that is opened to write.
 
-    open_to         whom whoever shows no key counts as, while the home has never had a tenant; None lets nobody in without one
     engine          the name and version of the engine that answers, as fingerprints tell it
     keep_text_days  how long the journal keeps words of questions and answers; None: only their digests
     clock           seconds, steadily growing
@@ -56,10 +52,9 @@ def open_tenancy(
     scopes = Scopes(home, clock)
     journal = ServedJournal(home, writer, engine=engine, keep_text_days=keep_text_days, clock=clock)
     return Tenancy(
-        keys=TenantKeys(home, scopes, open_to=open_to, clock=clock),
+        keys=TenantKeys(home, scopes, clock),
         quotas=TenantQuotas(home, writer, scopes, clock),
         journal=journal,
-        voices=Voices(home, writer, journal),
         admins=AdminKeys(home, clock),
         writer=writer,
     )

@@ -1,4 +1,4 @@
-"""What clients say of answers: of their own alone. Who speaks of another's is told that there is no such answer, and is written down."""
+"""What clients say of answers, as they write it: every field is looked at before anything is kept."""
 
 from __future__ import annotations
 
@@ -6,61 +6,37 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
-from rung.errors import RungError
 from rung.json_form import canonical_json
-from rung.registry.feedback import Heard, Word, new_id
-from rung.registry.home import Home
-from rung.serve.tenants.journal import ServedJournal, plain
-from rung.serve.tenants.writer import Pen, Writer
+from rung.registry.feedback import Word, new_id
+from rung.serve.tenants.words import plain
 from rung.serve.types import Feedback, Refused, Tenant
 
 LONGEST_ID, LONGEST_LABEL, LONGEST_COMMENT, LONGEST_CORRECTION, LONGEST_SAID = 200, 100, 10_000, 100_000, 10_000
 FIELDS = ("id", "thumb", "score", "correction", "label", "comment", "said")
 
 
-class Voices:
-    """What is said of the answers of a home's servers."""
+def word_of(tenant: Tenant, feedback: Feedback) -> Word:
+    """What is said, as it is kept. Raises Refused (400) where nothing is said."""
+    if feedback.thumb is None and feedback.score is None and feedback.correction is None:
+        raise refused_field("thumb", "Feedback needs a thumb, a score or a correction.")
+    return Word(
+        id=new_id(),
+        answer=feedback.answer,
+        tenant=tenant.id,
+        key=tenant.key,
+        thumb=feedback.thumb or "",
+        score=feedback.score,
+        correction=feedback.correction,
+        label=feedback.label,
+        comment=feedback.comment,
+        said=feedback.said,
+    )
 
-    def __init__(self, home: Home, writer: Writer, journal: ServedJournal) -> None:
-        self._home, self._writer, self._journal = home, writer, journal
 
-    def say(self, tenant: Tenant, feedback: Feedback) -> str:
-        """Keeps what is said; gives its id. Raises Refused: 404 for an answer that is not the tenant's own, 400 for one that has
-        said nothing."""
-        if feedback.thumb is None and feedback.score is None and feedback.correction is None:
-            raise refused_field("thumb", "Feedback needs a thumb, a score or a correction.")
-        word = Word(
-            id=new_id(),
-            answer=feedback.answer,
-            tenant=tenant.id,
-            key=tenant.key,
-            thumb=feedback.thumb or "",
-            score=feedback.score,
-            correction=feedback.correction,
-            label=feedback.label,
-            comment=feedback.comment,
-            said=feedback.said,
-        )
-        try:
-            known = self._home.served.get(feedback.answer)
-            if known is None or known.begun.tenant != tenant.id or known.begun.making is None:
-                self._foreign(tenant, feedback.answer)
-            self._writer.do(lambda pen: _add(pen, word))
-        except RungError as error:
-            said = "The server cannot keep feedback at the moment."
-            raise Refused(503, said, type="server_error", code="journal_unavailable", retry_after_s=5.0) from error
-        return word.id
-
-    def of(self, answer: str) -> list[Heard]:
-        """All that was said of an answer; the first word first."""
-        return self._home.feedback.of(answer)
-
-    def _foreign(self, tenant: Tenant, answer: str) -> None:
-        refused = Refused(
-            404, f"No answer '{plain(answer, 80)}' of yours is known.", type="not_found_error", param="id", code="answer_not_found"
-        )
-        self._journal.refuse(tenant, f"feedback on {answer}", refused)
-        raise refused
+def not_yours(answer: str) -> Refused:
+    """What whoever speaks of another's answer is told, and of one that there never was: the same."""
+    said = f"No answer '{plain(answer, 80)}' of yours is known."
+    return Refused(404, said, type="not_found_error", param="id", code="answer_not_found")
 
 
 def read_feedback(body: Any) -> Feedback:
@@ -93,10 +69,6 @@ def read_feedback(body: Any) -> Feedback:
 def refused_field(param: str | None, said: str) -> Refused:
     """A request whose field is wrong."""
     return Refused(400, said, param=param, code="invalid_value")
-
-
-def _add(pen: Pen, word: Word) -> None:
-    pen.head = pen.home.feedback.add(pen.head, word)
 
 
 def _score(value: Any) -> float | None:
