@@ -179,7 +179,7 @@ class Served:
         return found[0] if found else None
 
     def owner(self, id: str) -> str | None:
-        """The tenant whose answer it is; None where there is none, or it is an attempt that was refused. One query, whatever comes."""
+        """The tenant whose answer it is; None where there is none, also of refused attempts. It is one query, whatever comes."""
         wanted = select(served.c.tenant).where(served.c.id == id, served.c.making != "")
         with self._database.reading() as connection:
             tenant: str | None = connection.execute(wanted).scalar()

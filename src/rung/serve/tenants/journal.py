@@ -101,8 +101,8 @@ class ServedJournal:
             raise _unkept() from error
 
     def say(self, tenant: Tenant, feedback: Feedback) -> str:
-        """Keeps what a tenant says of an answer of its own; gives the id of what it said. Raises Refused: 400 where nothing is said,
-        404 for an answer that is not its own, and the attempt is kept."""
+        """Keeps what a tenant says of an answer of its own; gives the id of what it said. Raises Refused: 400 where nothing is
+        said, 404 for an answer that is not its own, and the attempt is kept."""
         word = word_of(tenant, feedback)
         try:
             own = self._home.served.owner(feedback.answer) == tenant.id
