@@ -29,8 +29,8 @@ def command(answer: str | None, as_json: bool, **said: str | None) -> None:
     """Look up what servers of this home answered: which bytes, whom, when, how long, how it ended, and what was said of it.
 
     ANSWER is the id that an answer came with. Without it the newest are listed. Refused attempts (a wrong key, another tenant's
-    model, a quota that was used up) are among them. Words of questions and answers are there where the server was told to keep them,
-    else their digests alone. `rung verify` says whether the journal is as it was written.
+    model, a quota that was used up) are among them. Words of questions and answers are there where the server was told to keep
+    them, else their digests alone. `rung verify` says whether the journal is as it was written.
     """
     from rung.registry.home import open_home
     from rung.serve.tenants.told import served_told, served_whole

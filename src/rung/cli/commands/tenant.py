@@ -143,12 +143,8 @@ def _bounds(record: TenantRecord) -> str | None:
 
 def _tell(action: str, document: dict[str, Any]) -> None:
     if "key" in document:
-        holds = (
-            f"It holds until {document['ends'][:16].replace('T', ' ')} UTC."
-            if document["ends"]
-            else "It holds until it is revoked."
-        )
-        show(document["key"], f"{SHOWN_ONCE} {holds}")
+        until = f"{document['ends'][:16].replace('T', ' ')} UTC" if document["ends"] else "it is revoked"
+        show(document["key"], f"{SHOWN_ONCE} It holds until {until}.")
     elif action == "revoke":
         show(f"The key {document['begins']} holds no longer; servers know it within a second.")
     elif action == "show":

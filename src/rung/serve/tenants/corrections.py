@@ -1,4 +1,4 @@
-"""Corrections that clients gave, as labelled rows for a task's data: the question as it was asked, and what should have been said."""
+"""Corrections that clients gave, as labelled rows for a task: the question as it was asked, and what should have been said."""
 
 from __future__ import annotations
 
