@@ -57,7 +57,7 @@ class FeedbackShelf:
 
     def add(self, head: Head, word: Word) -> Head:
         """Adds a word, in a transaction of the caller's."""
-        row = {"id": word.id, "answer": word.answer, "tenant": word.tenant, "key": word.key, "thumb": word.thumb}
+        row: dict[str, Any] = {"id": word.id, "answer": word.answer, "tenant": word.tenant, "key": word.key, "thumb": word.thumb}
         row |= {"score": float(word.score) if word.score is not None else None, "correction": word.correction}
         row |= {"label": word.label, "comment": word.comment, "said": canonical_json(dict(word.said))}
         return self._segments.add(head, feedback, row)

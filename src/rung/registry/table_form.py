@@ -14,7 +14,9 @@ Text = PlainText().with_variant(PlainText(collation="C"), "postgresql")
 
 def history(name: str, *columns: Any) -> Table:
     """A history table: a running number first, the moment of writing last."""
-    return Table(name, metadata, Column("seq", Integer, primary_key=True), *columns, Column("created", Text, nullable=False))
+    own, rest = [part for part in columns if isinstance(part, Column)], [part for part in columns if not isinstance(part, Column)]
+    moment = Column("created", Text, nullable=False)
+    return Table(name, metadata, Column("seq", Integer, primary_key=True), *own, moment, *rest)
 
 
 def words(name: str, **options: Any) -> Column[str]:

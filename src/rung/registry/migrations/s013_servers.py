@@ -29,7 +29,8 @@ def _number(*names: str) -> list[Column[Any]]:
 
 
 def _history(name: str, *columns: Any) -> None:
-    Table(name, _metadata, Column("seq", Integer, primary_key=True), *columns, *_text("created"))
+    own, rest = [part for part in columns if isinstance(part, Column)], [part for part in columns if not isinstance(part, Column)]
+    Table(name, _metadata, Column("seq", Integer, primary_key=True), *own, *_text("created"), *rest)
 
 
 def _chained(name: str, *columns: Any) -> None:

@@ -96,8 +96,8 @@ def _route(plane: Plane, work: Callable[[Asked], Any]) -> Any:
         except Refused as refused:
             status, told = refused.status, refused.body
         except RungError as error:
-            refused = _as_refused(error)
-            status, told = refused.status, refused.body
+            meant = _as_refused(error)
+            status, told = meant.status, meant.body
         return JSONResponse(told, status_code=status, headers=_HEADERS)
 
     return route
