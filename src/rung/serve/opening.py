@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError, did_you_mean
-from rung.serve.door import Door
+from rung.serve.door import Door, no_engine
+from rung.serve.idle import NoKeys, NoQuotas
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
 from rung.serve.ordinary import behind_a_lock
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
 from rung.serve.standing import Standing
+from rung.serve.tenants.tenancy import open_tenancy
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -27,11 +29,13 @@ class Settings:
     names    shell patterns of what it serves; all that is registered where there are none
     limits   on what comes in
     traces   whether spans go to OpenTelemetry's exporter
+    keep_text_days  how long the journal keeps the words of questions and answers; None: only their digests
     """
 
     names: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     traces: bool = False
+    keep_text_days: float | None = None
 
 
 def open_door(home: Home, settings: Settings) -> Door:
@@ -42,6 +46,10 @@ def open_door(home: Home, settings: Settings) -> Door:
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
+    engine = no_engine
+    tenancy = open_tenancy(home, engine=lambda served: engine(served.candidate.base), keep_text_days=settings.keep_text_days)
+    # A home that has never had a tenant asks nobody for a key, and nobody can have a quota there.
+    has_tenants = home.tenants.any()
     return Door(
         home=home,
         runtime=behind_a_lock(open_runtime(home.path, home.blobs)),
@@ -50,6 +58,10 @@ def open_door(home: Home, settings: Settings) -> Door:
         meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),
         spans=spans,
         standing=standing,
+        engine=engine,
+        keys=tenancy.keys if has_tenants else NoKeys(),
+        quotas=tenancy.quotas if has_tenants else NoQuotas(),
+        journal=tenancy.journal,
     )
 
 

@@ -212,6 +212,9 @@ class Journal(Protocol):
     def say(self, tenant: Tenant, feedback: Feedback) -> str:
         """Keeps what a tenant says of an answer of its own; gives its id. Raises Refused: 404 for any other answer."""
 
+    def close(self) -> None:
+        """Writes what waits; nothing comes any more."""
+
 
 class Router(Protocol):
     """Which version answers where a rollout is under way."""

@@ -14,7 +14,7 @@ from rung.registry.home import Home
 from rung.registry.scopes import Scope, changed
 from rung.registry.served import UNDER_WAY, Wanted
 from rung.registry.tenants import TenantRecord
-from rung.serve.tenants.keys import AdminKeys, Holder, bearer, refused_key
+from rung.serve.tenants.keys import AdminKeys, Holder, TenantKeys, bearer, refused_key
 from rung.serve.tenants.routes import read_body, read_json
 from rung.serve.tenants.told import heard_told, key_told, served_told, served_whole, tenant_told, tenant_whole
 from rung.serve.tenants.voices import refused_field
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-HOST, PORT = "127.0.0.1", 8901
+    from rung.serve.door import Door
+
 PAGE, MOST = 50, 1_000
 
 
@@ -71,6 +72,16 @@ def build_admin(plane: Plane) -> FastAPI:
         app.add_route(f"/admin{path}", _route(plane, work), methods=[method])
     app.add_route("/metrics", _metrics(plane), methods=["GET"])
     return app
+
+
+def plane_of(door: Door) -> Plane:
+    """The admin plane of a door."""
+
+    def reload() -> None:
+        if isinstance(door.keys, TenantKeys):
+            door.keys.forget()
+
+    return Plane(home=door.home, journal=door.journal, admins=AdminKeys(door.home), reload=reload, meters=door.meters.text)
 
 
 def admitted(plane: Plane, authorization: str | None) -> Holder:

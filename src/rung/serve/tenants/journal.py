@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -124,9 +125,11 @@ class ServedJournal:
         with self._lock:
             return list(self._under_way.values())
 
-    def flush(self) -> None:
-        """Writes the counts that wait."""
-        self._writer.do(self._attempts.flush)
+    def close(self) -> None:
+        """Writes what waits, and seals this server's part of the journal."""
+        with suppress(RungError):
+            self._writer.do(self._attempts.flush)
+        self._writer.close()
 
     def _kept(self, work: Callable[[Pen], None]) -> None:
         try:

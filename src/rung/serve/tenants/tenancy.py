@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rung.registry.home import Home
 from rung.serve.tenants.journal import ServedJournal
-from rung.serve.tenants.keys import AdminKeys, TenantKeys
+from rung.serve.tenants.keys import TenantKeys
 from rung.serve.tenants.quotas import TenantQuotas
 from rung.serve.tenants.scopes import Scopes
 from rung.serve.tenants.writer import Writer
@@ -22,17 +22,10 @@ class Tenancy:
     keys: TenantKeys
     quotas: TenantQuotas
     journal: ServedJournal
-    admins: AdminKeys
-    writer: Writer
-
-    def reload(self) -> None:
-        """Asks the registry anew for keys and scopes."""
-        self.keys.forget()
 
     def close(self) -> None:
         """Writes what waits, and seals this server's part of the journal."""
-        self.journal.flush()
-        self.writer.close()
+        self.journal.close()
 
 
 def open_tenancy(
@@ -55,6 +48,4 @@ def open_tenancy(
         keys=TenantKeys(home, scopes, clock),
         quotas=TenantQuotas(home, writer, scopes, clock),
         journal=journal,
-        admins=AdminKeys(home, clock),
-        writer=writer,
     )

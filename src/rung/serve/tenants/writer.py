@@ -70,8 +70,9 @@ class Writer:
         return self._put(work).result()
 
     def later(self, work: Callable[[Pen], object]) -> None:
-        """Does it in the next transaction; nobody waits."""
-        self._put(work)
+        """Does it in the next transaction; nobody waits, and nobody hears where a server that is ending does not any more."""
+        with suppress(BrokenEnvironment):
+            self._put(work)
 
     def close(self) -> None:
         """Writes what waits, and seals this server's segment for good."""
