@@ -52,7 +52,7 @@ def read_feedback(body: Any) -> Feedback:
     thumb = body.get("thumb")
     if thumb not in (None, "up", "down"):
         raise refused_field("thumb", "A thumb is 'up' or 'down'.")
-    said = body.get("said") or {}
+    said = {} if body.get("said") is None else body["said"]
     if not isinstance(said, Mapping) or len(_json(said)) > LONGEST_SAID:
         raise refused_field("said", f"What is said beside is a JSON object of at most {LONGEST_SAID:,} characters.")
     return Feedback(

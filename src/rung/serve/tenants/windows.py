@@ -24,6 +24,7 @@ class Window:
 
     def add(self, moment: float, amount: float) -> float:
         """Counts an amount; gives the grain that it is in, for `correct`."""
+        self.taken(moment)  # what is too old goes, also where nobody asks
         grain = moment - moment % GRAIN_S
         if not self._grains or self._grains[-1][0] != grain:
             self._grains.append([grain, 0.0])
