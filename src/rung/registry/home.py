@@ -22,6 +22,7 @@ from rung.registry.answers import StoredAnswers
 from rung.registry.api_keys import ApiKeys
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
+from rung.registry.budgets import Budgets
 from rung.registry.campaigns import Campaigns
 from rung.registry.candidates import Candidates
 from rung.registry.cleared import Cleared
@@ -30,6 +31,7 @@ from rung.registry.db import Database
 from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
 from rung.registry.feedback import FeedbackShelf
+from rung.registry.held import HeldCalls
 from rung.registry.integrity import Integrity
 from rung.registry.jobs import Jobs
 from rung.registry.keys import Keys
@@ -47,7 +49,9 @@ from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
 from rung.registry.segments import Segments
 from rung.registry.served import Served
-from rung.registry.spending import Spending
+from rung.registry.serving import ServingRules, Spending
+from rung.registry.sessions import Sessions
+from rung.registry.stackings import Stackings
 from rung.registry.tasks import Tasks
 from rung.registry.tenants import Tenants
 from rung.registry.timeline import Timeline
@@ -129,7 +133,12 @@ class Home:
         self.segments = Segments(database, self.audit)
         self.served = Served(database, self.segments)
         self.feedback = FeedbackShelf(database, self.segments)
+        self.budgets = Budgets(database)
+        self.serving = ServingRules(database, self.audit)
         self.spending = Spending(database)
+        self.held = HeldCalls(database, self.audit, self.keys)
+        self.sessions = Sessions(database, self.audit)
+        self.stackings = Stackings(self.audit)
         if database.writable:
             self.blobs.clear_leftovers()
 

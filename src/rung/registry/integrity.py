@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Table, select
 
 from rung.json_form import digest
-from rung.registry import served_tables, tables
+from rung.registry import held, served_tables, serving, sessions, tables
 from rung.registry.api_keys import API_KEY, ENDED, ending_of
 from rung.registry.api_keys import told_of as told_of_key
 from rung.registry.chain import BEGINNING, CLOCK, Line, line_of
@@ -90,6 +90,22 @@ def _api_key_end(row: Any) -> tuple[str, Mapping[str, Any]]:
     return row.key, ending_of(row._mapping)
 
 
+def _rules(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.subject, serving.told_of(row._mapping)
+
+
+def _held(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.id, held.told_of(row._mapping)
+
+
+def _held_event(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.held, held.moved(row._mapping)
+
+
+def _session(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return sessions.subject_of(row._mapping), sessions.told_of(row._mapping)
+
+
 KEPT = (
     Kept(table=tables.names, kinds=(FOUND, REGISTERED), told=_version),
     Kept(table=tables.alias_moves, kinds=MOVES, told=_move),
@@ -104,6 +120,10 @@ KEPT = (
     Kept(table=served_tables.api_key_ends, kinds=(ENDED,), told=_api_key_end),
     Kept(table=served_tables.segments, kinds=(SEGMENT,), told=segment_of),
     Kept(table=served_tables.seals, kinds=(SEAL,), told=seal_of),
+    Kept(table=tables.serving_rules, kinds=(serving.RULES,), told=_rules),
+    Kept(table=tables.held_calls, kinds=(held.HELD,), told=_held),
+    Kept(table=tables.held_events, kinds=(held.MOVED,), told=_held_event),
+    Kept(table=tables.stack_sessions, kinds=(sessions.SWITCHED,), told=_session),
 )
 
 

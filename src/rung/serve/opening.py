@@ -13,7 +13,9 @@ from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
 from rung.serve.ordinary import behind_a_lock
+from rung.serve.rails.line import open_rails
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
+from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
 from rung.serve.tenants.tenancy import open_tenancy
 
@@ -50,6 +52,7 @@ def open_door(home: Home, settings: Settings) -> Door:
     tenancy = open_tenancy(home, engine=lambda served: engine(served.candidate.base), keep_text_days=settings.keep_text_days)
     # A home that has never had a tenant asks nobody for a key, and nobody can have a quota there.
     has_tenants = home.tenants.any()
+    rails = open_rails(home)
     return Door(
         home=home,
         runtime=behind_a_lock(open_runtime(home.path, home.blobs)),
@@ -57,6 +60,8 @@ def open_door(home: Home, settings: Settings) -> Door:
         limits=settings.limits,
         meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),
         spans=spans,
+        rails=rails,
+        stacks=open_stacks(home, names, rails.rules),
         standing=standing,
         engine=engine,
         keys=tenancy.keys if has_tenants else NoKeys(),

@@ -109,7 +109,7 @@ def test_a_budget_holds_over_a_restart_and_for_two_servers(server: Server) -> No
         server.tenancy.close()
         other.quotas.admit(tenant, prompt_tokens=10, max_tokens=25).settle(None)
         other.close()
-        assert [taken.tokens for taken in home.spending.of(tenant.id)] == [65, 65]
+        assert [taken.tokens for taken in home.budgets.of(tenant.id)] == [65, 65]
 
 
 @pytest.mark.sqlite
@@ -166,4 +166,4 @@ def test_a_simulated_day_of_many_askers_stays_within_every_bound(server: Server)
 def test_without_a_budget_nothing_is_written(server: Server) -> None:
     server.admit(ACME).settle(said())
     server.tenancy.close()
-    assert server.home.spending.of(ACME.id) == []
+    assert server.home.budgets.of(ACME.id) == []

@@ -120,7 +120,7 @@ def _list(as_json: bool) -> None:
     with open_home() as home:
         records = home.tenants.all()
         held = {one.id: sum(key.holds(home.audit.moment()) for key in home.api_keys.of(one.id)) for one in records}
-        taken = {one.id: home.spending.now(one.id)[0] for one in records}
+        taken = {one.id: home.budgets.now(one.id)[0] for one in records}
     if as_json:
         print_json({"tenants": [tenant_told(one) | {"keys_that_hold": held[one.id]} for one in records]})
         return

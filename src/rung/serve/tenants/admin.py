@@ -43,7 +43,7 @@ class Plane:
     journal: Journal
     admins: AdminKeys
     reload: Callable[[], object] = lambda: None
-    meters: Callable[[], str] = lambda: ""
+    meters: Callable[[], bytes] = lambda: b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def _metrics(plane: Plane) -> Any:
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse, PlainTextResponse
 
-    def text(authorization: str | None) -> str:
+    def text(authorization: str | None) -> bytes:
         admitted(plane, authorization)
         return plane.meters()
 

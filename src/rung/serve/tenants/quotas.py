@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rung.errors import RungError
+from rung.registry.budgets import Aside, UsedUp
 from rung.registry.home import Home
 from rung.registry.scopes import Scope
-from rung.registry.spending import Aside, UsedUp
 from rung.serve.tenants.scopes import Scopes
 from rung.serve.tenants.windows import SPAN_S, Window
 from rung.serve.tenants.writer import Pen, Writer
@@ -96,7 +96,7 @@ class TenantQuotas:
             return None
         usd = tokens * (scope.usd_per_million_tokens or 0.0) / 1e6
         try:
-            found = self._writer.do(lambda pen: pen.home.spending.put_aside(tenant, scope, pen.head.segment, tokens, usd))
+            found = self._writer.do(lambda pen: pen.home.budgets.put_aside(tenant, scope, pen.head.segment, tokens, usd))
         except RungError as error:
             said = "The server cannot look at budgets at the moment."
             raise Refused(503, said, type="server_error", code="budget_unavailable", retry_after_s=5.0) from error
@@ -106,7 +106,7 @@ class TenantQuotas:
 
     def _bury(self, pen: Pen) -> None:
         here = {server.segment for server in pen.home.segments.all() if server.alive}
-        pen.home.spending.bury({*here, pen.head.segment})
+        pen.home.budgets.bury({*here, pen.head.segment})
 
 
 class TenantAdmission:
@@ -129,7 +129,7 @@ class TenantAdmission:
         if usd is None:
             usd = tokens * (self._scope.usd_per_million_tokens or 0.0) / 1e6
         aside, spent, questions = self.aside, usd, int(answer is not None)
-        self._writer.later(lambda pen: pen.home.spending.settle(aside, questions=questions, tokens=tokens, usd=spent))
+        self._writer.later(lambda pen: pen.home.budgets.settle(aside, questions=questions, tokens=tokens, usd=spent))
 
     def take_back(self) -> None:
         """As if it had never been asked for."""

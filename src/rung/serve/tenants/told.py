@@ -27,7 +27,7 @@ def tenant_told(record: TenantRecord) -> dict[str, Any]:
 
 def tenant_whole(home: Home, record: TenantRecord) -> dict[str, Any]:
     """A tenant with its keys, what it has taken, and every change."""
-    day, month = home.spending.now(record.id)
+    day, month = home.budgets.now(record.id)
     return tenant_told(record) | {
         "keys": [key_told(home, key) for key in home.api_keys.of(record.id)],
         "taken": {"today": asdict(day), "this_month": asdict(month)},

@@ -50,7 +50,7 @@ class Aside:
     usd: float
 
 
-class Spending:
+class Budgets:
     """The budgets of one RUNG_HOME's tenants. What writes is done in a transaction of the caller's, where there is one."""
 
     def __init__(self, database: Database) -> None:
