@@ -29,21 +29,25 @@ class Settings:
     """How a server is to be.
 
     names    shell patterns of what it serves; all that is registered where there are none
+    engines  servers in the place of bases, as `Engine.read` takes them
     limits   on what comes in
     traces   whether spans go to OpenTelemetry's exporter
     keep_text_days  how long the journal keeps the words of questions and answers; None: only their digests
     """
 
     names: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     traces: bool = False
     keep_text_days: float | None = None
 
 
 def open_door(home: Home, settings: Settings) -> Door:
-    """Raises UserError where a pattern fits no name."""
+    """Raises UserError where a pattern fits no name, and for an engine that is none."""
+    from rung.engine.http.vllm.engines import Engine, with_engines
     from rung.engine.runtime import open_runtime
 
+    engines = [Engine.read(one) for one in settings.engines]
     names = Names(home, only=settings.names)
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
@@ -55,7 +59,7 @@ def open_door(home: Home, settings: Settings) -> Door:
     rails = open_rails(home)
     return Door(
         home=home,
-        runtime=behind_a_lock(open_runtime(home.path, home.blobs)),
+        runtime=with_engines(behind_a_lock(open_runtime(home.path, home.blobs)), engines, home.path, home.blobs),
         names=names,
         limits=settings.limits,
         meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),

@@ -25,6 +25,9 @@ TITLES = ("model", "version", "rung", "aliases")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--names", help="What to serve, as patterns: tone,legal-*. All that is registered without.")
 @click.option("--warm", help="Versions that must have answered before the server is ready: tone@champion,spam. Bases always.")
+@click.option(
+    "--engine", "engines", multiple=True, help="A vLLM for a base: BASE=http://127.0.0.1:8001/v1#model (docs/engines.md)."
+)
 @click.option("--admin-port", type=click.IntRange(0, 65535), help="Of the admin plane, on 127.0.0.1. [default: the port behind]")
 @click.option("--keep-text", type=click.FloatRange(min=0, min_open=True), help="Keep words of questions and answers, so many days.")
 @click.option("--traces", is_flag=True, help="Send OpenTelemetry spans to where OTEL_EXPORTER_OTLP_ENDPOINT says.")
@@ -44,33 +47,23 @@ def command(host: str, port: int, as_json: bool, **said: Any) -> None:
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with open_home(write=True) as home:
-        wanted = Wanted(
-            host=host,
-            port=port,
-            admin_port=said["admin_port"],
-            names=_words(said["names"]),
-            warm=_words(said["warm"]),
-            keep_text_days=said["keep_text"],
-            traces=said["traces"],
-        )
-        serve(home, wanted, as_json=as_json)
+        parts = {"names": _words(said["names"]), "engines": said["engines"], "traces": said["traces"]}
+        parts |= {"keep_text_days": said["keep_text"]}
+        at = At(host=host, port=port, admin_port=said["admin_port"])
+        serve(home, at, warm=_words(said["warm"]), as_json=as_json, **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What a server is asked to be."""
+class At:
+    """Where a server is to listen; the admin plane behind the other one's port where nothing is said of it."""
 
     host: str
     port: int
     admin_port: int | None = None
-    names: tuple[str, ...] = ()
-    warm: tuple[str, ...] = ()
-    keep_text_days: float | None = None
-    traces: bool = False
 
 
-def serve(home: Home, wanted: Wanted, *, as_json: bool) -> None:
-    """Serves a home until it is told to stop."""
+def serve(home: Home, at: At, *, warm: tuple[str, ...], as_json: bool, **parts: Any) -> None:
+    """Serves a home until it is told to stop. `parts` are those of `Settings`."""
     try:
         from rung.serve.app import build_app
     except ImportError as error:
@@ -80,11 +73,11 @@ def serve(home: Home, wanted: Wanted, *, as_json: bool) -> None:
     from rung.serve.tenants.admin import build_admin, plane_of
     from rung.serve.tenants.keys import AdminKeys
 
-    door = open_door(home, Settings(names=wanted.names, traces=wanted.traces, keep_text_days=wanted.keep_text_days))
+    door = open_door(home, Settings(**parts))
     try:
-        versions = chosen(door, wanted.warm)
-        data = Plane(app=build_app(door), listens=listen(wanted.host, wanted.port, keys=has_keys(door)))
-        admin = Plane(app=build_admin(plane_of(door)), listens=listen_behind(data, wanted.admin_port))
+        versions = chosen(door, warm)
+        data = Plane(app=build_app(door), listens=listen(at.host, at.port, keys=has_keys(door)))
+        admin = Plane(app=build_admin(plane_of(door)), listens=listen_behind(data, at.admin_port))
         key = AdminKeys(home).first(home.keys.me().identity.fingerprint)
         run(door, [data, admin], versions, lambda: _tell(door, Told(data=data, admin=admin, key=key), as_json=as_json))
     finally:
