@@ -12,7 +12,9 @@ from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
 from rung.serve.ordinary import behind_a_lock
+from rung.serve.rails.line import RulesAtHand, open_rails
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
+from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
 
 if TYPE_CHECKING:
@@ -40,12 +42,14 @@ def open_door(home: Home, settings: Settings) -> Door:
 
     names = Names(home, only=settings.names)
     _refuse_fitting_none(home, settings.names)
-    standing = Standing()
+    standing, rules = Standing(), RulesAtHand(home)
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
     return Door(
         home=home,
         runtime=behind_a_lock(open_runtime(home.path, home.blobs)),
         names=names,
+        rails=open_rails(home, rules),
+        stacks=open_stacks(home, names, rules),
         limits=settings.limits,
         meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),
         spans=spans,
