@@ -174,7 +174,7 @@ class Door:
         outcome, answer = Outcome(ending="failed", status=500), None
         try:
             with self.spans.answering(asked, served) as ended:
-                delivered = work(served, heard.hear)
+                delivered = work(served, heard.hears)
                 answer = delivered.answer
                 outcome = _outcome(delivered, served, heard.first, began)
                 ended(outcome)
@@ -215,7 +215,7 @@ class Door:
             first = _First(lambda: self.router.stands(served), caller)
             allowed = self.rails.caller(asked, served, replace(caller, hear=first.hear))
             question = question_of(with_hint(asked, hint), served, allowed)
-            if self.rails.holds_back(served) or not question.flows:
+            if caller.hear is nobody_hears or self.rails.holds_back(served) or not question.flows:
                 question = replace(question, caller=replace(question.caller, hear=nobody_hears))
             answer = self._computed(asked, served, question, first)
             ruling = self.rails.answer(asked, served, answer, tries)
@@ -310,6 +310,7 @@ class _Heard:
 
     def __init__(self, hear: Hear) -> None:
         self._hear, self.first = hear, 0.0
+        self.hears: Hear = nobody_hears if hear is nobody_hears else self.hear
 
     def hear(self, piece: Piece) -> None:
         self.first = self.first or time.monotonic()
