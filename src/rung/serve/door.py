@@ -55,7 +55,8 @@ class Delivered:
     """What a question came to.
 
     served   what answered, which is another than what was asked where the rails fell back on it
-    ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place
+    ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place; held, where `reason` is the id
+             under which a person is asked, and the answer tells so
     departs  in what it was asked otherwise than in its evaluation
     """
 
@@ -105,6 +106,10 @@ class Door:
     meters: Meters = field(default_factory=Meters)
     spans: Spans = field(default_factory=NoSpans)
     standing: Standing = field(default_factory=Standing)
+
+    def close(self) -> None:
+        """Writes what waits; no question comes any more."""
+        self.journal.close()
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         """Who shows this key. Raises Refused; the attempt is written down."""
@@ -195,9 +200,6 @@ class Door:
             except _TakenBack:
                 first = served = self.resolve(asked)
                 continue
-            if ruling.ending == "held":
-                held = f"This answer waits for a person's consent, under {ruling.reason}."
-                raise Refused(409, held, type="permission_error", code="held_for_approval")
             if ruling.ending != "fallback":
                 ending: Ending = "fallback" if served is not first and ruling.ending == "answered" else ruling.ending
                 return replace(delivered, ending=ending, reason=ruling.reason)
