@@ -223,22 +223,31 @@ class Server:
 
     home: Path
     load: Load
-    process: subprocess.Popen[str] | None = None
+    process: subprocess.Popen[bytes] | None = None
     kills: int = 0
     memory: list[float] = field(default_factory=list)
 
     def start(self) -> None:
         """Waits until it answers."""
-        command = [sys.executable, "-m", "rung", "serve", "--port", "0", "--json"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "RUNG_HOME": str(self.home)})
-        assert self.process.stdout is not None
-        told = ""
-        while not told.rstrip().endswith("}"):
-            row = self.process.stdout.readline()
-            if not row:
+        if not self.load.port:
+            with closing(socket.create_server(("127.0.0.1", 0))) as free:
+                self.load.port = free.getsockname()[1]
+        command = [sys.executable, "-m", "rung", "serve", "--port", str(self.load.port)]
+        environment = {**os.environ, "RUNG_HOME": str(self.home)}
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+        until = time.monotonic() + 120
+        while not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > until:
                 raise SystemExit("the server does not start")
-            told += row
-        self.load.port = int(json.loads(told)["address"].removesuffix("/v1").rpartition(":")[2])
+            time.sleep(0.1)
+
+    def _is_ready(self) -> bool:
+        try:
+            with closing(HTTPConnection("127.0.0.1", self.load.port, timeout=5)) as line:
+                line.request("GET", "/readyz")
+                return line.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
 
     def end(self, how: signal.Signals) -> None:
         """By a signal."""
