@@ -308,7 +308,8 @@ class Answer:
     recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
     calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
     `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them.
-    `fault` says why there is no answer, where the backend got none: such an answer is missing, never wrong.
+    `fault` says why there is no answer, where the backend got none: such an answer is missing, never wrong. `tokens` tells how
+    likely each token of the text was, where that was asked for: {token, bytes, logprob, top_logprobs of {token, bytes, logprob}}.
     """
 
     text: str
@@ -322,6 +323,7 @@ class Answer:
     calls: tuple[Mapping[str, Any], ...] = ()
     passages: tuple[Mapping[str, Any], ...] = ()
     fault: str = ""
+    tokens: tuple[Mapping[str, Any], ...] = field(default=(), metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True, kw_only=True)
