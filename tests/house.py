@@ -112,7 +112,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 96
+MAX_OPTIONS = 104
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -216,16 +216,11 @@ def _plain(loaded: Loaded, base: Base) -> Callable[[Path], None]:
 
 def _shape(folder: Path) -> Shape | None:
     """Of a base whose shape is known without its weights; another's is looked at when it is opened."""
-    from rung.engine.local.architecture import DecoderConfig, NotComputed
     from rung.engine.local.hooked.interface import NotHooked
-    from rung.engine.local.hooked.shape import HookedShape
+    from rung.engine.local.known_shape import known_shape
 
     try:
-        return DecoderConfig.read(folder)
-    except NotComputed:
-        pass
-    try:
-        return HookedShape.read(folder)
+        return known_shape(folder)
     except NotHooked:
         return None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from rung.engine.backend import Unaskable
 from rung.engine.clock import DATE_STRING, dated
 from rung.engine.encoding import CLOSE, OPEN, encode
 from rung.errors import UserError
@@ -123,7 +124,7 @@ class ChatTemplate:
             return self._rendered(messages, offered, add_generation_prompt=add_generation_prompt)
         except _faults() as error:
             roles = ", ".join(str(message.get("role")) for message in messages)
-            raise UserError(
+            raise Unaskable(
                 f"the base's chat template cannot render a conversation of the roles {roles}: {error}",
                 hint="Reorder the turns as the template wants them, or choose another base.",
             ) from error
@@ -279,7 +280,7 @@ def text_of(content: Any) -> str:
         said = without_thoughts(content)
         if all(isinstance(part.get("text"), str) for part in said):
             return "".join(part["text"] for part in said)
-    raise UserError(
+    raise Unaskable(
         "a message's content is neither text nor a list of text parts", hint="Only text is supported: no images, no audio."
     )
 
