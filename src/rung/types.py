@@ -22,8 +22,7 @@ Status = Literal["pass", "fail", "undecided"]
 Unit = Literal["share", "points", "number"]
 Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
-# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, since the server failed or refused the question, or sent
-# one without a text.
+# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, since the server failed, refused, or sent no text.
 CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT, UNHELD = "length", "content_filter", "error", "refused", "silent", "unheld"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
@@ -307,9 +306,8 @@ class Answer:
     `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not
     recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
     calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
-    `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them.
-    `fault` says why there is no answer, where the backend got none: such an answer is missing, never wrong. `tokens` tells how
-    likely each token of the text was, where that was asked for: {token, bytes, logprob, top_logprobs of {token, bytes, logprob}}.
+    `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them. `fault` says why there
+    is no answer: it is then missing, never wrong. `tokens` are the text's, with log-probabilities, as OpenAI's API tells them.
     """
 
     text: str

@@ -7,8 +7,8 @@ of any number of threads at once, each into the one batch of its base.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
@@ -78,6 +78,16 @@ class EngineFigures:
     late: int = 0
     full: int = 0
     failed: int = 0
+
+
+def totals(figures: Sequence[EngineFigures]) -> Mapping[str, float]:
+    """Of all bases together, by names for Prometheus."""
+    told = {f"rung_engine_{name}": float(sum(getattr(one, name) for one in figures)) for name in _COUNTED}
+    cold = sorted(seconds for one in figures for seconds in one.cold_s)
+    return told | ({"rung_engine_cold_s_p95": cold[int(0.95 * (len(cold) - 1))]} if cold else {})
+
+
+_COUNTED = tuple(one.name for one in fields(EngineFigures) if one.name not in ("base", "cold_s"))
 
 
 class LiveBackend(Backend, Protocol):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rung.engine.caller import Caller, Piece, nobody_hears
+from rung.engine.live import LiveRuntime
 from rung.json_form import canonical_json
 from rung.serve.faults import AGAIN_S, outcome_of, refusal
 from rung.serve.idle import NoJournal, NoKeys, NoQuotas, NoRails, NoRouter, NoStacks
@@ -105,6 +106,11 @@ class Door:
     meters: Meters = field(default_factory=Meters)
     spans: Spans = field(default_factory=NoSpans)
     standing: Standing = field(default_factory=Standing)
+
+    def close(self) -> None:
+        """What is still computed for a question ends."""
+        if isinstance(self.runtime, LiveRuntime):
+            self.runtime.close()
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         """Who shows this key. Raises Refused; the attempt is written down."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from rung.serve.door import Door
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
-from rung.serve.ordinary import behind_a_lock
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
 from rung.serve.standing import Standing
 
@@ -36,18 +35,25 @@ class Settings:
 
 def open_door(home: Home, settings: Settings) -> Door:
     """Raises UserError where a pattern fits no name."""
-    from rung.engine.runtime import open_runtime
+    from rung.engine.live import open_live_runtime, totals
 
     names = Names(home, only=settings.names)
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
+    runtime = open_live_runtime(home.path, home.blobs)
+
+    def figures() -> Mapping[str, float]:
+        own = {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}
+        return {**own, **totals(runtime.figures())}
+
     return Door(
         home=home,
-        runtime=behind_a_lock(open_runtime(home.path, home.blobs)),
+        runtime=runtime,
+        engine=runtime.engine,
         names=names,
         limits=settings.limits,
-        meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),
+        meters=Meters(figures),
         spans=spans,
         standing=standing,
     )

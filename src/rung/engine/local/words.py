@@ -55,10 +55,14 @@ class Words:
         self._from = self._to = 0
         self._text, self._in_channels, self._unsure = "", False, False
 
+    def speaks(self, token: int) -> bool:
+        """Whether it can be a part of the text."""
+        return token not in self._ends and token not in self._dropped
+
     def add(self, token: int) -> str:
         """What is certain now and was not before."""
         self._ids.append(token)
-        if token in self._ends or token in self._dropped or self._unsure:
+        if not self.speaks(token) or self._unsure:
             return ""
         mark = self._marks.get(token)
         if mark in CHANNEL_MARKS and not self._in_channels:

@@ -27,7 +27,6 @@ class Question:
     telling   None where nobody hears the answer before it is whole
     known     tokens of the prompt that were not read again
     wanted    others wait for so many of its first tokens to be read
-    unheld    why its form could not be held to
     """
 
     request: Request
@@ -44,7 +43,6 @@ class Question:
     read: bool = False
     made: list[int] = field(default_factory=list)
     answer: Answer | None = None
-    unheld: UserError | None = None
     error: BaseException | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -99,7 +97,6 @@ class Question:
 
     def _finish(self, finish_reason: str, error: UserError | None) -> None:
         if error:
-            self.unheld = error
             said = Answer(text="", completion_tokens=len(self.made), finish_reason=UNHELD, fault=error.problem)
         else:
             text = (
@@ -119,11 +116,8 @@ class Question:
 
 
 def answered(questions: Sequence[Question]) -> list[Answer]:
-    """Of questions that are done. Raises the first one's error; of forms that could not be held, where none could."""
+    """Of questions that are done. Raises the first one's error."""
     for question in questions:
         if question.error:
             raise question.error
-    unheld = [question.unheld for question in questions if question.unheld]
-    if unheld and len(unheld) == sum(question.ask.constraint is not None for question in questions):
-        raise unheld[0]
     return [cast(Answer, question.answer) for question in questions]

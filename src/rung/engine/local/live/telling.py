@@ -32,7 +32,7 @@ class Telling:
     """
 
     def __init__(self, tokenizer: Any, ends: Set[int], *, stops: Sequence[str], opened: str, hear: Callable[[Piece], None]) -> None:
-        self._tokenizer, self._ends, self._hear = tokenizer, ends, hear
+        self._tokenizer, self._hear = tokenizer, hear
         self._stops, self._opened = tuple(stop for stop in stops if stop), opened
         self._words, self._text, self._told = Words(tokenizer, ends), "", 0
         self._waiting: list[_Spoken] = []
@@ -44,7 +44,7 @@ class Telling:
         for place, token in enumerate(tokens):
             before = len(self._text)
             self._text += self._words.add(token)
-            if likely and token not in self._ends:
+            if likely and self._words.speaks(token):
                 self._waiting.append(_Spoken(logprob=_told(self._tokenizer, likely[place]), start=before))
             self._ends_at(before)
             if self._stop_from(before):
