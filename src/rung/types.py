@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from rung.json_form import LEFT_OUT, as_json, digest
+from rung.line import Serving
 from rung.parts import Calibration, Constraint, Demonstrations, Gold, Knowledge, ProbeSettings, Retrieval, ToolSet, ToolUse
 from rung.sources.base import BaseReference
 
@@ -26,8 +27,7 @@ SPLITS = ("train", "dev", "test")
 CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT, UNHELD = "length", "content_filter", "error", "refused", "silent", "unheld"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
-# Of a Task, what is no part of its lock.
-OUTSIDE = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch")
+OUTSIDE = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch", "serving")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,8 +174,8 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    No part of its digest: what is OUTSIDE: `findings` of the audit; `traffic`, what break-evens are told in. Rungs share alpha by
-    `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
+    No part of its digest: what is OUTSIDE: `findings` of the audit; `traffic`, what break-evens are told in; `serving`. Rungs share
+    alpha by `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
 
     name: str
     base: str
@@ -201,6 +201,7 @@ class Task:
     in_flight: int | None = None
     batch: bool = False
     alpha_shares: Literal["dev", "equal"] = "dev"
+    serving: Serving | None = field(default=None, metadata=LEFT_OUT)
 
     @cached_property
     def base_reference(self) -> BaseReference:
@@ -304,10 +305,9 @@ class Answer:
     """What a model said to one example, and what that took. Unknown figures are None, never zero.
 
     `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not
-    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
-    calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
-    `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them. `fault` says why there
-    is no answer: it is then missing, never wrong. `tokens` are the text's, with log-probabilities, as OpenAI's API tells them.
+    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` were made on the way,
+    in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds. `passages` were shown
+    and to be cited: {id, source, start, end, text}. `fault` says why there is no answer, which is then missing. `tokens`: OpenAI's.
     """
 
     text: str

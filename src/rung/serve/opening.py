@@ -11,7 +11,9 @@ from rung.serve.door import Door
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
+from rung.serve.rails.line import open_rails
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
+from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
 
 if TYPE_CHECKING:
@@ -24,19 +26,23 @@ class Settings:
     """How a server is to be.
 
     names    shell patterns of what it serves; all that is registered where there are none
+    engines  servers in the place of bases, as `Engine.read` takes them
     limits   on what comes in
     traces   whether spans go to OpenTelemetry's exporter
     """
 
     names: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     traces: bool = False
 
 
 def open_door(home: Home, settings: Settings) -> Door:
-    """Raises UserError where a pattern fits no name."""
+    """Raises UserError where a pattern fits no name, and for an engine that is none."""
+    from rung.engine.http.vllm.engines import Engine, with_engines
     from rung.engine.live import open_live_runtime, totals
 
+    engines = [Engine.read(one) for one in settings.engines]
     names = Names(home, only=settings.names)
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
@@ -47,14 +53,18 @@ def open_door(home: Home, settings: Settings) -> Door:
         own = {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}
         return {**own, **totals(runtime.figures())}
 
+    rails = open_rails(home)
+    answers = with_engines(runtime, engines, home.path, home.blobs)
     return Door(
         home=home,
-        runtime=runtime,
-        engine=runtime.engine,
+        runtime=answers,
+        engine=answers.engine,
         names=names,
         limits=settings.limits,
         meters=Meters(figures),
         spans=spans,
+        rails=rails,
+        stacks=open_stacks(home, names, rails.rules),
         standing=standing,
     )
 

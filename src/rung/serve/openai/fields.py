@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -42,6 +43,10 @@ ONLY: Mapping[str, tuple[Any, ...]] = {
 }
 # What changes no answer: the client's own words for its question.
 NO_PART = ("metadata", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
+
+# What pydantic calls the kinds of a union: no part of a body.
+_KIND = re.compile(r"[\[(]|^constrained-|^[A-Z]")
+_PLAIN = frozenset({"str", "list", "dict", "bool", "int", "float", "none"})
 
 Text = Annotated[str, Field(max_length=512)]
 BodyKind = TypeVar("BodyKind", bound="Body")
@@ -139,7 +144,7 @@ def place_of(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             told += f"[{part}]"
-        elif not any(mark in part for mark in "[(") and part not in ("str", "list", "dict", "bool", "int", "float"):
+        elif not (_KIND.search(part) or part in _PLAIN):
             told += f".{part}" if told else part
     return told[:200]
 
