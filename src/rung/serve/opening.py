@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError, did_you_mean
+from rung.serve.blobs import CheckedBlobs
 from rung.serve.door import Door
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
@@ -42,19 +43,20 @@ def open_door(home: Home, settings: Settings) -> Door:
     from rung.engine.http.vllm.engines import Engine, with_engines
     from rung.engine.live import open_live_runtime, totals
 
+    blobs = CheckedBlobs(home.blobs)
     engines = [Engine.read(one) for one in settings.engines]
     names = Names(home, only=settings.names)
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
-    runtime = open_live_runtime(home.path, home.blobs)
+    runtime = open_live_runtime(home.path, blobs)
 
     def figures() -> Mapping[str, float]:
         own = {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}
         return {**own, **totals(runtime.figures())}
 
     rails = open_rails(home)
-    answers = with_engines(runtime, engines, home.path, home.blobs)
+    answers = with_engines(runtime, engines, home.path, blobs)
     return Door(
         home=home,
         runtime=answers,
