@@ -109,9 +109,10 @@ class Door:
     standing: Standing = field(default_factory=Standing)
 
     def close(self) -> None:
-        """What is still computed for a question ends."""
+        """What is still computed for a question ends, and what waits is written; no question comes any more."""
         if isinstance(self.runtime, LiveRuntime):
             self.runtime.close()
+        self.journal.close()
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         """Who shows this key. Raises Refused; the attempt is written down."""
