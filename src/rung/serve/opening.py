@@ -60,14 +60,14 @@ def open_door(home: Home, settings: Settings) -> Door:
         own = {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}
         return {**own, **totals(runtime.figures())}
 
-    tenancy = open_tenancy(home, engine=lambda served: answers.engine(served.candidate.base), keep_text_days=settings.keep_text_days)
+    engine = answers.engine
+    tenancy = open_tenancy(home, engine=lambda served: engine(served.candidate.base), keep_text_days=settings.keep_text_days)
     # A home that has never had a tenant asks nobody for a key, and nobody can have a quota there.
     has_tenants = home.tenants.any()
     rails = open_rails(home)
     return Door(
         home=home,
         runtime=answers,
-        engine=answers.engine,
         names=names,
         limits=settings.limits,
         meters=Meters(figures),

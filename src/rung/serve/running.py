@@ -87,7 +87,6 @@ def run(door: Door, planes: Sequence[Plane], versions: Sequence[Version] = (), s
         stop.set()
         for plane in planes:
             plane.listens.close()
-        door.close()
 
 
 async def _serve(door: Door, planes: Sequence[Plane], started: Callable[[], None]) -> None:
