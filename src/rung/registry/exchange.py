@@ -157,7 +157,9 @@ class Exchange:
         """What is said of its answers here counts here; where nothing is, what was said there."""
         if known := _rows(connection, tables.serving_rules, subject=subject):
             same = known[-1]["body"] == row["body"]
-            return [] if same else ["what its task says of its answers on the line is something else there: what is said here counts"]
+            return (
+                [] if same else ["what its task says of its answers on the line is something else there: what is said here counts"]
+            )
         kept = {**row, "subject": subject, "number": 1}
         connection.execute(insert(tables.serving_rules), kept)
         self._audit.append(RULES, subject, rules_told(kept))
