@@ -62,7 +62,7 @@ def build_dashboard(controls: Controls) -> Starlette:
             routes.append(Route(page.path, doors.acting(page), methods=["POST"]))
     routes.append(Route("/{rest:path}", doors.nothing, methods=["GET", "POST"]))
     middleware: Sequence[Middleware] = [_headers()]
-    return Starlette(routes=routes, middleware=middleware)
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={RungError: _unavailable})
 
 
 def pages() -> Iterator[Page]:
@@ -75,6 +75,12 @@ def _headers() -> Middleware:
     from starlette.middleware import Middleware
 
     return Middleware(Headers)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    """Where not even a session can be looked at."""
+    LOG.error("the dashboard cannot look at the registry: %s", error)
+    return Response("The registry cannot be looked at just now.\n", status_code=503, media_type="text/plain")
 
 
 async def _static(request: Request) -> Response:
@@ -96,7 +102,7 @@ class _Doors:
         """A page for whoever is logged in."""
 
         async def shown(request: Request) -> Response:
-            session = self._session(request)
+            session = await self._session(request)
             if session is None:
                 return self._to_login(request)
             visit = self._visit(request, session)
@@ -108,7 +114,7 @@ class _Doors:
         """A form of whoever is logged in, from a page of ours."""
 
         async def acted(request: Request) -> Response:
-            session = self._session(request)
+            session = await self._session(request)
             if session is None:
                 return self._to_login(request)
             form, refused = await self._form(request, session)
@@ -121,14 +127,14 @@ class _Doors:
 
     async def nothing(self, request: Request) -> Response:
         """Any other address."""
-        session = self._session(request)
+        session = await self._session(request)
         if session is None:
             return self._to_login(request)
         return self._error(session, Missing("there is no such page", hint="The menu leads to those that there are."), 404)
 
     async def login_page(self, request: Request) -> Response:
         """Asks for the key."""
-        if self._session(request) is not None:
+        if await self._session(request) is not None:
             return RedirectResponse(login.way_on(request.query_params.get("to", "")), 303)
         return login.ask(request, to=request.query_params.get("to", ""))
 
@@ -138,11 +144,11 @@ class _Doors:
             form = await read_form(request)
         except RungError as error:
             return login.ask(request, problem=error.problem, status=413 if isinstance(error, TooLong) else 400)
-        return await run_in_threadpool(login.take, request, form, self._controls.admits, (self._sessions, self._attempts))
+        return await run_in_threadpool(login.take, request, form, self._controls, (self._sessions, self._attempts))
 
     async def log_out(self, request: Request) -> Response:
         """Ends the session."""
-        session = self._session(request)
+        session = await self._session(request)
         if session is not None:
             _, refused = await self._form(request, session)
             if refused is not None:
@@ -150,8 +156,17 @@ class _Doors:
             self._sessions.end(login.token_of(request))
         return login.left(request)
 
-    def _session(self, request: Request) -> Session | None:
-        return self._sessions.find(login.token_of(request), looks=RENEWS not in request.headers)
+    async def _session(self, request: Request) -> Session | None:
+        """Of whoever asks, as long as the key holds with which they came in."""
+        return await run_in_threadpool(self._session_of, request)
+
+    def _session_of(self, request: Request) -> Session | None:
+        token = login.token_of(request)
+        session = self._sessions.find(token, looks=RENEWS not in request.headers) if token else None
+        if session is not None and self._controls.admins.holder(session.key) is None:
+            self._sessions.end(token)
+            return None
+        return session
 
     def _to_login(self, request: Request) -> Response:
         """Where the page was not asked for by a person, or was a form: no detour."""
@@ -220,7 +235,7 @@ class _Doors:
             "session": session,
             "csrf": session.csrf,
             "notes": [] if renews else session.take_notes(),
-            "version": __version__,
+            "rung_version": __version__,
             "now": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         return HTMLResponse(render(shown.template, {**views, **shown.views}), shown.status)

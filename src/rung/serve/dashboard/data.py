@@ -11,6 +11,26 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 
+class Holder(Protocol):
+    """Who holds a key of the admin plane: `id` is the key's, `who` says in words who it is."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def who(self) -> str: ...
+
+
+class Admins(Protocol):
+    """Who may come in."""
+
+    def check(self, shown: str) -> Holder | None:
+        """Who holds the key that is shown; None where it is none, or holds no longer."""
+
+    def holder(self, id: str) -> Holder | None:
+        """Who holds the key of an id, as long as it holds: for whoever has logged in with it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Feedback:
     """What was said of an answer. `score` is in [0, 1]; `thumb` is up, down or ""."""
@@ -267,12 +287,13 @@ class Asks(Protocol):
 class Controls:
     """All that the pages read and do.
 
-    home    opened to write
-    admits  who has this key of the admin plane, "" for nobody
+    home     opened to write
+    refused  is told of every wrong key that somebody shows
     """
 
     home: Home
-    admits: Callable[[str], str]
+    admins: Admins
+    refused: Callable[[], object] = lambda: None
     journal: Journal | None = None
     rollouts: Rollouts | None = None
     holds: Holds | None = None

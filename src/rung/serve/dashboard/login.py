@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rung.report import text
+from rung.serve.dashboard.data import Controls
 from rung.serve.dashboard.forms import Form
 from rung.serve.dashboard.render import query, render
 from rung.serve.dashboard.sessions import LONGEST_S, Attempts, Sessions, same
@@ -49,7 +49,7 @@ def ask(request: Request, *, to: str = "", problem: str = "", status: int = 200,
     return response
 
 
-def take(request: Request, form: Form, admits: Callable[[str], str], kept: tuple[Sessions, Attempts]) -> Response:
+def take(request: Request, form: Form, controls: Controls, kept: tuple[Sessions, Attempts]) -> Response:
     """Somebody shows a key. Wrong ones are counted by address, and after too many not even looked at."""
     sessions, attempts = kept
     to, address = form.get("to"), request.client.host if request.client else ""
@@ -59,14 +59,15 @@ def take(request: Request, form: Form, admits: Callable[[str], str], kept: tuple
     if wait > 0:
         problem = f"Too many wrong keys. Try again in {text.seconds(max(1.0, wait))}."
         return ask(request, to=to, problem=problem, status=429, wait_s=wait)
-    who = admits(form.get("key"))
-    if not who:
+    holder = controls.admins.check(form.get("key"))
+    if holder is None:
         attempts.wrong(address)
+        controls.refused()
         return ask(request, to=to, problem="This is not the key of the admin plane.", status=401)
     attempts.right(address)
     sessions.end(token_of(request))
     response = RedirectResponse(way_on(to), 303)
-    _keep(request, response, SESSION, sessions.begin(who), int(LONGEST_S))
+    _keep(request, response, SESSION, sessions.begin(holder.who, holder.id), int(LONGEST_S))
     _drop(request, response, BEFORE)
     return response
 

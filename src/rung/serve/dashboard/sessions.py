@@ -24,9 +24,10 @@ MOST_ADDRESSES = 4096
 
 @dataclass(kw_only=True)
 class Session:
-    """Somebody who is logged in. `csrf` stands in every form of theirs; `notes` are told on the next page that they see."""
+    """Somebody who is logged in with a key (its id). `csrf` stands in every form of theirs; `notes` are told on their next page."""
 
     who: str
+    key: str
     csrf: str
     began: float
     seen: float
@@ -59,11 +60,11 @@ class Sessions:
         self._lock = threading.Lock()
         self._kept: OrderedDict[bytes, Session] = OrderedDict()
 
-    def begin(self, who: str) -> str:
+    def begin(self, who: str, key: str) -> str:
         """A new session; returns its token, which is kept nowhere but with whoever has it."""
         token, moment = secrets.token_urlsafe(32), self._clock()
         with self._lock:
-            self._kept[_name(token)] = Session(who=who, csrf=secrets.token_urlsafe(32), began=moment, seen=moment)
+            self._kept[_name(token)] = Session(who=who, key=key, csrf=secrets.token_urlsafe(32), began=moment, seen=moment)
             while len(self._kept) > MOST_SESSIONS:
                 self._kept.popitem(last=False)
         return token

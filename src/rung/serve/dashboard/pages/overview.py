@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rung.registry.ended import sentences, unfinished
+from rung.registry.job_states import State
 from rung.report import text
 from rung.serve.dashboard.charts import charts, spark
 from rung.serve.dashboard.figures import by_ref, figures
@@ -79,7 +80,8 @@ def _of_jobs(home: Home, going: list[JobShown]) -> Iterator[Wants]:
     if waits and not any(worker.alive for worker in home.workers.all()):
         noun = text.plural(len(waits), "job")
         yield Wants(text=f"{noun} in the queue and no worker at work: start `rung worker`", href="/jobs", tone="undecided")
-    for job in home.jobs.all(("failed",), limit=FEW):
+    failed: Sequence[State] = ("failed",)
+    for job in home.jobs.all(failed, limit=FEW):
         if _hours(job.updated) < LATELY_H:
             why = job.said.partition("\n")[0] or "it did not say why"
             href = local("/jobs/{job}", job=job.id)
