@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rung.engine.caller import Caller
 from rung.engine.retrieval.retriever import Retriever, no_encoder, no_reranker, open_retriever
+from rung.engine.tools.attended import Attended
 from rung.engine.tools.toolbox import Toolbox
 from rung.parts import ToolUse
 from rung.storage import AnswerCache, Blobs
@@ -53,6 +54,7 @@ class Runtime:
     by_batch      a server is handed its questions as batches: whoever asks bit by bit asks for more at a time (`answer.ahead`)
     live          somebody waits for the answer: results that were recorded for evaluation are not passed off as a tool's
     caller        who waits for the answer that is asked for now: it goes with each of its requests
+    attended      how calls go for who waits; None where nobody does, and a call that needs a person is told as not made
     asker         who asks, as observers hear it
     observers     hear every answer, in the order in which they are known
     """
@@ -66,12 +68,14 @@ class Runtime:
     by_batch: bool = False
     live: bool = False
     caller: Caller | None = None
+    attended: Attended | None = None
     asker: str = ""
     observers: tuple[Observer, ...] = ()
 
     def toolbox(self, tools: ToolUse) -> Toolbox:
         """A Candidate's tools, ready to be used."""
-        return Toolbox.open(replace(tools, toolset=replace(tools.toolset, recorded=())) if self.live else tools, self.blobs)
+        used = replace(tools, toolset=replace(tools.toolset, recorded=())) if self.live else tools
+        return Toolbox.open(used, self.blobs, self.attended)
 
     def retriever(self, candidate: Candidate) -> Retriever | None:
         """The Candidate's retriever, opened; None where it has none."""

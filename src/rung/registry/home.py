@@ -28,6 +28,7 @@ from rung.registry.climbs import Climbs
 from rung.registry.db import Database
 from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
+from rung.registry.held import HeldCalls
 from rung.registry.integrity import Integrity
 from rung.registry.jobs import Jobs
 from rung.registry.keys import Keys
@@ -43,6 +44,9 @@ from rung.registry.places import Places, asked_for, open_blobs, settle
 from rung.registry.reach import Reach
 from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
+from rung.registry.serving import ServingRules, Spending
+from rung.registry.sessions import Sessions
+from rung.registry.stackings import Stackings
 from rung.registry.tasks import Tasks
 from rung.registry.timeline import Timeline
 from rung.registry.workers import Workers
@@ -118,6 +122,11 @@ class Home:
         self.looks = Looks(database)
         self.jobs = Jobs(database)
         self.workers = Workers(database)
+        self.serving = ServingRules(database, self.audit)
+        self.spending = Spending(database)
+        self.held = HeldCalls(database, self.audit, self.keys)
+        self.sessions = Sessions(database, self.audit)
+        self.stackings = Stackings(self.audit)
         if database.writable:
             self.blobs.clear_leftovers()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from rung.engine.caller import Caller
+from rung.engine.tools.attended import Attended
 from rung.json_form import digest
 from rung.parts import ChoiceConstraint, SchemaConstraint
 from rung.types import Answer, Candidate, Message
@@ -45,6 +46,7 @@ class Asked:
     user        the client's word for its own user (`user` or `safety_identifier`); "" where there is none
     stack       the client's body extension: what is to be added to the model, each with its weight; None where it says nothing
     mode        the client's body extension: a mode of the Candidate's task that its session goes into; "" where it says nothing
+    held        the client's body extension: the id under which an answer was held, whose conversation is to go on; "" where none
     """
 
     id: str
@@ -59,6 +61,7 @@ class Asked:
     user: str = ""
     stack: tuple[StackedAdapter, ...] | None = None
     mode: str = ""
+    held: str = ""
     stream: bool = False
 
 
@@ -213,8 +216,17 @@ class Router(Protocol):
     def route(self, asked: Asked, served: Served) -> Served:
         """The same, or the version of an arm, by what is sticky of who asks. Never a version that was rolled back."""
 
+    def stands(self, served: Served) -> bool:
+        """Whether what was routed may begin to answer: not the version of a rollout that was rolled back or paused since.
+
+        Asked before each try, and once more before the first piece goes out; where it does not, the question is routed anew.
+        """
+
     def seen(self, asked: Asked, served: Served, outcome: Outcome) -> None:
         """What was answered: shadows are asked, scorers that can judge online do. Must not wait."""
+
+    def heard(self, feedback: Feedback) -> None:
+        """What somebody says of an answer: it counts where a rollout chose what answered. Must not wait."""
 
 
 class Rails(Protocol):
@@ -225,6 +237,14 @@ class Rails(Protocol):
 
     def question(self, asked: Asked, served: Served) -> None:
         """Raises Refused for a question that is not to be answered."""
+
+    def caller(self, asked: Asked, served: Served, caller: Caller) -> Caller:
+        """The same, no more than the task's caps."""
+
+    def attended(self, asked: Asked, served: Served) -> Attended:
+        """How the question's calls go (Runtime.attended): who may have what called, and of an answer that was held before the calls
+        that were made for it, what a person has allowed among them. Raises Refused (404) for an id that is not the tenant's, (409)
+        with Retry-After where a person is still to be asked."""
 
     def answer(self, asked: Asked, served: Served, answer: Answer, tries: int) -> Ruling:
         """`tries` counts from 1."""

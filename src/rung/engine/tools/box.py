@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.calls import Call, plain_value
+from rung.engine.tools.attended import QUEUED, Attended
 from rung.engine.tools.declare import environment_of, server_job
 from rung.engine.tools.sandbox import Outcome, run_worker
 from rung.engine.tools.validate import fault_of, validator_of, whole_numbers
@@ -32,11 +33,12 @@ class Box:
 
     tools: ToolSet
     files: Path | None
+    attended: Attended | None = None
 
     def perform(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
         """What came of each call, in order: {"name", "arguments", "outcome", "result" or "reason", "seconds"}.
 
-        refused   no such tool, or arguments that its schema does not allow, or that have a fault
+        refused   no such tool, or not for who asks, or arguments that its schema does not allow, or that have a fault
         recorded  the result is one that the task's author recorded
         queued    its consequence needs a person, and nobody is there: not run
         ran       run under guard
@@ -59,6 +61,8 @@ class Box:
         tool = self._tools.get(call.name)
         if tool is None:
             return {"outcome": "refused", "reason": "there is no such tool", "seconds": 0.0}
+        if self.attended and not self.attended.allows(call.name):
+            return {"outcome": "refused", "reason": "it may not be called for who asks", "seconds": 0.0}
         if fault := call.fault or self._argument_fault(call):
             return {"outcome": "refused", "reason": f"wrong arguments: {fault}"[:300], "seconds": 0.0}
         key = digest([call.name, call.arguments])
@@ -66,7 +70,7 @@ class Box:
             return {"outcome": "recorded", "result": self._recorded[key], "seconds": 0.0}
         if tool.consequence not in self.tools.unattended:
             reason = f"its consequence is {tool.consequence}, which needs a person's consent"
-            return {"outcome": "queued", "reason": reason, "seconds": 0.0}
+            return {"outcome": QUEUED, "reason": reason, "seconds": 0.0}
         return {}
 
     def _told(self, outcome: Outcome) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from typing import Any
 
 from rung.calls import Call, calls_in, plain_value
 from rung.engine.backend import Asked, ContextTooLong, Request
+from rung.engine.markers import defused
+from rung.engine.tools.attended import Attended, waiting
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
 from rung.json_form import canonical_json
@@ -34,7 +36,8 @@ Made = Mapping[str, Any]
 def call_turns(calls: Sequence[Made]) -> list[Message]:
     """The turns that calls and their results stand for: the same in evaluation, demonstrations and training.
 
-    A result is one line of JSON, in which no line break can stand bare: what a tool returns cannot look like what follows it.
+    A result is one line of JSON, in which no line break can stand bare, and no template's words for who speaks stand whole: what a
+    tool returns cannot look like what follows it.
     """
     turns: list[Message] = []
     for number, call in enumerate(calls):
@@ -63,39 +66,56 @@ class Toolbox:
 
     tools: ToolUse
     box: Box
+    attended: Attended | None = None
 
     @classmethod
-    def open(cls, tools: ToolUse, blobs: Blobs) -> Toolbox:
-        """The tools that a Candidate names, their source from the store."""
+    def open(cls, tools: ToolUse, blobs: Blobs, attended: Attended | None = None) -> Toolbox:
+        """The tools that a Candidate names, their source from the store; `attended` where somebody waits for the answer."""
         files = blobs.local(tools.files) if tools.files else None
-        return cls(tools=tools, box=Box(tools=tools.toolset, files=files))
+        if attended and attended.most is not None:
+            steps = min(tools.steps, attended.most)
+            tools = replace(tools, steps=steps, forced=min(tools.forced, steps))
+        return cls(tools=tools, box=Box(tools=tools.toolset, files=files, attended=attended), attended=attended)
 
     def answer(self, requests: Sequence[Request], ask: Ask, shorter: Shorter) -> list[Answer]:
         """One Answer for each Request: figures are sums over its steps, `calls` what was called on the way."""
-        rows = [_Open(number, request) for number, request in enumerate(requests)]
-        waiting = rows
-        while waiting:
-            for row, said in zip(waiting, self._said(waiting, ask, shorter), strict=True):
+        rows = [self._opened(number, request) for number, request in enumerate(requests)]
+        under_way = rows
+        while under_way:
+            for row, said in zip(under_way, self._said(under_way, ask, shorter), strict=True):
                 row.said.append(said)
-            wanted = [self._wanted(row) for row in waiting]
+            wanted = [self._wanted(row) for row in under_way]
             outcomes = iter(self.box.perform([call for calls in wanted for call in calls]))
-            for row, calls in zip(waiting, wanted, strict=True):
+            for row, calls in zip(under_way, wanted, strict=True):
                 row.calls += [next(outcomes) for _ in calls]
-                spent = sum(call["seconds"] for call in row.calls)
-                row.closed = len(row.calls) >= self.tools.steps or spent > self.box.limits.total_seconds
-            waiting = [row for row, calls in zip(waiting, wanted, strict=True) if calls]
+                row.closed = self._is_closed(row)
+            under_way = [row for row, calls in zip(under_way, wanted, strict=True) if calls and not self._waits(row)]
         return [_summed(row) for row in rows]
 
-    def _said(self, waiting: Sequence[_Open], ask: Ask, shorter: Shorter) -> list[Answer]:
+    def _opened(self, number: int, request: Request) -> _Open:
+        """A question, with the calls that were made for it before."""
+        row = _Open(number, request, calls=[dict(call) for call in self.attended.made] if self.attended else [])
+        row.closed = bool(row.calls) and self._is_closed(row)
+        return row
+
+    def _is_closed(self, row: _Open) -> bool:
+        spent = sum(call["seconds"] for call in row.calls)
+        return len(row.calls) >= self.tools.steps or spent > self.box.limits.total_seconds
+
+    def _waits(self, row: _Open) -> bool:
+        """Whether a person is to be asked before the conversation goes on."""
+        return self.attended is not None and bool(waiting(row.calls))
+
+    def _said(self, rows: Sequence[_Open], ask: Ask, shorter: Shorter) -> list[Answer]:
         """One step. Questions that are too long are asked with fewer demonstrations, then without the last results."""
         answers: dict[int, Answer] = {}
-        while left := [place for place in range(len(waiting)) if place not in answers]:
+        while left := [place for place in range(len(rows)) if place not in answers]:
             try:
-                answers |= dict(zip(left, ask([self._next(waiting[place]) for place in left]), strict=True))
+                answers |= dict(zip(left, ask([self._next(rows[place]) for place in left]), strict=True))
             except ContextTooLong as error:
                 for place, problem in error.set_apart(left, answers):
-                    _shorten(waiting[place], problem, shorter)
-        return [answers[place] for place in range(len(waiting))]
+                    _shorten(rows[place], problem, shorter)
+        return [answers[place] for place in range(len(rows))]
 
     def _next(self, row: _Open) -> Request:
         """The question with all calls so far, and what may be said to it now."""
@@ -135,8 +155,8 @@ class Toolbox:
 
 def _result_text(call: Made) -> str:
     if "result" in call:
-        return f"Result of {call['name']}:\n{canonical_json(call['result'])}"
-    return f"{call['name']} gave no result: {canonical_json(call['reason'])}"
+        return f"Result of {call['name']}:\n{defused(canonical_json(call['result']))}"
+    return f"{call['name']} gave no result: {defused(canonical_json(call['reason']))}"
 
 
 def _shorten(row: _Open, problem: str, shorter: Shorter) -> None:

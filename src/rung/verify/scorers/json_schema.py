@@ -20,6 +20,8 @@ from rung.verify.parse import NotJson, as_text, find_json, strict_json, unfenced
 from rung.verify.schema import in_schema_order, infer_schema, of_main_kind, schema_fault, value_fault
 from rung.verify.scoring import EVERY_KIND
 
+TARGETLESS = True
+
 
 class Config(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
     """`schema`: a JSON schema (draft 2020-12), or the name of a file that holds one."""

@@ -26,6 +26,11 @@ LISTS = {
 }
 
 
+def TARGETLESS(config: Config) -> bool:
+    """Without a group an answer must only fit the pattern."""
+    return not _pattern(config).groups
+
+
 class Config(BaseModel, extra="forbid", frozen=True):
     """`pattern`: a Python regular expression with one group or none. `ignore_case`: A is a. `match`: what a list means."""
 
