@@ -100,11 +100,11 @@ def _doing(rungs: tuple[RungSoFar, ...], facts: Mapping[str, Any]) -> str:
     if not rungs:
         return "locking the task"
     if passed := next((one.rung for one in rungs if one.state == "passed"), None):
-        return f"{passed} passed; trying whether something cheaper holds"
+        return f"trying whether something cheaper than {passed} holds, which passed"
     waiting = next((one for one in rungs if one.state in ("built", "ahead")), None)
     if waiting is None:
         return "finishing"
-    return f"{waiting.rung} is at the gate" if waiting.state == "built" else f"{waiting.rung} is being built"
+    return f"the gate judges {waiting.rung}" if waiting.state == "built" else f"building {waiting.rung}"
 
 
 def _verdict(stored: Any) -> Verdict | None:

@@ -27,6 +27,7 @@ from rung.serve.dashboard.visits import Answer, Missing, Page, Sent, Shown, Stre
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
+    from starlette.types import Receive, Scope, Send
 
 LOG = logging.getLogger(__name__)
 MENU = (
@@ -223,7 +224,7 @@ class _Doors:
                 visit.session.notes.append(answer.note)
             return RedirectResponse(answer.to, 303)
         if isinstance(answer, Streamed):
-            return StreamingResponse(_lines(answer), media_type="application/x-ndjson")
+            return _Stream(answer)
         return self._page(answer, visit.session, renews=visit.renews)
 
     def _page(self, shown: Shown, session: Session, *, renews: bool = False) -> Response:
@@ -252,8 +253,15 @@ class _Doors:
             return {}
 
 
-def _lines(answer: Streamed) -> Iterator[str]:
-    try:
-        yield from answer.lines
-    finally:
-        answer.left()
+class _Stream(StreamingResponse):
+    """Lines as they come. Whoever makes them is told when nobody reads any more, at their end or before it."""
+
+    def __init__(self, answer: Streamed) -> None:
+        super().__init__(answer.lines, media_type="application/x-ndjson")
+        self._left = answer.left
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._left()
