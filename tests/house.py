@@ -31,6 +31,7 @@ LAYERS: Mapping[str, frozenset[str] | None] = {
     "export": L0 | {"data", "engine", "registry", "verify", "task", "admission", "promote", "report"},
     "report": L0 | {"registry"},
     "campaign": L0 | {"data", "engine", "verify", "task", "rungs", "registry", "climb", "promote", "report"},
+    "tuning": L0 | {"data", "engine", "verify", "task", "propose", "rungs", "registry", "climb"},
     # A lean image: nothing that climbs or trains.
     "serve": L0 | {"data", "engine", "registry", "verify", "task", "promote", "report"},
     "cli": None,

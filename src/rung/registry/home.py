@@ -7,6 +7,7 @@ keys/         private keys
 blobs/        what the history names by digest; where `format` names a bucket, it is there, and here are copies
 batches/      what is known of batches that servers have
 jobs/         logs of jobs that ran on this machine
+tuning/       the rows, and the task file, of each fine-tuning job that a server took
 downloads/    what was fetched, and what was made of it
 reports/      HTML
 """
@@ -28,6 +29,7 @@ from rung.registry.climbs import Climbs
 from rung.registry.db import Database
 from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
+from rung.registry.files import Files
 from rung.registry.held import HeldCalls
 from rung.registry.integrity import Integrity
 from rung.registry.jobs import Jobs
@@ -49,6 +51,7 @@ from rung.registry.sessions import Sessions
 from rung.registry.stackings import Stackings
 from rung.registry.tasks import Tasks
 from rung.registry.timeline import Timeline
+from rung.registry.tunings import Tunings
 from rung.registry.workers import Workers
 
 
@@ -122,6 +125,8 @@ class Home:
         self.looks = Looks(database)
         self.jobs = Jobs(database)
         self.workers = Workers(database)
+        self.files = Files(database, self.blobs)
+        self.tunings = Tunings(database)
         self.serving = ServingRules(database, self.audit)
         self.spending = Spending(database)
         self.held = HeldCalls(database, self.audit, self.keys)

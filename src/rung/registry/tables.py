@@ -152,6 +152,27 @@ origins = _table(
 others = _table("others", _text("fingerprint", unique=True), _text("kind"), _text("name"), _text("home"), _text("public"))
 removed = _table("removed", _text("blob", index=True), Column("bytes", Integer, nullable=False))
 places = _table("places", _text("what", unique=True), _text("url"))
+tunings = _table(
+    "tunings",
+    _text("id", unique=True),
+    _text("once", unique=True),
+    _text("tenant", index=True),
+    _text("name", unique=True),
+    _text("asked"),
+    _text("job"),
+)
+tuning_events = _table("tuning_events", _text("tuning", index=True), _text("level"), _text("message"), _text("data"))
+tuning_checkpoints = _table(
+    "tuning_checkpoints",
+    _text("tuning"),
+    Column("step", Integer, nullable=False),
+    _text("model"),
+    _text("metrics"),
+    UniqueConstraint("tuning", "step"),
+)
+tuning_ends = _table(
+    "tuning_ends", _text("tuning", unique=True), _text("model"), _text("result"), _text("fault"), Column("tokens", Integer)
+)
 
 
 def _numbered(name: str, first: str, *texts: str, of: tuple[str, ...] = ()) -> Table:
@@ -184,6 +205,18 @@ answers = Table(
     Column("example", Text, primary_key=True),
     _text("payload"),
     _text("kept", server_default=""),
+)
+
+# A tenant's files go when the tenant, or their time, says so.
+files = _table(
+    "files",
+    _text("id", unique=True),
+    _text("tenant", index=True),
+    _text("filename"),
+    _text("purpose"),
+    Column("bytes", Integer, nullable=False),
+    _text("digest", index=True),
+    Column("expires", Float),
 )
 
 leases = Table(

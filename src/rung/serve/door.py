@@ -55,7 +55,8 @@ class Delivered:
     """What a question came to.
 
     served   what answered, which is another than what was asked where the rails fell back on it
-    ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place
+    ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place; held, where `reason` is the id
+             under which a person is asked, and the answer tells so
     departs  in what it was asked otherwise than in its evaluation
     """
 
@@ -173,7 +174,7 @@ class Door:
         outcome, answer = Outcome(ending="failed", status=500), None
         try:
             with self.spans.answering(asked, served) as ended:
-                delivered = work(served, heard.hear)
+                delivered = work(served, heard.hears)
                 answer = delivered.answer
                 outcome = _outcome(delivered, served, heard.first, began)
                 ended(outcome)
@@ -195,9 +196,6 @@ class Door:
             except _TakenBack:
                 first = served = self.resolve(asked)
                 continue
-            if ruling.ending == "held":
-                held = f"This answer waits for a person's consent, under {ruling.reason}."
-                raise Refused(409, held, type="permission_error", code="held_for_approval")
             if ruling.ending != "fallback":
                 ending: Ending = "fallback" if served is not first and ruling.ending == "answered" else ruling.ending
                 return replace(delivered, ending=ending, reason=ruling.reason)
@@ -217,7 +215,7 @@ class Door:
             first = _First(lambda: self.router.stands(served), caller)
             allowed = self.rails.caller(asked, served, replace(caller, hear=first.hear))
             question = question_of(with_hint(asked, hint), served, allowed)
-            if self.rails.holds_back(served) or not question.flows:
+            if caller.hear is nobody_hears or self.rails.holds_back(served) or not question.flows:
                 question = replace(question, caller=replace(question.caller, hear=nobody_hears))
             answer = self._computed(asked, served, question, first)
             ruling = self.rails.answer(asked, served, answer, tries)
@@ -312,6 +310,7 @@ class _Heard:
 
     def __init__(self, hear: Hear) -> None:
         self._hear, self.first = hear, 0.0
+        self.hears: Hear = nobody_hears if hear is nobody_hears else self.hear
 
     def hear(self, piece: Piece) -> None:
         self.first = self.first or time.monotonic()

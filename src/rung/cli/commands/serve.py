@@ -24,9 +24,14 @@ TITLES = ("model", "version", "rung", "aliases")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--names", help="What to serve, as patterns: tone,legal-*. All that is registered without.")
 @click.option("--warm", help="Versions that must have answered before the server is ready: tone@champion,spam. Bases always.")
+@click.option(
+    "--engine", "engines", multiple=True, help="A vLLM for a base: BASE=http://127.0.0.1:8001/v1#model (docs/engines.md)."
+)
 @click.option("--traces", is_flag=True, help="Send OpenTelemetry spans to where OTEL_EXPORTER_OTLP_ENDPOINT says.")
 @json_option
-def command(host: str, port: int, names: str | None, warm: str | None, traces: bool, as_json: bool) -> None:
+def command(
+    host: str, port: int, names: str | None, warm: str | None, engines: tuple[str, ...], traces: bool, as_json: bool
+) -> None:
     """Serve what is registered behind OpenAI's API.
 
     `model` is what `rung answer` takes: tone (its newest version), tone@3, tone@champion; `base` is the bare base. An answer is
@@ -38,11 +43,12 @@ def command(host: str, port: int, names: str | None, warm: str | None, traces: b
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with open_home(write=True) as home:
-        serve(home, host, port, names=_words(names), warm=_words(warm), traces=traces, as_json=as_json)
+        parts = {"names": _words(names), "engines": engines, "traces": traces}
+        serve(home, host, port, warm=_words(warm), as_json=as_json, **parts)
 
 
-def serve(home: Home, host: str, port: int, *, names: tuple[str, ...], warm: tuple[str, ...], traces: bool, as_json: bool) -> None:
-    """Serves a home until it is told to stop."""
+def serve(home: Home, host: str, port: int, *, warm: tuple[str, ...], as_json: bool, **parts: Any) -> None:
+    """Serves a home until it is told to stop. `parts` are those of `Settings`."""
     try:
         from rung.serve.app import build_app
     except ImportError as error:
@@ -50,7 +56,7 @@ def serve(home: Home, host: str, port: int, *, names: tuple[str, ...], warm: tup
     from rung.serve.opening import Settings, chosen, open_door
     from rung.serve.running import Plane, has_keys, listen, run
 
-    door = open_door(home, Settings(names=names, traces=traces))
+    door = open_door(home, Settings(**parts))
     versions = chosen(door, warm)
     plane = Plane(app=build_app(door), listens=listen(host, port, keys=has_keys(door)))
     run(door, [plane], versions, lambda: _tell(door, plane, as_json=as_json))
