@@ -37,9 +37,11 @@ def typed(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 
 def test_a_tenants_life(typed: Typed) -> None:
     assert "No tenants yet" in typed("tenant")
-    assert "rung tenant key acme" in typed(
-        "tenant", "add", "acme", "models=spam,legal-*", "usd_per_million_tokens=1", "usd_per_day=5"
-    )
+    added = typed("tenant", "add", "acme", "models=spam,legal-*", "usd_per_million_tokens=1", "usd_per_day=5")
+    assert "rung tenant key acme" in added
+    assert "start them again" in added
+    assert "start them again" not in typed("tenant", "add", "other")
+    typed("tenant", "end", "other")
     made = typed("tenant", "key", "acme", "label=ci", "lasts=30d", "--json")
     assert made["key"].startswith("rk-")
     told = typed("tenant", "show", "acme", "--json")
