@@ -88,6 +88,28 @@ def test_what_answered_whom_is_in_the_journal(planes: Planes, answer: str) -> No
     assert planes.home.served.texts(answer)["question"] == '[{"content":"good day","role":"user"}]'
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "good day"}], "stream": True}),
+        ("/v1/completions", {"prompt": "good day"}),
+        ("/v1/responses", {"input": "good day"}),
+    ],
+)
+def test_every_way_of_asking_is_counted_and_in_the_journal(planes: Planes, path: str, body: dict[str, Any]) -> None:
+    scope = changed(Scope(), {"tokens_per_day": 10**6})
+    tenant = planes.home.tenants.add(path.strip("/").replace("/", "-"), scope)
+    key = planes.home.api_keys.make("tenant", tenant.id)[0]
+    response = planes.data.post(path, json={"model": "spam", **body}, headers=bearer(key))
+    assert response.status_code == 200, response.text
+    (row,) = planes.home.served.find(Wanted(tenant=tenant.id))
+    assert (row.ending, row.begun.ref) == ("answered", "spam@1")
+    assert row.begun.id in response.text
+    planes.run("POST", "/reload")
+    day, _ = planes.home.budgets.now(tenant.id)
+    assert day.questions == 1
+
+
 def test_a_tenant_sees_its_own_models_alone(planes: Planes) -> None:
     for own, key in (("spam", planes.spam), ("legal", planes.legal)):
         told = planes.data.get("/v1/models", headers=bearer(key)).json()
