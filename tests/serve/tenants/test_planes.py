@@ -258,3 +258,15 @@ def test_corrections_become_labelled_rows(planes: Planes, answer: str, tmp_path:
     assert corrections_of(planes.home, "legal").rows == ()
     planes.home.served.forget_texts("2999")
     assert corrections_of(planes.home, "spam").wordless == 1
+
+
+def test_an_admin_looks_at_what_waits_for_a_person_and_at_sessions(planes: Planes) -> None:
+    assert planes.run("GET", "/approvals").json() == {"held": []} == planes.run("GET", "/approvals?state=waiting").json()
+    assert planes.run("GET", "/approvals?state=soon").status_code == 400
+    assert planes.run("GET", "/approvals/held-none").status_code == 404
+    assert planes.run("POST", "/approvals/held-none", decision="approve", **{"as": "bob"}).status_code == 404
+    assert planes.run("POST", "/approvals/held-none", decision="approve", who="bob").status_code == 400
+    assert planes.run("GET", "/sessions").json() == {"sessions": []}
+    assert planes.admin.get("/admin/approvals", headers=bearer(planes.spam)).status_code == 401
+    assert planes.data.get("/v1/held/held-none").status_code == 401
+    assert planes.data.get("/v1/held/held-none", headers=bearer(planes.spam)).status_code == 404
