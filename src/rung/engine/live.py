@@ -114,6 +114,13 @@ class LiveBackend(Backend, Protocol):
 
 
 @runtime_checkable
+class NamesEngine(Protocol):
+    """What computes, for fingerprints: equal words say equal arithmetic."""
+
+    def engine(self) -> str: ...
+
+
+@runtime_checkable
 class GoesLive(Protocol):
     """A Backend that can take questions of many threads into one batch."""
 
@@ -139,11 +146,12 @@ class LiveRuntime(Runtime):
             known.prepare()
 
     def engine(self, base: str) -> str:
-        """What computes a Candidate's base, for its fingerprint; "" where that is not this process."""
+        """What computes a Candidate's base, for its fingerprint; "" where nobody says."""
         if BaseReference.read(base).is_linear:
             return ""
-        known = self.bases.live(self.backend_for(base))
-        return known.engine() if known else ""
+        backend = self.backend_for(base)
+        known = self.bases.live(backend) or backend
+        return known.engine() if isinstance(known, NamesEngine) else ""
 
     def figures(self) -> tuple[EngineFigures, ...]:
         """Of each base in this process that has been asked for."""
