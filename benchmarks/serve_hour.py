@@ -296,8 +296,8 @@ def _run(server: Server, load: Load, seconds: float, lots: random.Random) -> Non
         if lots.random() < 0.3:
             server.lock(lots.uniform(0.2, 3.0))
     load.all_once()  # what is kept for the next question is there, before memory is looked at
-    time.sleep(min(20.0, seconds / 10))
-    while time.monotonic() < began + seconds:
+    end = max(began + seconds, time.monotonic() + seconds / 2)
+    while time.monotonic() < end:
         server.look()
         hinder = lots.choices((server.lock, server.fill_disk, time.sleep), (1, 1, 4))[0]
         hinder(lots.uniform(0.5, 3.0))
