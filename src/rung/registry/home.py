@@ -42,6 +42,7 @@ from rung.registry.others import Others
 from rung.registry.places import Places, asked_for, open_blobs, settle
 from rung.registry.reach import Reach
 from rung.registry.receipts import Receipts
+from rung.registry.rollouts import Rollouts
 from rung.registry.runs import Runs
 from rung.registry.tasks import Tasks
 from rung.registry.timeline import Timeline
@@ -117,6 +118,7 @@ class Home:
         self.reach = Reach(database)
         self.looks = Looks(database)
         self.jobs = Jobs(database)
+        self.rollouts = Rollouts(database, self.audit)
         self.workers = Workers(database)
         if database.writable:
             self.blobs.clear_leftovers()

@@ -18,6 +18,8 @@ from rung.registry.keys import KEY, Identity
 from rung.registry.locks import LOCKED, told_of
 from rung.registry.origins import RECEIVED, Origins
 from rung.registry.others import KNOWN, Others
+from rung.registry.rollouts import ROLLOUT, event_of
+from rung.registry.rollouts import told_of as told_of_event
 
 if TYPE_CHECKING:
     from rung.registry.audit import Audit
@@ -72,6 +74,10 @@ def _other(row: Any) -> tuple[str, Mapping[str, Any]]:
     return row.fingerprint, {name: getattr(row, name) for name in ("fingerprint", "kind", "name", "home", "public")}
 
 
+def _rollout(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.rollout, told_of_event(event_of(row))
+
+
 KEPT = (
     Kept(table=tables.names, kinds=(FOUND, REGISTERED), told=_version),
     Kept(table=tables.alias_moves, kinds=MOVES, told=_move),
@@ -81,6 +87,7 @@ KEPT = (
     Kept(table=tables.approvals, kinds=("approval",), told=_signed),
     Kept(table=tables.origins, kinds=(RECEIVED,), told=_origin),
     Kept(table=tables.others, kinds=(KNOWN,), told=_other),
+    Kept(table=tables.rollout_events, kinds=(ROLLOUT,), told=_rollout),
 )
 
 
