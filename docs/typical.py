@@ -133,5 +133,8 @@ TYPICAL: tuple[Typical, ...] = (
         title="after a mark", scorer="regex", targets=("#### 12", "#### -7", "#### 1250"), settings={"pattern": r"#### (-?\d+)"}
     ),
     Typical(title="a form", scorer="regex", targets=("12 May", "3 June", "30 July"), settings={"pattern": r"^\d{1,2} [A-Z]\w+$"}),
+    Typical(title="no forbidden word", scorer="forbidden", targets=("310 g", "Rome", "at nine"), settings={"words": ["damn"]}),
+    Typical(title="no personal data", scorer="personal_data", targets=("310 g", "Rome", "room 14")),
+    Typical(title="a length", scorer="length", targets=("310 g", "Rome", "at nine"), settings={"characters": 400}),
     Typical(title="your own function", scorer="python", targets=("yes", "no"), settings={"function": "own.py#right"}, code=OWN),
 )  # fmt: skip

@@ -69,7 +69,7 @@ def test_layers() -> None:
         ),
         ("verify/relative.py", "from ..train import loop\n", "verify must not import train"),
         ("types.py", "import numpy\n", "layer 0 imports the standard library only"),
-        ("serve/app.py", "import json\n", "'serve' is in no layer"),
+        ("attic/app.py", "import json\n", "'attic' is in no layer"),
     ],
 )
 def test_a_planted_layer_violation_is_seen(planted: Path, file: str, line: str, why: str) -> None:

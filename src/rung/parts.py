@@ -231,6 +231,9 @@ class Span:
         return Span(least=min(self.least, value), expected=min(self.expected, value), most=min(self.most, value))
 
 
+NOTHING = Span.of(0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pace:
     """How fast a machine works with a base, in tokens a second, by which a search is sized: read in questions, and trained on.

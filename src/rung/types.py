@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from rung.json_form import LEFT_OUT, as_json, digest
+from rung.line import Serving
 from rung.parts import Calibration, Constraint, Demonstrations, Gold, Knowledge, ProbeSettings, Retrieval, ToolSet, ToolUse
 from rung.sources.base import BaseReference
 
@@ -22,13 +23,11 @@ Status = Literal["pass", "fail", "undecided"]
 Unit = Literal["share", "points", "number"]
 Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
-# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, since the server failed or refused the question, or sent
-# one without a text.
+# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, as the server failed, refused or sent one without a text.
 CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT, UNHELD = "length", "content_filter", "error", "refused", "silent", "unheld"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
-# Of a Task, what is no part of its lock.
-OUTSIDE = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch")
+OUTSIDE = ("examples", "path", "traffic", "findings", "base_name", "base_adapter", "in_flight", "batch", "serving")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,8 +174,8 @@ class Finding:
 class Task:
     """What good means, locked before rung 0 runs. `settings` holds each rung's configuration under the rung's name.
 
-    No part of its digest: what is OUTSIDE: `findings` of the audit; `traffic`, what break-evens are told in. Rungs share alpha by
-    `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
+    No part of its digest: what is OUTSIDE: `findings` of the audit; `traffic`, what break-evens are told in; `serving`. Rungs share
+    alpha by `alpha_shares`. `base_adapters` (digests) are those of a registered version (`base_name`) and `base_adapter`."""
 
     name: str
     base: str
@@ -202,6 +201,7 @@ class Task:
     in_flight: int | None = None
     batch: bool = False
     alpha_shares: Literal["dev", "equal"] = "dev"
+    serving: Serving | None = field(default=None, metadata=LEFT_OUT)
 
     @cached_property
     def base_reference(self) -> BaseReference:

@@ -7,18 +7,17 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from warm import Warm
 
 from rung.cli.app import run
 from rung.registry.home import open_home
 
 MOMENTS = 3
-COMMAND = [sys.executable, "-m", "rung"]
 
 
 def every_kind_of_step(content: dict[str, Any]) -> None:
@@ -31,10 +30,8 @@ def every_kind_of_step(content: dict[str, Any]) -> None:
     }
 
 
-def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"RUNG_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([*COMMAND, *arguments], text=True, env=environment, start_new_session=True, **pipes)
+def start(home: Path, *arguments: str) -> Warm:
+    return Warm(["rung", *arguments], home.with_name(f"{home.name}.out"), {"RUNG_HOME": str(home)})
 
 
 def words(errors: str) -> list[str]:
@@ -54,7 +51,7 @@ def test_the_second_climb_of_one_task_is_refused_and_all_else_goes_on(
     path = task(every_kind_of_step)
     first = start(home, "climb", path, "--json")
     while not (held := holders(capsys)):
-        assert first.poll() is None, first.communicate()
+        assert first.returncode is None, first.communicate()
         time.sleep(0.1)
     assert held == [first.pid]
     os.kill(first.pid, signal.SIGSTOP)  # it holds its climb all the same, for as long as this takes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -14,23 +13,21 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from test_climb import decided
 from toy import write_toy
+from warm import Warm
 
 # RUNG_ALL_KILLS=1 makes them twenty.
 KILLS = 20 if os.environ.get("RUNG_ALL_KILLS") else 8
 
 
-def start(task_file: Path, home: Path, out: Path) -> subprocess.Popen:
-    environment = os.environ | {"RUNG_HOME": str(home), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    with out.open("w") as stdout:
-        command = [sys.executable, "-m", "rung", "climb", str(task_file), "--json"]
-        return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, env=environment, start_new_session=True)
+def start(task_file: Path, home: Path, out: Path) -> Warm:
+    return Warm(["rung", "climb", str(task_file), "--json"], out, {"RUNG_HOME": str(home)})
 
 
 def finish(task_file: Path, home: Path, out: Path) -> dict:
     process = start(task_file, home, out)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 1, errors.decode()
-    return json.loads(out.read_text())
+    said, errors = process.communicate(timeout=300)
+    assert process.returncode == 1, errors
+    return json.loads(said)
 
 
 def test_killed_again_and_again_the_climb_ends_the_same(tiny_base, tmp_path):
@@ -45,12 +42,11 @@ def test_killed_again_and_again_the_climb_ends_the_same(tiny_base, tmp_path):
         try:
             process.wait(draw.uniform(0.05, 1.0) * whole_s)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             kills += 1
         else:
             assert decided(json.loads(out.read_text())) == decided(untouched)
             homes += 1
-        process.communicate()
     assert decided(finish(task_file, home, out)) == decided(untouched)
     adapter = next(rung for rung in untouched["rungs"] if rung["rung"] == "r4_adapter")
     assert adapter["candidate"], "the candidate's id covers the digest of the adapter's bytes"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 from test_climb import decided
 from toy import write_toy
+from warm import Warm
 
 from rung.registry.home import open_home
 
@@ -35,11 +35,8 @@ class Killed:
     kills: int = 0
     ends: list[dict[str, Any]] = field(default_factory=list)
 
-    def start(self, home: Path, out: Path) -> subprocess.Popen[bytes]:
-        environment = os.environ | {"RUNG_HOME": str(home), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-        with out.open("w") as stdout:
-            command = [sys.executable, "-m", "rung", "climb", str(self.task_file), "--json", *self.options]
-            return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, env=environment, start_new_session=True)
+    def start(self, home: Path, out: Path) -> Warm:
+        return Warm(["rung", "climb", str(self.task_file), "--json", *self.options], out, {"RUNG_HOME": str(home)})
 
     def alone(self, home: Path) -> float:
         """Seconds that it takes when nobody kills it; its end is the first."""
@@ -54,14 +51,13 @@ class Killed:
             process = self.start(home, out)
             try:
                 spared = whole_s is None or self.kills == KILLS
-                _, errors = process.communicate(timeout=None if spared else self.draw.uniform(0.1, 0.9) * (whole_s or 0.0))
+                said, errors = process.communicate(timeout=None if spared else self.draw.uniform(0.1, 0.9) * (whole_s or 0.0))
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                process.kill()
                 self.kills += 1
             else:
-                assert process.returncode == self.code, errors.decode()
-                self.ends.append(decided(json.loads(out.read_text())))
+                assert process.returncode == self.code, errors
+                self.ends.append(decided(json.loads(said)))
                 return
 
 

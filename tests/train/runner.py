@@ -1,4 +1,4 @@
-"""A training run in a process of its own that kills itself, with SIGKILL, at the moment it is told: `runner.py BASE WORK MOMENT`.
+"""A training run in a process of its own that kills itself, with SIGKILL, at the moment it is told: `runner.py BASE WORK MOMENT THREADS`.
 
 MOMENT is `never`, `step:N` (after N steps), `dev:N` (in the N-th dev score), `write:N` (checkpoint N written but not in place),
 `save:N` (N-th adapter written but not in place), or `interrupt:N` (Ctrl-C in step N).
@@ -12,6 +12,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from toys import FACTS, Told, load, settings, toy_rows
 
@@ -94,4 +95,5 @@ def run(base: Path, work: Path, moment: str = "never", **changed):
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(int(sys.argv[4]))
     print(run(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]).folder)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from runner import SETTINGS, Watching, run
 from toys import FACTS, load, settings, toy_rows
+from warm import Warm
 
 from rung.errors import BrokenEnvironment
 from rung.progress import Silent
@@ -28,10 +26,11 @@ def uninterrupted(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return run(tiny_base, tmp_path_factory.mktemp("uninterrupted"))
 
 
-def start(base: Path, work: Path, moment: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, sys.path))}
-    command = [sys.executable, str(HERE / "runner.py"), str(base), str(work), moment]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def ended(base: Path, work: Path, moment: str) -> int | None:
+    argv = [str(HERE / "runner.py"), str(base), str(work), moment, str(torch.get_num_threads())]
+    process = Warm(argv, work.with_name("runner.out"), {})
+    process.communicate()
+    return process.returncode
 
 
 def same(trained: Trained, other: Trained) -> bool:
@@ -57,7 +56,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tiny_base: Path
 @pytest.mark.parametrize("moments", [["step:5", "dev:2", "write:3"], ["save:2", "step:1", "write:1", "dev:1", "step:2"]])
 def test_killed_at_any_moment_it_ends_the_same(tiny_base: Path, tmp_path: Path, uninterrupted: Trained, moments: list[str]):
     for moment in moments:
-        assert start(tiny_base, tmp_path, moment).returncode == -signal.SIGKILL
+        assert ended(tiny_base, tmp_path, moment) == -signal.SIGKILL
     assert same(run(tiny_base, tmp_path), uninterrupted)
 
 

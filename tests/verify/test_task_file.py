@@ -141,7 +141,7 @@ quality:
   scorer: choise
   at_lest: .8
 guards:
-  pii: {at_most: .01}
+  jailbreak: {at_most: .01}
   form: {scorer: json_fields, at_least: 80, fields: {a: {kind: nummer, treshold: 1}}}
   match: {scorer: regex, pattern: "(", not_worse_than: champion}
 tools: tools.py
@@ -163,7 +163,7 @@ rungs: {r4_adaptor: {rank: 2}}
             "  task.yaml:6: a bar is exactly one of 'at_least', 'at_most', 'better_than' and 'not_worse_than'; here is none",
             "  task.yaml:7: no scorer is called 'choise'. Did you mean 'choice'?",
             "  task.yaml:8: unknown key 'at_lest'. Did you mean 'at_least'?",
-            "  task.yaml:10: the guard 'pii' is not in this version",
+            "  task.yaml:10: the guard 'jailbreak' is not in this version",
             "  task.yaml:11: 80 is no bar: bars lie within 0 and 1. Did you mean 0.8?",
             "  task.yaml:11: 'kind' cannot be 'nummer'. Did you mean 'number'?",
             "  task.yaml:11: unknown key 'treshold'. Did you mean 'threshold'?",

@@ -78,7 +78,7 @@ def import_adapter(
         if base.kind != "local" or base.folder is None:
             problem = f"an adapter cannot be put on {base.reference.bare}: its weights are not here"
             raise UserError(problem, where=str(folder), hint="Name the folder, hub or package of the model that it was trained on.")
-        shape = _shape(base.folder)
+        shape = shape_of(base.folder)
         loaded = _held_against(copy, folder, base, shape, beneath)
         stored = store.put_tree(_kept(copy, scratch / "kept", loaded, base, home))
     note = other_base(settings, base.reference)
@@ -214,18 +214,13 @@ def _plain(loaded: Loaded, base: Base) -> Callable[[Path], None]:
     return make
 
 
-def _shape(folder: Path) -> Shape | None:
+def shape_of(folder: Path) -> Shape | None:
     """Of a base whose shape is known without its weights; another's is looked at when it is opened."""
-    from rung.engine.local.architecture import DecoderConfig, NotComputed
     from rung.engine.local.hooked.interface import NotHooked
-    from rung.engine.local.hooked.shape import HookedShape
+    from rung.engine.local.known_shape import known_shape
 
     try:
-        return DecoderConfig.read(folder)
-    except NotComputed:
-        pass
-    try:
-        return HookedShape.read(folder)
+        return known_shape(folder)
     except NotHooked:
         return None
 

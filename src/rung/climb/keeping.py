@@ -37,7 +37,7 @@ def kept_lock(task: Task) -> KeptLock:
     """A task as a home keeps it."""
     from rung.data.digest import text_keys
 
-    settings = as_json(replace(task, examples=(), findings=()))
+    settings = as_json(replace(task, examples=(), findings=(), serving=None))
     del settings["examples"], settings["findings"]
     rows = task.examples
     return KeptLock(

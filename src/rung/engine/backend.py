@@ -95,6 +95,17 @@ class ContextTooLong(UserError):
         return [(places[index], problem) for index, problem in self.problems.items()]
 
 
+class Unaskable(UserError):
+    """A question that this model cannot be asked as it is: its turns, its form. Whoever asks can mend it.
+
+    param  what of the question is meant, as OpenAI's API calls it; `code` a word for programs
+    """
+
+    def __init__(self, problem: str, *, where: str = "", hint: str = "", param: str = "messages", code: str = "") -> None:
+        super().__init__(problem, where=where, hint=hint)
+        self.param, self.code = param, code
+
+
 # What a question has to pay for each token that it shares with others, as a share of one of its own: its own tokens look back at it
 # (benchmarks/demonstrations.py with 4 and 16 rows on the tone task and the base of 135 million weights: 0.04).
 CACHED_SHARE = 0.05

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from rung.engine.backend import Unaskable
 from rung.engine.clock import DATE_STRING, dated
-from rung.engine.encoding import CLOSE, OPEN, encode
+from rung.engine.encoding import encode
+from rung.engine.markers import Marks
 from rung.errors import UserError
 from rung.json_form import canonical_json, digest
 from rung.reply import closing_of, opened_thought, read_reply, without_thoughts
@@ -63,10 +65,19 @@ class ChatTemplate:
         return self._shows("7f3a", [_user("hi"), said, result])
 
     @cached_property
-    def control_tokens(self) -> re.Pattern[str]:
-        """Matches every token that the tokenizer keeps for structure, the longest first; never matches where it has none."""
-        special = [token.content for token in self.tokenizer.added_tokens_decoder.values() if token.special]
-        return re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))) or "(?!)")
+    def marks(self) -> Marks:
+        """What it tells structure by: in what somebody says, that is text."""
+        return Marks.of(self.tokenizer, self._gaps())
+
+    def _gaps(self) -> list[str]:
+        """What it writes between what is said; nothing of one that refuses the turns."""
+        said = ["7f3a", "8e4b", "9d5c", "6a2f"]
+        turns = [_user(said[1]), {"role": "assistant", "content": said[2]}, _user(said[3])]
+        system = [{"role": "system", "content": said[0]}] if self.takes_system else []
+        try:
+            return re.split("|".join(said), self.apply([*system, *turns], None, add_generation_prompt=True))
+        except UserError:
+            return []
 
     @cached_property
     def around(self) -> tuple[str, str]:
@@ -76,10 +87,10 @@ class ChatTemplate:
         full = self.apply([_user("hi"), {"role": "assistant", "content": "7f3a"}], None, add_generation_prompt=False)
         before, _, after = full.rpartition("7f3a")
         lead = before[len(prompt) :] if before.startswith(prompt) else ""
-        has_words = self.control_tokens.sub("", read_reply(lead).text).strip()
+        has_words = self.marks.control.sub("", read_reply(lead).text).strip()
         if has_words or (not lead.strip() and opened_thought(prompt)):
             lead = closing_of(prompt)
-        token = self.control_tokens.search(after)
+        token = self.marks.control.search(after)
         return lead, after[: token.end()] if token else self.tokenizer.eos_token or ""
 
     @cached_property
@@ -123,7 +134,7 @@ class ChatTemplate:
             return self._rendered(messages, offered, add_generation_prompt=add_generation_prompt)
         except _faults() as error:
             roles = ", ".join(str(message.get("role")) for message in messages)
-            raise UserError(
+            raise Unaskable(
                 f"the base's chat template cannot render a conversation of the roles {roles}: {error}",
                 hint="Reorder the turns as the template wants them, or choose another base.",
             ) from error
@@ -192,10 +203,10 @@ def render(template: ChatTemplate, messages: Sequence[Message], tools: Tools, *,
     turns = [_plain(template, message) for message in messages]
     native = bool(tools) and template.takes_tools
     if tools and not native:
-        turns = _with_system(turns, _fence(template, tools_text(tools)))
+        turns = _with_system(turns, template.marks.said("system", tools_text(tools)))
     if turns and turns[0]["role"] == "system" and not template.takes_system:
         turns = _folded(turns)
-    shown = [_fence_all(template, wrapped_tool(tool)) for tool in tools] if native else None
+    shown = [template.marks.fenced_all(wrapped_tool(tool)) for tool in tools] if native else None
     return template.apply(turns, shown, add_generation_prompt=add_generation_prompt)
 
 
@@ -239,7 +250,7 @@ def opening(tokenizer: Any) -> str:
 def stop_tokens(tokenizer: Any) -> tuple[int, ...]:
     """Ids that end an answer: the template's end of turn, and the tokenizer's end of sequence."""
     template = chat_template(tokenizer)
-    closing = template.control_tokens.search(template.around[1])
+    closing = template.marks.control.search(template.around[1])
     ids = {tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(closing.group()) if closing else None}
     return tuple(sorted(ids - {None}))
 
@@ -279,7 +290,7 @@ def text_of(content: Any) -> str:
         said = without_thoughts(content)
         if all(isinstance(part.get("text"), str) for part in said):
             return "".join(part["text"] for part in said)
-    raise UserError(
+    raise Unaskable(
         "a message's content is neither text nor a list of text parts", hint="Only text is supported: no images, no audio."
     )
 
@@ -319,7 +330,7 @@ def _plain(template: ChatTemplate, message: Message) -> dict[str, Any]:
     elif calls:
         turn["tool_calls"] = [_native_call(template, call) for call in calls]
     if text or "tool_calls" not in turn:
-        turn["content"] = _fence(template, text)
+        turn["content"] = template.marks.said(turn["role"], text)
     if turn["role"] == "tool" and not template.takes_tool_results:
         return _user(turn["content"])
     return turn
@@ -328,7 +339,7 @@ def _plain(template: ChatTemplate, message: Message) -> dict[str, Any]:
 def _native_call(template: ChatTemplate, call: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments as an object: OpenAI sends them as text, which templates would quote a second time."""
     function = {"name": call["function"]["name"], "arguments": _arguments(call["function"].get("arguments"))}
-    return {**call, "type": "function", "function": _fence_all(template, function)}
+    return {**call, "type": "function", "function": template.marks.fenced_all(function)}
 
 
 def _arguments(value: Any) -> Any:
@@ -357,19 +368,6 @@ def _folded(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*rest[:first], {**rest[first], "content": joined}, *rest[first + 1 :]]
 
 
-def _fence(template: ChatTemplate, text: str) -> str:
-    bare = text.replace(OPEN, "").replace(CLOSE, "")
-    return template.control_tokens.sub(rf"{OPEN}\g<0>{CLOSE}", bare)
-
-
-def _fence_all(template: ChatTemplate, value: Any) -> Any:
-    if isinstance(value, str):
-        return _fence(template, value)
-    if isinstance(value, Mapping):
-        return {key: _fence_all(template, item) for key, item in value.items()}
-    return [_fence_all(template, item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
 def _completion(template: ChatTemplate, messages: Sequence[Message], tools: Tools, answer: str) -> str:
     """The text that follows the prompt: the answer (as the template would write it: some strip it) and the end of the turn."""
     full = render(template, [*messages, {"role": "assistant", "content": answer}], tools, add_generation_prompt=False)
@@ -380,5 +378,5 @@ def _completion(template: ChatTemplate, messages: Sequence[Message], tools: Tool
             hint="Choose another base, or put a chat_template.jinja that keeps every turn as it was into its folder.",
         )
     lead, end = template.around
-    said = _fence(template, answer)
+    said = template.marks.fenced(answer)
     return lead + (said if said in full[len(asked) :] else said.strip()) + end

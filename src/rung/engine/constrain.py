@@ -10,12 +10,13 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rung.errors import UserError
+from rung.engine.backend import Unaskable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 KEPT_GRAMMARS = 256
+_FORM = {"param": "response_format", "code": "invalid_schema"}
 
 
 class Constraint:
@@ -32,9 +33,10 @@ class Constraint:
     def take(self, token: int) -> None:
         """Move on by a token that the mask allowed. Raises UserError where the grammar became too much to follow."""
         if not self.matcher.consume_token(token):
-            raise UserError(
+            raise Unaskable(
                 f"the output could not be held to its JSON schema: {_reason(self.matcher)}",
                 hint="Simplify the schema (patterns, deep nesting, large enums), or drop the constraint.",
+                **_FORM,
             )
 
     def allowed(self, tokens: Sequence[int]) -> int:
@@ -72,10 +74,11 @@ class Grammars:
                 self._tokenizer, LLMatcher.grammar_from_json_schema(written, overrides={"whitespace_flexible": False}), log_level=0
             )
             if matcher.is_error():
-                raise UserError(
+                raise Unaskable(
                     f"the JSON schema cannot be turned into a grammar: {_reason(matcher)}",
                     where=f"schema {written[:120]}",
                     hint="Leave out what it names, or drop the constraint.",
+                    **_FORM,
                 )
             self._compiled[key] = matcher
         self._compiled.move_to_end(key)
@@ -105,3 +108,16 @@ class Grammars:
 def _reason(matcher: Any) -> str:
     """llguidance's own words, without the picture of the grammar that follows them."""
     return " ".join(matcher.get_error().split("<state>")[0].split())[:400]
+
+
+def schema_fault(schema: Mapping[str, Any]) -> str:
+    """Why no grammar can be made of a schema; empty where one can. No tokenizer is needed to know."""
+    from llguidance import LLMatcher
+
+    try:
+        written = json.dumps(schema, ensure_ascii=False)
+        grammar = LLMatcher.grammar_from_json_schema(written, overrides={"whitespace_flexible": False})
+        fault = str(LLMatcher.validate_grammar(grammar))
+    except (ValueError, TypeError, RecursionError) as error:
+        fault = str(error)
+    return " ".join(fault.split("<state>")[0].split())[:400]

@@ -18,8 +18,19 @@ def encode(tokenizer: Any, text: str) -> list[int]:
     ids: list[int] = []
     for index, piece in enumerate(_FENCED.split(text)):
         if piece:
-            ids += tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=index % 2 == 1, verbose=False)
+            ids += _as_text(tokenizer, piece) if index % 2 else tokenizer.encode(piece, add_special_tokens=False, verbose=False)
     return ids
+
+
+def _as_text(tokenizer: Any, token: str) -> list[int]:
+    """A token's own text. One that the tokenizer does not call special is read whole whatever is asked: it is read in two parts."""
+    found = list(tokenizer.encode(token, add_special_tokens=False, split_special_tokens=True, verbose=False))
+    if tokenizer.convert_tokens_to_ids(token) not in found:
+        return found
+    parts = (token[:1], token[1:])
+    return [
+        one for part in parts for one in tokenizer.encode(part, add_special_tokens=False, split_special_tokens=True, verbose=False)
+    ]
 
 
 def encode_all(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import func, select
 
 from rung.json_form import canonical_json
 from rung.registry import tables
-from rung.registry.db import Database, now
+from rung.registry.db import Database
+from rung.registry.facts import Facts
 from rung.registry.leases import Leases
 
 
@@ -28,32 +29,20 @@ class Campaigns:
     """The campaigns of one RUNG_HOME."""
 
     def __init__(self, database: Database, leases: Leases) -> None:
-        self._database, self._leases = database, leases
+        self._database = database
+        self._facts = Facts(database, leases, tables.campaigns, tables.campaign_facts, "campaign")
 
     def begin(self, campaign: str, asked: Any) -> None:
         """Enters a campaign, before its first fact; one that is known is left as it is."""
         self._database.append(tables.campaigns, {"campaign": campaign, "asked": canonical_json(asked)})
 
     def put(self, campaign: str, key: str, payload: Any) -> None:
-        """Writes down what a campaign has found. Saying a key anew adds to the history; `facts` gives what was said last.
-
-        Raises UserError where this home held the campaign's lease and another process has taken it over.
-        """
-        text = canonical_json(payload)
-        with self._database.writing() as connection:
-            self._leases.check(connection, campaign)
-            if not connection.execute(select(tables.campaigns.c.seq).where(tables.campaigns.c.campaign == campaign)).first():
-                raise RuntimeError(f"campaign {campaign[:12]} has not begun: home.campaigns.begin(...) comes before its first fact")
-            known = connection.execute(_last_said(campaign, key)).first()
-            if known is None or known.payload != text:
-                row = {"campaign": campaign, "key": key, "payload": text, "created": now()}
-                connection.execute(insert(tables.campaign_facts), row)
+        """Writes down what a campaign has found; as `Facts.put`."""
+        self._facts.put(campaign, key, payload)
 
     def facts(self, campaign: str) -> dict[str, Any]:
         """A campaign's facts by key, in the order in which the keys were first written."""
-        columns = tables.campaign_facts.c
-        wanted = select(columns.key, columns.payload).where(columns.campaign == campaign).order_by(columns.seq)
-        return {row.key: json.loads(row.payload) for row in self._database.rows(wanted)}
+        return self._facts.all(campaign)
 
     def all(self) -> list[CampaignRecord]:
         """Every campaign that has begun; the last one begun is last."""
@@ -66,9 +55,3 @@ class Campaigns:
             )
             for row in self._database.rows(wanted)
         ]
-
-
-def _last_said(campaign: str, key: str) -> Select[Any]:
-    columns = tables.campaign_facts.c
-    wanted = select(columns.payload).where(columns.campaign == campaign, columns.key == key)
-    return wanted.order_by(columns.seq.desc()).limit(1)

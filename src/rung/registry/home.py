@@ -28,6 +28,7 @@ from rung.registry.climbs import Climbs
 from rung.registry.db import Database
 from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
+from rung.registry.held import HeldCalls
 from rung.registry.integrity import Integrity
 from rung.registry.jobs import Jobs
 from rung.registry.keys import Keys
@@ -44,6 +45,9 @@ from rung.registry.reach import Reach
 from rung.registry.receipts import Receipts
 from rung.registry.rollouts import Rollouts
 from rung.registry.runs import Runs
+from rung.registry.serving import ServingRules, Spending
+from rung.registry.sessions import Sessions
+from rung.registry.stackings import Stackings
 from rung.registry.tasks import Tasks
 from rung.registry.timeline import Timeline
 from rung.registry.workers import Workers
@@ -120,6 +124,11 @@ class Home:
         self.jobs = Jobs(database)
         self.rollouts = Rollouts(database, self.audit)
         self.workers = Workers(database)
+        self.serving = ServingRules(database, self.audit)
+        self.spending = Spending(database)
+        self.held = HeldCalls(database, self.audit, self.keys)
+        self.sessions = Sessions(database, self.audit)
+        self.stackings = Stackings(self.audit)
         if database.writable:
             self.blobs.clear_leftovers()
 

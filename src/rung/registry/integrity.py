@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Table, select
 
 from rung.json_form import digest
-from rung.registry import tables
+from rung.registry import held, serving, sessions, tables
 from rung.registry.chain import BEGINNING, CLOCK, Line, line_of
 from rung.registry.endings import Ending
 from rung.registry.heads import HEAD, Head
@@ -78,6 +78,22 @@ def _rollout(row: Any) -> tuple[str, Mapping[str, Any]]:
     return row.rollout, told_of_event(event_of(row))
 
 
+def _rules(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.subject, serving.told_of(row._mapping)
+
+
+def _held(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.id, held.told_of(row._mapping)
+
+
+def _held_event(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.held, held.moved(row._mapping)
+
+
+def _session(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return sessions.subject_of(row._mapping), sessions.told_of(row._mapping)
+
+
 KEPT = (
     Kept(table=tables.names, kinds=(FOUND, REGISTERED), told=_version),
     Kept(table=tables.alias_moves, kinds=MOVES, told=_move),
@@ -88,6 +104,10 @@ KEPT = (
     Kept(table=tables.origins, kinds=(RECEIVED,), told=_origin),
     Kept(table=tables.others, kinds=(KNOWN,), told=_other),
     Kept(table=tables.rollout_events, kinds=(ROLLOUT,), told=_rollout),
+    Kept(table=tables.serving_rules, kinds=(serving.RULES,), told=_rules),
+    Kept(table=tables.held_calls, kinds=(held.HELD,), told=_held),
+    Kept(table=tables.held_events, kinds=(held.MOVED,), told=_held_event),
+    Kept(table=tables.stack_sessions, kinds=(sessions.SWITCHED,), told=_session),
 )
 
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rung.parts import Span
+from rung.parts import NOTHING, Span
 
 # A step that took so many times as long as it was said to, or as little a part, was not foreseen.
 WITHIN = 1.5
 # What took less than this is not held against what was said of it.
 TOO_SHORT_S = 2.0
-NOTHING = Span.of(0.0)
 # A test at the gate ends sooner or later by how it ends.
 When = Literal["", "pass", "fail", "undecided"]
 

@@ -168,7 +168,30 @@ origins = _table(
 others = _table("others", _text("fingerprint", unique=True), _text("kind"), _text("name"), _text("home"), _text("public"))
 removed = _table("removed", _text("blob", index=True), Column("bytes", Integer, nullable=False))
 places = _table("places", _text("what", unique=True), _text("url"))
+
+
+def _numbered(name: str, first: str, *texts: str, of: tuple[str, ...] = ()) -> Table:
+    """A history whose rows of one thing are numbered: of two that write the next one, one is refused."""
+    number, unique = Column("number", Integer, nullable=False), UniqueConstraint(first, *of, "number")
+    return _table(name, *map(_text, (first, *of)), number, *map(_text, texts), unique)
+
+
+serving_rules = _numbered("serving_rules", "subject", "body", "who")
+held_calls = _table(
+    "held_calls", _text("id", unique=True), _text("tenant"), _text("question", index=True), _text("body"), _text("expires")
+)
+held_events = _numbered("held_events", "held", "state", "who", "body", "signature")
+stack_sessions = _numbered("stack_sessions", "tenant", "chosen", of=("session", "name"))
 HISTORY = tuple(metadata.sorted_tables)
+
+# What the answers of a name have cost on a day (2026-11-03, UTC).
+line_spending = Table(
+    "line_spending",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("usd", Float, nullable=False),
+)
 
 answers = Table(
     "answers",

@@ -14,7 +14,6 @@ from rung.verify.stats.race import rounds
 if TYPE_CHECKING:
     from rung.train.config import TrainConfig
 
-NOTHING = Span.of(0.0)
 # The part of its rows that a form in a race is asked, on average over the worked tasks (benchmarks/racing.py).
 RACED = 0.4
 

@@ -13,6 +13,7 @@ from rung.data.split import REST
 from rung.errors import did_you_mean
 from rung.sources.base import WEIGHTS
 from rung.task.bars import bar_problem
+from rung.task.serving import ServingSpec
 from rung.task.texts import AsWritten
 from rung.task.tools import ToolsSpec, in_full
 
@@ -290,6 +291,7 @@ class TaskSpec(Strict):
     rungs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     probes: ProbesSpec = ProbesSpec()
     tools: Annotated[ToolsSpec | None, BeforeValidator(in_full)] = None
+    serving: ServingSpec | None = None
 
     @model_validator(mode="after")
     def _by_batch(self) -> TaskSpec:

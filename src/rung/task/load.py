@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from rung.verify.problems import Path as KeyPath
 
 SHOWN_ROWS = 20
-GUARDS_OF_LATER = ("regression", "jailbreak", "pii")
+GUARDS_OF_LATER = ("regression", "jailbreak")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,7 @@ def check_file(path: Path) -> None:
 @uncollected()
 def read_task(path: Path, downloads: Path) -> TaskFile:
     """As `load_task`, with what was read, left out and found twice."""
+    from rung.task.serving import settled_serving
     from rung.task.tools import about_left_out, task_tools
 
     located = read_yaml(path)
@@ -91,8 +92,10 @@ def read_task(path: Path, downloads: Path) -> TaskFile:
         _refuse_unmatchable(bar, scorer, examples)
     settled = _refuse_strange(settled, examples, located)
     findings = by_gravity([*findings, *_forbidden([scorer for _, scorer in settled], examples), *about_left_out(tools)])
+    serving = settled_serving(spec.serving, settled[1:], examples, path.parent) if spec.serving else None
+    task = _task(spec, examples, [bar for bar, _ in settled], path, tools=tools)
     return TaskFile(
-        task=replace(_task(spec, examples, [bar for bar, _ in settled], path, tools=tools), knowledge=knowledge, findings=findings),
+        task=replace(task, knowledge=knowledge, findings=findings, serving=serving),
         loaded=loaded,
         deduplicated=unique,
     )
@@ -108,6 +111,7 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]],
     from pydantic import ValidationError
 
     from rung.task.keys import TaskSpec
+    from rung.task.serving import serving_problems
 
     refuse_open(located)
     value = as_written(located.value, TaskSpec, (), located.written)
@@ -120,7 +124,7 @@ def _checked(located: Located) -> tuple[TaskSpec, list[tuple[Bar, BoundScorer]],
     problems += _unknown_plugins("rungs", value.get("rungs"), ())
     problems += _unknown_plugins("probes", value.get("probes"), ("dev_rows",))
     checks, faults = read_checks(value.get("data"))
-    problems += faults
+    problems += [*faults, *serving_problems(value.get("serving"), value.get("guards"), located.written)]
     try:
         spec = TaskSpec.model_validate(value)
     except ValidationError as error:

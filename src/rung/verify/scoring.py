@@ -9,6 +9,7 @@ A plug-in has `Config` and `score`. It may say of itself, where it is so:
     LISTS, WHOLE_LISTS             what targets that are lists can mean to it (`rung.verify.lists`)
     CHECKED = True     a row that passes its `check` has an ideal answer that is right: it need not be scored to know
     OPAQUE = True      only it knows what is right: ideal answers as they can be written need not be; or a function of its settings
+    OF_THOUGHTS = True what it looks for must not stand in a thought either, where a reader is shown that
     TARGETLESS = True  it judges an answer to a question that nobody knows the right answer of; or a function of its settings
 
 Its other hooks are optional, with the defaults of BoundScorer:
@@ -214,6 +215,11 @@ class BoundScorer:
     def needs_target(self) -> bool:
         """Whether it compares with what is right: one that does not can judge answers on the line, where nobody knows that."""
         return not self._says("TARGETLESS")
+
+    @property
+    def of_thoughts(self) -> bool:
+        """Whether what it looks for must not stand in what was thought either."""
+        return self._says("OF_THOUGHTS")
 
     def _says(self, word: str) -> bool:
         said = getattr(self.module, word, False)

@@ -197,6 +197,7 @@ def test_servers_of_one_home_know_of_a_rollback_within_a_second(spam: Home) -> N
     rollout = started(spam, canary="99%")
     with open_home(write=True) as other:
         router = open_router(other)
+        router.start()
         try:
             served = router.route(asked("a"), resolved(spam, "spam"))
             assert router.stands(served)

@@ -12,9 +12,9 @@ from rung.climb.diagnosis.diagnose import foresee as foresee_diagnosis
 from rung.climb.outlook.gate import dev_rows, gate_rows
 from rung.climb.outlook.pricing import Pricing
 from rung.climb.simplify import simpler
-from rung.parts import Span
+from rung.parts import NOTHING, Span
 from rung.registry.predictions import Amount, End, Step, When
-from rung.rungs.asks import NOTHING, Answers, Ask, Foreseen, Training
+from rung.rungs.asks import Answers, Ask, Foreseen, Training
 from rung.rungs.base import ladder, rung_named
 from rung.rungs.training import WITH_ADAPTER
 from rung.types import Candidate, Task

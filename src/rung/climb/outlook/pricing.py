@@ -13,9 +13,9 @@ from rung.climb.outlook.questions import Questions, Reader
 from rung.climb.outlook.speeds import measure_training
 from rung.engine.backend import price_usd
 from rung.errors import RungError
-from rung.parts import Span
+from rung.parts import NOTHING, Span
 from rung.registry.predictions import Amount
-from rung.rungs.asks import NOTHING, Answers, Ask, Encoding, Reranking, Training, Working
+from rung.rungs.asks import Answers, Ask, Encoding, Reranking, Training, Working
 from rung.types import Answer, Task
 from rung.verify.run import random_order, score_rows
 

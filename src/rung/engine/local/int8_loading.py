@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from rung.disk import replacing
 from rung.engine.chat import prompt_tokens
-from rung.engine.local.architecture import DecoderConfig, NotComputed
+from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.batching import Budget
 from rung.engine.local.completing import complete
 from rung.engine.local.decoder import Decoder
@@ -27,6 +27,7 @@ from rung.engine.local.hooked.interface import NotHooked
 from rung.engine.local.hooked.loading import load_hooked
 from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.int8 import Int8Matrix
+from rung.engine.local.known_shape import known_shape
 from rung.engine.local.precision import (
     MEAN_CHANGE_NATS_AT_MOST,
     PROBE,
@@ -109,11 +110,7 @@ def _layer(layer: Any, matrices: set[str], dtype: torch.dtype) -> Any:
 def _shape(folder: Path) -> Shape:
     """Raises UserError for a base that only its own code computes."""
     try:
-        return DecoderConfig.read(folder)
-    except NotComputed:
-        pass
-    try:
-        return HookedShape.read(folder)
+        return known_shape(folder)
     except NotHooked as reason:
         raise _not_computed(folder, reason) from reason
 

@@ -1,7 +1,8 @@
 """How passages are shown: fenced, named by their ids, in the user's turn. They are data there and nothing else.
 
 Whatever a passage says, it cannot become an instruction: it never enters the system message, no tool list or permission is made
-from it, its own fences are taken apart, and control tokens in it stay text (`engine.chat`).
+from it, its own fences and the words by which templates tell who speaks are taken apart, and control tokens in it stay text
+(`engine.chat`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rung.engine.chat import text_of
+from rung.engine.markers import defused
 from rung.types import Message
 
 _FENCE = re.compile(r"<(?=\s*/?\s*(?:documents?|passages?)\b)", re.IGNORECASE)
@@ -53,7 +55,7 @@ def cited(answer: str, passages: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _unfenced(text: str) -> str:
-    return _FENCE.sub("‹", text.strip())
+    return defused(_FENCE.sub("‹", text.strip()))
 
 
 def _place(passage: Mapping[str, Any]) -> str:
@@ -61,7 +63,7 @@ def _place(passage: Mapping[str, Any]) -> str:
 
 
 def _attribute(text: str) -> str:
-    return re.sub(r"\s+", " ", text).replace('"', "'").replace("<", "‹").replace(">", "›")
+    return defused(re.sub(r"\s+", " ", text).replace('"', "'").replace("<", "‹").replace(">", "›"))
 
 
 FORMS = {

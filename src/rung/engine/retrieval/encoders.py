@@ -6,8 +6,9 @@ in which its documents changed. A passage of 200 tokens fills the processor's un
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ class Encoder:
     encode      (text, whether it is a question) to one vector, as the folder's own library gives it
     similarity  how two vectors are compared; for cosines they are kept at length 1
     unread      passages to (of how many the end is not read, how many tokens of each are)
+    tokens      a text to how many tokens it has
+    lock        a tokenizer that cuts is changed while it does: one text at a time
     """
 
     reference: str
@@ -48,6 +51,8 @@ class Encoder:
     store: VectorStore
     similarity: Similarity = "cosine"
     unread: Callable[[Sequence[str]], tuple[int, int]] = lambda passages: (0, 0)
+    tokens: Callable[[str], int] | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
         """(passages, dimensions) float32; a text without a token is all zeros. Known texts are not encoded again."""
@@ -58,7 +63,7 @@ class Encoder:
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         with (progress or Silent()).stage("embedding passages", len(new)) as stage:
             for key, text in new.items():
-                known[key] = self._kept(self.encode(text, False))
+                known[key] = self.passage(text)
                 self.store.add(key, known[key])
                 stage.advance(1)
         self.store.flush()
@@ -67,7 +72,13 @@ class Encoder:
 
     def query(self, text: str) -> np.ndarray:
         """One question's vector; it is not kept."""
-        return self._kept(self.encode(text, True))
+        with self.lock:
+            return self._kept(self.encode(text, True))
+
+    def passage(self, text: str) -> np.ndarray:
+        """One passage's vector, as `embed` gives it; it is not kept."""
+        with self.lock:
+            return self._kept(self.encode(text, False))
 
     def _kept(self, vector: Any) -> np.ndarray:
         import numpy as np
@@ -92,7 +103,9 @@ def open_encoder(reference: str, home: Path, progress: Progress | None = None) -
     content = [digest_folder(pipeline.first), pooled, _read_of(pipeline.first), *told.meaning]
     pinned = _pinned(asked, settled, content, "encoder")
     store = VectorStore(home / "vectors" / f"{pinned[-64:][:32]}.db")
-    return Encoder(reference=pinned, encode=encode, store=store, similarity=pipeline.similarity, unread=encode.unread)
+    return Encoder(
+        reference=pinned, encode=encode, store=store, similarity=pipeline.similarity, unread=encode.unread, tokens=encode.tokens
+    )
 
 
 def open_reranking_folder(reference: str, home: Path, progress: Progress | None) -> tuple[str, Path]:
@@ -162,3 +175,6 @@ class _Model2Vec:
 
     def unread(self, passages: Sequence[str]) -> tuple[int, int]:
         return cut_by(self.model.tokenizer, passages)
+
+    def tokens(self, text: str) -> int:
+        return len(self.model.tokenizer.encode(text).ids)

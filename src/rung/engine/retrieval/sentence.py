@@ -43,6 +43,10 @@ class TextEncoder:
         """(of how many passages the end is not read, how many tokens of each are)."""
         return self._first.unread([self.pipeline.prompts[1] + text for text in passages], self.pipeline.longest[1])
 
+    def tokens(self, text: str) -> int:
+        """How many tokens of it are read, its prompt and marks among them."""
+        return self._first.tokens(self.pipeline.prompts[1] + text, self.pipeline.longest[1])
+
     @cached_property
     def _first(self) -> _Static | _Transformer:
         return _Static(self.pipeline) if self.pipeline.static else _Transformer(self.pipeline)
@@ -86,6 +90,9 @@ class _Transformer:
     def _tokens(self, text: str, longest: int | None) -> Any:
         room = self.room(longest)
         return self.tokenizer(text, truncation=room is not None, max_length=room, return_tensors="pt")
+
+    def tokens(self, text: str, longest: int | None) -> int:
+        return int(self._tokens(text, longest)["input_ids"].shape[1])
 
     def _prompt_tokens(self, prompt: str, longest: int | None) -> int:
         """How many tokens the prompt is by itself, without the mark that ends a text."""
@@ -180,6 +187,9 @@ class _Static:
 
     def unread(self, texts: Sequence[str], longest: int | None) -> tuple[int, int]:
         return cut_by(self.tokenizer, texts)
+
+    def tokens(self, text: str, longest: int | None) -> int:
+        return len(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def __call__(self, text: str, prompt: str, longest: int | None) -> torch.Tensor:
         import torch

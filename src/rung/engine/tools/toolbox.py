@@ -15,6 +15,7 @@ from typing import Any
 
 from rung.calls import Call, calls_in, plain_value
 from rung.engine.backend import Asked, ContextTooLong, Request
+from rung.engine.markers import defused
 from rung.engine.tools.attended import Attended, waiting
 from rung.engine.tools.box import Box
 from rung.engine.tools.schema import calls_schema
@@ -35,7 +36,8 @@ Made = Mapping[str, Any]
 def call_turns(calls: Sequence[Made]) -> list[Message]:
     """The turns that calls and their results stand for: the same in evaluation, demonstrations and training.
 
-    A result is one line of JSON, in which no line break can stand bare: what a tool returns cannot look like what follows it.
+    A result is one line of JSON, in which no line break can stand bare, and no template's words for who speaks stand whole: what a
+    tool returns cannot look like what follows it.
     """
     turns: list[Message] = []
     for number, call in enumerate(calls):
@@ -153,8 +155,8 @@ class Toolbox:
 
 def _result_text(call: Made) -> str:
     if "result" in call:
-        return f"Result of {call['name']}:\n{canonical_json(call['result'])}"
-    return f"{call['name']} gave no result: {canonical_json(call['reason'])}"
+        return f"Result of {call['name']}:\n{defused(canonical_json(call['result']))}"
+    return f"{call['name']} gave no result: {defused(canonical_json(call['reason']))}"
 
 
 def _shorten(row: _Open, problem: str, shorter: Shorter) -> None:

@@ -17,16 +17,13 @@ SHADOW_S = 120.0
 
 
 def open_router(home: Home, runtime: Runtime | None = None) -> RolloutRouter:
-    """The router of a server, looking at the home and judging from now on; close it. `runtime` answers shadows.
-
-    Raises RungError where the registry cannot be read.
-    """
+    """The router of a server; `start` has it look and judge. `runtime` answers shadows, where there is one."""
     from rung.serve.rollout.router import RolloutRouter
 
     def ask(asked: Asked, served: Served) -> Answer | None:
         return shadow_answer(runtime, asked, served) if runtime else None
 
-    return RolloutRouter(home, lambda lock: kept_rows(home, lock), ask if runtime else None).start()
+    return RolloutRouter(home, lambda lock: kept_rows(home, lock), ask if runtime else None)
 
 
 def kept_rows(home: Home, lock: str) -> Task | None:
@@ -46,15 +43,17 @@ def kept_rows(home: Home, lock: str) -> Task | None:
 
 
 def shadow_answer(runtime: Runtime, asked: Asked, served: Served) -> Answer:
-    """What the candidate answers to a copy of a question, under the tenant that asked, without anybody hearing it."""
+    """What the candidate answers to a copy of a question, under the tenant that asked, without anybody hearing it.
+
+    Raises what the engine raises, and Refused for what this candidate cannot be asked.
+    """
     from dataclasses import replace
 
     from rung.engine.answer import answer
     from rung.engine.caller import Caller
-    from rung.serve.types import caller_of
-    from rung.types import Example
+    from rung.serve.question import question_of
 
-    caller = caller_of(asked, served, Caller(deadline=time.monotonic() + SHADOW_S))
-    example = Example(id=asked.id, messages=asked.messages, tools=asked.tools)
-    [said] = answer(served.candidate, [example], replace(runtime, caller=caller, live=True, cache=None, asker="shadow"))
+    question = question_of(asked, served, Caller(deadline=time.monotonic() + SHADOW_S))
+    beside = replace(runtime, caller=question.caller, live=True, cache=None, asker="shadow")
+    [said] = answer(question.candidate, [question.example], beside)
     return said

@@ -59,8 +59,8 @@ def _is_shown(rollout: Rollout, found: Sequence[Compared]) -> bool:
 
 
 def _asked(found: Sequence[Compared]) -> list[Compared]:
-    """Measures that must be shown: feedback only where somebody gave some."""
-    return [one for one in found if one.measure.kind != "feedback" or any(one.now.n)]
+    """Measures that must be shown: of which there was anything to see (nobody need give feedback, nor a backend count tokens)."""
+    return [one for one in found if any(one.now.n)]
 
 
 def outlook(rollout: Rollout, found: Sequence[Compared]) -> str:

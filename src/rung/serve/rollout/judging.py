@@ -124,12 +124,19 @@ class Judging:
                     heard.append(seen)
                 else:
                     self._rows.append(self._observed(seen))
-            self._rows.extend(self._spoken(heard))
-            if self._rows:
-                rows = list(self._rows)
-                self._home.rollouts.observe(rows)
-                for _ in rows:
-                    self._rows.popleft()
+            try:
+                self._write_rows()
+                self._rows.extend(self._spoken(heard))
+            except BrokenEnvironment:
+                self._seen.extend(heard)
+                raise
+            self._write_rows()
+
+    def _write_rows(self) -> None:
+        rows = list(self._rows)
+        self._home.rollouts.observe(rows)
+        for _ in rows:
+            self._rows.popleft()
 
     def judge(self, rollout: Rollout) -> None:
         """Reads on what was seen, and does what follows."""
@@ -193,11 +200,7 @@ class Judging:
         """Feedback, each with the answer that it is of; what is of none yet waits a while."""
         worth = [(one, of_feedback(one.feedback)) for one in heard]
         said = [(one, scores) for one, scores in worth if scores]
-        try:
-            known = self._home.rollouts.answers([one.feedback.answer for one, _ in said])
-        except BrokenEnvironment:
-            self._seen.extend(one for one, _ in said)
-            raise
+        known = self._home.rollouts.answers([one.feedback.answer for one, _ in said])
         found = []
         for one, scores in said:
             answer = known.get(one.feedback.answer)

@@ -63,14 +63,13 @@ class RolloutRouter:
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
 
-    def start(self) -> RolloutRouter:
+    def start(self) -> None:
         """Takes a first look, then looks and judges until `close`. Raises RungError where the registry cannot be read."""
         self._take(self._looking.look())
         for every_s, do in ((LOOK_EVERY_S, self.look), (JUDGE_EVERY_S, self.work)):
             thread = threading.Thread(target=self._again, args=(every_s, do), daemon=True, name=f"rollouts {do.__name__}")
             thread.start()
             self._threads.append(thread)
-        return self
 
     def close(self) -> None:
         """Ends the threads; what was seen is written down first, where it can be."""
@@ -114,7 +113,8 @@ class RolloutRouter:
         """What was answered: shadows are asked, scorers that can judge online do. Does not wait."""
         with self._lock:
             routed = self._routed.pop(asked.id, None)
-        if routed is None or routed.rollout != served.rollout:
+        taken_back = outcome.ending == "answered" and outcome.fallback
+        if routed is None or routed.rollout != served.rollout or taken_back:
             return
         self.judging.put(Answered(routed=routed, asked=asked, outcome=outcome))
         if self.shadows and routed.route.is_shadowed and outcome.ending == "answered":

@@ -38,8 +38,14 @@ def OPAQUE(config: Config) -> bool:
     return config.function is not None
 
 
+def TARGETLESS(config: Config) -> bool:
+    """A function that says so of itself."""
+    return config.function is not None and not config.needs_target
+
+
 class Config(BaseModel, extra="forbid", frozen=True):
-    """`function`: where it stands. `sha256`: the file's digest, filled in when the task is locked.
+    """`function`: where it stands. `sha256`: the file's digest, filled in when the task is locked. `needs_target` is false for one
+    that judges an answer without the target: it can be asked on the line too.
 
     Or columns of the rows: `tests`, and where there are such `setup` (what tests and code rely on), `entry_point` (the name of the
     function that is tested), `prompt` (what an answer goes on with). It may take `timeout_seconds` of the processor, `memory_mb`.
@@ -47,6 +53,7 @@ class Config(BaseModel, extra="forbid", frozen=True):
 
     function: str | None = None
     sha256: str = ""
+    needs_target: bool = True
     tests: str | None = None
     setup: str | None = None
     entry_point: str | None = None
@@ -62,6 +69,8 @@ class Config(BaseModel, extra="forbid", frozen=True):
             )
         if self.function is not None and (own := self.model_fields_set & set(_OF_TESTS)):
             raise ValueError(f"'{sorted(own)[0]}' belongs to 'tests'")
+        if self.function is None and not self.needs_target:
+            raise ValueError("'needs_target' belongs to 'function'")
         return self
 
     @model_serializer(mode="wrap")
@@ -69,7 +78,8 @@ class Config(BaseModel, extra="forbid", frozen=True):
         """Without what belongs to the other way: a task with a function keeps the digest that it had before there were tests."""
         written: dict[str, Any] = write(self)
         of_tests = self.tests is not None
-        kept = {key: value for key, value in written.items() if (key in _OF_TESTS) == of_tests}
+        unsaid = ("needs_target",) if self.needs_target else ()
+        kept = {key: value for key, value in written.items() if (key in _OF_TESTS) == of_tests and key not in unsaid}
         return {key: value for key, value in kept.items() if value is not None}
 
     @property

@@ -1,0 +1,1 @@
+"""OpenAI's API: what its bodies mean, and answers in its shapes."""

@@ -1,0 +1,79 @@
+"""A home -> the door of a server over it, every part opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rung.errors import UserError, did_you_mean
+from rung.serve.door import Door
+from rung.serve.limits import Limits
+from rung.serve.metrics import Meters
+from rung.serve.names import Names, matches
+from rung.serve.ordinary import behind_a_lock
+from rung.serve.rollout import open_router
+from rung.serve.spans import NoSpans, OpenTelemetry, Spans
+from rung.serve.standing import Standing
+
+if TYPE_CHECKING:
+    from rung.registry.home import Home
+    from rung.registry.names import Version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a server is to be.
+
+    names    shell patterns of what it serves; all that is registered where there are none
+    limits   on what comes in
+    traces   whether spans go to OpenTelemetry's exporter
+    """
+
+    names: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    traces: bool = False
+
+
+def open_door(home: Home, settings: Settings) -> Door:
+    """Raises UserError where a pattern fits no name."""
+    from rung.engine.runtime import open_runtime
+
+    names = Names(home, only=settings.names)
+    _refuse_fitting_none(home, settings.names)
+    standing = Standing()
+    spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
+    runtime = behind_a_lock(open_runtime(home.path, home.blobs))
+    return Door(
+        home=home,
+        runtime=runtime,
+        router=open_router(home, runtime),
+        names=names,
+        limits=settings.limits,
+        meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),
+        spans=spans,
+        standing=standing,
+    )
+
+
+def chosen(door: Door, words: Sequence[str]) -> list[Version]:
+    """The versions that some words name. Raises UserError for a word that names none here."""
+    found = []
+    for word in words:
+        served = door.names.find(word)
+        version = door.home.names.find(word) if served and served.name else None
+        if version is None:
+            known = {one.name for one in door.names.served()}
+            raise UserError(f"nothing that is served is called '{word}'", hint=did_you_mean(word, known))
+        found.append(version)
+    return found
+
+
+def _refuse_fitting_none(home: Home, patterns: Sequence[str]) -> None:
+    known = {one.name for one in home.names.all()}
+    for pattern in patterns:
+        if not any(matches(name, (pattern,)) for name in known):
+            raise UserError(
+                f"no registered name fits '{pattern}'",
+                hint=did_you_mean(pattern, known) if known else "`rung ls` lists what there is.",
+            )

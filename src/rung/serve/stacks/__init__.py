@@ -1,0 +1,1 @@
+"""Adapters that are added up for a request or a session."""
