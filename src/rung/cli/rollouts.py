@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.cli.output import fields, table
 from rung.json_form import as_json
+from rung.registry.rollout_states import CANDIDATE_ARM, CHAMPION_ARM
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -89,7 +90,7 @@ def shown(home: Home, rollout: Rollout) -> list[RenderableType]:
 
 def _measures(tally: Tally, found: Iterable[Compared]) -> RenderableType:
     """Both arms by every measure. The first lines are of all answers, the others of those that counted."""
-    arms, both = tally.arms, ("champion", "candidate")
+    arms, both = tally.arms, (CHAMPION_ARM, CANDIDATE_ARM)
     rows: list[Sequence[Any]] = [
         ("answers", *[f"{arms[arm].answers:,}" for arm in both], None, None, None),
         ("feedback on", *[_part(arms[arm].feedback, arms[arm].answers) for arm in both], None, None, None),
