@@ -13,12 +13,19 @@ import postgres
 import pytest
 from corpus import Corpus
 from tiny import make_tiny_model
+from undurable import forgo_durability
 
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
     """Ctrl-C means what it does at a terminal, also where a shell started the tests in the background, with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def undurable() -> None:
+    """Nothing waits for the disk."""
+    forgo_durability()
 
 
 @pytest.fixture(scope="session", autouse=True)

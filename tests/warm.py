@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 
-LOADED = ["torch", "transformers", "sklearn.linear_model", "scipy.stats", "cryptography", "sqlalchemy", "rung.cli.app"]
-LOADED += ["rung.climb.climb", "rung.engine.local.answering", "rung.train.loop", "rung.verify.judge", "rung.report.html"]
+from undurable import forgo_durability
+
+LOADED = ["torch", "transformers", "sklearn.linear_model", "scipy.stats", "cryptography", "sqlalchemy", "jsonschema"]
+LOADED += ["rung.cli.app", "rung.climb.climb", "rung.engine.local.answering", "rung.train.loop", "rung.verify.judge"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 _context = multiprocessing.get_context("forkserver")
 
@@ -80,6 +82,7 @@ def _run(argv: list[str], out: str, err: str, environment: dict[str, str], cwd: 
         written = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(written, number)
         os.close(written)
+    forgo_durability()
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)

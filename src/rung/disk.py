@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rung.errors import BrokenEnvironment
+from rung.errors import BrokenEnvironment, UserError
+from rung.json_form import digest
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -136,6 +137,28 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_digest(path: Path) -> str:
+    """The digest that a file or a folder is stored under."""
+    return tree_digest(path) if path.is_dir() else file_digest(path)
+
+
+def tree_digest(folder: Path) -> str:
+    """SHA-256 over the sorted (relative name, SHA-256) pairs of a folder's files; empty sub-folders do not count."""
+    files = files_in(folder)
+    if not files:
+        raise UserError("there is no file in this folder to store", where=str(folder))
+    return digest([[file.relative_to(folder).as_posix(), file_digest(file)] for file in files])
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files under a folder, sorted. Raises UserError for a link."""
+    paths = sorted(folder.rglob("*"))
+    links = [path for path in paths if path.is_symlink()]
+    if links:
+        raise UserError("a stored folder may not hold links", where=str(links[0]))
+    return [path for path in paths if path.is_file()]
 
 
 def _settle(made: Path) -> None:

@@ -13,6 +13,7 @@ import buckets
 import pytest
 from nouns import a_candidate, a_run
 
+from rung.disk import tree_digest
 from rung.errors import BrokenEnvironment, RungError, UserError
 from rung.json_form import canonical_json
 from rung.registry import bucket as bucket_module
@@ -20,7 +21,6 @@ from rung.registry.bucket import Bucket, check_url
 from rung.registry.bucket_faults import without_secrets
 from rung.registry.home import open_home
 from rung.registry.remote import RemoteStore
-from rung.registry.store import tree_digest
 
 
 @pytest.fixture

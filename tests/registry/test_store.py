@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from rung.disk import MAKING
+from rung.disk import MAKING, tree_digest
 from rung.errors import BrokenEnvironment, UserError
 from rung.registry.home import open_home
-from rung.registry.store import BlobStore, tree_digest
+from rung.registry.store import BlobStore
 
 
 @pytest.fixture

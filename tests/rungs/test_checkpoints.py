@@ -11,7 +11,7 @@ import pytest
 from rung.errors import UserError
 from rung.progress import Silent
 from rung.rungs import trials
-from rung.rungs.checkpoints import CheckpointRace
+from rung.rungs.checkpoints import Checkpoint, CheckpointRace
 from rung.train.dev import Best
 from rung.types import Answer, Bar, Candidate, Example, Row, Score, Task
 from rung.verify.stats.race import rounds
@@ -43,6 +43,7 @@ def race(right: dict[str, float | None], monkeypatch: pytest.MonkeyPatch, rows: 
         )
 
     context = SimpleNamespace(task=task, answered={}, measure=measure, progress=Silent(), runtime=None)
+    monkeypatch.setattr(CheckpointRace, "_keep", lambda race, checkpoint: None)
     monkeypatch.setattr(trials, "ahead", lambda asks, runtime, stage: None)
     made_run = lambda task, candidate, split, rows: SimpleNamespace(  # noqa: E731
         candidate=candidate.id, task="", split=split, rows=tuple(rows)
@@ -96,3 +97,18 @@ def test_a_dev_split_smaller_than_the_first_round(monkeypatch: pytest.MonkeyPatc
 def test_without_a_score_training_cannot_be_stopped(monkeypatch: pytest.MonkeyPatch, rows: int):
     with pytest.raises(UserError, match="no dev row could be scored"):
         race({"step-00000008": None}, monkeypatch, rows)(folder(8), None, 100)
+
+
+def test_what_was_asked_before_a_kill_is_known_after_it(tmp_path: Path) -> None:
+    task = Task(name="t", base="b", instruction="", examples=(), quality=Bar(scorer="exact", at_least=0.8), path="task.yaml")
+    context = SimpleNamespace(task=task, work=tmp_path)
+    found = [
+        Checkpoint(step=step, score=score, candidate=Candidate(rung="r4_adapter", base="b", prompt=str(step)))
+        for step, score in ((8, 0.5), (4, 0.2), (8, 0.6))
+    ]
+    before = CheckpointRace(lambda folder: found[0].candidate, context, ROWS)
+    for one in found:
+        before._keep(one)
+    with (tmp_path / "checkpoints.jsonl").open("a") as file:
+        file.write('{"step": 12, "sco')
+    assert CheckpointRace(lambda folder: found[0].candidate, context, ROWS).kept() == [found[1], found[2]]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tiny_adapter import make_tiny_adapter
+from tiny_encoder import make_transformer
 
 from rung.engine.demos import pool_bytes
 from rung.engine.linear import Field, LinearModel, save
@@ -39,6 +40,18 @@ ANSWER_FORM = {
     "properties": {"sure": {"type": "boolean"}, "word": {"enum": ["yes", "no"]}},
     "required": ["sure", "word"],
 }
+# Says what the last message asks it to say.
+SCRIPT = """
+def says(request):
+    said = request["messages"][-1]["content"] or ""
+    if said == "fail":
+        raise RuntimeError("at /etc/secret/place.py")
+    if said == "silent":
+        return {"text": "", "finish_reason": "error", "fault": "the server at /etc/secret fell over"}
+    figures = {"prompt_tokens": 7, "completion_tokens": 3, "cached_tokens": 2}
+    limit = {"finish_reason": "length"} if request["max_tokens"] == 1 else {}
+    return {"text": said.removeprefix("SAY ").replace("TEMPERATURE", str(request["temperature"])), **figures, **limit}
+"""
 TOOLS = '''
 def twice(number: int) -> int:
     """Twice a number."""
@@ -82,6 +95,17 @@ def index_of(home: Home, texts: Sequence[str]) -> str:
         for place, text in enumerate(texts)
     ]
     return store_index(passages, None, home.blobs, Silent())
+
+
+def dense(home: Home) -> Retrieval:
+    from rung.engine.retrieval.encoders import open_encoder
+
+    encoder = open_encoder(str(make_transformer(home.path / "encoder")), home.path)
+    passages: list[Mapping[str, Any]] = [
+        {"id": "00000000", "source": "a.md", "headings": [], "start": 0, "end": 19, "text": "the gate opens, nine"}
+    ]
+    index = store_index(passages, encoder, home.blobs, Silent())
+    return Retrieval(index=index, mode="dense", k=1, form="question_last", encoder=encoder.reference)
 
 
 def tool_use(home: Home) -> ToolUse:
@@ -132,6 +156,11 @@ def every_kind(home: Home, base_folder: Path) -> dict[str, Candidate]:
         "other": plain(base, template, rung="r4_adapter", adapters=(adapters["two"],)),
         "linear": Candidate(rung="r0_linear", base=linear_base(home)),
     }
+    kinds["dense"] = plain(base, template, rung="r2_retrieve", retrieval=dense(home))
+    (home.path / "script.py").write_text(SCRIPT)
+    script = resolve(f"scripted:{home.path / 'script.py'}#says", home.path).pinned
+    kinds["script"] = Candidate(rung="r1_prompt", base=script, max_tokens=50)
+    kinds["calls"] = Candidate(rung="r1_prompt", base=script, max_tokens=50, constraint=CallConstraint())
     for name, candidate in kinds.items():
         register(home, name, candidate)
     return kinds
@@ -162,3 +191,4 @@ def serving(door: Door, app: Any = None) -> Iterator[Running]:
         server.should_exit = True
         thread.join(20)
         listens.close()
+        door.close()

@@ -6,7 +6,8 @@ import pytest
 
 from rung.errors import UserError
 from rung.registry.home import Home
-from rung.worker.submitting import RUNNABLE, SETTINGS, check, submit
+from rung.registry.submission import SETTINGS
+from rung.worker.submitting import RUNNABLE, check, submit
 
 
 def test_a_command_line_is_kept_with_its_folder_and_settings_and_no_secret(

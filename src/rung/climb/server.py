@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rung.engine.answer import resolve_constraint
@@ -10,7 +11,7 @@ from rung.engine.backend import Budget
 from rung.engine.bases.resolve import Base, resolve
 from rung.engine.http.check import Server, check, is_there, look
 from rung.engine.http.finding import ServerFinding, finding_notes, keep_finding, kept_finding
-from rung.engine.http.identity import ServerIdentity
+from rung.engine.http.identity import UNKNOWN, ServerIdentity
 from rung.engine.http.spending import Purse, checked_prices
 from rung.errors import UserError
 from rung.json_form import from_json
@@ -79,6 +80,13 @@ def go_on_with(base: Base, home: Home, locked: ServerFinding | None, progress: P
     now = look(Server(address=base.reference.name, model=base.reference.member))
     if told := _told_apart(base.reference, locked.identity, now, "began to be climbed on"):
         progress.note(told)
+
+
+def ask_alike(home: Home, candidate: Candidate, locked: ServerFinding | None) -> None:
+    """A model that a provider made of the base is asked as the base is: what the check found is the server's own."""
+    reference = candidate.base_reference
+    if locked is not None and reference.is_server and kept_finding(home.path, reference.pin) is None:
+        keep_finding(home.path, reference.pin, replace(locked, identity=UNKNOWN))
 
 
 def other_server(home: Home, candidate: Candidate, answered: ServerIdentity | None = None) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rung.climb.allotting import allot
 from rung.climb.base_changed import begins_anew
@@ -32,7 +32,7 @@ from rung.climb.preflight import Cleared, preflight
 from rung.climb.receipts import Asked, receipt_of
 from rung.climb.record import FORM, Record, climb_id, earlier_form
 from rung.climb.runtime import budget_of, runtime_for
-from rung.climb.server import check_server, go_on_with, refuse_absent
+from rung.climb.server import ask_alike, check_server, go_on_with, refuse_absent
 from rung.climb.simplify import cheapest, part_added, share_of, simpler
 from rung.json_form import as_json, canonical_json
 from rung.rungs.base import BuildContext, mending, rung_named
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from rung.registry.leases import Lease
 
 Share = Callable[[AlphaPlan], float]
+LEFT = "upload"  # the kind of a line in the audit: what left this machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,11 @@ class Climb:
 
     def context(self, name: str) -> BuildContext:
         """What a rung is given to build with, in a work folder of this name."""
-        return BuildContext(self.task, self.runtime, self.work(name), self.progress)
+        return BuildContext(self.task, self.runtime, self.work(name), self.progress, self._leaves)
+
+    def _leaves(self, what: Mapping[str, Any]) -> None:
+        """Writes down what is about to leave this machine: it stays on record, whatever becomes of the climb."""
+        self.home.audit.append(LEFT, self.task.name, {**what, "climb": self.id})
 
     def candidate(self, rung: str) -> Candidate:
         """The frozen Candidate that a rung built."""
@@ -176,6 +181,7 @@ def build(climb: Climb, rung: str) -> None:
     context = climb.context(rung)
     candidate = rung_named(rung).build(climb.task, climb.parent(rung), context)
     climb.home.candidates.add(candidate, climb.task.digest)
+    ask_alike(climb.home, candidate, climb.record.lock.server)
     built = Built(
         rung=rung,
         candidate=candidate.id,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from rung.disk import file_digest
+from rung.disk import file_digest, tree_digest
 from rung.errors import BrokenEnvironment, UserError
 from rung.json_form import as_json, canonical_json, from_json
 from rung.storage import Blobs
@@ -73,7 +73,6 @@ def _load_pyfunc(data_path: str) -> Model:
     """By the name that MLflow calls. Raises BrokenEnvironment for files that are not what was exported."""
     from rung.engine.runtime import open_runtime
     from rung.registry.home import default_path
-    from rung.registry.store import tree_digest
 
     folder = Path(data_path)
     candidate = from_json(Candidate, json.loads((folder / CANDIDATE).read_bytes().decode("utf-8", "surrogatepass")))

@@ -23,11 +23,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from rung.disk import file_digest
+from rung.disk import file_digest, files_in
 from rung.errors import BrokenEnvironment, UserError
 from rung.json_form import canonical_json
 from rung.registry.bucket_faults import explained
-from rung.registry.store import Kept, changed, files_in, is_digest
+from rung.registry.store import Kept, changed, is_digest
 
 FORMAT, TEXT = "format", "rung blobs 1"
 # Where an object is there whole or not at all; elsewhere it is written beside its place, and renamed.

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from rung.disk import place, scratch
+from rung.disk import content_digest, place, scratch
 from rung.errors import BrokenEnvironment
 from rung.registry.bucket import FRESH_S, Bucket
 from rung.registry.faults import explained
-from rung.registry.store import BlobStore, Kept, content_digest
+from rung.registry.store import BlobStore, Kept
 
 
 class RemoteStore(BlobStore):

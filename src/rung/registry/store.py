@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from rung.disk import file_digest, place, scratch, sweep
+from rung.disk import content_digest, files_in, place, scratch, sweep, tree_digest
 from rung.errors import BrokenEnvironment, UserError
-from rung.json_form import digest as json_digest
 from rung.registry.faults import explained
 
 ASIDE = "aside"
@@ -238,28 +237,6 @@ def changed(digest: str, where: str) -> BrokenEnvironment:
     )
 
 
-def content_digest(path: Path) -> str:
-    """The digest that a file or a folder is stored under."""
-    return tree_digest(path) if path.is_dir() else file_digest(path)
-
-
 def size_of(path: Path) -> int:
     """The bytes of a file, or of all files of a folder."""
     return sum(file.stat().st_size for file in (files_in(path) if path.is_dir() else [path]))
-
-
-def tree_digest(folder: Path) -> str:
-    """SHA-256 over the sorted (relative name, SHA-256) pairs of a folder's files; empty sub-folders do not count."""
-    files = files_in(folder)
-    if not files:
-        raise UserError("there is no file in this folder to store", where=str(folder))
-    return json_digest([[file.relative_to(folder).as_posix(), file_digest(file)] for file in files])
-
-
-def files_in(folder: Path) -> list[Path]:
-    """All files under a folder, sorted. Raises UserError for a link."""
-    paths = sorted(folder.rglob("*"))
-    links = [path for path in paths if path.is_symlink()]
-    if links:
-        raise UserError("a stored folder may not hold links", where=str(links[0]))
-    return [path for path in paths if path.is_file()]

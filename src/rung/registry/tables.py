@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import Column, Float, Index, Integer, Table, UniqueConstraint
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, UniqueConstraint
-from sqlalchemy import Text as PlainText
-
-metadata = MetaData()
-# Compared as bytes, whatever a server's language is: moments sort by time, and what begins alike lies together.
-Text = PlainText().with_variant(PlainText(collation="C"), "postgresql")
-
-
-def _table(name: str, *columns: Any) -> Table:
-    """A history table: a running number first, the moment of writing last."""
-    return Table(name, metadata, Column("seq", Integer, primary_key=True), *columns, Column("created", Text, nullable=False))
-
-
-def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, Text, nullable=False, **options)
-
+from rung.registry import served_tables
+from rung.registry.table_form import Text, metadata
+from rung.registry.table_form import history as _table
+from rung.registry.table_form import words as _text
 
 tasks = _table("tasks", _text("digest", unique=True), _text("summary"))
 candidates = _table("candidates", _text("id", unique=True), _text("built_for"), _text("fields"))
@@ -168,6 +156,27 @@ origins = _table(
 others = _table("others", _text("fingerprint", unique=True), _text("kind"), _text("name"), _text("home"), _text("public"))
 removed = _table("removed", _text("blob", index=True), Column("bytes", Integer, nullable=False))
 places = _table("places", _text("what", unique=True), _text("url"))
+tunings = _table(
+    "tunings",
+    _text("id", unique=True),
+    _text("once", unique=True),
+    _text("tenant", index=True),
+    _text("name", unique=True),
+    _text("asked"),
+    _text("job"),
+)
+tuning_events = _table("tuning_events", _text("tuning", index=True), _text("level"), _text("message"), _text("data"))
+tuning_checkpoints = _table(
+    "tuning_checkpoints",
+    _text("tuning"),
+    Column("step", Integer, nullable=False),
+    _text("model"),
+    _text("metrics"),
+    UniqueConstraint("tuning", "step"),
+)
+tuning_ends = _table(
+    "tuning_ends", _text("tuning", unique=True), _text("model"), _text("result"), _text("fault"), Column("tokens", Integer)
+)
 
 
 def _numbered(name: str, first: str, *texts: str, of: tuple[str, ...] = ()) -> Table:
@@ -182,7 +191,7 @@ held_calls = _table(
 )
 held_events = _numbered("held_events", "held", "state", "who", "body", "signature")
 stack_sessions = _numbered("stack_sessions", "tenant", "chosen", of=("session", "name"))
-HISTORY = tuple(metadata.sorted_tables)
+HISTORY = tuple(table for table in metadata.sorted_tables if table not in served_tables.CHANGING)
 
 # What the answers of a name have cost on a day (2026-11-03, UTC).
 line_spending = Table(
@@ -200,6 +209,18 @@ answers = Table(
     Column("example", Text, primary_key=True),
     _text("payload"),
     _text("kept", server_default=""),
+)
+
+# A tenant's files go when the tenant, or their time, says so.
+files = _table(
+    "files",
+    _text("id", unique=True),
+    _text("tenant", index=True),
+    _text("filename"),
+    _text("purpose"),
+    Column("bytes", Integer, nullable=False),
+    _text("digest", index=True),
+    Column("expires", Float),
 )
 
 leases = Table(

@@ -95,7 +95,16 @@ class Working:
     seconds: Span
 
 
-Ask = Answers | Training | Encoding | Reranking | Working
+@dataclass(frozen=True, kw_only=True)
+class Buying:
+    """Something that another does for money, in USD, and how long that takes."""
+
+    what: str
+    usd: Span
+    seconds: Span
+
+
+Ask = Answers | Training | Encoding | Reranking | Working | Buying
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,11 +35,19 @@ class BuildContext:
     """What a rung is given to build with: a store, a folder that survives a crash, a way to measure, and a place to report to.
 
     What a build records is kept in `records` until the build is stored as a whole. `answered` holds the rows of dev that its trials
-    were asked, by Candidate and example: they are scored once.
+    were asked, by Candidate and example: they are scored once. `leaves` hears of what leaves this machine, before it does.
     """
 
-    def __init__(self, task: Task, runtime: Runtime, work: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        task: Task,
+        runtime: Runtime,
+        work: Path,
+        progress: Progress,
+        leaves: Callable[[Mapping[str, Any]], object] = lambda _what: None,
+    ) -> None:
         self.task, self.runtime, self.work, self.progress = task, runtime, work, progress
+        self.leaves = leaves
         self.blobs: Blobs = runtime.blobs
         self.records: list[Recorded] = []
         self.answered: dict[str, dict[str, Row]] = {}
@@ -103,6 +111,11 @@ class Rung:
     def learns(self) -> bool:
         """Whether it trains on rows, so that it has a learning curve."""
         return bool(getattr(self.module, "LEARNS", False))
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains weights that are here: `epochs`, `batch_rows`, `learning_rate` and `train_rows` are settings of it."""
+        return self.learns and bool(getattr(self.module, "NEEDS_WEIGHTS", False))
 
     def learnt(self, task: Task) -> list[Example]:
         """The train rows that it learns from: those with a target, or the sample that it says itself."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
+from rung.json_form import as_json, canonical_json, from_json
 from rung.rungs.base import BuildContext
 from rung.rungs.trials import Form, Trial, race
 from rung.types import Candidate
@@ -16,8 +20,19 @@ from rung.verify.run import random_order
 if TYPE_CHECKING:
     from rung.train.dev import Asked, Best
 
+# Of a training that is under way, in its work folder: what became of checkpoints before it was interrupted.
+KEPT = "checkpoints.jsonl"
 # Two checkpoints are held against each other on as many rows, where the race does not end before.
 FEWEST = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What a training had come to after a step, as a Candidate, and its score on the rows of dev that it was asked."""
+
+    step: int
+    score: float
+    candidate: Candidate
 
 
 class CheckpointRace:
@@ -49,7 +64,8 @@ class CheckpointRace:
         known = best.rows if best else 0
         # Of the two, the best has been asked some already.
         most = rows if not best or rows <= known else (rows + known) // 2
-        mine = Form(f"checkpoint {int(folder.name.rpartition('-')[2])}", self._freeze(folder))
+        step = int(folder.name.rpartition("-")[2])
+        mine = Form(f"checkpoint {step}", self._freeze(folder))
         forms = [Form("the best so far", self._freeze(best.folder)), mine] if best else [mine]
         found = race(forms, self._context, self._within[max(1, min(most, len(self._within))) - 1])
         trials = {trial.candidate.id: trial for trial in found.trials}
@@ -57,13 +73,33 @@ class CheckpointRace:
         better = not best or found.best is trial is not rival
         asked = len(trial.run.rows) + (max(0, len(rival.run.rows) - known) if trial is not rival else 0)
         self.asked, self.of = self.asked + asked, self.of + len(self._within)
+        score = self._score(trial)
+        self._keep(Checkpoint(step=step, score=score, candidate=mine.candidate))
         return Asked(
-            score=self._score(trial),
+            score=score,
             best_score=self._score(rival) if best else None,
             better=better,
             rows=len(trial.run.rows) if better else max(known, len(rival.run.rows)),
             asked=asked,
         )
+
+    def kept(self) -> list[Checkpoint]:
+        """The checkpoints that were asked, in the order of their steps; those from before an interruption too."""
+        try:
+            lines = (self._context.work / KEPT).read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        found: dict[int, Checkpoint] = {}
+        for line in lines:
+            # A line that a kill cut off is of a step that is taken again.
+            with suppress(ValueError):
+                checkpoint = from_json(Checkpoint, json.loads(line))
+                found[checkpoint.step] = checkpoint
+        return [found[step] for step in sorted(found)]
+
+    def _keep(self, checkpoint: Checkpoint) -> None:
+        with (self._context.work / KEPT).open("a", encoding="utf-8") as file:
+            file.write(f"{canonical_json(as_json(checkpoint))}\n")
 
     def _score(self, trial: Trial) -> float:
         if trial.shares.mean is None:

@@ -14,7 +14,7 @@ from rung.engine.backend import adapter_uses
 from rung.json_form import as_json
 from rung.parts import Retrieval, Span
 from rung.rungs.asks import Answers, Ask, Foreseen, Training, all_of
-from rung.rungs.base import BuildContext, longest_answer, rung_named
+from rung.rungs.base import BuildContext, Rung, longest_answer, rung_named
 from rung.rungs.checkpoints import CheckpointRace, earned_rows
 from rung.rungs.learnt_rows import said_of
 from rung.rungs.traces import call_rows, traces
@@ -82,6 +82,14 @@ def train_config(task: Task, config: BaseModel, **named: str) -> TrainConfig:
 
     settings = config.model_dump(exclude_none=True, exclude={"dev_rows", "train_rows"})
     return TrainConfig.read({**named, **settings, "seed": task.seed, "too_long": "drop"}, task.path)
+
+
+def usual_rate(rung: Rung) -> float:
+    """The learning rate's peak of a rung that trains weights, where its settings say none."""
+    from rung.train.method import method_of
+
+    method: str = getattr(rung.module, "METHOD", None) or rung.module.Config().method
+    return float(method_of(method).LEARNING_RATE)
 
 
 def foresee_training(
@@ -174,6 +182,9 @@ def fine_tune(
     )
     for line in trained.history:
         context.record("history", line)
+    context.record("training", {"tokens": trained.tokens, "rows": trained.rows, "dropped": trained.dropped})
+    for checkpoint in dev.kept():
+        context.record("checkpoint", as_json(checkpoint))
     context.progress.note(f"the checkpoints were asked {dev.asked:,} of {dev.of:,} dev answers; the rest would take too long")
     return freeze(start, context.blobs.put_tree(trained.folder))
 

@@ -55,7 +55,8 @@ class Delivered:
     """What a question came to.
 
     served   what answered, which is another than what was asked where the rails fell back on it
-    ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place
+    ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place; held, where `reason` is the id
+             under which a person is asked, and the answer tells so
     departs  in what it was asked otherwise than in its evaluation
     """
 
@@ -105,6 +106,10 @@ class Door:
     meters: Meters = field(default_factory=Meters)
     spans: Spans = field(default_factory=NoSpans)
     standing: Standing = field(default_factory=Standing)
+
+    def close(self) -> None:
+        """Writes what waits; no question comes any more."""
+        self.journal.close()
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         """Who shows this key. Raises Refused; the attempt is written down."""
@@ -173,7 +178,7 @@ class Door:
         outcome, answer = Outcome(ending="failed", status=500), None
         try:
             with self.spans.answering(asked, served) as ended:
-                delivered = work(served, heard.hear)
+                delivered = work(served, heard.hears)
                 answer = delivered.answer
                 outcome = _outcome(delivered, served, heard.first, began)
                 ended(outcome)
@@ -183,7 +188,7 @@ class Door:
             outcome = outcome_of(error, refused, latency_s=time.monotonic() - began)
             raise refused from error
         finally:
-            self._close(admitted, answer, outcome)
+            self._close(admitted, answer or heard.left_behind(asked, outcome), outcome)
 
     def _ruled(self, asked: Asked, served: Served, caller: Caller) -> Delivered:
         """The answer as the rails let it go: asked again, or of another Candidate, as often as they say; never of one that a
@@ -195,9 +200,6 @@ class Door:
             except _TakenBack:
                 first = served = self.resolve(asked)
                 continue
-            if ruling.ending == "held":
-                held = f"This answer waits for a person's consent, under {ruling.reason}."
-                raise Refused(409, held, type="permission_error", code="held_for_approval")
             if ruling.ending != "fallback":
                 ending: Ending = "fallback" if served is not first and ruling.ending == "answered" else ruling.ending
                 return replace(delivered, ending=ending, reason=ruling.reason)
@@ -217,7 +219,7 @@ class Door:
             first = _First(lambda: self.router.stands(served), caller)
             allowed = self.rails.caller(asked, served, replace(caller, hear=first.hear))
             question = question_of(with_hint(asked, hint), served, allowed)
-            if self.rails.holds_back(served) or not question.flows:
+            if caller.hear is nobody_hears or self.rails.holds_back(served) or not question.flows:
                 question = replace(question, caller=replace(question.caller, hear=nobody_hears))
             answer = self._computed(asked, served, question, first)
             ruling = self.rails.answer(asked, served, answer, tries)
@@ -263,13 +265,13 @@ class Door:
             self.journal.refuse(asked.tenant, asked.model, refused)
             raise refused from error
 
-    def _close(self, admitted: _Admitted, answer: Answer | None, outcome: Outcome) -> None:
+    def _close(self, admitted: _Admitted, took: Answer | None, outcome: Outcome) -> None:
         """Everybody who counts hears what became of it. The journal comes first: what it cannot keep does not go out."""
         asked, served = admitted.asked, admitted.served
         try:
             self.journal.end(asked.id, outcome)
         finally:
-            admitted.admission.settle(answer)
+            admitted.admission.settle(took)
             self.meters.answered(asked, served, outcome)
             self.router.seen(asked, served, outcome)
 
@@ -308,14 +310,27 @@ class _First:
 
 
 class _Heard:
-    """Passes pieces on and remembers when the first came, on `time.monotonic`."""
+    """Passes pieces on and remembers when the first came, on `time.monotonic`, and how much it was."""
 
     def __init__(self, hear: Hear) -> None:
-        self._hear, self.first = hear, 0.0
+        self._hear, self.first, self._bytes = hear, 0.0, 0
+        self.hears: Hear = nobody_hears if hear is nobody_hears else self.hear
 
     def hear(self, piece: Piece) -> None:
         self.first = self.first or time.monotonic()
+        self._bytes += len(piece.text.encode("utf-8", "surrogatepass"))
         self._hear(piece)
+
+    def left_behind(self, asked: Asked, outcome: Outcome) -> Answer | None:
+        """What an answer took that nobody waited for to its end, so that no quota is passed by leaving early; None of all others.
+
+        How far one was that nobody heard is not known.
+        """
+        if outcome.ending not in ("gone", "late"):
+            return None
+        heard = -(-self._bytes // BYTES_PER_TOKEN)
+        unheard = outcome.ending == "gone" and self.hears is nobody_hears
+        return Answer(text="", prompt_tokens=_tokens(asked), completion_tokens=None if unheard else heard)
 
 
 def _settled(said: Answer, question: Question) -> Answer:

@@ -25,6 +25,8 @@ _ENDINGS: dict[type[Exception], Ending] = {Gone: "gone", Late: "late", Refused: 
 def refusal(error: BaseException, id: str = "") -> Refused:
     """An error as its client is told. What is not the client's is logged under the answer's id."""
     if isinstance(error, Refused):
+        if error.status >= 500:
+            error.message = without_paths(error.message)
         return error
     if isinstance(error, ContextTooLong):
         problem = f"This model's context length is exceeded: {_QUOTED.sub('', error.problem)}."

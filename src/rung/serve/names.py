@@ -6,13 +6,14 @@ Nothing is kept of what a word stands for: a version never changes, so that only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rung.registry.refs import NAME
+from rung.registry.tunings import TUNED, tuned
 from rung.serve.bases import BASE, Bases
 from rung.serve.types import Refused, Served, Tenant
 
@@ -48,7 +49,7 @@ class Names:
         """What a word stands for now. Raises Refused (404) for what is not known here, and in the same words for what the tenant
         may not ask for: who may not use a model does not learn that it is there."""
         found = self.find(model)
-        if found is None or not allowed(found.name, tenant):
+        if found is None or not self._may(found.name, tenant, self._owner):
             raise unknown(model)
         return found
 
@@ -74,7 +75,9 @@ class Names:
         found: list[Listed] = []
         if allowed("", tenant):
             found += [Listed(id=one) for one in self.base_words()]
-        versions = [one for one in self._home.names.all() if self._serves(one.name) and allowed(one.name, tenant)]
+        owner = self._home.tunings.owners().get
+        every = self._home.names.all()
+        versions = [one for one in every if self._serves(one.name) and self._may(one.name, tenant, lambda name: owner(tuned(name)))]
         made = {(one.name, one.version): one.created for one in versions}
         found += [Listed(id=name, created=_first(versions, name)) for name in dict.fromkeys(one.name for one in versions)]
         found += [Listed(id=one.ref, created=one.created) for one in versions]
@@ -91,7 +94,16 @@ class Names:
         return list({one.ref: one for one in every}.values())
 
     def _serves(self, name: str) -> bool:
-        return not self._only or matches(name, self._only)
+        return not self._only or matches(name, self._only) or self._owner(name) is not None
+
+    def _owner(self, name: str) -> str | None:
+        """The tenant whose fine-tuning job made what is called so; None where none did."""
+        return self._home.tunings.owner(name) if name.startswith(TUNED) else None
+
+    def _may(self, name: str, tenant: Tenant, owner: Callable[[str], str | None]) -> bool:
+        """Whether a tenant may ask for a name: what a job of a tenant's made is that tenant's alone, whatever patterns say."""
+        owned = owner(name)
+        return allowed(name, tenant) if owned is None else owned == tenant.id
 
     def base_words(self) -> list[str]:
         """What the bare bases go by."""

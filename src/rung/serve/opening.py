@@ -7,14 +7,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError, did_you_mean
-from rung.serve.door import Door
+from rung.serve.blobs import CheckedBlobs
+from rung.serve.door import Door, no_engine
+from rung.serve.idle import NoKeys, NoQuotas
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
 from rung.serve.ordinary import behind_a_lock
+from rung.serve.rails.line import open_rails
 from rung.serve.rollout import open_router
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
+from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
+from rung.serve.tenants.tenancy import open_tenancy
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -26,24 +31,36 @@ class Settings:
     """How a server is to be.
 
     names    shell patterns of what it serves; all that is registered where there are none
+    engines  servers in the place of bases, as `Engine.read` takes them
     limits   on what comes in
     traces   whether spans go to OpenTelemetry's exporter
+    keep_text_days  how long the journal keeps the words of questions and answers; None: only their digests
     """
 
     names: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     traces: bool = False
+    keep_text_days: float | None = None
 
 
 def open_door(home: Home, settings: Settings) -> Door:
-    """Raises UserError where a pattern fits no name."""
+    """Raises UserError where a pattern fits no name, and for an engine that is none."""
+    from rung.engine.http.vllm.engines import Engine, with_engines
     from rung.engine.runtime import open_runtime
 
+    blobs = CheckedBlobs(home.blobs)
+    engines = [Engine.read(one) for one in settings.engines]
     names = Names(home, only=settings.names)
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
-    runtime = behind_a_lock(open_runtime(home.path, home.blobs))
+    engine = no_engine
+    tenancy = open_tenancy(home, engine=lambda served: engine(served.candidate.base), keep_text_days=settings.keep_text_days)
+    # A home that has never had a tenant asks nobody for a key, and nobody can have a quota there.
+    has_tenants = home.tenants.any()
+    rails = open_rails(home)
+    runtime = with_engines(behind_a_lock(open_runtime(home.path, blobs)), engines, home.path, blobs)
     return Door(
         home=home,
         runtime=runtime,
@@ -52,7 +69,13 @@ def open_door(home: Home, settings: Settings) -> Door:
         limits=settings.limits,
         meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),
         spans=spans,
+        rails=rails,
+        stacks=open_stacks(home, names, rails.rules),
         standing=standing,
+        engine=engine,
+        keys=tenancy.keys if has_tenants else NoKeys(),
+        quotas=tenancy.quotas if has_tenants else NoQuotas(),
+        journal=tenancy.journal,
     )
 
 

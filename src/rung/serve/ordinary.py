@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from rung.engine.backend import Backend, Request
-from rung.engine.caller import Caller, Gone, Late, Piece
+from rung.engine.caller import Caller, Gone, Late, Piece, nobody_hears
 from rung.engine.runtime import Runtime
 from rung.serve.types import Refused
 from rung.types import Answer
@@ -66,7 +66,7 @@ def _sampled(request: Request) -> Request:
         asks["max_tokens"] = sampling.max_tokens
     if sampling.top_logprobs is not None and not (request.constraint and request.constraint.kind == "choice"):
         raise Refused(400, "This server tells no log-probabilities of this model.", param="logprobs", code="unsupported_value")
-    return replace(request, **asks)
+    return replace(request, caller=replace(request.caller, hear=nobody_hears), **asks)
 
 
 def _stopped(text: str, stops: Sequence[str]) -> str:

@@ -43,6 +43,7 @@ class Trained:
     history     an entry for each step: step, loss, lr, tokens_per_s, dev_score (None where dev was not asked)
     stopped     "finished", or "patience": the last dev scores brought no new best
     rows        rows trained on; `dropped` were too long, and left out by the settings' leave
+    tokens      of the rows of all steps, questions and answers
     """
 
     folder: Path
@@ -52,6 +53,7 @@ class Trained:
     stopped: Literal["finished", "patience"]
     rows: int
     dropped: int
+    tokens: int
 
 
 def train(
@@ -88,6 +90,7 @@ def train(
         stopped=stopped,
         rows=len(encoded),
         dropped=dropped,
+        tokens=sum(len(encoded[row].ids) for step in range(state.step) for row in session.order.at(step)),
     )
 
 

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rung.registry.processes import Process, process_of, runs
+from rung.registry.submission import SETTINGS
 from rung.worker.lines import Secrets, Splitter
-from rung.worker.submitting import SETTINGS
 
 CHUNK = 65_536
 # What a new home is asked to be; this one is there, and says itself where it has everything.

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from rung import __version__
 from rung.errors import UserError, did_you_mean
 from rung.registry.home import Home
-from rung.registry.job_states import FORM, Job, Submission
+from rung.registry.job_states import Job
+from rung.registry.submission import submission
 
 RUNNABLE = (
     *("campaign", "climb", "demo", "diagnose", "eval", "export", "forecast", "gc"),
-    *("import", "plan", "pull", "push", "report", "verify"),
+    *("import", "plan", "pull", "push", "report", "tune", "verify"),
 )
-# Variables that change what a command does and are no secrets. No other is kept; what else a job needs is its worker's own.
-SETTINGS = ("RUNG_DEVICE", "RUNG_IDENTITY", "RUNG_PRECISION", "RUNG_TRUST_REMOTE_CODE")
-LONGEST_SETTING = 500
 _CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 
@@ -33,18 +27,7 @@ def submit(home: Home, line: Sequence[str], *, folder: Path | None = None, label
     """
     place = (folder or Path.cwd()).absolute()
     check(line, place)
-    asked = Submission(
-        kind=line[0],
-        arguments=tuple(line[1:]),
-        folder=str(place),
-        settings=_settings(),
-        labels=dict(labels or {}),
-        host=socket.gethostname(),
-        who=_who(),
-        version=__version__,
-        form=FORM,
-    )
-    return home.jobs.submit(asked)
+    return home.jobs.submit(submission(line, place, labels))
 
 
 def check(line: Sequence[str], folder: Path | None = None) -> None:
@@ -75,18 +58,3 @@ def check(line: Sequence[str], folder: Path | None = None) -> None:
         is_file = isinstance(argument, click.Argument) and isinstance(argument.type, click.Path)
         if folder and given and is_file and not (folder / given).exists():
             raise UserError("is not there", where=str(folder / given))
-
-
-def _settings() -> dict[str, str]:
-    found = {name: os.environ[name] for name in SETTINGS if os.environ.get(name)}
-    for name, value in found.items():
-        if len(value) > LONGEST_SETTING or "\n" in value:
-            raise UserError(f"{name} is no setting: it has {len(value)} characters", hint="Unset it, or name a file.")
-    return found
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a process of a user without a name, as in many containers
-        return f"user {os.getuid()}"

@@ -15,7 +15,7 @@ from rung.engine.backend import price_usd
 from rung.errors import RungError
 from rung.parts import NOTHING, Span
 from rung.registry.predictions import Amount
-from rung.rungs.asks import Answers, Ask, Encoding, Reranking, Training, Working
+from rung.rungs.asks import Answers, Ask, Buying, Encoding, Reranking, Training, Working
 from rung.types import Answer, Task
 from rung.verify.run import random_order, score_rows
 
@@ -79,6 +79,8 @@ class Pricing:
                 return self._free(ask.questions.times(self._reranking_s(ask)))
             case Working():
                 return self._free(ask.seconds)
+            case Buying():
+                return Amount(seconds=ask.seconds, usd=ask.usd)
 
     @staticmethod
     def _free(seconds: Span) -> Amount:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rung.engine.backend import Budget, ContextTooLong, Keep, Request, Say, price_usd, quiet
 from rung.engine.bases.resolve import Base
+from rung.engine.caller import Gone, Late
 from rung.engine.http.batch.batches import Batches, Pace
 from rung.engine.http.batch.kept import Shelf
 from rung.engine.http.batch.lines import Result
@@ -26,11 +27,14 @@ from rung.engine.http.finding import UNCHECKED, ServerFinding, how_cut
 from rung.engine.http.identity import UNKNOWN, ServerIdentity, of_answer
 from rung.engine.http.in_flight import InFlight
 from rung.engine.http.line import Line, way_to
+from rung.engine.http.live.asking import Live, Put
+from rung.engine.http.live.hearing import Hearing
 from rung.engine.http.refusals import Asked, NoAnswer, refused_for
+from rung.engine.http.sampling import comes_as_it_is, drawn
 from rung.engine.http.sending import Contact, Patience, Reply, is_passing, post, time_limits
 from rung.engine.http.signs import is_too_long, most_tokens
 from rung.engine.http.spending import Bill, Body, Purse, checked_prices
-from rung.engine.http.stream import Stream
+from rung.engine.http.stream import Begun, Stream
 from rung.engine.http.unknown import unknown_field
 from rung.errors import BrokenEnvironment, UserError
 from rung.sources.address import ServerAddress
@@ -38,6 +42,8 @@ from rung.types import CUT_OFF, FAILED, REFUSED, Answer
 
 # Less room than this for thoughts is none.
 _LEAST_ROOM = 512
+# Sends what a question is, in one way or another: the server's reply that is no passing fault.
+_Post = Callable[[Body, Bill], Reply]
 
 
 def open(base: Base, *, prices: Mapping[str, float] | None = None) -> OpenAIHTTP:
@@ -68,6 +74,7 @@ class OpenAIHTTP:
     look_away_s: float = 3600.0
     _shelf: Shelf | None = None
     _open: tuple[Any, Line] | None = field(default=None, repr=False)
+    _live: Live | None = field(default=None, repr=False)
 
     def pay_from(self, budget: Budget) -> None:
         """Refuse from now on to ask what could go beyond the budget. Raises UserError for a limit without prices."""
@@ -90,7 +97,14 @@ class OpenAIHTTP:
         return self.answer_each(requests, lambda _answers: None)
 
     def answer_each(self, requests: Sequence[Request], keep: Keep, say: Say = quiet) -> list[Answer]:
-        """The same. `keep` hears answers as soon as they are there: what was paid for is not lost with the rest."""
+        """The same. `keep` hears answers as soon as they are there: what was paid for is not lost with the rest.
+
+        Requests that bear a Caller are asked one after the other, from as many threads as there are callers. Raises Gone, Late and
+        Full for them.
+        """
+        requests = Begun.of(requests)
+        if requests and requests[0].caller is not None:
+            return self._told_live(requests, keep)
         self.contact.stopped.clear()
         line = self._line()
         others = _Others(address=self.address, is_alive=partial(self._is_alive, line))
@@ -108,7 +122,7 @@ class OpenAIHTTP:
     def _streamed(self, line: Line, requests: Sequence[Request], others: _Others, keep: Keep) -> dict[int, Answer]:
         return Stream(
             requests=requests,
-            ask=partial(self._one, line, self.patience),
+            ask=partial(self._one, self._posting(line, self.patience)),
             body=self._body,
             keep=keep,
             failed=others.hear,
@@ -116,6 +130,52 @@ class OpenAIHTTP:
             contact=self.contact,
             where=self.address,
         ).run()
+
+    def _told_live(self, requests: Sequence[Request], keep: Keep) -> list[Answer]:
+        answers = []
+        for place, request in enumerate(requests):
+            answers.append(self._waited_for(drawn(request)))
+            keep({place: answers[place]})
+        return answers
+
+    def _waited_for(self, request: Request) -> Answer:
+        """One answer that somebody waits for, heard as it comes."""
+        assert request.caller is not None
+        hearing = Hearing(caller=request.caller, through=comes_as_it_is(request))
+        body = self._body(request)
+        with self.purse.paying(body, self.address) as bill:
+            try:
+                answer = self._one(self._posting_live(hearing), request, bill, once=lambda: bool(hearing.said))
+            except NoAnswer as silence:
+                answer = self._missing(request, silence)
+            except ContextTooLong as error:
+                if hearing.said:  # asked again with less, it would be heard twice
+                    raise BrokenEnvironment(error.problem, where=self.address, hint="Ask again, with less.") from None
+                raise
+        return hearing.end(answer)
+
+    def _posting_live(self, hearing: Hearing) -> _Post:
+        live = self._live_lines()
+
+        def sent(body: Body, bill: Bill) -> Reply:
+            try:
+                return live.ask(Put(body=body), hearing, partial(bill.lost, body))
+            except (Gone, Late, BrokenEnvironment):
+                bill.pay(None, body)  # it may have been billed
+                raise
+
+        return sent
+
+    def _live_lines(self) -> Live:
+        with self._lock:
+            if self._live is None:
+                self._live = Live(asked=self._asked, timeout=time_limits(self.patience))
+            return self._live
+
+    def close(self) -> None:
+        """Nobody is asked any more."""
+        if self._live is not None:
+            self._live.close()
 
     def _by_batch(self, line: Line, requests: Sequence[Request], others: _Others, keep: Keep, say: Say) -> dict[int, Answer]:
         """By the server's batches; the few that are left without an answer are asked by themselves."""
@@ -187,7 +247,7 @@ class OpenAIHTTP:
         shortest = Request(messages=({"role": "user", "content": "Hi"},), max_tokens=1)
         try:
             with self.purse.paying(self._body(shortest), self.address) as bill:
-                self._paid(line, replace(self.patience, attempts=1), shortest, bill)
+                self._paid(self._posting(line, replace(self.patience, attempts=1)), shortest, bill)
         except NoAnswer as silence:
             return silence.reason != FAILED
         except BrokenEnvironment:
@@ -204,21 +264,24 @@ class OpenAIHTTP:
             room = ROOM_FOR_THOUGHTS if self._thinks or self.finding.thinks else 0
             return Known(finding=self.finding, refused=frozenset(self._refused), room=room, longest=self._longest)
 
-    def _one(self, line: Line, patience: Patience, request: Request, bill: Bill) -> Answer:
-        """The answer; a thought that the limit cut off, of a model that was not known to think, has another try with more room."""
+    def _one(self, sent: _Post, request: Request, bill: Bill, *, once: Callable[[], bool] = lambda: False) -> Answer:
+        """The answer; a thought that the limit cut off, of a model that was not known to think, has another try with more room.
+
+        once  says that there can be no other try
+        """
         known = self._known
-        first = self._paid(line, patience, request, bill)
-        if known.room or not first.thinks or first.answer.finish_reason != CUT_OFF:
+        first = self._paid(sent, request, bill)
+        if known.room or not first.thinks or first.answer.finish_reason != CUT_OFF or once():
             return first.answer
         with self._lock:
             self._thinks = True
         bill.more(self._body(request))
-        second = self._paid(line, patience, request, bill).answer
+        second = self._paid(sent, request, bill).answer
         both = (first.answer.cost_usd, second.cost_usd)
         return replace(second, cost_usd=None if None in both else sum(filter(None, both)))
 
-    def _paid(self, line: Line, patience: Patience, request: Request, bill: Bill) -> Completion:
-        reply, body = self._settled(line, request, patience, bill)
+    def _paid(self, sent: _Post, request: Request, bill: Bill) -> Completion:
+        reply, body = self._settled(sent, request, bill)
         return self._paid_for(reply, request, body, bill)
 
     def _paid_for(self, reply: Reply, request: Request, body: Body, bill: Bill) -> Completion:
@@ -233,13 +296,13 @@ class OpenAIHTTP:
             raise ContextTooLong({0: cut}, where=self.address)
         return replace(read, answer=replace(answer, cost_usd=price))
 
-    def _settled(self, line: Line, request: Request, patience: Patience, bill: Bill) -> tuple[Reply, dict[str, Any]]:
+    def _settled(self, sent: _Post, request: Request, bill: Bill) -> tuple[Reply, dict[str, Any]]:
         """The server's reply, and what it was sent once what it does not know has been left out. Raises NoAnswer."""
         room = self._known.room
         for _ in range(len(OPTIONAL) + 8):
             known = self._known
             body = body_of(request, self.model, replace(known, room=min(room, known.room)))
-            reply = self._posted(line, body, patience, bill)
+            reply = sent(body, bill)
             if reply.status == 200:
                 return reply, body
             if room and is_too_long(reply.status, read_error(reply.text)):
@@ -261,13 +324,16 @@ class OpenAIHTTP:
             self._refused.add(unknown)
         return True
 
-    def _posted(self, line: Line, body: Mapping[str, Any], patience: Patience, bill: Bill) -> Reply:
-        try:
-            return post(line, self.address, body, patience, self.contact, partial(bill.lost, body))
-        except NoAnswer as silence:
-            if silence.lost:
-                bill.pay(None, body)
-            raise
+    def _posting(self, line: Line, patience: Patience) -> _Post:
+        def sent(body: Body, bill: Bill) -> Reply:
+            try:
+                return post(line, self.address, body, patience, self.contact, partial(bill.lost, body))
+            except NoAnswer as silence:
+                if silence.lost:
+                    bill.pay(None, body)
+                raise
+
+        return sent
 
     def _shortened(self, body: Mapping[str, Any], most: int) -> bool:
         """Asks for fewer tokens from now on: `most`, which the model writes, or half as many as before where that is 0.

@@ -8,6 +8,7 @@ do) and takes the answer's text, or a dict of rung.types.Answer's fields.
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,16 @@ from typing import Any
 
 from rung.engine.backend import Request
 from rung.engine.bases.resolve import Base
+from rung.engine.http.live.hearing import Hearing
+from rung.engine.http.live.listening import refuse_left
+from rung.engine.http.sampling import drawn
 from rung.errors import UserError, did_you_mean
 from rung.json_form import as_json
 from rung.types import Answer
 from rung.user_code import load_function
 
+# How often who waits for the function looks whether anybody still waits for them.
+_LOOK_S = 0.05
 _FIELDS = {field.name for field in dataclasses.fields(Answer)}
 
 
@@ -41,10 +47,27 @@ class Scripted:
     where: str
     function: Callable[[dict[str, Any]], Any]
     template: str = ""
+    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False, compare=False)
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """Raises UserError where the function fails, or returns something that is no answer."""
-        return [self._one(request) for request in requests]
+        """Raises UserError where the function fails, or returns something that is no answer; Gone and Late where somebody waits.
+
+        It is called from one thread at a time. What it says is heard as a whole.
+        """
+        return [self._one(request) if request.caller is None else self._waited_for(drawn(request)) for request in requests]
+
+    def _waited_for(self, request: Request) -> Answer:
+        assert request.caller is not None
+        hearing = Hearing(caller=request.caller, through=False)
+        while not self._lock.acquire(timeout=_LOOK_S):
+            refuse_left(request.caller)
+        try:
+            refuse_left(request.caller)
+            said = self._one(dataclasses.replace(request, caller=None))
+        finally:
+            self._lock.release()
+        refuse_left(request.caller)
+        return hearing.end(said)
 
     def _one(self, request: Request) -> Answer:
         adapters = [{**dataclasses.asdict(use), "folder": str(use.folder)} for use in request.adapters]

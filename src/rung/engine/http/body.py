@@ -11,10 +11,11 @@ from typing import Any
 from rung.engine.backend import Asked, Request
 from rung.engine.chat import with_tools_in_words, with_words, wrapped_tool
 from rung.engine.http.finding import UNCHECKED, ServerFinding
+from rung.engine.http.sampling import sampling_fields
 from rung.parts import ChoiceConstraint, SchemaConstraint
 
 # What a server may not know: left out once it has said so.
-OPTIONAL = ("max_tokens", "response_format", "temperature", "top_p", "seed", "top_logprobs", "logprobs")
+OPTIONAL = ("max_tokens", "response_format", "temperature", "top_p", "seed", "top_logprobs", "logprobs", "stream_options", "stop")
 # Tokens that the form takes around an answer: `{"answer": "..."}`, and the white space that some grammars let a model put in.
 ROOM = 48
 # Tokens that a model which thinks before it answers has beyond those of the answer: with them most thoughts come to an end.
@@ -85,7 +86,8 @@ def body_of(request: Request, model: str, known: Known) -> dict[str, Any]:
         limit: known.limit(request.max_tokens + (ROOM if _is_wrapped(held) else 0)),
     }
     optional = {"temperature": request.temperature, "seed": request.seed} | ({"top_p": request.top_p} if request.top_p < 1 else {})
-    body |= {name: value for name, value in (optional | _alternatives(request, known)).items() if name not in refused} | held
+    optional |= sampling_fields(request) | _alternatives(request, known)
+    body |= {name: value for name, value in optional.items() if name not in refused} | held
     if request.constraint and not held:
         body["messages"] = with_words(body["messages"], _form_in_words(request.constraint))
     if request.tools and (request.constraint or not known.has_tools):
@@ -112,7 +114,8 @@ def _alternatives(request: Request, known: Known) -> dict[str, Any]:
     """Log-probabilities are asked for where they tell choices apart."""
     if not isinstance(request.constraint, ChoiceConstraint) or not known.finding.top_logprobs:
         return {}
-    return {"logprobs": True, "top_logprobs": known.finding.top_logprobs}
+    asked = sampling_fields(request).get("top_logprobs", 0)
+    return {"logprobs": True, "top_logprobs": max(asked, known.finding.top_logprobs)}
 
 
 def _form_in_words(constraint: Asked) -> str:

@@ -81,41 +81,47 @@ class Line:
             raise UserError(f"the address is none that can be asked: {error}", where=url, hint=FORM) from None
         if 300 <= response.status_code < 400:
             raise sent_on(response.status_code, response.headers.get("location", ""), self._asked)
-        text = _decoded(response)
-        status = self._status(response.status_code, text) if method == "POST" and is_question else response.status_code
+        text = decoded(response.content, response.charset_encoding)
+        status = response.status_code
+        if method == "POST" and is_question:
+            status = read_status(self._asked, status, text)
         return Response(status_code=status, text=text, headers=response.headers)
 
-    def _status(self, status: int, text: str) -> int:
-        if status == 200:
-            return self._status_of_good(text)
-        if status not in (429, 500, 502, 503):
-            return status
-        said = read_error(text)
-        if is_too_long(status, said):
-            return _TOO_LONG
-        return _REFUSED if status == 500 and is_filtered(said) else status
 
-    def _status_of_good(self, text: str) -> int:
-        content = json_object(text)
-        if has_message(content):
-            return 200
-        if is_web_page(text):
-            words = read_error(text).words[:80]
-            raise UserError(
-                f"what answers there is a web page, no chat completion: {words}",
-                where=str(self._asked.address),
-                hint=where_else(self._asked),
-            )
-        said = read_error(text)
-        if said.status:
-            return said.status
-        return _REFUSED if is_filtered(said) else 200
+def read_status(asked: Asked, status: int, text: str) -> int:
+    """What a reply to a question should have come with. Raises UserError for a web page."""
+    if status == 200:
+        return _status_of_good(asked, text)
+    if status not in (429, 500, 502, 503):
+        return status
+    said = read_error(text)
+    if is_too_long(status, said):
+        return _TOO_LONG
+    return _REFUSED if status == 500 and is_filtered(said) else status
 
 
-def _decoded(response: Any) -> str:
-    """JSON is UTF-8, whatever its headers say (RFC 8259, 8.1)."""
+def _status_of_good(asked: Asked, text: str) -> int:
+    content = json_object(text)
+    if has_message(content):
+        return 200
+    if is_web_page(text):
+        words = read_error(text).words[:80]
+        raise UserError(
+            f"what answers there is a web page, no chat completion: {words}", where=str(asked.address), hint=where_else(asked)
+        )
+    said = read_error(text)
+    if said.status:
+        return said.status
+    return _REFUSED if is_filtered(said) else 200
+
+
+def decoded(content: bytes, charset: str | None = None) -> str:
+    """JSON is UTF-8, whatever its headers say (RFC 8259, 8.1); what is none is read by its `charset`."""
     try:
-        text: str = response.content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = response.text
+        try:
+            text = content.decode(charset or "utf-8", "replace")
+        except LookupError:
+            text = content.decode("utf-8", "replace")
     return re.sub(r"\A[\s\x00]+", "", text)

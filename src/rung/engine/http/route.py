@@ -57,8 +57,8 @@ class Route:
         scheme, slashes, rest = self.proxy.partition("://")
         return f"{scheme}{slashes}{rest.rpartition('@')[2].rstrip('/')}"
 
-    def client(self, headers: Mapping[str, str], timeout: Any, most: int) -> Any:
-        """An httpx.Client that goes this way, and keeps up to `most` connections.
+    def client(self, headers: Mapping[str, str], timeout: Any, most: int, *, kind: Any = None) -> Any:
+        """An httpx.Client (or another `kind`: AsyncClient) that goes this way, and keeps up to `most` connections.
 
         It follows no redirect: the headers are for the server that the task names.
 
@@ -67,7 +67,7 @@ class Route:
         import httpx
 
         try:
-            return httpx.Client(
+            return (kind or httpx.Client)(
                 timeout=timeout,
                 headers=dict(headers),
                 follow_redirects=False,

@@ -12,6 +12,8 @@ from rung.engine.backend import Budget, price_usd
 from rung.errors import UserError
 from rung.types import Answer
 
+# Before the keys of tunings, for which money is put aside as for batches.
+TUNING = "tuning-"
 # What is sent for a question, as `body_of` makes it.
 Body = Mapping[str, Any]
 
@@ -125,6 +127,32 @@ class Purse:
                 )
             budget.spent_usd += most
         return most
+
+    def hold(self, key: str, usd: float, where: str) -> None:
+        """Puts money aside for a tuning, once: it stays so until it is `paid`, whatever becomes of this process.
+
+        Raises BudgetSpent.
+        """
+        budget = self.budget
+        if budget.limit_usd is None or key in budget.batches:
+            return
+        with self.entry(), budget.lock:
+            if budget.spent_usd + usd > budget.limit_usd:
+                raise BudgetSpent(
+                    f"the tuning may cost {usd:.2f} USD, and of the budget of {budget.limit_usd:g} USD {budget.spent_usd:.2f} are "
+                    "spent or under way",
+                    where=where,
+                    hint="Raise limits.usd in the task, or let it learn from fewer rows or over fewer epochs.",
+                )
+            budget.spent_usd += usd
+            budget.batches[key] = usd
+
+    def paid(self, key: str, usd: float) -> None:
+        """What a tuning came to cost, in the place of what was put aside for it; what was paid before is not paid again."""
+        budget = self.budget
+        if key in budget.batches:
+            with self.entry(), budget.lock:
+                budget.spent_usd += usd - budget.batches.pop(key)
 
     def learn(self, price: float, body: Body) -> None:
         """What an answer cost. More than the most that was sent: the server adds to questions what is not seen here."""

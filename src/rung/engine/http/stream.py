@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, overload
 
 from rung.engine.backend import Keep, Request
 from rung.engine.http.sending import Contact
@@ -158,6 +158,31 @@ class Stream:
             with self.purse.entry():
                 self._kept(came)
             self._fresh = {}
+
+
+class Begun(Sequence[Request]):
+    """Requests of which the first has been looked at: each is made once, when it is asked for."""
+
+    def __init__(self, first: Sequence[Request], rest: Sequence[Request]) -> None:
+        self._first, self._rest = first, rest
+
+    @classmethod
+    def of(cls, requests: Sequence[Request]) -> Begun:
+        return cls([requests[0]] if len(requests) else [], requests)
+
+    def __len__(self) -> int:
+        return len(self._rest)
+
+    @overload
+    def __getitem__(self, place: int) -> Request: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Request]: ...
+
+    def __getitem__(self, place: int | slice) -> Request | list[Request]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        return self._first[0] if place == 0 else self._rest[place]
 
 
 def _ahead(limit: int) -> int:

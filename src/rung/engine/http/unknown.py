@@ -27,7 +27,12 @@ def unknown_field(body: Mapping[str, Any], status: int, text: str) -> str | None
         return "tools"
     if status >= 500:
         return None
-    return next((name for name in (*OPTIONAL, *OWN_CHOICE) if name in body and name in text), None)
+    return next((name for name in (*OPTIONAL, *OWN_CHOICE) if name in body and _names(text, name)), None)
+
+
+def _names(text: str, name: str) -> bool:
+    """`stop` is a word of every refusal: there it is a field's name between marks only."""
+    return name in text if name != "stop" else re.search(r"""['"`]stop\b['"`\\]""", text) is not None
 
 
 def is_lasting(status: int, text: str) -> bool:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rung.disk import tree_digest
 from rung.json_form import Misfit, from_json
 from rung.parts import Tool, ToolSet, ToolUse
-from rung.registry.store import tree_digest
 
 WHOLE, MCP, OPENAI, SOURCE = "tools.json", "mcp.json", "openai.json", "source"
 # What OpenAI's API takes for a function's name.

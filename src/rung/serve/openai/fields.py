@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -42,6 +43,10 @@ ONLY: Mapping[str, tuple[Any, ...]] = {
 }
 # What changes no answer: the client's own words for its question.
 NO_PART = ("metadata", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
+
+# What pydantic calls the kinds of a union: no part of a body.
+_KIND = re.compile(r"[\[(]|^constrained-|^[A-Z]")
+_PLAIN = frozenset({"str", "list", "dict", "bool", "int", "float", "none"})
 
 Text = Annotated[str, Field(max_length=512)]
 BodyKind = TypeVar("BodyKind", bound="Body")
@@ -90,7 +95,7 @@ class StreamOptions(BaseModel):
 def read_json(raw: bytes, limits: Limits) -> dict[str, Any]:
     """A body as the object that it must be. Raises Refused."""
     try:
-        body = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
+        body = json.loads(raw.decode("utf-8"), parse_constant=_no_number, object_pairs_hook=_each_once)
     except RecursionError:
         raise Refused(400, "The body's JSON is nested too deeply.", code="invalid_json") from None
     except ValueError as error:
@@ -139,9 +144,18 @@ def place_of(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             told += f"[{part}]"
-        elif not any(mark in part for mark in "[(") and part not in ("str", "list", "dict", "bool", "int", "float"):
+        elif not (_KIND.search(part) or part in _PLAIN):
             told += f".{part}" if told else part
     return told[:200]
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What stands before this server may read the first of two, and let through what the second asks for."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for place, (name, _) in enumerate(pairs) if name in {other for other, _ in pairs[:place]})
+        raise Refused(400, f"The body says '{twice[:80]}' twice.", param=twice[:80], code="invalid_json")
+    return made
 
 
 def _no_number(word: str) -> None:

@@ -11,7 +11,7 @@ from rung.engine.backend import Say, price_usd
 from rung.engine.http.batch.kept import Kept, Shelf
 from rung.engine.http.batch.lines import MOST_BYTES, MOST_LINES, Result, line_of, parts, read_results
 from rung.engine.http.batch.provider import Provider, State
-from rung.engine.http.spending import Bill, Body, BudgetSpent, Purse
+from rung.engine.http.spending import TUNING, Bill, Body, BudgetSpent, Purse
 from rung.errors import UserError
 from rung.types import Answer
 
@@ -129,7 +129,7 @@ class Batches:
 
     def _free_what_never_began(self) -> None:
         """Money that was put aside by a process that was killed before it wrote its batch down: there is none."""
-        lost = [key for key in self.purse.budget.batches if not self.shelf.has(key)]
+        lost = [key for key in self.purse.budget.batches if not key.startswith(TUNING) and not self.shelf.has(key)]
         if lost:
             with self.purse.entry():
                 for key in lost:
