@@ -30,7 +30,7 @@ from rung.verify.stats.promised import NEARLY_CERTAIN, SURE, Setting, hardest_me
 PAGE = Path(__file__).parents[1] / "docs" / "rollout.md"
 MEASURES = (Measure(name="answered", kind="answered"), Measure(name="feedback", kind="feedback"))
 SHARE, HARM, ALPHA, WORSE = 0.05, 0.05, 0.01, 0.20
-EVERY = 25
+EVERY = 100
 QUESTION = Asked(id="", tenant=Tenant(id="t", name="t"), endpoint="chat", model="spam", messages=())
 
 
@@ -214,7 +214,7 @@ PROMISED = ("share", "10 points worse: 90%", "99%", "20 points worse: 90%", "99%
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rollouts", type=int, default=100)
-    parser.add_argument("--most", type=int, default=20_000, help="requests until a rollout is left undecided")
+    parser.add_argument("--most", type=int, default=15_000, help="requests until a rollout is left undecided")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args(arguments)
     rows = []

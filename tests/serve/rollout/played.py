@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from shipped import none_at_hand, ship
+
+from rung.climb.keeping import keep_lock
 from rung.registry.home import Home
 from rung.registry.rollout_states import Rollout
+from rung.serve.rollout.begin import Wanted, begin
 from rung.serve.rollout.router import RolloutRouter
 from rung.serve.types import Asked, Feedback, Outcome, Served, Tenant
-from rung.types import Answer, Task
+from rung.types import Answer, Bar, Example, Limits, Task
 
 TENANT = Tenant(id="acme", name="acme")
+SCHEMA = {"type": "object", "properties": {"label": {"type": "string"}}, "required": ["label"]}
+JSON = '{"label": "spam"}'
 Said = Callable[[Served], str]
-
-
-def none_at_hand(_lock: str) -> Task | None:
-    return None
 
 
 def asked(id: str = "a0", model: str = "spam", **fields: Any) -> Asked:
@@ -69,3 +71,28 @@ class Door:
 def known(home: Home, rollout: Rollout) -> Rollout:
     """How it stands now."""
     return home.rollouts.get(rollout.id)
+
+
+def started(home: Home, **wanted: Any) -> Rollout:
+    return begin(home, Wanted(**{"name": "spam", **wanted})).rollout
+
+
+def judged(home: Home, **fields: Any) -> None:
+    """A third version of spam, whose task is kept: JSON of a schema, no telephone numbers, and limits."""
+    rows = tuple(
+        Example(id=f"e{number}", messages=({"role": "user", "content": f"m{number}"},), target=JSON, split="test")
+        for number in range(3)
+    )
+    given: dict[str, Any] = {
+        "quality": Bar(scorer="exact", at_least=0.5),
+        "guards": (
+            Bar(scorer="json_schema", config={"schema": SCHEMA}, at_least=0.99, name="form"),
+            Bar(scorer="regex", config={"pattern": r"\d{5,}"}, at_most=0.01, name="numbers"),
+            Bar(scorer="exact", at_least=0.5, where={"target": "a"}, name="hard"),
+        ),
+        "limits": Limits(p95_latency_s=2.0, tokens_per_answer=30),
+    }
+    task = Task(name="spam", base="pip:llm", instruction="", examples=rows, path="task.yaml", **{**given, **fields})
+    home.tasks.add(task)
+    assert keep_lock(task, home)
+    ship(home, [1.0] * 60, name="spam", lock=task.digest)

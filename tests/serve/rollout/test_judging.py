@@ -9,32 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from played import Door, answered, asked, known, none_at_hand, resolved
+from played import JSON, Door, answered, asked, judged, known, none_at_hand, resolved, started
 from shipped import ship
 
-from rung.climb.keeping import keep_lock
-from rung.errors import UserError
 from rung.promote.promoting import promote
 from rung.registry.home import Home, open_home
 from rung.registry.rollout_states import Rollout
-from rung.serve.rollout import by_hand, kept_rows
+from rung.serve.rollout import by_hand
 from rung.serve.rollout.begin import Wanted, begin
-from rung.serve.rollout.measures import judges_of
 from rung.serve.types import Feedback, Outcome, Served
-from rung.types import Answer, Bar, Candidate, Example, Limits, Task
-
-SCHEMA = {"type": "object", "properties": {"label": {"type": "string"}}, "required": ["label"]}
-JSON = '{"label": "spam"}'
-
-
-@pytest.fixture(autouse=True)
-def nothing_promised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a rollout promises is computed elsewhere."""
-    monkeypatch.setattr("rung.serve.rollout.begin.promised", lambda *_: None)
-
-
-def started(home: Home, **wanted: Any) -> Rollout:
-    return begin(home, Wanted(**{"name": "spam", **wanted})).rollout
+from rung.types import Answer
 
 
 def rated(door: Door, number: int, good: Callable[[Served], float], rng: random.Random) -> None:
@@ -211,27 +195,6 @@ def test_what_came_of_the_champion_in_the_place_of_a_version_that_was_taken_back
     assert spam.rollouts.observed(rollout.id) == []
 
 
-def judged(home: Home, **fields: Any) -> None:
-    """A third version of spam, whose task is kept: JSON of a schema, no telephone numbers, and limits."""
-    rows = tuple(
-        Example(id=f"e{number}", messages=({"role": "user", "content": f"m{number}"},), target=JSON, split="test")
-        for number in range(3)
-    )
-    given: dict[str, Any] = {
-        "quality": Bar(scorer="exact", at_least=0.5),
-        "guards": (
-            Bar(scorer="json_schema", config={"schema": SCHEMA}, at_least=0.99, name="form"),
-            Bar(scorer="regex", config={"pattern": r"\d{5,}"}, at_most=0.01, name="numbers"),
-            Bar(scorer="exact", at_least=0.5, where={"target": "a"}, name="hard"),
-        ),
-        "limits": Limits(p95_latency_s=2.0, tokens_per_answer=30),
-    }
-    task = Task(name="spam", base="pip:llm", instruction="", examples=rows, path="task.yaml", **{**given, **fields})
-    home.tasks.add(task)
-    assert keep_lock(task, home)
-    ship(home, [1.0] * 60, name="spam", lock=task.digest)
-
-
 def test_what_can_judge_without_the_right_answer_does_and_of_the_others_it_is_said(spam: Home) -> None:
     judged(spam)
     begun = begin(spam, Wanted(name="spam", canary="50%", to="3"))
@@ -252,80 +215,6 @@ def test_what_can_judge_without_the_right_answer_does_and_of_the_others_it_is_sa
     assert scores["candidate"] == {"answered": 1.0, "form": 0.0, "numbers": 0.0, "in time": 1.0}
     assert rows[-1].scores["in time"] == 0.0
     assert known(spam, begun.rollout).state == "rolled-back"
-
-
-def test_a_guard_that_is_called_as_something_that_rung_measures_itself_keeps_its_own_name() -> None:
-    form = Bar(scorer="json_schema", config={"schema": SCHEMA}, at_least=0.9, name="feedback")
-    task = Task(name="spam", base="pip:llm", instruction="", examples=(), quality=form)
-    assert [measure.name for measure in judges_of(task).measures] == ["answered", "feedback", "guard feedback"]
-    assert "nothing is kept of its task" in judges_of(None).left_out[0]
-
-
-def test_in_shadow_both_answer_the_same_questions_and_nobody_is_sent_the_candidates(spam: Home) -> None:
-    judged(spam)
-    rollout = started(spam, shadow=True, canary="50%", to="3")
-    asked_of: list[int] = []
-
-    def shadow(_question: object, served: Served) -> Answer:
-        asked_of.append(served.version)
-        return Answer(text=JSON if len(asked_of) % 2 else ' {"label": "spam"}\n', completion_tokens=12)
-
-    door = Door(spam, answer=lambda _: JSON, ask=shadow)
-    assert door.router.shadows is not None
-    # Without its thread: each is answered when it is told to.
-    door.router.shadows.offer = door.router.shadows.answer  # type: ignore[method-assign]
-    for number in range(600):
-        door.ask(f"a{number}")
-        if number % 50 == 49:
-            door.router.work()
-            if known(spam, rollout).step:
-                break
-    assert set(door.said) == {1} and set(asked_of) == {3}
-    ended = known(spam, rollout)
-    assert (ended.state, ended.step, ended.share) == ("running", 1, 0.5) and "no harm is shown at shadow" in ended.said
-    tally = door.router.judging.tally(ended)
-    assert tally.shadowed.pairs == tally.shadowed.equal == len(asked_of) and tally.shadowed.mine.mean_tokens == 12
-    door.router.look()
-    assert {door.ask(f"b{number}").version for number in range(40)} == {1, 3}
-
-
-def test_a_candidate_that_is_worse_in_shadow_is_rolled_back_before_anybody_meets_it(spam: Home) -> None:
-    judged(spam)
-    rollout = started(spam, shadow=True, to="3")
-
-    def shadow(question: Any, _served: Served) -> Answer:
-        if question.id.endswith("3"):
-            raise RuntimeError("out of memory")
-        return Answer(text="no JSON")
-
-    door = Door(spam, answer=lambda _: JSON, ask=shadow)
-    assert door.router.shadows is not None
-    door.router.shadows.offer = door.router.shadows.answer  # type: ignore[method-assign]
-    for number in range(60):
-        door.ask(f"a{number}")
-    door.router.work()
-    assert known(spam, rollout).state == "rolled-back" and "form" in known(spam, rollout).said
-    assert set(door.said) == {1}
-
-
-def test_shadows_that_cannot_keep_up_are_dropped_and_delay_nobody(spam: Home) -> None:
-    import threading
-
-    judged(spam)
-    started(spam, shadow=True, to="3")
-    hold = threading.Event()
-
-    def slow(_question: object, _served: Served) -> Answer:
-        hold.wait(10)
-        return Answer(text=JSON)
-
-    door = Door(spam, answer=lambda _: JSON, ask=slow)
-    for number in range(40):
-        door.ask(f"a{number}")
-    figures = door.router.figures()
-    assert figures.shadows_dropped >= 40 - 17 and figures.shadows == 0
-    hold.set()
-    door.router.close()
 
 
 def test_kill_9_in_the_middle_leaves_a_promotion_and_a_rollback_whole_or_undone(spam: Home) -> None:
@@ -364,69 +253,7 @@ def _kill_after(home: Home, writes: int) -> None:  # pragma: no cover - in a pro
     home.audit.append = counted  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize(
-    ("wanted", "problem"),
-    [
-        ({}, "a rollout needs to be told how the candidate is to answer"),
-        ({"canary": "5"}, "'5' is no share of those who ask"),
-        ({"canary": "0%"}, "a share of 0% is too small"),
-        ({"canary": "100%"}, "a share of 100% is too large"),
-        ({"canary": "5%", "steps": "10%,100%"}, "--canary 5% is not the first of --steps 10%,100%"),
-        ({"steps": "25%,5%"}, "the steps of a rollout rise"),
-        ({"steps": "5%,5%"}, "the steps of a rollout rise"),
-        ({"steps": "100%"}, "100% at once is a promotion"),
-        ({"steps": "5%,,100%"}, "'' is no share"),
-        ({"ab": "50%", "steps": "50%,100%"}, "an A/B has one share and no steps"),
-        ({"canary": "5%", "harm": 0.0}, "a harm of 0 points is none"),
-        ({"canary": "5%", "harm": float("nan")}, "a harm of nan points is none"),
-        ({"canary": "5%", "alpha": 0.9}, "an alpha of 0.9 is none"),
-        ({"canary": "5%", "lasts": "soon"}, "'soon' is no duration"),
-        ({"canary": "5%", "lasts": "9999w"}, "a rollout for 9999w is too long"),
-        ({"canary": "5%", "to": "1"}, "spam@1 is the same as the champion"),
-        ({"canary": "5%", "to": "@9"}, "no candidate is called 'spam@9'"),
-        ({"canary": "5%", "to": "tone@2"}, "'tone@2' is a version of another name than spam"),
-        ({"canary": "5%", "name": "spam@2"}, "'spam@2' names a version"),
-        ({"canary": "5%", "name": "spma"}, "no candidate is called 'spma'"),
-    ],
-)
-def test_what_cannot_be_a_rollout_is_refused_with_what_would_be_one(spam: Home, wanted: dict[str, Any], problem: str) -> None:
-    with pytest.raises(UserError, match=problem) as refused:
-        started(spam, **wanted)
-    assert refused.value.hint
-    assert spam.rollouts.all() == []
-
-
-def test_a_rollout_needs_a_champion_and_a_shadow_calls_no_tools_twice(spam: Home) -> None:
-    from rung.parts import ToolSet, ToolUse
-    from rung.registry.names import Evidence
-
-    ship(spam, [1.0] * 60, name="tone")
-    with pytest.raises(UserError, match="tone has no champion that a rollout could be held against"):
-        started(spam, name="tone", canary="5%")
-    with_tools = Candidate(rung="r3_tools", base="pip:llm@sha256:00", tools=ToolUse(toolset=ToolSet(tools=()), files="", steps=1))
-    spam.candidates.add(with_tools, "")
-    spam.names.register("spam", with_tools.id, Evidence())
-    with pytest.raises(UserError, match="a shadow would call them once more"):
-        started(spam, shadow=True)
-    begun = begin(spam, Wanted(name="spam", canary="5%"))
-    assert any("promotion will wait for its receipt" in note for note in begun.notes)
-
-
 def test_an_ab_ends_when_one_is_shown_to_be_better(spam: Home) -> None:
     rollout, door = started(spam, ab="50%"), Door(spam)
     ended = until(door, rollout, lambda served: 0.5 if served.version == 1 else 0.9, every=200)
     assert ended.state == "promoted" and "better is shown at 50%" in ended.said
-
-
-def test_what_was_rolled_back_before_is_said_when_it_begins_again(spam: Home) -> None:
-    by_hand.abort(spam, started(spam, canary="5%"), "complaints")
-    begun = begin(spam, Wanted(name="spam", canary="5%"))
-    assert any("spam@2 was rolled back before" in note and "complaints" in note for note in begun.notes)
-
-
-def test_the_rows_that_promotion_compares_on_are_those_that_the_home_kept(spam: Home) -> None:
-    judged(spam)
-    lock = spam.names.of(name="spam")[-1].evidence.task
-    task = kept_rows(spam, lock)
-    assert task is not None and len(task.split("test")) == 3 and task.digest == lock
-    assert kept_rows(spam, "99" * 32) is None and kept_rows(spam, "") is None

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from played import Door, answered, asked, known, resolved
+from played import Door, answered, asked, known, resolved, started
 from shipped import ship
 
 from rung.errors import UserError
@@ -14,22 +14,15 @@ from rung.promote.promoting import promote
 from rung.registry.home import Home, open_home
 from rung.registry.rollout_states import Rollout, RolloutChange
 from rung.serve.rollout import by_hand
-from rung.serve.rollout.begin import Wanted, begin
 from rung.serve.rollout.sticky import unit_of
 from rung.serve.types import Tenant
 
 SECRET = "00" * 16
 
 
-@pytest.fixture(autouse=True)
-def nothing_promised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a rollout promises is computed elsewhere."""
-    monkeypatch.setattr("rung.serve.rollout.begin.promised", lambda *_: None)
-
-
-def started(home: Home, **wanted: Any) -> Rollout:
-    given = {"name": "spam", "canary": "30%"} if not {"ab", "canary", "shadow", "steps"} & set(wanted) else {"name": "spam"}
-    return begin(home, Wanted(**{**given, **wanted})).rollout
+def canary(home: Home, **wanted: Any) -> Rollout:
+    """A rollout of 30%, or as it is wanted."""
+    return started(home, **({} if {"canary", "steps"} & set(wanted) else {"canary": "30%"}), **wanted)
 
 
 def test_an_arm_is_sticky_to_the_user_then_the_session_then_the_beginning_of_the_conversation() -> None:
@@ -49,7 +42,7 @@ def test_an_arm_is_sticky_to_the_user_then_the_session_then_the_beginning_of_the
 
 
 def test_the_share_of_those_who_ask_meet_the_candidate_and_who_met_it_meets_it_at_a_larger_share(spam: Home) -> None:
-    rollout, door = started(spam, steps="10%,50%"), Door(spam)
+    rollout, door = canary(spam, steps="10%,50%"), Door(spam)
     users = [f"u{number}" for number in range(600)]
     first = {user for number, user in enumerate(users) if door.ask(f"a{number}", user=user).version == 2}
     assert 30 < len(first) < 95
@@ -61,7 +54,7 @@ def test_the_share_of_those_who_ask_meet_the_candidate_and_who_met_it_meets_it_a
 
 
 def test_a_name_and_its_champion_are_routed_and_who_names_a_version_gets_it(spam: Home) -> None:
-    rollout, door = started(spam, canary="99%"), Door(spam)
+    rollout, door = canary(spam, canary="99%"), Door(spam)
     for model in ("spam", "spam@champion"):
         served = [door.ask(f"a{number}", model) for number in range(40)]
         assert {(one.rollout, one.arm) for one in served} >= {(rollout.id, "candidate")}
@@ -75,7 +68,7 @@ def test_a_name_and_its_champion_are_routed_and_who_names_a_version_gets_it(spam
 
 
 def test_after_a_rollback_no_question_is_answered_by_it_not_even_one_that_was_routed_before(spam: Home) -> None:
-    rollout, door = started(spam, canary="99%"), Door(spam)
+    rollout, door = canary(spam, canary="99%"), Door(spam)
     other = Door(spam)
     assert door.ask("a").version == other.ask("b").version == 2
 
@@ -96,7 +89,7 @@ def test_after_a_rollback_no_question_is_answered_by_it_not_even_one_that_was_ro
 
 
 def test_where_nothing_is_the_champion_any_more_a_name_is_the_newest_version_that_was_not_rolled_back(spam: Home) -> None:
-    rollout = started(spam)
+    rollout = canary(spam)
     by_hand.abort(spam, rollout, "")
     spam.aliases.move("spam", "champion", None, expected=None, kind="remove")
     assert Door(spam).ask("a").version == 1
@@ -105,7 +98,7 @@ def test_where_nothing_is_the_champion_any_more_a_name_is_the_newest_version_tha
 def test_while_it_is_paused_the_champion_answers_everybody_and_its_time_stands_still(
     spam: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rollout, door = started(spam, canary="99%", lasts="7d"), Door(spam)
+    rollout, door = canary(spam, canary="99%", lasts="7d"), Door(spam)
     assert door.ask("a").version == 2
     paused = by_hand.pause(spam, rollout)
     assert by_hand.pause(spam, paused) == paused
@@ -125,7 +118,7 @@ def test_while_it_is_paused_the_champion_answers_everybody_and_its_time_stands_s
 
 
 def test_a_champion_that_is_moved_by_hand_ends_the_rollout_and_is_routed_at_once(spam: Home) -> None:
-    rollout, door = started(spam, canary="99%"), Door(spam)
+    rollout, door = canary(spam, canary="99%"), Door(spam)
     ship(spam, [1.0] * 60, name="spam")
     assert not promote(spam, "spam@3", "champion", load=lambda _: None).refused
     door.router.look()
@@ -135,7 +128,7 @@ def test_a_champion_that_is_moved_by_hand_ends_the_rollout_and_is_routed_at_once
 
 
 def test_a_candidate_that_is_promoted_by_hand_ends_the_rollout_as_promoted_and_goes_on_to_answer(spam: Home) -> None:
-    rollout, door = started(spam, canary="99%"), Door(spam)
+    rollout, door = canary(spam, canary="99%"), Door(spam)
     served = door.ask("a")
     assert not promote(spam, "spam@2", "champion", load=lambda _: None).refused
     door.router.work()
@@ -147,7 +140,7 @@ def test_a_candidate_that_is_promoted_by_hand_ends_the_rollout_as_promoted_and_g
 def test_where_the_registry_cannot_be_read_routing_goes_on_by_what_was_seen_last(
     spam: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rollout, door = started(spam, canary="99%"), Door(spam)
+    rollout, door = canary(spam, canary="99%"), Door(spam)
     monkeypatch.setattr("rung.registry.servers.BUSY_TIMEOUT_MS", 1)
 
     def gone(*_: object, **__: object) -> None:
@@ -174,7 +167,7 @@ def test_where_the_registry_cannot_be_read_routing_goes_on_by_what_was_seen_last
 
 
 def test_another_process_that_holds_the_registry_keeps_no_question_waiting(spam: Home) -> None:
-    rollout, door = started(spam, canary="99%"), Door(spam)
+    rollout, door = canary(spam, canary="99%"), Door(spam)
     raw = sqlite3.connect(spam.path / "registry.db")
     raw.isolation_level = None
     raw.execute("BEGIN IMMEDIATE")
@@ -194,7 +187,7 @@ def test_servers_of_one_home_know_of_a_rollback_within_a_second(spam: Home) -> N
 
     from rung.serve.rollout import open_router
 
-    rollout = started(spam, canary="99%")
+    rollout = canary(spam, canary="99%")
     with open_home(write=True) as other:
         router = open_router(other)
         router.start()
