@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rung.engine.caller import Caller, Piece, nobody_hears
+from rung.engine.live import LiveRuntime
 from rung.json_form import canonical_json
 from rung.serve.faults import AGAIN_S, outcome_of, refusal
 from rung.serve.idle import NoJournal, NoKeys, NoQuotas, NoRails, NoRouter, NoStacks
@@ -108,7 +109,9 @@ class Door:
     standing: Standing = field(default_factory=Standing)
 
     def close(self) -> None:
-        """Writes what waits; no question comes any more."""
+        """What is still computed for a question ends, and what waits is written; no question comes any more."""
+        if isinstance(self.runtime, LiveRuntime):
+            self.runtime.close()
         self.journal.close()
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
