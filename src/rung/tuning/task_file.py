@@ -73,6 +73,8 @@ def _quality(tuning: Tuning, examples: Sequence[Example]) -> dict[str, Any]:
     """The scorer for answers of this kind, and the bar that was asked for, or the one that is proposed for them."""
     asked = tuning.asked
     kind, classes = kind_of(examples)
+    if any(isinstance(example.target, list) for example in examples):
+        kind, classes = "tool calls", {}  # some answers call, others say something
     if asked.scorer:
         kind, name, settings = chosen_scorer(asked.scorer, kind, examples, {})
     else:
@@ -95,7 +97,8 @@ def _without_extras(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _rungs(asked: Hyperparameters, rows: int, *, several: bool) -> dict[str, dict[str, Any]]:
     """Settings of every rung: those that train weights, or the cheapest of them alone; all others are left out."""
     climbed = trained_rungs() if several else trained_rungs()[:1]
-    return {rung.name: _settings(asked, rows, rung) if rung in climbed else {"skip": True} for rung in ladder()}
+    others = {rung.name: {"skip": True} for rung in ladder() if not rung.by_request}
+    return others | {rung.name: _settings(asked, rows, rung) for rung in climbed}
 
 
 def _settings(asked: Hyperparameters, rows: int, rung: Rung) -> dict[str, Any]:

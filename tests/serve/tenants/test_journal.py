@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from asking import ACME, OTHER, Played, asked, outcome, said, served
 
 from rung.errors import BrokenEnvironment
+from rung.registry import servers
 from rung.registry.home import Home, open_home
 from rung.registry.served import DIED, UNDER_WAY, Wanted
 from rung.serve.tenants.journal import OTHERS
@@ -107,10 +110,31 @@ def test_a_disk_that_refuses_is_told_and_mended(tenancy: Tenancy, registry: Home
         assert (caught.value.status, caught.value.code) == (503, "journal_unavailable")
     assert tenancy.journal._writer.trouble == "no space left on the disk"
     monkeypatch.setattr(registry.segments, "add", real)
-    tenancy.journal.end("before", outcome())
+    tenancy.journal._writer.do(tenancy.journal._pay)
     assert tenancy.journal._writer.trouble == ""
-    assert rows(registry) == [("before", "answered")]
+    assert rows(registry) == [("before", "failed")], "what could not be told then is told as soon as it can be"
+    tenancy.journal._writer.do(tenancy.journal._pay)
+    assert tenancy.journal._owed == {}
     assert registry.integrity.faults() == []
+
+
+@pytest.mark.sqlite
+def test_a_registry_that_another_program_holds_is_told_and_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "BUSY_TIMEOUT_MS", 100)
+    with open_home(write=True) as registry:
+        tenancy = open_tenancy(registry)
+        holder = sqlite3.connect(home / "registry.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Refused) as caught:
+            tenancy.journal.begin(asked("one"), served(), "")
+        assert (caught.value.status, caught.value.retry_after_s) == (503, 5.0)
+        assert "busy" in tenancy.journal._writer.trouble
+        holder.execute("ROLLBACK")
+        holder.close()
+        tenancy.journal.begin(asked("two"), served(), "")
+        assert rows(registry) == [("two", UNDER_WAY)]
+        tenancy.close()
+        assert registry.integrity.faults() == []
 
 
 def test_refused_attempts_are_kept_and_a_flood_is_a_few_rows(registry: Home) -> None:
@@ -149,12 +173,17 @@ def test_words_that_no_database_takes_are_kept_readable(registry: Home) -> None:
 
 
 @pytest.mark.sqlite
-def test_words_go_when_their_days_are_over_and_all_where_none_are_kept(registry: Home) -> None:
-    tenancy = open_tenancy(registry, keep_text_days=1e-9)
-    tenancy.journal.begin(asked(), served(), "fp")
-    tenancy.journal._writer.do(tenancy.journal._forget)
-    assert registry.served.texts("chatcmpl-1") == {}
-    tenancy.close()
+def test_words_go_when_their_days_are_over_whichever_server_removes_them(registry: Home) -> None:
+    for id, days in (("short", 1e-9), ("long", 1e9)):
+        tenancy = open_tenancy(registry, keep_text_days=days)
+        tenancy.journal.begin(asked(id), served(), "fp")
+        tenancy.close()
+    other = open_tenancy(registry)
+    time.sleep(0.002)
+    other.journal._writer.do(other.journal._forget)
+    assert registry.served.texts("short") == {}
+    assert set(registry.served.texts("long")) == {"question"}
+    other.close()
 
 
 def test_feedback_is_of_ones_own_answers_and_every_other_attempt_is_kept(tenancy: Tenancy, registry: Home) -> None:
