@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from played import SCHEMA, judged, started
+from played_door import SCHEMA, judged, started
 from shipped import ship
 
 from rung.errors import UserError

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from played import JSON, Door, answered, asked, judged, known, none_at_hand, resolved, started
+from played_door import JSON, Door, answered, asked, judged, known, none_at_hand, resolved, started
 from shipped import ship
 
 from rung.promote.promoting import promote

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from played import Door, answered, asked, known, resolved, started
+from played_door import Door, answered, asked, known, resolved, started
 from shipped import ship
 
 from rung.errors import UserError

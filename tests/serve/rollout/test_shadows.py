@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from played import JSON, Door, judged, known, started
+from played_door import JSON, Door, judged, known, started
 
 from rung.registry.home import Home
 from rung.serve.types import Served
