@@ -252,3 +252,10 @@ def test_a_vllm_that_runs(tmp_path: Path) -> None:
     from real_vllm import shows
 
     shows(os.environ["RUNG_VLLM"], tmp_path)
+
+
+def test_json_comes_without_white_space_between_its_parts() -> None:
+    from rung.engine.http.vllm.prompts import _compact
+
+    assert _compact('{ "a b" : [ 1.10,\n "c \\" d" , true ] }') == '{"a b":[1.10,"c \\" d",true]}'
+    assert _compact('{"half": "a b') == '{"half":"a b', "cut off within a text"

@@ -27,6 +27,7 @@ from rung.engine.http.sending import Patience, Reply, time_limits
 from rung.engine.http.vllm.adapters import HeldAdapters
 from rung.engine.http.vllm.prompts import Prompts, read
 from rung.errors import BrokenEnvironment, RungError, UserError
+from rung.parts import SchemaConstraint
 from rung.types import Answer
 
 # Questions of an evaluation that are under way at once.
@@ -112,7 +113,7 @@ class Vllm:
     def _one(self, request: Request) -> Answer:
         caller = request.caller or Caller(sampling=Sampling(temperature=request.temperature))
         ids = self._prompts.ids(request)
-        hearing = Hearing(caller=caller, through=True)
+        hearing = Hearing(caller=caller, through=not isinstance(request.constraint, SchemaConstraint))
         try:
             with self._adapters.used(request.adapters) as name:
                 reply = self._sent(request, ids, name, hearing)
