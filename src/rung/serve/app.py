@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("rung.serve")
 
 # Parts with routes of their own on the data plane: each module has `router(door) -> APIRouter`. A line each.
-ROUTES: tuple[str, ...] = ("rung.serve.tuning.routes",)
+ROUTES: tuple[str, ...] = ("rung.serve.rails.routes", "rung.serve.tuning.routes")
 QUICK_THREADS = 16
 SAFE_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
@@ -127,6 +127,12 @@ class _Guard:
                 return
             await self._app(scope, receive, send)
             return
+        if _is_said_twice(scope):
+            # What stands before this server may go by the one, and this server by the other: a second request would hide in it.
+            response = response_of(Refused(400, "How long the body is is said twice.", code="ambiguous_length"))
+            response.headers["connection"] = "close"
+            await response(scope, receive, send)
+            return
         if self._keyless and not _is_of_this_machine(scope):
             refused = Refused(403, "This server has no keys and answers to names of this machine only.", type="permission_error")
             await response_of(refused)(scope, receive, send)
@@ -140,6 +146,11 @@ class _Guard:
             await send(message)
 
         await self._app(scope, receive, guarded)
+
+
+def _is_said_twice(scope: Any) -> bool:
+    names = [name for name, _ in scope["headers"] if name in (b"content-length", b"transfer-encoding")]
+    return len(names) > 1
 
 
 def _is_of_this_machine(scope: Any) -> bool:

@@ -55,7 +55,8 @@ class Delivered:
     """What a question came to.
 
     served   what answered, which is another than what was asked where the rails fell back on it
-    ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place
+    ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place; held, where `reason` is the id
+             under which a person is asked, and the answer tells so
     departs  in what it was asked otherwise than in its evaluation
     """
 
@@ -195,9 +196,6 @@ class Door:
             except _TakenBack:
                 first = served = self.resolve(asked)
                 continue
-            if ruling.ending == "held":
-                held = f"This answer waits for a person's consent, under {ruling.reason}."
-                raise Refused(409, held, type="permission_error", code="held_for_approval")
             if ruling.ending != "fallback":
                 ending: Ending = "fallback" if served is not first and ruling.ending == "answered" else ruling.ending
                 return replace(delivered, ending=ending, reason=ruling.reason)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError, did_you_mean
+from rung.serve.blobs import CheckedBlobs
 from rung.serve.door import Door
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
@@ -43,6 +44,7 @@ def open_door(home: Home, settings: Settings) -> Door:
     from rung.engine.http.vllm.engines import Engine, with_engines
     from rung.engine.runtime import open_runtime
 
+    blobs = CheckedBlobs(home.blobs)
     engines = [Engine.read(one) for one in settings.engines]
     names = Names(home, only=settings.names)
     _refuse_fitting_none(home, settings.names)
@@ -51,7 +53,7 @@ def open_door(home: Home, settings: Settings) -> Door:
     rails = open_rails(home)
     return Door(
         home=home,
-        runtime=with_engines(behind_a_lock(open_runtime(home.path, home.blobs)), engines, home.path, home.blobs),
+        runtime=with_engines(behind_a_lock(open_runtime(home.path, blobs)), engines, home.path, blobs),
         names=names,
         limits=settings.limits,
         meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),

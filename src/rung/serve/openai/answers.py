@@ -60,6 +60,8 @@ def said_of(delivered: Delivered, *, one_call: bool = False) -> Said:
     if delivered.ending in ("withheld", "refused"):
         return Said(text=None, refusal=delivered.reason or "The answer was withheld.", ending="content_filter")
     answer, asked = delivered.answer, delivered.asked
+    if delivered.ending == "held":
+        return Said(text=answer.text)
     calls = _calls(answer, asked) if may_call(asked) else []
     if calls:
         text = answer.text[: prose_before(answer.text)]
@@ -125,6 +127,7 @@ def beside(delivered: Delivered) -> dict[str, Any]:
     served, answer = delivered.served, delivered.answer
     told: dict[str, Any] = {"model": served.ref, "candidate": served.candidate.id, "adapters": adapters_body(served)}
     told |= {"ending": delivered.ending} if delivered.ending != "answered" else {}
+    told |= {"held": delivered.reason} if delivered.ending == "held" else {}
     told |= {"departs": list(delivered.departs)} if delivered.departs else {}
     told |= {"calls": [_made(call) for call in answer.calls]} if answer.calls else {}
     told |= {"passages": [_passage(one) for one in answer.passages]} if answer.passages else {}

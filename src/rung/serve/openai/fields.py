@@ -95,7 +95,7 @@ class StreamOptions(BaseModel):
 def read_json(raw: bytes, limits: Limits) -> dict[str, Any]:
     """A body as the object that it must be. Raises Refused."""
     try:
-        body = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
+        body = json.loads(raw.decode("utf-8"), parse_constant=_no_number, object_pairs_hook=_each_once)
     except RecursionError:
         raise Refused(400, "The body's JSON is nested too deeply.", code="invalid_json") from None
     except ValueError as error:
@@ -147,6 +147,15 @@ def place_of(location: tuple[int | str, ...]) -> str:
         elif not (_KIND.search(part) or part in _PLAIN):
             told += f".{part}" if told else part
     return told[:200]
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What stands before this server may read the first of two, and let through what the second asks for."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice = next(name for place, (name, _) in enumerate(pairs) if name in {other for other, _ in pairs[:place]})
+        raise Refused(400, f"The body says '{twice[:80]}' twice.", param=twice[:80], code="invalid_json")
+    return made
 
 
 def _no_number(word: str) -> None:

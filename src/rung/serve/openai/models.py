@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 
 from rung.serve.door import Door
 from rung.serve.names import Listed
@@ -18,7 +17,6 @@ def models_body(door: Door, tenant: Tenant) -> dict[str, Any]:
 
 def model_body(door: Door, tenant: Tenant, word: str) -> dict[str, Any]:
     """One, by any word that a question may use. Raises Refused (404)."""
-    word = unquote(word)
     served = door.names.resolve(word, tenant)
     made = next((one.created for one in door.names.listed(tenant) if one.id in (word, served.ref)), "")
     return _model(Listed(id=word, created=made))

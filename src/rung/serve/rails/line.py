@@ -104,19 +104,19 @@ class LineRails:
         breach = breach_of(serving, asked, served.candidate, answer)
         if breach is None:
             return Ruling(answer=answer)
+        said = _said(serving, breach.check)
         # What a call has done is done: it is not done again for a better answer.
         final = has_effects(served.candidate, answer)
         if tries <= serving.retry and not final:
-            return Ruling(ending="withheld", reason=_said(serving, breach.check), retry=True, hint=breach.hint)
-        if serving.fallback and not final:
-            return Ruling(ending="fallback", fallback=serving.fallback, reason=_said(serving, breach.check))
-        said = _said(serving, breach.check)
+            return Ruling(ending="withheld", reason=said, retry=True, hint=breach.hint)
+        if serving.fallback and not final and not asked.held:
+            return Ruling(ending="fallback", fallback=serving.fallback, reason=said)
         return Ruling(ending="withheld", answer=withheld(answer, said), reason=said)
 
 
-def open_rails(home: Home) -> LineRails:
+def open_rails(home: Home, rules: RulesAtHand | None = None) -> LineRails:
     """The rails of a server over a home."""
-    return LineRails(home)
+    return LineRails(home, rules)
 
 
 def withheld(answer: Answer, said: str) -> Answer:
