@@ -28,6 +28,7 @@ log = logging.getLogger("rung.serve")
 # Parts with routes of their own on the data plane: each module has `router(door) -> APIRouter`. A line each.
 ROUTES: tuple[str, ...] = ("rung.serve.rails.routes", "rung.serve.tuning.routes")
 QUICK_THREADS = 16
+HEADER_BYTES = 32 << 10
 SAFE_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
@@ -132,6 +133,10 @@ class _Guard:
             response = response_of(Refused(400, "How long the body is is said twice.", code="ambiguous_length"))
             response.headers["connection"] = "close"
             await response(scope, receive, send)
+            return
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+            too_large = Refused(431, f"The headers have more than {HEADER_BYTES:,} bytes.", code="headers_too_large")
+            await response_of(too_large)(scope, receive, send)
             return
         if self._keyless and not _is_of_this_machine(scope):
             refused = Refused(403, "This server has no keys and answers to names of this machine only.", type="permission_error")
