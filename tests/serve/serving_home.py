@@ -191,3 +191,4 @@ def serving(door: Door, app: Any = None) -> Iterator[Running]:
         server.should_exit = True
         thread.join(20)
         listens.close()
+        door.close()

@@ -20,8 +20,10 @@ from pathlib import Path
 
 from rung.registry.aliases import Aliases
 from rung.registry.answers import StoredAnswers
+from rung.registry.api_keys import ApiKeys
 from rung.registry.approvals import Approvals
 from rung.registry.audit import Audit
+from rung.registry.budgets import Budgets
 from rung.registry.campaigns import Campaigns
 from rung.registry.candidates import Candidates
 from rung.registry.cleared import Cleared
@@ -29,6 +31,7 @@ from rung.registry.climbs import Climbs
 from rung.registry.db import Database
 from rung.registry.exchange import Exchange
 from rung.registry.faults import explained
+from rung.registry.feedback import FeedbackShelf
 from rung.registry.files import Files
 from rung.registry.held import HeldCalls
 from rung.registry.integrity import Integrity
@@ -46,10 +49,13 @@ from rung.registry.places import Places, asked_for, open_blobs, settle
 from rung.registry.reach import Reach
 from rung.registry.receipts import Receipts
 from rung.registry.runs import Runs
+from rung.registry.segments import Segments
+from rung.registry.served import Served
 from rung.registry.serving import ServingRules, Spending
 from rung.registry.sessions import Sessions
 from rung.registry.stackings import Stackings
 from rung.registry.tasks import Tasks
+from rung.registry.tenants import Tenants
 from rung.registry.timeline import Timeline
 from rung.registry.tunings import Tunings
 from rung.registry.workers import Workers
@@ -125,6 +131,12 @@ class Home:
         self.looks = Looks(database)
         self.jobs = Jobs(database)
         self.workers = Workers(database)
+        self.tenants = Tenants(database, self.audit)
+        self.api_keys = ApiKeys(database, self.audit)
+        self.segments = Segments(database, self.audit)
+        self.served = Served(database, self.segments)
+        self.feedback = FeedbackShelf(database, self.segments)
+        self.budgets = Budgets(database)
         self.files = Files(database, self.blobs)
         self.tunings = Tunings(database)
         self.serving = ServingRules(database, self.audit)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Table, select
 
 from rung.json_form import digest
-from rung.registry import held, serving, sessions, tables
+from rung.registry import held, served_tables, serving, sessions, tables
+from rung.registry.api_keys import API_KEY, ENDED, ending_of
+from rung.registry.api_keys import told_of as told_of_key
 from rung.registry.chain import BEGINNING, CLOCK, Line, line_of
 from rung.registry.endings import Ending
 from rung.registry.heads import HEAD, Head
@@ -18,6 +20,10 @@ from rung.registry.keys import KEY, Identity
 from rung.registry.locks import LOCKED, told_of
 from rung.registry.origins import RECEIVED, Origins
 from rung.registry.others import KNOWN, Others
+from rung.registry.segments import SEAL, SEGMENT, seal_of, segment_of
+from rung.registry.served_faults import served_faults, served_remarks
+from rung.registry.tenants import TENANT
+from rung.registry.tenants import told_of as told_of_tenant
 
 if TYPE_CHECKING:
     from rung.registry.audit import Audit
@@ -72,6 +78,18 @@ def _other(row: Any) -> tuple[str, Mapping[str, Any]]:
     return row.fingerprint, {name: getattr(row, name) for name in ("fingerprint", "kind", "name", "home", "public")}
 
 
+def _tenant(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.tenant, told_of_tenant(row._mapping)
+
+
+def _api_key(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.id, told_of_key(row._mapping)
+
+
+def _api_key_end(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.key, ending_of(row._mapping)
+
+
 def _rules(row: Any) -> tuple[str, Mapping[str, Any]]:
     return row.subject, serving.told_of(row._mapping)
 
@@ -97,6 +115,11 @@ KEPT = (
     Kept(table=tables.approvals, kinds=("approval",), told=_signed),
     Kept(table=tables.origins, kinds=(RECEIVED,), told=_origin),
     Kept(table=tables.others, kinds=(KNOWN,), told=_other),
+    Kept(table=served_tables.tenant_changes, kinds=(TENANT,), told=_tenant),
+    Kept(table=served_tables.api_keys, kinds=(API_KEY,), told=_api_key),
+    Kept(table=served_tables.api_key_ends, kinds=(ENDED,), told=_api_key_end),
+    Kept(table=served_tables.segments, kinds=(SEGMENT,), told=segment_of),
+    Kept(table=served_tables.seals, kinds=(SEAL,), told=seal_of),
     Kept(table=tables.serving_rules, kinds=(serving.RULES,), told=_rules),
     Kept(table=tables.held_calls, kinds=(held.HELD,), told=_held),
     Kept(table=tables.held_events, kinds=(held.MOVED,), told=_held_event),
@@ -120,7 +143,7 @@ class Integrity:
         found += self._key_faults()
         others = {name: other.identity for name, other in Others(self._database, self._keys).by_fingerprint().items()}
         found += Origins(self._database, self._audit).faults({**others, **self._keys.by_fingerprint()})
-        return [*found, *self._candidate_faults()]
+        return [*found, *self._candidate_faults(), *served_faults(self._database)]
 
     def remarks(self) -> list[str]:
         """What is told of the audit beside: where the clock went back, and where another verifier than the first began to sign."""
@@ -135,6 +158,7 @@ class Integrity:
             ],
             *[self._said_of(one, ended[one.fingerprint]) for one in self._keys.all() if one.fingerprint in ended],
             *self._clocks(),
+            *served_remarks(self._database),
         ]
 
     def _said_of(self, one: Identity, ending: Ending) -> str:

@@ -22,7 +22,10 @@ from rung.types import Candidate, batches
 DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 # Whose rows are looked at one by one, name no blob, or say what is gone already.
 LOOKED_AT = ("candidates", "runs", "facts", "climbs", "answers", "names", "grounds")
-WITHOUT = ("looks", "tests", "charges", "row_sets", "locked_rows", "tasks", "removed", "migrations")
+WITHOUT = (
+    *("looks", "tests", "charges", "row_sets", "locked_rows", "tasks", "removed", "migrations", "api_keys", "segments", "seals"),
+    *("served", "served_ends", "served_makings", "served_texts", "feedback", "serving", "spending", "put_aside"),
+)
 IN_ONE_SELECT = 900
 
 

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import Column, Float, Index, Integer, Table, UniqueConstraint
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, UniqueConstraint
-from sqlalchemy import Text as PlainText
-
-metadata = MetaData()
-# Compared as bytes, whatever a server's language is: moments sort by time, and what begins alike lies together.
-Text = PlainText().with_variant(PlainText(collation="C"), "postgresql")
-
-
-def _table(name: str, *columns: Any) -> Table:
-    """A history table: a running number first, the moment of writing last."""
-    return Table(name, metadata, Column("seq", Integer, primary_key=True), *columns, Column("created", Text, nullable=False))
-
-
-def _text(name: str, **options: Any) -> Column[str]:
-    return Column(name, Text, nullable=False, **options)
-
+from rung.registry import served_tables
+from rung.registry.table_form import Text, metadata
+from rung.registry.table_form import history as _table
+from rung.registry.table_form import words as _text
 
 tasks = _table("tasks", _text("digest", unique=True), _text("summary"))
 candidates = _table("candidates", _text("id", unique=True), _text("built_for"), _text("fields"))
@@ -187,7 +175,7 @@ held_calls = _table(
 )
 held_events = _numbered("held_events", "held", "state", "who", "body", "signature")
 stack_sessions = _numbered("stack_sessions", "tenant", "chosen", of=("session", "name"))
-HISTORY = tuple(metadata.sorted_tables)
+HISTORY = tuple(table for table in metadata.sorted_tables if table not in served_tables.CHANGING)
 
 # What the answers of a name have cost on a day (2026-11-03, UTC).
 line_spending = Table(

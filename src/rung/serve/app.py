@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("rung.serve")
 
 # Parts with routes of their own on the data plane: each module has `router(door) -> APIRouter`. A line each.
-ROUTES: tuple[str, ...] = ("rung.serve.rails.routes", "rung.serve.tuning.routes")
+ROUTES: tuple[str, ...] = ("rung.serve.rails.routes", "rung.serve.tuning.routes", "rung.serve.tenants.routes")
 QUICK_THREADS = 16
 HEADER_BYTES = 32 << 10
 SAFE_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}

@@ -107,6 +107,10 @@ class Door:
     spans: Spans = field(default_factory=NoSpans)
     standing: Standing = field(default_factory=Standing)
 
+    def close(self) -> None:
+        """Writes what waits; no question comes any more."""
+        self.journal.close()
+
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         """Who shows this key. Raises Refused; the attempt is written down."""
         try:

@@ -43,6 +43,12 @@ class NoJournal:
     def refuse(self, tenant: Tenant | None, what: str, refused: Refused) -> None:
         return None
 
+    def say(self, tenant: Tenant, feedback: Feedback) -> str:
+        raise Refused(404, "This server keeps no answers to speak of.", type="not_found_error", code="answer_not_found")
+
+    def close(self) -> None:
+        return None
+
 
 class NoRouter:
     """A name is answered by the version that it stands for."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rung.errors import UserError, did_you_mean
 from rung.serve.blobs import CheckedBlobs
-from rung.serve.door import Door
+from rung.serve.door import Door, no_engine
+from rung.serve.idle import NoKeys, NoQuotas
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
@@ -17,6 +18,7 @@ from rung.serve.rails.line import open_rails
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
 from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
+from rung.serve.tenants.tenancy import open_tenancy
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -31,12 +33,14 @@ class Settings:
     engines  servers in the place of bases, as `Engine.read` takes them
     limits   on what comes in
     traces   whether spans go to OpenTelemetry's exporter
+    keep_text_days  how long the journal keeps the words of questions and answers; None: only their digests
     """
 
     names: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     traces: bool = False
+    keep_text_days: float | None = None
 
 
 def open_door(home: Home, settings: Settings) -> Door:
@@ -50,6 +54,10 @@ def open_door(home: Home, settings: Settings) -> Door:
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
+    engine = no_engine
+    tenancy = open_tenancy(home, engine=lambda served: engine(served.candidate.base), keep_text_days=settings.keep_text_days)
+    # A home that has never had a tenant asks nobody for a key, and nobody can have a quota there.
+    has_tenants = home.tenants.any()
     rails = open_rails(home)
     return Door(
         home=home,
@@ -61,6 +69,10 @@ def open_door(home: Home, settings: Settings) -> Door:
         rails=rails,
         stacks=open_stacks(home, names, rails.rules),
         standing=standing,
+        engine=engine,
+        keys=tenancy.keys if has_tenants else NoKeys(),
+        quotas=tenancy.quotas if has_tenants else NoQuotas(),
+        journal=tenancy.journal,
     )
 
 

@@ -52,6 +52,18 @@ def listen(host: str, port: int, *, keys: bool) -> socket.socket:
         raise UserError(f"cannot listen on {host}:{port}: {error.strerror}", hint="Choose another with --port.") from error
 
 
+def listen_behind(data: Plane, port: int | None) -> socket.socket:
+    """A socket of this machine for the admin plane: on a port, or by itself on the one behind the data plane's, else on a free
+    one."""
+    if port is not None:
+        return listen("127.0.0.1", port, keys=True)
+    behind = data.listens.getsockname()[1] + 1
+    try:
+        return listen("127.0.0.1", behind if behind < 65536 else 0, keys=True)
+    except UserError:
+        return listen("127.0.0.1", 0, keys=True)
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address."""
     if host == "localhost":

@@ -209,6 +209,12 @@ class Journal(Protocol):
     def refuse(self, tenant: Tenant | None, what: str, refused: Refused) -> None:
         """A question that had no answer to begin: a foreign or unknown model, a key that is none, a quota that was used up."""
 
+    def say(self, tenant: Tenant, feedback: Feedback) -> str:
+        """Keeps what a tenant says of an answer of its own; gives its id. Raises Refused: 404 for any other answer."""
+
+    def close(self) -> None:
+        """Writes what waits; nothing comes any more."""
+
 
 class Router(Protocol):
     """Which version answers where a rollout is under way."""

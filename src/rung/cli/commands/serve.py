@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,15 +28,18 @@ TITLES = ("model", "version", "rung", "aliases")
 @click.option(
     "--engine", "engines", multiple=True, help="A vLLM for a base: BASE=http://127.0.0.1:8001/v1#model (docs/engines.md)."
 )
+@click.option("--admin-port", type=click.IntRange(0, 65535), help="Of the admin plane, on 127.0.0.1. [default: the port behind]")
+@click.option("--keep-text", type=click.FloatRange(min=0, min_open=True), help="Keep words of questions and answers, so many days.")
 @click.option("--traces", is_flag=True, help="Send OpenTelemetry spans to where OTEL_EXPORTER_OTLP_ENDPOINT says.")
 @json_option
-def command(
-    host: str, port: int, names: str | None, warm: str | None, engines: tuple[str, ...], traces: bool, as_json: bool
-) -> None:
+def command(host: str, port: int, as_json: bool, **said: Any) -> None:
     """Serve what is registered behind OpenAI's API.
 
     `model` is what `rung answer` takes: tone (its newest version), tone@3, tone@champion; `base` is the bare base. An answer is
     what `rung answer` gives. A promotion or a rollback is followed by the next question.
+
+    Once the home has a tenant (`rung tenant add`), who asks shows a key. Every answer is in the journal (`rung served`) before its
+    first byte goes out. The admin plane has a socket and keys of its own: the first one is made and shown at the first start.
 
     Ctrl-C (or SIGTERM) lets what is under way end; a second one does not wait.
     """
@@ -43,40 +47,70 @@ def command(
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with open_home(write=True) as home:
-        parts = {"names": _words(names), "engines": engines, "traces": traces}
-        serve(home, host, port, warm=_words(warm), as_json=as_json, **parts)
+        parts = {"names": _words(said["names"]), "engines": said["engines"], "traces": said["traces"]}
+        parts |= {"keep_text_days": said["keep_text"]}
+        at = At(host=host, port=port, admin_port=said["admin_port"])
+        serve(home, at, warm=_words(said["warm"]), as_json=as_json, **parts)
 
 
-def serve(home: Home, host: str, port: int, *, warm: tuple[str, ...], as_json: bool, **parts: Any) -> None:
+@dataclass(frozen=True, kw_only=True)
+class At:
+    """Where a server is to listen; the admin plane behind the other one's port where nothing is said of it."""
+
+    host: str
+    port: int
+    admin_port: int | None = None
+
+
+def serve(home: Home, at: At, *, warm: tuple[str, ...], as_json: bool, **parts: Any) -> None:
     """Serves a home until it is told to stop. `parts` are those of `Settings`."""
     try:
         from rung.serve.app import build_app
     except ImportError as error:
         raise BrokenEnvironment("the server is not installed", hint="pip install 'rung[serve]'") from error
     from rung.serve.opening import Settings, chosen, open_door
-    from rung.serve.running import Plane, has_keys, listen, run
+    from rung.serve.running import Plane, has_keys, listen, listen_behind, run
+    from rung.serve.tenants.admin import build_admin, plane_of
+    from rung.serve.tenants.keys import AdminKeys
 
     door = open_door(home, Settings(**parts))
-    versions = chosen(door, warm)
-    plane = Plane(app=build_app(door), listens=listen(host, port, keys=has_keys(door)))
-    run(door, [plane], versions, lambda: _tell(door, plane, as_json=as_json))
+    try:
+        versions = chosen(door, warm)
+        data = Plane(app=build_app(door), listens=listen(at.host, at.port, keys=has_keys(door)))
+        admin = Plane(app=build_admin(plane_of(door)), listens=listen_behind(data, at.admin_port))
+        key = AdminKeys(home).first(home.keys.me().identity.fingerprint)
+        run(door, [data, admin], versions, lambda: _tell(door, Told(data=data, admin=admin, key=key), as_json=as_json))
+    finally:
+        door.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Where a server listens. `key` is the admin plane's first, where it was made just now."""
+
+    data: Plane
+    admin: Plane
+    key: str | None
 
 
 def _words(text: str | None) -> tuple[str, ...]:
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())
 
 
-def _tell(door: Door, plane: Plane, *, as_json: bool) -> None:
+def _tell(door: Door, told: Told, *, as_json: bool) -> None:
     """Where it listens and what it serves."""
     from rung.serve.running import has_keys
 
     versions = _newest(door)
     if as_json:
         models = [{"model": one.name, "version": one.ref, "rung": one.rung} for one in versions]
-        print_json({"address": f"{plane.address}/v1", "keys": has_keys(door), "models": models, "bases": door.names.base_words()})
+        where = {"address": f"{told.data.address}/v1", "keys": has_keys(door), "admin": told.admin.address}
+        print_json({**where, "admin_key": told.key, "models": models, "bases": door.names.base_words()})
         return
     who = "a key is asked for" if has_keys(door) else "no key is asked for: this machine only"
-    show(f"Serving on {plane.address}/v1 ({who}). Ctrl-C stops it.")
+    show(f"Serving on {told.data.address}/v1 ({who}). Ctrl-C stops it.", f"The admin plane is on {told.admin.address}.")
+    if told.key:
+        show(f"Its first key, which is shown this once and stored nowhere: {told.key}")
     if not versions:
         show("Nothing is registered yet: `rung climb` registers what passes, and it is served at once.")
         return
@@ -87,7 +121,7 @@ def _tell(door: Door, plane: Plane, *, as_json: bool) -> None:
     rows += [(word, None, "the bare base", "") for word in door.names.base_words()]
     show(table(TITLES, rows, numbers=("version",)))
     body = f'{{"model": "{versions[0].name}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
-    show(f"Try: curl {plane.address}/v1/chat/completions -H 'content-type: application/json' -d '{body}'")
+    show(f"Try: curl {told.data.address}/v1/chat/completions -H 'content-type: application/json' -d '{body}'")
 
 
 def _newest(door: Door) -> list[Version]:

@@ -16,6 +16,7 @@ from rung.registry import tables
 from rung.registry.db import Database, now
 from rung.registry.migrations.triggers import forbid
 from rung.registry.servers import POSTGRESQL
+from rung.registry.table_form import metadata
 
 LEDGER = (
     "CREATE TABLE IF NOT EXISTS migrations (step INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, "
@@ -60,7 +61,7 @@ def refuse_newer(database: Database) -> None:
 
 def _make_whole(connection: Connection) -> None:
     """All tables as they are now: on a server there is no registry from before there were the steps of today."""
-    tables.metadata.create_all(connection)
+    metadata.create_all(connection)
     forbid(connection, [table.name for table in tables.HISTORY])
 
 
