@@ -36,14 +36,14 @@ def command(name: str, as_json: bool) -> int:
 
 def serve_demo(*, as_json: bool) -> int:
     """Serves what the demo came to, until it is told to stop; returns the exit code."""
-    from rung.cli.commands.serve import Wanted, serve
+    from rung.cli.commands.serve import At, serve
     from rung.cli.demo_serving import prepare
     from rung.registry.home import open_home
 
     with open_home(write=True) as home:
         with watching() as progress:
             names = prepare(home, task_file("handbook"), progress)
-        serve(home, Wanted(names=names, warm=names), as_json=as_json)
+        serve(home, At(host="127.0.0.1", port=8000), warm=names, as_json=as_json, names=names)
     return 0
 
 
