@@ -111,6 +111,11 @@ def is_thought_mark(token: str) -> bool:
     return mark is not None or wrapper or token in CHANNEL_MARKS or token in _HALF_MARKS
 
 
+def closes_thought(text: str) -> bool:
+    """Whether a thought's end is marked anywhere in a text."""
+    return any(mark.lastgroup == "close" for mark in _MARK.finditer(text))
+
+
 def opened_thought(prompt: str) -> str:
     """The mark at the end of a prompt that opens a thought, and the white space behind it; empty where there is none."""
     last = _OPENED.search(prompt[-200:])

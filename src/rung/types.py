@@ -23,7 +23,7 @@ Status = Literal["pass", "fail", "undecided"]
 Unit = Literal["share", "points", "number"]
 Severity = Literal["info", "warning", "error"]
 SPLITS = ("train", "dev", "test")
-# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, as the server failed, refused or sent one without a text.
+# Why an answer ended, beside `stop`: at the limit of tokens, at a filter, since the server failed, refused, or sent no text.
 CUT_OFF, WITHHELD, FAILED, REFUSED, SILENT, UNHELD = "length", "content_filter", "error", "refused", "silent", "unheld"
 # Metrics that are not told in percent.
 NUMBERS = ("matthews", "spearman", "ece", "brier")
@@ -305,10 +305,9 @@ class Answer:
     """What a model said to one example, and what that took. Unknown figures are None, never zero.
 
     `latency_s` is the time of the batch that the answer came in, divided by its rows. `cached_tokens` of the prompt were not
-    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` are the tool
-    calls made on the way, in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds.
-    `passages` are the ones shown, {id, source, start, end, text}, where the answer was asked to cite them.
-    `fault` says why there is no answer, where the backend got none: such an answer is missing, never wrong.
+    recomputed. `logprobs` maps each choice to its log-probability where the constraint was a choice. `calls` were made on the way,
+    in order: name, arguments, outcome (ran, recorded, queued, refused, failed), result or reason, seconds. `passages` were shown
+    and to be cited: {id, source, start, end, text}. `fault` says why there is no answer, which is then missing. `tokens`: OpenAI's.
     """
 
     text: str
@@ -322,6 +321,7 @@ class Answer:
     calls: tuple[Mapping[str, Any], ...] = ()
     passages: tuple[Mapping[str, Any], ...] = ()
     fault: str = ""
+    tokens: tuple[Mapping[str, Any], ...] = field(default=(), metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True, kw_only=True)

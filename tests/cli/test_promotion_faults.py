@@ -163,9 +163,9 @@ def test_ls_asks_for_the_documents_of_no_version_that_says_why_it_passed(home: P
             climb = version.evidence.climb
             opened.climbs.begin(climb, form=4, task="t")
             Record(opened, climb).keep_document(least_document(climb, f"Ship it: {number}."))
-    monkeypatch.setattr("rung.climb.record.document_of", lambda *_: pytest.fail("a document was read"))
+    monkeypatch.setattr("rung.registry.ended.document_of", lambda *_: pytest.fail("a document was read"))
     with open_home() as opened:
-        from rung.cli.climbing import told_versions
+        from rung.registry.ended import told_versions
 
         assert [one["sentence"] for one in told_versions(opened, opened.names.all())] == [
             "Ship it: 0.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from rung.climb.climb import climb
 from rung.climb.receipts import remake
 from rung.climb.registered_base import load_task
 from rung.errors import UserError
+from rung.line import Serving
 from rung.progress import Silent
 from rung.promote.promoting import promote
 from rung.promote.proofs import Hands, Link, proofs
@@ -213,3 +215,15 @@ def test_who_climbs_is_asked_before_anything_is_spent(climbed: Path, tmp_path: P
         with pytest.raises(UserError, match="the home knows no identity 'nobody'"):
             climb(load_task(Path("task.yaml"), home), home, progress=Silent())
         assert home.climbs.all() == []
+
+
+def test_what_the_task_says_of_answers_on_the_line_is_taken_down_and_changed_by_the_next_climb(home: Path) -> None:
+    with open_home(home, write=True) as opened:
+        task = load_task(Path("task.yaml"), opened)
+        assert opened.serving.of(task.digest) is None
+        said = replace(task, serving=Serving(retry=2))
+        assert said.digest == task.digest
+        for serving in (said, task):
+            climb(serving, opened, progress=Silent())
+            rules = opened.serving.of(newest(opened).evidence.task)
+            assert rules is not None and rules.serving == serving.serving

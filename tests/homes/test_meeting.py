@@ -15,6 +15,7 @@ from shipped import none_at_hand, rows_of, ship
 from rung.errors import BrokenEnvironment, UserError
 from rung.homes.health import health
 from rung.homes.meeting import Met, Road, bring, wanted
+from rung.line import Serving
 from rung.progress import Silent
 from rung.promote.promoting import promote
 from rung.registry.home import Home, open_home
@@ -375,3 +376,17 @@ def test_a_team_on_a_server_with_a_bucket(mine: Home, server_team: Home, tmp_pat
         assert [one.home for one in another.others.all()] == ["laptop", "laptop"]
         assert json.loads(json.dumps([one.origin for one in another.names.all()])) == ["laptop:tone@2"]
     assert health(server_team, Silent(), deep=True).faults == ()
+
+
+def test_what_is_said_of_answers_comes_too_and_changes_nothing_that_is_said_here(mine: Home, team: Home) -> None:
+    ship(mine, GOOD)
+    subject = mine.names.all()[0].evidence.task or "tone@1"
+    mine.serving.put(subject, Serving(retry=2))
+    assert not [note for note in meet(mine, team, "tone").versions[0].notes if "on the line" in note]
+    rules = team.serving.of(subject)
+    assert rules is not None and rules.serving == Serving(retry=2)
+    team.serving.put(subject, Serving(retry=3))
+    mine.serving.put(subject, Serving(retry=4))
+    meet(mine, team, "tone")
+    rules = team.serving.of(subject)
+    assert rules is not None and rules.serving == Serving(retry=3)

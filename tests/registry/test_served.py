@@ -58,7 +58,8 @@ def test_answers_are_found_by_each_of_what_they_are_asked_by(registry: Home) -> 
     assert ids(registry, adapter="e" * 8) == ["two"]
     assert ids(registry, base="pip:llm*") == ["three", "two", "one"]
     assert ids(registry, base="pip:other") == []
-    assert ids(registry, since="2999") == []
+    assert ids(registry, text="wo") == ids(registry, text="LEGAL-") == ["two"]
+    assert ids(registry, text="%") == ids(registry, since="2999") == []
     assert ids(registry, until="2999") == ["three", "two", "one"]
 
 
@@ -122,6 +123,7 @@ def test_what_was_said_is_found_by_answer_ref_and_rollout(registry: Home) -> Non
     assert [heard.word.thumb for heard in registry.feedback.of("one")] == ["up", "down"]
     assert [(heard.ref, heard.arm) for heard in registry.feedback.after(rollout="r1")] == [("spam@1", "candidate")] * 2
     assert [heard.word.answer for heard in registry.feedback.newest(ref="legal")] == ["two"]
+    assert {answer: len(said) for answer, said in registry.feedback.of_all(["one", "two", "three"]).items()} == {"one": 2, "two": 1}
     first = registry.feedback.after(limit=1)[0]
     assert [heard.word.answer for heard in registry.feedback.after(first.cursor)] == ["one", "two"]
     assert first.word.score == 1.0

@@ -155,8 +155,8 @@ def _settings_that_differ(home: Home, standing: Standing, task: Task) -> str:
 
 
 def _locked_task(home: Home, standing: Standing) -> LockedTask | None:
-    from rung.climb.record import document_of
     from rung.registry import documents
+    from rung.registry.ended import document_of
 
     stored = document_of(home, standing.version.evidence.climb) if standing.version.evidence.climb else None
     try:

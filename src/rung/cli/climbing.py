@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     from rung.registry.climbs import ClimbRecord
     from rung.registry.documents import ClimbDocument
     from rung.registry.home import Home
-    from rung.registry.names import Version
-
-CLAIMED = "CLAIMED"
 
 
 def climb_file(task_file: Path, *, every_rung: bool, as_json: bool) -> int:
@@ -70,44 +66,10 @@ def show_document(document: ClimbDocument, page: Path) -> None:
     show(f"What more labels would bring  rung forecast {document.task.path}")
 
 
-def stored_document(home: Home, climb: str) -> ClimbDocument | None:
-    """The document of a climb; None where it has not finished. Raises UserError where an earlier version wrote it."""
-    from rung.climb.record import document_of
-    from rung.registry.documents import from_json
-
-    stored = document_of(home, climb)
-    return from_json(stored) if stored else None
-
-
-def told_versions(home: Home, versions: Sequence[Version]) -> list[dict[str, Any]]:
-    """Versions as JSON, each with the `sentence` of its climb, or of what it claims; None where neither is kept."""
-    from rung.climb.record import sentences
-
-    said = sentences(home, [one.evidence.climb for one in versions if one.evidence.climb and not one.is_claimed])
-    return [asdict(one) | {"claimed": one.is_claimed, "sentence": _sentence(home, one, said)} for one in versions]
-
-
-def _sentence(home: Home, version: Version, said: Mapping[str, str | None]) -> str | None:
-    from rung.climb.record import document_of
-
-    if version.is_claimed:
-        return f"{CLAIMED}, judged by no task here: {version.evidence.claimed}"
-    if version.origin and speaks_of_another(version, document_of(home, version.evidence.climb)):
-        return None
-    return said.get(version.evidence.climb)
-
-
 def why_of(told: Mapping[str, Any]) -> str | None:
     """The sentence of a version that `told_version` told, behind what it was called in the home that it came from."""
     came = f"from {told['origin']}" if told["origin"] else None
     return "; ".join(filter(None, (came, told["sentence"]))) or None
-
-
-def speaks_of_another(version: Version, document: Mapping[str, Any] | None) -> bool:
-    """Whether a climb's document is of another candidate than a version that came from elsewhere: the same climb was made here."""
-    verdict = (document or {}).get("verdict")
-    winner = verdict.get("winner") if isinstance(verdict, Mapping) else None
-    return bool(version.origin and winner and winner != version.candidate)
 
 
 def climbed_anew(home: Home, record: ClimbRecord) -> str:

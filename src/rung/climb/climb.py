@@ -53,6 +53,7 @@ def climb(task: Task, home: Home, *, progress: Progress, every_rung: bool = Fals
                 case Simplify(rung):
                     steps.simplify(under_way, rung)
         if step.winner:
+            home.serving.put(task.digest, task.serving)  # before anybody can ask what passed
             steps.register(under_way, step.winner)
         else:
             _draw_cheap_curve(under_way)

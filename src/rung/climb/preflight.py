@@ -16,7 +16,7 @@ from rung.climb.turns import refuse_strange_turns
 from rung.engine.bases.base_parts import BaseChanged
 from rung.errors import UserError
 from rung.registry.looks import Standing
-from rung.rungs.base import ladder, mending
+from rung.rungs.base import mending, offered
 from rung.rungs.causes import KNOWLEDGE
 from rung.rungs.documents import encoder_of, reranker_of, settings_of
 from rung.rungs.settings import setting_problems
@@ -55,7 +55,7 @@ def preflight(task: Task, home: Home, progress: Progress) -> Cleared:
 
     if problems := [*setting_problems(task), *probe_problems(task), *baseline_problems(task, home), *trial_problems(task)]:
         raise error_in(task.path, problems)
-    skipped = {rung.name: rung.why_skipped(task) for rung in ladder()}
+    skipped = {rung.name: rung.why_skipped(task) for rung in offered(task)}
     left_out = few_seen(task, home)
     _refuse_hopeless_split(at_gate(task, left_out), home)
     base = _base(task, home, progress)

@@ -29,16 +29,16 @@ from rung.errors import UserError
 from rung.json_form import as_json, digest, from_json
 from rung.registry import documents
 from rung.registry.documents import ClimbDocument
+from rung.registry.ended import DOCUMENT, SENTENCE
 from rung.registry.predictions import Prediction, Step
 
 if TYPE_CHECKING:
-    from rung.registry.climbs import ClimbRecord
     from rung.registry.home import Home
 
 # Part of every climb's id: a record of another form is not gone on with.
 FORM = 4
-_DOCUMENT, _SENTENCE, _SPENT = "document", "sentence", "spent"
-_NO_FACTS = (_DOCUMENT, _SENTENCE, _SPENT)
+_SPENT = "spent"
+_NO_FACTS = (DOCUMENT, SENTENCE, _SPENT)
 _KINDS: Mapping[str, type[Fact]] = {
     "lock": Lock,
     "charged": Charged,
@@ -74,7 +74,7 @@ class Record:
         self.home, self.climb = home, climb
         stored = home.climbs.facts(climb)
         self._facts = {key: _read(climb, key, payload) for key, payload in stored.items() if key not in _NO_FACTS}
-        self._document: Mapping[str, Any] | None = stored.get(_DOCUMENT)
+        self._document: Mapping[str, Any] | None = stored.get(DOCUMENT)
 
     def add(self, fact: Fact) -> None:
         """Writes a fact down, here and in the home."""
@@ -188,8 +188,8 @@ class Record:
         """Keeps the climb document, in the place of the one before."""
         self._document = documents.as_json(document)
         with self.home.together():
-            self.home.climbs.put(self.climb, _SENTENCE, document.verdict.sentence)
-            self.home.climbs.put(self.climb, _DOCUMENT, self._document)
+            self.home.climbs.put(self.climb, SENTENCE, document.verdict.sentence)
+            self.home.climbs.put(self.climb, DOCUMENT, self._document)
 
     def _all(self, kind: type[Known]) -> list[Known]:
         return [fact for fact in self._facts.values() if isinstance(fact, kind)]
@@ -213,23 +213,6 @@ def climb_id(task: str, base: LockedBase) -> str:
 def earlier_form(home: Home, task: str) -> str | None:
     """The id of a climb of this task (digest) that an earlier version began, whose record cannot be gone on with; None for none."""
     return next((begun.climb for begun in home.climbs.all() if begun.task == task and begun.form < FORM), None)
-
-
-def document_of(home: Home, climb: str) -> dict[str, Any] | None:
-    """The JSON of the document of a climb that has ended, whatever version of rung wrote it; None where there is none."""
-    document: dict[str, Any] | None = home.climbs.fact(climb, _DOCUMENT)
-    return document
-
-
-def sentences(home: Home, climbs: Sequence[str]) -> dict[str, str | None]:
-    """The verdict in words of each of these climbs that has ended; without reading their documents, but for those of before."""
-    said = home.climbs.said(climbs, _SENTENCE)
-    return {climb: said[climb] if climb in said else documents.sentence_in(document_of(home, climb)) for climb in set(climbs)}
-
-
-def unfinished(home: Home) -> list[ClimbRecord]:
-    """The climbs that have facts and no document."""
-    return home.climbs.without(_DOCUMENT)
 
 
 def spent(home: Home, climb: str) -> tuple[float, dict[str, float]]:

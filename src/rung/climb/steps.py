@@ -150,7 +150,6 @@ def _checked_server(name: str, task: Task, home: Home, cleared: Cleared, progres
         home.climbs.begin(name, form=FORM, task=task.digest)
         home.tasks.add(task)
         keep_lock(task, home)
-        home.serving.put(task.digest, task.serving)
         budget.keep = write
 
     server = check_server(task, cleared.base, home, progress, budget, answered=enter)

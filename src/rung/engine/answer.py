@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, overload
 
 from rung.engine.backend import Asked, ContextTooLong, Request, TellsEach, adapter_uses
+from rung.engine.caller import nobody_hears
 from rung.engine.chat import text_of, tools_text
 from rung.engine.demos import Demo, Pool
 from rung.engine.retrieval.retriever import ABSTAINED, Retriever
@@ -305,7 +306,8 @@ class _Questions:
             retriever=self.retriever,
             passages=self.passages[place],
         )
-        return replace(request, adapters=self.adapters, caller=self.caller)
+        request = replace(request, adapters=self.adapters, caller=self.caller)
+        return _for_calls(request) if self.candidate.tools and self.caller else request
 
     def refused(self) -> dict[int, Answer]:
         """The answers, by place, where the documents hold nothing near the question."""
@@ -331,6 +333,15 @@ class _Questions:
         if not self.retriever or self.retriever.form != "cited" or said.finish_reason == ABSTAINED:
             return said
         return replace(said, passages=self.retriever.shown(self.examples[place].messages, self.passages[place]))
+
+
+def _for_calls(request: Request) -> Request:
+    """A question whose answer comes after calls: what bounds the answer ends no call, and calls are not told as if they were it."""
+    assert request.caller is not None
+    sampling = request.caller.sampling
+    most = request.max_tokens if sampling.max_tokens is None else sampling.max_tokens
+    caller = replace(request.caller, hear=nobody_hears, sampling=replace(sampling, max_tokens=None, stop=()))
+    return replace(request, caller=caller, max_tokens=most)
 
 
 def _shown(candidate: Candidate) -> int:

@@ -6,8 +6,9 @@ A question of a climb has no caller. One of a server has: the same code answers 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rung.errors import RungError
 
@@ -44,6 +45,12 @@ class TokenLogprob:
     data: bytes
     logprob: float
     top: tuple[tuple[str, bytes, float], ...] = ()
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """As an Answer keeps it, in JSON and in OpenAI's words."""
+        top = [{"token": text, "bytes": list(data), "logprob": logprob} for text, data, logprob in self.top]
+        return {"token": self.text, "bytes": list(self.data), "logprob": self.logprob, "top_logprobs": top}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from rung.registry import tables
 from rung.registry.chain import Line, last_line, line_of
@@ -31,6 +31,22 @@ class Audit:
         if subject is not None:
             wanted = wanted.where(tables.audit.c.subject == subject)
         return [line_of(row) for row in self._database.rows(wanted)]
+
+    def search(self, *, text: str = "", subject: str = "", kind: str = "", before: int | None = None, limit: int) -> list[Line]:
+        """The newest lines before a number that say a text, are of a subject and a kind; each "" where it does not matter."""
+        columns = tables.audit.c
+        wanted = select(tables.audit).order_by(columns.seq.desc()).limit(limit)
+        wanted = wanted.where(columns.seq < before) if before is not None else wanted
+        wanted = wanted.where(columns.subject == subject) if subject else wanted
+        wanted = wanted.where(columns.kind == kind) if kind else wanted
+        if text:
+            said = [column.icontains(text, autoescape=True) for column in (columns.payload, columns.subject, columns.kind)]
+            wanted = wanted.where(or_(*said, columns.digest.startswith(text, autoescape=True)))
+        return [line_of(row) for row in self._database.rows(wanted)]
+
+    def kinds(self) -> list[str]:
+        """Every kind of line that there is, sorted."""
+        return sorted(row.kind for row in self._database.rows(select(tables.audit.c.kind).distinct()))
 
     def stored(self) -> list[Any]:
         """The rows as they stand in the database, for whoever checks them."""

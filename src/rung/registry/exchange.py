@@ -23,6 +23,8 @@ from rung.registry.looks import set_of
 from rung.registry.names import Version
 from rung.registry.reach import DIGEST
 from rung.registry.servers import add_once
+from rung.registry.serving import RULES
+from rung.registry.serving import told_of as rules_told
 
 RowOf = Mapping[str, Any]
 # Of a climb's facts those that name what it registered.
@@ -35,7 +37,7 @@ class Parcel:
 
     candidates  its Candidate and those that it was made from, the nearest first, and those that its climb tried; `once` old ids
     facts       of the climb that registered it; `charges` and `looks` name their locked rows by `rows`
-    locks       what was kept of the task that it passed
+    locks       what was kept of the task that it passed, `rules` what was said last of its answers on the line
     """
 
     version: Version
@@ -51,6 +53,7 @@ class Parcel:
     locks: tuple[RowOf, ...]
     receipts: tuple[RowOf, ...]
     approvals: tuple[RowOf, ...]
+    rules: tuple[RowOf, ...]
 
     @property
     def made_of(self) -> tuple[str, ...]:
@@ -104,6 +107,7 @@ class Exchange:
                 locks=tuple(_rows(connection, tables.locks, task=version.evidence.task) if version.evidence.task else ()),
                 receipts=tuple(_rows(connection, tables.receipts, **of_it)),
                 approvals=tuple(_rows(connection, tables.approvals, **of_it)),
+                rules=tuple(_rows(connection, tables.serving_rules, subject=version.evidence.task or version.ref)[-1:]),
             )
 
     def unpack_candidates(self, parcel: Parcel) -> None:
@@ -134,6 +138,8 @@ class Exchange:
                 _add_with_rows(connection, tables.looks, row)
             for row in parcel.locks:
                 self._keep_lock(connection, row)
+            for row in parcel.rules:
+                notes += self._keep_rules(connection, row, parcel.version.evidence.task or ref)
             for table, rows, kind in (
                 (tables.receipts, parcel.receipts, "receipt"),
                 (tables.approvals, parcel.approvals, "approval"),
@@ -146,6 +152,18 @@ class Exchange:
         if connection.execute(select(tables.locks.c.seq).where(tables.locks.c.task == row["task"])).first() is None:
             connection.execute(insert(tables.locks), dict(row))
             self._audit.append(LOCKED, row["task"], told_of(row))
+
+    def _keep_rules(self, connection: Connection, row: RowOf, subject: str) -> list[str]:
+        """What is said of its answers here counts here; where nothing is, what was said there."""
+        if known := _rows(connection, tables.serving_rules, subject=subject):
+            same = known[-1]["body"] == row["body"]
+            return (
+                [] if same else ["what its task says of its answers on the line is something else there: what is said here counts"]
+            )
+        kept = {**row, "subject": subject, "number": 1}
+        connection.execute(insert(tables.serving_rules), kept)
+        self._audit.append(RULES, subject, rules_told(kept))
+        return []
 
     def _keep_signed(self, connection: Connection, table: Table, kind: str, row: RowOf) -> None:
         if connection.execute(select(table.c.seq).where(table.c.digest == row["digest"])).first() is None:

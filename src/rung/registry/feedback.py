@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from rung.json_form import canonical_json
 from rung.registry.db import Database
 from rung.registry.segments import Head, Segments
 from rung.registry.served_tables import feedback, served
+from rung.registry.servers import IN_ONE_SELECT
+from rung.types import batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,14 @@ class FeedbackShelf:
     def of(self, answer: str) -> list[Heard]:
         """All that was said of an answer; the first word first."""
         return self._found(_JOINED.where(feedback.c.answer == answer))
+
+    def of_all(self, answers: Sequence[str]) -> dict[str, list[Heard]]:
+        """All that was said of each of some answers."""
+        found: dict[str, list[Heard]] = {}
+        for some in batches(list(answers), IN_ONE_SELECT):
+            for heard in self._found(_JOINED.where(feedback.c.answer.in_(some))):
+                found.setdefault(heard.word.answer, []).append(heard)
+        return found
 
     def after(self, cursor: int = 0, *, rollout: str = "", ref: str = "", tenant: str = "", limit: int = 500) -> list[Heard]:
         """What was said behind a cursor, the first word first: of a rollout, a ref (`tone`: any of its versions) or by a tenant."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select
 
 from rung.json_form import canonical_json, digest
 from rung.registry.db import Database, now
@@ -106,6 +106,7 @@ class Wanted:
     ref     `tone` (any version), `tone@3`, or a word with `*`
     since, until  moments (ISO 8601, UTC)
     ending  one of the endings, or `under way`
+    text    stands in its id, model, session, key or fingerprint
     """
 
     tenant: str = ""
@@ -121,6 +122,7 @@ class Wanted:
     fingerprint: str = ""
     adapter: str = ""
     base: str = ""
+    text: str = ""
 
 
 class Served:
@@ -253,6 +255,9 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     if wanted.ref:
         whole = wanted.ref if "@" in wanted.ref or "*" in wanted.ref else f"{wanted.ref}@*"
         yield (columns.ref == wanted.ref) | _like(columns.ref, whole)
+    if wanted.text:
+        said = [_like(columns[name], f"*{wanted.text}*") for name in ("id", "model", "session", "key", "fingerprint")]
+        yield or_(*said)
     if wanted.since:
         yield columns.created >= wanted.since
     if wanted.until:

@@ -22,10 +22,15 @@ def render(name: str, **views: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    return environment("rung.report")
+
+
+def environment(*packages: str) -> Environment:
+    """Templates of these packages' folders `templates`, the first that has one of a name first, with what all of them may use."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     pages = Environment(
-        loader=PackageLoader("rung.report"),
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,

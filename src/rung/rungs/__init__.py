@@ -13,6 +13,7 @@ A rung's file has a docstring whose first line is its help, and
 
 and, where it is otherwise than said here:
 
+    BY_REQUEST = False      True where no climb speaks of it unless the task gives it settings
     CHEAP = False           True where it is tried before it is asked what is missing
     LEARNS = False          True where it trains on rows, so that `rung forecast` can draw its learning curve
     NEEDS_WEIGHTS = False   True where it does not apply to a base whose weights are not here

@@ -103,6 +103,11 @@ class Rung:
         return bool(getattr(self.module, "CHEAP", False))
 
     @property
+    def by_request(self) -> bool:
+        """Whether no climb speaks of it unless the task gives it settings."""
+        return bool(getattr(self.module, "BY_REQUEST", False))
+
+    @property
     def mends(self) -> tuple[Cause, ...]:
         """The causes that it mends, the cheapest first."""
         return tuple(getattr(self.module, "MENDS", ()))
@@ -162,6 +167,11 @@ def ladder() -> tuple[Rung, ...]:
     """Every rung, the cheapest first: by the ORDER that each gives itself, those of one ORDER by name."""
     rungs = [Rung(name, plugins.load("rungs", name)) for name in plugins.names("rungs")]
     return tuple(sorted(rungs, key=lambda rung: (rung.module.ORDER, rung.name)))
+
+
+def offered(task: Task) -> tuple[Rung, ...]:
+    """The rungs that a climb of this task speaks of, the cheapest first."""
+    return tuple(rung for rung in ladder() if not rung.by_request or rung.name in task.settings)
 
 
 def rung_named(name: str) -> Rung:

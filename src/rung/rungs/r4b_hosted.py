@@ -36,6 +36,8 @@ TITLE = "hosted tuning"
 UNDO = "point the name at the version before; the tuned model stays at the provider until it is deleted there"
 ORDER = 45
 MENDS = (SKILL,)
+# It costs money, and lets rows leave this machine.
+BY_REQUEST = True
 NAME = "r4b_hosted"
 # Providers take no file with fewer.
 FEWEST = 10

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rung.engine.caller import Caller, Piece, nobody_hears
+from rung.engine.live import LiveRuntime
 from rung.json_form import canonical_json
 from rung.serve.faults import AGAIN_S, outcome_of, refusal
 from rung.serve.idle import NoJournal, NoKeys, NoQuotas, NoRails, NoRouter, NoStacks
@@ -113,7 +114,9 @@ class Door:
     standing: Standing = field(default_factory=Standing)
 
     def close(self) -> None:
-        """Writes what waits; no question comes any more."""
+        """What is still computed for a question ends, and what waits is written; no question comes any more."""
+        if isinstance(self.runtime, LiveRuntime):
+            self.runtime.close()
         self.journal.close()
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
@@ -193,7 +196,7 @@ class Door:
             outcome = outcome_of(error, refused, latency_s=time.monotonic() - began)
             raise refused from error
         finally:
-            self._close(admitted, answer, outcome)
+            self._close(admitted, answer or heard.left_behind(asked, outcome), outcome)
 
     def _ruled(self, asked: Asked, served: Served, caller: Caller) -> Delivered:
         """The answer as the rails let it go: asked again, or of another Candidate, as often as they say; never of one that a
@@ -270,13 +273,13 @@ class Door:
             self.journal.refuse(asked.tenant, asked.model, refused)
             raise refused from error
 
-    def _close(self, admitted: _Admitted, answer: Answer | None, outcome: Outcome) -> None:
+    def _close(self, admitted: _Admitted, took: Answer | None, outcome: Outcome) -> None:
         """Everybody who counts hears what became of it. The journal comes first: what it cannot keep does not go out."""
         asked, served = admitted.asked, admitted.served
         try:
             self.journal.end(asked.id, outcome)
         finally:
-            admitted.admission.settle(answer)
+            admitted.admission.settle(took)
             self.meters.answered(asked, served, outcome)
             self.router.seen(asked, served, outcome)
 
@@ -315,15 +318,27 @@ class _First:
 
 
 class _Heard:
-    """Passes pieces on and remembers when the first came, on `time.monotonic`."""
+    """Passes pieces on and remembers when the first came, on `time.monotonic`, and how much it was."""
 
     def __init__(self, hear: Hear) -> None:
-        self._hear, self.first = hear, 0.0
+        self._hear, self.first, self._bytes = hear, 0.0, 0
         self.hears: Hear = nobody_hears if hear is nobody_hears else self.hear
 
     def hear(self, piece: Piece) -> None:
         self.first = self.first or time.monotonic()
+        self._bytes += len(piece.text.encode("utf-8", "surrogatepass"))
         self._hear(piece)
+
+    def left_behind(self, asked: Asked, outcome: Outcome) -> Answer | None:
+        """What an answer took that nobody waited for to its end, so that no quota is passed by leaving early; None of all others.
+
+        How far one was that nobody heard is not known.
+        """
+        if outcome.ending not in ("gone", "late"):
+            return None
+        heard = -(-self._bytes // BYTES_PER_TOKEN)
+        unheard = outcome.ending == "gone" and self.hears is nobody_hears
+        return Answer(text="", prompt_tokens=_tokens(asked), completion_tokens=None if unheard else heard)
 
 
 def _settled(said: Answer, question: Question) -> Answer:

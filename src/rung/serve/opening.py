@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError, did_you_mean
 from rung.serve.blobs import CheckedBlobs
-from rung.serve.door import Door, no_engine
+from rung.serve.door import Door
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
-from rung.serve.ordinary import behind_a_lock
 from rung.serve.rails.line import open_rails
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
 from rung.serve.stacks.line import open_stacks
@@ -46,7 +45,7 @@ class Settings:
 def open_door(home: Home, settings: Settings) -> Door:
     """Raises UserError where a pattern fits no name, and for an engine that is none."""
     from rung.engine.http.vllm.engines import Engine, with_engines
-    from rung.engine.runtime import open_runtime
+    from rung.engine.live import open_live_runtime, totals
 
     blobs = CheckedBlobs(home.blobs)
     engines = [Engine.read(one) for one in settings.engines]
@@ -54,16 +53,23 @@ def open_door(home: Home, settings: Settings) -> Door:
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
-    engine = no_engine
+    runtime = open_live_runtime(home.path, blobs)
+    answers = with_engines(runtime, engines, home.path, blobs)
+
+    def figures() -> Mapping[str, float]:
+        own = {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}
+        return {**own, **totals(runtime.figures())}
+
+    engine = answers.engine
     tenancy = open_tenancy(home, engine=lambda served: engine(served.candidate.base), keep_text_days=settings.keep_text_days)
     tenants = OnceThereAreTenants(home.tenants.any, tenancy.keys, tenancy.quotas)
     rails = open_rails(home)
     return Door(
         home=home,
-        runtime=with_engines(behind_a_lock(open_runtime(home.path, blobs)), engines, home.path, blobs),
+        runtime=answers,
         names=names,
         limits=settings.limits,
-        meters=Meters(lambda: {"rung_questions_under_way": float(standing.now), "rung_ready": float(standing.ready)}),
+        meters=Meters(figures),
         spans=spans,
         rails=rails,
         stacks=open_stacks(home, names, rails.rules),

@@ -95,7 +95,8 @@ def _without_extras(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _rungs(asked: Hyperparameters, rows: int, *, several: bool) -> dict[str, dict[str, Any]]:
     """Settings of every rung: those that train weights, or the cheapest of them alone; all others are left out."""
     climbed = trained_rungs() if several else trained_rungs()[:1]
-    return {rung.name: _settings(asked, rows, rung) if rung in climbed else {"skip": True} for rung in ladder()}
+    others = {rung.name: {"skip": True} for rung in ladder() if not rung.by_request}
+    return others | {rung.name: _settings(asked, rows, rung) for rung in climbed}
 
 
 def _settings(asked: Hyperparameters, rows: int, rung: Rung) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_rows_over_many_adapters_join_and_leave_and_are_answered_as_alone(tiny, 
     prefixes: dict[object, object] = {}
     asks = []
     for index in range(64):
-        stack = Stack(key=(("doubled", 1.0),), update=Doubled()) if index % 16 == 5 else chance.choice(stacks)
+        stack = Stack(key=(("doubled", 1.0),), parts=((Doubled(), 1.0),)) if index % 16 == 5 else chance.choice(stacks)
         ids, behind = prompt(tiny, index, long=index % 3 == 0), None
         if index % 3 == 0:
             shared = tuple(prompt(tiny, 0, long=True)[:90])
@@ -237,15 +237,26 @@ def test_a_prefix_of_other_adapters_is_refused(tiny, stacks: list[Stack]) -> Non
         Ask(ids=prompt(tiny, 0), max_tokens=1, prefix=shared, stack=stacks[5])
 
 
-def test_slots_are_taken_over_and_grow_with_rank(tiny, stacks: list[Stack]) -> None:
+def test_slots_are_taken_over_by_adapters_of_the_same_ranks_and_else_laid_out_anew(tiny, stacks: list[Stack]) -> None:
     bank = Bank(torch.device("cpu"))
-    singles = stacks[3:11]
+    singles = stacks[3:11]  # of the ranks 2, 4, 8, 1, 16, 4, 3, 8
+    names = [stack.key[0][0] for stack in singles]
+
+    def held() -> None:
+        slab = bank.slab(0, "output")
+        assert slab is not None
+        for slot, name in enumerate(bank.slots):
+            own = singles[names.index(name)].update.layers[0]["output"]
+            assert torch.equal(slab.up[slab.rows(slot)].T @ slab.down[slab.rows(slot)], own.up @ own.down)
+
     bank.hold([*stacks[:1], *singles[:3]])
-    assert bank.slots == [stack.key for stack in singles[:3]]
+    assert bank.slots == names[:3]
+    bank.hold([singles[0], singles[5], singles[2]])
+    assert bank.slots == [names[0], names[5], names[2]]
+    held()
     bank.hold([singles[0], singles[4], singles[2]])
-    assert bank.slots == [singles[0].key, singles[4].key, singles[2].key]
-    factors = bank.factors(0, "output")
-    assert factors is not None and factors.down.shape[1] == 16
-    for slot, stack in enumerate((singles[0], singles[4], singles[2])):
-        own = stack.update.layers[0]["output"]
-        assert torch.equal(factors.up[slot] @ factors.down[slot], own.up @ own.down)
+    assert sorted(bank.slots) == sorted([names[0], names[4], names[2]])
+    held()
+    bank.hold([singles[2]])
+    assert bank.slots == [names[2]], "slots of nobody's are not multiplied by"
+    held()

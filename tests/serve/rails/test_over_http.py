@@ -26,6 +26,8 @@ import json
 def said(request):
     turns = request["messages"]
     asked = next(turn["content"] for turn in reversed(turns) if turn["role"] == "user")
+    if "twice" in asked and len([turn for turn in turns if turn["role"] == "tool"]) == 1:
+        return json.dumps({"name": "sell", "arguments": {"item": asked.split()[-1]}})
     if turns[-1]["role"] == "tool":
         return "Done: " + turns[-1]["content"].splitlines()[-1]
     if "sell" in asked:
@@ -34,6 +36,8 @@ def said(request):
         return json.dumps([one["weight"] for one in request["adapters"]])
     if "long" in asked:
         return str(request["max_tokens"])
+    if "escaped" in asked:
+        return json.dumps({"a": "d" + chr(92) + "u0061mn"}).replace(chr(92) * 2, chr(92))
     if "rude" in asked:
         return "Please." if "turned down" in asked and "kindly" in asked else "Damn you."
     return turns[0]["content"] if turns[0]["role"] == "system" else "Hello."
@@ -120,6 +124,26 @@ def test_a_stream_of_what_is_looked_at_tells_nothing_of_what_is_withheld(house: 
     assert "amn" not in told and "content_filter" in told and "Not so." in told and told.rstrip().endswith("[DONE]")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/completions", {"prompt": "rude"}),
+        ("/v1/responses", {"input": "rude"}),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "rude"}], "n": 2}),
+    ],
+)
+def test_every_endpoint_and_every_choice_is_looked_at(house: Running, path: str, body: dict[str, Any]) -> None:
+    told = json.dumps(call(house, "POST", path, model="strict", **body))
+    assert "amn" not in told and "Not so." in told
+
+
+def test_a_word_behind_jsons_escapes_is_a_word(house: Running) -> None:
+    assert (
+        "refusal" in json.dumps(ask(house, "strict", "escaped"))
+        and ask(house, "strict", "escaped")["choices"][0]["message"]["refusal"]
+    )
+
+
 def test_an_answer_is_no_longer_than_the_cap(house: Running) -> None:
     assert text_of(ask(house, "capped", "how long?")) == "7" == text_of(ask(house, "capped", "how long?", max_tokens=90))
     assert text_of(ask(house, "capped", "how long?", max_tokens=3)) == "3"
@@ -138,9 +162,21 @@ def test_a_held_call_is_allowed_and_gone_on_behind(house: Running) -> None:
     for _ in range(2):
         done = ask(house, "shop", "sell lamp", held=held)
         assert text_of(done) == 'Done: "sold lamp"' and "ending" not in done["rung"]
-    assert (home.path.parent / "mark").read_text() == "lamp."
+    assert (home.path.parent / "mark").read_text().count("lamp.") == 1
     assert ask(house, "shop", "sell vase", 409, held=held)["error"]["code"] == "other_conversation"
     assert ask(house, "shop", "sell lamp", 404, held="held-x")["error"]["code"] == "not_held"
+
+
+def test_a_second_call_of_one_conversation_waits_by_itself(house: Running) -> None:
+    home = house.door.home
+    first = ask(house, "shop", "twice sell cup")["rung"]["held"]
+    home.held.decide(home.held.get(first), approve=True, signer=home.keys.me("bob"))
+    second = ask(house, "shop", "twice sell cup", held=first)["rung"]["held"]
+    assert second != first and ask(house, "shop", "twice sell cup", 409, held=second)["error"]["code"] == "waiting"
+    home.held.decide(home.held.get(second), approve=False, signer=home.keys.me("bob"), reason="one is enough")
+    for _ in range(2):
+        assert "one is enough" in text_of(ask(house, "shop", "twice sell cup", held=second))
+    assert (home.path.parent / "mark").read_text().count("cup.") == 1
 
 
 def test_a_stack_and_a_session_answer_with_their_adapters(house: Running) -> None:

@@ -88,6 +88,28 @@ def test_what_answered_whom_is_in_the_journal(planes: Planes, answer: str) -> No
     assert planes.home.served.texts(answer)["question"] == '[{"content":"good day","role":"user"}]'
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "good day"}], "stream": True}),
+        ("/v1/completions", {"prompt": "good day"}),
+        ("/v1/responses", {"input": "good day"}),
+    ],
+)
+def test_every_way_of_asking_is_counted_and_in_the_journal(planes: Planes, path: str, body: dict[str, Any]) -> None:
+    scope = changed(Scope(), {"tokens_per_day": 10**6})
+    tenant = planes.home.tenants.add(path.strip("/").replace("/", "-"), scope)
+    key = planes.home.api_keys.make("tenant", tenant.id)[0]
+    response = planes.data.post(path, json={"model": "spam", **body}, headers=bearer(key))
+    assert response.status_code == 200, response.text
+    (row,) = planes.home.served.find(Wanted(tenant=tenant.id))
+    assert (row.ending, row.begun.ref) == ("answered", "spam@1")
+    assert row.begun.id in response.text
+    planes.run("POST", "/reload")
+    day, _ = planes.home.budgets.now(tenant.id)
+    assert day.questions == 1
+
+
 def test_a_tenant_sees_its_own_models_alone(planes: Planes) -> None:
     for own, key in (("spam", planes.spam), ("legal", planes.legal)):
         told = planes.data.get("/v1/models", headers=bearer(key)).json()
@@ -236,3 +258,15 @@ def test_corrections_become_labelled_rows(planes: Planes, answer: str, tmp_path:
     assert corrections_of(planes.home, "legal").rows == ()
     planes.home.served.forget_texts("2999")
     assert corrections_of(planes.home, "spam").wordless == 1
+
+
+def test_an_admin_looks_at_what_waits_for_a_person_and_at_sessions(planes: Planes) -> None:
+    assert planes.run("GET", "/approvals").json() == {"held": []} == planes.run("GET", "/approvals?state=waiting").json()
+    assert planes.run("GET", "/approvals?state=soon").status_code == 400
+    assert planes.run("GET", "/approvals/held-none").status_code == 404
+    assert planes.run("POST", "/approvals/held-none", decision="approve", **{"as": "bob"}).status_code == 404
+    assert planes.run("POST", "/approvals/held-none", decision="approve", who="bob").status_code == 400
+    assert planes.run("GET", "/sessions").json() == {"sessions": []}
+    assert planes.admin.get("/admin/approvals", headers=bearer(planes.spam)).status_code == 401
+    assert planes.data.get("/v1/held/held-none").status_code == 401
+    assert planes.data.get("/v1/held/held-none", headers=bearer(planes.spam)).status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -160,6 +161,37 @@ def test_a_simulated_day_of_many_askers_stays_within_every_bound(server: Server)
             minute = [tokens for at, tokens in taken if start <= at < start + 60]
             assert len(minute) <= 20
             assert sum(minute) <= 2_000
+
+
+@pytest.mark.sqlite
+def test_many_threads_at_once_are_never_more_than_may_be(server: Server) -> None:
+    tenant = server.tenant("acme", at_once=5, tokens_per_day=10_000)
+    most, lock, under_way, let_in = [0], threading.Lock(), [0], [0]
+
+    def asks() -> None:
+        for _ in range(5):
+            try:
+                place = server.admit(tenant, 10, 10)
+            except Refused as refused:
+                assert refused.code == "rate_limit_exceeded"
+                continue
+            with lock:
+                under_way[0] += 1
+                let_in[0] += 1
+                most[0] = max(most[0], under_way[0])
+            with lock:
+                under_way[0] -= 1
+            place.settle(said(prompt=10, completion=0))
+
+    threads = [threading.Thread(target=asks) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    server.tenancy.close()
+    assert 1 <= most[0] <= 5
+    assert server.home.budgets.of(tenant.id)[0].tokens == 10 * let_in[0]
+    assert server.tenancy.quotas.pressure(tenant.id).at_once == 0
 
 
 @pytest.mark.sqlite

@@ -77,7 +77,8 @@ class Faulty:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        method, path = scope["method"], scope["path"]
+        query = scope["query_string"].decode()
+        method, path = scope["method"], scope["path"] + (f"?{query}" if query else "")
         self.server.asked.append((method, path))
         found = next((said for fault in list(self.server.faults) if (said := fault(method, path)) is not None), None)
         if found is None:
@@ -148,7 +149,7 @@ def once(fault: Fault, times: int = 1) -> Fault:
 
 def at(method: str, path: str, said: Any) -> Fault:
     """What happens to a request of this method whose path ends so."""
-    return lambda asked, place: said if asked == method and place.endswith(path) else None
+    return lambda asked, place: said if asked == method and place.partition("?")[0].endswith(path) else None
 
 
 def lines(count: int, **more: Any) -> bytes:

@@ -12,7 +12,7 @@ from rung.escapes import visible
 from rung.report.text import cut, percent, plain, points, small
 
 if TYPE_CHECKING:
-    from rung.cli.differences import Changed, Differences, Listed
+    from rung.promote.differences import Changed, Differences, Listed
     from rung.verify.same_rows import OnSameRows
 
 SHOWN = 8
@@ -29,10 +29,10 @@ def command(before: str, after: str, as_json: bool) -> None:
     Their scores are compared on rows that both answered, of the same split of the same task. Nothing is asked: `rung eval` measures
     what has not been. Each is a name, name@version, name@alias, or the beginning of a candidate's id.
     """
-    from rung.cli.differences import differences
-    from rung.cli.lookup import look_up
     from rung.json_form import as_json as plain_json
+    from rung.promote.differences import differences
     from rung.registry.home import open_home
+    from rung.registry.lookup import look_up
 
     with open_home() as home:
         found = differences(home, look_up(home, before), look_up(home, after))

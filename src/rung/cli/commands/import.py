@@ -27,7 +27,7 @@ def command(path: str, name: str, base: str | None, as_json: bool) -> None:
     (`rung answer`) and be the base of a task (`base: name@1`) before.
     """
     from rung.admission.take import take
-    from rung.cli.climbing import CLAIMED
+    from rung.registry.ended import CLAIMED
     from rung.registry.home import open_home
 
     with open_home(write=True) as home, watching() as progress:

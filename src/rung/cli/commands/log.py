@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import told_versions, why_of
+from rung.cli.climbing import why_of
 from rung.cli.output import example, json_option, print_json, show, table
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def _concerns(event: Event, which: str) -> bool:
 
 def _told(home: Home, events: Sequence[Event]) -> list[dict[str, Any]]:
     """The events as JSON, with what their versions rest on and who moved them."""
+    from rung.registry.ended import told_versions
+
     concerned = {event.version.ref: event.version for event in events if event.version}
     versions = dict(zip(concerned, told_versions(home, list(concerned.values())), strict=True))
     known = home.keys.by_fingerprint()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import climbed_anew, told_versions, why_of
+from rung.cli.climbing import climbed_anew, why_of
 from rung.cli.output import example, json_option, print_json, show, table
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def command(moment: str | None, ground: str | None, as_json: bool) -> None:
 
 def _listed(home: Home, moment: str | None, ground: str | None) -> dict[str, Any]:
     """All that is listed, as one JSON document; what is unfinished is so now, and None where a moment or a ground was asked for."""
-    from rung.climb.record import unfinished
+    from rung.registry.ended import told_versions, unfinished
 
     as_of = home.timeline.moment(moment) if moment is not None else None
     standing: dict[tuple[str, int | None], list[str]] = {}

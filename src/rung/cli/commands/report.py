@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rung.cli.climbing import climbed_anew, finish, stored_document, write_report
+from rung.cli.climbing import climbed_anew, finish, write_report
 from rung.cli.output import example, json_option
 from rung.errors import UserError
 
@@ -40,6 +40,7 @@ def find(home: Home, ref: str | None) -> ClimbDocument:
     Also where the climb has not finished, or an earlier version wrote it.
     """
     from rung.climb.record import FORM
+    from rung.registry.ended import stored_document
 
     climbs = home.climbs.all() if ref is None else _matching(home, ref)
     for record in reversed(climbs):

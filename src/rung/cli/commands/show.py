@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rung.cli.climbing import told_versions
-from rung.cli.lineage import drawn, lineage
-from rung.cli.lookup import look_up
+from rung.cli.lineage import drawn
 from rung.cli.output import example, fields, json_option, print_json, show, table
 from rung.report.text import percent, size
 
@@ -38,6 +36,9 @@ def command(name: str, as_json: bool) -> None:
 def describe(home: Home, ref: str) -> dict[str, Any]:
     """All that the registry knows of a candidate, as one JSON document."""
     from rung.json_form import as_json
+    from rung.registry.ended import told_versions
+    from rung.registry.lineage import lineage
+    from rung.registry.lookup import look_up
 
     known = look_up(home, ref)
     candidate = known.candidate

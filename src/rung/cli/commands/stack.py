@@ -22,7 +22,7 @@ def command(parts: tuple[str, ...], name: str, as_json: bool) -> None:
     admitted; and it can be exported and promoted as any other.
     """
     from rung.admission.stack import Weighed, stack
-    from rung.cli.climbing import CLAIMED
+    from rung.registry.ended import CLAIMED
     from rung.registry.home import open_home
 
     wanted = [Weighed.read(part) for part in parts]

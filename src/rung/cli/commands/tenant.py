@@ -68,7 +68,8 @@ def _act(home: Home, action: str, name: str, words: tuple[str, ...]) -> dict[str
         return tenant_whole(home, home.tenants.get(name))
     who = home.keys.me().identity.fingerprint
     if action == "add":
-        return tenant_told(home.tenants.add(name, changed(Scope(), read_words(words)), who))
+        first = not home.tenants.any()
+        return {**tenant_told(home.tenants.add(name, changed(Scope(), read_words(words)), who)), "is_first": first}
     if action == "set":
         record = home.tenants.get(name)
         return tenant_told(home.tenants.change(record, _changed(record.scope, words), who))
@@ -153,6 +154,8 @@ def _tell(action: str, document: dict[str, Any]) -> None:
         done = {"add": "is there", "set": "is changed", "end": "has ended"}[action]
         hint = f" A key for it: rung tenant key {document['name']}" if action == "add" else ""
         show(f"The tenant {document['name']} {done}.{hint}")
+        if document.get("is_first"):
+            show("Servers of this home that run now ask nobody for a key: start them again.")
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from rung.json_form import as_json
 from rung.parts import Span
 from rung.registry.predictions import Prediction
 from rung.rungs.asks import Training
-from rung.rungs.base import BuildContext, Rung, ladder
+from rung.rungs.base import BuildContext, Rung, offered
 from rung.rungs.learnt_rows import said_of
 from rung.types import Progress, Task
 from rung.verify.near_misses.words import trial_lines
@@ -52,7 +52,7 @@ def plan(task: Task, home: Home, *, progress: Progress) -> dict[str, Any]:
     prediction, memory = _predicted(task, judging, cleared, alpha, server, home, progress) if cleared else (None, {})
     with progress.stage("Trying the scorers on made-up answers"):
         trials = trial_lines(task)
-    rungs = [_rung(rung, task, prediction, memory) for rung in ladder()]
+    rungs = [_rung(rung, task, prediction, memory) for rung in offered(task)]
     if first := next((rung for rung in rungs if rung["will_run"]), None):
         first["reason"] = "always: it is the cheapest"
     whole = prediction.ends[-1].amount.seconds if prediction and prediction.timed else None

@@ -3,71 +3,84 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import cached_property
+from threading import RLock
 
 from rung.engine.backend import AdapterUse
 from rung.engine.local.adapter import load_adapter
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.low_rank import LowRank, stacked
 from rung.engine.local.update import Sum, Update
+from rung.engine.local.warm import Warm
 
-KEPT = 16
+# Of adapters, and sums of several, that are kept for whoever asks next.
+KEPT_BYTES, KEPT_STACKS = 1 << 30, 16
 
 Key = tuple[tuple[str, float], ...]
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """What one row is answered with beside the base: its adapters' digests and weights, and the sum of their updates."""
+    """What one row is answered with beside the base: its adapters' digests and weights, sorted, and what each of them adds."""
 
     key: Key = ()
-    update: Update | None = None
+    parts: tuple[tuple[Update, float], ...] = ()
+
+    @cached_property
+    def update(self) -> Update | None:
+        """The sum of them all; None for the base alone."""
+        return together(self.parts) if self.parts else None
+
+    @cached_property
+    def low(self) -> tuple[tuple[str, LowRank, float], ...]:
+        """(digest, update, weight) of each adapter, where all of them are of low rank; else nothing."""
+        pairs = [(name, update, weight) for (name, _), (update, weight) in zip(self.key, self.parts, strict=True)]
+        found = [(name, update, weight) for name, update, weight in pairs if isinstance(update, LowRank)]
+        return tuple(found) if len(found) == len(pairs) else ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is at most one adapter, in full: its sum is no tensor more."""
+        return not self.parts or (len(self.parts) == 1 and self.parts[0][1] == 1.0)
 
 
 BASE = Stack()
 
 
 class AdapterCache:
-    """The adapters used last, and their sums."""
+    """The adapters used last, and their sums. Many threads may ask."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, kept_bytes: int = KEPT_BYTES) -> None:
         self._decoder = decoder
-        self._updates: _Kept[Update] = _Kept()
-        self._stacks: _Kept[Stack] = _Kept()
+        self.warm: Warm[Update] = Warm(kept_bytes)
+        self._stacks: OrderedDict[Key, Stack] = OrderedDict()
+        self._lock = RLock()
 
     def stack(self, uses: Sequence[AdapterUse]) -> Stack:
         """Raises UserError for an adapter that cannot be applied exactly."""
+        if not uses:
+            return BASE
+        uses = sorted(uses, key=lambda use: (use.digest, use.weight))
         key = tuple((use.digest, use.weight) for use in uses)
+        parts = tuple((self.warm.get(use.digest, self._loader(use)), use.weight) for use in uses)
+        with self._lock:
+            found = self._stacks.get(key)
+            # What was read anew meanwhile takes the place of what the sum was made of.
+            if found is None or any(old is not new for (old, _), (new, _) in zip(found.parts, parts, strict=True)):
+                found = self._stacks[key] = Stack(key=key, parts=parts)
+            self._stacks.move_to_end(key)
+            if len(self._stacks) > KEPT_STACKS:
+                self._stacks.popitem(last=False)
+            return found
 
-        def make() -> Stack:
-            return Stack(key=key, update=together([(self._one(use), use.weight) for use in uses]))
-
-        return self._stacks.get(key, make) if key else BASE
-
-    def _one(self, use: AdapterUse) -> Update:
+    def _loader(self, use: AdapterUse) -> Callable[[], Update]:
         def load() -> Update:
             decoder = self._decoder
             return load_adapter(use.folder, decoder.config, decoder.device, decoder.embed).update(decoder.dtype)
 
-        return self._updates.get(use.digest, load)
-
-
-class _Kept(Generic[Value]):
-    """What was used last, made where it is not there."""
-
-    def __init__(self) -> None:
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        if key not in self._values:
-            self._values[key] = make()
-        self._values.move_to_end(key)
-        if len(self._values) > KEPT:
-            self._values.popitem(last=False)
-        return self._values[key]
+        return load
 
 
 def together(updates: Sequence[tuple[Update, float]]) -> Update:

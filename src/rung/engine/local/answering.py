@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -13,13 +12,10 @@ from threading import Lock
 
 import torch
 
-from rung.engine.backend import ContextTooLong, Keep, Request, Say, price_usd, quiet
-from rung.engine.chat import chat_template, opening, prompt_text, render, text_of
-from rung.engine.constrain import Grammars
-from rung.engine.encoding import encode, encode_all
+from rung.engine.backend import Keep, Request, Say, price_usd, quiet
+from rung.engine.live import Limits, LiveBackend
 from rung.engine.local.adapters import AdapterCache, Stack
 from rung.engine.local.batching import Budget, plan, shared_prefix
-from rung.engine.local.choose import Choices, choice_tokens
 from rung.engine.local.completing import Completion
 from rung.engine.local.computing import Computing, computing
 from rung.engine.local.decoder import Decoder
@@ -27,16 +23,14 @@ from rung.engine.local.devices import ACCELERATOR, PROCESSOR, kind_of
 from rung.engine.local.memory import give_back_freed_memory
 from rung.engine.local.model import LocalModel
 from rung.engine.local.prefix import Prefix, PrefixCache
+from rung.engine.local.prompting import Prompting, choices_of, chosen
 from rung.engine.local.rows import Ask
 from rung.engine.local.settings import context_tokens
-from rung.engine.local.words import text_of_tokens, thought_opened_by
 from rung.errors import UserError
-from rung.parts import ChoiceConstraint, SchemaConstraint
-from rung.types import CUT_OFF, UNHELD, Answer
+from rung.types import UNHELD, Answer
 
 # Rows in a batch, tokens in its first pass and bytes of its keys and values, by kind of device.
 LIMITS = {PROCESSOR: (64, 4096, 1 << 30), ACCELERATOR: (256, 32768, 8 << 30)}
-KEPT_CHOICE_SETS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +73,17 @@ class Answering:
         self._source, self._prices, self._lock, self._folder = model, prices or {}, Lock(), folder
         self.reference, self.template = reference, template
         self._prefixes = PrefixCache()
-        self._choices: OrderedDict[tuple[str, ...], Choices] = OrderedDict()
 
     @cached_property
     def model(self) -> LocalModel:
         """For training too: the same weights in memory."""
         return self._source if isinstance(self._source, LocalModel) else self._source()
+
+    def live(self, limits: Limits) -> LiveBackend:
+        """The same model for many threads at once."""
+        from rung.engine.local.live.backend import LiveAnswering
+
+        return LiveAnswering(self, limits, prices=self._prices)
 
     @property
     def decoder(self) -> Decoder:
@@ -94,6 +93,10 @@ class Answering:
     def context_tokens(self) -> int | None:
         """How many tokens it reads at most, the answer included; None where that is not known. No weight is read for it."""
         return context_tokens(self._folder) if self._folder else self.model.config.max_positions
+
+    @cached_property
+    def _prompting(self) -> Prompting:
+        return Prompting(self.model)
 
     @cached_property
     def _computing(self) -> Computing:
@@ -115,7 +118,7 @@ class Answering:
         """The same. `keep` hears each answer, by its request's place, as soon as it is there."""
         requests = list(requests)
         with self._lock, _inference(self.model):
-            kinds = [_kind(request) for request in requests]
+            kinds = [choices_of(request) for request in requests]
             questions = self._questions(requests)
             # Choices are read in one pass a stack of adapters, all that is generated goes in one batch of every stack.
             groups = [(kind, question.stack.key if kind else ()) for kind, question in zip(kinds, questions, strict=True)]
@@ -136,8 +139,7 @@ class Answering:
 
     def _questions(self, requests: Sequence[Request]) -> list[_Question]:
         """Those of one stack of adapters share what their prompts begin with."""
-        prompts = self._prompts(requests)
-        self._check_lengths(requests, prompts)
+        prompts = self._prompting.prompts(requests)
         questions: dict[int, _Question] = {}
         for adapters in dict.fromkeys(request.adapters for request in requests):
             members = [index for index, request in enumerate(requests) if request.adapters == adapters]
@@ -152,35 +154,19 @@ class Answering:
                 )
         return [questions[index] for index in range(len(requests))]
 
-    def _prompts(self, requests: Sequence[Request]) -> list[list[int]]:
-        """Where an answer is held to a form it begins as training would begin it; choices bring that with them."""
-        tokenizer = self.model.tokenizer
-        prompts = encode_all(tokenizer, [prompt_text(tokenizer, request.messages, request.tools) for request in requests])
-        largest = max((max(ids, default=0) for ids in prompts), default=0)
-        if largest >= self.model.config.vocabulary:
-            token = tokenizer.convert_ids_to_tokens(largest)
-            hint = "Tokenizer and weights are of two models, or tokens were added without resize_token_embeddings."
-            raise UserError(f"the weights have no row for the token {token!r}", where=str(self.model.folder), hint=hint)
-        held = [isinstance(request.constraint, SchemaConstraint) for request in requests]
-        return [[*ids, *self._opening] if form else ids for ids, form in zip(prompts, held, strict=True)]
-
-    @cached_property
-    def _opening(self) -> list[int]:
-        return encode(self.model.tokenizer, opening(self.model.tokenizer))
-
     def _by_choice(self, asked: Sequence[_Question], names: tuple[str, ...]) -> Iterator[tuple[int, Answer]]:
-        choices = self._choice_tokens(names)
+        choices = self._prompting.choices(names)
         lengths = [question.own_length + len(choices.common) + choices.most_nodes for question in asked]
         for places in plan(lengths, lengths, self._budget):
             rows, began = [asked[place] for place in places], time.perf_counter()
             logs = self._computing.choose([row.ids for row in rows], choices, rows[0].prefix, rows[0].stack)
-            found = [_chosen(names, row, choices) for row in logs.tolist()]
+            found = [chosen(names, row, choices) for row in logs.tolist()]
             seconds = (time.perf_counter() - began) / len(rows)
             yield from ((place, _measured(asked[place], said, seconds)) for place, said in zip(places, found, strict=True))
 
     def _by_generation(self, asked: Sequence[_Question]) -> Iterator[tuple[int, Answer]]:
         asks = [self._ask(question) for question in asked]
-        grammars = self._grammars if any(ask.constraint for ask in asks) else None
+        grammars = self._prompting.grammars if any(ask.constraint for ask in asks) else None
         held, unheld = False, list[UserError]()
         for made in self._computing.complete(asks, self.model.end_tokens, grammars, self._budget):
             if made.error:
@@ -193,14 +179,14 @@ class Answering:
             raise unheld[0]
 
     def _ask(self, question: _Question) -> Ask:
-        request, held = question.request, question.request.constraint
+        request = question.request
         return Ask(
             ids=question.ids,
-            max_tokens=min(request.max_tokens, self.model.config.max_positions - len(question.ids)),
+            max_tokens=self._prompting.room(request, question.ids),
             temperature=request.temperature,
             top_p=request.top_p,
             seed=request.seed,
-            constraint=self._grammars.constraint(held.schema) if isinstance(held, SchemaConstraint) else None,
+            constraint=self._prompting.constraint(request),
             prefix=question.prefix,
             stack=question.stack,
             never=self.model.unsayable,
@@ -209,11 +195,7 @@ class Answering:
     def _answer(self, question: _Question, made: Completion) -> Answer:
         if made.error:
             return Answer(text="", completion_tokens=len(made.ids), finish_reason=UNHELD, fault=made.error.problem)
-        text = text_of_tokens(self.model.tokenizer, made.ids, self.model.end_tokens)
-        # Who was cut off in a thought that the template had opened wrote no mark of it. What is trained, or held to a form, answers
-        # at once.
-        if made.finish_reason == CUT_OFF and not (question.request.adapters or question.request.constraint):
-            text = thought_opened_by(self.model.tokenizer, question.ids) + text
+        text = self._prompting.text(question.request, question.ids, made.ids, made.finish_reason)
         return Answer(text=text, completion_tokens=len(made.ids), finish_reason=made.finish_reason)
 
     def _shared(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]], stack: Stack) -> tuple[Prefix | None, bool]:
@@ -222,7 +204,8 @@ class Answering:
         No more of it than the requests say that others will share: so it is the same for each batch, and for a question alone.
         """
         compute = self._computing.prefix
-        tokens = tuple(prompts[0][: shared_prefix([*prompts, *self._beginning(requests)])])
+        least = self._prompting.beginning(min(requests, key=lambda request: request.shared))
+        tokens = tuple(prompts[0][: shared_prefix([*prompts, *([least] if least else [])])])
         if not tokens or compute is None:
             return None, False
         known = self._prefixes.get(stack, tokens)
@@ -231,38 +214,6 @@ class Answering:
         prefix = compute(tokens, stack)
         self._prefixes.put(prefix)
         return prefix, True
-
-    def _beginning(self, requests: Sequence[Request]) -> list[list[int]]:
-        """The messages that every request has before its question, as tokens; empty where the requests say nothing of it."""
-        least = min(requests, key=lambda request: request.shared)
-        if not least.shared:
-            return []
-        tokenizer = self.model.tokenizer
-        said = render(chat_template(tokenizer), least.messages[: least.shared], least.tools, add_generation_prompt=False)
-        return [encode(tokenizer, said)]
-
-    def _choice_tokens(self, names: tuple[str, ...]) -> Choices:
-        if names not in self._choices:
-            self._choices[names] = choice_tokens(self.model.tokenizer, names)
-        self._choices.move_to_end(names)
-        if len(self._choices) > KEPT_CHOICE_SETS:
-            self._choices.popitem(last=False)
-        return self._choices[names]
-
-    def _check_lengths(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]]) -> None:
-        context, why = self.model.config.max_positions, self.model.config.context_note
-        limit = f"at most {context:,}, its answer included" + (f" ({why})" if why else "")
-        problems = {}
-        for index, (request, ids) in enumerate(zip(requests, prompts, strict=True)):
-            if len(ids) >= context:
-                said = text_of(request.messages[-1].get("content"))[:60]
-                problems[index] = f"the prompt has {len(ids):,} tokens and the base reads {limit}: {said!r}..."
-        if problems:
-            raise ContextTooLong(problems)
-
-    @cached_property
-    def _grammars(self) -> Grammars:
-        return Grammars(self.model.tokenizer, self.model.config.vocabulary, sorted(self.model.end_tokens))
 
     @cached_property
     def _budget(self) -> Budget:
@@ -280,19 +231,3 @@ def _inference(_loaded: LocalModel) -> AbstractContextManager[object]:
 def _measured(row: _Question, answer: Answer, seconds: float) -> Answer:
     """The answer with its prompt's tokens, and its share of the time that it took with others."""
     return replace(answer, latency_s=row.shared_s + seconds, prompt_tokens=len(row.ids), cached_tokens=row.cached)
-
-
-def _kind(request: Request) -> tuple[str, ...]:
-    """The choices, where one of them must be the answer; else nothing."""
-    if not isinstance(request.constraint, ChoiceConstraint):
-        return ()
-    names = tuple(dict.fromkeys(request.constraint.choices))
-    if not names:
-        raise UserError("the constraint offers no choices")
-    return names
-
-
-def _chosen(names: Sequence[str], logs: Sequence[float], choices: Choices) -> Answer:
-    """The choice of the largest log-probability, the first of equals."""
-    best = max(range(len(names)), key=lambda index: logs[index])
-    return Answer(text=names[best], completion_tokens=len(choices.tokens[best]), logprobs=dict(zip(names, logs, strict=True)))

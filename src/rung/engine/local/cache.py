@@ -7,6 +7,7 @@ as right-padded rows for attention alone. Each row's new keys and values are wri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -54,6 +55,41 @@ class RowCache:
             self.keys = [self._moved(keys, room) for keys in self.keys]
             self.values = [self._moved(values, room) for values in self.values]
         self.lengths += [0] * rows
+
+    def reserve(self, tokens: int) -> None:
+        """Room for so many tokens of each row, and for a quarter more, so that rows which go on growing are seldom moved."""
+        if tokens > self.capacity:
+            self.add(0, tokens + tokens // 4)
+
+    def put(self, row: int, known: Sequence[KeyValues]) -> None:
+        """Begin an empty row with keys and values that were kept, a layer each, of as many tokens."""
+        length = known[0].keys.shape[1]
+        for kept, given in zip(self.keys, known, strict=True):
+            kept[row, :, :length] = given.keys
+        for kept, given in zip(self.values, known, strict=True):
+            kept[row, :, :length] = given.values
+        self.lengths[row] = length
+
+    def taken(self, row: int, length: int) -> list[KeyValues]:
+        """A copy of what a row keeps of its first tokens, behind a copy of the prefix's."""
+        before = self.prefix.layers if self.prefix else [None] * len(self.keys)
+        pairs = zip(self.keys, self.values, before, strict=True)
+        return [_copied(known, keys[row, :, :length], values[row, :, :length]) for keys, values, known in pairs]
+
+    def alone(self, row: int) -> RowCache:
+        """One of the rows, in the same memory."""
+        one = copy(self)
+        one.lengths = [self.lengths[row]]
+        one.keys = [keys[row : row + 1] for keys in self.keys]
+        one.values = [values[row : row + 1] for values in self.values]
+        return one
+
+    def swap(self, row: int, other: int) -> None:
+        """Each takes the other's place."""
+        length = max(self.lengths[row], self.lengths[other])
+        for kept in (*self.keys, *self.values):
+            kept[[row, other], :, :length] = kept[[other, row], :, :length]
+        self.lengths[row], self.lengths[other] = self.lengths[other], self.lengths[row]
 
     def move(self, row: int, place: int) -> None:
         """Copy what a row keeps to another's place, whose own is forgotten."""
@@ -118,13 +154,20 @@ def extend_together(parts: Sequence[Part], update: Update | None) -> Tensor:
     decoder = parts[0].cache.decoder
     ids = torch.tensor([token for row in flat for token in row], dtype=torch.int64, device=decoder.device)
     ends = zip(accumulate(map(len, flat)), wanted, strict=True)
-    only = torch.tensor([place for end, count in ends for place in range(end - count, end)], device=decoder.device)
+    places = [place for end, count in ends for place in range(end - count, end)]
+    only = torch.tensor(places, dtype=torch.int64, device=decoder.device)
     attention = steps[0] if len(steps) == 1 else _Together(steps)
     hidden = decoder.hidden(ids, torch.cat([step.positions for step in steps]), attention, update, only)
     for part in parts:
         for row, tokens in enumerate(part.tokens, part.first):
             part.cache.lengths[row] += len(tokens)
     return hidden
+
+
+def _copied(known: KeyValues | None, keys: Tensor, values: Tensor) -> KeyValues:
+    if known is None:
+        return KeyValues(keys.clone(), values.clone())
+    return KeyValues(torch.cat((known.keys, keys), dim=1), torch.cat((known.values, values), dim=1))
 
 
 class _Together:

@@ -14,9 +14,9 @@ a bfloat16 logit of 20 knows steps of 0.125 only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -127,14 +127,26 @@ def choose(
     rows = [[*ids[skip:], *choices.common] for ids in prompts]
     cache = RowCache(decoder, len(rows), max(map(len, rows)), prefix)
     last = extend_together([Part.of(cache, rows)], stack.update)
-    head = decoder.head_under(stack.update)
+    return scored(decoder.head_under(stack.update), last, choices, partial(_nodes, cache, stack))
+
+
+def scored(head: Head, last: Tensor, choices: Choices, nodes: Callable[[Tree], Tensor]) -> Tensor:
+    """Log-probabilities, as `choose` gives them.
+
+    last   hidden states of the prompts' ends, (rows, width), behind what all choices begin with
+    nodes  those of a tree's nodes behind each prompt, (rows, nodes, width)
+    """
     if choices.distinct:
-        first = torch.tensor([rest[0] for rest in choices.rests], device=decoder.device)
+        first = torch.tensor([rest[0] for rest in choices.rests], device=last.device)
         return torch.log_softmax(head.exact(last, first), dim=-1)
-    scores = torch.empty(len(rows), len(choices.tokens), device=decoder.device)
+    scores = torch.empty(len(last), len(choices.tokens), device=last.device)
     for tree in choices.trees:
-        scores[:, list(tree.choices)] = _tree_scores(head, last, tree, cache.branch(tree.tokens, tree.parents, stack.update))
+        scores[:, list(tree.choices)] = _tree_scores(head, last, tree, nodes(tree))
     return torch.log_softmax(scores, dim=-1)
+
+
+def _nodes(cache: RowCache, stack: Stack, tree: Tree) -> Tensor:
+    return cache.branch(tree.tokens, tree.parents, stack.update)
 
 
 def _tree_scores(head: Head, last: Tensor, tree: Tree, nodes: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rung.engine.constrain import Grammars
-from rung.engine.local.batch import Batch, Made
+from rung.engine.local.batch import Batch
 from rung.engine.local.batching import ALIKE, Budget, Waiting
+from rung.engine.local.block import Made
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.rows import Ask
 from rung.errors import UserError

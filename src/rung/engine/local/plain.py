@@ -188,7 +188,7 @@ class PlainDecoder(Decoder):
             rows = [Row(number=place, ask=asks[place], end_tokens=end_tokens) for place in places]
             began = time.perf_counter()
             for group in self._together([row for row in rows if not row.finish_reason], budget.tokens):
-                self._run(group, grammars)
+                self.follow(Chosen(group, grammars))
             seconds = (time.perf_counter() - began) / len(rows)
             for row in rows:
                 yield Completion(
@@ -196,10 +196,12 @@ class PlainDecoder(Decoder):
                 )
 
     @torch.inference_mode()
-    def _run(self, rows: Sequence[Row], grammars: Grammars | None) -> None:
+    def follow(self, chosen: Chosen) -> None:
+        """Run rows of one stack of adapters to their ends."""
+        rows = chosen.rows
         with self._linears.heard_by(rows[0].ask.stack.update):
             prompts = [[*row.ask.ids, *row.made] for row in rows]
-            generate(self.module, prompts, Chosen(rows, grammars), max(row.ask.max_tokens for row in rows), self.device)
+            generate(self.module, prompts, chosen, max(row.ask.max_tokens for row in rows), self.device)
 
     def _together(self, rows: Sequence[Row], tokens: int) -> list[list[Row]]:
         groups = []

@@ -12,6 +12,7 @@ from torch import Tensor
 from rung.engine.constrain import Constraint
 from rung.engine.local.adapters import BASE, Stack
 from rung.engine.local.batching import common_length
+from rung.engine.local.choose import Choices
 from rung.engine.local.devices import has_float64
 from rung.engine.local.drafts import LONGEST_RUN, NONE, Draft, Drafting, Text, kind_of
 from rung.engine.local.prefix import Prefix
@@ -22,12 +23,34 @@ FORCED_AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a prompt begins with, and whose keys and values were kept: the first `length` tokens of `prefix`, which was computed
+    under the row's own adapters."""
+
+    prefix: Prefix
+    length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likely:
+    """How likely a token was where it was chosen, natural logarithms, and the likeliest tokens there. A grammar that forbids the
+    others makes a token certain."""
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ask:
     """One prompt and how to continue it.
 
     ids     the whole prompt, the prefix's tokens included
-    prefix  what the prompt begins with, computed under the same stack of adapters; None computes all of it
+    prefix  what the prompt begins with, computed under the same stack of adapters, and shared with other rows; None for nothing
+    known   what it begins with, to be copied for this row alone; it reaches further than the prefix
     never   (n,) ids that are not chosen, whatever their score
+    told    so many of the likeliest tokens are told at each place, beside the chosen one; None tells nothing of it
+    among   it is scored which of these it is, and nothing is made
     """
 
     ids: Sequence[int]
@@ -39,15 +62,29 @@ class Ask:
     prefix: Prefix | None = None
     stack: Stack = BASE
     never: Tensor | None = None
+    known: Known | None = None
+    told: int | None = None
+    among: Choices | None = None
 
     def __post_init__(self) -> None:
-        if self.prefix and self.prefix.stack != self.stack.key:
+        of = [self.prefix, self.known.prefix if self.known else None]
+        if any(prefix and prefix.stack != self.stack.key for prefix in of):
             raise ValueError("a prefix is of use under its own adapters alone")
 
     @property
     def own(self) -> Sequence[int]:
         """The tokens behind the prefix."""
-        return self.ids[len(self.prefix.tokens) if self.prefix else 0 :]
+        return self.ids[self.shared :]
+
+    @property
+    def shared(self) -> int:
+        """Tokens of the prefix."""
+        return len(self.prefix.tokens) if self.prefix else 0
+
+    @property
+    def begun(self) -> int:
+        """Of its own tokens, so many are known."""
+        return max(0, self.known.length - self.shared) if self.known else 0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -56,6 +93,10 @@ class Row:
 
     draft     what is computed behind `pending` in case it comes true
     computed  so many of its tokens did
+    read      of its own prompt's tokens, so many are computed
+    reads     so many more are in the pass that is under way
+    likely    of each token made, where that is asked for
+    scores    of each of the choices, where it is scored among them: log-probabilities that sum to one in probability
     """
 
     number: int
@@ -67,6 +108,10 @@ class Row:
     computed: int = 0
     finish_reason: str = ""
     error: UserError | None = None
+    read: int = 0
+    reads: int = 0
+    likely: list[Likely] = field(default_factory=list)
+    scores: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         generator = torch.Generator().manual_seed(self.ask.seed)
@@ -76,9 +121,23 @@ class Row:
         self._add([])
 
     @property
+    def unread(self) -> int:
+        """Of its own prompt's tokens, those that no pass has computed."""
+        return len(self.ask.own) - self.read
+
+    @property
     def states(self) -> int:
-        """Of how many of its last tokens a pass tells what follows."""
-        return 1 + len(self.draft.tokens)
+        """Of how many of its last tokens a pass tells what follows; none where its prompt goes on behind the pass."""
+        return 1 + len(self.draft.tokens) if self.unread == self.reads else 0
+
+    def next_tokens(self) -> list[int]:
+        """What the pass under way computes of it."""
+        part = list(self.ask.own[self.read : self.read + self.reads])
+        return [*part, *self.pending, *self.draft.tokens] if self.unread == self.reads else part
+
+    def see(self, scores: Sequence[float]) -> None:
+        """Which of its choices it is, as likely as these say: there is nothing more to do."""
+        self.scores, self.finish_reason = tuple(scores), "stop"
 
     @cached_property
     def _text(self) -> Text:
@@ -133,11 +192,11 @@ class Row:
         except UserError as error:
             self.finish_reason, self.error = "error", error
 
-    def fresh(self) -> tuple[int, ...]:
-        """The tokens made since this was last asked."""
-        fresh = tuple(self.made[self._told :])
+    def fresh(self) -> tuple[tuple[int, ...], tuple[Likely, ...]]:
+        """The tokens made since this was last asked, and how likely each was, where that is told."""
+        tokens, likely = tuple(self.made[self._told :]), tuple(self.likely[self._told :])
         self._told = len(self.made)
-        return fresh
+        return tokens, likely
 
     def draw(self, logits: Tensor) -> int:
         """From the smallest set of likeliest tokens that holds `top_p` of the probability (Holtzman et al., arXiv 1904.09751)."""
@@ -153,7 +212,10 @@ class Row:
         constraint = self.ask.constraint
         if constraint:
             room = min(FORCED_AT_ONCE, self.ask.max_tokens - len(self.made)) - len(tokens)
-            tokens = tokens + constraint.forced(room)
+            forced = constraint.forced(room)
+            tokens = tokens + forced
+            if self.ask.told is not None:
+                self.likely += [Likely(token=token, logprob=0.0, top=((token, 0.0),)[: self.ask.told]) for token in forced]
         self.made += tokens
         self.pending = tokens
         if constraint and constraint.complete:
@@ -163,7 +225,10 @@ class Row:
 
 
 def pick(logits: Tensor, rows: Sequence[Row]) -> list[int]:
-    """The next token of each row: the most likely, or one drawn by the row's own random numbers. logits (rows, vocabulary)."""
+    """The next token of each row: the most likely, or one drawn by the row's own random numbers. logits (rows, vocabulary).
+
+    Rows that tell how likely their tokens are hear it here.
+    """
     never = rows[0].ask.never if rows else None
     if never is not None:
         logits = logits.index_fill(1, never, float("-inf"))
@@ -171,4 +236,13 @@ def pick(logits: Tensor, rows: Sequence[Row]) -> list[int]:
     for index, row in enumerate(rows):
         if row.ask.temperature > 0:
             chosen[index] = row.draw(logits[index])
+        if row.ask.told is not None:
+            row.likely.append(_likely(logits[index], chosen[index], row.ask.told))
     return chosen
+
+
+def _likely(logits: Tensor, token: int, told: int) -> Likely:
+    logs = torch.log_softmax(logits.float(), dim=-1)
+    values, tokens = logs.topk(min(told, len(logs)))
+    top = [(at, value) for at, value in zip(tokens.tolist(), values.tolist(), strict=True) if value > float("-inf")]
+    return Likely(token=token, logprob=float(logs[token]), top=tuple(top))

@@ -127,6 +127,7 @@ def beside(delivered: Delivered) -> dict[str, Any]:
     served, answer = delivered.served, delivered.answer
     told: dict[str, Any] = {"model": served.ref, "candidate": served.candidate.id, "adapters": adapters_body(served)}
     told |= {"ending": delivered.ending} if delivered.ending != "answered" else {}
+    told |= {"reason": delivered.reason} if delivered.ending in ("withheld", "refused") else {}
     told |= {"held": delivered.reason} if delivered.ending == "held" else {}
     told |= {"departs": list(delivered.departs)} if delivered.departs else {}
     told |= {"calls": [_made(call) for call in answer.calls]} if answer.calls else {}

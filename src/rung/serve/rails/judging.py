@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rung.engine.tools.attended import waiting
@@ -15,6 +16,7 @@ from rung.verify.admits import admits
 from rung.verify.scoring import bind
 
 FORM = "form"
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +59,7 @@ def _breach(check: LineCheck, row: Example, text: str) -> Breach | None:
     bar = Bar(name=check.name, scorer=check.scorer, config=check.config)
     try:
         scorer = bind(bar)
-        said = [text, *([thought] if scorer.of_thoughts and (thought := read_reply(text).thought) else [])]
-        scores = [scorer.score(row, part) for part in said]
+        scores = [scorer.score(row, part) for part in _parts(text, everywhere=scorer.of_thoughts)]
     except RungError as error:
         return Breach(check=check.name, reason=f"it could not be looked at ({error.problem})")
     for score in scores:
@@ -69,3 +70,12 @@ def _breach(check: LineCheck, row: Example, text: str) -> Breach | None:
                 check=check.name, reason=score.reason or f"it scores {score.value:.3g}, at least {check.at_least:g} is asked"
             )
     return None
+
+
+def _parts(text: str, *, everywhere: bool) -> list[str]:
+    """What is looked at: the answer; and where nothing of it may be said anywhere, its thoughts, and what whoever reads it as JSON
+    will find behind its escapes."""
+    if not everywhere:
+        return [text]
+    said = [text, *filter(None, [read_reply(text).thought])]
+    return [*said, *(plain for part in said if (plain := _ESCAPE.sub(lambda found: chr(int(found[1], 16)), part)) != part)]

@@ -14,6 +14,7 @@ from rung.registry.home import Home
 from rung.registry.scopes import Scope, changed
 from rung.registry.served import UNDER_WAY, Wanted
 from rung.registry.tenants import TenantRecord
+from rung.serve.rails import routes as rails
 from rung.serve.tenants.keys import AdminKeys, Holder, TenantKeys, bearer, refused_key
 from rung.serve.tenants.routes import read_body, read_json
 from rung.serve.tenants.told import heard_told, key_told, served_told, served_whole, tenant_told, tenant_whole
@@ -283,6 +284,13 @@ def _reload(asked: Asked) -> Any:
     return {"reloaded": True}
 
 
+def _decide(asked: Asked) -> Any:
+    """A held call, allowed or refused by an identity of the home (`as`), whose key signs it."""
+    _only(asked, "decision", "as", "reason")
+    said = {name: _text(asked, name) for name in ("decision", "as", "reason")}
+    return rails.decide(asked.home, asked.path["id"], said["decision"], identity=said["as"], reason=said["reason"])
+
+
 def _number(asked: Asked, name: str, usual: int) -> int:
     said = asked.query.get(name, "")
     if said and not (said.isascii() and said.isdecimal() and len(said) <= 15):
@@ -307,4 +315,8 @@ ROUTES: Mapping[tuple[str, str], Callable[[Asked], Any]] = {
     ("GET", "/feedback"): _feedback,
     ("GET", "/under-way"): _under_way,
     ("POST", "/reload"): _reload,
+    ("GET", "/approvals"): lambda asked: rails.approvals(asked.home, asked.query.get("state", "")),
+    ("GET", "/approvals/{id}"): lambda asked: rails.approval(asked.home, asked.path["id"]),
+    ("POST", "/approvals/{id}"): _decide,
+    ("GET", "/sessions"): lambda asked: rails.sessions(asked.home, asked.query.get("tenant", "")),
 }

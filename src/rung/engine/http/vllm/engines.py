@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from rung.engine.backend import Backend
 from rung.engine.bases.resolve import resolve
@@ -20,6 +21,7 @@ from rung.sources.base import BaseReference
 from rung.storage import Blobs
 
 FORM = "Write BASE=http://127.0.0.1:8000/v1#model: the base as its Candidates name it, then the server that has it loaded."
+Answers = TypeVar("Answers", bound=Runtime)
 _SETTING = re.compile(r"(?P<base>.+?)=(?P<server>https?://.+)", re.IGNORECASE | re.DOTALL)
 
 
@@ -42,7 +44,7 @@ class Engine:
         return cls(base=found["base"], asked=Asked(address=address, model=server.member))
 
 
-def with_engines(runtime: Runtime, engines: Sequence[Engine], place: Path, blobs: Blobs) -> Runtime:
+def with_engines(runtime: Answers, engines: Sequence[Engine], place: Path, blobs: Blobs) -> Answers:
     """The runtime, with these servers in the place of their bases. Others answer as before.
 
     Raises UserError for a base that is none, that is no model here, or that is named twice.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rung.errors import UserError
+from rung.registry.ended import stored_document
 from rung.types import SPLITS
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ def look_up(home: Home, ref: str) -> Known:
 
 
 def _document(home: Home, version: Version) -> tuple[ClimbDocument | None, str]:
-    from rung.cli.climbing import stored_document
-
     if not version.evidence.climb:
         return None, ""
     try:

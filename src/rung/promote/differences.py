@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rung.cli.lineage import settings_of
 from rung.json_form import as_json
+from rung.registry.lineage import settings_of
 
 if TYPE_CHECKING:
-    from rung.cli.lookup import Known
     from rung.registry.home import Home
+    from rung.registry.lookup import Known
     from rung.registry.runs import RunRecord
     from rung.types import Candidate
     from rung.verify.same_rows import OnSameRows

@@ -1,0 +1,1 @@
+"""The dashboard: pages at `/` of the admin plane, for whoever has its key."""
