@@ -60,7 +60,7 @@ def _of_language_model(home: Home, winner: Version) -> Candidate | None:
 
 def _made(home: Home, winner: Version) -> list[Candidate]:
     """What the rungs of the winner's climb built."""
-    from rung.cli.climbing import stored_document
+    from rung.registry.ended import stored_document
 
     document = stored_document(home, winner.evidence.climb) if winner.evidence.climb else None
     ids = [one.candidate for one in document.rungs if one.candidate] if document else []
@@ -85,7 +85,7 @@ def _with_documents(home: Home, like: Candidate, handbook: Path, progress: Progr
     )
     library = collect(source, progress)
     index = store_index([piece.as_json() for piece in library.chunks(CHUNK_CHARS)], None, home.blobs, progress)
-    plain = Candidate(rung="r2_retrieve", base=like.base, template=like.template, prompt=said["instruction"], max_tokens=16)
+    plain = Candidate(rung="demo", base=like.base, template=like.template, prompt=said["instruction"], max_tokens=16)
     return replace(plain, retrieval=Retrieval(index=index, mode="lexical", k=1, form="question_twice"))
 
 
