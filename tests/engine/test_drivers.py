@@ -102,12 +102,14 @@ def _files(folder: Path) -> tuple[AdapterUse, ...]:
 
 
 def _local(tiny: Path, place: Path, stack: ExitStack) -> Driver:
-    live = pytest.importorskip("rung.engine.live")
     from tiny_adapter import make_tiny_adapter
+
+    from rung.engine import live
 
     blobs = BlobStore(place / "blobs", writable=True)
     digests = [blobs.put_tree(make_tiny_adapter(tiny, place / f"a{rank}", rank=rank)) for rank in (2, 3)]
-    runtime = stack.enter_context(live.open_live_runtime(place, blobs, live.Limits()))
+    runtime = live.open_live_runtime(place, blobs)
+    stack.callback(runtime.close)
     backend = runtime.backend_for(resolve(str(tiny), place).pinned)
     return Driver(name="local", backend=backend, uses=tuple(AdapterUse(folder=blobs.local(one), digest=one) for one in digests))
 

@@ -1,4 +1,4 @@
-"""A training run in a process of its own that kills itself, with SIGKILL, at the moment it is told: `runner.py BASE WORK MOMENT THREADS`.
+"""A training run in a process of its own that kills itself, with SIGKILL, when it is told: `runner.py BASE WORK MOMENT THREADS`.
 
 MOMENT is `never`, `step:N` (after N steps), `dev:N` (in the N-th dev score), `write:N` (checkpoint N written but not in place),
 `save:N` (N-th adapter written but not in place), or `interrupt:N` (Ctrl-C in step N).

@@ -7,19 +7,24 @@ of any number of threads at once, each into the one batch of its base.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from rung.engine.backend import Backend
+from rung.engine.retrieval.retriever import Retriever
 from rung.engine.runtime import Runtime
 from rung.errors import UserError
+from rung.parts import Retrieval
 from rung.sources.base import BaseReference
 from rung.storage import Blobs
+from rung.types import Candidate
 
 GIB = 1 << 30
+KEPT_RETRIEVERS = 16
 Opened = TypeVar("Opened")
 
 
@@ -109,6 +114,13 @@ class LiveBackend(Backend, Protocol):
 
 
 @runtime_checkable
+class NamesEngine(Protocol):
+    """What computes, for fingerprints: equal words say equal arithmetic."""
+
+    def engine(self) -> str: ...
+
+
+@runtime_checkable
 class GoesLive(Protocol):
     """A Backend that can take questions of many threads into one batch."""
 
@@ -121,6 +133,12 @@ class LiveRuntime(Runtime):
 
     bases: LiveBases
 
+    def retriever(self, candidate: Candidate) -> Retriever | None:
+        """The Candidate's retriever, opened once: its index is not read again for each question."""
+        if candidate.retrieval is None:
+            return None
+        return self.bases.retriever(candidate.retrieval, partial(Runtime.retriever, self, candidate))
+
     def prepare(self, base: str) -> None:
         """Have the base that a Candidate names ready before it is asked for. Raises UserError, BrokenEnvironment."""
         backend = self.backend_for(base)
@@ -128,11 +146,12 @@ class LiveRuntime(Runtime):
             known.prepare()
 
     def engine(self, base: str) -> str:
-        """What computes a Candidate's base, for its fingerprint; "" where that is not this process."""
+        """What computes a Candidate's base, for its fingerprint; "" where nobody says."""
         if BaseReference.read(base).is_linear:
             return ""
-        known = self.bases.live(self.backend_for(base))
-        return known.engine() if known else ""
+        backend = self.backend_for(base)
+        known = self.bases.live(backend) or backend
+        return known.engine() if isinstance(known, NamesEngine) else ""
 
     def figures(self) -> tuple[EngineFigures, ...]:
         """Of each base in this process that has been asked for."""
@@ -154,6 +173,7 @@ class LiveBases:
     prices: Mapping[str, float] = field(default_factory=dict)
     _named: dict[str, Backend] = field(default_factory=dict)
     _made: dict[tuple[str, str], Backend] = field(default_factory=dict)
+    _retrievers: OrderedDict[Retrieval, Retriever | None] = field(default_factory=OrderedDict)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def open(self, reference: str) -> Backend:
@@ -166,6 +186,16 @@ class LiveBases:
     def live(self, backend: Backend) -> LiveBackend | None:
         """The backend, where it is one of this process's own."""
         return next((live for live in self._live() if live is backend), None)
+
+    def retriever(self, retrieval: Retrieval, open_it: Callable[[], Retriever | None]) -> Retriever | None:
+        """One of those used last. Raises what opening it raises."""
+        with self._lock:
+            if retrieval not in self._retrievers:
+                self._retrievers[retrieval] = open_it()
+            self._retrievers.move_to_end(retrieval)
+            if len(self._retrievers) > KEPT_RETRIEVERS:
+                self._retrievers.popitem(last=False)
+            return self._retrievers[retrieval]
 
     def figures(self) -> tuple[EngineFigures, ...]:
         return tuple(live.figures() for live in self._live())

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, inspect
 
+from rung.errors import BrokenEnvironment
 from rung.registry.faults import explained
 from rung.registry.servers import add_once, give_back, make_ready, open_engine, stored_bytes, unsound
 
@@ -23,12 +24,14 @@ class Database:
         self._where = path.parent if url else path
         self._joined = threading.local()
         self._engine = open_engine(path, url)
+        self._file: tuple[int, int] | None = None
         try:
             with explained(self._where):
                 make_ready(self._engine)
         except BaseException:
             self.close()
             raise
+        self._file = None if url else _number(path)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -69,7 +72,18 @@ class Database:
     def changing(self) -> Iterator[Connection]:
         """The same for migrations, which whoever opens a home may have to do."""
         with explained(self._where), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
+            self._refuse_another()
             yield connection
+            self._refuse_another()
+
+    def _refuse_another(self) -> None:
+        """What is written to a file that was taken away, or that another one stands in the place of, is lost with it."""
+        if self._file is not None and _number(self.path) != self._file:
+            raise BrokenEnvironment(
+                "the registry was taken away, or another was put in its place, while it was open",
+                where=str(self._where),
+                hint="Put it back, or end this program and start it again.",
+            )
 
     def rows(self, statement: Select[Any]) -> list[Row[Any]]:
         """All rows of a query, as the database is at one moment."""
@@ -103,6 +117,15 @@ class Database:
     def close(self) -> None:
         """Closes the pool's connections."""
         self._engine.dispose()
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    """By what the disk knows a file, whatever it is called; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def now() -> str:

@@ -22,7 +22,7 @@ from rung.registry.servers import add_once, put
 
 UNDER_WAY, DIED, REFUSED = "under way", "died", "refused"
 DIED_OF = "the server ended before the answer did"
-MOST = 1_000
+MOST, MOST_KNOWN = 1_000, 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class Served:
 
     def __init__(self, database: Database, segments: Segments) -> None:
         self._database, self._segments = database, segments
-        self._known: set[str] = set()
+        self._known: dict[Making, str] = {}
 
     def begin(self, head: Head, begun: Begun) -> Head:
         """Adds the row of an answer that begins, in a transaction of the caller's."""
@@ -216,13 +216,16 @@ class Served:
         return [_row(row, makings) for row in rows]
 
     def _keep(self, making: Making) -> str:
-        body = asdict(making) | {"adapters": [list(pair) for pair in making.adapters], "parts": list(making.parts)}
-        name = digest(body)
-        if name not in self._known:
+        name = self._known.get(making)
+        if name is None:
+            if len(self._known) >= MOST_KNOWN:  # weights are clients' to choose: there is no end of them
+                self._known.clear()
+            body = asdict(making) | {"adapters": [list(pair) for pair in making.adapters], "parts": list(making.parts)}
+            name = kept = digest(body)
             with self._database.writing() as connection:
-                add_once(connection, served_makings, {"digest": name, "body": canonical_json(body), "created": now()})
+                add_once(connection, served_makings, {"digest": kept, "body": canonical_json(body), "created": now()})
                 # Known from when it is kept: the transaction that it is first told in may fail.
-                self._database.once_kept(f"making {name}", lambda: self._known.add(name))
+                self._database.once_kept(f"making {kept}", lambda: self._known.update({making: kept}))
         return name
 
 
@@ -234,10 +237,10 @@ _JOINED: Select[Any] = select(
 
 def _plain(value: Begun | Ended) -> dict[str, Any]:
     """The columns of a row, as the database gives them back: whole numbers stay so, all others are floats."""
-    told = {name: part for name, part in asdict(value).items() if name != "making"}
-    return {
-        name: float(part) if name in ("usd", "first_s", "latency_s") and part is not None else part for name, part in told.items()
-    }
+    columns = _BEGUN if isinstance(value, Begun) else _ENDED
+    told = {name: getattr(value, name) for name in columns}
+    floats = {name: float(told[name]) for name in ("usd", "first_s", "latency_s") if told.get(name) is not None}
+    return told | floats
 
 
 def _storable(text: str) -> str:

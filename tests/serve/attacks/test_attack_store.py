@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from attacked import Attacked, under_attack
 from serving_home import register
 
+from rung.registry import db
 from rung.types import Candidate
 
 
@@ -94,3 +96,36 @@ def test_a_registry_that_is_locked_is_waited_for_or_told(alone: Attacked) -> Non
         timer.join()
     assert came.status in (200, 503) and time.monotonic() - began < 20 and b"sqlite" not in came.body.lower(), came
     assert alone.wire.chat("echo").status == 200
+
+
+def test_a_registry_that_was_taken_away_or_replaced(alone: Attacked) -> None:
+    """What is written to a file that nobody finds any more is no journal: nothing is answered meanwhile."""
+    file = alone.home.path / "registry.db"
+    file.rename(file.with_name("elsewhere.db"))
+    for stands in (lambda: None, lambda: file.write_bytes(b"")):
+        stands()
+        came = alone.wire.chat("echo")
+        assert came.status in (500, 503) and str(file) not in came.body.decode(), came
+    file.with_name("elsewhere.db").rename(file)
+    until = time.monotonic() + 20
+    while alone.wire.chat("echo").status != 200:
+        assert time.monotonic() < until, "put back, it answers"
+        time.sleep(0.2)
+    assert alone.home.integrity.faults() == []
+
+
+def test_a_clock_that_goes_back(alone: Attacked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moments are told, and nothing goes by them: answers, and the journal's order, go on."""
+    real = db.datetime
+
+    class Earlier(real):  # type: ignore[valid-type,misc]
+        @classmethod
+        def now(cls, tz=None):
+            return real.now(tz) - timedelta(days=400)
+
+    monkeypatch.setattr(db, "datetime", Earlier)
+    for _ in range(3):
+        assert alone.wire.chat("echo").status == 200
+    monkeypatch.undo()
+    assert alone.wire.chat("echo").status == 200
+    assert alone.home.integrity.faults() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import pytest
 from asking import ACME, OTHER, Played, asked, outcome, said, served
 
 from rung.errors import BrokenEnvironment
+from rung.registry import servers
 from rung.registry.home import Home, open_home
 from rung.registry.served import DIED, UNDER_WAY, Wanted
 from rung.serve.tenants.journal import OTHERS
@@ -111,6 +113,25 @@ def test_a_disk_that_refuses_is_told_and_mended(tenancy: Tenancy, registry: Home
     assert tenancy.journal._writer.trouble == ""
     assert rows(registry) == [("before", "answered")]
     assert registry.integrity.faults() == []
+
+
+@pytest.mark.sqlite
+def test_a_registry_that_another_program_holds_is_told_and_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "BUSY_TIMEOUT_MS", 100)
+    with open_home(write=True) as registry:
+        tenancy = open_tenancy(registry)
+        holder = sqlite3.connect(home / "registry.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Refused) as caught:
+            tenancy.journal.begin(asked("one"), served(), "")
+        assert (caught.value.status, caught.value.retry_after_s) == (503, 5.0)
+        assert "busy" in tenancy.journal._writer.trouble
+        holder.execute("ROLLBACK")
+        holder.close()
+        tenancy.journal.begin(asked("two"), served(), "")
+        assert rows(registry) == [("two", UNDER_WAY)]
+        tenancy.close()
+        assert registry.integrity.faults() == []
 
 
 def test_refused_attempts_are_kept_and_a_flood_is_a_few_rows(registry: Home) -> None:

@@ -39,7 +39,8 @@ def command(host: str, port: int, as_json: bool, **said: Any) -> None:
     what `rung answer` gives. A promotion or a rollback is followed by the next question.
 
     Once the home has a tenant (`rung tenant add`), who asks shows a key. Every answer is in the journal (`rung served`) before its
-    first byte goes out. The admin plane has a socket and keys of its own: the first one is made and shown at the first start.
+    first byte goes out. The admin plane has a socket and keys of its own: the first one is made and shown at the first start. It
+    opens the dashboard too, at the same address in a browser.
 
     Ctrl-C (or SIGTERM) lets what is under way end; a second one does not wait.
     """
@@ -68,6 +69,7 @@ def serve(home: Home, at: At, *, warm: tuple[str, ...], as_json: bool, **parts: 
         from rung.serve.app import build_app
     except ImportError as error:
         raise BrokenEnvironment("the server is not installed", hint="pip install 'rung[serve]'") from error
+    from rung.serve.dashboard.mounting import mount
     from rung.serve.opening import Settings, chosen, open_door
     from rung.serve.running import Plane, has_keys, listen, listen_behind, run
     from rung.serve.tenants.admin import build_admin, plane_of
@@ -77,7 +79,9 @@ def serve(home: Home, at: At, *, warm: tuple[str, ...], as_json: bool, **parts: 
     try:
         versions = chosen(door, warm)
         data = Plane(app=build_app(door), listens=listen(at.host, at.port, keys=has_keys(door)))
-        admin = Plane(app=build_admin(plane_of(door)), listens=listen_behind(data, at.admin_port))
+        pages = build_admin(plane_of(door))
+        mount(pages, door)
+        admin = Plane(app=pages, listens=listen_behind(data, at.admin_port))
         key = AdminKeys(home).first(home.keys.me().identity.fingerprint)
         run(door, [data, admin], versions, lambda: _tell(door, Told(data=data, admin=admin, key=key), as_json=as_json))
     finally:
@@ -108,7 +112,10 @@ def _tell(door: Door, told: Told, *, as_json: bool) -> None:
         print_json({**where, "admin_key": told.key, "models": models, "bases": door.names.base_words()})
         return
     who = "a key is asked for" if has_keys(door) else "no key is asked for: this machine only"
-    show(f"Serving on {told.data.address}/v1 ({who}). Ctrl-C stops it.", f"The admin plane is on {told.admin.address}.")
+    show(
+        f"Serving on {told.data.address}/v1 ({who}). Ctrl-C stops it.",
+        f"The dashboard and the admin plane are on {told.admin.address}.",
+    )
     if told.key:
         show(f"Its first key, which is shown this once and stored nowhere: {told.key}")
     if not versions:

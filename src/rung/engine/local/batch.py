@@ -20,7 +20,7 @@ from torch import Tensor
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import BASE, Stack
 from rung.engine.local.batching import alike
-from rung.engine.local.block import Block, Made, Pace, Work
+from rung.engine.local.block import Block, Computed, Made, Pace, Work
 from rung.engine.local.cache import extend_together
 from rung.engine.local.choose import Choices, Tree, scored
 from rung.engine.local.decoder import Decoder
@@ -83,6 +83,11 @@ class Batch:
                 if self._pace and row.number in gone:
                     self._pace.kept(row.number, block.computed(place, ended=True))
         self._leave(gone)
+
+    def computed(self, number: int) -> Computed | None:
+        """What is kept of a row that is under way; None where it is not."""
+        where = ((block, place) for block in self._blocks for place, row in enumerate(block.rows) if row.number == number)
+        return next((block.computed(place, ended=False) for block, place in where), None)
 
     @torch.inference_mode()
     def step(self) -> list[Made]:

@@ -16,13 +16,14 @@ class Hearing:
     """Hands an answer on to its caller.
 
     through  it is handed on as it comes; else as a whole, where what the server sends is not yet the answer
-    said     what the caller has heard; `stopped` that the answer ended before one of the caller's stops
+    said     what the caller has heard, with the tokens in `told`; `stopped` that the answer ended before one of the caller's stops
     """
 
     caller: Caller
     through: bool
     said: str = ""
     stopped: bool = False
+    told: list[TokenLogprob] = field(default_factory=list)
     _held: str = ""
     _tokens: list[tuple[int, TokenLogprob]] = field(default_factory=list)
     _came: int = 0
@@ -62,12 +63,14 @@ class Hearing:
             self._tokens.clear()  # they are of the form around the answer
         if rest or self._tokens:
             self._hear(rest, all_of=not self.stopped)
+        answer = replace(answer, tokens=tuple(token.told for token in self.told))
         return replace(answer, text=text, finish_reason="stop") if self.stopped else answer
 
     def _hear(self, text: str, *, all_of: bool) -> None:
         self.said += text
         due = [token for at, token in self._tokens if all_of or at < len(self.said)]
         self._tokens = [(at, token) for at, token in self._tokens if not (all_of or at < len(self.said))]
+        self.told += due
         if text or due:
             self.caller.hear(Piece(text=text, tokens=tuple(due)))
 

@@ -52,10 +52,9 @@ class Coming:
 
     def look(self, now: float) -> None:
         """Ends it where nobody waits any more."""
-        if (why := why_left(self.caller, now)) is not None:
+        if self.task is not None and not self.task.cancelling() and (why := why_left(self.caller, now)) is not None:
             self.came.put(why)
-            if self.task is not None:
-                self.task.cancel()
+            self.task.cancel()
 
 
 def why_left(caller: Caller, now: float) -> Gone | Late | None:
@@ -110,8 +109,8 @@ class Listener:
 
     def _end(self, call: Coming) -> None:
         self._calls.discard(call)
-        if call.task is None or call.task.done():
-            return
+        if call.task is None or call.task.done() or call.task.cancelling():
+            return  # a second time, it would cut off the closing of the line
         if call.told_all:
             self._loop.call_later(_END_S, call.task.cancel)
         else:

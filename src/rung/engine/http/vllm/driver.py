@@ -16,6 +16,7 @@ from rung.engine.backend import AdapterUse, ContextTooLong, Keep, Request, Say, 
 from rung.engine.bases.folder import digest_folder
 from rung.engine.bases.resolve import Base
 from rung.engine.caller import Caller, Sampling
+from rung.engine.http.completion import json_object
 from rung.engine.http.line import Line
 from rung.engine.http.listing import Listing, read_listing
 from rung.engine.http.live.asking import Live, Other, Put
@@ -25,7 +26,7 @@ from rung.engine.http.sampling import drawn
 from rung.engine.http.sending import Patience, Reply, time_limits
 from rung.engine.http.vllm.adapters import HeldAdapters
 from rung.engine.http.vllm.prompts import Prompts, read
-from rung.errors import BrokenEnvironment, UserError
+from rung.errors import BrokenEnvironment, RungError, UserError
 from rung.types import Answer
 
 # Questions of an evaluation that are under way at once.
@@ -87,6 +88,16 @@ class Vllm:
     def context_tokens(self) -> int | None:
         """How many tokens the server reads at most, the answer included."""
         return self._check().context
+
+    def engine(self) -> str:
+        """What computes, for fingerprints: the server's name and version; its name alone where it does not say which."""
+        import httpx
+
+        try:
+            told = json_object(self._line.get("/version", root=True).text) or {}
+        except (httpx.HTTPError, RungError):
+            told = {}
+        return f"vllm {told.get('version', '')}".strip()
 
     def close(self) -> None:
         """Nobody is asked any more."""

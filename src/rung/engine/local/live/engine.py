@@ -157,18 +157,27 @@ class Engine:
         most = int(self._limits.pass_tokens * COUNTED_AT_MOST)
         if sum(min(len(one.ask.ids) - one.known, most) for one in own if not one.read) >= self._limits.pass_tokens:
             return False
-        return not self._should_wait(question, [one for one in own if not one.read])
+        return not self._should_wait(question, [one for one in own if one.whose == question.whose])
 
-    def _should_wait(self, question: Question, unread: Sequence[Question]) -> bool:
+    def _should_wait(self, question: Question, own: Sequence[Question]) -> bool:
+        """Whether one of these, its tenant's under the same adapters, is reading what it begins with. What one of them has read is
+        kept for it now.
+        """
         if question.waits_for and not question.waits_for.read and not question.waits_for.done.is_set():
             return True
         ids = torch.tensor(question.ask.ids[:-1])
         _, known = self.conversations.find(question.whose, question.ask.ids)
-        for other in unread:
-            alike = common(ids, torch.tensor(other.ask.ids)) if other.whose == question.whose else 0
-            if alike - (known.length if known else 0) >= WORTH_WAITING:
+        length = known.length if known else 0
+        for other in own:
+            alike = common(ids, torch.tensor(other.ask.ids))
+            if alike - length < WORTH_WAITING:
+                continue
+            if not other.read:
                 other.wanted, question.waits_for = max(other.wanted, alike), other
                 return True
+            if isinstance(self._batch, Batch) and (computed := self._batch.computed(other.number)):
+                self._keep(other, computed, alike, together=False)
+                length = alike
         return False
 
     def _begun(self, question: Question) -> Ask:
@@ -206,6 +215,9 @@ class Engine:
         if question is None:
             return
         question.read = True
+        if left := question.left:
+            self._leaves(question, left)
+            return
         self._line.serve(question.tenant, made=len(made.tokens))
         self.counting.made(len(made.tokens))
         try:

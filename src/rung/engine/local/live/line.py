@@ -56,8 +56,8 @@ class Line(Generic[One]):
             self._lines.setdefault(one.tenant, deque()).append(one)
 
     def next(self, may: Callable[[One], bool]) -> One | None:
-        """The first of the tenant that was served least among those whose first may join now; it has a place then."""
-        for tenant in sorted(self._lines, key=lambda name: self._served[name]):
+        """The first of the tenant that was served least, or has fewer places, among those whose first may join; it has one then."""
+        for tenant in sorted(self._lines, key=lambda name: (self._served[name], self.places(name))):
             line = self._lines[tenant]
             if may(line[0]):
                 one = line.popleft()
