@@ -94,7 +94,7 @@ def test_what_was_served_is_looked_up_and_corrections_become_rows(typed: Typed, 
         home.candidates.add(candidate, "t" * 64)
         home.names.register("spam", candidate.id, Evidence(claimed="of a test"))
         head = answered(home, a_server(home), "chatcmpl-1", "chatcmpl-2", tenant=tenant, making=a_making(weight=0.5))
-        home.served.keep_text("chatcmpl-1", "question", '[{"role":"user","content":"Is it\\u001b[31m?"}]')
+        home.served.keep_text("chatcmpl-1", "question", '[{"role":"user","content":"Is it\\u001b[31m?"}]', "2999")
         for id, answer in (("fb-1", "chatcmpl-1"), ("fb-2", "chatcmpl-2")):
             head = home.feedback.add(head, Word(id=id, answer=answer, tenant=tenant, key="k", thumb="down", correction="no"))
     listed = typed("served", "--tenant", "acme", "--ref", "spam", "--since", "2020-01-01", "--json")["rows"]

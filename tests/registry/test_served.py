@@ -87,12 +87,13 @@ def test_what_a_dead_server_began_is_told_as_died_once_and_a_living_ones_is_left
 
 
 def test_words_are_kept_beside_and_go_by_their_age(registry: Home) -> None:
-    registry.served.keep_text("one", "question", "a\x00b\ud800")
-    registry.served.keep_text("one", "answer", "first")
-    registry.served.keep_text("one", "answer", "second")
+    registry.served.keep_text("one", "question", "a\x00b\ud800", "2026")
+    registry.served.keep_text("one", "answer", "first", "2025")
+    registry.served.keep_text("one", "answer", "second", "2027")
     assert registry.served.texts("one") == {"question": "a\ufffdb?", "answer": "second"}
-    assert registry.served.forget_texts("2000") == 0
-    assert registry.served.forget_texts("2999") == 2
+    assert registry.served.forget_texts("2026") == 0
+    assert registry.served.forget_texts("2026-11") == 1
+    assert registry.served.forget_texts("2999") == 1
     assert registry.served.texts("one") == {}
 
 

@@ -9,7 +9,7 @@ Strict where a slip would teach something else than what was meant: a line that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -34,13 +34,17 @@ class LineFault(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Conversation:
-    """One line. `learnt` are the places of the messages that are to be learnt; `unread` keys that nothing is made of."""
+    """One line. `learnt` are the places of the messages that are to be learnt; `unread` keys that nothing is made of.
+
+    both  how many of the learnt ones say something and call as well: the calls alone are learnt
+    """
 
     line: int
     messages: tuple[Mapping[str, Any], ...]
     tools: tuple[Mapping[str, Any], ...] = ()
     learnt: tuple[int, ...] = ()
     unread: tuple[str, ...] = ()
+    both: int = 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One row for each answer that is to be learnt: the conversation up to it."""
@@ -89,7 +93,7 @@ def conversation_of(number: int, row: Mapping[str, Any]) -> Conversation:
         raise LineFault(number, "'messages' must be a list of at least one message")
     for place, message in enumerate(messages, 1):
         _check(number, place, message)
-    learnt = tuple(place for place, message in enumerate(messages) if _is_learnt(message))
+    learnt = tuple(place for place, message in enumerate(messages) if _is_learnt(message) and not _goes_on(messages, place))
     if messages[-1]["role"] != "assistant":
         raise LineFault(number, f"the last message must be the assistant's, and is the {messages[-1]['role']}'s")
     if not learnt:
@@ -102,17 +106,23 @@ def conversation_of(number: int, row: Mapping[str, Any]) -> Conversation:
         tools=_tools(number, row),
         learnt=learnt,
         unread=tuple(key for key in row if key not in KNOWN),
+        both=sum(bool(messages[place].get("tool_calls") and _said(messages[place])) for place in learnt),
     )
 
 
 def _object(number: int, raw: bytes) -> Mapping[str, Any]:
     try:
         row = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
+        if b"\\u" in raw:
+            json.dumps(row, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError:
         raise LineFault(number, "it is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise LineFault(number, "it holds half of a character (a surrogate without its other half)") from None
     except (ValueError, RecursionError) as error:
         shown = raw[:SHOWN].decode("utf-8", "replace").strip()
-        raise LineFault(number, f"it is no JSON ({str(error)[:SHOWN]}): {shown}") from None
+        whole = ". In a .jsonl each line is one object, with no list around them and no line break in it" if shown in "[{" else ""
+        raise LineFault(number, f"it is no JSON ({str(error)[:SHOWN]}): {shown}{whole}") from None
     if not isinstance(row, dict):
         raise LineFault(number, f"it holds {type(row).__name__}, and must hold an object with 'messages'")
     return row
@@ -137,7 +147,7 @@ def _check(number: int, place: int, message: Any) -> None:
     role = message.get("role")
     if role not in ROLES:
         raise LineFault(number, f"message {place} has the role {role!r}. {did_you_mean(str(role), ROLES)}")
-    if "weight" in message:
+    if message.get("weight") is not None:
         if role != "assistant":
             raise LineFault(number, f"message {place} has a weight, which only the assistant's messages may have")
         if isinstance(message["weight"], bool) or message["weight"] not in (0, 1):
@@ -149,16 +159,16 @@ def _check(number: int, place: int, message: Any) -> None:
 
 def _check_content(number: int, place: int, message: Mapping[str, Any]) -> None:
     role, content = message["role"], message.get("content")
-    calls = message.get("tool_calls") or message.get("function_call")
     if isinstance(content, list):
         _check_parts(number, place, content)
-    elif content is None or content == "":
-        if not calls and role == "assistant":
-            raise LineFault(number, f"message {place} is the assistant's, and says and calls nothing")
-        if role == "user":
-            raise LineFault(number, f"message {place} is the user's, and empty")
-    elif not isinstance(content, str):
+    elif content is not None and not isinstance(content, str):
         raise LineFault(number, f"the content of message {place} is {type(content).__name__}, and must be a text")
+    if _said(message):
+        return
+    if role == "assistant" and not (message.get("tool_calls") or message.get("function_call")):
+        raise LineFault(number, f"message {place} is the assistant's, and says and calls nothing")
+    if role == "user":
+        raise LineFault(number, f"message {place} is the user's, and empty")
 
 
 def _check_parts(number: int, place: int, parts: list[Any]) -> None:
@@ -186,7 +196,21 @@ def _check_calls(number: int, place: int, calls: Any) -> None:
 
 
 def _is_learnt(message: Mapping[str, Any]) -> bool:
-    return bool(message["role"] == "assistant" and message.get("weight", 1) == 1)
+    return bool(message["role"] == "assistant" and message.get("weight") in (None, 1))
+
+
+def _goes_on(messages: Sequence[Mapping[str, Any]], place: int) -> bool:
+    """Whether the assistant goes on in its next message, which is learnt with this one: they are one answer."""
+    following = messages[place + 1] if place + 1 < len(messages) else None
+    calls = messages[place].get("tool_calls") or messages[place].get("function_call")
+    return following is not None and not calls and _is_learnt(following)
+
+
+def _said(message: Mapping[str, Any]) -> bool:
+    """Whether it has a text that is not blank."""
+    content = message.get("content")
+    texts = [str(part["text"]) for part in content] if isinstance(content, list) else [content or ""]
+    return any(text.strip() for text in texts)
 
 
 def _plain(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -32,6 +32,7 @@ KNOWN: Mapping[str, str] = {
     "speeds": "how fast this machine is",
     "climbs": "what climbs under way work in",
     "jobs": "what jobs have said",
+    "tuning": "rows and task files of fine-tuning jobs",
     "reports": "HTML reports",
     "worlds": "tasks of `rung demo`",
     "homes": "what is known of other homes",

@@ -160,15 +160,15 @@ class Served:
                 self._segments.seal(self._segments.head(segment), closed=True)
         return head, found
 
-    def keep_text(self, id: str, what: str, text: str) -> None:
-        """Keeps the words of a `question` or an `answer`, in a transaction of the caller's."""
+    def keep_text(self, id: str, what: str, text: str, until: str) -> None:
+        """Keeps the words of a `question` or an `answer` until a moment, in a transaction of the caller's."""
         with self._database.writing() as connection:
-            put(connection, served_texts, [{"id": id, "what": what, "text": _storable(text), "kept": now()}])
+            put(connection, served_texts, [{"id": id, "what": what, "text": _storable(text), "kept": until}])
 
-    def forget_texts(self, before: str) -> int:
-        """Removes words that were kept before a moment (ISO 8601, UTC); gives how many."""
+    def forget_texts(self, moment: str) -> int:
+        """Removes words that are kept until before a moment (ISO 8601, UTC); gives how many."""
         with self._database.writing() as connection:
-            return connection.execute(delete(served_texts).where(served_texts.c.kept < before)).rowcount
+            return connection.execute(delete(served_texts).where(served_texts.c.kept < moment)).rowcount
 
     def texts(self, id: str) -> Mapping[str, str]:
         """The words that are kept of an answer: `question` (JSON of its messages) and `answer`."""

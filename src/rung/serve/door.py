@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rung.engine.caller import Caller, Piece, nobody_hears
 from rung.engine.live import LiveRuntime
@@ -59,6 +59,7 @@ class Delivered:
     ending   answered, fallback; withheld or refused, where `reason` is told in the answer's place; held, where `reason` is the id
              under which a person is asked, and the answer tells so
     departs  in what it was asked otherwise than in its evaluation
+    took     every answer that was made on the way, those too that the rails held back
     """
 
     asked: Asked
@@ -68,6 +69,7 @@ class Delivered:
     ending: Ending = "answered"
     reason: str = ""
     departs: tuple[str, ...] = ()
+    took: tuple[Answer, ...] = ()
 
 
 Hear = Callable[[Piece], None]
@@ -187,7 +189,7 @@ class Door:
         try:
             with self.spans.answering(asked, served) as ended:
                 delivered = work(served, heard.hears)
-                answer = delivered.answer
+                answer = _together(delivered)
                 outcome = _outcome(delivered, served, heard.first, began)
                 ended(outcome)
             return delivered
@@ -201,13 +203,15 @@ class Door:
     def _ruled(self, asked: Asked, served: Served, caller: Caller) -> Delivered:
         """The answer as the rails let it go: asked again, or of another Candidate, as often as they say; never of one that a
         rollout took back meanwhile."""
-        first, reason, delivered = served, "", None
+        first, reason, delivered, took = served, "", None, tuple[Answer, ...]()
         for _ in range(MOST_TURNS):
             try:
                 delivered, ruling = self._tried(asked, served, caller)
             except _TakenBack:
                 first = served = self.resolve(asked)
                 continue
+            took = (*took, *delivered.took)
+            delivered = replace(delivered, took=took)
             if ruling.ending != "fallback":
                 ending: Ending = "fallback" if served is not first and ruling.ending == "answered" else ruling.ending
                 return replace(delivered, ending=ending, reason=ruling.reason)
@@ -222,7 +226,7 @@ class Door:
 
     def _tried(self, asked: Asked, served: Served, caller: Caller) -> tuple[Delivered, Ruling]:
         """One Candidate's answer, asked again while the rails want it. Raises _TakenBack."""
-        hint, reason = "", ""
+        hint, reason, took = "", "", list[Answer]()
         for tries in range(1, MOST_TRIES + 1):
             first = _First(lambda: self.router.stands(served), caller)
             allowed = self.rails.caller(asked, served, replace(caller, hear=first.hear))
@@ -230,6 +234,7 @@ class Door:
             if caller.hear is nobody_hears or self.rails.holds_back(served) or not question.flows:
                 question = replace(question, caller=replace(question.caller, hear=nobody_hears))
             answer = self._computed(asked, served, question, first)
+            took.append(answer)
             ruling = self.rails.answer(asked, served, answer, tries)
             if first.heard and (ruling.retry or ruling.ending != "answered"):
                 raise Refused(500, "The answer was withheld after it had begun.", type="server_error", code="withheld")
@@ -239,6 +244,7 @@ class Door:
                 fingerprint=self.fingerprint(served),
                 answer=ruling.answer or answer,
                 departs=question.departs,
+                took=tuple(took),
             )
             if not ruling.retry:
                 return given, ruling
@@ -339,6 +345,17 @@ class _Heard:
         heard = -(-self._bytes // BYTES_PER_TOKEN)
         unheard = outcome.ending == "gone" and self.hears is nobody_hears
         return Answer(text="", prompt_tokens=_tokens(asked), completion_tokens=None if unheard else heard)
+
+
+def _together(delivered: Delivered) -> Answer:
+    """The answer with what all that were made on the way took; a figure that one does not know is not known of all."""
+    if len(delivered.took) < 2:
+        return delivered.answer
+    sums: dict[str, Any] = {}
+    for name in ("prompt_tokens", "cached_tokens", "completion_tokens", "cost_usd"):
+        figures = [getattr(answer, name) for answer in delivered.took]
+        sums[name] = None if None in figures else sum(figures)
+    return replace(delivered.answer, **sums)
 
 
 def _settled(said: Answer, question: Question) -> Answer:

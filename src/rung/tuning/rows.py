@@ -32,12 +32,14 @@ class BadFile(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """The rows that were written of each split, and keys of the lines that nothing was made of."""
+    """The rows that were written of each split, keys of the lines that nothing was made of, and how many messages say something
+    beside their calls."""
 
     train: int
     dev: int
     test: int
     unread: tuple[str, ...] = ()
+    both: int = 0
 
 
 def write_rows(home: Home, tuning: Tuning, folder: Path) -> Written:
@@ -53,7 +55,7 @@ def write_rows(home: Home, tuning: Tuning, folder: Path) -> Written:
                 out.write(f"{canonical_json({**row, 'split': split, 'group': f'conversation {number}'})}\n")
                 counts[split] += 1
     unread = dict.fromkeys(key for _, conversation in placed for key in conversation.unread)
-    return Written(**counts, unread=tuple(unread))
+    return Written(**counts, unread=tuple(unread), both=sum(conversation.both for _, conversation in placed))
 
 
 def _read(home: Home, tuning: Tuning, name: str, param: str) -> list[Conversation]:

@@ -91,6 +91,9 @@ def _task(home: Home, tuning: Tuning) -> Task:
         if written.unread:
             told = f"Nothing is made of these keys of the files' lines: {', '.join(written.unread)}"
             home.tunings.say(tuning.id, told, level="warn")
+        if written.both:
+            told = f"{written.both} messages say something and call tools as well: their calls are learnt, their texts are not"
+            home.tunings.say(tuning.id, told, level="warn")
         task = load_task(path, home)
         if tuning.asked.at_least is None:
             task = _provable(task, home, path)

@@ -73,6 +73,8 @@ def _quality(tuning: Tuning, examples: Sequence[Example]) -> dict[str, Any]:
     """The scorer for answers of this kind, and the bar that was asked for, or the one that is proposed for them."""
     asked = tuning.asked
     kind, classes = kind_of(examples)
+    if any(isinstance(example.target, list) for example in examples):
+        kind, classes = "tool calls", {}  # some answers call, others say something
     if asked.scorer:
         kind, name, settings = chosen_scorer(asked.scorer, kind, examples, {})
     else:

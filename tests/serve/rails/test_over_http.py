@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ BASE = """
 import json
 
 def said(request):
+    text = answer(request)
+    counted = any("counted" in str(turn["content"]) for turn in request["messages"])
+    return {"text": text, "prompt_tokens": 3, "completion_tokens": 5} if counted else text
+
+def answer(request):
     turns = request["messages"]
     asked = next(turn["content"] for turn in reversed(turns) if turn["role"] == "user")
     if "twice" in asked and len([turn for turn in turns if turn["role"] == "tool"]) == 1:
@@ -196,3 +202,22 @@ def test_a_stack_and_a_session_answer_with_their_adapters(house: Running) -> Non
     ask(house, "desk", "x", 404, adapters=[{"id": "nothing", "weight": 1}])
     told = call(house, "GET", "/v1/sessions/one")
     assert told["models"][0]["mode"] == "" and told["models"][0]["model"] == "desk"
+
+
+def test_what_was_made_on_the_way_is_counted(house: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quota is told of every answer, and the client what its own took."""
+    taken: list[Any] = []
+
+    class Counted:
+        def settle(self, answer: Any) -> None:
+            taken.append(answer.completion_tokens)
+
+    class Quotas:
+        def admit(self, tenant: Any, **_: Any) -> Any:
+            return Counted()
+
+    with serving(replace(house.door, quotas=Quotas())) as running:  # type: ignore[arg-type]
+        for model, text in (("strict", "counted Hi"), ("kind", "counted kindly rude"), ("elsewhere", "counted rude")):
+            told = ask(running, model, text)
+            assert told["usage"]["completion_tokens"] == 5
+    assert taken == [5, 10, 10]

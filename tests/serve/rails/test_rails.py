@@ -71,10 +71,17 @@ def test_an_answer_that_does_not_hold_is_asked_again_then_answered_elsewhere(hou
 def test_what_is_withheld_tells_none_of_the_answer(house: Home) -> None:
     served = desk(house, prompt="C")
     rails = rails_of(house, served, Serving(checks=(PRIVATE,)))
-    answer = said("Ann is ann@example.com", logprobs={"x": -0.1}, prompt_tokens=3, passages=({"id": "1"},))
+    answer = said(
+        "Ann is ann@example.com", logprobs={"x": -0.1}, prompt_tokens=3, passages=({"id": "1"},), tokens=({"token": "Ann"},)
+    )
     ruling = rails.answer(asked(), served, answer, 1)
     assert ruling.ending == "withheld" and ruling.answer is not None
-    assert (ruling.answer.logprobs, ruling.answer.passages, ruling.answer.prompt_tokens) == (None, (), 3)
+    kept = ruling.answer
+    assert (kept.logprobs, kept.passages, kept.tokens, kept.prompt_tokens) == (None, (), (), 3)
+    for more in ({"retry": 1}, {"fallback": "helper"}):
+        other = rails_of(house, served, Serving(checks=(PRIVATE,), **more)).answer(asked(), served, answer, 1)  # type: ignore[arg-type]
+        assert other.answer is not None and "ann@" not in str(other.answer) and other.answer.tokens == ()
+    rails = rails_of(house, served, Serving(checks=(PRIVATE,)))
     assert "ann" not in ruling.reason and "'private'" in ruling.reason
     assert rails.answer(asked("I am ann@example.com"), served, answer, 1).ending == "answered"
     told = rails_of(house, served, Serving(checks=(PRIVATE,), message="Please call us."))

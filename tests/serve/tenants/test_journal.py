@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -109,9 +110,11 @@ def test_a_disk_that_refuses_is_told_and_mended(tenancy: Tenancy, registry: Home
         assert (caught.value.status, caught.value.code) == (503, "journal_unavailable")
     assert tenancy.journal._writer.trouble == "no space left on the disk"
     monkeypatch.setattr(registry.segments, "add", real)
-    tenancy.journal.end("before", outcome())
+    tenancy.journal._writer.do(tenancy.journal._pay)
     assert tenancy.journal._writer.trouble == ""
-    assert rows(registry) == [("before", "answered")]
+    assert rows(registry) == [("before", "failed")], "what could not be told then is told as soon as it can be"
+    tenancy.journal._writer.do(tenancy.journal._pay)
+    assert tenancy.journal._owed == {}
     assert registry.integrity.faults() == []
 
 
@@ -170,12 +173,17 @@ def test_words_that_no_database_takes_are_kept_readable(registry: Home) -> None:
 
 
 @pytest.mark.sqlite
-def test_words_go_when_their_days_are_over_and_all_where_none_are_kept(registry: Home) -> None:
-    tenancy = open_tenancy(registry, keep_text_days=1e-9)
-    tenancy.journal.begin(asked(), served(), "fp")
-    tenancy.journal._writer.do(tenancy.journal._forget)
-    assert registry.served.texts("chatcmpl-1") == {}
-    tenancy.close()
+def test_words_go_when_their_days_are_over_whichever_server_removes_them(registry: Home) -> None:
+    for id, days in (("short", 1e-9), ("long", 1e9)):
+        tenancy = open_tenancy(registry, keep_text_days=days)
+        tenancy.journal.begin(asked(id), served(), "fp")
+        tenancy.close()
+    other = open_tenancy(registry)
+    time.sleep(0.002)
+    other.journal._writer.do(other.journal._forget)
+    assert registry.served.texts("short") == {}
+    assert set(registry.served.texts("long")) == {"question"}
+    other.close()
 
 
 def test_feedback_is_of_ones_own_answers_and_every_other_attempt_is_kept(tenancy: Tenancy, registry: Home) -> None:

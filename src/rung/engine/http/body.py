@@ -12,6 +12,7 @@ from rung.engine.backend import Asked, Request
 from rung.engine.chat import with_tools_in_words, with_words, wrapped_tool
 from rung.engine.http.finding import UNCHECKED, ServerFinding
 from rung.engine.http.sampling import sampling_fields
+from rung.engine.markers import defused
 from rung.parts import ChoiceConstraint, SchemaConstraint
 
 # What a server may not know: left out once it has said so.
@@ -148,7 +149,17 @@ def response_format(constraint: ChoiceConstraint | SchemaConstraint) -> dict[str
 
 
 def _clean(turn: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in turn.items() if value is not None or key == "content"}
+    kept = {key: value for key, value in turn.items() if value is not None or key == "content"}
+    # A server renders by itself, and would take a template's tokens in what somebody quotes for the tokens.
+    return {**kept, "content": _quoted(kept["content"])} if kept.get("role") in ("user", "tool") and "content" in kept else kept
+
+
+def _quoted(content: Any) -> Any:
+    if isinstance(content, str):
+        return defused(content)
+    if not isinstance(content, list | tuple):
+        return content
+    return [{**part, "text": defused(part["text"])} if isinstance(part.get("text"), str) else part for part in content]
 
 
 def _wrapped(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,9 +108,9 @@ class LineRails:
         # What a call has done is done: it is not done again for a better answer.
         final = has_effects(served.candidate, answer)
         if tries <= serving.retry and not final:
-            return Ruling(ending="withheld", reason=said, retry=True, hint=breach.hint)
+            return Ruling(ending="withheld", answer=withheld(answer, said), reason=said, retry=True, hint=breach.hint)
         if serving.fallback and not final and not asked.held:
-            return Ruling(ending="fallback", fallback=serving.fallback, reason=said)
+            return Ruling(ending="fallback", answer=withheld(answer, said), fallback=serving.fallback, reason=said)
         return Ruling(ending="withheld", answer=withheld(answer, said), reason=said)
 
 
@@ -121,7 +121,7 @@ def open_rails(home: Home, rules: RulesAtHand | None = None) -> LineRails:
 
 def withheld(answer: Answer, said: str) -> Answer:
     """What goes out in an answer's place: its figures, and none of its words."""
-    return replace(answer, text=said, logprobs=None, calls=(), passages=())
+    return replace(answer, text=said, logprobs=None, tokens=(), calls=(), passages=())
 
 
 def has_effects(candidate: Candidate, answer: Answer) -> bool:

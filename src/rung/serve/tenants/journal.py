@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from rung.errors import RungError
@@ -18,23 +18,15 @@ from rung.registry.served import REFUSED, Begun, Ended, Making
 from rung.serve.tenants.voices import not_yours, word_of
 from rung.serve.tenants.words import answer_digest, plain, question_digest
 from rung.serve.tenants.writer import Pen, Writer
-from rung.serve.types import Asked, Feedback, Outcome, Refused, Served, Tenant
+from rung.serve.types import Asked, Feedback, Outcome, Refused, Served, Tenant, UnderWay
 
 LONGEST_REASON = 500
 # Equal attempts within so many seconds are one row; of different ones so many, and what comes beyond is counted together.
 WINDOW_S, DIFFERENT = 1.0, 20
 OTHERS = "others like it"
 RETRY_S = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnderWay:
-    """An answer that has begun and not ended, and the moment (`time.monotonic`) that it began at."""
-
-    asked: Asked
-    served: Served
-    fingerprint: str
-    since: float
+UNKEPT = "the journal could not be written then"
+LONGEST_DAYS = 36_500.0
 
 
 class ServedJournal:
@@ -56,13 +48,13 @@ class ServedJournal:
         """
         self._home, self._writer, self._engine, self._clock = home, writer, engine, clock
         self._keep_text_days = keep_text_days
-        self._under_way: dict[str, UnderWay] = {}
+        self._under_way: dict[str, tuple[float, Asked, Served]] = {}
         self._lock = threading.Lock()
         self._attempts = _Attempts(writer, clock)
         self.died: list[str] = writer.do(self._bury)
-        writer.every_minute(self._bury)
-        writer.every_minute(self._forget)
-        writer.every_minute(self._attempts.flush)
+        self._owed: dict[str, Ended] = {}
+        for chore in (self._bury, self._forget, self._pay, self._attempts.flush):
+            writer.every_minute(chore)
 
     def begin(self, asked: Asked, served: Served, fingerprint: str) -> None:
         """Returns when it is kept. Raises Refused (503) where it cannot be."""
@@ -72,11 +64,11 @@ class ServedJournal:
         def work(pen: Pen) -> None:
             pen.head = pen.home.served.begin(pen.head, begun)
             if text is not None:
-                pen.home.served.keep_text(begun.id, "question", text)
+                pen.home.served.keep_text(begun.id, "question", text, self._until())
 
-        self._kept(work)
+        self._kept(work, Ended(id=asked.id, ending="failed", status=503, reason=UNKEPT))
         with self._lock:
-            self._under_way[asked.id] = UnderWay(asked=asked, served=served, fingerprint=fingerprint, since=self._clock())
+            self._under_way[asked.id] = (self._clock(), asked, served)
 
     def end(self, id: str, outcome: Outcome) -> None:
         """Returns when it is kept. Raises Refused (503) where it cannot be; the same again may do later."""
@@ -85,11 +77,11 @@ class ServedJournal:
         def work(pen: Pen) -> None:
             pen.head = pen.home.served.end(pen.head, ended)
             if self._keep_text_days is not None and answer is not None:
-                pen.home.served.keep_text(id, "answer", answer.text)
+                pen.home.served.keep_text(id, "answer", answer.text, self._until())
 
-        self._kept(work)
         with self._lock:
             self._under_way.pop(id, None)
+        self._kept(work, replace(ended, ending="failed", status=503, reason=UNKEPT))
 
     def refuse(self, tenant: Tenant | None, what: str, refused: Refused) -> None:
         """Returns when it is kept, or counted with one like it that was. Raises Refused (503) where it cannot be.
@@ -122,19 +114,26 @@ class ServedJournal:
 
     def under_way(self) -> list[UnderWay]:
         """What this server is answering now, the longest first."""
+        moment = self._clock()
         with self._lock:
-            return list(self._under_way.values())
+            begun = list(self._under_way.values())
+        return [UnderWay(asked=asked, served=served, seconds=moment - since) for since, asked, served in begun]
 
     def close(self) -> None:
         """Writes what waits, and seals this server's part of the journal."""
-        with suppress(RungError):
-            self._writer.do(self._attempts.flush)
+        for chore in (self._pay, self._attempts.flush):
+            with suppress(RungError):
+                self._writer.do(chore)
         self._writer.close()
 
-    def _kept(self, work: Callable[[Pen], None]) -> None:
+    def _kept(self, work: Callable[[Pen], None], owed: Ended | None = None) -> None:
+        """Returns when it is kept. Where it cannot be, `owed` is written as soon as it can: how the answer ended then."""
         try:
             self._writer.do(work)
         except RungError as error:
+            if owed is not None:
+                with self._lock:
+                    self._owed[owed.id] = owed
             raise _unkept() from error
 
     def _begun(self, asked: Asked, served: Served, fingerprint: str) -> Begun:
@@ -169,9 +168,23 @@ class ServedJournal:
         return died
 
     def _forget(self, pen: Pen) -> None:
-        """Words go by the setting of now; where none are kept any more, all go."""
-        before = datetime.now(UTC) - timedelta(days=self._keep_text_days or 0.0)
-        pen.home.served.forget_texts(written(before))
+        pen.home.served.forget_texts(written(datetime.now(UTC)))
+
+    def _until(self) -> str:
+        """The moment until which words of now are kept."""
+        return written(datetime.now(UTC) + timedelta(days=min(self._keep_text_days or 0.0, LONGEST_DAYS)))
+
+    def _pay(self, pen: Pen) -> None:
+        """Ends that could not be kept. What this transaction writes is let go of when the next one finds it there."""
+        with self._lock:
+            owed = list(self._owed.values())
+        for ended in owed:
+            row = pen.home.served.get(ended.id)
+            if row is None or row.end is not None:
+                with self._lock:
+                    self._owed.pop(ended.id, None)
+            else:
+                pen.head = pen.home.served.end(pen.head, ended)
 
 
 class _Attempts:

@@ -103,11 +103,16 @@ def _text(body: Mapping[str, Any], key: str, longest: int, *, needed: bool = Tru
     value = body.get(key)
     if value is None and not needed:
         return ""
-    if not isinstance(value, str) or (needed and not value) or "\x00" in value:
+    if not isinstance(value, str) or (needed and not value) or not _storable(value):
         raise Refused(400, f"'{key}' must be a text" + (" that is not empty" if needed else ""), param=key)
     if len(value) > longest:
         raise Refused(400, f"'{key}' is too long: at most {longest} characters", param=key, code="string_above_max_length")
     return value
+
+
+def _storable(text: str) -> bool:
+    """Whether it is made of whole characters, none of which ends a text."""
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _seed(value: Any) -> int:
@@ -123,6 +128,8 @@ def _metadata(value: Any) -> dict[str, str]:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for pair in value.items() for one in pair):
         raise Refused(400, "'metadata' must be an object of texts", param="metadata")
+    if not all(_storable(one) for pair in value.items() for one in pair):
+        raise Refused(400, "'metadata' holds what is no character", param="metadata")
     if len(value) > MOST_PAIRS:
         raise Refused(400, f"'metadata' has more than {MOST_PAIRS} pairs", param="metadata")
     for key, said in value.items():
