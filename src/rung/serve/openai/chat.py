@@ -86,6 +86,7 @@ class ChatTelling:
         self._one_call = body.parallel_tool_calls is False
         self._flows: dict[int, Flow] = {}
         self._begun: set[int] = set()
+        self._heard: set[int] = set()
         self._tokens: dict[int, list[Mapping[str, Any]]] = {}
         self._head: dict[str, Any] = {}
 
@@ -123,6 +124,7 @@ class ChatTelling:
 
     def piece(self, place: int, piece: Piece) -> Iterator[dict[str, Any]]:
         flow = self._flows.setdefault(place, Flow(calls=may_call(self._asked)))
+        self._heard |= {place} if piece.tokens else set()
         self._tokens.setdefault(place, []).extend(token.told for token in piece.tokens)
         if freed := flow.take(piece.text):
             yield from self._begin(place)
@@ -158,7 +160,7 @@ class ChatTelling:
 
     def _left(self, place: int, delivered: Delivered) -> None:
         """Tokens that no piece told: of an answer that came whole, all."""
-        if self._body.logprobs and not self._tokens.get(place):
+        if self._body.logprobs and place not in self._heard:
             self._tokens[place] = list(tokens_of(delivered.answer, self._body.top_logprobs or 0) or ())
 
     def _chunk(self, place: int, delta: dict[str, Any], *, ending: str | None = None) -> dict[str, Any]:
