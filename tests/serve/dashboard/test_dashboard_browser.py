@@ -23,6 +23,10 @@ pytestmark = pytest.mark.skipif(chromium.program() is None, reason="no browser i
 WIDTHS = (360, 768, 1280)
 # Every page at every width, in both colours; else a sample.
 ALL = bool(os.environ.get("RUNG_ALL_PAGES"))
+RENEW = (
+    "fetch(location.href, {headers: {'X-Rung-Renews': '1'}}).then((one) => one.text())"
+    ".then((text) => renew(new DOMParser().parseFromString(text, 'text/html')))"
+)
 FEW = ("overview", "task", "jobs", "version", "traffic of one", "approvals", "audit", "chain", "tenants", "playground")
 WIDER = """[...document.querySelectorAll("body *")].filter((one) => {
   const box = one.getBoundingClientRect();
@@ -126,18 +130,33 @@ def test_what_somebody_writes_is_not_taken_away_by_a_page_that_renews_itself(bro
     with parts.serving(what) as address:
         tab = logged_in(browser, address)
         tab.go(f"{address}/approvals")
-        tab.js("document.querySelector('main').dataset.every")
         tab.js("document.getElementById('wheld-aa').value = 'half a'")
         what.holds.waits.pop()  # type: ignore[union-attr]
-        renewed = (
-            "fetch(location.href, {headers: {'X-Rung-Renews': '1'}}).then((one) => one.text())"
-            ".then((text) => renew(new DOMParser().parseFromString(text, 'text/html')))"
-        )
-        tab.js(renewed)
+        tab.js(RENEW)
         assert tab.js("document.getElementById('wheld-aa').value") == "half a" and tab.js("!!document.getElementById('wheld-bb')")
         tab.js("document.getElementById('wheld-aa').value = ''")
-        tab.js(renewed)
+        tab.js(RENEW)
         assert not tab.js("!!document.getElementById('wheld-bb')")
+
+
+def test_a_link_on_another_site_leads_to_the_page(browser: Browser, server: tuple[str, Controls]) -> None:
+    tab = logged_in(browser, server[0])
+    elsewhere = server[0].replace("127.0.0.1", "localhost")
+    tab.go(f"{elsewhere}/login")
+    tab.js(f"location.href = {json.dumps(server[0] + '/rollouts')}")
+    tab.until("location.pathname === '/rollouts' && document.querySelector('#nav')")
+
+
+def test_what_is_open_stays_open_and_is_renewed(browser: Browser, kept: Home) -> None:
+    what = parts.controls(kept)
+    with parts.serving(what) as address:
+        tab = logged_in(browser, address)
+        tab.go(f"{address}/rollouts")
+        tab.js("[...document.querySelectorAll('details')].find((one) => one.innerText.includes('What happened')).open = true")
+        what.rollouts.words = "shown to be harmless"  # type: ignore[union-attr]
+        tab.js(RENEW)
+        assert "shown to be harmless" in tab.text() and tab.js("document.querySelectorAll('details[open]').length") == 1
+        assert "begun" in tab.text() and tab.js("document.getElementById('stale').textContent") == ""
 
 
 def test_the_playground_shows_answers_side_by_side_as_they_come(tab: Tab, server: tuple[str, Controls]) -> None:
