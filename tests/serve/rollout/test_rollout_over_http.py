@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the server is not installed: pip install 'rung[serve]'")
 
 from rung.registry.home import Home, open_home
-from rung.serve.dashboard.rollouts import KeptRollouts
+from rung.serve.dashboard.rolling import KeptRollouts
 from rung.serve.rollout.begin import Wanted, begin
 from rung.types import Candidate
 
@@ -89,15 +89,3 @@ def test_from_the_first_question_to_the_rollback(server: tuple[Home, Any]) -> No
     assert [arm.ref for arm in shown.arms] == ["spam@1", "spam@2"] and all(arm.spoken for arm in shown.arms)
     assert {one.name: one.shown for one in shown.measures}["feedback"] == "worse"
     assert home.integrity.faults() == []
-
-
-def test_what_the_dashboard_is_told_to_do_is_done(server: tuple[Home, Any]) -> None:
-    home, running = server
-    rollout, rollouts = begin(home, Wanted(name="spam", canary="50%")).rollout, KeptRollouts(home)
-    assert rollouts.act(rollout.id, "pause", "anna", "") == "The rollout of spam@2 is paused now."
-    running.door.router.look()
-    assert {text(chat(running, f"u{number}")) for number in range(12)} == {"yes"}
-    assert rollouts.act(rollout.id, "resume", "anna", "") == "The rollout of spam@2 is running now."
-    assert rollouts.act(rollout.id, "stop", "anna", "enough") == "The rollout of spam@2 is stopped now."
-    assert home.rollouts.events(rollout.id)[-1].who == "anna"
-    assert home.rollouts.get(rollout.id).said == "enough"
