@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rung.engine.caller import Caller
 from rung.engine.tools.attended import Attended
-from rung.serve.types import Admission, Asked, Feedback, Outcome, Refused, Ruling, Served, Tenant
+from rung.serve.types import Admission, Asked, Feedback, Outcome, Refused, Ruling, Served, Tenant, UnderWay
 from rung.types import Answer
 
 ANYONE = Tenant(id="local", name="local")
@@ -42,6 +44,9 @@ class NoJournal:
 
     def refuse(self, tenant: Tenant | None, what: str, refused: Refused) -> None:
         return None
+
+    def under_way(self) -> Sequence[UnderWay]:
+        return ()
 
     def say(self, tenant: Tenant, feedback: Feedback) -> str:
         raise Refused(404, "This server keeps no answers to speak of.", type="not_found_error", code="answer_not_found")

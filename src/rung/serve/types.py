@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -176,6 +176,15 @@ class Ruling:
     hint: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class UnderWay:
+    """An answer that has begun and not ended, and for how many seconds by now."""
+
+    asked: Asked
+    served: Served
+    seconds: float
+
+
 class Keys(Protocol):
     """Who asks, by the key that they show."""
 
@@ -211,6 +220,9 @@ class Journal(Protocol):
 
     def say(self, tenant: Tenant, feedback: Feedback) -> str:
         """Keeps what a tenant says of an answer of its own; gives its id. Raises Refused: 404 for any other answer."""
+
+    def under_way(self) -> Sequence[UnderWay]:
+        """What this server is answering now, the longest first."""
 
     def close(self) -> None:
         """Writes what waits; nothing comes any more."""

@@ -24,6 +24,7 @@ from rung.serve.dashboard.data import (
     Found,
     Held,
     KeyShown,
+    MeasureShown,
     Question,
     RolloutShown,
     Said,
@@ -118,8 +119,8 @@ class Rolling:
 
     def all(self) -> Sequence[RolloutShown]:
         arms = (
-            Arm(name="champion", ref="tone@1", n=8_204, mean=0.871, lower=0.86, upper=0.88),
-            Arm(name="candidate", ref="tone@2", n=431, mean=0.884, lower=0.84, upper=0.92),
+            Arm(name="champion", ref="tone@1", n=8_204, spoken=412, seconds=0.21, tokens=34.2),
+            Arm(name="candidate", ref="tone@2", n=431, spoken=70, seconds=0.19, tokens=31.0),
         )
         going = RolloutShown(
             id="rollout-00aa11bb22cc33dd",
@@ -129,6 +130,7 @@ class Rolling:
             tone="going",
             share=0.05,
             arms=arms,
+            measures=tuple(_measures()),
             started=_ago(hours=3),
             who="anna",
             evidence=(f"answered: no harm shown yet; {self.words}", "feedback: 61 of 70 thumbs up"),
@@ -144,6 +146,14 @@ class Rolling:
             raise UserError("it is over", hint="Nothing more can be done to it.")
         self.done.append((id, action, reason))
         return f"The rollout of tone: {action}, by {by}."
+
+
+def _measures() -> Iterator[MeasureShown]:
+    still = {"harm": (0.4, 200.0), "safe": (31.0, 100.0)}
+    yield MeasureShown(name="feedback", champion=0.871, candidate=0.884, n=(412, 70), **still)
+    yield MeasureShown(
+        name="answered", champion=1.0, candidate=0.998, n=(8204, 431), harm=(1.0, 200.0), safe=(120.0, 100.0), shown="no harm"
+    )
 
 
 class Holding:

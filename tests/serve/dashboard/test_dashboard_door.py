@@ -84,6 +84,30 @@ def test_the_cookie_of_a_session(all_parts: Controls, address: str, secure: bool
     assert KEY not in cookie and visitor.http.get("/").status_code == 200
 
 
+def test_a_link_on_another_site_leads_to_the_page_and_not_to_the_log_in(anna: Visitor, stranger: Visitor) -> None:
+    """The browser keeps the cookie back there, and brings it when our own page asks anew."""
+    answer = stranger.http.get("/approvals", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200 and 'http-equiv="refresh" content="0"' in answer.text and "set-cookie" not in answer.headers
+    assert stranger.http.get("/approvals", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+    assert "refund" in anna.http.get("/approvals", headers={"Sec-Fetch-Site": "same-origin"}).text
+
+
+def test_behind_a_proxy_that_ends_tls_the_cookie_is_secure_and_forms_work(all_parts: Controls) -> None:
+    visitor = Visitor(all_parts)
+    behind = {
+        "X-Forwarded-Proto": "https",
+        "Host": "127.0.0.1:8001",
+        "Origin": "https://rung.example",
+        "Sec-Fetch-Site": "same-origin",
+    }
+    first = visitor.http.get("/login", headers=behind)
+    cookie = first.headers["set-cookie"].partition(";")[0]
+    token = cookie.partition("=")[2]
+    answer = visitor.http.post("/login", data={"csrf": token, "key": KEY}, headers={**behind, "Cookie": cookie})
+    assert answer.status_code == 303 and answer.headers["location"] == "/"
+    assert "__Host-rung=" in answer.headers["set-cookie"] and "Secure" in answer.headers["set-cookie"]
+
+
 def test_a_log_in_makes_a_session_anew(stranger: Visitor) -> None:
     stranger.http.cookies.set("rung", "chosen-by-somebody-else", domain="testserver.local")
     stranger.log_in()

@@ -173,6 +173,8 @@ class _Doors:
         """Where the page was not asked for by a person, or was a form: no detour."""
         if RENEWS in request.headers or request.method == "POST":
             return login.ask(request, problem="Your session has ended. Nothing was done: log in and send it again.", status=401)
+        if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            return login.again()
         return login.detour(request)
 
     async def _form(self, request: Request, session: Session) -> tuple[Form, Response | None]:

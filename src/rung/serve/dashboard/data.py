@@ -114,14 +114,31 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One side of a rollout: how many questions it answered, and what came of them: `mean` in [0, 1] with bounds, where known."""
+    """One side of a rollout: how many questions it answered, how many somebody spoke of, means of seconds and tokens."""
 
     name: str
     ref: str
     n: int
-    mean: float | None = None
-    lower: float | None = None
-    upper: float | None = None
+    spoken: int = 0
+    seconds: float | None = None
+    tokens: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureShown:
+    """One thing by which the arms are compared: means in [0, 1] of so many that counted, and how far the evidence speaks.
+
+    harm, safe  (evidence, what decides): that the candidate is worse than it may be; that it is not
+    shown       what was shown: worse, no harm, better; "" while nothing is
+    """
+
+    name: str
+    champion: float | None
+    candidate: float | None
+    n: tuple[int, int]
+    harm: tuple[float, float]
+    safe: tuple[float, float]
+    shown: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +146,7 @@ class RolloutShown:
     """A rollout: `kind` is canary, ab or shadow, `share` what of the traffic its candidate has.
 
     state     in one word, with `tone` of it (pass, fail, undecided, quiet)
-    evidence  lines that say how sure it is of what
+    evidence  lines that say why it stands so, and what is still to be seen
     actions   what may be done to it now: pause, resume, stop
     """
 
@@ -143,6 +160,7 @@ class RolloutShown:
     started: str
     who: str = ""
     ended: str = ""
+    measures: tuple[MeasureShown, ...] = ()
     evidence: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     history: tuple[tuple[str, str, str], ...] = ()

@@ -38,6 +38,11 @@ def detour(request: Request) -> Response:
     return RedirectResponse(query("/login", to="" if asked == "/" else asked), 303)
 
 
+def again() -> Response:
+    """A link on another site was followed: the browser has kept the cookie back, and brings it where our own page asks anew."""
+    return HTMLResponse(render("again.html", {"title": "Rung"}))
+
+
 def ask(request: Request, *, to: str = "", problem: str = "", status: int = 200, wait_s: float = 0.0) -> Response:
     """The page that asks for the key. Its form bears a token of its own, so that no other page can log somebody in."""
     token = request.cookies.get(_named(request, BEFORE), "")
@@ -82,8 +87,8 @@ def left(request: Request) -> Response:
 
 def same_site(request: Request) -> bool:
     """Whether the browser says that a page of this very server sent the form, as far as it says anything."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in SAME_SITE:
-        return False
+    if (said := request.headers.get("sec-fetch-site")) is not None:
+        return said in SAME_SITE  # behind a proxy the Host that arrives here is not the one that the browser asked for
     origin = request.headers.get("origin", "null")
     return origin == "null" or urlsplit(origin).netloc == request.headers.get("host", "")
 
@@ -104,4 +109,5 @@ def _drop(request: Request, response: Response, name: str) -> None:
 
 
 def _secure(request: Request) -> bool:
-    return request.url.scheme == "https"
+    """Over TLS, or behind a proxy that ends it. Who says so without reason gets a cookie that their own browser does not send."""
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").strip().lower())

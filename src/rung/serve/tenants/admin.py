@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rung.errors import BrokenEnvironment, Busy, RungError, UserError
 from rung.registry.home import Home
 from rung.registry.scopes import Scope, changed
-from rung.registry.served import UNDER_WAY, Wanted
+from rung.registry.served import Wanted
 from rung.registry.tenants import TenantRecord
 from rung.serve.rails import routes as rails
 from rung.serve.tenants.keys import AdminKeys, Holder, TenantKeys, bearer, refused_key
@@ -20,6 +20,7 @@ from rung.serve.tenants.routes import read_body, read_json
 from rung.serve.tenants.told import heard_told, key_told, served_told, served_whole, tenant_told, tenant_whole
 from rung.serve.tenants.voices import refused_field
 from rung.serve.tenants.words import plain
+from rung.serve.types import Asked as Question
 from rung.serve.types import Journal, Refused
 
 if TYPE_CHECKING:
@@ -274,9 +275,18 @@ def _feedback(asked: Asked) -> Any:
 
 
 def _under_way(asked: Asked) -> Any:
-    servers = {one.segment for one in asked.home.segments.all() if one.alive}
-    rows = asked.home.served.find(Wanted(ending=UNDER_WAY), limit=MOST)
-    return {"answers": [served_told(row) for row in rows if row.server in servers]}
+    known = asked.plane.journal.under_way()
+    return {"answers": [{**_begun(one.asked), "ref": one.served.ref, "seconds": round(one.seconds, 3)} for one in known]}
+
+
+def _begun(one: Question) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "tenant": one.tenant.id,
+        "tenant_name": one.tenant.name,
+        "model": plain(one.model),
+        "endpoint": one.endpoint,
+    }
 
 
 def _reload(asked: Asked) -> Any:

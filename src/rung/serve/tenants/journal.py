@@ -18,7 +18,7 @@ from rung.registry.served import REFUSED, Begun, Ended, Making
 from rung.serve.tenants.voices import not_yours, word_of
 from rung.serve.tenants.words import answer_digest, plain, question_digest
 from rung.serve.tenants.writer import Pen, Writer
-from rung.serve.types import Asked, Feedback, Outcome, Refused, Served, Tenant
+from rung.serve.types import Asked, Feedback, Outcome, Refused, Served, Tenant, UnderWay
 
 LONGEST_REASON = 500
 # Equal attempts within so many seconds are one row; of different ones so many, and what comes beyond is counted together.
@@ -27,16 +27,6 @@ OTHERS = "others like it"
 RETRY_S = 5.0
 UNKEPT = "the journal could not be written then"
 LONGEST_DAYS = 36_500.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnderWay:
-    """An answer that has begun and not ended, and the moment (`time.monotonic`) that it began at."""
-
-    asked: Asked
-    served: Served
-    fingerprint: str
-    since: float
 
 
 class ServedJournal:
@@ -58,7 +48,7 @@ class ServedJournal:
         """
         self._home, self._writer, self._engine, self._clock = home, writer, engine, clock
         self._keep_text_days = keep_text_days
-        self._under_way: dict[str, UnderWay] = {}
+        self._under_way: dict[str, tuple[float, Asked, Served]] = {}
         self._lock = threading.Lock()
         self._attempts = _Attempts(writer, clock)
         self.died: list[str] = writer.do(self._bury)
@@ -78,7 +68,7 @@ class ServedJournal:
 
         self._kept(work, Ended(id=asked.id, ending="failed", status=503, reason=UNKEPT))
         with self._lock:
-            self._under_way[asked.id] = UnderWay(asked=asked, served=served, fingerprint=fingerprint, since=self._clock())
+            self._under_way[asked.id] = (self._clock(), asked, served)
 
     def end(self, id: str, outcome: Outcome) -> None:
         """Returns when it is kept. Raises Refused (503) where it cannot be; the same again may do later."""
@@ -124,8 +114,10 @@ class ServedJournal:
 
     def under_way(self) -> list[UnderWay]:
         """What this server is answering now, the longest first."""
+        moment = self._clock()
         with self._lock:
-            return list(self._under_way.values())
+            begun = list(self._under_way.values())
+        return [UnderWay(asked=asked, served=served, seconds=moment - since) for since, asked, served in begun]
 
     def close(self) -> None:
         """Writes what waits, and seals this server's part of the journal."""

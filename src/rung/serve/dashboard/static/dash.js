@@ -22,18 +22,26 @@ if (menu) {
   });
 }
 
-// Parts of a page that are marked `data-live` are taken anew from the page itself: never while somebody writes in one or has
-// something open in it, nor while nobody looks.
+// Parts of a page that are marked `data-live` are taken anew from the page itself: never while somebody writes or selects in one,
+// nor while nobody looks. What is open in one stays so.
 const isBusy = (part) =>
-  part.querySelector("details[open]") !== null ||
   (part.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) ||
   [...part.querySelectorAll("input:not([type=hidden]), textarea")].some((field) => field.value !== field.defaultValue) ||
   (part.contains(getSelection().anchorNode) && !getSelection().isCollapsed);
 
+const called = (details) => details.querySelector("summary").textContent + (details.closest("[aria-labelledby]")?.getAttribute("aria-labelledby") || "");
+
 const renew = (page) => {
+  stale.textContent = "";
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (!fresh || isBusy(part) || fresh.innerHTML === part.innerHTML) continue;
+    const opened = new Set([...part.querySelectorAll("details[open]")].map(called));
+    if (fresh) for (const one of fresh.querySelectorAll("details")) if (opened.has(called(one))) one.open = true;
+    if (!fresh || fresh.innerHTML === part.innerHTML) continue;
+    if (isBusy(part)) {
+      stale.textContent = "What you write in is left as it was.";
+      continue;
+    }
     const focused = part.contains(document.activeElement) ? document.activeElement : null;
     const place = focused && [...part.querySelectorAll("a, button, summary, [tabindex]")].indexOf(focused);
     const scrolled = [...part.querySelectorAll("pre")].map((one) => one.scrollTop);
@@ -53,7 +61,6 @@ if (every) {
         if (answer.status === 401) return location.reload();
         if (!answer.ok) throw new Error(String(answer.status));
         renew(new DOMParser().parseFromString(await answer.text(), "text/html"));
-        stale.textContent = "";
       } catch {
         stale.textContent = "The server does not answer: what is shown may be old.";
       }
