@@ -4,6 +4,7 @@
     python benchmarks/serve.py --registered 1000      with so many adapters registered beside the eight
     python benchmarks/serve.py --llama FOLDER         llama.cpp too, by a llama-cpp-python installed in FOLDER
     python benchmarks/serve.py --rounds 2 --tokens 24 a shorter look
+    python benchmarks/serve.py --threads 1            where others use the machine: threads that wait for each other stand still
 
 What the others do is their engine's own loop, without HTTP, scheduler or text: PEFT's mixed batch (`adapter_names`) over
 transformers' model, and llama.cpp, whose server puts rows of one adapter alone into a batch, with a step for each adapter in turn
@@ -98,13 +99,15 @@ class Server:
 
 def main() -> None:
     options = _options()
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
     with tempfile.TemporaryDirectory() as place:
         home = Path(place) / "home"
         _fill(home)
         folders = make_adapters(home, Path(place) / "adapters", TENANTS + COLD, RANK)
         keys = _register(home, folders, Path(place), options.registered)
         with _server(home, keys) as server:
-            print(f"{BASE}, {_processor()}, load {os.getloadavg()[0]:.0f}, {options.registered} more adapters registered")
+            used = f"{options.threads} threads, load {os.getloadavg()[0]:.0f}"
+            print(f"{BASE}, {_processor()}, {used}, {options.registered} more adapters registered")
             _rates(server, home, folders, options)
             _first_tokens(server, options.tokens)
             _cold(server)
@@ -119,6 +122,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--registered", type=int, default=0)
     parser.add_argument("--llama", default="")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
 
@@ -181,7 +185,8 @@ def _rates(server: Server, home: Path, folders: Sequence[Path], options: argpars
     assert base is not None
     prompts = [QUESTION.format(1000 * tenant) for tenant in range(TENANTS)]
     peft = Peft(base, folders[:TENANTS], prompts)
-    llama = Llama(options.llama, home, folders[:TENANTS], prompts) if options.llama else None
+    site = options.llama
+    llama = Llama(site, home, folders[:TENANTS], prompts, options.threads) if site else None
     ways: dict[str, Callable[[int], tuple[int, float, float]]] = {
         "rung serve, eight adapters": lambda turn: _asked(
             server, [f"t{number}" for number in range(TENANTS)], options.tokens, turn
@@ -195,6 +200,7 @@ def _rates(server: Server, home: Path, folders: Sequence[Path], options: argpars
     for turn in range(options.rounds + 1):
         for name, way in ways.items():
             figures = way(turn)
+            print(f"{name}: {figures[0] / figures[1]:.0f} tokens/s, {figures[0] / figures[2]:.0f} a processor's", file=sys.stderr)
             if turn:  # the first warms
                 measured[name].add(*figures)
     print("\n| | tokens/s, median | best | tokens a second of the processor |\n|---|---|---|---|")

@@ -72,7 +72,7 @@ class Peft:
 class Llama:
     """llama.cpp, by llama-cpp-python's low-level calls: one sequence for each row, one batch for each adapter at every step."""
 
-    def __init__(self, site: str, home: Path, adapters: Sequence[Path], prompts: Sequence[str]) -> None:
+    def __init__(self, site: str, home: Path, adapters: Sequence[Path], prompts: Sequence[str], threads: int) -> None:
         sys.path.insert(0, site)
         import llama_cpp
 
@@ -94,7 +94,7 @@ class Llama:
         self.model = api.llama_model_load_from_file(str(place / "base.gguf").encode(), api.llama_model_default_params())
         params = api.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch, params.n_seq_max = 4096 * 2, 512, 512, len(prompts)
-        params.n_threads = params.n_threads_batch = 2
+        params.n_threads = params.n_threads_batch = threads
         self.context = api.llama_init_from_model(self.model, params)
         load = api.llama_adapter_lora_init
         self.adapters = [load(self.model, str(place / f"{number}.gguf").encode()) for number in range(len(adapters))]

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from rung.engine.backend import Backend
 from rung.engine.retrieval.retriever import Retriever
 from rung.engine.runtime import Runtime
-from rung.errors import UserError
+from rung.errors import UserError, did_you_mean
 from rung.parts import Retrieval
 from rung.sources.base import BaseReference
 from rung.storage import Blobs
@@ -48,6 +48,24 @@ class Limits:
     warm_bytes: int = 2 * GIB
     waiting: int = 1024
     waiting_each: int = 256
+
+    @classmethod
+    def read(cls, words: Sequence[str]) -> Limits:
+        """Of `rows=16`, `warm_mib=512` and the like: bytes are said in MiB. Raises UserError for what is none of them."""
+        said: dict[str, int] = {}
+        for word in words:
+            name, _, value = word.partition("=")
+            field_name = f"{name.removesuffix('_mib')}_bytes" if name.endswith("_mib") else name
+            if field_name not in _LIMITS or name.endswith("_bytes"):
+                known = [one.replace("_bytes", "_mib") for one in _LIMITS]
+                raise UserError(f"no limit of the engine is called '{name}'", hint=did_you_mean(name, known))
+            if not value.isascii() or not value.isdigit() or int(value) < 1:
+                raise UserError(f"{name} is '{value}', not a whole number above 0", hint=f"Write {name}=64.")
+            said[field_name] = int(value) << 20 if field_name.endswith("_bytes") else int(value)
+        return cls(**said)
+
+
+_LIMITS = tuple(one.name for one in fields(Limits))
 
 
 @dataclass(frozen=True, kw_only=True)

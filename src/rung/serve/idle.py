@@ -15,6 +15,8 @@ ANYONE = Tenant(id="local", name="local")
 class NoKeys:
     """Whoever comes is the one tenant: for a server that only this machine can reach."""
 
+    asks = False
+
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         return ANYONE
 
@@ -57,6 +59,12 @@ class NoJournal:
 
 class NoRouter:
     """A name is answered by the version that it stands for."""
+
+    def start(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
 
     def route(self, asked: Asked, served: Served) -> Served:
         return served

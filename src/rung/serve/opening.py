@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from rung.errors import UserError, did_you_mean
 from rung.serve.blobs import CheckedBlobs
 from rung.serve.door import Door
-from rung.serve.idle import NoKeys, NoQuotas
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
 from rung.serve.rails.line import open_rails
+from rung.serve.rollout import open_router
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
 from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
+from rung.serve.tenants.once import OnceThereAreTenants
 from rung.serve.tenants.tenancy import open_tenancy
+from rung.sources.base import WEIGHTS
 
 if TYPE_CHECKING:
     from rung.registry.home import Home
@@ -31,6 +33,8 @@ class Settings:
     names    shell patterns of what it serves; all that is registered where there are none
     engines  servers in the place of bases, as `Engine.read` takes them
     limits   on what comes in
+    takes    what each base in this process may take, as the engine's `Limits.read` has it; `int8` among them has all answer from
+             weights of int8 that their own check admits
     traces   whether spans go to OpenTelemetry's exporter
     keep_text_days  how long the journal keeps the words of questions and answers; None: only their digests
     """
@@ -38,6 +42,7 @@ class Settings:
     names: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    takes: tuple[str, ...] = ()
     traces: bool = False
     keep_text_days: float | None = None
 
@@ -45,6 +50,7 @@ class Settings:
 def open_door(home: Home, settings: Settings) -> Door:
     """Raises UserError where a pattern fits no name, and for an engine that is none."""
     from rung.engine.http.vllm.engines import Engine, with_engines
+    from rung.engine.live import Limits as EngineLimits
     from rung.engine.live import open_live_runtime, totals
 
     blobs = CheckedBlobs(home.blobs)
@@ -53,7 +59,9 @@ def open_door(home: Home, settings: Settings) -> Door:
     _refuse_fitting_none(home, settings.names)
     standing = Standing()
     spans: Spans = OpenTelemetry() if settings.traces else NoSpans()
-    runtime = open_live_runtime(home.path, blobs)
+    limits = EngineLimits.read([word for word in settings.takes if word not in WEIGHTS])
+    weights = next((word for word in settings.takes if word in WEIGHTS), "")
+    runtime = open_live_runtime(home.path, blobs, limits, weights=weights)
     answers = with_engines(runtime, engines, home.path, blobs)
 
     def figures() -> Mapping[str, float]:
@@ -62,12 +70,12 @@ def open_door(home: Home, settings: Settings) -> Door:
 
     engine = answers.engine
     tenancy = open_tenancy(home, engine=lambda served: engine(served.candidate.base), keep_text_days=settings.keep_text_days)
-    # A home that has never had a tenant asks nobody for a key, and nobody can have a quota there.
-    has_tenants = home.tenants.any()
+    tenants = OnceThereAreTenants(home.tenants.any, tenancy.keys, tenancy.quotas)
     rails = open_rails(home)
     return Door(
         home=home,
         runtime=answers,
+        router=open_router(home, answers),
         names=names,
         limits=settings.limits,
         meters=Meters(figures),
@@ -76,8 +84,8 @@ def open_door(home: Home, settings: Settings) -> Door:
         stacks=open_stacks(home, names, rails.rules),
         standing=standing,
         engine=engine,
-        keys=tenancy.keys if has_tenants else NoKeys(),
-        quotas=tenancy.quotas if has_tenants else NoQuotas(),
+        keys=tenants,
+        quotas=tenants,
         journal=tenancy.journal,
     )
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.serve.bases import expect, warm
-from rung.serve.door import Door
-from rung.serve.idle import NoKeys
+from rung.serve.door import Door, asks_for_keys
 
 if TYPE_CHECKING:
     from rung.registry.names import Version
@@ -82,9 +81,11 @@ def run(door: Door, planes: Sequence[Plane], versions: Sequence[Version] = (), s
     warming = threading.Thread(target=warm, args=(door, versions, stop), name="warm", daemon=True)
     warming.start()
     try:
+        door.router.start()
         asyncio.run(_serve(door, planes, started))
     finally:
         stop.set()
+        door.router.close()
         for plane in planes:
             plane.listens.close()
 
@@ -142,7 +143,7 @@ def server_for(app: Any, door: Door) -> Any:
 
 def has_keys(door: Door) -> bool:
     """Whether who asks must show a key."""
-    return not isinstance(door.keys, NoKeys)
+    return asks_for_keys(door)
 
 
 def _allow_many_connections(connections: int) -> None:

@@ -30,6 +30,7 @@ TITLES = ("model", "version", "rung", "aliases")
 )
 @click.option("--admin-port", type=click.IntRange(0, 65535), help="Of the admin plane, on 127.0.0.1. [default: the port behind]")
 @click.option("--keep-text", type=click.FloatRange(min=0, min_open=True), help="Keep words of questions and answers, so many days.")
+@click.option("--take", help="What each base may take: rows=32,warm_mib=2048,known_mib=1024,waiting=1024. int8: its weights so.")
 @click.option("--traces", is_flag=True, help="Send OpenTelemetry spans to where OTEL_EXPORTER_OTLP_ENDPOINT says.")
 @json_option
 def command(host: str, port: int, as_json: bool, **said: Any) -> None:
@@ -49,6 +50,7 @@ def command(host: str, port: int, as_json: bool, **said: Any) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with open_home(write=True) as home:
         parts = {"names": _words(said["names"]), "engines": said["engines"], "traces": said["traces"]}
+        parts |= {"takes": _words(said["take"])}
         parts |= {"keep_text_days": said["keep_text"]}
         at = At(host=host, port=port, admin_port=said["admin_port"])
         serve(home, at, warm=_words(said["warm"]), as_json=as_json, **parts)
