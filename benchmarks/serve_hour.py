@@ -117,6 +117,13 @@ class Load:
             thread.start()
         return threads
 
+    def all_once(self) -> None:
+        """Every question of every name, and what is strange."""
+        for name, text in self.expected:
+            self._post({"model": name, "messages": [{"role": "user", "content": text}], "temperature": 0})
+        for seed in range(20):
+            self._strange(random.Random(seed))
+
     def _client(self, number: int) -> None:
         lots = random.Random(self.seed * 100 + number)
         while not self.stop.is_set():
@@ -288,8 +295,9 @@ def _run(server: Server, load: Load, seconds: float, lots: random.Random) -> Non
         server.start()
         if lots.random() < 0.3:
             server.lock(lots.uniform(0.2, 3.0))
-    time.sleep(min(20.0, seconds / 10))
-    while time.monotonic() < began + seconds:
+    load.all_once()  # what is kept for the next question is there, before memory is looked at
+    end = max(began + seconds, time.monotonic() + seconds / 2)
+    while time.monotonic() < end:
         server.look()
         hinder = lots.choices((server.lock, server.fill_disk, time.sleep), (1, 1, 4))[0]
         hinder(lots.uniform(0.5, 3.0))
@@ -311,6 +319,7 @@ def _told(folder: Path, load: Load, server: Server) -> int:
         open_still = [id for id in load.whole if (row := rows[id]) is None or row.ending in (UNDER_WAY, DIED)]
         faults = home.integrity.faults()
     early, late = _early_and_late(server.memory)
+    print("memory of the server in MB:", *(f"{one:.0f}" for one in server.memory))
     print(f"{load.came['answers']:,} answers compared, {server.kills} ends of the server; {dict(sorted(load.came.items()))}")
     print(f"wrong answers: {len(load.wrong)} {load.wrong[:3]}")
     print(f"answers that were seen and are not in the journal: {len(lost)}; whole ones without their end: {len(open_still)}")

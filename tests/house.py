@@ -113,7 +113,7 @@ CONTRACT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
-MAX_OPTIONS = 120
+MAX_OPTIONS = 132
 
 
 @dataclass(frozen=True, kw_only=True)

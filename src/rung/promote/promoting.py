@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -49,11 +49,24 @@ def version_of(home: Home, ref: str) -> Version:
     return found
 
 
-def promote(home: Home, ref: str, alias: str, *, load: LoadTask, break_glass: str | None = None) -> Promotion:
+def _nothing_beside(_move: Move) -> None:
+    """The move is all."""
+
+
+def promote(
+    home: Home,
+    ref: str,
+    alias: str,
+    *,
+    load: LoadTask,
+    break_glass: str | None = None,
+    beside: Callable[[Move], object] = _nothing_beside,
+) -> Promotion:
     """Moves an alias to a version, where its receipt, the champion, and what its task's consequence asks for allow it.
 
     break_glass  a reason to do it though they do not: what did not hold is written into the audit
     load         the task of a lock (digest), where its file is at hand as it was
+    beside       writes what is to be kept with the move or not at all; what it raises undoes the move
 
     Raises UserError for what is not registered, for a version whose files are not what was registered, whatever the reason, and
     where another has moved the alias meanwhile.
@@ -85,6 +98,7 @@ def promote(home: Home, ref: str, alias: str, *, load: LoadTask, break_glass: st
             receipt=wanted.receipt.digest if wanted.receipt else "",
         )
         home.audit.append("conditions", move.ref, {"version": version.version, "found": [asdict(one) for one in found]})
+        beside(move)
     return Promotion(ref=version.ref, alias=alias, before=before, conditions=found, move=move)
 
 

@@ -62,14 +62,18 @@ class Approvals:
 
 def until(moment: str, duration: str) -> str:
     """The moment (ISO 8601) that comes `duration` after another: 30m, 12h, 7d or 2w. Raises UserError for what is none of these."""
+    return later(moment, duration, option="--expires", what="an approval", at_most="then somebody looks at it again")
+
+
+def later(moment: str, duration: str, *, option: str, what: str, at_most: str) -> str:
+    """The same for whatever lasts so long, at most a year; the option that asked for it is named where it is wrong."""
     found = DURATION.fullmatch(duration)
-    hint = "Write a number and m, h, d or w: --expires 7d."
     if not found or not int(found["number"]):
-        raise UserError(f"'{duration}' is no duration", hint=hint)
+        raise UserError(f"'{duration}' is no duration", hint=f"Write a number and m, h, d or w: {option} 7d.")
     try:
         length = timedelta(**{UNITS[found["unit"]]: int(found["number"])})
     except OverflowError:
         length = LONGEST + LONGEST
     if length > LONGEST:
-        raise UserError(f"an approval for {duration} is too long", hint="At most a year (366d): then somebody looks at it again.")
+        raise UserError(f"{what} for {duration} is too long", hint=f"At most a year (366d): {at_most}.")
     return (datetime.fromisoformat(moment) + length).isoformat(timespec="milliseconds")

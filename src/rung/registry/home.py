@@ -48,6 +48,7 @@ from rung.registry.others import Others
 from rung.registry.places import Places, asked_for, open_blobs, settle
 from rung.registry.reach import Reach
 from rung.registry.receipts import Receipts
+from rung.registry.rollouts import Rollouts
 from rung.registry.runs import Runs
 from rung.registry.segments import Segments
 from rung.registry.served import Served
@@ -130,6 +131,7 @@ class Home:
         self.reach = Reach(database)
         self.looks = Looks(database)
         self.jobs = Jobs(database)
+        self.rollouts = Rollouts(database, self.audit)
         self.workers = Workers(database)
         self.tenants = Tenants(database, self.audit)
         self.api_keys = ApiKeys(database, self.audit)

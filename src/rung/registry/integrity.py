@@ -20,6 +20,8 @@ from rung.registry.keys import KEY, Identity
 from rung.registry.locks import LOCKED, told_of
 from rung.registry.origins import RECEIVED, Origins
 from rung.registry.others import KNOWN, Others
+from rung.registry.rollouts import ROLLOUT, event_of
+from rung.registry.rollouts import told_of as told_of_event
 from rung.registry.segments import SEAL, SEGMENT, seal_of, segment_of
 from rung.registry.served_faults import served_faults, served_remarks
 from rung.registry.tenants import TENANT
@@ -78,6 +80,10 @@ def _other(row: Any) -> tuple[str, Mapping[str, Any]]:
     return row.fingerprint, {name: getattr(row, name) for name in ("fingerprint", "kind", "name", "home", "public")}
 
 
+def _rollout(row: Any) -> tuple[str, Mapping[str, Any]]:
+    return row.rollout, told_of_event(event_of(row))
+
+
 def _tenant(row: Any) -> tuple[str, Mapping[str, Any]]:
     return row.tenant, told_of_tenant(row._mapping)
 
@@ -115,6 +121,7 @@ KEPT = (
     Kept(table=tables.approvals, kinds=("approval",), told=_signed),
     Kept(table=tables.origins, kinds=(RECEIVED,), told=_origin),
     Kept(table=tables.others, kinds=(KNOWN,), told=_other),
+    Kept(table=tables.rollout_events, kinds=(ROLLOUT,), told=_rollout),
     Kept(table=served_tables.tenant_changes, kinds=(TENANT,), told=_tenant),
     Kept(table=served_tables.api_keys, kinds=(API_KEY,), told=_api_key),
     Kept(table=served_tables.api_key_ends, kinds=(ENDED,), told=_api_key_end),

@@ -127,6 +127,22 @@ job_events = _table(
     _text("said"),
     UniqueConstraint("job", "number"),
 )
+rollouts = _table("rollouts", _text("id", unique=True), _text("name"), _text("plan"), _text("secret"), _text("who"))
+rollout_events = Table(
+    "rollout_events",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _text("rollout"),
+    Column("number", Integer, nullable=False),
+    _text("kind"),
+    _text("state"),
+    Column("step", Integer, nullable=False),
+    _text("said"),
+    _text("evidence"),
+    _text("who"),
+    _text("created"),
+    UniqueConstraint("rollout", "number"),
+)
 origins = _table(
     "origins",
     _text("name"),
@@ -218,6 +234,35 @@ leases = Table(
     _text("token"),
     _text("since"),
     Column("beat", Float, nullable=False),
+)
+
+# Where each rollout stands; and what was seen of its answers, which is only added to, and cleared when nobody asks for it any more.
+rollout_states = Table(
+    "rollout_states",
+    metadata,
+    Column("rollout", Text, primary_key=True),
+    _text("name", index=True),
+    Column("place", Integer, nullable=False),
+    _text("state"),
+    Column("number", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    _text("ends"),
+    _text("said"),
+    _text("updated"),
+)
+rollout_seen = Table(
+    "rollout_seen",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _text("rollout", index=True),
+    _text("answer", index=True),
+    _text("kind"),
+    _text("arm"),
+    _text("unit"),
+    Column("share", Float, nullable=False),
+    _text("scores"),
+    _text("told"),
+    _text("created"),
 )
 
 # Where each job stands: its last event, who has it, and what it said last. `place` is its number in the queue.

@@ -58,6 +58,12 @@ class NoJournal:
 class NoRouter:
     """A name is answered by the version that it stands for."""
 
+    def start(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
     def route(self, asked: Asked, served: Served) -> Served:
         return served
 

@@ -14,6 +14,7 @@ from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
 from rung.serve.rails.line import open_rails
+from rung.serve.rollout import open_router
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
 from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
@@ -75,6 +76,7 @@ def open_door(home: Home, settings: Settings) -> Door:
     return Door(
         home=home,
         runtime=answers,
+        router=open_router(home, answers),
         names=names,
         limits=settings.limits,
         meters=Meters(figures),

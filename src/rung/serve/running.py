@@ -82,9 +82,11 @@ def run(door: Door, planes: Sequence[Plane], versions: Sequence[Version] = (), s
     warming = threading.Thread(target=warm, args=(door, versions, stop), name="warm", daemon=True)
     warming.start()
     try:
+        door.router.start()
         asyncio.run(_serve(door, planes, started))
     finally:
         stop.set()
+        door.router.close()
         for plane in planes:
             plane.listens.close()
 

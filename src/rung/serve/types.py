@@ -231,6 +231,12 @@ class Journal(Protocol):
 class Router(Protocol):
     """Which version answers where a rollout is under way."""
 
+    def start(self) -> None:
+        """Looks at the registry and judges from now on, beside the questions. Raises RungError where it cannot be read."""
+
+    def close(self) -> None:
+        """No more; what was seen is written down."""
+
     def route(self, asked: Asked, served: Served) -> Served:
         """The same, or the version of an arm, by what is sticky of who asks. Never a version that was rolled back."""
 
