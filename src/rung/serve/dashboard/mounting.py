@@ -14,6 +14,7 @@ from rung.serve.dashboard.app import build_dashboard
 from rung.serve.dashboard.data import Admins, Controls, Said, Trial
 from rung.serve.dashboard.journal import KeptJournal
 from rung.serve.dashboard.people import KeptHolds, KeptTenants
+from rung.serve.dashboard.rolling import KeptRollouts
 from rung.serve.tenants.keys import AdminKeys, TenantKeys, refused_key
 from rung.serve.types import Asked, Refused, Tenant
 
@@ -40,6 +41,7 @@ def controls_of(door: Door) -> Controls:
         admins=admins,
         refused=lambda: door.journal.refuse(None, "admin key", refused_key("shown")),
         journal=KeptJournal(home),
+        rollouts=KeptRollouts(home),
         holds=KeptHolds(home),
         tenants=KeptTenants(home, _reload(door)),
         asks=DoorAsks(door),
