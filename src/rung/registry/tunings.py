@@ -16,7 +16,8 @@ from sqlalchemy import Select, insert, select
 from rung.json_form import as_json, canonical_json, digest, from_json
 from rung.registry import tables
 from rung.registry.db import Database, now
-from rung.registry.servers import add_once
+from rung.registry.servers import IN_ONE_SELECT, add_once
+from rung.types import batches
 
 PREFIX = "ftjob-"
 # What the names of tuned models begin with.
@@ -221,9 +222,9 @@ class Tunings:
         return [replace(tuning, end=ends.get(tuning.id)) for tuning in found]
 
     def _ends(self, names: list[str]) -> dict[str, TuningEnd]:
-        columns = tables.tuning_ends.c
         wanted = select(tables.tuning_ends)
-        rows = self._database.rows(wanted.where(columns.tuning == names[0]) if len(names) == 1 else wanted) if names else []
+        parts = batches(names, IN_ONE_SELECT)
+        rows = [row for some in parts for row in self._database.rows(wanted.where(tables.tuning_ends.c.tuning.in_(some)))]
         return {
             row.tuning: TuningEnd(
                 model=row.model,

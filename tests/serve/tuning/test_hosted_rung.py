@@ -16,6 +16,7 @@ import yaml
 from serving_home import plain, register, serving
 
 from rung.climb import steps
+from rung.climb.outlook.telling import Outlook
 from rung.climb.record import spent
 from rung.engine.http.tuning import run as running
 from rung.errors import UserError
@@ -148,6 +149,13 @@ def test_a_climb_has_its_base_tuned_and_asks_what_came_of_it(
     with open_home(home, write=True) as mine:
         climb = steps.open_climb(task, mine, Silent())
         with climb.lease:
+            foreseen = rung_named("r4b_hosted").foresee(task, None, climb.context("foreseen"))
+            [bought] = foreseen.asks
+            Outlook(climb).foretell()
+            said = climb.record.foreseen
+            assert said is not None, "what it will cost can be told"
+            step = said.step("built/r4b_hosted")
+            assert step.amount.usd.most == bought.usd.most > bought.usd.expected > 0
             steps.build(climb, "r4b_hosted")
             steps.measure(climb, "r4b_hosted")
             candidate = climb.candidate("r4b_hosted")

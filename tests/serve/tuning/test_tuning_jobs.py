@@ -146,6 +146,7 @@ def test_another_tenants_job_and_file_are_not_there(server: TuningServer) -> Non
     for ask in (ben.retrieve, ben.cancel, ben.pause, ben.resume, ben.list_events, ben.checkpoints.list):
         with pytest.raises(openai.NotFoundError):
             ask(job.id)
+    assert ("ben", f"/v1/fine_tuning/jobs/{job.id}/cancel", 404) in server.journal.told, "the attempt is written down"
     with pytest.raises(openai.BadRequestError, match="not one of your files"):
         ben.create(model="base", training_file=job.training_file)
     assert list(ben.list()) == []

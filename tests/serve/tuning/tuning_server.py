@@ -40,10 +40,21 @@ class Names:
 
 
 @dataclass
+class Refusals:
+    """What a journal would keep: who was refused what."""
+
+    told: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def refuse(self, tenant: Tenant, what: str, refused: Refused) -> None:
+        self.told.append((tenant.id, what, refused.status))
+
+
+@dataclass
 class Door:
     home: Home
     names: Names
     limits: Limits = field(default_factory=Limits)
+    journal: Refusals = field(default_factory=Refusals)
 
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         if not authorization:
@@ -60,6 +71,7 @@ class TuningServer:
     home: Home
     faults: list[Fault] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    journal: Refusals = field(default_factory=Refusals)
 
     def client(self, key: str = "anna", **options: Any) -> Any:
         from openai import OpenAI
@@ -115,8 +127,10 @@ def tuning_server(home: Home, base: Path | str) -> Iterator[TuningServer]:
     async def refused(_request: Any, error: Refused) -> JSONResponse:
         return JSONResponse(error.body, status_code=error.status)
 
-    app.include_router(router(Door(home, Names(home, base))))  # type: ignore[arg-type]
+    door = Door(home, Names(home, base))
+    app.include_router(router(door))  # type: ignore[arg-type]
     faulty = Faulty(app)
+    faulty.server.journal = door.journal
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(faulty, log_level="warning", lifespan="off"))

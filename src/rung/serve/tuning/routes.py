@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import APIRouter, Request
@@ -32,6 +33,7 @@ T = TypeVar("T")
 # What a form has beside its file, and seconds within which all of it must have come.
 FORM_BYTES, FORM_S = 1 << 16, 3600.0
 MOST_FIELDS = 8
+HTTP_404, HTTP_429, LONGEST_PATH = 404, 429, 200
 FILES_PAGE, JOBS_PAGE, CHECKPOINTS_PAGE, MOST_JOBS = 10_000, 20, 10, 1000
 
 
@@ -49,51 +51,51 @@ def _files(routes: APIRouter, door: Door) -> None:
 
     @routes.post("/v1/files")
     async def create(request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
+        who = await _who(door, request)
         async with _form(request) as form:
             given = form.get("file")
             fields = {key: value for key, value in form.items() if isinstance(value, str)}
             if not isinstance(given, UploadFile):
                 raise Refused(400, "'file' is a required property", param="file")
             coming = Upload(filename=given.filename or "upload", stream=given.file)
-            stored = await _waited(lambda: upload(home, tenant, coming, fields))
+            stored = await who.gets(lambda: upload(home, who.tenant, coming, fields))
         return JSONResponse(told_file(stored))
 
     @routes.get("/v1/files")
     async def listed(request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
+        who = await _who(door, request)
         asked = request.query_params
         newest_first, limit = _newest_first(request), _limit(request, FILES_PAGE, FILES_PAGE)
 
         def found() -> list[StoredFile]:
-            after = own_file(home, tenant, asked["after"]) if asked.get("after") else None
+            after = own_file(home, who.tenant, asked["after"]) if asked.get("after") else None
             purpose = asked.get("purpose", "")
-            return home.files.of(tenant.id, purpose=purpose, after=after, limit=limit + 1, newest_first=newest_first)
+            return home.files.of(who.tenant.id, purpose=purpose, after=after, limit=limit + 1, newest_first=newest_first)
 
-        some = await _waited(found)
+        some = await who.gets(found)
         return JSONResponse(page([told_file(file) for file in some[:limit]], has_more=len(some) > limit))
 
     @routes.get("/v1/files/{name}")
     async def one(name: str, request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
-        return JSONResponse(told_file(await _waited(lambda: own_file(home, tenant, name))))
+        who = await _who(door, request)
+        return JSONResponse(told_file(await who.gets(lambda: own_file(home, who.tenant, name))))
 
     @routes.delete("/v1/files/{name}")
     async def deleted(name: str, request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
+        who = await _who(door, request)
 
         def delete() -> str:
-            file = own_file(home, tenant, name)
-            home.files.delete(tenant.id, file.id)
+            file = own_file(home, who.tenant, name)
+            home.files.delete(who.tenant.id, file.id)
             return file.id
 
-        return JSONResponse({"id": await _waited(delete), "object": "file", "deleted": True})
+        return JSONResponse({"id": await who.gets(delete), "object": "file", "deleted": True})
 
     @routes.get("/v1/files/{name}/content")
     async def content(name: str, request: Request) -> FileResponse:
-        tenant = await _tenant(door, request)
-        file = await _waited(lambda: own_file(home, tenant, name))
-        path = await _waited(lambda: home.blobs.local(file.digest))
+        who = await _who(door, request)
+        file = await who.gets(lambda: own_file(home, who.tenant, name))
+        path = await who.gets(lambda: home.blobs.local(file.digest))
         headers = {"X-Content-Type-Options": "nosniff"}
         return FileResponse(path, media_type="application/octet-stream", filename=file.filename, headers=headers)
 
@@ -106,44 +108,44 @@ def _jobs(routes: APIRouter, door: Door) -> None:
 
     @routes.post("/v1/fine_tuning/jobs")
     async def create(request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
+        who = await _who(door, request)
         asked = read_request(await _body(door, request), request.headers.get("idempotency-key", ""))
 
         def made() -> dict[str, Any]:
-            served = door.names.resolve(asked.asked.model, tenant)
-            return told(jobs.create(home, tenant, asked, served))
+            served = door.names.resolve(asked.asked.model, who.tenant)
+            return told(jobs.create(home, who.tenant, asked, served))
 
-        return JSONResponse(await _waited(made))
+        return JSONResponse(await who.gets(made))
 
     @routes.get("/v1/fine_tuning/jobs")
     async def listed(request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
+        who = await _who(door, request)
         limit, after = _limit(request, JOBS_PAGE, MOST_JOBS), request.query_params.get("after")
         wanted = _metadata(request)
 
         def found() -> dict[str, Any]:
-            behind = jobs.own_job(home, tenant, after) if after else None
-            every = home.tunings.of(tenant.id, after=behind)
+            behind = jobs.own_job(home, who.tenant, after) if after else None
+            every = home.tunings.of(who.tenant.id, after=behind)
             fitting = [one for one in every if wanted is None or _fits(one, wanted)]
             return page([told(one) for one in fitting[:limit]], has_more=len(fitting) > limit)
 
-        return JSONResponse(await _waited(found))
+        return JSONResponse(await who.gets(found))
 
     @routes.get("/v1/fine_tuning/jobs/{name}")
     async def one(name: str, request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
-        return JSONResponse(await _waited(lambda: told(jobs.own_job(home, tenant, name))))
+        who = await _who(door, request)
+        return JSONResponse(await who.gets(lambda: told(jobs.own_job(home, who.tenant, name))))
 
     def changing(what: str, change: Callable[[Any, Tuning], None]) -> None:
         @routes.post(f"/v1/fine_tuning/jobs/{{name}}/{what}", name=what)
         async def changed(name: str, request: Request) -> JSONResponse:
-            tenant = await _tenant(door, request)
+            who = await _who(door, request)
 
             def done() -> dict[str, Any]:
-                change(home, jobs.own_job(home, tenant, name))
-                return told(jobs.own_job(home, tenant, name))
+                change(home, jobs.own_job(home, who.tenant, name))
+                return told(jobs.own_job(home, who.tenant, name))
 
-            return JSONResponse(await _waited(done))
+            return JSONResponse(await who.gets(done))
 
     changing("cancel", jobs.cancel)
     changing("pause", jobs.pause)
@@ -155,29 +157,29 @@ def _of_a_job(routes: APIRouter, door: Door) -> None:
 
     @routes.get("/v1/fine_tuning/jobs/{name}/events")
     async def events(name: str, request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
+        who = await _who(door, request)
         limit, before = _limit(request, JOBS_PAGE, MOST_JOBS), _cursor(request, EVENT)
 
         def found() -> dict[str, Any]:
-            tuning = jobs.own_job(home, tenant, name)
+            tuning = jobs.own_job(home, who.tenant, name)
             some = home.tunings.events(tuning.id, before=before, limit=limit + 1)
             return page([told_event(event) for event in some[:limit]], has_more=len(some) > limit)
 
-        return JSONResponse(await _waited(found))
+        return JSONResponse(await who.gets(found))
 
     @routes.get("/v1/fine_tuning/jobs/{name}/checkpoints")
     async def checkpoints(name: str, request: Request) -> JSONResponse:
-        tenant = await _tenant(door, request)
+        who = await _who(door, request)
         limit, before = _limit(request, CHECKPOINTS_PAGE, MOST_JOBS), _cursor(request, CHECKPOINT)
 
         def found() -> dict[str, Any]:
-            tuning = jobs.own_job(home, tenant, name)
+            tuning = jobs.own_job(home, who.tenant, name)
             every = home.tunings.checkpoints(tuning.id)
             known = [one.cursor for one in every]
             some = every[known.index(before) + 1 :] if before in known else every if before is None else []
             return page([told_checkpoint(tuning, one) for one in some[:limit]], has_more=len(some) > limit)
 
-        return JSONResponse(await _waited(found))
+        return JSONResponse(await who.gets(found))
 
 
 async def _waited(act: Callable[[], T]) -> T:
@@ -188,8 +190,28 @@ async def _waited(act: Callable[[], T]) -> T:
         raise refusal(error, "fine_tuning") from error
 
 
-async def _tenant(door: Door, request: Request) -> Tenant:
-    return await _waited(lambda: door.tenant(request.headers.get("authorization"), address_of(request)))
+@dataclass(frozen=True, kw_only=True)
+class _Who:
+    """A tenant with a request. What is refused as not being there is written down: it may be another's."""
+
+    door: Door
+    tenant: Tenant
+    path: str
+
+    async def gets(self, act: Callable[[], T]) -> T:
+        """What a thread makes of it. Raises Refused, whatever went wrong."""
+        try:
+            return await _waited(act)
+        except Refused as refused:
+            if refused.status in (HTTP_404, HTTP_429):
+                told = refused
+                await _waited(lambda: self.door.journal.refuse(self.tenant, self.path, told))
+            raise
+
+
+async def _who(door: Door, request: Request) -> _Who:
+    tenant = await _waited(lambda: door.tenant(request.headers.get("authorization"), address_of(request)))
+    return _Who(door=door, tenant=tenant, path=request.url.path[:LONGEST_PATH])
 
 
 async def _body(door: Door, request: Request) -> Any:
