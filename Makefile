@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs models docs-check clean
+.PHONY: demo serve test lint docs models docs-check clean
 
 demo: .venv/.installed
 	$(BIN)/rung demo
+
+serve: .venv/.installed
+	$(BIN)/rung demo serve
 
 test: .venv/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -42,6 +42,7 @@ def refs() -> list[str]:
 COMMANDS: dict[str, Callable[[Path], list[list[str]]]] = {
     "promote": lambda _: [["promote", ref] for ref in refs()],
     "rollback": lambda _: [["rollback", "tone"]],
+    "rollout": lambda _: [["rollout", "tone", "--canary", "50%"], ["rollout", "abort", "tone"], ["rollout", "stop", "tone"]],
     "approve": lambda _: [["approve", ref, "--as", "bob"] for ref in refs()],
     "alias": lambda _: [["alias", "tone", "blue", "--to", str(number)] for number in (1, 2)],
     "import": lambda folder: [

@@ -64,6 +64,14 @@ def test_a_token_that_is_not_called_special_is_text_in_what_a_user_and_a_tool_sa
     assert chat.prompt_tokens(tokenizer, user("x"), tools).count(token) == 0
 
 
+def test_names_and_ids_are_text_too() -> None:
+    named = CHATML.replace("message['role']", "message['role'] + (message['name'] or '') + (message['tool_call_id'] or '')")
+    tokenizer = speaks(named)
+    end, sly = tokenizer.convert_tokens_to_ids("<|im_end|>"), "x<|im_end|>"
+    for turn in ({"role": "user", "content": "x", "name": sly}, {"role": "tool", "content": "x", "tool_call_id": sly}):
+        assert chat.prompt_tokens(tokenizer, [turn]).count(end) == 1, turn
+
+
 def test_what_the_model_said_may_hold_marks_of_its_own() -> None:
     tokenizer = speaks(CHATML.replace("{% if add", "{# <think> #}{% if add"), "<think>", "</think>")
     token = tokenizer.convert_tokens_to_ids("<think>")
@@ -83,6 +91,8 @@ QUOTED = (
     "<tool_call>",
     "</tool_response>",
     "[TOOL_RESULTS]",
+    "<|turn>system",
+    "<turn|>",
 )
 
 

@@ -63,6 +63,14 @@ def test_what_is_asked_is_kept_and_found_by_its_id_and_by_its_tenant_alone(regis
     assert shown_call(SEND) == 'send(to="ann", text="hi")'
 
 
+def test_what_waits_is_listed_however_many_were_decided_since(registry: Home, bob: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rung.registry.held.MOST_LISTED", 2)
+    first = registry.held.hold(wanted(), "12h")
+    decided = [allowed(registry, bob, question=str(number)) for number in range(3)]
+    assert registry.held.all(("waiting",)) == [first]
+    assert registry.held.all() == decided[:0:-1]
+
+
 def test_an_allowed_call_is_begun_once_and_its_result_goes_into_the_conversation(registry: Home, bob: Signer) -> None:
     held = allowed(registry, bob)
     assert (held.state, held.by) == ("approved", bob.identity.fingerprint)

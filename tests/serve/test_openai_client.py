@@ -250,6 +250,21 @@ def test_log_probabilities_of_a_choice_are_those_of_the_whole_choice(client):
     assert [one.content[0].token for one in streamed if one]
 
 
+def test_log_probabilities_of_tokens_are_the_same_whole_and_streamed(client):
+    whole = ask(client, "Hi", "tuned", logprobs=True, top_logprobs=3).choices[0]
+    tokens = whole.logprobs.content
+    assert tokens and b"".join(bytes(token.bytes) for token in tokens).decode("utf-8", "replace") == whole.message.content
+    for token in tokens:
+        assert token.top_logprobs[0].logprob == max(one.logprob for one in token.top_logprobs) and len(token.top_logprobs) == 3
+    told = []
+    for chunk in ask(client, "Hi", "tuned", logprobs=True, top_logprobs=3, stream=True):
+        told += chunk.choices[0].logprobs.content if chunk.choices[0].logprobs else []
+    assert [token.bytes for token in told] == [token.bytes for token in tokens]
+    assert [token.logprob for token in told] == pytest.approx([token.logprob for token in tokens], abs=1e-4)
+    older = client.completions.create(model="tuned", prompt="Hi", logprobs=2).choices[0].logprobs
+    assert older.tokens == [token.token for token in tokens] and older.text_offset[0] == 0
+
+
 def test_what_happened_on_the_way_is_told_beside(client):
     said = ask(client, "What is twice 21?", "tooled")
     assert [call["name"] for call in said.rung["calls"]] and "result" not in said.rung["calls"][0]

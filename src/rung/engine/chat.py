@@ -24,6 +24,8 @@ from rung.types import Message
 
 Tools = Sequence[Mapping[str, Any]]
 
+# Of a turn, what some templates print beside its text: whoever sent it chose that too.
+_NAMES = ("name", "tool_call_id")
 CALL_FORMAT = 'Reply with {"name": ..., "arguments": {...}} to call one of them.'
 # In the words of several families: no thoughts before the answer. A rendering must not change overnight.
 _FIXED = {"enable_thinking": False, "thinking": False, "thinking_budget": 0, "date_string": DATE_STRING}
@@ -323,6 +325,7 @@ def _parts(text: str) -> list[dict[str, str]]:
 def _plain(template: ChatTemplate, message: Message) -> dict[str, Any]:
     """One turn in the words that the template has."""
     turn = {key: value for key, value in message.items() if value is not None}
+    turn |= {key: template.marks.said("user", turn[key]) for key in _NAMES if isinstance(turn.get(key), str)}
     calls = turn.pop("tool_calls", None)
     text = text_of(turn.get("content"))
     if calls and not template.takes_tool_calls:
@@ -339,7 +342,8 @@ def _plain(template: ChatTemplate, message: Message) -> dict[str, Any]:
 def _native_call(template: ChatTemplate, call: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments as an object: OpenAI sends them as text, which templates would quote a second time."""
     function = {"name": call["function"]["name"], "arguments": _arguments(call["function"].get("arguments"))}
-    return {**call, "type": "function", "function": template.marks.fenced_all(function)}
+    named = {key: template.marks.fenced_all(value) for key, value in call.items() if key != "function"}
+    return {**named, "type": "function", "function": template.marks.fenced_all(function)}
 
 
 def _arguments(value: Any) -> Any:

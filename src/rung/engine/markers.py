@@ -17,6 +17,7 @@ from rung.engine.encoding import CLOSE, OPEN
 # `<|im_start|>`, `<|start_header_id|>`, DeepSeek's with wide bars; Llama's and Mistral's brackets; Gemma's, Qwen's, Hermes' tags.
 _MARKER = re.compile(
     r"<[|\uff5c][^<>|\uff5c\n]{1,40}[|\uff5c]>"
+    r"|<\|/?[a-z_]{2,30}>|<[a-z_]{2,30}\|>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\]"
     r"|<</?SYS>>"
     r"|</?(?:start|end)_of_turn>"

@@ -23,6 +23,8 @@ from rung.registry.db import Database, now
 from rung.registry.held_states import MOVES, PREFIX, HeldCall, State, Wanted
 from rung.registry.keys import Keys, Signer
 from rung.registry.processes import Process, this_process
+from rung.registry.servers import IN_ONE_SELECT
+from rung.types import batches
 
 HELD, MOVED = "held", "held-call"  # the kinds of its lines in the audit; the second is also what decisions are signed for
 MOST_LISTED = 500
@@ -67,10 +69,13 @@ class HeldCalls:
     def all(self, states: Sequence[State] | None = None, *, tenant: str | None = None) -> list[HeldCall]:
         """Those in these states, or all, of a tenant or of all; newest first."""
         columns = tables.held_calls.c
-        wanted = select(columns.id).order_by(columns.seq.desc()).limit(MOST_LISTED)
+        wanted = select(tables.held_calls).order_by(columns.seq.desc()).limit(MOST_LISTED)
+        wanted = wanted if tenant is None else wanted.where(columns.tenant == tenant)
+        if states is not None and set(states) == {"waiting"}:
+            # However many were decided since, none of these is too old to be listed.
+            wanted = wanted.where(columns.id.not_in(select(tables.held_events.c.held)))
         with self._database.reading() as connection:
-            names = connection.execute(wanted if tenant is None else wanted.where(columns.tenant == tenant)).scalars().all()
-            found = [_of(connection, name) for name in names]
+            found = _all_of(connection, connection.execute(wanted).all())
         moment = self._audit.moment()
         return [one for one in found if states is None or self._standing(one, moment) in states]
 
@@ -170,13 +175,25 @@ def moved(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of(connection: Connection, name: str) -> HeldCall:
-    columns = tables.held_events.c
-    row = connection.execute(select(tables.held_calls).where(tables.held_calls.c.id == name)).one()
-    events = connection.execute(select(tables.held_events).where(columns.held == name).order_by(columns.number)).all()
+    [found] = _all_of(connection, [connection.execute(select(tables.held_calls).where(tables.held_calls.c.id == name)).one()])
+    return found
+
+
+def _all_of(connection: Connection, rows: Sequence[Any]) -> list[HeldCall]:
+    """The calls of these rows, each with what happened to it."""
+    columns, events = tables.held_events.c, dict[str, list[Any]]()
+    for some in batches([row.id for row in rows], IN_ONE_SELECT):
+        wanted = select(tables.held_events).where(columns.held.in_(some)).order_by(columns.number)
+        for event in connection.execute(wanted):
+            events.setdefault(event.held, []).append(event)
+    return [_whole(row, events.get(row.id, [])) for row in rows]
+
+
+def _whole(row: Any, events: Sequence[Any]) -> HeldCall:
     try:
         return _read(row, events)
     except (Misfit, ValueError, KeyError) as error:
-        raise BrokenEnvironment(f"what was kept of {name} cannot be read: {error}", hint="`rung verify` says more.") from None
+        raise BrokenEnvironment(f"what was kept of {row.id} cannot be read: {error}", hint="`rung verify` says more.") from None
 
 
 def _read(row: Any, events: Sequence[Any]) -> HeldCall:

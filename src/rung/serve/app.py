@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rung.serve.door import Door
+from rung.serve.door import Door, asks_for_keys
 from rung.serve.faults import refusal
-from rung.serve.idle import NoKeys
 from rung.serve.openai.asking import Desk
 from rung.serve.openai.errors import response_of
 from rung.serve.openai.routes import router as openai_routes
@@ -28,6 +27,7 @@ log = logging.getLogger("rung.serve")
 # Parts with routes of their own on the data plane: each module has `router(door) -> APIRouter`. A line each.
 ROUTES: tuple[str, ...] = ("rung.serve.rails.routes", "rung.serve.tuning.routes", "rung.serve.tenants.routes")
 QUICK_THREADS = 16
+HEADER_BYTES = 32 << 10
 SAFE_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
@@ -101,7 +101,7 @@ def _health(door: Door, desk: Desk) -> APIRouter:
 
     @routes.get("/metrics")
     async def metrics() -> Response:
-        if not isinstance(door.keys, NoKeys):
+        if asks_for_keys(door):
             # They tell what every tenant's models are called and how much each is asked.
             raise Refused(403, "The metrics are on the admin plane.", type="permission_error", code="not_here")
         text = await asyncio.get_running_loop().run_in_executor(desk.quick, door.meters.text)
@@ -118,7 +118,7 @@ class _Guard:
     """
 
     def __init__(self, app: Any, door: Door) -> None:
-        self._app, self._keyless = app, isinstance(door.keys, NoKeys)
+        self._app, self._door = app, door
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -133,7 +133,11 @@ class _Guard:
             response.headers["connection"] = "close"
             await response(scope, receive, send)
             return
-        if self._keyless and not _is_of_this_machine(scope):
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+            too_large = Refused(431, f"The headers have more than {HEADER_BYTES:,} bytes.", code="headers_too_large")
+            await response_of(too_large)(scope, receive, send)
+            return
+        if not asks_for_keys(self._door) and not _is_of_this_machine(scope):
             refused = Refused(403, "This server has no keys and answers to names of this machine only.", type="permission_error")
             await response_of(refused)(scope, receive, send)
             return

@@ -87,6 +87,11 @@ def nobody_opens(_served: Served, _fingerprint: str) -> None:
     """Nobody waits for it."""
 
 
+def asks_for_keys(door: Door) -> bool:
+    """Whether who asks must show a key, now."""
+    return bool(getattr(door.keys, "asks", True))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Door:
     """All that a question meets on its way. Its parts are made by `open_door`.

@@ -15,6 +15,8 @@ ANYONE = Tenant(id="local", name="local")
 class NoKeys:
     """Whoever comes is the one tenant: for a server that only this machine can reach."""
 
+    asks = False
+
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         return ANYONE
 

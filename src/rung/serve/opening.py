@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from rung.errors import UserError, did_you_mean
 from rung.serve.blobs import CheckedBlobs
 from rung.serve.door import Door
-from rung.serve.idle import NoKeys, NoQuotas
 from rung.serve.limits import Limits
 from rung.serve.metrics import Meters
 from rung.serve.names import Names, matches
@@ -18,6 +17,7 @@ from rung.serve.rollout import open_router
 from rung.serve.spans import NoSpans, OpenTelemetry, Spans
 from rung.serve.stacks.line import open_stacks
 from rung.serve.standing import Standing
+from rung.serve.tenants.once import OnceThereAreTenants
 from rung.serve.tenants.tenancy import open_tenancy
 from rung.sources.base import WEIGHTS
 
@@ -70,8 +70,7 @@ def open_door(home: Home, settings: Settings) -> Door:
 
     engine = answers.engine
     tenancy = open_tenancy(home, engine=lambda served: engine(served.candidate.base), keep_text_days=settings.keep_text_days)
-    # A home that has never had a tenant asks nobody for a key, and nobody can have a quota there.
-    has_tenants = home.tenants.any()
+    tenants = OnceThereAreTenants(home.tenants.any, tenancy.keys, tenancy.quotas)
     rails = open_rails(home)
     return Door(
         home=home,
@@ -85,8 +84,8 @@ def open_door(home: Home, settings: Settings) -> Door:
         stacks=open_stacks(home, names, rails.rules),
         standing=standing,
         engine=engine,
-        keys=tenancy.keys if has_tenants else NoKeys(),
-        quotas=tenancy.quotas if has_tenants else NoQuotas(),
+        keys=tenants,
+        quotas=tenants,
         journal=tenancy.journal,
     )
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rung.errors import BrokenEnvironment, UserError
 from rung.serve.bases import expect, warm
-from rung.serve.door import Door
-from rung.serve.idle import NoKeys
+from rung.serve.door import Door, asks_for_keys
 
 if TYPE_CHECKING:
     from rung.registry.names import Version
@@ -144,7 +143,7 @@ def server_for(app: Any, door: Door) -> Any:
 
 def has_keys(door: Door) -> bool:
     """Whether who asks must show a key."""
-    return not isinstance(door.keys, NoKeys)
+    return asks_for_keys(door)
 
 
 def _allow_many_connections(connections: int) -> None:

@@ -162,6 +162,14 @@ def test_feedback_that_is_none_is_refused_with_the_field(planes: Planes, body: b
     assert response.json()["error"]["param"] == param
 
 
+def test_feedback_is_a_request_among_others(planes: Planes) -> None:
+    tenant = planes.home.tenants.add("talker", changed(Scope(), {"requests_per_minute": 1, "tokens_per_day": 10}))
+    key = planes.home.api_keys.make("tenant", tenant.id)[0]
+    assert planes.say(key, id="none", thumb="up").status_code == 404
+    assert planes.say(key, id="none", thumb="up").status_code == 429
+    assert {row.begun.model for row in planes.attempts(tenant.id)} == {"feedback on none", "feedback"}
+
+
 def test_feedback_of_two_megabytes_is_not_read(planes: Planes) -> None:
     response = planes.data.post("/v1/feedback", content=b"x" * 2_000_000, headers=bearer(planes.spam))
     assert response.status_code == 413

@@ -106,20 +106,15 @@ def usage_of(answers: Sequence[Answer]) -> dict[str, Any] | None:
     return usage
 
 
-def token_body(token: TokenLogprob) -> dict[str, Any]:
-    """A token with its log-probability, as chat completions tell it."""
-    top = [{"token": text, "logprob": logprob, "bytes": list(data)} for text, data, logprob in token.top]
-    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.data), "top_logprobs": top}
-
-
-def tokens_of(answer: Answer, top: int) -> tuple[TokenLogprob, ...] | None:
-    """The answer's tokens; of a choice, whose probability is known as a whole, the choice as one. None where nothing is known."""
+def tokens_of(answer: Answer, top: int) -> tuple[Mapping[str, Any], ...] | None:
+    """The answer's tokens as chat completions tell them; of a choice, whose probability is known as a whole, the choice as one.
+    None where nothing is known."""
     if answer.logprobs and answer.text in answer.logprobs:
         likeliest = sorted(answer.logprobs.items(), key=lambda pair: -pair[1])[:top]
         every = tuple((text, text.encode(), logprob) for text, logprob in likeliest)
-        return (TokenLogprob(text=answer.text, data=answer.text.encode(), logprob=answer.logprobs[answer.text], top=every),)
-    tokens: tuple[TokenLogprob, ...] | None = getattr(answer, "tokens", None)
-    return tokens
+        whole = TokenLogprob(text=answer.text, data=answer.text.encode(), logprob=answer.logprobs[answer.text], top=every)
+        return (whole.told,)
+    return answer.tokens or None
 
 
 def beside(delivered: Delivered) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from rung.engine.caller import MOST_LOGPROBS, Piece, TokenLogprob
+from rung.engine.caller import MOST_LOGPROBS, Piece
 from rung.serve.door import Delivered
 from rung.serve.limits import Limits
-from rung.serve.openai.answers import Flow, beside, call_bodies, may_call, new_id, said_of, token_body, tokens_of, usage_of
+from rung.serve.openai.answers import Flow, beside, call_bodies, may_call, new_id, said_of, tokens_of, usage_of
 from rung.serve.openai.fields import Body, StreamOptions, read_body
 from rung.serve.openai.forms import choice_of, form_of, tools_of
 from rung.serve.openai.messages import messages_of
@@ -86,7 +86,8 @@ class ChatTelling:
         self._one_call = body.parallel_tool_calls is False
         self._flows: dict[int, Flow] = {}
         self._begun: set[int] = set()
-        self._tokens: dict[int, list[TokenLogprob]] = {}
+        self._heard: set[int] = set()
+        self._tokens: dict[int, list[Mapping[str, Any]]] = {}
         self._head: dict[str, Any] = {}
 
     def whole(self, delivered: Sequence[Delivered]) -> dict[str, Any]:
@@ -115,7 +116,7 @@ class ChatTelling:
         if not self._body.logprobs:
             return None
         tokens = tokens_of(delivered.answer, self._body.top_logprobs or 0)
-        return None if tokens is None else {"content": [token_body(token) for token in tokens], "refusal": None}
+        return None if tokens is None else {"content": list(tokens), "refusal": None}
 
     def opened(self, served: Served, fingerprint: str) -> Iterator[dict[str, Any]]:
         self._head = {"model": served.ref, "system_fingerprint": fingerprint}
@@ -123,7 +124,8 @@ class ChatTelling:
 
     def piece(self, place: int, piece: Piece) -> Iterator[dict[str, Any]]:
         flow = self._flows.setdefault(place, Flow(calls=may_call(self._asked)))
-        self._tokens.setdefault(place, []).extend(piece.tokens)
+        self._heard |= {place} if piece.tokens else set()
+        self._tokens.setdefault(place, []).extend(token.told for token in piece.tokens)
         if freed := flow.take(piece.text):
             yield from self._begin(place)
             yield self._chunk(place, {"content": freed})
@@ -158,7 +160,7 @@ class ChatTelling:
 
     def _left(self, place: int, delivered: Delivered) -> None:
         """Tokens that no piece told: of an answer that came whole, all."""
-        if self._body.logprobs and not self._tokens.get(place):
+        if self._body.logprobs and place not in self._heard:
             self._tokens[place] = list(tokens_of(delivered.answer, self._body.top_logprobs or 0) or ())
 
     def _chunk(self, place: int, delta: dict[str, Any], *, ending: str | None = None) -> dict[str, Any]:
@@ -169,7 +171,7 @@ class ChatTelling:
             and "role" not in delta
             and (tokens := self._tokens.pop(place, None))
         ):
-            logprobs = {"content": [token_body(token) for token in tokens], "refusal": None}
+            logprobs = {"content": list(tokens), "refusal": None}
         choice = {"index": place, "delta": delta, "logprobs": logprobs, "finish_reason": ending}
         usage = {"usage": None} if self._body.stream_options and self._body.stream_options.include_usage else {}
         return {**self._frame(), "choices": [choice], **usage}

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from rung.engine.caller import MOST_LOGPROBS, Piece, TokenLogprob
+from rung.engine.caller import MOST_LOGPROBS, Piece
 from rung.serve.door import Delivered
 from rung.serve.limits import Limits
 from rung.serve.openai.answers import Flow, beside, new_id, said_of, tokens_of, usage_of
@@ -89,7 +89,7 @@ class CompletionTelling:
     def __init__(self, body: CompletionBody, asked: Asked, n: int) -> None:
         self._body, self._asked, self._n, self._created = body, asked, n, int(time.time())
         self._flows: dict[int, Flow] = {}
-        self._tokens: dict[int, list[TokenLogprob]] = {}
+        self._tokens: dict[int, list[Mapping[str, Any]]] = {}
         self._head: dict[str, Any] = {}
 
     def whole(self, delivered: Sequence[Delivered]) -> dict[str, Any]:
@@ -109,8 +109,9 @@ class CompletionTelling:
         freed = self._flows.setdefault(place, Flow(calls=False)).take(piece.text)
         tokens = self._tokens.setdefault(place, [])
         if freed or piece.tokens:
-            yield self._chunk(place, freed, _logprobs(piece.tokens, tokens) if self._body.logprobs is not None else None)
-        tokens += piece.tokens
+            come = [token.told for token in piece.tokens]
+            yield self._chunk(place, freed, _logprobs(come, tokens) if self._body.logprobs is not None else None)
+            tokens += come
 
     def ended(self, place: int, delivered: Delivered) -> Iterator[dict[str, Any]]:
         if not self._head or not self._flows:
@@ -156,15 +157,15 @@ class CompletionTelling:
         return {"id": self._asked.id, "object": "text_completion", "created": self._created, **self._head}
 
 
-def _logprobs(tokens: Sequence[TokenLogprob], before: Sequence[TokenLogprob]) -> dict[str, Any]:
+def _logprobs(tokens: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Tokens as this endpoint tells them; offsets are in characters of the answer."""
-    offsets, at = [], sum(len(token.text) for token in before)
+    offsets, at = [], sum(len(token["token"]) for token in before)
     for token in tokens:
         offsets.append(at)
-        at += len(token.text)
+        at += len(token["token"])
     return {
-        "tokens": [token.text for token in tokens],
-        "token_logprobs": [token.logprob for token in tokens],
-        "top_logprobs": [{text: logprob for text, _, logprob in token.top} for token in tokens],
+        "tokens": [token["token"] for token in tokens],
+        "token_logprobs": [token["logprob"] for token in tokens],
+        "top_logprobs": [{one["token"]: one["logprob"] for one in token["top_logprobs"]} for token in tokens],
         "text_offset": offsets,
     }

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rung.engine.caller import MOST_LOGPROBS, Piece
 from rung.serve.door import Delivered
 from rung.serve.limits import Limits
-from rung.serve.openai.answers import Flow, Said, beside, may_call, new_id, said_of, token_body, tokens_of, usage_of
+from rung.serve.openai.answers import Flow, Said, beside, may_call, new_id, said_of, tokens_of, usage_of
 from rung.serve.openai.fields import Body, StreamOptions, Text, read_body
 from rung.serve.openai.forms import choice_of, form_of, tools_of
 from rung.serve.openai.items import call_items, message_item, messages_of_input, refusal_item, text_part, turn_of
@@ -167,7 +167,7 @@ class ResponseTelling:
     def piece(self, place: int, piece: Piece) -> Iterator[dict[str, Any]]:
         if freed := self._flow.take(piece.text):
             yield from self._begin()
-            logprobs = [token_body(token) for token in piece.tokens] if self._logprobs else []
+            logprobs = [dict(token.told) for token in piece.tokens] if self._logprobs else []
             yield self._delta(freed, logprobs)
 
     def ended(self, place: int, delivered: Delivered) -> Iterator[dict[str, Any]]:
@@ -198,7 +198,7 @@ class ResponseTelling:
         if said.text is None:
             return calls
         tokens = tokens_of(delivered.answer, self._body.top_logprobs or 0) if self._logprobs else None
-        told = [token_body(token) for token in tokens] if tokens else None
+        told = [dict(token) for token in tokens] if tokens else None
         status = "incomplete" if said.ending == "length" else "completed"
         return [message_item(self._message, said.text, told, status=status), *calls]
 

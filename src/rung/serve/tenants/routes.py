@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rung.serve.tenants.voices import read_feedback, refused_field
-from rung.serve.types import Feedback, Journal, Refused, Router, Tenant
+from rung.serve.types import Feedback, Journal, Quotas, Refused, Router, Tenant
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -22,6 +22,9 @@ class Door(Protocol):
 
     @property
     def journal(self) -> Journal: ...
+
+    @property
+    def quotas(self) -> Quotas: ...
 
     @property
     def router(self) -> Router: ...
@@ -60,10 +63,20 @@ async def read_body(request: Request) -> bytes:
 
 def _said(door: Door, authorization: str | None, address: str, body: bytes) -> dict[str, Any]:
     tenant = door.tenant(authorization, address)
+    _count(door, tenant)
     said = read_feedback(read_json(body))
     id = door.journal.say(tenant, said)
     door.router.heard(said)
     return {"id": id, "object": "feedback", "created": int(time.time()), **_told(said)}
+
+
+def _count(door: Door, tenant: Tenant) -> None:
+    """Feedback is a request among a tenant's others, and takes no tokens. Raises Refused (429)."""
+    try:
+        door.quotas.admit(tenant, prompt_tokens=0, max_tokens=0).settle(None)
+    except Refused as refused:
+        door.journal.refuse(tenant, "feedback", refused)
+        raise
 
 
 def read_json(body: bytes) -> Any:
