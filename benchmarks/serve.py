@@ -61,6 +61,8 @@ class Server:
     """`rung serve` in a process of its own."""
 
     address: str
+    admin: str
+    admin_key: str
     process: subprocess.Popen[str]
     keys: Sequence[str]
 
@@ -93,7 +95,8 @@ class Server:
     def metric(self, name: str) -> float:
         import httpx
 
-        lines = httpx.get(f"{self.address.removesuffix('/v1')}/metrics").text.splitlines()
+        headers = {"authorization": f"Bearer {self.admin_key}"}
+        lines = httpx.get(f"{self.admin}/metrics", headers=headers).raise_for_status().text.splitlines()
         return next((float(line.split()[-1]) for line in lines if line.startswith(name + " ")), float("nan"))
 
 
@@ -171,7 +174,8 @@ def _server(home: Path, keys: Sequence[str]) -> Iterator[Server]:
                     break
                 except json.JSONDecodeError:
                     assert process.poll() is None, text
-            server = Server(address=said["address"], process=process, keys=keys)
+            where = {"address": said["address"], "admin": said["admin"], "admin_key": said["admin_key"]}
+            server = Server(**where, process=process, keys=keys)
             for number in range(TENANTS):
                 server.ask(number, f"t{number}", 2, 0)
             yield server

@@ -42,7 +42,7 @@ class Limits:
     """
 
     rows: int | None = None
-    pass_tokens: int = 256
+    pass_tokens: int = 128
     kept_bytes: int = 2 * GIB
     known_bytes: int = GIB
     warm_bytes: int = 2 * GIB

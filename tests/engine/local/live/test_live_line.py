@@ -74,6 +74,10 @@ def test_a_pass_is_shared_between_tenants_and_short_prompts_do_not_wait_for_long
     assert shared == {0: 216, 1: 40}
     flood = shares([*(("a", number, 500) for number in range(10)), ("b", 10, 100)], 256)
     assert flood[10] == 100 and flood[0] >= 156 // 4
+    assert shares([("a", 0, 8000), ("b", 1, 150)], 128, "b") == {1: 150, 0: 0}, (
+        "a little more than a pass, so that it is read at once"
+    )
+    assert shares([("a", 0, 8000), ("b", 1, 500)], 128, "b") == {0: 64, 1: 64}
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -82,6 +86,8 @@ def test_a_pass_is_full_while_there_is_something_to_read(rows: list[tuple[str, i
     unread = [(tenant, number, left) for number, (tenant, left) in enumerate(rows)]
     found = shares(unread, tokens)
     assert sum(found.values()) == min(tokens, sum(left for _, _, left in unread))
+    first = shares(unread, tokens, rows[0][0])
+    assert min(tokens, sum(left for _, _, left in unread)) <= sum(first.values()) <= tokens + tokens // 4
     assert all(0 <= found[number] <= left for _, number, left in unread if number in found)
     totals = {tenant: sum(found.get(number, 0) for other, number, _ in unread if other == tenant) for tenant, _, _ in unread}
     for tenant, total in totals.items():

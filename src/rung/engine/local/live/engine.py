@@ -273,7 +273,8 @@ class Engine:
         return Batch(model.decoder, model.end_tokens, grammars, pace=pace)
 
     def _shares(self, unread: Sequence[tuple[int, int]], tokens: int) -> Mapping[int, int]:
-        return shares([(self._under[number].tenant, number, left) for number, left in unread], tokens)
+        rows = [(self._under[number].tenant, number, left) for number, left in unread]
+        return shares(rows, tokens, self._line.served_least(tenant for tenant, _, _ in rows))
 
 
 def _behind(ask: Ask, shared: Begun | None, copied: Begun | None) -> Ask:

@@ -7,7 +7,7 @@ what was not used is not saved up (Sheng et al., Fairness in Serving Large Langu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from rung.engine.caller import Full
@@ -74,6 +74,10 @@ class Line(Generic[One]):
             self._tidy(one.tenant)
         return gone
 
+    def served_least(self, tenants: Iterable[str]) -> str | None:
+        """Whose turn it is among these."""
+        return min(tenants, key=lambda tenant: self._served.get(tenant, 0.0), default=None)
+
     def places(self, tenant: str) -> int:
         """How many of a tenant's have a place."""
         return self._under.get(tenant, 0)
@@ -102,22 +106,26 @@ class Line(Generic[One]):
             self._served.pop(tenant, None)
 
 
-def shares(unread: Sequence[tuple[str, int, int]], tokens: int) -> dict[int, int]:
-    """How many tokens of each prompt a pass reads: `tokens` in all, the same for each tenant as far as it has them.
+def shares(unread: Sequence[tuple[str, int, int]], tokens: int, first: str | None = None) -> dict[int, int]:
+    """How many tokens of each prompt a pass reads: about `tokens` in all, the same for each tenant as far as it has them.
 
     unread  (tenant, number, unread tokens) of each row, in the order in which they came
+    first   the tenant that was served least: what it has is read whole, where that is a quarter more than a pass at most
 
     Of one tenant's prompts the shortest goes first, so that it waits for none of the others; the oldest has a quarter in any case.
     """
     of: dict[str, list[tuple[int, int]]] = {}
     for tenant, number, left in unread:
         of.setdefault(tenant, []).append((number, left))
-    found: dict[int, int] = {}
     totals = {tenant: sum(left for _, left in rows) for tenant, rows in of.items()}
-    room, open_ = tokens, len(of)
-    for tenant in sorted(of, key=lambda name: totals[name]):
-        share = min(totals[tenant], max(1, room // open_)) if room else 0
-        room, open_ = room - share, open_ - 1
+    found: dict[int, int] = {}
+    room = tokens
+    if first in of and totals[first] <= tokens + tokens // 4:
+        found |= dict(of.pop(first))
+        room = max(0, room - totals[first])
+    for place, tenant in enumerate(sorted(of, key=lambda name: totals[name])):
+        share = min(totals[tenant], max(1, room // (len(of) - place))) if room else 0
+        room -= share
         found |= _within(of[tenant], share)
     return found
 
