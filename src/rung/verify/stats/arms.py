@@ -17,8 +17,8 @@ further draw. The chance of a second time is the chance given the first: who was
 candidate at s' with probability (s' - s) / (1 - s), and who was with the candidate stays there and says nothing new (`Drawn`).
 
 Where who is heard depends on the arm itself (the candidate's users say less), p is not the chance among those who are heard. What
-is wrong by then is the difference between the chances times that between a mean and its guess: it fades as the guesses come right,
-and until they have, alpha does not hold to the letter.
+is wrong by then is the difference between the chances times that between a mean and its guess: it fades as the guesses come
+right, and until they have, alpha does not hold to the letter.
 """
 
 from __future__ import annotations
