@@ -130,10 +130,10 @@ def test_a_full_disk_leaves_nothing(store: BlobStore, folder: Path, monkeypatch:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB; skips where this user may not mount one."""
+    """A file system of 3 MiB; skips where this user may not mount one."""
     mount = tmp_path / "disk"
     mount.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)], capture_output=True, check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(mount)], capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a tmpfs")
     yield mount
     subprocess.run(["umount", str(mount)], check=True)
@@ -144,10 +144,10 @@ def test_a_really_full_disk_loses_nothing(small_disk: Path) -> None:
         kept = home.blobs.put_bytes(b"a" * 100_000)
         home.climbs.begin("climb", form=1, task="t")
         with pytest.raises(BrokenEnvironment, match="no space left"):
-            home.blobs.put_bytes(os.urandom(2_000_000))
+            home.blobs.put_bytes(os.urandom(4_000_000))
         (small_disk / "filler").write_bytes(b"")
         with pytest.raises(OSError, match="No space"):
-            (small_disk / "filler").write_bytes(bytes(2_000_000))
+            (small_disk / "filler").write_bytes(bytes(4_000_000))
         with pytest.raises(BrokenEnvironment, match="no space left"):
             home.climbs.put("climb", "big", "x" * 300_000)
         (small_disk / "filler").unlink()

@@ -10,7 +10,7 @@ from rung.climb.climb import climb
 from rung.climb.runtime import runtime_for
 from rung.data.documents.collect import collect
 from rung.data.documents.files import DocumentSource
-from rung.engine.local import answering
+from rung.engine.local import prompting
 from rung.engine.retrieval.index import store_index
 from rung.engine.tools.declare import bundle
 from rung.parts import Retrieval, SchemaConstraint, ToolUse
@@ -106,8 +106,8 @@ def stacked(task, context, *, documents: bool, tools: bool) -> Candidate:
 def test_the_training_prompt_is_the_evaluation_prompt_token_for_token(task_file, home, monkeypatch, documents, tools):
     task = load_task(task_file, home)
     asked = []
-    own = answering.encode_all
-    monkeypatch.setattr(answering, "encode_all", lambda *given: asked.extend(own(*given)) or asked[-len(given[1]) :])
+    own = prompting.encode_all
+    monkeypatch.setattr(prompting, "encode_all", lambda *given: asked.extend(own(*given)) or asked[-len(given[1]) :])
     with open_home(home, write=True) as opened:
         context = BuildContext(task, runtime_for(task, opened), task_file.parent.parent / "work", Silent())
         parent = stacked(task, context, documents=documents, tools=tools)

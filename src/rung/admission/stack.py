@@ -162,7 +162,7 @@ def _plain(loaded: Loaded, digest: str) -> Mapping[str, ModuleEffect]:
     read = loaded.read
     low_rank = all(effect.is_low_rank and effect.down is not None and effect.up is not None for effect in read.effects.values())
     if read.own or read.ends or loaded.embed or not low_rank:
-        problem = f"the adapter {digest[:12]} is more than updates of low rank (DoRA, IA3, biases, whole modules, embeddings)"
+        problem = f"the adapter {digest[:12]} is more than updates of low rank (lengths, scales, biases, whole modules, embeddings)"
         raise UserError(problem, hint="Such a one can be asked for live, or merged into its base where it was trained.")
     return read.effects
 

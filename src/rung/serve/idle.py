@@ -20,6 +20,9 @@ class NoKeys:
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         return ANYONE
 
+    def forget(self) -> None:
+        """Nothing is known of any key."""
+
 
 class Freely:
     """A place that takes nothing from any quota."""

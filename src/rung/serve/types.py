@@ -191,6 +191,9 @@ class Keys(Protocol):
     def tenant(self, authorization: str | None, address: str) -> Tenant:
         """Raises Refused (401) for no key, or one that is not known or holds no longer."""
 
+    def forget(self) -> None:
+        """Asks anew for every key: what was known of one may have changed."""
+
 
 class Admission(Protocol):
     """A question's place within its tenant's quotas."""

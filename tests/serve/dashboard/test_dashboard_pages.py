@@ -118,7 +118,7 @@ def _idle(home: Home, *, with_parts: bool) -> Controls:
         "/tasks/nobody",
         "/registry/nobody",
         "/versions/nobody@7",
-        "/jobs/job-0",
+        "/jobs/job-none",
         "/audit/answers/none",
         "/traffic/nobody@1",
         "/tasks/%2e%2e%2fetc",

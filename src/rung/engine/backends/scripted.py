@@ -26,7 +26,8 @@ from rung.user_code import load_function
 
 # How often who waits for the function looks whether anybody still waits for them.
 _LOOK_S = 0.05
-_FIELDS = {field.name for field in dataclasses.fields(Answer)}
+# A script says whole texts, and no tokens.
+_FIELDS = {field.name for field in dataclasses.fields(Answer)} - {"tokens"}
 
 
 def open(base: Base, *, prices: Mapping[str, float] | None = None) -> Scripted:

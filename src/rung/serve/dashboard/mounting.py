@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rung.engine.caller import Caller, Piece, Sampling
@@ -15,7 +14,7 @@ from rung.serve.dashboard.data import Admins, Controls, Said, Trial
 from rung.serve.dashboard.journal import KeptJournal
 from rung.serve.dashboard.people import KeptHolds, KeptTenants
 from rung.serve.dashboard.rolling import KeptRollouts
-from rung.serve.tenants.keys import AdminKeys, TenantKeys, refused_key
+from rung.serve.tenants.keys import AdminKeys, refused_key
 from rung.serve.types import Asked, Refused, Tenant
 
 if TYPE_CHECKING:
@@ -43,17 +42,9 @@ def controls_of(door: Door) -> Controls:
         journal=KeptJournal(home),
         rollouts=KeptRollouts(home),
         holds=KeptHolds(home),
-        tenants=KeptTenants(home, _reload(door)),
+        tenants=KeptTenants(home, door.keys.forget),
         asks=DoorAsks(door),
     )
-
-
-def _reload(door: Door) -> Callable[[], None]:
-    def reload() -> None:
-        if isinstance(door.keys, TenantKeys):
-            door.keys.forget()
-
-    return reload
 
 
 class DoorAsks:

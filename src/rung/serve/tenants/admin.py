@@ -15,7 +15,7 @@ from rung.registry.scopes import Scope, changed
 from rung.registry.served import Wanted
 from rung.registry.tenants import TenantRecord
 from rung.serve.rails import routes as rails
-from rung.serve.tenants.keys import AdminKeys, Holder, TenantKeys, bearer, refused_key
+from rung.serve.tenants.keys import AdminKeys, Holder, bearer, refused_key
 from rung.serve.tenants.routes import read_body, read_json
 from rung.serve.tenants.told import heard_told, key_told, served_told, served_whole, tenant_told, tenant_whole
 from rung.serve.tenants.voices import refused_field
@@ -78,12 +78,8 @@ def build_admin(plane: Plane) -> FastAPI:
 
 def plane_of(door: Door) -> Plane:
     """The admin plane of a door."""
-
-    def reload() -> None:
-        if isinstance(door.keys, TenantKeys):
-            door.keys.forget()
-
-    return Plane(home=door.home, journal=door.journal, admins=AdminKeys(door.home), reload=reload, meters=door.meters.text)
+    admins = AdminKeys(door.home)
+    return Plane(home=door.home, journal=door.journal, admins=admins, reload=door.keys.forget, meters=door.meters.text)
 
 
 def admitted(plane: Plane, authorization: str | None) -> Holder:

@@ -30,6 +30,11 @@ class OnceThereAreTenants:
         """Raises Refused (401), where keys are asked for."""
         return (self._keys if self.asks else NoKeys()).tenant(authorization, address)
 
+    def forget(self) -> None:
+        """Asks the registry anew."""
+        self._until = 0.0
+        self._keys.forget()
+
     def admit(self, tenant: Tenant, *, prompt_tokens: int, max_tokens: int) -> Admission:
         """Raises Refused (429), where there are quotas."""
         quotas = self._quotas if self.asks else NoQuotas()

@@ -1,4 +1,4 @@
-"""The answer tells no personal data and no secrets: e-mail addresses, phone numbers, cards, bank accounts, keys and tokens.
+"""The answer tells no personal data and no secrets: e-mail addresses, phone numbers, cards, bank accounts and keys.
 
 They are found by form and check digit (`rung.data.sensitive`); names and addresses of streets have none and are not found. What
 stands in the question may be said again, unless `from_question` is false. A reason never repeats a datum.
