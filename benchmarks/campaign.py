@@ -70,7 +70,7 @@ def write_task(folder: Path, name: str, messages: Path, options: argparse.Namesp
         "instruction": options.instruction,
         "data": {"examples": "rows.csv", "columns": {"input": "text", "target": "label"}},
         "quality": {"scorer": "choice", "at_least": dict(zip(NAMES, options.bars, strict=True))[name]},
-        "rungs": {rung: {"skip": True} for rung in NAMES[name]},
+        "rungs": {"r1_prompt": {"demonstrations": [], "calibrate": False}, **{rung: {"skip": True} for rung in NAMES[name]}},
         "traffic": {"answers_per_month": 1000.0 if name == "by-prompt" else 5000.0},
     }
     path = folder / name / "task.yaml"

@@ -149,7 +149,7 @@ def test_cancelled_while_it_runs_it_ends_and_so_does_what_it_started(
         assert runs(grandchild)
         assert registry.jobs.cancel(registry.jobs.get(job.id)).state == "cancelling"
         wait_for(lambda: state(registry, job) == "cancelled")
-        assert not runs(grandchild)
+        wait_for(lambda: not runs(grandchild))
     assert ("interrupted" in lines(told)) == (line == FOREVER)
 
 
