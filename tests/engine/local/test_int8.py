@@ -18,8 +18,9 @@ from rung.engine.local import int8_loading
 from rung.engine.local.adapters import AdapterCache
 from rung.engine.local.architecture import DecoderConfig
 from rung.engine.local.fused import FusedDecoder
-from rung.engine.local.int8 import FEW_ROWS, MOST, Int8Matrix, product
+from rung.engine.local.int8 import FEW_ROWS, MOST, Int8Matrix
 from rung.engine.local.int8_loading import in_int8
+from rung.engine.local.matrices import product
 from rung.engine.local.model import LocalModel, trainable_model
 from rung.engine.local.precision import Check, log_probabilities
 from rung.engine.local.weights import load_weights

@@ -17,5 +17,5 @@ def open(base: Base, *, prices: Mapping[str, float] | None) -> Backend:
 
     if base.folder is None:
         raise UserError("the base is not on this machine", where=base.reference.bare)
-    load = partial(LocalModel.load, base.folder, weights=base.reference.weights)
+    load = partial(LocalModel.load, base.folder, weights=base.reference.weights, answers=True)
     return Answering(load, reference=base.pinned, template=base.template_digest, prices=prices, folder=base.folder)

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rung.engine.local.functions import low_rank_linear
-from rung.engine.local.int8 import Matrix, state_of
-from rung.engine.local.int8 import product as plain
 from rung.engine.local.low_rank import Factors, LowRank
+from rung.engine.local.matrices import Matrix, state_of
+from rung.engine.local.matrices import product as plain
 from rung.engine.local.shape import Module, Shape
 from rung.engine.local.update import Untouched, Update
 

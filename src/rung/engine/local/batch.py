@@ -19,13 +19,14 @@ from torch import Tensor
 
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import BASE, Stack
+from rung.engine.local.bank import Bank
 from rung.engine.local.batching import alike
 from rung.engine.local.block import Block, Computed, Made, Pace, Work
 from rung.engine.local.cache import extend_together
 from rung.engine.local.choose import Choices, Tree, scored
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.drafts import Drafting
-from rung.engine.local.mixed import Bank, Mixed
+from rung.engine.local.mixed import Mixed
 from rung.engine.local.rows import Ask, Row, pick
 from rung.engine.local.update import Update
 

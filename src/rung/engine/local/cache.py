@@ -22,6 +22,9 @@ from rung.engine.local.update import Update
 
 # Queries of padding, rows times tokens, that cost about as much as a second look at what the rows keep.
 PADDED_QUERIES_AT_MOST = 32
+# Keys are looked at in steps of so many, those behind a row's last one masked: a kernel is made for each shape that was not seen
+# before, and a row that grows by a token would otherwise ask for new ones at every step.
+SEEN_IN_STEPS_OF = 32
 # Room for so many rows is worth giving back.
 SHRINKS_FROM = 16
 
@@ -263,7 +266,8 @@ class _Look:
         self.rows = None if rows is None else torch.tensor(rows, device=device)
         self.tokens = torch.tensor([token for row in tokens for token in row], device=device)
         self.least = min(starts)
-        self.seen = max(start + len(row) for start, row in zip(starts, tokens, strict=True))
+        seen = max(start + len(row) for start, row in zip(starts, tokens, strict=True))
+        self.seen = min(-(-seen // SEEN_IN_STEPS_OF) * SEEN_IN_STEPS_OF, cache.capacity)
         self.places = torch.tensor(starts, device=device)[:, None] + torch.arange(self.width, device=device)
         # Padding repeats a row's last token: finite, and of no use to anybody.
         padded = [[*row, *[row[-1]] * (self.width - len(row))] for row in tokens]

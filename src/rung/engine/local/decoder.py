@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rung.engine.local.attention import Attention
+from rung.engine.local.matrices import product
+from rung.engine.local.packed import PackedMatrix
 from rung.engine.local.shape import Shape
 from rung.engine.local.update import Update
 
@@ -21,16 +23,18 @@ class Head:
     """Scores over the vocabulary of a final hidden state h: s = (h weight^T + bias) scale; with a cap, cap tanh(s / cap).
 
     weight (vocabulary, width), bias (vocabulary,)
+    packed the same weight for products of all of it; None where it is not laid out for them
     """
 
     weight: Tensor
+    packed: PackedMatrix | None = None
     bias: Tensor | None = None
     scale: float = 1.0
     cap: float = 0.0
 
     def scores(self, hidden: Tensor) -> Tensor:
         """(n, vocabulary), float32 of products in the model's precision."""
-        return self.finished(F.linear(hidden, self.weight, self.bias).float())
+        return self.finished(product(hidden, self.packed or self.weight, self.bias).float())
 
     def exact(self, hidden: Tensor, tokens: Tensor | slice) -> Tensor:
         """Those of some tokens alone, (n, tokens), in float32 throughout."""
@@ -74,6 +78,8 @@ class Decoder(ABC):
     def head(self) -> Head:
         """What makes scores of hidden states."""
 
+    # The head's weight laid out for products, where it is.
+    packed_head: PackedMatrix | None = None
     # Whether a pass can be cut between two blocks: `until`, and what `hidden` takes as `begun`.
     CUTS = False
 
@@ -104,7 +110,8 @@ class Decoder(ABC):
     def head_under(self, update: Update | None) -> Head:
         """The head as adapters make it."""
         head = self.head
-        return replace(head, weight=update.head(head.weight)) if update else head
+        weight = update.head(head.weight) if update else head.weight
+        return head if weight is head.weight else replace(head, weight=weight, packed=None)
 
     def logits(self, hidden: Tensor, update: Update | None = None) -> Tensor:
         """Scores over the vocabulary, (n, vocabulary), float32; of hidden states that this update had a part in."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.adapted import ModuleEffect
-from rung.engine.local.int8 import Matrix
+from rung.engine.local.matrices import Matrix
 from rung.engine.local.update import Untouched, Update
 
 # (n, width) rows of an embedding -> (n, width) as the first layer takes them.

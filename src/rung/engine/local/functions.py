@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from rung.engine.local.int8 import Int8Matrix, Matrix
+from rung.engine.local.matrices import Matrix
 
 
 class RMSNorm(Function):
@@ -20,10 +20,9 @@ class RMSNorm(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-        x32 = x.float()
-        scale = torch.rsqrt(x32.square().mean(-1, keepdim=True) + epsilon)
+        y, scale = _normed(x, weight, epsilon)
         ctx.save_for_backward(x, weight, scale)
-        return (x32 * scale).to(x.dtype) * weight
+        return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
@@ -36,6 +35,13 @@ class RMSNorm(Function):
         dnormed = dy32 * weight.float()
         inner = (dnormed * x32).mean(-1, keepdim=True).mul_(scale.square())
         return dnormed.addcmul_(x32, inner, value=-1).mul_(scale).to(x.dtype), dweight, None
+
+
+def _normed(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """(the normed, what x was multiplied by)."""
+    x32 = x.float()
+    scale = torch.rsqrt_(x32.square().mean(-1, keepdim=True).add_(epsilon))
+    return (x32 * scale).to(x.dtype).mul_(weight), scale
 
 
 class Rotary(Function):
@@ -62,10 +68,10 @@ class GatedSiLU(Function):
 
     @staticmethod
     def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        if not ctx.needs_input_grad[0]:
+            return _gated(gate_up)
         gate, up = gate_up.chunk(2, dim=-1)
         opened = F.silu(gate)
-        if not ctx.needs_input_grad[0]:
-            return opened.mul_(up)
         ctx.save_for_backward(gate_up, opened)
         return opened * up
 
@@ -78,6 +84,11 @@ class GatedSiLU(Function):
         torch.mul(dy, opened, out=dup)
         torch.ops.aten.silu_backward.grad_input(dy * up, gate, grad_input=dgate)
         return grad
+
+
+def _gated(gate_up: Tensor) -> Tensor:
+    gate, up = gate_up.chunk(2, dim=-1)
+    return F.silu(gate).mul_(up)
 
 
 class LowRankLinear(Function):
@@ -106,24 +117,26 @@ class LowRankLinear(Function):
 
 def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """RMSNorm, differentiable."""
-    return _applied(RMSNorm, x, weight, epsilon)
+    return _applied(RMSNorm, x, weight, epsilon) if torch.is_grad_enabled() else _normed(x, weight, epsilon)[0]
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary, differentiable."""
-    return _applied(Rotary, x, cos, sin)
+    return _applied(Rotary, x, cos, sin) if torch.is_grad_enabled() else _rotate(x, cos, sin)
 
 
 def gated_silu(gate_up: Tensor) -> Tensor:
     """GatedSiLU, differentiable."""
-    return _applied(GatedSiLU, gate_up)
+    return _applied(GatedSiLU, gate_up) if torch.is_grad_enabled() else _gated(gate_up)
 
 
 def low_rank_linear(x: Tensor, weight: Matrix, bias: Tensor | None, down: Tensor, up: Tensor) -> Tensor:
-    """LowRankLinear, differentiable; over int8, which nothing is trained through, computed as it is."""
-    if isinstance(weight, Int8Matrix):
+    """LowRankLinear, differentiable where the weight is kept as it is."""
+    if not isinstance(weight, Tensor):
         return weight.product(x, bias).addmm_(x @ down.T, up.T)
-    return _applied(LowRankLinear, x, weight, bias, down, up)
+    if torch.is_grad_enabled():
+        return _applied(LowRankLinear, x, weight, bias, down, up)
+    return F.linear(x, weight, bias).addmm_(x @ down.T, up.T)
 
 
 def _applied(function: Any, *arguments: Any) -> Tensor:

@@ -39,7 +39,7 @@ class FusedDecoder(Decoder):
 
     @property
     def head(self) -> Head:
-        return Head(weight=self.weights.head)
+        return Head(weight=self.weights.head, packed=self.packed_head)
 
     def until(self, layer: int, ids: Tensor, positions: Tensor, attention: Attention, update: Update | None = None) -> Tensor:
         update = update or Untouched()

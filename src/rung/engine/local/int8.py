@@ -64,18 +64,3 @@ class Int8Matrix:
     def _few(self, x: Tensor) -> Tensor:
         rounded = x.to(torch.bfloat16).contiguous()
         return torch._weight_int8pack_mm(rounded, self.steps, self.scale.to(torch.bfloat16)).to(x.dtype)
-
-
-Matrix = Tensor | Int8Matrix
-
-
-def product(x: Tensor, weight: Matrix, bias: Tensor | None = None) -> Tensor:
-    """x W^T + bias, whichever way W is kept."""
-    return weight.product(x, bias) if isinstance(weight, Int8Matrix) else F.linear(x, weight, bias)
-
-
-def state_of(weight: Matrix) -> tuple[int, int]:
-    """Changes when the weight does: what was derived from it holds until then."""
-    if isinstance(weight, Int8Matrix):
-        return weight.steps.data_ptr(), 0
-    return weight.data_ptr(), 0 if weight.is_inference() else weight._version

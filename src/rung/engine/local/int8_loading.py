@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rung.disk import replacing
 from rung.engine.chat import prompt_tokens
@@ -22,12 +22,12 @@ from rung.engine.local.batching import Budget
 from rung.engine.local.completing import complete
 from rung.engine.local.decoder import Decoder
 from rung.engine.local.fused import FusedDecoder
-from rung.engine.local.hooked.decoder import KEPT, HookedDecoder
 from rung.engine.local.hooked.interface import NotHooked
 from rung.engine.local.hooked.loading import load_hooked
 from rung.engine.local.hooked.shape import HookedShape
 from rung.engine.local.int8 import Int8Matrix
 from rung.engine.local.known_shape import known_shape
+from rung.engine.local.packing import keep_as
 from rung.engine.local.precision import (
     MEAN_CHANGE_NATS_AT_MOST,
     PROBE,
@@ -128,17 +128,8 @@ def _in_int8(folder: Path, shape: Shape, dtype: torch.dtype, device: torch.devic
         decoder = load_hooked(folder, shape, dtype, device)
     except NotHooked as reason:
         raise _not_computed(folder, reason) from reason
-    keep_in_int8(decoder)
+    keep_as(decoder, Int8Matrix.of)
     return decoder
-
-
-def keep_in_int8(decoder: HookedDecoder) -> None:
-    """The model's linear modules that are hooked, each weight in int8 and its parameter without numbers."""
-    for path in (path for products in decoder.config.products for path in products):
-        module = decoder.model.get_submodule(path)
-        own = module.weight
-        setattr(module, KEPT, Int8Matrix.of(own if isinstance(module, nn.Linear) else own.T))
-        module.weight = nn.Parameter(torch.empty_like(own, device="meta"), requires_grad=False)
 
 
 def _in_full(folder: Path, shape: Shape, device: torch.device) -> Decoder:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.functions import low_rank_linear
-from rung.engine.local.int8 import Matrix
+from rung.engine.local.matrices import Matrix
 from rung.engine.local.update import Untouched
 
 

@@ -12,95 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import groupby
 
 import torch
 from torch import Tensor
 
 from rung.engine.local.adapters import Stack
-from rung.engine.local.int8 import Matrix
-from rung.engine.local.int8 import product as plain
-from rung.engine.local.low_rank import Factors, LowRank
+from rung.engine.local.bank import Bank, Slab
+from rung.engine.local.matrices import Matrix
+from rung.engine.local.matrices import product as plain
 from rung.engine.local.update import Untouched, Update
 
-# Neighbouring tokens of one stack that are worth products of their own.
-APART_FROM = 16
-
-
-class _Slab:
-    """One product's factors of all slots: down (ranks, in) and up (ranks, out), `ends` of each slot's rows in them."""
-
-    def __init__(self, factors: Sequence[Factors | None]) -> None:
-        some = next(one for one in factors if one)
-        self.ranks = tuple(len(one.down) if one else 0 for one in factors)
-        self.ends = tuple(accumulate(self.ranks))
-        total = self.ends[-1]
-        self.down = some.down.new_zeros(total, some.down.shape[1])
-        self.up = some.up.new_zeros(total, len(some.up))
-        for slot, one in enumerate(factors):
-            if one:
-                self.put(slot, one)
-
-    def rows(self, slot: int) -> slice:
-        return slice(self.ends[slot] - self.ranks[slot], self.ends[slot])
-
-    def takes(self, slot: int, factors: Factors | None) -> bool:
-        return self.ranks[slot] == (len(factors.down) if factors else 0)
-
-    def put(self, slot: int, factors: Factors | None) -> None:
-        if factors:
-            rows = self.rows(slot)
-            self.down[rows], self.up[rows] = factors.down, factors.up.T
-
-
-class Bank:
-    """The low-rank adapters of a batch, a slot each."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.slots: list[str] = []
-        self._held: list[LowRank] = []
-        self._slabs: dict[tuple[int, str], _Slab] = {}
-
-    def hold(self, stacks: Sequence[Stack]) -> None:
-        """Give each low-rank adapter a slot, where it has none: that of one of the same ranks that is not among them.
-
-        Where there is no such slot, all are laid out anew.
-        """
-        wanted = {name: update for stack in stacks for name, update, _ in stack.low}
-        missing = [name for name in wanted if name not in self.slots]
-        for name in missing:
-            slot = next((place for place, held in enumerate(self.slots) if held not in wanted), None)
-            if slot is None or not self._replace(slot, name, wanted[name]):
-                self._lay_out(wanted)
-                return
-        # Slots of nobody's are multiplied by all the same.
-        if len(self.slots) > 2 * len(wanted) and wanted:
-            self._lay_out(wanted)
-
-    def slab(self, layer: int, product: str) -> _Slab | None:
-        """None where no adapter adapts the product."""
-        return self._slabs.get((layer, product))
-
-    def _replace(self, slot: int, name: str, update: LowRank) -> bool:
-        """Whether the slot had the room that this one needs."""
-        own = _factors(update)
-        if not own.keys() <= self._slabs.keys() or not all(slab.takes(slot, own.get(place)) for place, slab in self._slabs.items()):
-            return False
-        for place, factors in own.items():
-            self._slabs[place].put(slot, factors)
-        self.slots[slot], self._held[slot] = name, update
-        return True
-
-    def _lay_out(self, wanted: dict[str, LowRank]) -> None:
-        self.slots, self._held = list(wanted), list(wanted.values())
-        every = [_factors(update) for update in self._held]
-        places = dict.fromkeys(place for own in every for place in own)
-        self._slabs = {place: _Slab([own.get(place) for own in every]) for place in places}
-
-
-def _factors(update: LowRank) -> dict[tuple[int, str], Factors]:
-    return {(layer, product): factors for layer, products in enumerate(update.layers) for product, factors in products.items()}
+# Neighbouring tokens of one stack, times slots that are not theirs, that are worth products of their own.
+APART_FROM = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +50,11 @@ class _Routes:
     def __post_init__(self) -> None:
         self._laid: dict[tuple[int, ...], Tensor] = {}
 
-    def laid(self, slab: _Slab) -> Tensor:
+    def is_all(self, x: Tensor) -> bool:
+        """Whether all tokens are among the few."""
+        return isinstance(self.few, slice) and self.few.stop - self.few.start == len(x)
+
+    def laid(self, slab: Slab) -> Tensor:
         """The few tokens' weights, for every row of a slab's factors, (few, ranks)."""
         if slab.ranks not in self._laid:
             ranks = torch.tensor(slab.ranks, device=self.weights.device)
@@ -140,7 +68,7 @@ class _Routes:
         spans, few, at = list[_Span](), list[int](), 0
         for place, run in groupby(which):
             length = sum(1 for _ in run)
-            if slots[place] and length >= APART_FROM:
+            if slots[place] and length * (len(bank.slots) - len(slots[place])) >= APART_FROM:
                 spans.append(_Span(tokens=slice(at, at + length), weights=slots[place]))
             elif slots[place]:
                 few += range(at, at + length)
@@ -183,10 +111,13 @@ class Mixed(Untouched):
         return cls(list(distinct.values()), which, bank)
 
     def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
-        y = plain(x, weight, bias)
         slab = self._bank.slab(layer, product)
-        if slab:
-            self._add(y, x, slab)
+        if slab and (joined := self._bank.joined(slab, weight)) and self._routed(x).is_all(x):
+            y = slab.through(joined, x, bias, self._routed(x).laid(slab))
+        else:
+            y = plain(x, weight, bias)
+            if slab:
+                y = self._added(y, x, slab)
         for update, tokens in self._others:
             y[tokens] = update.linear(layer, product, x[tokens], weight, bias)
         return y
@@ -210,22 +141,24 @@ class Mixed(Untouched):
     def of(self, tokens: Tensor) -> Update:
         return Mixed(self._stacks, [self._which[token] for token in tokens.tolist()], self._bank)
 
-    def _add(self, y: Tensor, x: Tensor, slab: _Slab) -> None:
-        """Each token's low-rank product, in place."""
-        routes = self._routes
-        if routes is None:
-            routes = self._routes = _Routes.of(self._which, self._stacks, self._bank, x.dtype)
+    def _routed(self, x: Tensor) -> _Routes:
+        if self._routes is None:
+            self._routes = _Routes.of(self._which, self._stacks, self._bank, x.dtype)
+        return self._routes
+
+    def _added(self, y: Tensor, x: Tensor, slab: Slab) -> Tensor:
+        """Each token's low-rank product on top; y may change."""
+        routes = self._routed(x)
+        if routes.is_all(x):
+            return slab.add(y, x, routes.laid(slab))
         if routes.few is not None:
             few = routes.few
-            low = (x[few] @ slab.down.T).mul_(routes.laid(slab))
-            if isinstance(few, slice):
-                y[few].addmm_(low, slab.up)
-            else:
-                y.index_add_(0, few, low @ slab.up)
+            y[few] = slab.add(y[few], x[few], routes.laid(slab))
         for span, rows, weight in self._apart(routes, slab):
             y[span].addmm_(x[span] @ slab.down[rows].T, slab.up[rows], alpha=weight)
+        return y
 
-    def _apart(self, routes: _Routes, slab: _Slab) -> Iterator[tuple[slice, slice, float]]:
+    def _apart(self, routes: _Routes, slab: Slab) -> Iterator[tuple[slice, slice, float]]:
         for span in routes.spans:
             for slot, weight in span.weights:
                 if slab.ranks[slot]:

@@ -32,7 +32,8 @@ class LocalModel:
     """What training, evaluation and serving share. `folder` is where it was read from.
 
     `below` acts on every pass of its training, frozen: what is trained comes on top of it. Answers say their adapters themselves.
-    `weights` is int8 where the decoder keeps them so: it answers, and what is trained is read again in full precision.
+    `weights` is int8 where the decoder keeps them so, and `packed` says that they are laid out for products: it answers, and what
+    is trained is read again, as it is stored.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class LocalModel:
     decoder: Decoder
     below: Update | None = None
     weights: str = ""
+    packed: bool = False
 
     def under(self, adapters: Sequence[AdapterUse]) -> LocalModel:
         """The same model, to be trained with these adapters in place. Raises UserError for one that cannot be applied exactly."""
@@ -61,20 +63,33 @@ class LocalModel:
         return torch.tensor(found, device=self.decoder.device) if found else None
 
     @classmethod
-    def load(cls, folder: Path, *, dtype: torch.dtype | None = None, device: str | None = None, weights: str = "") -> LocalModel:
+    def load(
+        cls,
+        folder: Path,
+        *,
+        dtype: torch.dtype | None = None,
+        device: str | None = None,
+        weights: str = "",
+        answers: bool = False,
+    ) -> LocalModel:
         """Load a transformers folder onto the best device. `dtype` None lets `precision.choose` decide, by a self-check.
 
         weights  int8, or "" for those of that precision. Raises UserError where int8 is not computed, or its check refuses it.
+        answers  that is all it is for: its weights are packed where that is quicker
         """
         from rung.engine.local.devices import best_device
         from rung.engine.local.int8_loading import load_int8
+        from rung.engine.local.packing import pack, pack_head
 
         reuse_freed_memory()
         place = torch.device(device) if device else best_device()
         decoder = load_int8(folder, dtype, place) if weights else _decoder(folder, dtype, place)
+        packed = answers and not weights and pack(decoder)
+        if answers and weights:
+            pack_head(decoder)
         tokenizer = load_tokenizer(folder)
         refuse_strangers(tokenizer, decoder.config.vocabulary, folder)
-        return cls(folder=folder, tokenizer=tokenizer, decoder=decoder, weights=weights)
+        return cls(folder=folder, tokenizer=tokenizer, decoder=decoder, weights=weights, packed=packed)
 
 
 def _decoder(folder: Path, dtype: torch.dtype | None, place: torch.device) -> Decoder:
@@ -105,11 +120,11 @@ def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> 
 
 
 def trainable_model(backend: Backend) -> LocalModel:
-    """The model whose weights can be trained: the one in memory, or, where that answers from int8, the same in full precision.
+    """The model whose weights can be trained: the one in memory, or, where that only answers, the same as it is stored.
 
     Raises UserError for a backend that has none.
     """
     model: LocalModel | None = getattr(backend, "model", None)
     if model is None:
         raise UserError(f"the weights of {backend.reference} are not here to train")
-    return LocalModel.load(model.folder) if model.weights else model
+    return LocalModel.load(model.folder) if model.weights or model.packed else model

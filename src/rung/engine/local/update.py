@@ -7,8 +7,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from rung.engine.local.int8 import Matrix
-from rung.engine.local.int8 import product as plain
+from rung.engine.local.matrices import Matrix
+from rung.engine.local.matrices import product as plain
 
 
 class Update(Protocol):

@@ -11,8 +11,10 @@ import torch
 from rung.engine.local.hooked.decoder import KEPT, HookedDecoder
 from rung.engine.local.hooked.loading import load_hooked
 from rung.engine.local.hooked.shape import HookedShape
-from rung.engine.local.int8_loading import keep_in_int8, load_int8
+from rung.engine.local.int8 import Int8Matrix
+from rung.engine.local.int8_loading import load_int8
 from rung.engine.local.model import LocalModel
+from rung.engine.local.packing import keep_as
 from rung.engine.local.precision import log_probabilities
 from rung.errors import UserError
 
@@ -22,7 +24,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("kind", ["gpt2", "gemma2", "deepseek_v3"])
 def test_it_says_nearly_the_same(made: Callable[[str], Path], loaded: Callable[[str], LocalModel], kind: str) -> None:
     decoder = load_hooked(made(kind), HookedShape.read(made(kind)), torch.float32, CPU)
-    keep_in_int8(decoder)
+    keep_as(decoder, Int8Matrix.of)
     paths = [path for products in decoder.config.products for path in products]
     assert paths and all(hasattr(decoder.model.get_submodule(path), KEPT) for path in paths)
     assert all(decoder.model.get_submodule(path).weight.device.type == "meta" for path in paths)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -17,7 +17,9 @@ from rung.engine.backend import AdapterUse, Request
 from rung.engine.caller import Caller, Gone, Piece, Sampling
 from rung.engine.chat import prompt_tokens
 from rung.engine.live import Limits
+from rung.engine.local import bank, packed
 from rung.engine.local.answering import Answering
+from rung.engine.local.model import LocalModel
 from rung.engine.local.words import bytes_of_token
 from rung.types import Answer
 
@@ -98,11 +100,26 @@ def answered(desk, requests: Sequence[Request], pauses: Sequence[float]) -> list
     return found
 
 
-def test_rows_of_random_batches_say_what_peft_says_alone(live_tiny, uses: Sequence[AdapterUse], peft_model) -> None:
+@pytest.fixture(params=["as stored", "packed"])
+def answering(request: pytest.FixtureRequest, live_tiny: LocalModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalModel]:
+    """The model as it is stored, and laid out for products, adapters with it, as larger ones are."""
+    if request.param == "as stored":
+        yield live_tiny
+        return
+    monkeypatch.setitem(packed.NUMBERS_FROM, torch.float32, 0)
+    monkeypatch.setattr(bank, "STILL", 1)
+    model = LocalModel.load(live_tiny.folder, dtype=torch.float32, device="cpu", answers=True)
+    assert model.packed
+    yield model
+
+
+def test_rows_of_random_batches_say_what_peft_says_alone(
+    answering: LocalModel, live_tiny: LocalModel, uses: Sequence[AdapterUse], peft_model
+) -> None:
     left = compared = 0
     for seed in range(BATCHES):
         chance = random.Random(seed)
-        desk = Answering(live_tiny).live(Limits(rows=chance.randint(2, 8), pass_tokens=chance.choice((16, 64, 256))))
+        desk = Answering(answering).live(Limits(rows=chance.randint(2, 8), pass_tokens=chance.choice((16, 64, 256))))
         pairs = [asked(chance, uses) for _ in range(chance.randint(3, 9))]
         said = answered(desk, [request for request, _ in pairs], [chance.random() * 0.05 for _ in pairs])
         desk.close()

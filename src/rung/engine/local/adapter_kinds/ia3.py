@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from rung.engine.local.int8 import Matrix
+from rung.engine.local.matrices import Matrix, of_rows
 from rung.engine.local.peft.files import Key, PeftFiles
 from rung.engine.local.peft.keys import MERGE, Keys, Values, check_keys
 from rung.engine.local.peft.reading import BasePaths, Read
@@ -63,7 +63,7 @@ class Scaled(Untouched):
         at = layer, product
         y = super().linear(layer, product, x * self.inputs[at] if at in self.inputs else x, weight, bias)
         for rows, scale in self.apart.get(at, ()):
-            own = super().linear(layer, product, x * scale, weight[rows], None if bias is None else bias[rows])
+            own = of_rows(x * scale, weight, bias, rows)
             y = torch.cat((y[:, : rows.start], own, y[:, rows.stop :]), dim=1)
         return y * self.outputs[at] if at in self.outputs else y
 

@@ -17,13 +17,13 @@ from rung.engine.local.decoder import Begun, Decoder, Head
 from rung.engine.local.hooked.interface import answer_with, cap_of, scale_of, sinks_of
 from rung.engine.local.hooked.look import stack_of
 from rung.engine.local.hooked.shape import HookedShape
-from rung.engine.local.int8 import product as plain
+from rung.engine.local.matrices import product as plain
 from rung.engine.local.modules import save_module
 from rung.engine.local.scoring import Scoring
 from rung.engine.local.update import Update
 
-# Where a linear module keeps its weight in int8; its own parameter is then a shape without numbers.
-KEPT = "int8_weight"
+# Where a linear module keeps its weight otherwise than as a tensor; its own parameter is then a shape without numbers.
+KEPT = "kept_weight"
 
 
 @dataclass(kw_only=True)
@@ -80,7 +80,7 @@ class HookedDecoder(Decoder):
         made, names = self.model.get_output_embeddings(), self._names()
         weight, bias = (self._current(names, getattr(made, name, None)) for name in ("weight", "bias"))
         assert weight is not None
-        return Head(weight=weight, bias=bias, scale=self._finish[0], cap=self._finish[1])
+        return Head(weight=weight, packed=self.packed_head, bias=bias, scale=self._finish[0], cap=self._finish[1])
 
     def hidden(
         self,

@@ -30,7 +30,7 @@ def load_hooked(folder: Path, shape: HookedShape, dtype: torch.dtype, device: to
     register()
     model = load_module(folder, dtype, attn_implementation=COMPUTING)
     decoder = hooked(model.to(device), shape)
-    _compare(decoder)
+    compare(decoder)
     return decoder
 
 
@@ -81,7 +81,7 @@ def _finish_of(model: Any) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def _compare(decoder: HookedDecoder) -> None:
+def compare(decoder: HookedDecoder) -> None:
     """Two rows behind a shared beginning, in one flat pass, and each alone in transformers' own. Raises NotHooked."""
     many = decoder.config.vocabulary
     numbers = [7 + 13 * place % max(2, many - 8) for place in range(_SHARED + 2 * _OWN)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from rung.engine.backend import AdapterUse, Keep, Request, Say, price_usd, quiet
 from rung.engine.caller import Caller, Full, nobody_hears
 from rung.engine.live import EngineFigures, Limits
 from rung.engine.local.adapters import BASE, AdapterCache, Stack
+from rung.engine.local.apart import apart
 from rung.engine.local.batching import common_length
 from rung.engine.local.live.engine import Engine
 from rung.engine.local.live.question import Question, answered
@@ -40,7 +40,7 @@ class LiveAnswering:
         self.reference, self.template = answering.reference, answering.template
         self._opening = threading.Lock()
         # Adapters are read beside the engine's thread, one at a time: nobody's next token waits for a disk.
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rung adapters")
+        self._reading = threading.Lock()
         self._full = 0
         self._closed = False
 
@@ -51,7 +51,7 @@ class LiveAnswering:
 
     @cached_property
     def _loaded(self) -> _Loaded:
-        return _Loaded(self._answering.model, self._limits)
+        return apart(lambda: _Loaded(self._answering.model, self._limits))
 
     @property
     def _open(self) -> _Loaded:
@@ -124,7 +124,6 @@ class LiveAnswering:
 
     def close(self) -> None:
         """No more questions; those that are open end with Gone."""
-        self._reader.shutdown(wait=False, cancel_futures=True)
         with self._opening:
             if "_loaded" in vars(self):
                 self._loaded.engine.close()
@@ -170,7 +169,8 @@ class LiveAnswering:
             return BASE
         if all(use.digest in loaded.adapters.warm for use in uses):
             return loaded.adapters.stack(uses)
-        return self._reader.submit(_inferred, loaded.adapters, tuple(uses)).result()
+        with self._reading:
+            return apart(lambda: _inferred(loaded.adapters, uses))
 
 
 class _Loaded:

@@ -13,7 +13,7 @@ from torch import Tensor
 from rung.engine.local.architecture import DecoderConfig, Held, NotComputed, Pass
 from rung.engine.local.attention import PLAIN_SCORES_AT_MOST
 from rung.engine.local.functions import gated_silu, rms_norm, rotated
-from rung.engine.local.int8 import Matrix
+from rung.engine.local.matrices import Matrix
 from rung.engine.local.rotary import ROTARY_KINDS, Angles, rope_settings
 from rung.engine.local.settings import whole
 from rung.errors import UserError
