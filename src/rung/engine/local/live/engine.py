@@ -21,6 +21,7 @@ from rung.engine.local.block import Computed, Made, Pace
 from rung.engine.local.devices import ACCELERATOR, PROCESSOR, kind_of
 from rung.engine.local.live.conversations import Begun, Conversations, common
 from rung.engine.local.live.counting import Counting
+from rung.engine.local.live.hands import Hands
 from rung.engine.local.live.line import Line, shares
 from rung.engine.local.live.plain import PlainBatch
 from rung.engine.local.live.question import Question
@@ -60,6 +61,7 @@ class Engine:
         self._under: dict[int, Question] = {}
         self._changed = threading.Condition()
         self._closed = False
+        self._hands = Hands(None if kind_of(decoder.device) == PROCESSOR else 1)
         self._batch = self._fresh_batch()
         self._thread = threading.Thread(target=self._run, name="rung engine", daemon=True)
 
@@ -115,8 +117,13 @@ class Engine:
         self._drop()
         self._join()
         if self._batch:
-            for made in self._batch.step():
+            for made in self._step():
                 self._hear(made)
+
+    def _step(self) -> Sequence[Made]:
+        reads = not all(question.read for question in self._under.values())
+        with self._hands.computing(len(self._under), reads=reads):
+            return self._batch.step()
 
     def _drop(self) -> None:
         """Let those go whom nobody waits for."""
