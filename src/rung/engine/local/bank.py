@@ -72,9 +72,10 @@ class Slab:
     def through(self, joined: PackedMatrix, x: Tensor, bias: Tensor | None, weights: Tensor) -> Tensor:
         """What `add` gives on top of the weight's own product."""
         both, (_, up) = joined.product(x), self.factors
-        y, low = both.split((both.shape[1] - len(self.down), len(self.down)), dim=1)
-        y = y.contiguous() if bias is None else y + bias
-        return up.added(low * weights, y) if isinstance(up, PackedMatrix) else torch.addmm(y, low * weights, self.up)
+        out = self.up.shape[1]
+        y, low = both[:, :out], both[:, out:] * weights
+        y = y if bias is None else y + bias
+        return up.added(low, y) if isinstance(up, PackedMatrix) else torch.addmm(y, low, self.up)
 
 
 def _packed(factor: Tensor) -> Matrix:

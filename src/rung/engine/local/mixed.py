@@ -40,19 +40,17 @@ class _Routes:
     """Where the tokens of a pass go: long spans by themselves, the others together.
 
     few      the others' places, a slice where they are neighbours; None where there are none
+    whole    whether these are all tokens of the pass
     weights  of them, for every slot, (few, slots)
     """
 
     spans: Sequence[_Span]
     few: slice | Tensor | None
+    whole: bool
     weights: Tensor
 
     def __post_init__(self) -> None:
         self._laid: dict[tuple[int, ...], Tensor] = {}
-
-    def is_all(self, x: Tensor) -> bool:
-        """Whether all tokens are among the few."""
-        return isinstance(self.few, slice) and self.few.stop - self.few.start == len(x)
 
     def laid(self, slab: Slab) -> Tensor:
         """The few tokens' weights, for every row of a slab's factors, (few, ranks)."""
@@ -78,7 +76,7 @@ class _Routes:
             for slot, weight in own:
                 weights[place, slot] += weight
         chosen = weights[[which[token] for token in few]].to(device=bank.device, dtype=dtype)
-        return cls(spans=spans, few=_places(few, bank.device), weights=chosen)
+        return cls(spans=spans, few=_places(few, bank.device), whole=len(few) == len(which), weights=chosen)
 
 
 def _places(tokens: Sequence[int], device: torch.device) -> slice | Tensor | None:
@@ -112,8 +110,8 @@ class Mixed(Untouched):
 
     def linear(self, layer: int, product: str, x: Tensor, weight: Matrix, bias: Tensor | None) -> Tensor:
         slab = self._bank.slab(layer, product)
-        if slab and (joined := self._bank.joined(slab, weight)) and self._routed(x).is_all(x):
-            y = slab.through(joined, x, bias, self._routed(x).laid(slab))
+        if slab and (routes := self._routed(x)).whole and (joined := self._bank.joined(slab, weight)):
+            y = slab.through(joined, x, bias, routes.laid(slab))
         else:
             y = plain(x, weight, bias)
             if slab:
@@ -149,7 +147,7 @@ class Mixed(Untouched):
     def _added(self, y: Tensor, x: Tensor, slab: Slab) -> Tensor:
         """Each token's low-rank product on top; y may change."""
         routes = self._routed(x)
-        if routes.is_all(x):
+        if routes.whole:
             return slab.add(y, x, routes.laid(slab))
         if routes.few is not None:
             few = routes.few

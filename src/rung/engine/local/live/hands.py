@@ -20,8 +20,8 @@ MOST = torch.get_num_threads()
 COMPARED = 6
 # Passes from one trial to the next: as many more after each that changed nothing.
 LEAST_BETWEEN, MOST_BETWEEN = 32, 1024
-# A pass that takes so many times what its like took is a reason to try at once.
-SLOWER = 1.5
+# A pass that takes so many times what its like took is a reason to try sooner, but for so many passes after the last trial.
+SLOWER, SOONEST = 1.5, 8
 # A change must be worth so much.
 QUICKER = 0.9
 
@@ -68,7 +68,7 @@ class Hands:
             return
         usual = self._usual.get(self._rows, took)
         self._usual[self._rows] = min(usual, took)
-        if self._since >= self._between or (took > SLOWER * usual and self._since >= LEAST_BETWEEN):
+        if self._since >= self._between or (took > SLOWER * usual and self._since >= SOONEST):
             self._try(took)
 
     def _try(self, took: float) -> None:
