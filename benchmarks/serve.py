@@ -3,13 +3,15 @@
     python benchmarks/serve.py                        tokens a second, first tokens, cold adapters, memory
     python benchmarks/serve.py --registered 1000      with so many adapters registered beside the eight
     python benchmarks/serve.py --llama FOLDER         llama.cpp too, by a llama-cpp-python installed in FOLDER
+    python benchmarks/serve.py --vllm PYTHON          vLLM's server too, by a Python that has it
     python benchmarks/serve.py --rounds 2 --tokens 24 a shorter look
     python benchmarks/serve.py --threads 1            where others use the machine: threads that wait for each other stand still
 
-What the others do is their engine's own loop, without HTTP, scheduler or text: PEFT's mixed batch (`adapter_names`) over
-transformers' model, and llama.cpp, whose server puts rows of one adapter alone into a batch, with a step for each adapter in turn
-(weights of bfloat16 where the machine computes in it). Seconds of the processor are of all threads; where others use the machine
-they tell more than the wall's. All take turns: believe the ratios.
+vLLM is asked through HTTP too, the same questions by as many clients. What the others do is their engine's own loop, without HTTP,
+scheduler or text: PEFT's mixed batch (`adapter_names`) over transformers' model, and llama.cpp, whose server puts rows of one
+adapter alone into a batch, with a step for each adapter in turn (weights of bfloat16 where the machine computes in it). Their
+threads wait for each other as torch has them wait by itself. Seconds of the processor are of all threads, those that wait awake
+included. All take turns: believe the ratios.
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serve_peers import Llama, Peft, make_adapters
+os.environ.setdefault("GOMP_SPINCOUNT", "300000")  # of the others' threads: torch's own, which it reads when it is loaded
+
+from serve_peers import Llama, Peft, Vllm, make_adapters
 
 from rung.cli.worlds import BASE
 from rung.engine.bases.resolve import resolve
@@ -125,6 +129,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--registered", type=int, default=0)
     parser.add_argument("--llama", default="")
+    parser.add_argument("--vllm", default="")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
@@ -163,7 +168,9 @@ def _key(home: Path, name: str) -> str:
 @contextmanager
 def _server(home: Path, keys: Sequence[str]) -> Iterator[Server]:
     run = [sys.executable, "-m", "rung", "serve", "--port", "0", "--json"]
-    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True, env={**os.environ, "RUNG_HOME": str(home)}) as process:
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    environment["RUNG_HOME"] = str(home)
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None
             text = ""
@@ -200,8 +207,21 @@ def _rates(server: Server, home: Path, folders: Sequence[Path], options: argpars
     }
     if llama:
         ways["llama.cpp, eight adapters in turn"] = lambda _turn: llama.run(options.tokens)
+    vllm = Vllm(options.vllm, base, folders[:TENANTS]) if options.vllm else None
+    if vllm:
+        ways["vLLM, eight adapters"] = lambda turn: vllm.run(
+            [QUESTION.format(1000 * tenant + turn + 1) for tenant in range(TENANTS)], options.tokens
+        )
+    try:
+        _compared(ways, options.rounds)
+    finally:
+        if vllm:
+            vllm.close()
+
+
+def _compared(ways: Mapping[str, Callable[[int], tuple[int, float, float]]], rounds: int) -> None:
     measured = {name: Measured() for name in ways}
-    for turn in range(options.rounds + 1):
+    for turn in range(rounds + 1):
         for name, way in ways.items():
             figures = way(turn)
             print(f"{name}: {figures[0] / figures[1]:.0f} tokens/s, {figures[0] / figures[2]:.0f} a processor's", file=sys.stderr)
@@ -209,8 +229,10 @@ def _rates(server: Server, home: Path, folders: Sequence[Path], options: argpars
                 measured[name].add(*figures)
     print("\n| | tokens/s, median | best | tokens a second of the processor |\n|---|---|---|---|")
     print("\n".join(one.line(name) for name, one in measured.items()))
-    mixed, plain, *others = (statistics.median(one.per_cpu_s) for one in measured.values())
+    mixed, plain, *others = (statistics.median(one.per_s) for one in measured.values())
     print(f"\neight adapters {mixed / plain:.2f} of the base alone, {mixed / max(others):.2f} times the best of the others")
+    mixed, plain, *others = (statistics.median(one.per_cpu_s) for one in measured.values())
+    print(f"by seconds of the processor {mixed / plain:.2f} and {mixed / max(others):.2f}")
 
 
 def _asked(server: Server, models: Sequence[str], tokens: int, turn: int) -> tuple[int, float, float]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +71,73 @@ class Peft:
                 chosen = out.logits[:, -1].argmax(-1, keepdim=True)
                 out = self.model(input_ids=chosen, past_key_values=out.past_key_values, use_cache=True, adapter_names=self.names)
         return tokens * len(self.rows), time.perf_counter() - began, time.process_time() - busy
+
+
+class Vllm:
+    """vLLM's own server with the adapters loaded, asked by a client each."""
+
+    def __init__(self, python: str, base: Path, adapters: Sequence[Path]) -> None:
+        import socket
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}/v1"
+        run = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(base), "--served-model-name", "base"]
+        run += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "bfloat16", "--max-model-len", "2048"]
+        run += ["--enable-lora", "--max-loras", str(len(adapters)), "--max-lora-rank", "16", "--lora-modules"]
+        run += [f"{number}={folder}" for number, folder in enumerate(adapters)]
+        settings = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+        self.process = subprocess.Popen(run, env={**own, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._wait()
+
+    def run(self, prompts: Sequence[str], tokens: int) -> tuple[int, float, float]:
+        """(tokens, seconds, seconds of the processor)."""
+        import httpx
+
+        made: list[int] = []
+
+        def ask(number: int) -> None:
+            messages = [{"role": "user", "content": prompts[number]}]
+            body = {"model": str(number), "messages": messages, "max_tokens": tokens, "temperature": 0}
+            said = httpx.post(f"{self.address}/chat/completions", json=body, timeout=600).raise_for_status().json()
+            made.append(said["usage"]["completion_tokens"])
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(prompts))]
+        began, busy = time.perf_counter(), self._cpu_s()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(made), time.perf_counter() - began, self._cpu_s() - busy
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=60)
+
+    def _wait(self) -> None:
+        import httpx
+
+        for _ in range(600):
+            assert self.process.poll() is None, "vLLM has ended"
+            try:
+                httpx.get(f"{self.address}/models").raise_for_status()
+                return
+            except httpx.HTTPError:
+                time.sleep(0.5)
+        raise AssertionError("vLLM does not answer")
+
+    def _cpu_s(self) -> float:
+        """Of the server and the processes that it started."""
+        stats: dict[int, list[str]] = {}
+        for place in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                stats[int(place.parent.name)] = place.read_text().rpartition(")")[2].split()
+        own = {self.process.pid}
+        while more := {pid for pid, fields in stats.items() if int(fields[1]) in own} - own:
+            own |= more
+        return sum(int(stats[pid][11]) + int(stats[pid][12]) for pid in own if pid in stats) / os.sysconf("SC_CLK_TCK")
 
 
 class Llama:
