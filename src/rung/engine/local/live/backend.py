@@ -185,6 +185,8 @@ class _Loaded:
 
 @torch.inference_mode()
 def _inferred(adapters: AdapterCache, uses: Sequence[AdapterUse]) -> Stack:
+    # Of small tensors: more threads would first have to be made. The engine says its own number before each pass.
+    torch.set_num_threads(1)
     return adapters.stack(uses)
 
 
