@@ -57,6 +57,8 @@ def _turn(message: Any, where: str) -> dict[str, Any]:
         content = message["refusal"]
     if content is not None:
         turn["content"] = text_of_content(content, f"{where}.content")
+    elif role == "assistant" and "content" in message and not calls:
+        turn["content"] = ""  # of a turn that said nothing, as clients send it back
     elif role != "assistant" or not calls:
         raise _bad("the message has no content", f"{where}.content")
     if isinstance(message.get("name"), str):
