@@ -29,6 +29,8 @@ def says(request):
     said = request["messages"][-1]["content"]
     if said.startswith("sleep "):
         time.sleep(float(said.removeprefix("sleep ")))
+    if said.startswith("long "):
+        return "x" * int(said.removeprefix("long "))
     return said
 """
 CHAT = "/v1/chat/completions"
@@ -44,7 +46,7 @@ class Endings(NoJournal):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    limits = Limits(body_bytes=4000, body_s=0.4, header_s=0.4, answer_s=0.6, depth=20, connections=600)
+    limits = Limits(body_bytes=4000, body_s=0.4, header_s=0.4, read_s=0.5, answer_s=0.6, depth=20, connections=600)
     with open_home(tmp_path_factory.mktemp("wire") / "home", write=True) as home:
         (home.path / "slow.py").write_text(SLOW)
         base = resolve(f"scripted:{home.path / 'slow.py'}#says", home.path).pinned
@@ -99,6 +101,28 @@ def test_a_body_that_does_not_come_is_408_and_one_that_trickles_too(running):
             except OSError:
                 break
         assert line.recv(64).startswith(b"HTTP/1.1 408")
+
+
+def test_who_does_not_read_an_answer_is_let_go_and_who_reads_slowly_is_not(running):
+    long = 24_000_000  # more than the system keeps between the two
+    asked = json.dumps(body(f"long {long}")).encode()
+    for pause_s, whole in ((2.0, False), (0.1, True)):
+        with socket.socket() as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            line.settimeout(5)
+            line.connect(("127.0.0.1", running.port))
+            line.sendall(head(len(asked), connection="close") + asked)
+            time.sleep(pause_s)
+            read = pauses = 0
+            try:
+                while part := line.recv(1 << 20):
+                    read += len(part)
+                    if whole and read > (pauses + 1) * 4_000_000:
+                        pauses += 1
+                        time.sleep(pause_s)
+            except ConnectionResetError:
+                assert not whole
+        assert (read > long) is whole
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ class Limits:
 
     body_bytes   of a question; body_s the seconds within which all of it must have come
     header_s     seconds within which a connection must have sent its headers
+    read_s       seconds that a client may read nothing of an answer while more of it waits
     depth        how deep a body's JSON may be nested
     messages     of a conversation
     tools        that a client may offer
@@ -25,6 +26,7 @@ class Limits:
     body_bytes: int = 8 << 20
     body_s: float = 30.0
     header_s: float = 20.0
+    read_s: float = 60.0
     depth: int = 64
     messages: int = 2000
     tools: int = 128

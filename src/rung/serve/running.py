@@ -127,7 +127,7 @@ def server_for(app: Any, door: Door) -> Any:
     return Server(
         uvicorn.Config(
             app,
-            http=patient(door.limits.header_s),
+            http=patient(door.limits.header_s, door.limits.read_s),
             ws="none",
             log_config=None,
             access_log=False,

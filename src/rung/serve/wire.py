@@ -1,4 +1,4 @@
-"""Connections: one whose headers do not come is ended."""
+"""Connections: one whose headers do not come is ended, and one that does not read what it asked for."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ HEADER_BYTES = 32 << 10
 
 
 class Patient(H11Protocol):
-    """uvicorn ends what is idle between two requests; what never says what it wants, or says it byte by byte, it keeps.
+    """uvicorn ends what is idle between two requests; what never says what it wants, or says it byte by byte, it keeps, and what
+    never reads.
 
     header_s  seconds from the connection's beginning, and from its last answer, until all headers of a request must be there
+    read_s    seconds until some of what waits to be sent must have been read
     """
 
-    header_s = 20.0
+    header_s, read_s = 20.0, 60.0
     timer: asyncio.TimerHandle | None = None
+    unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -29,7 +32,21 @@ class Patient(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
+        self._forgive()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.unread = self.unread or self.loop.call_later(self.read_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._forgive()
+        super().resume_writing()
+
+    def _forgive(self) -> None:
+        if self.unread is not None:
+            self.unread.cancel()
+            self.unread = None
 
     def _waits(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -51,6 +68,6 @@ class Patient(H11Protocol):
             self.transport.close()
 
 
-def patient(header_s: float) -> type[Patient]:
-    """Connections of a server that waits so long for headers."""
-    return type("Patient", (Patient,), {"header_s": header_s})
+def patient(header_s: float, read_s: float) -> type[Patient]:
+    """Connections of a server that waits so long for headers, and for who does not read."""
+    return type("Patient", (Patient,), {"header_s": header_s, "read_s": read_s})
