@@ -119,13 +119,14 @@ def measure_training(context: BuildContext, candidate: Candidate, training: Trai
     """A `train.fit.Fit` of so many train rows, its speed measured for about `seconds`; `seconds` 0 measures none."""
     from rung.data.sample import sample
     from rung.engine.backend import adapter_uses
-    from rung.engine.local.model import trainable_model
+    from rung.engine.local.model import model_of, trainable_model
     from rung.rungs.training import train_rows
     from rung.train.fit import calibrate, predict
     from rung.train.rows import encode_rows
 
     task = context.task
-    model = trainable_model(context.runtime.backend_for(task.base)).under(adapter_uses(task.base_adapters, context.blobs))
+    find = trainable_model if seconds else model_of
+    model = find(context.runtime.backend_for(task.base)).under(adapter_uses(task.base_adapters, context.blobs))
     taught = train_rows(task, candidate, sample(labelled(task), rows, task.seed), context.runtime.retriever(candidate))
     longest = min(training.max_tokens or model.config.max_positions, model.config.max_positions)
     encoded = encode_rows(model.tokenizer, taught, longest, "drop")

@@ -119,12 +119,18 @@ def _otherwise(folder: Path, dtype: torch.dtype | None, place: torch.device) -> 
     return load_plain(folder, dtype or told_precision() or torch.float32, place)
 
 
+def model_of(backend: Backend) -> LocalModel:
+    """The model in memory. Raises UserError for a backend that has none."""
+    model: LocalModel | None = getattr(backend, "model", None)
+    if model is None:
+        raise UserError(f"the weights of {backend.reference} are not here to train")
+    return model
+
+
 def trainable_model(backend: Backend) -> LocalModel:
     """The model whose weights can be trained: the one in memory, or, where that only answers, the same as it is stored.
 
     Raises UserError for a backend that has none.
     """
-    model: LocalModel | None = getattr(backend, "model", None)
-    if model is None:
-        raise UserError(f"the weights of {backend.reference} are not here to train")
+    model = model_of(backend)
     return LocalModel.load(model.folder) if model.weights or model.packed else model
