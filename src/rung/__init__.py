@@ -17,8 +17,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from rung.threads import sleep_soon
-
 if TYPE_CHECKING:
     from rung.api import Home as Home
     from rung.api import Outcome as Outcome
@@ -76,7 +74,13 @@ __all__ = [
     "open_home",
 ]
 
-sleep_soon()
+# Read once, when torch loads its OpenMP. Threads that wait by spinning take the very core that they wait for wherever another
+# program runs too: on two such cores, answering was ten times slower than with threads that sleep. Threads that sleep at once must
+# be woken for every product: training took a quarter longer. A thousand turns, some ten microseconds, bridge what lies between two
+# products, and cost a fifth where another program holds a core. A server's wait longer (`serve/awake.py`).
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "GOMP_SPINCOUNT" not in os.environ:
+    os.environ["GOMP_SPINCOUNT"] = os.environ["RUNG_SET_SPINCOUNT"] = "1000"
 # oneDNN keeps the code that it makes for each shape of a product, for the last 1,024 shapes: half a gigabyte, where every batch is
 # of another length. A pass over the model meets fewer than a hundred.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")

@@ -46,7 +46,7 @@ def command(host: str, port: int, as_json: bool, **said: Any) -> None:
     Ctrl-C (or SIGTERM) lets what is under way end; a second one does not wait.
     """
     from rung.registry.home import open_home
-    from rung.threads import stay_awake
+    from rung.serve.awake import stay_awake
 
     stay_awake()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
