@@ -39,7 +39,9 @@ def serve_demo(*, as_json: bool) -> int:
     from rung.cli.commands.serve import At, serve
     from rung.cli.demo_serving import prepare
     from rung.registry.home import open_home
+    from rung.serve.awake import stay_awake
 
+    stay_awake()
     with open_home(write=True) as home:
         with watching() as progress:
             names = prepare(home, task_file("handbook"), progress)
