@@ -37,11 +37,21 @@ class Patient(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.unread = self.unread or self.loop.call_later(self.read_s, self.transport.abort)
+        self._wait_for_reader()
 
     def resume_writing(self) -> None:
         self._forgive()
         super().resume_writing()
+
+    def _wait_for_reader(self) -> None:
+        self._forgive()
+        self.unread = self.loop.call_later(self.read_s, self._look, self.transport.get_write_buffer_size())
+
+    def _look(self, waited_bytes: int) -> None:
+        if self.transport.get_write_buffer_size() < waited_bytes:
+            self._wait_for_reader()
+        else:
+            self.transport.abort()
 
     def _forgive(self) -> None:
         if self.unread is not None:
