@@ -5,7 +5,7 @@
 Every simulated rollout goes through what a server has: the keyed hash deals the arms, observations are written as a server writes
 them, and the tally and the decisions are those of `rung.serve.rollout`. Only the answers are drawn.
 
-`counted` are those who ask that counted, of both arms: what a promise is of.
+`counted` are those who ask that counted, of both arms, for the measure that rolled back: what a promise is of.
 """
 
 from __future__ import annotations
@@ -15,22 +15,27 @@ import math
 import random
 import statistics
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from statistics_page import table, with_table
 
-from rung.registry.rollout_states import CANDIDATE_ARM, CHAMPION_ARM, Arm, Measure, Observed, Plan, Rollout
+from rung.registry.rollout_states import CANDIDATE_ARM, CHAMPION_ARM, Arm, Observed, Plan, Rollout
 from rung.serve.rollout.deciding import decide
+from rung.serve.rollout.measures import EVERYWHERE
 from rung.serve.rollout.sticky import unit_of
 from rung.serve.rollout.tally import Tally
 from rung.serve.types import Asked, Tenant
 from rung.verify.stats.promised import NEARLY_CERTAIN, SURE, Setting, hardest_mean, promised
 
 PAGE = Path(__file__).parents[1] / "docs" / "rollout.md"
-MEASURES = (Measure(name="answered", kind="answered"), Measure(name="feedback", kind="feedback"))
+MEASURES = EVERYWHERE
 SHARE, HARM, ALPHA, WORSE = 0.05, 0.05, 0.01, 0.20
 EVERY = 100
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)  # of requests that come a second apart
 QUESTION = Asked(id="", tenant=Tenant(id="t", name="t"), endpoint="chat", model="spam", messages=())
 
 
@@ -70,6 +75,9 @@ WORLDS = (
     World(title="one in ten says something", says=0.1, moans=0.1),
     World(title="who is not content speaks four times as often", says=0.1, moans=0.4),
     World(title="the candidate's users speak half as often", says=0.4, moans=0.4, shy=2.0),
+    World(title="nobody says what is good", says=0.0),
+    World(title="nobody says what is good, and three in ten what is bad", says=0.0, moans=0.3),
+    World(title="nobody says what is bad", moans=0.0),
     World(title="all of this", mean=0.8, drift=0.1, users=4000, apart=0.2, says=0.15, moans=0.45, shy=1.3, delay=300.0),
 )
 
@@ -112,9 +120,17 @@ def ended(world: World, number: int, most: int, plan: Plan | None = None) -> End
     return Ended(move="", requests=most, counted=_counted(tally))
 
 
+def each(world: World, rollouts: int, most: int) -> list[Ended]:
+    """So many of one kind, on all cores."""
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(partial(ended, world, most=most), range(rollouts)))
+
+
 def _counted(tally: Tally) -> int:
-    [feedback] = [one for one in tally.compared(SHARE) if one.measure.kind == "feedback"]
-    return sum(feedback.whole.n)
+    found = tally.compared(SHARE)
+    [feedback] = [one for one in found if one.measure.kind == "feedback"]
+    by = next((one for one in found if one.worse), feedback)
+    return sum(by.whole.n)
 
 
 def observations(world: World, rollout: Rollout, most: int) -> Iterator[list[Observed]]:
@@ -126,13 +142,14 @@ def observations(world: World, rollout: Rollout, most: int) -> Iterator[list[Obs
         unit = unit_of(replace(QUESTION, id=f"a{request}", user=user), rollout.secret)
         arm: Arm = CANDIDATE_ARM if unit.place < rollout.share else CHAMPION_ARM
         fields = {"rollout": rollout.id, "answer": f"a{request}", "arm": arm, "unit": unit.name, "share": rollout.share}
-        base = Observed(**fields, kind="answer", scores={"answered": 1.0})  # type: ignore[arg-type]
+        created = (BEGAN + timedelta(seconds=request)).isoformat()
+        base = Observed(**fields, kind="answer", scores={"answered": 1.0}, created=created)  # type: ignore[arg-type]
         content = rng.random() < _mean(world, arm, user, request / most)
         said = (world.says if content else world.moans) / (world.shy if arm == CANDIDATE_ARM else 1.0)
         if rng.random() < said:
             when = request + (int(rng.expovariate(1 / world.delay)) if world.delay else 0)
             later.setdefault(when, []).append(replace(base, kind="feedback", scores={"feedback": float(content)}))
-        yield [base, *later.pop(request, [])]
+        yield [base, *(replace(one, created=created) for one in later.pop(request, []))]
 
 
 def _user(world: World, rng: random.Random, request: int) -> str:
@@ -151,12 +168,12 @@ def _mean(world: World, arm: Arm, user: str, time: float) -> float:
 def line(world: World, rollouts: int, most: int) -> tuple[str, ...]:
     """One world of the first table."""
     level = ALPHA / len(MEASURES)
-    found = [ended(replace(world, worse=WORSE), number, most) for number in range(rollouts)]
+    found = each(replace(world, worse=WORSE), rollouts, most)
     within = [sum(one.move == "roll back" and one.counted <= promise for one in found) for promise in promises(level)]
     counts = sorted(one.counted for one in found if one.move == "roll back")
     requests = sorted(one.requests for one in found if one.move == "roll back")
-    good = [ended(world, number, most) for number in range(rollouts)]
-    edge = [ended(replace(world, worse=HARM), number, most) for number in range(rollouts // 4)]
+    good = each(world, rollouts, most)
+    edge = each(replace(world, worse=HARM), rollouts // 4, most)
     return (
         world.title,
         *[f"{one} of {rollouts}" for one in within],
@@ -192,7 +209,7 @@ def promises(level: float, share: float = SHARE) -> tuple[int, int]:
 
 
 def promised_rows() -> list[tuple[str, ...]]:
-    """What is promised at several shares, with two measures and the harm and alpha that stand unless said otherwise."""
+    """What is promised at several shares, with the measures of every task, and harm and alpha as nobody said otherwise."""
     rows = []
     for share in (0.01, 0.05, 0.10, 0.25, 0.50, 0.0):
         cells = []

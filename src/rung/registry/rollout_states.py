@@ -34,13 +34,15 @@ MOVES: Mapping[State, tuple[State, ...]] = MappingProxyType(
         "stopped": (),
     }
 )
-# What a measure is made from, beside scorers: whether there was an answer, what people say, and the task's limits.
-MeasureKind = Literal["answered", "feedback", "scorer", "seconds", "tokens"]
+# What a measure is made from, beside scorers: whether there was an answer, what people say, whether nobody complained, and the
+# task's limits.
+MeasureKind = Literal["answered", "feedback", "complaint", "scorer", "seconds", "tokens"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One thing by which the two are compared, each answer from 0 to 1. `limit` is of seconds and of tokens."""
+    """One thing by which the two are compared, each answer from 0 to 1. `limit` is of seconds and of tokens; of complaints
+    the seconds after which silence counts as none."""
 
     name: str
     kind: MeasureKind

@@ -19,7 +19,7 @@ from rung.types import Bar, Candidate, Task
 def test_a_guard_that_is_called_as_something_that_rung_measures_itself_keeps_its_own_name() -> None:
     form = Bar(scorer="json_schema", config={"schema": SCHEMA}, at_least=0.9, name="feedback")
     task = Task(name="spam", base="pip:llm", instruction="", examples=(), quality=form)
-    assert [measure.name for measure in judges_of(task).measures] == ["answered", "feedback", "guard feedback"]
+    assert [measure.name for measure in judges_of(task).measures] == ["answered", "feedback", "no complaint", "guard feedback"]
     assert "nothing is kept of its task" in judges_of(None).left_out[0]
 
 

@@ -171,9 +171,9 @@ def test_feedback_that_comes_before_its_answer_is_written_waits_for_it_and_what_
 
 @pytest.mark.parametrize(
     ("ending", "worth"),
-    [("answered", 1.0), ("withheld", 0.0), ("fallback", 0.0), ("late", 0.0), ("failed", 0.0), ("gone", None), ("held", None)],
+    [("answered", 1.0), ("withheld", 0.0), ("fallback", 0.0), ("late", 0.0), ("failed", 0.0), ("gone", 0.0), ("held", None)],
 )
-def test_an_answer_that_did_not_come_counts_and_one_that_nobody_waited_for_does_not(
+def test_an_answer_that_did_not_come_counts_as_does_one_that_nobody_waited_for(
     spam: Home, ending: Any, worth: float | None
 ) -> None:
     rollout, door = started(spam, canary="50%"), Door(spam)
@@ -199,7 +199,7 @@ def test_what_can_judge_without_the_right_answer_does_and_of_the_others_it_is_sa
     judged(spam)
     begun = begin(spam, Wanted(name="spam", canary="50%", to="3"))
     names = [measure.name for measure in begun.rollout.plan.measures]
-    assert names == ["answered", "feedback", "form", "numbers", "in time", "short enough"]
+    assert names == ["answered", "feedback", "no complaint", "form", "numbers", "in time", "short enough"]
     said = " ".join(begun.notes)
     assert "quality (exact) needs the right answer" in said and "hard (exact) is over rows with target a" in said
     door = Door(spam, answer=lambda served: JSON if served.version == 1 else "call 0301234567")

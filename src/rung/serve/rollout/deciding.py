@@ -27,7 +27,8 @@ def decide(rollout: Rollout, tally: Tally, moment: str) -> Decision | None:
     """What follows from what was seen so far; None where more must be seen. `moment` is now, ISO 8601.
 
     A harm at any measure rolls back. To go on, all that something was seen of must show no harm at this share, and something that
-    judges answers must be among it: that there was an answer says nothing of it.
+    judges answers must be among it: that there was an answer says nothing of it, nor that nobody complained, nor what people say
+    where they say only what is bad, or only what is good.
     """
     share = rollout.plan.steps[rollout.step]
     found = tally.compared(share)
@@ -52,7 +53,7 @@ def _going_on(rollout: Rollout, found: Sequence[Compared]) -> Decision:
 
 def _is_shown(rollout: Rollout, found: Sequence[Compared]) -> bool:
     asked = _asked(found)
-    judged = [one for one in asked if one.measure.kind in JUDGED]
+    judged = _judged(asked)
     if not judged or not all(one.no_harm for one in asked):
         return False
     return rollout.plan.kind != "ab" or any(one.better for one in judged)
@@ -63,11 +64,16 @@ def _asked(found: Sequence[Compared]) -> list[Compared]:
     return [one for one in found if any(one.now.n)]
 
 
+def _judged(asked: Sequence[Compared]) -> list[Compared]:
+    return [one for one in asked if one.measure.kind in JUDGED and not one.silent]
+
+
 def outlook(rollout: Rollout, found: Sequence[Compared]) -> str:
     """What is still to be seen, in words."""
     asked = _asked(found)
-    if not any(one.measure.kind in JUDGED for one in asked):
-        return "nobody gave feedback, and no scorer of its task judges without the right answer"
+    if not _judged(asked):
+        heard = [f"of {one.measure.name} {one.silent}" for one in asked if one.silent] or ["nobody gave feedback"]
+        return f"{heard[0]}, and no scorer of its task judges without the right answer"
     ab = rollout.plan.kind == "ab"
     aim = "it is better" if ab else f"it is not worse by {100 * rollout.plan.harm:g} points"
     still = [one for one in asked if not one.no_harm or (ab and one.measure.kind in JUDGED and not one.better)]
@@ -75,6 +81,8 @@ def outlook(rollout: Rollout, found: Sequence[Compared]) -> str:
 
 
 def _needed(one: Compared, aim: str) -> str:
+    if one.leans:
+        return f"{one.leans}; it is worse, or they speak otherwise, which a person must tell (rung promote, rung rollout abort)"
     if one.needed is None:
         return f"as it stands, no number of answers shows that {aim}"
     return f"about {one.needed:,} more who ask would show that {aim}"
@@ -98,6 +106,7 @@ def evidence_of(found: Sequence[Compared]) -> dict[str, Any]:
             "worse": one.worse,
             "no harm": one.no_harm,
             "better": one.better,
+            **{name: said for name, said in (("leans", one.leans), ("silent", one.silent)) if said},
         }
         for one in found
     }

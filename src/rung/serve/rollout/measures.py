@@ -1,12 +1,14 @@
 """What two versions are compared by while they answer, where nobody knows the right answer: a score from 0 to 1 of each answer.
 
-    answered      it was answered, as it was asked: not withheld, nor by a fallback, nor with an error
+    answered      it was answered, as it was asked, and waited for: not withheld, nor by a fallback, nor with an error, nor left
     feedback      a thumb (up 1, down 0) or a score that somebody gave
+    no complaint  nobody gave it a thumb down or a score below one half within ten minutes: of all answers, so that silence counts
     scorers       bars of the version's task whose scorer judges without a target (schema, forbidden words, form), as it says itself
     in time       within the task's limit of seconds
     short enough  within the task's limit of tokens
 
-What is missing is not counted: an answer that nobody said anything of has no feedback, one that did not come has no length.
+What is missing is not counted: an answer that nobody said anything of has no feedback, one that did not come has no length. But who
+leaves is not missing: of a version that is so slow that people go, only the quick answers would be left.
 """
 
 from __future__ import annotations
@@ -26,9 +28,15 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
     from rung.verify.scoring import BoundScorer
 
-ANSWERED, FEEDBACK, SECONDS, TOKENS = "answered", "feedback", "in time", "short enough"
-BUILT_IN = (ANSWERED, FEEDBACK, SECONDS, TOKENS)
-NOT_ANSWERED: tuple[Ending, ...] = ("fallback", "withheld", "refused", "late", "failed")
+ANSWERED, FEEDBACK, SILENCE, SECONDS, TOKENS = "answered", "feedback", "no complaint", "in time", "short enough"
+BUILT_IN = (ANSWERED, FEEDBACK, SILENCE, SECONDS, TOKENS)
+NOT_ANSWERED: tuple[Ending, ...] = ("fallback", "withheld", "refused", "late", "gone", "failed")
+COMPLAINTS_WITHIN_S = 600.0
+EVERYWHERE = (
+    Measure(name=ANSWERED, kind="answered"),
+    Measure(name=FEEDBACK, kind="feedback"),
+    Measure(name=SILENCE, kind="complaint", limit=COMPLAINTS_WITHIN_S),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +60,7 @@ def kept_settings(home: Home, lock: str) -> Task | None:
 
 def judges_of(task: Task | None) -> Judges:
     """What two versions can be compared by on the line, by the candidate's task."""
-    found = [Measure(name=ANSWERED, kind="answered"), Measure(name=FEEDBACK, kind="feedback")]
+    found = list(EVERYWHERE)
     if task is None:
         return Judges(measures=tuple(found), left_out=("nothing is kept of its task: only answers and feedback are judged",))
     left_out = []
@@ -106,12 +114,19 @@ class Scoring:
             found[ANSWERED] = float(outcome.ending == "answered")
         if outcome.ending == "answered" and outcome.answer is not None:
             found |= self._of_answer(asked, outcome.answer, outcome.latency_s)
+        elif outcome.ending in NOT_ANSWERED:
+            found |= self._too_late(outcome.latency_s)
         return found
 
     def shadow_scores(self, asked: Asked, answer: Answer | None, seconds: float) -> dict[str, float]:
         """The same of an answer that nobody is sent; None is one that did not come."""
         came = answer is not None and answer.finish_reason not in (FAILED, SILENT) and not answer.fault
         return {ANSWERED: float(came), **(self._of_answer(asked, answer, seconds) if came and answer else {})}
+
+    def _too_late(self, seconds: float | None) -> dict[str, float]:
+        """Of what has no answer: that it took longer than it may is known all the same."""
+        limits = [measure for measure in self.plan.measures if measure.kind == "seconds"]
+        return {one.name: 0.0 for one in limits if seconds is not None and seconds > one.limit}
 
     def _of_answer(self, asked: Asked, answer: Answer, seconds: float | None) -> dict[str, float]:
         found: dict[str, float] = {}

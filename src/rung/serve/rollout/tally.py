@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from rung.registry.rollout_states import CANDIDATE_ARM, CHAMPION_ARM, Measure, Observed, Plan
+from rung.serve.rollout.silence import Silence
+from rung.serve.rollout.words import Words
 from rung.verify.stats.arms import Arms, Drawn, Line, Standing, more_needed, standing
 
 
@@ -61,6 +63,8 @@ class Compared:
     no_harm  not worse by the harm, at this share
     better   better at all, at this share
     needed   about how many more who ask would show no harm (A/B: that it is better); None where that cannot be told
+    leans    why no harm is shown by it whatever its mean, in words; "" where nothing speaks against that
+    silent   why it judges nothing, likewise: a worse candidate would have the same mean
     """
 
     measure: Measure
@@ -70,6 +74,8 @@ class Compared:
     no_harm: bool
     better: bool
     needed: int | None
+    leans: str = ""
+    silent: str = ""
 
 
 class _Counted(NamedTuple):
@@ -94,11 +100,14 @@ class Tally:
         self._drawn = {measure.name: Drawn() for measure in plan.measures}
         self._paired: dict[str, set[str]] = {measure.name: set() for measure in plan.measures}
         self._open: dict[str, tuple[bool, list[_Counted]]] = {}
+        self._silences = {measure.name: Silence(measure.limit) for measure in plan.measures if measure.kind == "complaint"}
+        self._words = {measure.name: Words(plan.alpha) for measure in plan.measures if measure.kind == "feedback"}
 
     def add(self, seen: Iterable[Observed]) -> None:
         """Further observations, in the order in which they were written."""
         for one in seen:
             self.seq = max(self.seq, one.seq)
+            self._listen(one)
             if one.kind == "shadow":
                 self._add_pair(one)
             else:
@@ -111,12 +120,20 @@ class Tally:
             self.arms[one.arm].feedback += 1
         else:
             self.arms[one.arm].add(one.told)
-        mine = one.arm == CANDIDATE_ARM
         for name, score in one.scores.items():
-            drawn = self._drawn.get(name)
-            chance = drawn.chance(one.unit, one.share) if drawn else None
-            if drawn is None or chance is None:
-                continue
+            self._count(name, one, score)
+
+    def _listen(self, one: Observed) -> None:
+        """What is known by now of those who said nothing."""
+        for name, silence in self._silences.items():
+            for answer, score in silence.until(one.created):
+                self._count(name, answer, score)
+            silence.see(one)
+
+    def _count(self, name: str, one: Observed, score: float) -> None:
+        drawn, mine = self._drawn.get(name), one.arm == CANDIDATE_ARM
+        chance = drawn.chance(one.unit, one.share) if drawn else None
+        if drawn is not None and chance is not None:
             drawn.learn(one.unit, one.share, candidate=mine)
             self._put(name, _Counted(one.share, float(mine), score, chance), paired=False)
 
@@ -141,6 +158,8 @@ class Tally:
         for share in (None, *dict.fromkeys(one.share for one in counted)):
             chosen = [one for one in counted if share in (None, one.share)]
             columns = [[getattr(one, column) for one in chosen] for column in ("mine", "score", "chance")]
+            if share is None and name in self._words and not paired:
+                self._words[name].add(*columns)
             for arms in [self._whole[name]] if share is None else self._arms_at(name, share):
                 if paired:
                     arms.add_pairs(columns[0], columns[1])
@@ -159,14 +178,18 @@ class Tally:
     def _compared(self, measure: Measure, share: float) -> Compared:
         whole, at_share = self._whole[measure.name], self._arms_at(measure.name, share)
         now, best, shown = at_share[0], at_share[-1], math.log(1 / self.plan.alpha)
+        words, stands = self._words.get(measure.name), standing(whole)
+        leans = words.leans() if words else ""
         return Compared(
             measure=measure,
-            whole=standing(whole),
+            whole=stands,
             now=standing(now),
             worse=float(whole.harm.peak) >= math.log(1 / self.level),
-            no_harm=float(now.aim.peak) >= shown,
-            better=best is not now and float(best.aim.peak) >= math.log(1 / self.level),
+            no_harm=not leans and float(now.aim.peak) >= shown,
+            better=not leans and best is not now and float(best.aim.peak) >= math.log(1 / self.level),
             needed=more_needed(best, self.plan.alpha, share),
+            leans=leans,
+            silent=words.one_sided(stands.means[0], self.plan.harm) if words else "",
         )
 
     def _arms_at(self, name: str, share: float) -> list[Arms]:
