@@ -95,6 +95,12 @@ class NoRails:
     def caller(self, asked: Asked, served: Served, caller: Caller) -> Caller:
         return caller
 
+    def admits_shadow(self, served: Served) -> bool:
+        return True
+
+    def shadowed(self, served: Served, answer: Answer) -> None:
+        return
+
     def attended(self, asked: Asked, served: Served) -> Attended:
         return Attended(allowed=asked.tenant.tools)
 

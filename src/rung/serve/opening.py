@@ -75,7 +75,7 @@ def open_door(home: Home, settings: Settings) -> Door:
     return Door(
         home=home,
         runtime=answers,
-        router=open_router(home, answers),
+        router=open_router(home, answers, rails),
         names=names,
         limits=settings.limits,
         meters=Meters(figures),

@@ -268,6 +268,12 @@ class Rails(Protocol):
     def caller(self, asked: Asked, served: Served, caller: Caller) -> Caller:
         """The same, no more than the task's caps."""
 
+    def admits_shadow(self, served: Served) -> bool:
+        """Whether a copy of a question, of which nobody is sent the answer, may be asked."""
+
+    def shadowed(self, served: Served, answer: Answer) -> None:
+        """Such a copy was answered."""
+
     def attended(self, asked: Asked, served: Served) -> Attended:
         """How the question's calls go (Runtime.attended): who may have what called, and of an answer that was held before the calls
         that were made for it, what a person has allowed among them. Raises Refused (404) for an id that is not the tenant's, (409)

@@ -208,3 +208,19 @@ def test_what_a_call_has_done_is_not_done_again_for_a_better_answer(house: Home,
         sold = {**read, "name": "sell", "outcome": outcome}
         ruling = rails.answer(asked(), served, said("damn", calls=(sold,)), 1)
         assert ruling.ending == "withheld" and not ruling.retry
+
+
+def test_shadows_take_half_of_what_a_day_may_cost_and_one_without_a_price_stops_nobody_else(house: Home) -> None:
+    served, cap = registered(house, "shadowed", prompt="M"), Serving(caps=LineCaps(usd_per_day=1.0, tokens=7))
+    second = registered(house, "shadowed", prompt="N", base="http://127.0.0.1:9/v1#m")
+    house.serving.put(second.ref, cap)
+    rails = rails_of(house, served, cap)
+    assert rails.admits_shadow(served)
+    rails.shadowed(served, said("x", cost_usd=0.6))
+    assert not rails.admits_shadow(served)
+    rails.question(asked(model="shadowed"), served)
+    rails.shadowed(second, said("x"))
+    assert not rails.admits_shadow(second)
+    rails.question(asked(model="shadowed"), served)
+    free = registered(house, "free", prompt="O")
+    assert rails_of(house, free, Serving()).admits_shadow(free)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from played_door import JSON, Door, judged, known, started
+import pytest
+from played_door import JSON, Door, asked, judged, known, resolved, started
 
+from rung.errors import BrokenEnvironment
 from rung.registry.home import Home
+from rung.serve.idle import NoRails
+from rung.serve.rollout import shadow_answer
+from rung.serve.rollout.shadow import NotAsked
 from rung.serve.types import Served
 from rung.types import Answer
 
@@ -76,3 +81,29 @@ def test_shadows_that_cannot_keep_up_are_dropped_and_delay_nobody(spam: Home) ->
     assert figures.shadows_dropped >= 40 - 17 and figures.shadows == 0
     hold.set()
     door.router.close()
+
+
+def test_a_shadow_that_is_not_to_be_asked_says_nothing_of_the_candidate(spam: Home) -> None:
+    judged(spam)
+    rollout = started(spam, shadow=True, to="3")
+
+    class Spent(NoRails):
+        def admits_shadow(self, served: Served) -> bool:
+            if served.version == 3:
+                raise BrokenEnvironment("the registry is locked")
+            return False
+
+    def shadow(question: Any, served: Served) -> Answer:
+        return shadow_answer(None, Spent(), question, served)  # type: ignore[arg-type]
+
+    for ref in ("spam@1", "spam@3"):
+        with pytest.raises(NotAsked):
+            shadow(asked("a"), resolved(spam, ref))
+    door = Door(spam, answer=lambda _: JSON, ask=shadow)
+    assert door.router.shadows is not None
+    door.router.shadows.offer = door.router.shadows.answer  # type: ignore[method-assign]
+    for number in range(40):
+        door.ask(f"a{number}")
+    door.router.work()
+    assert known(spam, rollout).state == "running" and door.router.shadows.dropped == 40
+    assert door.router.judging.tally(rollout).shadowed.pairs == 0

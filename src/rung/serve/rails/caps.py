@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rung.registry.home import Home
 
 MINUTE, DAY = 60.0, 86_400.0
+# Of what a day may cost, from which on shadows are asked no more: the rest is for those who ask.
+FOR_SHADOWS = 0.5
 
 
 class Caps:
@@ -33,9 +35,15 @@ class Caps:
     def admit(self, served: Served, caps: LineCaps) -> None:
         """Counts a question. Raises Refused (429) where the minute, or the day, has had its share."""
         if caps.usd_per_day is not None:
-            self._refuse_spent(served.name, caps.usd_per_day)
+            self._refuse_spent(served, caps.usd_per_day)
         if caps.per_minute is not None:
             self._refuse_hurried(served.name, caps.per_minute)
+
+    def admits_shadow(self, served: Served, caps: LineCaps) -> bool:
+        """Whether a copy that nobody is sent may cost something today. It is not counted among the minute's."""
+        if caps.usd_per_day is None:
+            return True
+        return served.ref not in self._unpriced and self._home.spending.of(served.name, _today()) < FOR_SHADOWS * caps.usd_per_day
 
     def held_to(self, caller: Caller, caps: LineCaps, most: int) -> Caller:
         """The caller, whose answer has no more tokens than the cap.
@@ -54,14 +62,15 @@ class Caps:
             return
         if answer.cost_usd is None:
             if served.candidate.base_reference.is_server:
-                self._unpriced.add(served.name)
+                self._unpriced.add(served.ref)
             return
         if answer.cost_usd:
             self._home.spending.add(served.name, _today(), answer.cost_usd)
 
-    def _refuse_spent(self, name: str, most: float) -> None:
-        if name in self._unpriced:
-            problem = f"what answers of '{name}' cost is not known, and its task caps it"
+    def _refuse_spent(self, served: Served, most: float) -> None:
+        name = served.name
+        if served.ref in self._unpriced:
+            problem = f"what answers of '{served.ref}' cost is not known, and its task caps it"
             raise Refused(503, f"{problem}. The task's prices say what they cost.", type="server_error", code="cost_unknown")
         if self._home.spending.of(name, _today()) >= most:
             wait = DAY - datetime.now(UTC).timestamp() % DAY

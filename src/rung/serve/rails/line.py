@@ -89,6 +89,14 @@ class LineRails:
         """No more tokens than the cap."""
         return self._caps.held_to(caller, self.rules.of(served).caps, served.candidate.max_tokens)
 
+    def admits_shadow(self, served: Served) -> bool:
+        """Half of what a day may cost is left to those who ask."""
+        return self._caps.admits_shadow(served, self.rules.of(served).caps)
+
+    def shadowed(self, served: Served, answer: Answer) -> None:
+        """Counts what it has cost."""
+        self._caps.spent(served, self.rules.of(served).caps, answer)
+
     def attended(self, asked: Asked, served: Served) -> Attended:
         """Whoever asks may have called what their key lets them; behind what was held, the calls that were made."""
         made = self._holding.made(asked, served) if asked.held else ()

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from rung.types import Answer
 
 MOST_WAITING = 16
-# Answers a question with what is served; None where no answer came.
+
+
+class NotAsked(Exception):
+    """It is not to be asked now, which says nothing of the candidate."""
+
+
+# Answers a question with what is served; None where no answer came. Raises NotAsked.
 Ask = Callable[[Asked, Served], "Answer | None"]
 
 
@@ -65,6 +71,9 @@ class Shadows:
         began = time.monotonic()
         try:
             answer = self._ask(asked, routed.route.candidate)
+        except NotAsked:
+            self.dropped += 1
+            return
         except Exception:  # whatever it is, it is the candidate's fault, and no thread's end
             answer = None
         self.asked += 1
