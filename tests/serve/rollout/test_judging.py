@@ -203,7 +203,7 @@ def test_what_can_judge_without_the_right_answer_does_and_of_the_others_it_is_sa
     said = " ".join(begun.notes)
     assert "quality (exact) needs the right answer" in said and "hard (exact) is over rows with target a" in said
     door = Door(spam, answer=lambda served: JSON if served.version == 1 else "call 0301234567")
-    for number in range(20):
+    for number in range(60):
         door.ask(f"a{number}")
     question = asked("slow")
     served = door.router.route(question, resolved(spam, "spam"))
