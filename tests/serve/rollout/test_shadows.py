@@ -11,9 +11,17 @@ from rung.errors import BrokenEnvironment
 from rung.registry.home import Home
 from rung.serve.idle import NoRails
 from rung.serve.rollout import shadow_answer
-from rung.serve.rollout.shadow import NotAsked
+from rung.serve.rollout.shadow import Ask, NotAsked
 from rung.serve.types import Served
 from rung.types import Answer
+
+
+def shadowed_at_once(spam: Home, ask: Ask) -> Door:
+    """A door whose shadows have no thread: each is answered when it is told to."""
+    door = Door(spam, answer=lambda _: JSON, ask=ask)
+    assert door.router.shadows is not None
+    door.router.shadows.offer = door.router.shadows.answer  # type: ignore[method-assign]
+    return door
 
 
 def test_in_shadow_both_answer_the_same_questions_and_nobody_is_sent_the_candidates(spam: Home) -> None:
@@ -25,10 +33,7 @@ def test_in_shadow_both_answer_the_same_questions_and_nobody_is_sent_the_candida
         asked_of.append(served.version)
         return Answer(text=JSON if len(asked_of) % 2 else ' {"label": "spam"}\n', completion_tokens=12)
 
-    door = Door(spam, answer=lambda _: JSON, ask=shadow)
-    assert door.router.shadows is not None
-    # Without its thread: each is answered when it is told to.
-    door.router.shadows.offer = door.router.shadows.answer  # type: ignore[method-assign]
+    door = shadowed_at_once(spam, shadow)
     for number in range(600):
         door.ask(f"a{number}")
         if number % 50 == 49:
@@ -53,9 +58,7 @@ def test_a_candidate_that_is_worse_in_shadow_is_rolled_back_before_anybody_meets
             raise RuntimeError("out of memory")
         return Answer(text="no JSON")
 
-    door = Door(spam, answer=lambda _: JSON, ask=shadow)
-    assert door.router.shadows is not None
-    door.router.shadows.offer = door.router.shadows.answer  # type: ignore[method-assign]
+    door = shadowed_at_once(spam, shadow)
     for number in range(60):
         door.ask(f"a{number}")
     door.router.work()
@@ -99,11 +102,9 @@ def test_a_shadow_that_is_not_to_be_asked_says_nothing_of_the_candidate(spam: Ho
     for ref in ("spam@1", "spam@3"):
         with pytest.raises(NotAsked):
             shadow(asked("a"), resolved(spam, ref))
-    door = Door(spam, answer=lambda _: JSON, ask=shadow)
-    assert door.router.shadows is not None
-    door.router.shadows.offer = door.router.shadows.answer  # type: ignore[method-assign]
+    door = shadowed_at_once(spam, shadow)
     for number in range(40):
         door.ask(f"a{number}")
     door.router.work()
-    assert known(spam, rollout).state == "running" and door.router.shadows.dropped == 40
+    assert known(spam, rollout).state == "running" and door.router.figures().shadows_dropped == 40
     assert door.router.judging.tally(rollout).shadowed.pairs == 0

@@ -131,11 +131,11 @@ class Tally:
             silence.see(one)
 
     def _count(self, name: str, one: Observed, score: float) -> None:
-        drawn, mine = self._drawn.get(name), one.arm == CANDIDATE_ARM
-        chance = drawn.chance(one.unit, one.share) if drawn else None
-        if drawn is not None and chance is not None:
-            drawn.learn(one.unit, one.share, candidate=mine)
-            self._put(name, _Counted(one.share, float(mine), score, chance), paired=False)
+        if (drawn := self._drawn.get(name)) is None or (chance := drawn.chance(one.unit, one.share)) is None:
+            return
+        mine = one.arm == CANDIDATE_ARM
+        drawn.learn(one.unit, one.share, candidate=mine)
+        self._put(name, _Counted(one.share, float(mine), score, chance), paired=False)
 
     def _add_pair(self, one: Observed) -> None:
         self.shadowed.pairs += 1
