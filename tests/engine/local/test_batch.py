@@ -17,7 +17,7 @@ from rung.engine.chat import prompt_tokens
 from rung.engine.constrain import Grammars
 from rung.engine.local.adapters import AdapterCache, Stack
 from rung.engine.local.answering import Answering
-from rung.engine.local.bank import STILL, Bank
+from rung.engine.local.bank import WASTEFUL_FOR, Bank
 from rung.engine.local.batch import Batch
 from rung.engine.local.prefix import compute_prefix
 from rung.engine.local.rows import Ask
@@ -257,7 +257,7 @@ def test_slots_are_taken_over_by_adapters_of_the_same_ranks_and_else_laid_out_an
     bank.hold([singles[0], singles[4], singles[2]])
     assert sorted(bank.slots) == sorted([names[0], names[4], names[2]])
     held()
-    for _ in range(STILL):
+    for _ in range(WASTEFUL_FOR):
         bank.hold([singles[2]])
     assert len(bank.slots) == 3, "who was there a moment ago may come back"
     bank.hold([singles[2]])

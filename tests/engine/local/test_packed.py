@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from oracle import load, random_adapter
 
-from rung.engine.backend import AdapterUse
-from rung.engine.local import bank as banks
 from rung.engine.local import packed, packing
-from rung.engine.local.adapters import AdapterCache, Stack
 from rung.engine.local.answering import Answering
-from rung.engine.local.bank import Bank
-from rung.engine.local.mixed import Mixed
 from rung.engine.local.model import LocalModel, trainable_model
 from rung.engine.local.packed import PackedMatrix, packs, pays
 from rung.engine.local.precision import log_probabilities
@@ -86,39 +79,3 @@ def test_what_is_trained_is_read_as_it_is_stored(tiny_base: Path) -> None:
     trained = trainable_model(backend)
     assert backend.model.packed and not trained.packed
     assert all(isinstance(tensor, torch.Tensor) for tensor in trained.decoder.named().values())
-
-
-def singles(model: LocalModel, place: Path, ranks: Sequence[int], seed: int = 0) -> list[Stack]:
-    cache = AdapterCache(model.decoder)
-    uses = [AdapterUse.of(random_adapter(place / str(rank), load(model.folder), seed=seed + rank, rank=rank)) for rank in ranks]
-    return [cache.stack([use]) for use in uses]
-
-
-def test_slots_that_stand_still_are_joined_with_the_weight_and_say_the_same(
-    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = LocalModel.load(tiny_base, dtype=torch.float32, device="cpu", answers=True)
-    stacks = singles(model, tmp_path, (2, 4, 8))
-    weight, bank = model.decoder.weights.layers[0].qkv, Bank(CPU)
-    x, bias = drawn(3, weight.shape[1]), drawn(weight.shape[0], seed=1)
-
-    def said(bias: torch.Tensor | None = None) -> torch.Tensor:
-        bank.hold(stacks)
-        with torch.inference_mode():
-            return Mixed.over(stacks, [1, 1, 1], bank).linear(0, "qkv", x, weight, bias)
-
-    monkeypatch.setattr(banks, "STILL", 3)
-    first, biased = said(), said(bias)
-    slab = bank.slab(0, "qkv")
-    assert slab is not None and slab.joined is None
-    said(), said()
-    assert slab.joined is None
-    assert torch.allclose(said(), first, atol=1e-5) and slab.joined is not None
-    assert torch.allclose(said(bias), biased, atol=1e-5)
-    other = singles(model, tmp_path / "others", (2,), seed=9)[0]
-    bank.hold([other, *stacks[1:]])
-    assert slab.joined is None, "it holds the factors of one that has left"
-    monkeypatch.setattr(banks, "JOINED_BYTES", 100)
-    for _ in range(6):
-        said()
-    assert bank.slab(0, "qkv").joined is None

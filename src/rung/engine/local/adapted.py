@@ -155,7 +155,7 @@ class _Product:
         if not downs:
             return None
         ups += [ups[0].new_zeros(self._width - rows, 0)] if rows < self._width else []
-        return Factors(torch.cat(downs).to(self._dtype), torch.block_diag(*ups).to(self._dtype))
+        return Factors.diagonal(downs, ups, self._dtype)
 
     def _laid(self, parts: Sequence[tuple[slice, Tensor | None]]) -> Tensor | None:
         if all(part is None for _, part in parts):

@@ -1,7 +1,7 @@
 """The low-rank adapters that a batch is answered with, side by side in one tensor a product: a slot each.
 
-A call of a kernel takes about as long as a small product, so that eight adapters cost most by being called for. Where their slots
-stand still, the base's weight and all down factors become one matrix (a copy, bounded in bytes): a call less for each product.
+Each token's own are gathered by one call, where that is compiled (see `gathered.py`). Elsewhere a call of a kernel takes about as
+long as a small product, so that eight adapters cost most by being called for: all are multiplied by, in two calls.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ import torch
 from torch import Tensor
 
 from rung.engine.local.adapters import Stack
+from rung.engine.local.gathered import gathered
 from rung.engine.local.low_rank import Factors, LowRank
 from rung.engine.local.matrices import Matrix
 from rung.engine.local.matrices import product as plain
 from rung.engine.local.packed import PackedMatrix, pays
 
-# Passes without a change after which slots are worth laying out for it, and how many products are in one pass.
-STILL, JOINS_AT_ONCE = 64, 4
-# Of copies of the base's weights.
-JOINED_BYTES = 512 << 20
+# Passes with many slots of nobody's after which all are laid out anew.
+WASTEFUL_FOR = 64
 
 
 class Slab:
@@ -34,8 +33,8 @@ class Slab:
         total = self.ends[-1]
         self.down = some.down.new_zeros(total, some.down.shape[1])
         self.up = some.up.new_zeros(total, len(some.up))
+        self.gathered = gathered(self.down, self.up)
         self._packed: tuple[Matrix, Matrix] | None = None
-        self.joined: PackedMatrix | None = None
         for slot, one in enumerate(factors):
             if one:
                 self.put(slot, one)
@@ -51,6 +50,8 @@ class Slab:
             rows = self.rows(slot)
             self.down[rows], self.up[rows] = factors.down, factors.up.T
             self._packed = None
+            if self.gathered:
+                self.gathered.reach(rows.start, factors.reached)
 
     @property
     def factors(self) -> tuple[Matrix, Matrix]:
@@ -63,18 +64,6 @@ class Slab:
         """y + (x down^T * weights) up, of all slots. y (n, out), x (n, in), weights (n, ranks)."""
         down, up = self.factors
         low = down.weighted(x, weights) if isinstance(down, PackedMatrix) else plain(x, down).mul_(weights)
-        return up.added(low, y) if isinstance(up, PackedMatrix) else torch.addmm(y, low, self.up)
-
-    def join(self, weight: PackedMatrix) -> None:
-        """Have one product give both what the weight makes of x and what `down` does."""
-        self.joined = PackedMatrix.of(torch.cat((weight.dense(), self.down)))
-
-    def through(self, joined: PackedMatrix, x: Tensor, bias: Tensor | None, weights: Tensor) -> Tensor:
-        """What `add` gives on top of the weight's own product."""
-        both, (_, up) = joined.product(x), self.factors
-        out = self.up.shape[1]
-        y, low = both[:, :out], both[:, out:] * weights
-        y = y if bias is None else y + bias
         return up.added(low, y) if isinstance(up, PackedMatrix) else torch.addmm(y, low, self.up)
 
 
@@ -90,9 +79,8 @@ class Bank:
         self.slots: list[str] = []
         self._held: list[LowRank] = []
         self._slabs: dict[tuple[int, str], Slab] = {}
-        # Passes since a slot changed, and since there were few slots of nobody's.
-        self._still = self._wasteful = 0
-        self._joined_bytes = self._joins = 0
+        # Passes since there were few slots of nobody's.
+        self._wasteful = 0
 
     def hold(self, stacks: Sequence[Stack]) -> None:
         """Give each low-rank adapter a slot, where it has none: that of one of the same ranks that is not among them.
@@ -100,7 +88,6 @@ class Bank:
         Where there is no such slot, all are laid out anew. Asked once before each pass.
         """
         wanted = {name: update for stack in stacks for name, update, _ in stack.low}
-        self._still, self._joins = self._still + 1, JOINS_AT_ONCE
         missing = [name for name in wanted if name not in self.slots]
         for name in missing:
             slot = next((place for place, held in enumerate(self.slots) if held not in wanted), None)
@@ -109,21 +96,17 @@ class Bank:
                 return
         # Slots of nobody's are multiplied by all the same.
         self._wasteful = self._wasteful + 1 if len(self.slots) > 2 * len(wanted) else 0
-        if self._wasteful > STILL and wanted:
+        if self._wasteful > WASTEFUL_FOR and wanted:
             self._lay_out(wanted)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether each token's own are gathered."""
+        return any(slab.gathered for slab in self._slabs.values())
 
     def slab(self, layer: int, product: str) -> Slab | None:
         """None where no adapter adapts the product."""
         return self._slabs.get((layer, product))
-
-    def joined(self, slab: Slab, weight: Matrix) -> PackedMatrix | None:
-        """The weight with the slab's down factors below it, once the slots have stood still for a while, and there is room."""
-        if slab.joined is None and isinstance(weight, PackedMatrix) and self._still > STILL and self._joins:
-            size = (weight.shape[0] + len(slab.down)) * weight.shape[1] * slab.down.itemsize
-            if self._joined_bytes + size <= JOINED_BYTES:
-                slab.join(weight)
-                self._joined_bytes, self._joins = self._joined_bytes + size, self._joins - 1
-        return slab.joined
 
     def _replace(self, slot: int, name: str, update: LowRank) -> bool:
         """Whether the slot had the room that this one needs."""
@@ -132,7 +115,7 @@ class Bank:
             return False
         for place, factors in own.items():
             self._slabs[place].put(slot, factors)
-        self._changed()
+        self._wasteful = 0
         self.slots[slot], self._held[slot] = name, update
         return True
 
@@ -141,12 +124,7 @@ class Bank:
         every = [_factors(update) for update in self._held]
         places = dict.fromkeys(place for own in every for place in own)
         self._slabs = {place: Slab([own.get(place) for own in every]) for place in places}
-        self._changed()
-
-    def _changed(self) -> None:
-        self._still = self._wasteful = self._joined_bytes = 0
-        for slab in self._slabs.values():
-            slab.joined = None
+        self._wasteful = 0
 
 
 def _factors(update: LowRank) -> dict[tuple[int, str], Factors]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -15,10 +16,29 @@ from rung.engine.local.update import Untouched
 
 @dataclass(frozen=True)
 class Factors:
-    """A merged product's update in compute precision: down (rank, in), up (out, rank), any scale folded into up."""
+    """A merged product's update in compute precision: down (rank, in), up (out, rank), any scale folded into up.
+
+    reach  of ranks that lie together: how many, and from which row of `up` up to which they are anything but zero
+    """
 
     down: Tensor
     up: Tensor
+    reach: tuple[tuple[int, int, int], ...] = ()
+
+    @classmethod
+    def diagonal(cls, downs: Sequence[Tensor], ups: Sequence[Tensor], dtype: torch.dtype) -> Factors:
+        """Of neighbouring parts of a product: A's on top of each other, B's block-diagonal; a part without ranks has no A."""
+        ends = list(accumulate(len(up) for up in ups))
+        reach = tuple((up.shape[1], end - len(up), end) for up, end in zip(ups, ends, strict=True) if up.shape[1])
+        return cls(torch.cat(list(downs)).to(dtype), torch.block_diag(*ups).to(dtype), reach)
+
+    @property
+    def reached(self) -> tuple[tuple[int, int, int], ...]:
+        """Every rank's."""
+        return self.reach or ((len(self.down), 0, len(self.up)),)
+
+    def times(self, weight: float) -> Factors:
+        return replace(self, up=self.up * weight)
 
 
 class LowRank(Untouched):
@@ -43,13 +63,15 @@ def stacked(updates: Sequence[tuple[LowRank, float]]) -> LowRank:
 def _scaled_layer(layer: Mapping[str, Factors], weight: float) -> Mapping[str, Factors]:
     if weight == 1.0:
         return layer
-    return {product: Factors(factors.down, factors.up * weight) for product, factors in layer.items()}
+    return {product: factors.times(weight) for product, factors in layer.items()}
 
 
 def _stacked_layer(layers: Sequence[Mapping[str, Factors]]) -> dict[str, Factors]:
     products = dict.fromkeys(product for layer in layers for product in layer)
     found = {product: [layer[product] for layer in layers if product in layer] for product in products}
-    return {
-        product: Factors(torch.cat([part.down for part in parts]), torch.cat([part.up for part in parts], dim=1))
-        for product, parts in found.items()
-    }
+    return {product: _together(parts) for product, parts in found.items()}
+
+
+def _together(parts: Sequence[Factors]) -> Factors:
+    down, up = torch.cat([part.down for part in parts]), torch.cat([part.up for part in parts], dim=1)
+    return Factors(down, up, tuple(run for part in parts for run in part.reached))

@@ -19,6 +19,7 @@ from rung.engine.chat import prompt_tokens
 from rung.engine.live import Limits
 from rung.engine.local import bank, packed
 from rung.engine.local.answering import Answering
+from rung.engine.local.gathered import gathers
 from rung.engine.local.model import LocalModel
 from rung.engine.local.words import bytes_of_token
 from rung.types import Answer
@@ -100,14 +101,17 @@ def answered(desk, requests: Sequence[Request], pauses: Sequence[float]) -> list
     return found
 
 
-@pytest.fixture(params=["as stored", "packed"])
+@pytest.fixture(params=["as stored", "packed", "packed, nothing compiled"])
 def answering(request: pytest.FixtureRequest, live_tiny: LocalModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalModel]:
-    """The model as it is stored, and laid out for products, adapters with it, as larger ones are."""
+    """The model as it is stored, and laid out for products, as larger ones are; adapters with it, where they are not gathered."""
+    if request.param.endswith("compiled"):
+        monkeypatch.setattr(bank, "gathered", lambda _down, _up: None)
+    else:
+        assert gathers(torch.float32)
     if request.param == "as stored":
         yield live_tiny
         return
     monkeypatch.setitem(packed.NUMBERS_FROM, torch.float32, 0)
-    monkeypatch.setattr(bank, "STILL", 1)
     model = LocalModel.load(live_tiny.folder, dtype=torch.float32, device="cpu", answers=True)
     assert model.packed
     yield model

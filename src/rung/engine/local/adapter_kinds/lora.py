@@ -92,7 +92,7 @@ def _merged(config: Config, modules: Sequence[Module], tensors: Mapping[str, Ten
             ups.append(tensors[_name(module, "B")] * config.scale)
         else:
             ups.append(torch.zeros(module.width_out, 0, device=device))
-    return Factors(torch.cat(downs).to(dtype), torch.block_diag(*ups).to(dtype))
+    return Factors.diagonal(downs, ups, dtype)
 
 
 def idle(tensors: Mapping[str, Tensor]) -> str:
