@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -221,3 +223,25 @@ def test_where_nothing_can_be_kept_it_is_compiled_for_this_process(tmp_path: Pat
     monkeypatch.setattr(low_rank, "sources", lambda: random.randrange(1, 1 << 50))
     monkeypatch.setattr("numba.core.caching.CompileResultCacheImpl.reduce", full)
     assert low_rank.begin(np.float32).address
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted as Linux tells them")
+def test_who_asks_whether_it_is_compiled_is_left_with_no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are more helpers than processors OpenMP has all of them sleep between two products."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    told: list[int] = []
+
+    def ask() -> None:
+        told.append(len(os.listdir("/proc/self/task")))
+        gathers.cache_clear()
+        assert gathers(torch.float32)
+        for _ in range(100):
+            if len(os.listdir("/proc/self/task")) <= told[0]:
+                break
+            time.sleep(0.05)
+        told.append(len(os.listdir("/proc/self/task")))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert len(told) == 2 and told[1] <= told[0]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from rung.engine.local.apart import apart
 from rung.engine.local.token_ranks import TokenRanks
 
 if TYPE_CHECKING:
@@ -22,11 +23,16 @@ log = logging.getLogger(__name__)
 
 def gathered(down: Tensor, up: Tensor) -> GatheredFactors | None:
     """Of down (ranks, in) and up (ranks, out); None where that is not to be had here."""
-    if down.device.type != "cpu" or not gathers(down.dtype):
+    if not gathers_on(down.device, down.dtype):
         return None
     from rung.engine.local.compiled.low_rank import GatheredFactors
 
     return GatheredFactors(down, up)
+
+
+def gathers_on(device: torch.device, dtype: torch.dtype) -> bool:
+    """As `gathers`; on no accelerator."""
+    return device.type == "cpu" and gathers(dtype)
 
 
 @cache
@@ -40,7 +46,7 @@ def gathers(dtype: torch.dtype) -> bool:
     except ImportError:
         return False
     try:
-        return ready(dtype) and _is_right(GatheredFactors, dtype)
+        return apart(lambda: ready(dtype) and _is_right(GatheredFactors, dtype))
     except Exception as error:  # of a compiler that is not made for this machine, of any kind
         log.warning("low-rank products are not compiled here: %s: %s", type(error).__name__, error)
         return False

@@ -17,7 +17,7 @@ from rung.engine.live import EngineFigures, Limits
 from rung.engine.local.adapters import BASE, AdapterCache, Stack
 from rung.engine.local.apart import apart
 from rung.engine.local.batching import common_length
-from rung.engine.local.gathered import gathers
+from rung.engine.local.gathered import gathers_on
 from rung.engine.local.live.engine import Engine
 from rung.engine.local.live.question import Question, answered
 from rung.engine.local.live.telling import Telling
@@ -60,16 +60,15 @@ class LiveAnswering:
             return self._loaded
 
     def prepare(self) -> None:
-        """Have the model in memory, what is compiled for it ready, and a pass of it behind it."""
-        self.engine()
+        """Have the model in memory, and a pass of it behind it."""
         request = Request(messages=({"role": "user", "content": "?"},), max_tokens=1)
         self.answer([request])
 
     def engine(self) -> str:
         """Its release, torch's, and the arithmetic: what answers follow from beside the base and its adapters."""
         decoder = self._open.model.decoder
-        gathers_here = "gathered" if decoder.device.type == "cpu" and gathers(decoder.dtype) else ""
-        words = (str(decoder.dtype).removeprefix("torch."), self._open.model.weights, getattr(decoder, "WAY", ""), gathers_here)
+        gathers = "gathered" if gathers_on(decoder.device, decoder.dtype) else ""
+        words = (str(decoder.dtype).removeprefix("torch."), self._open.model.weights, getattr(decoder, "WAY", ""), gathers)
         return f"rung {__version__} torch {torch.__version__} {' '.join(filter(None, words))}"
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
@@ -184,6 +183,8 @@ class _Loaded:
         self.prompting = Prompting(model)
         self.adapters = AdapterCache(model.decoder, limits.warm_bytes)
         self.engine = Engine(model, self.prompting, limits)
+        # What is compiled for it is ready before the first question.
+        gathers_on(model.decoder.device, model.decoder.dtype)
 
 
 @torch.inference_mode()
