@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
-from rung.garbage import uncollected
+from rung.garbage import settle, uncollected
 
 
 def test_it_comes_back_after_an_error_too() -> None:
@@ -25,3 +26,24 @@ def test_who_turned_it_off_keeps_it_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_is_there_is_not_looked_through_again_and_what_comes_later_is() -> None:
+    class Node:
+        other: Node
+
+    def pair() -> weakref.ref[Node]:
+        one, two = Node(), Node()
+        one.other, two.other = two, one
+        return weakref.ref(one)
+
+    settled = pair()
+    try:
+        settle()
+        assert settled() is None, "what nobody holds goes first"
+        assert gc.get_freeze_count() > 1000
+        later = pair()
+        gc.collect()
+        assert later() is None
+    finally:
+        gc.unfreeze()

@@ -1,4 +1,4 @@
-"""Python's search for objects that hold each other, put off while many are made that do not."""
+"""Python's search for objects that hold each other, put off where it takes time and finds nothing."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ def uncollected() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
+
+
+def settle() -> None:
+    """What there is by now stays, for a process that goes on for long: it is looked through once more, and then no more.
+
+    A search through the 400,000 objects of a server stops all of its threads for a quarter of a second, each time.
+    """
+    gc.collect()
+    gc.freeze()

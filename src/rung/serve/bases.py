@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rung.engine.caller import Caller, Sampling
 from rung.errors import RungError
+from rung.garbage import settle
 from rung.types import Candidate, Example
 
 if TYPE_CHECKING:
@@ -82,8 +83,10 @@ def warm(door: Door, versions: Sequence[Version], stop: threading.Event) -> None
     while waiting and not stop.is_set():
         for what, candidate in list(waiting.items()):
             if _answers(door, what, candidate):
-                door.standing.warmed(what)
                 del waiting[what]
+                if not waiting:
+                    settle()
+                door.standing.warmed(what)
         if waiting:
             stop.wait(AGAIN_S)
 

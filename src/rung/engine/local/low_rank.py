@@ -30,7 +30,9 @@ class Factors:
         """Of neighbouring parts of a product: A's on top of each other, B's block-diagonal; a part without ranks has no A."""
         ends = list(accumulate(len(up) for up in ups))
         reach = tuple((up.shape[1], end - len(up), end) for up, end in zip(ups, ends, strict=True) if up.shape[1])
-        return cls(torch.cat(list(downs)).to(dtype), torch.block_diag(*ups).to(dtype), reach)
+        # A copy even of one alone, which may be cut out of a map of a file.
+        down, up = torch.cat(list(downs)), torch.block_diag(*ups) if len(ups) > 1 else ups[0]
+        return cls(down.to(dtype), up.to(dtype), reach)
 
     @property
     def reached(self) -> tuple[tuple[int, int, int], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from threading import Lock, RLock
 from typing import Any, Generic, TypeVar
 
@@ -72,23 +72,23 @@ class Warm(Generic[Value]):
 
 def held_bytes(value: Any) -> int:
     """Of all tensors that are reached from a value's own parts, memory that they share counted once."""
-    sizes = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in _tensors(value, set())}
+    sizes: dict[int, int] = {}
+    seen: set[int] = set()
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, Tensor):
+            storage = part.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+        elif not isinstance(part, str | int | float) and id(part) not in seen:
+            seen.add(id(part))
+            left += _parts(part)
     return sum(sizes.values())
 
 
-def _tensors(value: Any, seen: set[int]) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif id(value) not in seen:
-        seen.add(id(value))
-        for part in _parts(value):
-            yield from _tensors(part, seen)
-
-
-def _parts(value: Any) -> Iterator[Any]:
+def _parts(value: Any) -> Iterable[Any]:
     if isinstance(value, Mapping):
-        yield from value.values()
-    elif isinstance(value, list | tuple):
-        yield from value
-    elif not callable(value) and hasattr(value, "__dict__"):
-        yield from vars(value).values()
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    return () if callable(value) else getattr(value, "__dict__", {}).values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -72,6 +73,14 @@ class _Reader:
             raise UserError("use_dora stands beside AdaLoRA, which PEFT refuses", where=files.where, hint=MERGE)
         self._used: set[Key] = set()
 
+    @cached_property
+    def _alphas(self) -> dict[str, float]:
+        return self._values.by_pattern("alpha_pattern", self._values.number_of)
+
+    @cached_property
+    def _ranks(self) -> dict[str, int]:
+        return self._values.by_pattern("rank_pattern", self._values.rank_of)
+
     def read(self) -> Read:
         parts = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B")
         paths = self._files.paths(*parts)
@@ -121,12 +130,10 @@ class _Reader:
 
     def _sizes(self, path: str) -> _Sizes:
         values, where, called = self._values, self._files.where, self._files.called(path)
-        alphas = values.by_pattern("alpha_pattern", values.number_of)
-        alpha = of_pattern("alpha_pattern", alphas, called, values.number("lora_alpha"), where)
+        alpha = of_pattern("alpha_pattern", self._alphas, called, values.number("lora_alpha"), where)
         if self._budgeted:
             return self._budget(path, alpha)
-        ranks = values.by_pattern("rank_pattern", values.rank_of)
-        rank = of_pattern("rank_pattern", ranks, called, values.rank("r"), where)
+        rank = of_pattern("rank_pattern", self._ranks, called, values.rank("r"), where)
         return _Sizes(rank, alpha / (rank**0.5 if values.flag("use_rslora") else rank))
 
     def _budget(self, path: str, alpha: float) -> _Sizes:

@@ -106,4 +106,4 @@ def of_pattern(key: str, by_pattern: Mapping[str, Value], path: str, default: Va
 
 
 def _ends(path: str, names: Iterable[str]) -> bool:
-    return any(path.endswith(f".{name}") for name in names)
+    return path.endswith(tuple(f".{name}" for name in names))

@@ -127,7 +127,7 @@ class _Whole:
 
     def _linear(self, key: Key, module: Module) -> None:
         weight = self._sized(key, (module.width_out, module.width_in))
-        bias_key = replace(key, bias=True)
+        bias_key = key._replace(bias=True)
         bias = self._sized(bias_key, (module.width_out,)) if bias_key in self._files.tensors else None
         self.effects[key.path] = ModuleEffect(weight=weight, bias=bias)
 
