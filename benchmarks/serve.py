@@ -1,7 +1,7 @@
 """Eight tenants on eight adapters, asked of `rung serve` through HTTP, beside the same work by others, by turns in one run.
 
     python benchmarks/serve.py                        tokens a second, first tokens, cold adapters, memory
-    python benchmarks/serve.py --registered 1000      with so many adapters registered beside the eight
+    python benchmarks/serve.py --registered 1000      beside a second server that has so many more adapters registered
     python benchmarks/serve.py --llama FOLDER         llama.cpp too, by a llama-cpp-python installed in FOLDER
     python benchmarks/serve.py --vllm PYTHON          vLLM's server too, by a Python that has it
     python benchmarks/serve.py --rounds 2 --tokens 24 a shorter look
@@ -11,7 +11,7 @@ vLLM is asked through HTTP too, the same questions by as many clients. What the 
 scheduler or text: PEFT's mixed batch (`adapter_names`) over transformers' model, and llama.cpp, whose server puts rows of one
 adapter alone into a batch, with a step for each adapter in turn (weights of bfloat16 where the machine computes in it). Their
 threads wait for each other as torch has them wait by itself. Seconds of the processor are of all threads, those that wait awake
-included. All take turns: believe the ratios.
+included. All take turns, and ratios are of single turns, of which the median is told: believe these.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from rung.registry.names import Evidence
 from rung.types import Candidate
 
 TENANTS, RANK, SMALL_RANK, COLD = 8, 8, 1, 24
+EIGHT = [f"t{number}" for number in range(TENANTS)]
 QUESTION = "Write a long letter to the customer of order {0} about their parcel, the delay and the refund. " * 3
 
 
@@ -107,20 +108,25 @@ class Server:
 def main() -> None:
     options = _options()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, ExitStack() as open_:
         home = Path(place) / "home"
         _fill(home)
         folders = make_adapters(home, Path(place) / "adapters", TENANTS + COLD, RANK)
-        keys = _register(home, folders, Path(place), options.registered)
-        with _server(home, keys) as server:
-            used = f"{options.threads} threads, load {os.getloadavg()[0]:.0f}"
-            print(f"{BASE}, {_processor()}, {used}, {options.registered} more adapters registered")
-            _rates(server, home, folders, options)
+        servers = [open_.enter_context(_server(home, _register(home, folders, Path(place), 0)))]
+        if options.registered:
+            larger = Path(place) / "larger"
+            _fill(larger)
+            keys = _register(larger, folders, Path(place), options.registered)
+            servers.append(open_.enter_context(_server(larger, keys)))
+        used = f"{options.threads} threads, load {os.getloadavg()[0]:.0f}"
+        print(f"{BASE}, {_processor()}, {used}")
+        _rates(servers, home, folders, options)
+        for server, more in zip(servers, (0, options.registered), strict=False):
+            print(f"\n{TENANTS + COLD + more} adapters registered")
             _first_tokens(server, options.tokens)
             _cold(server)
-            print(
-                f"resident {server.resident_mib():.0f} MiB, of adapters {server.metric('rung_engine_warm_bytes') / (1 << 20):.0f}"
-            )
+            warm = server.metric("rung_engine_warm_bytes") / (1 << 20)
+            print(f"resident {server.resident_mib():.0f} MiB, of adapters {warm:.0f}")
 
 
 def _options() -> argparse.Namespace:
@@ -190,7 +196,7 @@ def _server(home: Path, keys: Sequence[str]) -> Iterator[Server]:
             process.terminate()
 
 
-def _rates(server: Server, home: Path, folders: Sequence[Path], options: argparse.Namespace) -> None:
+def _rates(servers: Sequence[Server], home: Path, folders: Sequence[Path], options: argparse.Namespace) -> None:
     """Tokens a second of all who ask together."""
     base = resolve(BASE, home).folder
     assert base is not None
@@ -199,14 +205,14 @@ def _rates(server: Server, home: Path, folders: Sequence[Path], options: argpars
     site = options.llama
     llama = Llama(site, home, folders[:TENANTS], prompts, options.threads) if site else None
     ways: dict[str, Callable[[int], tuple[int, float, float]]] = {
-        "rung serve, eight adapters": lambda turn: _asked(
-            server, [f"t{number}" for number in range(TENANTS)], options.tokens, turn
-        ),
-        "rung serve, the base": lambda turn: _asked(server, ["base"] * TENANTS, options.tokens, turn),
+        "rung serve, eight adapters": lambda turn: _asked(servers[0], EIGHT, options.tokens, turn),
+        "rung serve, the base": lambda turn: _asked(servers[0], ["base"] * TENANTS, options.tokens, turn),
         "PEFT, eight adapters in a batch": lambda _turn: peft.run(options.tokens),
     }
     if llama:
         ways["llama.cpp, eight adapters in turn"] = lambda _turn: llama.run(options.tokens)
+    if len(servers) > 1:
+        ways[f"rung serve, eight of {options.registered} more"] = lambda turn: _asked(servers[1], EIGHT, options.tokens, turn)
     vllm = Vllm(options.vllm, base, folders[:TENANTS]) if options.vllm else None
     if vllm:
         ways["vLLM, eight adapters"] = lambda turn: vllm.run(
@@ -229,10 +235,18 @@ def _compared(ways: Mapping[str, Callable[[int], tuple[int, float, float]]], rou
                 measured[name].add(*figures)
     print("\n| | tokens/s, median | best | tokens a second of the processor |\n|---|---|---|---|")
     print("\n".join(one.line(name) for name, one in measured.items()))
-    mixed, plain, *others = (statistics.median(one.per_s) for one in measured.values())
-    print(f"\neight adapters {mixed / plain:.2f} of the base alone, {mixed / max(others):.2f} times the best of the others")
-    mixed, plain, *others = (statistics.median(one.per_cpu_s) for one in measured.values())
-    print(f"by seconds of the processor {mixed / plain:.2f} and {mixed / max(others):.2f}")
+    for by, told in (("", lambda one: one.per_s), ("by seconds of the processor: ", lambda one: one.per_cpu_s)):
+        mixed, plain, *_ = (told(one) for one in measured.values())
+        others = [told(one) for name, one in measured.items() if not name.startswith("rung serve")]
+        larger = [told(one) for name, one in measured.items() if name.endswith(" more")]
+        of_base, best = _by_turns(mixed, plain), _by_turns(mixed, max(others, key=statistics.median))
+        said = f"eight adapters {of_base:.2f} of the base alone, {best:.2f} times the best of the others"
+        print(by + said + "".join(f", {_by_turns(one, mixed):.2f} with more registered" for one in larger))
+
+
+def _by_turns(some: Sequence[float], others: Sequence[float]) -> float:
+    """The median of what each turn compares: the machine differs from turn to turn."""
+    return statistics.median(one / other for one, other in zip(some, others, strict=True))
 
 
 def _asked(server: Server, models: Sequence[str], tokens: int, turn: int) -> tuple[int, float, float]:
