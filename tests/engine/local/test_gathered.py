@@ -112,6 +112,24 @@ def test_factors_that_change_where_they_lie_are_heard_of() -> None:
         assert torch.allclose(y.double(), exact, atol=1e-5)
 
 
+def test_what_does_not_fit_is_refused_before_memory_is_touched() -> None:
+    gathers(torch.float32)
+    factors, ranks = GatheredFactors(drawn(2, 8), drawn(2, 6)), TokenRanks([(0, 3, [(0, 2, 1.0)])])
+    wrong = [
+        (drawn(3, 6), drawn(3, 7)),
+        (drawn(3, 5), drawn(3, 8)),
+        (drawn(2, 6), drawn(3, 8)),
+        (drawn(3, 6), drawn(3, 8).bfloat16()),
+        (drawn(3, 6).double(), drawn(3, 8)),
+        (drawn(3, 12)[:, ::2], drawn(3, 8)),
+    ]
+    for y, x in wrong:
+        before = y.clone()
+        with pytest.raises(ValueError, match=r"torch\.|gaps"):
+            factors.add(y, x, ranks)
+        assert torch.equal(y, before)
+
+
 def test_many_threads_gather_at_once_each_its_own() -> None:
     gathers(torch.float32)
     wrong = []

@@ -165,6 +165,7 @@ class Mixed(Untouched):
         routes = self._routed(x)
         if slab.gathered:
             if (tokens := routes.gathered(slab)).runs:
+                y = y.contiguous()
                 slab.gathered.add(y, x, tokens)
         elif routes.whole:
             return slab.add(y, x, routes.laid(slab))

@@ -292,8 +292,15 @@ class GatheredFactors:
             first += ranks
 
     def add(self, y: Tensor, x: Tensor, tokens: TokenRanks) -> None:
-        """To y (n, out), in place, what its adapters make of each token of x (n, in)."""
-        assert y.is_contiguous()
+        """To y (n, out), in place and without gaps, what its adapters make of each token of x (n, in).
+
+        Raises ValueError for other sizes and numbers: compiled code would read and write past them.
+        """
+        down, up = self._factors
+        if x.shape[1] != down.shape[1] or y.shape != (len(x), up.shape[1]) or not x.dtype == y.dtype == down.dtype:
+            raise ValueError(f"{x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)}, for {down.dtype} {tuple(up.shape)}")
+        if not y.is_contiguous():
+            raise ValueError("y has gaps")
         x = x.contiguous()
         task = self._task
         if tokens is not self._tokens:
