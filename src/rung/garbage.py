@@ -23,7 +23,7 @@ def uncollected() -> Iterator[None]:
 def settle() -> None:
     """What there is by now stays, for a process that goes on for long: it is looked through once more, and then no more.
 
-    A search through the 400,000 objects of a server stops all of its threads for a quarter of a second, each time.
+    A search through all objects of a server stops all of its threads meanwhile, and finds none of these.
     """
     gc.collect()
     gc.freeze()

@@ -94,7 +94,7 @@ class Bank:
             if slot is None or not self._replace(slot, name, wanted[name]):
                 self._lay_out(wanted)
                 return
-        # Slots of nobody's are multiplied by all the same.
+        # Slots of nobody's take memory, and are multiplied by where nothing is gathered.
         self._wasteful = self._wasteful + 1 if len(self.slots) > 2 * len(wanted) else 0
         if self._wasteful > WASTEFUL_FOR and wanted:
             self._lay_out(wanted)

@@ -51,7 +51,7 @@ class _Routes:
     def __init__(self, which: Sequence[int], stacks: Sequence[Stack], bank: Bank, dtype: torch.dtype) -> None:
         """which: the place of each token's stack."""
         self._slots = [tuple((bank.slots.index(name), weight) for name, _, weight in stack.low) for stack in stacks]
-        self._bank, self._dtype, self._which = bank, dtype, which
+        self._bank, self._dtype, self._which, self._gathers = bank, dtype, which, bank.gathers
         self.spans, few, at = list[_Span](), list[int](), 0
         # The few tokens again: neighbours of one stack, (first, one behind the last, the stack's place).
         self._runs: list[tuple[int, int, int]] = []
@@ -96,7 +96,7 @@ class _Routes:
     def _goes_apart(self, length: int, slots: Weighted) -> bool:
         if not slots:
             return False
-        return length >= APART_FROM if self._bank.gathers else length * (len(self._bank.slots) - len(slots)) >= APART_FROM_SLOTS
+        return length >= APART_FROM if self._gathers else length * (len(self._bank.slots) - len(slots)) >= APART_FROM_SLOTS
 
 
 def _places(tokens: Sequence[int], device: torch.device) -> slice | Tensor | None:

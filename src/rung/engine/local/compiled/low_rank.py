@@ -22,7 +22,6 @@ from rung.engine.local.token_ranks import RUN_TOKENS, TokenRanks
 COLUMNS = 1024
 LINE_BYTES = 64
 
-
 # A task is an array of int64: sizes, and the addresses of arrays. OWN is the task's own.
 FIELDS = 18
 NEXT, OWN, TOKENS, WIDTH_IN, WIDTH_OUT, RANKS, X, Y, DOWN, UP, BEGIN, END, RUNS, RUN, ENTRIES, FIRST, LAST, WEIGHT = range(FIELDS)
@@ -114,20 +113,16 @@ def _four_adds(y: Array, at: Array, low: Array, rows: Array, first: Array, stop:
 def _lows(x: Array, low: Array, down: Array, weight: Array) -> None:
     """low_tr = weight x_t . down_r."""
     tokens, ranks = len(x), len(down)
-    r = 0
     if tokens == RUN_TOKENS:
-        while r < ranks:
-            _four_dots(x, low[:, r], down[r])
-            r += 1
+        for rank in range(ranks):
+            _four_dots(x, low[:, rank], down[rank])
     else:
-        while r < ranks:
-            some = 4 if r + 4 <= ranks else 1
-            for token in range(tokens):
-                if some == 4:
-                    _dots(x[token], low[token, r : r + 4], down[r : r + 4])
-                else:
-                    low[token, r] = _dot(x[token], down[r])
-            r += some
+        fours = ranks - ranks % 4
+        for token in range(tokens):
+            for rank in range(0, fours, 4):
+                _dots(x[token], low[token, rank : rank + 4], down[rank : rank + 4])
+            for rank in range(fours, ranks):
+                low[token, rank] = _dot(x[token], down[rank])
     for token in range(tokens):
         for rank in range(ranks):
             low[token, rank] *= weight

@@ -174,7 +174,7 @@ def _read_tensors(folder: Path) -> list[tuple[str, Tensor]]:
 def _mapped(path: Path, reader: Any) -> list[tuple[str, Tensor]]:
     """All tensors of a file that was opened, and so found to be whole: one behind the other without a gap.
 
-    Hundreds of them are cut out of one map of the file in a fifth of the time that it takes to ask for each.
+    Hundreds of them are cut out of one map of the file in less time than it takes to ask for each.
     """
     names = reader.offset_keys()
     slices = [reader.get_slice(name) for name in names]
